@@ -1,0 +1,69 @@
+package org.quern;
+
+/**
+ * The one exception that Quern throws on purpose. Its message is a single line that says what is
+ * wrong, where, and how to mend it; its {@link Kind} decides the exit code of the command line.
+ */
+public final class QuernException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    /** What went wrong, as a caller tells cases apart; each with the command line's exit code. */
+    public enum Kind {
+        /** A target accuracy was missed, or training diverged (NaN or infinity). */
+        TARGET(1),
+        /** A wrong argument, option or model description. */
+        USAGE(2),
+        /** A data, model or run file that is missing, damaged or does not fit. */
+        DATA(3),
+        /** A backend that cannot run here. */
+        BACKEND(4),
+        /** A device that failed: out of memory, lost. */
+        DEVICE(5),
+        /** The user interrupted the run. */
+        INTERRUPTED(130);
+
+        private final int exitCode;
+
+        Kind(int exitCode) {
+            this.exitCode = exitCode;
+        }
+
+        /** The exit code of a process that ends because of this. */
+        public int exitCode() {
+            return exitCode;
+        }
+    }
+
+    private final Kind kind;
+
+    /** An error of the given kind with a one-line message. */
+    public QuernException(Kind kind, String message) {
+        this(kind, message, null);
+    }
+
+    /** An error of the given kind with a one-line message and what caused it. */
+    public QuernException(Kind kind, String message, Throwable cause) {
+        super(message, cause);
+        this.kind = kind;
+    }
+
+    /** What went wrong. */
+    public Kind kind() {
+        return kind;
+    }
+
+    /** A wrong argument: {@code message} filled in as by {@link String#formatted}. */
+    public static QuernException usage(String message, Object... arguments) {
+        return new QuernException(Kind.USAGE, message.formatted(arguments));
+    }
+
+    /** A bad file or data set: {@code message} filled in as by {@link String#formatted}. */
+    public static QuernException data(String message, Object... arguments) {
+        return new QuernException(Kind.DATA, message.formatted(arguments));
+    }
+
+    /** A backend that cannot run: {@code message} filled in as by {@link String#formatted}. */
+    public static QuernException backend(String message, Object... arguments) {
+        return new QuernException(Kind.BACKEND, message.formatted(arguments));
+    }
+}

@@ -1,0 +1,220 @@
+package org.quern.data;
+
+import static org.quern.QuernException.data;
+import static org.quern.QuernException.usage;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Examples to train on or to predict: an immutable table of {@code rows × features} values with, if
+ * known, a class label or regression targets for each row.
+ *
+ * <p>Features are stored either as unsigned bytes (images: one byte a pixel, 0 to 255) or as
+ * 32-bit floats, row after row, exactly as given; scaling belongs to the model. Arrays are not copied:
+ * whoever hands one over no longer writes to it, and readers of {@link #pixels()} and {@link
+ * #values()} only read.
+ */
+public final class Dataset {
+    private final String name;
+    private final int[] shape;
+    private final int rows;
+    private final int features;
+    private final byte[] pixels;
+    private final float[] values;
+    private final int[] labels;
+    private final List<String> classes;
+    private final float[] targets;
+    private final int targetWidth;
+
+    private Dataset(
+            String name,
+            int[] shape,
+            byte[] pixels,
+            float[] values,
+            int[] labels,
+            List<String> classes,
+            float[] targets,
+            int targetWidth) {
+        this.name = Objects.requireNonNull(name);
+        this.shape = shape.clone();
+        long size = 1;
+        for (int extent : shape) {
+            if (extent < 1) {
+                throw usage("%s: shape %s has an extent below 1", name, Arrays.toString(shape));
+            }
+            size = Math.multiplyExact(size, extent);
+        }
+        this.features = Math.toIntExact(size);
+        this.pixels = pixels;
+        this.values = values;
+        int length = pixels != null ? pixels.length : values.length;
+        if (length == 0 || length % features != 0) {
+            throw data(
+                    "%s: %,d values are not a whole number of rows of shape %s",
+                    name, length, Arrays.toString(shape));
+        }
+        this.rows = length / features;
+        this.labels = labels;
+        this.classes = classes == null ? List.of() : List.copyOf(classes);
+        this.targets = targets;
+        this.targetWidth = targetWidth;
+    }
+
+    /**
+     * Unlabelled images.
+     *
+     * @param name what to call it in messages, such as "MNIST test"
+     * @param shape extents of one example, for instance {28, 28}
+     * @param pixels {@code rows × product(shape)} unsigned bytes
+     */
+    public static Dataset ofPixels(String name, int[] shape, byte[] pixels) {
+        return new Dataset(name, shape, pixels, null, null, null, null, 0);
+    }
+
+    /**
+     * Unlabelled rows of floats.
+     *
+     * @param values {@code rows × product(shape)} values, each finite
+     */
+    public static Dataset ofValues(String name, int[] shape, float[] values) {
+        return new Dataset(name, shape, null, values, null, null, null, 0);
+    }
+
+    /**
+     * The same rows with class labels.
+     *
+     * @param labels one class index a row, in [0, classes.size())
+     * @param classes names of the classes
+     */
+    public Dataset withLabels(int[] labels, List<String> classes) {
+        if (labels.length != rows) {
+            throw data("%s: %,d labels for %,d rows", name, labels.length, rows);
+        }
+        for (int row = 0; row < rows; row++) {
+            if (labels[row] < 0 || labels[row] >= classes.size()) {
+                throw data(
+                        "%s: row %d has label %d, outside the %d classes 0 to %d",
+                        name, row, labels[row], classes.size(), classes.size() - 1);
+            }
+        }
+        return new Dataset(name, shape, pixels, values, labels, classes, null, 0);
+    }
+
+    /**
+     * The same rows with regression targets.
+     *
+     * @param targets {@code rows × width} values
+     */
+    public Dataset withTargets(float[] targets, int width) {
+        if (width < 1 || targets.length != (long) rows * width) {
+            throw data(
+                    "%s: %,d target values are not %,d rows of %d",
+                    name, targets.length, rows, width);
+        }
+        return new Dataset(name, shape, pixels, values, null, null, targets, width);
+    }
+
+    /** The same data under another name. */
+    public Dataset named(String newName) {
+        return new Dataset(
+                newName, shape, pixels, values, labels, classes, targets, targetWidth);
+    }
+
+    /** The rows with the given indices, in that order, copied. */
+    public Dataset select(int[] indices) {
+        byte[] newPixels = pixels == null ? null : new byte[Math.multiplyExact(indices.length, features)];
+        float[] newValues = values == null ? null : new float[Math.multiplyExact(indices.length, features)];
+        int[] newLabels = labels == null ? null : new int[indices.length];
+        float[] newTargets = targets == null ? null : new float[indices.length * targetWidth];
+        for (int i = 0; i < indices.length; i++) {
+            int row = Objects.checkIndex(indices[i], rows);
+            if (pixels != null) {
+                System.arraycopy(pixels, row * features, newPixels, i * features, features);
+            } else {
+                System.arraycopy(values, row * features, newValues, i * features, features);
+            }
+            if (labels != null) {
+                newLabels[i] = labels[row];
+            }
+            if (targets != null) {
+                System.arraycopy(
+                        targets, row * targetWidth, newTargets, i * targetWidth, targetWidth);
+            }
+        }
+        return new Dataset(
+                name, shape, newPixels, newValues, newLabels, classes, newTargets, targetWidth);
+    }
+
+    /** What to call it in messages. */
+    public String name() {
+        return name;
+    }
+
+    /** Extents of one example, for instance {28, 28}. */
+    public int[] shape() {
+        return shape.clone();
+    }
+
+    /** Number of examples, at least 1. */
+    public int rows() {
+        return rows;
+    }
+
+    /** Values of one example: the product of {@link #shape()}. */
+    public int features() {
+        return features;
+    }
+
+    /** Whether features are unsigned bytes; otherwise they are floats. */
+    public boolean isPixels() {
+        return pixels != null;
+    }
+
+    /** The {@code rows × features} unsigned bytes, not copied; null if {@link #isPixels} is false. */
+    public byte[] pixels() {
+        return pixels;
+    }
+
+    /** The {@code rows × features} floats, not copied; null if {@link #isPixels} is true. */
+    public float[] values() {
+        return values;
+    }
+
+    /** Feature {@code feature} of row {@code row}, unscaled. */
+    public float value(int row, int feature) {
+        int at = Objects.checkIndex(row, rows) * features + Objects.checkIndex(feature, features);
+        return pixels != null ? pixels[at] & 0xff : values[at];
+    }
+
+    /** Whether the rows have class labels. */
+    public boolean hasLabels() {
+        return labels != null;
+    }
+
+    /** The class index of each row, not copied; null without labels. */
+    public int[] labels() {
+        return labels;
+    }
+
+    /** Names of the classes; empty without labels. */
+    public List<String> classes() {
+        return classes;
+    }
+
+    /** Whether the rows have regression targets. */
+    public boolean hasTargets() {
+        return targets != null;
+    }
+
+    /** The {@code rows × targetWidth} regression targets, not copied; null without. */
+    public float[] targets() {
+        return targets;
+    }
+
+    /** Regression targets of one row; 0 without. */
+    public int targetWidth() {
+        return targetWidth;
+    }
+}

@@ -1,0 +1,67 @@
+package org.quern.model;
+
+import static org.quern.QuernException.usage;
+
+import java.util.Locale;
+
+/**
+ * The text form of a model's layers, separated by commas:
+ *
+ * <pre>dense UNITS [linear|relu|tanh|sigmoid|gelu] [glorot|he] | dropout RATE</pre>
+ */
+public final class ModelText {
+    private ModelText() {}
+
+    /**
+     * Adds the layers that {@code text} names to {@code input}; {@link Model#text()} is its inverse.
+     *
+     * @throws org.quern.QuernException if a layer is not understood; the message names it
+     */
+    public static Model parse(Model input, String text) {
+        Model model = input;
+        for (String part : text.split(",", -1)) {
+            model = model.with(layer(part.trim()));
+        }
+        model.output();
+        return model;
+    }
+
+    private static Layer layer(String part) {
+        String[] words = part.toLowerCase(Locale.ROOT).split("\\s+");
+        if (words[0].equals("dropout") && words.length == 2) {
+            return new Layer.Dropout(number(part, words[1]));
+        }
+        if (words[0].equals("dense") && words.length >= 2) {
+            Activation activation = Activation.LINEAR;
+            Init init = Init.GLOROT;
+            for (int i = 2; i < words.length; i++) {
+                switch (words[i]) {
+                    case "glorot" -> init = Init.GLOROT;
+                    case "he" -> init = Init.HE;
+                    default -> activation = Activation.parse(words[i]);
+                }
+            }
+            return new Layer.Dense(units(part, words[1]), activation, init);
+        }
+        throw usage(
+                "model layer \"%s\" is not understood: write \"dense 48 relu\" or \"dropout 0.3\","
+                        + " separated by commas",
+                part);
+    }
+
+    private static int units(String part, String word) {
+        try {
+            return Integer.parseInt(word);
+        } catch (NumberFormatException e) {
+            throw usage("model layer \"%s\": \"%s\" is not a number of units", part, word);
+        }
+    }
+
+    private static float number(String part, String word) {
+        try {
+            return Float.parseFloat(word);
+        } catch (NumberFormatException e) {
+            throw usage("model layer \"%s\": \"%s\" is not a rate", part, word);
+        }
+    }
+}
