@@ -1,0 +1,64 @@
+package org.quern.backend;
+
+import org.quern.data.Dataset;
+import org.quern.plan.Op;
+import org.quern.plan.Plan;
+import org.quern.plan.Slice;
+
+/**
+ * A plan on a device: one arena and what runs on it. The unit of work is {@link #train}: many steps
+ * in one call. Not thread-safe. The same calls give the same bits every time.
+ */
+public interface Executor extends AutoCloseable {
+    /** The plan that it executes. */
+    Plan plan();
+
+    /** On what it runs, for logs and run files: device, instruction set, threads. */
+    String device();
+
+    /** Copies {@code slice.size()} values from {@code source[from…]} into the arena. */
+    void write(Slice slice, float[] source, int from);
+
+    /** Copies the slice's {@code slice.size()} values into {@code target[to…]}. */
+    void read(Slice slice, float[] target, int to);
+
+    /**
+     * Brings a data set to the device, where it stays until closed.
+     *
+     * @throws org.quern.QuernException if its rows do not fit the plan's input
+     */
+    Resident upload(Dataset data);
+
+    /**
+     * Runs {@code steps.count()} training steps, from global step {@code steps.first()} on, over a
+     * resident data set with targets, and fills in the log. It allocates nothing.
+     */
+    void train(Resident data, Steps steps);
+
+    /**
+     * Runs the network without dropout over rows {@code [first, first + rows)} of a resident data set, in that
+     * order, and writes the last layer's outputs (logits under cross-entropy) to {@code outputs[0 … rows ·
+     * outputSize − 1]}.
+     */
+    void infer(Resident data, int first, int rows, float[] outputs);
+
+    /**
+     * The same for rows that are on the host: {@code outputs[0 … rows.rows() · outputSize − 1]}.
+     */
+    default void infer(Dataset rows, float[] outputs) {
+        try (Resident resident = upload(rows)) {
+            infer(resident, 0, rows.rows(), outputs);
+        }
+    }
+
+    /**
+     * Runs one op of the plan alone: what tests, gradient checks and the search for a NaN's origin are made of.
+     * Its inputs are what the arena holds.
+     *
+     * @param pass the rows, and in training the step, that it is run for
+     */
+    void run(Op op, Resident data, Pass pass);
+
+    @Override
+    void close();
+}

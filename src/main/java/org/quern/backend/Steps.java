@@ -1,0 +1,92 @@
+package org.quern.backend;
+
+import java.util.Objects;
+import org.quern.plan.Optimizer;
+
+/**
+ * A run of consecutive training steps: the table of step sizes that goes in and the log of losses that
+ * comes out. Allocated once and reused.
+ */
+public final class Steps {
+    private final long seed;
+    private final float[] rates;
+    private final float[] decays;
+    private final float[] losses;
+    private final int[] hits;
+    private long first;
+    private int count;
+
+    /**
+     * Room for up to {@code capacity} steps.
+     *
+     * @param seed the run's seed: key of batch order and dropout
+     */
+    public Steps(long seed, int capacity) {
+        this.seed = seed;
+        rates = new float[capacity];
+        decays = new float[capacity];
+        losses = new float[capacity];
+        hits = new int[capacity];
+    }
+
+    /** The learning rate of a global step. */
+    @FunctionalInterface
+    public interface LearningRate {
+        /** The learning rate at global step {@code step}, counted from 0. */
+        double at(long step);
+    }
+
+    /** Selects the steps {@code [newFirst, newFirst + newCount)} and fills in their step sizes. */
+    public Steps select(
+            long newFirst, int newCount, Optimizer optimizer, LearningRate learningRate) {
+        Objects.checkFromIndexSize(0, newCount, rates.length);
+        first = newFirst;
+        count = newCount;
+        for (int i = 0; i < newCount; i++) {
+            double rate = learningRate.at(newFirst + i);
+            rates[i] = optimizer.rate(rate, newFirst + i);
+            decays[i] = optimizer.decay(rate);
+        }
+        return this;
+    }
+
+    /** Most steps that it can hold. */
+    public int capacity() {
+        return rates.length;
+    }
+
+    /** The run's seed. */
+    public long seed() {
+        return seed;
+    }
+
+    /** The first global step. */
+    public long first() {
+        return first;
+    }
+
+    /** Number of steps. */
+    public int count() {
+        return count;
+    }
+
+    /** {@link Optimizer#rate} of each step, not copied. */
+    public float[] rates() {
+        return rates;
+    }
+
+    /** {@link Optimizer#decay} of each step, not copied. */
+    public float[] decays() {
+        return decays;
+    }
+
+    /** Sum of the losses of each step's rows, not copied; written by the executor. */
+    public float[] losses() {
+        return losses;
+    }
+
+    /** Rows of each step that were classified rightly, not copied; written by the executor. */
+    public int[] hits() {
+        return hits;
+    }
+}

@@ -1,0 +1,27 @@
+package org.quern.backend.reference;
+
+import org.quern.backend.Backend;
+import org.quern.plan.Plan;
+
+/** Float64 and the plainest loops: the oracle that the others are checked against. Slow on purpose. */
+public final class ReferenceBackend implements Backend {
+    @Override
+    public String name() {
+        return "reference";
+    }
+
+    @Override
+    public int priority() {
+        return -1;
+    }
+
+    @Override
+    public Availability availability() {
+        return new Availability(true, "float64 loops, for checking");
+    }
+
+    @Override
+    public ReferenceExecutor open(Plan plan, Options options) {
+        return new ReferenceExecutor(plan);
+    }
+}

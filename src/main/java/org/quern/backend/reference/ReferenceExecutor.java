@@ -1,0 +1,242 @@
+package org.quern.backend.reference;
+
+import org.quern.backend.OpLoop;
+import org.quern.backend.Pass;
+import org.quern.backend.Resident;
+import org.quern.data.Dataset;
+import org.quern.plan.Mask;
+import org.quern.plan.Op;
+import org.quern.plan.Plan;
+import org.quern.plan.Slice;
+
+/**
+ * Every op in float64, one obvious loop each, on an arena of doubles. What is drawn or scaled in
+ * float32 by contract (the input scaling, dropout's scale, step sizes) starts from the float32 value.
+ */
+public final class ReferenceExecutor extends OpLoop {
+    private final double[] arena;
+
+    ReferenceExecutor(Plan plan) {
+        super(plan);
+        arena = new double[Math.toIntExact(plan.arena())];
+    }
+
+    /** The whole arena, not copied, for checks that need more than float32. */
+    public double[] arena() {
+        return arena;
+    }
+
+    @Override
+    public String device() {
+        return "float64, 1 thread";
+    }
+
+    @Override
+    public void write(Slice slice, float[] source, int from) {
+        for (int i = 0; i < slice.size(); i++) {
+            arena[at(slice) + i] = source[from + i];
+        }
+    }
+
+    @Override
+    public void read(Slice slice, float[] target, int to) {
+        for (int i = 0; i < slice.size(); i++) {
+            target[to + i] = (float) arena[at(slice) + i];
+        }
+    }
+
+    @Override
+    public void close() {
+        // the garbage collector has it
+    }
+
+    @Override
+    public void run(Op op, Resident data, Pass pass) {
+        if (op instanceof Op.Gather o) {
+            gather(o, host(data), pass);
+        } else if (op instanceof Op.DenseForward o) {
+            forward(o, pass);
+        } else if (op instanceof Op.CrossEntropy o) {
+            crossEntropy(o, pass.rows());
+        } else if (op instanceof Op.SquaredError o) {
+            squaredError(o, pass.rows());
+        } else if (op instanceof Op.DenseBackwardInput o) {
+            backwardInput(o, pass);
+        } else if (op instanceof Op.DenseBackwardWeights o) {
+            backwardWeights(o, pass.rows());
+        } else if (op instanceof Op.Adam o) {
+            adam(o, pass);
+        } else if (op instanceof Op.Sgd o) {
+            sgd(o, pass);
+        } else if (op instanceof Op.Metrics o) {
+            metrics(o, pass);
+        }
+    }
+
+    private void gather(Op.Gather op, Dataset set, Pass pass) {
+        int x = at(op.x());
+        int t = at(op.targets());
+        int columns = op.x().columns();
+        for (int b = 0; b < pass.rows(); b++) {
+            int row = pass.row(b);
+            for (int i = 0; i < columns; i++) {
+                double value = (double) set.value(row, i) * op.scale() + op.shift();
+                arena[x + b * columns + i] = value * keep(op.mask(), pass, b, i, columns);
+            }
+            if (pass.isTraining() && set.hasLabels()) {
+                arena[t + b] = set.labels()[row];
+            } else if (pass.isTraining()) {
+                int width = op.targets().columns();
+                for (int j = 0; j < width; j++) {
+                    arena[t + b * width + j] = set.targets()[row * width + j];
+                }
+            }
+        }
+    }
+
+    private void forward(Op.DenseForward op, Pass pass) {
+        int in = op.weights().rows();
+        int out = op.weights().columns();
+        for (int b = 0; b < pass.rows(); b++) {
+            for (int j = 0; j < out; j++) {
+                double z = arena[at(op.bias()) + j];
+                for (int i = 0; i < in; i++) {
+                    z += arena[at(op.x()) + b * in + i] * arena[at(op.weights()) + i * out + j];
+                }
+                if (op.z() != null) {
+                    arena[at(op.z()) + b * out + j] = z;
+                }
+                arena[at(op.y()) + b * out + j] =
+                        Activations.value(op.activation(), z) * keep(op.mask(), pass, b, j, out);
+            }
+        }
+    }
+
+    private void crossEntropy(Op.CrossEntropy op, int rows) {
+        int columns = op.logits().columns();
+        for (int b = 0; b < rows; b++) {
+            int z = at(op.logits()) + b * columns;
+            int target = (int) arena[at(op.targets()) + b];
+            int best = 0;
+            for (int j = 1; j < columns; j++) {
+                best = arena[z + j] > arena[z + best] ? j : best;
+            }
+            double sum = 0;
+            for (int j = 0; j < columns; j++) {
+                sum += Math.exp(arena[z + j] - arena[z + best]);
+            }
+            for (int j = 0; j < columns; j++) {
+                double p = Math.exp(arena[z + j] - arena[z + best]) / sum;
+                arena[at(op.gradient()) + b * columns + j] = (p - (j == target ? 1 : 0)) / rows;
+            }
+            arena[at(op.loss()) + b] = Math.log(sum) + arena[z + best] - arena[z + target];
+            arena[at(op.hits()) + b] = best == target ? 1 : 0;
+        }
+    }
+
+    private void squaredError(Op.SquaredError op, int rows) {
+        int columns = op.y().columns();
+        for (int b = 0; b < rows; b++) {
+            double loss = 0;
+            for (int j = 0; j < columns; j++) {
+                int k = b * columns + j;
+                double y = arena[at(op.y()) + k];
+                double z = op.z() == null ? 0 : arena[at(op.z()) + k];
+                double error = y - arena[at(op.targets()) + k];
+                loss += error * error / columns;
+                arena[at(op.gradient()) + k] =
+                        2 * error / ((double) rows * columns)
+                                * Activations.derivative(op.activation(), y, z);
+            }
+            arena[at(op.loss()) + b] = loss;
+            arena[at(op.hits()) + b] = 0;
+        }
+    }
+
+    private void backwardInput(Op.DenseBackwardInput op, Pass pass) {
+        int in = op.weights().rows();
+        int out = op.weights().columns();
+        for (int b = 0; b < pass.rows(); b++) {
+            for (int i = 0; i < in; i++) {
+                double sum = 0;
+                for (int j = 0; j < out; j++) {
+                    sum += arena[at(op.dy()) + b * out + j] * arena[at(op.weights()) + i * out + j];
+                }
+                int k = b * in + i;
+                double keep = keep(op.mask(), pass, b, i, in);
+                double y = keep == 0 ? 0 : arena[at(op.x()) + k] / keep;
+                double z = op.z() == null ? 0 : arena[at(op.z()) + k];
+                arena[at(op.dx()) + k] =
+                        keep == 0 ? 0 : sum * keep * Activations.derivative(op.activation(), y, z);
+            }
+        }
+    }
+
+    private void backwardWeights(Op.DenseBackwardWeights op, int rows) {
+        int in = op.dw().rows();
+        int out = op.dw().columns();
+        for (int j = 0; j < out; j++) {
+            for (int i = 0; i < in; i++) {
+                double sum = 0;
+                for (int b = 0; b < rows; b++) {
+                    sum += arena[at(op.x()) + b * in + i] * arena[at(op.dy()) + b * out + j];
+                }
+                arena[at(op.dw()) + i * out + j] = sum;
+            }
+            double sum = 0;
+            for (int b = 0; b < rows; b++) {
+                sum += arena[at(op.dy()) + b * out + j];
+            }
+            arena[at(op.db()) + j] = sum;
+        }
+    }
+
+    private void adam(Op.Adam op, Pass pass) {
+        for (int i = 0; i < op.parameters().size(); i++) {
+            int w = at(op.parameters()) + i;
+            int m = at(op.m()) + i;
+            int v = at(op.v()) + i;
+            double g = arena[at(op.gradients()) + i];
+            arena[m] += (g - arena[m]) * (1 - op.form().beta1());
+            arena[v] += (g * g - arena[v]) * (1 - op.form().beta2());
+            arena[w] =
+                    arena[w] * pass.decay()
+                            - pass.rate() * arena[m] / (Math.sqrt(arena[v]) + op.form().epsilon());
+        }
+    }
+
+    private void sgd(Op.Sgd op, Pass pass) {
+        for (int i = 0; i < op.parameters().size(); i++) {
+            int w = at(op.parameters()) + i;
+            double move = -pass.rate() * arena[at(op.gradients()) + i];
+            if (op.velocity() != null) {
+                int u = at(op.velocity()) + i;
+                move += op.form().momentum() * arena[u];
+                arena[u] = move;
+            }
+            arena[w] = arena[w] * pass.decay() + move;
+        }
+    }
+
+    private void metrics(Op.Metrics op, Pass pass) {
+        double loss = 0;
+        int hits = 0;
+        for (int b = 0; b < pass.rows(); b++) {
+            loss += arena[at(op.loss()) + b];
+            hits += (int) arena[at(op.hits()) + b];
+        }
+        pass.log((float) loss, hits);
+    }
+
+    private static double keep(Mask mask, Pass pass, int row, int column, int columns) {
+        if (!pass.drops(mask)) {
+            return 1;
+        }
+        long position = (long) row * columns + column;
+        return mask.keeps(pass.seed(), pass.step(), position) ? mask.scale() : 0;
+    }
+
+    private static int at(Slice slice) {
+        return (int) slice.offset();
+    }
+}

@@ -1,0 +1,119 @@
+package org.quern.plan;
+
+import static org.quern.QuernException.usage;
+
+import java.util.List;
+import org.quern.model.Layer;
+import org.quern.model.Model;
+
+/**
+ * A model compiled for a loss, an optimizer and a batch size: a list of {@link Op}s for a training
+ * step and one for inference, over slices of ONE arena of float32. Nothing else is allocated while
+ * training. The arena starts with the {@link #state()}, so a checkpoint is one copy:
+ *
+ * <pre>parameters | moments | gradients | inputs, targets, activations | their gradients | loss, hits</pre>
+ *
+ * Each slice starts at a multiple of {@link #ALIGNMENT} values; the gaps hold zeros in state and
+ * gradients and stay 0 under every optimizer.
+ *
+ * @param model what is trained
+ * @param loss what is made small
+ * @param optimizer how
+ * @param batch rows of a full training batch
+ * @param inferenceBatch most rows of an inference pass, at least {@code batch}
+ * @param dense the dense layers, first to last, with their slices
+ * @param parameters all weights and biases, [1 × P] with the gaps
+ * @param gradients in the same layout
+ * @param state parameters and moments, [1 × P · (1 + moments)]
+ * @param training ops of a training step, in order
+ * @param inference ops of an inference pass, in order
+ * @param arena values of the whole arena
+ */
+public record Plan(
+        Model model,
+        Loss loss,
+        Optimizer optimizer,
+        int batch,
+        int inferenceBatch,
+        List<DenseSlices> dense,
+        Slice parameters,
+        Slice gradients,
+        Slice state,
+        List<Op> training,
+        List<Op> inference,
+        long arena) {
+
+    /** Every slice starts at a multiple of this many values: 64 bytes, a cache line. */
+    public static final int ALIGNMENT = 16;
+
+    /** Rows that an inference pass takes at once, unless training batches are larger. */
+    public static final int INFERENCE_BATCH = 256;
+
+    /**
+     * A dense layer and where its numbers are.
+     *
+     * @param layer its description
+     * @param module its number in an equivalent PyTorch {@code nn.Sequential}
+     * @param weights [in × units]
+     * @param bias [1 × units]
+     * @param x its input [inferenceBatch × in]
+     * @param y its output after activation and dropout [inferenceBatch × units]
+     * @param mask the dropout on its output
+     */
+    public record DenseSlices(
+            Layer.Dense layer, int module, Slice weights, Slice bias, Slice x, Slice y, Mask mask) {}
+
+    /** Copies the lists. */
+    public Plan {
+        dense = List.copyOf(dense);
+        training = List.copyOf(training);
+        inference = List.copyOf(inference);
+    }
+
+    /**
+     * Compiles a model.
+     *
+     * @throws org.quern.QuernException if the model cannot be trained so (no dense layer at the end,
+     *     cross-entropy on an activated output), or if batch is below 1
+     */
+    public static Plan of(Model model, Loss loss, Optimizer optimizer, int batch) {
+        if (batch < 1) {
+            throw usage("batch %d: a batch has at least 1 row", batch);
+        }
+        return new PlanBuilder(model, loss, optimizer, batch).build();
+    }
+
+    /** A plan for inference alone; its training ops are those of plain SGD at batch 1. */
+    public static Plan forInference(Model model) {
+        return of(model, Loss.MEAN_SQUARED_ERROR, new Optimizer.Sgd(0, 0), 1);
+    }
+
+    /** Values of one input row. */
+    public int inputSize() {
+        return dense.get(0).weights().rows();
+    }
+
+    /** Values of one output row. */
+    public int outputSize() {
+        return dense.get(dense.size() - 1).weights().columns();
+    }
+
+    /** The slice of the last layer's output. */
+    public Slice output() {
+        return dense.get(dense.size() - 1).y();
+    }
+
+    /** Values of the targets of one row: 1 for a class index, else the outputs. */
+    public int targetSize() {
+        return loss == Loss.CROSS_ENTROPY ? 1 : outputSize();
+    }
+
+    /** Moment {@code index} of the optimizer, in the layout of the parameters. */
+    public Slice moment(int index) {
+        return new Slice(
+                "moment " + index,
+                state.offset() + (index + 1) * parameters.size(),
+                1,
+                parameters.columns());
+    }
+}
