@@ -15,8 +15,8 @@ public interface Backend {
     int priority();
 
     /**
-     * Whether it can run here. Looks once and remembers: the same sentence on every later call. Never
-     * throws.
+     * Whether it can run here. Looks once and remembers: the same sentence on every later call.
+     * Never throws.
      */
     Availability availability();
 
@@ -48,7 +48,8 @@ public interface Backend {
      * Whether a backend can run, in a sentence.
      *
      * @param usable whether it can
-     * @param detail if so, on what (device, instruction set, threads); if not, the reason and the cure
+     * @param detail if so, on what (device, instruction set, threads); if not, the reason and the
+     *     cure
      */
     record Availability(boolean usable, String detail) {}
 }

@@ -69,7 +69,9 @@ public final class Backends {
                         candidate,
                         skipped.isEmpty()
                                 ? availability.detail()
-                                : availability.detail() + " (not " + String.join("; not ", skipped)
+                                : availability.detail()
+                                        + " (not "
+                                        + String.join("; not ", skipped)
                                         + ")");
             }
             skipped.add(candidate.name() + ": " + availability.detail());

@@ -36,9 +36,9 @@ public interface Executor extends AutoCloseable {
     void train(Resident data, Steps steps);
 
     /**
-     * Runs the network without dropout over rows {@code [first, first + rows)} of a resident data set, in that
-     * order, and writes the last layer's outputs (logits under cross-entropy) to {@code outputs[0 … rows ·
-     * outputSize − 1]}.
+     * Runs the network without dropout over rows {@code [first, first + rows)} of a resident data
+     * set, in that order, and writes the last layer's outputs (logits under cross-entropy) to
+     * {@code outputs[0 … rows · outputSize − 1]}.
      */
     void infer(Resident data, int first, int rows, float[] outputs);
 
@@ -52,8 +52,8 @@ public interface Executor extends AutoCloseable {
     }
 
     /**
-     * Runs one op of the plan alone: what tests, gradient checks and the search for a NaN's origin are made of.
-     * Its inputs are what the arena holds.
+     * Runs one op of the plan alone: what tests, gradient checks and the search for a NaN's origin
+     * are made of. Its inputs are what the arena holds.
      *
      * @param pass the rows, and in training the step, that it is run for
      */

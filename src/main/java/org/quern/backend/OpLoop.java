@@ -6,7 +6,9 @@ import org.quern.plan.Batches;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 
-/** An executor that takes the plan's ops one after the other, on data sets that stay on the host. */
+/**
+ * An executor that takes the plan's ops one after the other, on data sets that stay on the host.
+ */
 public abstract class OpLoop implements Executor {
     private final Plan plan;
     private final Pass inference = Pass.inference();

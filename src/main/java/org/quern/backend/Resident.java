@@ -30,10 +30,7 @@ public interface Resident extends AutoCloseable {
                 throw data(
                         "%s has %d classes, but the model has %d outputs: make its last layer"
                                 + " \"dense %d\"",
-                        set.name(),
-                        set.classes().size(),
-                        plan.outputSize(),
-                        set.classes().size());
+                        set.name(), set.classes().size(), plan.outputSize(), set.classes().size());
             }
         }
         if (set.hasTargets() && set.targetWidth() != plan.targetSize()) {
@@ -44,7 +41,8 @@ public interface Resident extends AutoCloseable {
     }
 
     /**
-     * Checks that a data set can be trained on: {@link #check}, and it has what the loss compares with.
+     * Checks that a data set can be trained on: {@link #check}, and it has what the loss compares
+     * with.
      *
      * @throws org.quern.QuernException if it has not
      */
@@ -54,8 +52,7 @@ public interface Resident extends AutoCloseable {
             throw data("%s has no class labels, which cross-entropy needs", set.name());
         }
         if (plan.loss() == Loss.MEAN_SQUARED_ERROR && !set.hasTargets()) {
-            throw data(
-                    "%s has no regression targets, which mean squared error needs", set.name());
+            throw data("%s has no regression targets, which mean squared error needs", set.name());
         }
     }
 }

@@ -4,8 +4,8 @@ import java.util.Objects;
 import org.quern.plan.Optimizer;
 
 /**
- * A run of consecutive training steps: the table of step sizes that goes in and the log of losses that
- * comes out. Allocated once and reused.
+ * A run of consecutive training steps: the table of step sizes that goes in and the log of losses
+ * that comes out. Allocated once and reused.
  */
 public final class Steps {
     private final long seed;

@@ -11,8 +11,8 @@ import java.util.Objects;
  * Examples to train on or to predict: an immutable table of {@code rows × features} values with, if
  * known, a class label or regression targets for each row.
  *
- * <p>Features are stored either as unsigned bytes (images: one byte a pixel, 0 to 255) or as
- * 32-bit floats, row after row, exactly as given; scaling belongs to the model. Arrays are not copied:
+ * <p>Features are stored either as unsigned bytes (images: one byte a pixel, 0 to 255) or as 32-bit
+ * floats, row after row, exactly as given; scaling belongs to the model. Arrays are not copied:
  * whoever hands one over no longer writes to it, and readers of {@link #pixels()} and {@link
  * #values()} only read.
  */
@@ -118,14 +118,15 @@ public final class Dataset {
 
     /** The same data under another name. */
     public Dataset named(String newName) {
-        return new Dataset(
-                newName, shape, pixels, values, labels, classes, targets, targetWidth);
+        return new Dataset(newName, shape, pixels, values, labels, classes, targets, targetWidth);
     }
 
     /** The rows with the given indices, in that order, copied. */
     public Dataset select(int[] indices) {
-        byte[] newPixels = pixels == null ? null : new byte[Math.multiplyExact(indices.length, features)];
-        float[] newValues = values == null ? null : new float[Math.multiplyExact(indices.length, features)];
+        byte[] newPixels =
+                pixels == null ? null : new byte[Math.multiplyExact(indices.length, features)];
+        float[] newValues =
+                values == null ? null : new float[Math.multiplyExact(indices.length, features)];
         int[] newLabels = labels == null ? null : new int[indices.length];
         float[] newTargets = targets == null ? null : new float[indices.length * targetWidth];
         for (int i = 0; i < indices.length; i++) {
@@ -172,7 +173,9 @@ public final class Dataset {
         return pixels != null;
     }
 
-    /** The {@code rows × features} unsigned bytes, not copied; null if {@link #isPixels} is false. */
+    /**
+     * The {@code rows × features} unsigned bytes, not copied; null if {@link #isPixels} is false.
+     */
     public byte[] pixels() {
         return pixels;
     }

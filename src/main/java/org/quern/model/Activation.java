@@ -5,8 +5,8 @@ import static org.quern.QuernException.usage;
 import java.util.Locale;
 
 /**
- * What a dense layer does to each of its sums z. The derivative is given as a function of the output
- * y where it can be, so that z need not be kept.
+ * What a dense layer does to each of its sums z. The derivative is given as a function of the
+ * output y where it can be, so that z need not be kept.
  */
 public enum Activation {
     /** y = z. */
@@ -46,7 +46,6 @@ public enum Activation {
                 return activation;
             }
         }
-        throw usage(
-                "unknown activation \"%s\": use linear, relu, tanh, sigmoid or gelu", name);
+        throw usage("unknown activation \"%s\": use linear, relu, tanh, sigmoid or gelu", name);
     }
 }

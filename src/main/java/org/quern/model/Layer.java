@@ -31,7 +31,9 @@ public sealed interface Layer {
             return "dense "
                     + units
                     + (activation == Activation.LINEAR ? "" : " " + activation.text())
-                    + (init == Init.GLOROT ? "" : " " + init.name().toLowerCase(java.util.Locale.ROOT));
+                    + (init == Init.GLOROT
+                            ? ""
+                            : " " + init.name().toLowerCase(java.util.Locale.ROOT));
         }
     }
 

@@ -41,8 +41,7 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         for (int i = 1; i < layers.size(); i++) {
             if (layers.get(i) instanceof Layer.Dropout
                     && layers.get(i - 1) instanceof Layer.Dropout) {
-                throw usage(
-                        "layers %d and %d are both dropout: merge them into one", i - 1, i);
+                throw usage("layers %d and %d are both dropout: merge them into one", i - 1, i);
             }
         }
     }

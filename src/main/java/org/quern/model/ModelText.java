@@ -13,7 +13,8 @@ public final class ModelText {
     private ModelText() {}
 
     /**
-     * Adds the layers that {@code text} names to {@code input}; {@link Model#text()} is its inverse.
+     * Adds the layers that {@code text} names to {@code input}; {@link Model#text()} is its
+     * inverse.
      *
      * @throws org.quern.QuernException if a layer is not understood; the message names it
      */

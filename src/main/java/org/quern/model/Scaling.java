@@ -3,8 +3,8 @@ package org.quern.model;
 import static org.quern.QuernException.usage;
 
 /**
- * How a model sees its raw input: {@code x · scale + shift}, in float32. It belongs to the model and
- * is saved with it, so that whoever predicts feeds the same raw values as whoever trained.
+ * How a model sees its raw input: {@code x · scale + shift}, in float32. It belongs to the model
+ * and is saved with it, so that whoever predicts feeds the same raw values as whoever trained.
  */
 public record Scaling(float scale, float shift) {
     /** Raw values, as they are. */

@@ -11,8 +11,8 @@ public final class Initializer {
 
     /**
      * The whole state of a plan before its first step, in the layout of {@link Plan#state()}. The
-     * weights of layer l use stream {@link Streams#init Streams.init(l)}, l counting the dense layers
-     * from 0.
+     * weights of layer l use stream {@link Streams#init Streams.init(l)}, l counting the dense
+     * layers from 0.
      */
     public static float[] state(Plan plan, long seed) {
         float[] state = new float[Math.toIntExact(plan.state().size())];

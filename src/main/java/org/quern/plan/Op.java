@@ -15,7 +15,10 @@ import org.quern.model.Activation;
  */
 public sealed interface Op {
 
-    /** The layer that it belongs to, as a message names it, for instance {@code layer 0 (dense 48 relu)}. */
+    /**
+     * The layer that it belongs to, as a message names it, for instance {@code layer 0 (dense 48
+     * relu)}.
+     */
     String layer();
 
     /** What it computes, as a message names it, for instance {@code output}. */
@@ -25,9 +28,10 @@ public sealed interface Op {
     List<Slice> outputs();
 
     /**
-     * X[b,i] = (raw[r,i] · scale + shift) · keep[b,i], r the row of the data set at place b of the pass: in
-     * training {@code Permutation.shuffled(n, seed, epoch, step's first place + b)}, in inference first + b. In
-     * training also T[b] ← the row's target: its class index as a float, or its regression targets.
+     * X[b,i] = (raw[r,i] · scale + shift) · keep[b,i], r the row of the data set at place b of the
+     * pass: in training {@code Permutation.shuffled(n, seed, epoch, step's first place + b)}, in
+     * inference first + b. In training also T[b] ← the row's target: its class index as a float, or
+     * its regression targets.
      */
     record Gather(String layer, Slice x, Slice targets, float scale, float shift, Mask mask)
             implements Op {
@@ -43,8 +47,8 @@ public sealed interface Op {
     }
 
     /**
-     * Z = X·W + b; Y = act(Z) · keep. X [B × I], W [I × O], b [1 × O], Y [B × O]; Z is written only if
-     * {@code z} is not null (activations whose derivative needs it).
+     * Z = X·W + b; Y = act(Z) · keep. X [B × I], W [I × O], b [1 × O], Y [B × O]; Z is written only
+     * if {@code z} is not null (activations whose derivative needs it).
      */
     record DenseForward(
             String layer,
@@ -68,9 +72,9 @@ public sealed interface Op {
     }
 
     /**
-     * Softmax cross-entropy of logits Z [B × C] with class indices T [B × 1], stable: with M = maxⱼ Z[b,j] and
-     * S = Σⱼ exp(Z[b,j] − M), L[b] = log S + M − Z[b,T], G[b,j] = (exp(Z[b,j] − M) / S − [j = T]) / B,
-     * hits[b] = 1 if the first largest logit is at T, else 0.
+     * Softmax cross-entropy of logits Z [B × C] with class indices T [B × 1], stable: with M = maxⱼ
+     * Z[b,j] and S = Σⱼ exp(Z[b,j] − M), L[b] = log S + M − Z[b,T], G[b,j] = (exp(Z[b,j] − M) / S −
+     * [j = T]) / B, hits[b] = 1 if the first largest logit is at T, else 0.
      */
     record CrossEntropy(
             String layer, Slice logits, Slice targets, Slice gradient, Slice loss, Slice hits)
@@ -87,9 +91,9 @@ public sealed interface Op {
     }
 
     /**
-     * Mean squared error of Y [B × C] to T [B × C]: L[b] = Σⱼ (Y − T)² / C, and the gradient before the output's
-     * activation, G[b,j] = 2 (Y − T) / (B·C) · act′; hits[b] = 0. act′ is taken at Z if {@code z} is
-     * not null, else from Y.
+     * Mean squared error of Y [B × C] to T [B × C]: L[b] = Σⱼ (Y − T)² / C, and the gradient before
+     * the output's activation, G[b,j] = 2 (Y − T) / (B·C) · act′; hits[b] = 0. act′ is taken at Z
+     * if {@code z} is not null, else from Y.
      */
     record SquaredError(
             String layer,
@@ -113,9 +117,10 @@ public sealed interface Op {
     }
 
     /**
-     * dX = (dY·Wᵀ) · keep · act′: the gradient before the activation of the layer below, whose output X
-     * [B × I], value before activation Z (or null), activation and mask are given. dY [B × O], W [I × O]. With
-     * dropout, act′ of ReLU, tanh and sigmoid is taken at X / scale, the output before dropout.
+     * dX = (dY·Wᵀ) · keep · act′: the gradient before the activation of the layer below, whose
+     * output X [B × I], value before activation Z (or null), activation and mask are given. dY [B ×
+     * O], W [I × O]. With dropout, act′ of ReLU, tanh and sigmoid is taken at X / scale, the output
+     * before dropout.
      */
     record DenseBackwardInput(
             String layer,
@@ -151,7 +156,9 @@ public sealed interface Op {
         }
     }
 
-    /** {@link Optimizer.Adam} over all parameters W with gradients G and moments M, V, [1 × P] each. */
+    /**
+     * {@link Optimizer.Adam} over all parameters W with gradients G and moments M, V, [1 × P] each.
+     */
     record Adam(
             String layer, Slice parameters, Slice gradients, Slice m, Slice v, Optimizer.Adam form)
             implements Op {
@@ -167,11 +174,10 @@ public sealed interface Op {
     }
 
     /**
-     * {@link Optimizer.Sgd} over all parameters W with gradients G and velocity U, [1 × P] each; {@code
-     * velocity} is null without momentum.
+     * {@link Optimizer.Sgd} over all parameters W with gradients G and velocity U, [1 × P] each;
+     * {@code velocity} is null without momentum.
      */
-    record Sgd(
-            String layer, Slice parameters, Slice gradients, Slice velocity, Optimizer.Sgd form)
+    record Sgd(String layer, Slice parameters, Slice gradients, Slice velocity, Optimizer.Sgd form)
             implements Op {
         @Override
         public String what() {
@@ -185,8 +191,8 @@ public sealed interface Op {
     }
 
     /**
-     * The step's entry in the step log: Σ_b L[b] and Σ_b hits[b], summed in row order. Nobody waits for it: the
-     * host reads the log when it looks.
+     * The step's entry in the step log: Σ_b L[b] and Σ_b hits[b], summed in row order. Nobody waits
+     * for it: the host reads the log when it looks.
      */
     record Metrics(String layer, Slice loss, Slice hits) implements Op {
         @Override

@@ -4,8 +4,8 @@ import static org.quern.QuernException.usage;
 
 /**
  * How parameters follow their gradients. What depends on the step is computed once on the host, in
- * float64, and handed to kernels as two float32 numbers a step, {@link #rate} and {@link #decay}, so
- * that every backend uses the same bits.
+ * float64, and handed to kernels as two float32 numbers a step, {@link #rate} and {@link #decay},
+ * so that every backend uses the same bits.
  */
 public sealed interface Optimizer {
 
@@ -15,7 +15,9 @@ public sealed interface Optimizer {
     /** Arrays of the size of the parameters that it keeps between steps. */
     int moments();
 
-    /** The step size that kernels use at global step {@code step} (from 0) under a learning rate. */
+    /**
+     * The step size that kernels use at global step {@code step} (from 0) under a learning rate.
+     */
     float rate(double learningRate, long step);
 
     /** What parameters are multiplied by before the update: 1 − learningRate · λ. */

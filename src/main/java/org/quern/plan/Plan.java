@@ -11,7 +11,9 @@ import org.quern.model.Model;
  * step and one for inference, over slices of ONE arena of float32. Nothing else is allocated while
  * training. The arena starts with the {@link #state()}, so a checkpoint is one copy:
  *
- * <pre>parameters | moments | gradients | inputs, targets, activations | their gradients | loss, hits</pre>
+ * <pre>
+ * parameters | moments | gradients | inputs, targets, activations | their gradients | loss, hits
+ * </pre>
  *
  * Each slice starts at a multiple of {@link #ALIGNMENT} values; the gaps hold zeros in state and
  * gradients and stay 0 under every optimizer.
@@ -61,7 +63,13 @@ public record Plan(
      * @param mask the dropout on its output
      */
     public record DenseSlices(
-            Layer.Dense layer, int module, Slice weights, Slice bias, Slice x, Slice y, Mask mask) {}
+            Layer.Dense layer,
+            int module,
+            Slice weights,
+            Slice bias,
+            Slice x,
+            Slice y,
+            Mask mask) {}
 
     /** Copies the lists. */
     public Plan {
@@ -73,8 +81,8 @@ public record Plan(
     /**
      * Compiles a model.
      *
-     * @throws org.quern.QuernException if the model cannot be trained so (no dense layer at the end,
-     *     cross-entropy on an activated output), or if batch is below 1
+     * @throws org.quern.QuernException if the model cannot be trained so (no dense layer at the
+     *     end, cross-entropy on an activated output), or if batch is below 1
      */
     public static Plan of(Model model, Loss loss, Optimizer optimizer, int batch) {
         if (batch < 1) {

@@ -20,7 +20,9 @@ final class PlanBuilder {
     private Mask inputMask = Mask.NONE;
     private long end;
 
-    /** A dense layer on its way into the plan; the slices are filled in one region after the other. */
+    /**
+     * A dense layer on its way into the plan; the slices are filled in one region after the other.
+     */
     private static final class Stage {
         final Layer.Dense layer;
         final int module;
@@ -123,8 +125,18 @@ final class PlanBuilder {
                                                 s.mask))
                         .toList();
         return new Plan(
-                model, loss, optimizer, batch, inferenceBatch, dense, parameters, gradients, state,
-                training, forward, end);
+                model,
+                loss,
+                optimizer,
+                batch,
+                inferenceBatch,
+                dense,
+                parameters,
+                gradients,
+                state,
+                training,
+                forward,
+                end);
     }
 
     private List<Op> forward(Slice x, Slice targets) {
@@ -140,7 +152,14 @@ final class PlanBuilder {
         for (Stage s : stages) {
             ops.add(
                     new Op.DenseForward(
-                            s.name, s.x, s.weights, s.bias, s.z, s.y, s.layer.activation(), s.mask));
+                            s.name,
+                            s.x,
+                            s.weights,
+                            s.bias,
+                            s.z,
+                            s.y,
+                            s.layer.activation(),
+                            s.mask));
         }
         return ops;
     }

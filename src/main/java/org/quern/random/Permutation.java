@@ -1,10 +1,10 @@
 package org.quern.random;
 
 /**
- * A pseudo-random permutation of [0, n), evaluated at any single index without a table: an alternating
- * Feistel network of {@value #ROUNDS} rounds over the least 2^bits ≥ n with {@link Philox} as its
- * round function, walking cycles until the result falls below n (Black and Rogaway, "Ciphers with
- * Arbitrary Finite Domains", 2002). Fewer than two walks are needed on average.
+ * A pseudo-random permutation of [0, n), evaluated at any single index without a table: an
+ * alternating Feistel network of {@value #ROUNDS} rounds over the least 2^bits ≥ n with {@link
+ * Philox} as its round function, walking cycles until the result falls below n (Black and Rogaway,
+ * "Ciphers with Arbitrary Finite Domains", 2002). Fewer than two walks are needed on average.
  *
  * <p>With {@code left = bits / 2} upper and {@code right = bits − left} lower bits, round r xors
  * {@code philox(counter = (other half, stream + r, step), seed)[0]}, masked, into the right half

@@ -4,10 +4,12 @@ package org.quern.random;
  * Philox 4x32-10, the counter-based generator of Salmon et al., "Parallel Random Numbers: As Easy
  * as 1, 2, 3" (SC 2011). Quern draws every random number as a pure function
  *
- * <pre>word = philox(counter = (position / 4, stream, step low, step high), key = seed)[position % 4]</pre>
+ * <pre>
+ * word = philox(counter = (position / 4, stream, step low, step high), key = seed)[position % 4]
+ * </pre>
  *
- * so that weights, batch order and dropout masks are the same bits on every backend, in any order of
- * evaluation, and a resumed run needs no generator state.
+ * so that weights, batch order and dropout masks are the same bits on every backend, in any order
+ * of evaluation, and a resumed run needs no generator state.
  */
 public final class Philox {
     private static final int M0 = 0xD2511F53;

@@ -1,8 +1,8 @@
 package org.quern.random;
 
 /**
- * The stream numbers of {@link Philox}: purpose in the upper 16 bits, layer (or another small index)
- * in the lower 16, so that no two uses share a word.
+ * The stream numbers of {@link Philox}: purpose in the upper 16 bits, layer (or another small
+ * index) in the lower 16, so that no two uses share a word.
  */
 public final class Streams {
     private static final int INIT = 1;
@@ -18,7 +18,9 @@ public final class Streams {
         return INIT << 16 | layer;
     }
 
-    /** Dropout mask of layer {@code layer}; step = global step, position = row · columns + column. */
+    /**
+     * Dropout mask of layer {@code layer}; step = global step, position = row · columns + column.
+     */
     public static int dropout(int layer) {
         return DROPOUT << 16 | layer;
     }

@@ -3,7 +3,9 @@ package org.quern.backend.reference;
 import org.quern.backend.Backend;
 import org.quern.plan.Plan;
 
-/** Float64 and the plainest loops: the oracle that the others are checked against. Slow on purpose. */
+/**
+ * Float64 and the plainest loops: the oracle that the others are checked against. Slow on purpose.
+ */
 public final class ReferenceBackend implements Backend {
     @Override
     public String name() {

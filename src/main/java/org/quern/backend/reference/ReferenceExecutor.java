@@ -11,7 +11,8 @@ import org.quern.plan.Slice;
 
 /**
  * Every op in float64, one obvious loop each, on an arena of doubles. What is drawn or scaled in
- * float32 by contract (the input scaling, dropout's scale, step sizes) starts from the float32 value.
+ * float32 by contract (the input scaling, dropout's scale, step sizes) starts from the float32
+ * value.
  */
 public final class ReferenceExecutor extends OpLoop {
     private final double[] arena;
@@ -145,7 +146,9 @@ public final class ReferenceExecutor extends OpLoop {
                 double error = y - arena[at(op.targets()) + k];
                 loss += error * error / columns;
                 arena[at(op.gradient()) + k] =
-                        2 * error / ((double) rows * columns)
+                        2
+                                * error
+                                / ((double) rows * columns)
                                 * Activations.derivative(op.activation(), y, z);
             }
             arena[at(op.loss()) + b] = loss;
