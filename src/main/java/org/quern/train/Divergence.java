@@ -1,0 +1,85 @@
+package org.quern.train;
+
+import org.quern.QuernException;
+import org.quern.backend.Executor;
+import org.quern.backend.Pass;
+import org.quern.backend.Resident;
+import org.quern.backend.Steps;
+import org.quern.plan.Batches;
+import org.quern.plan.Op;
+import org.quern.plan.Slice;
+
+/**
+ * Finds out where a NaN or infinity came from. Runs are deterministic, so nothing needs to be watched
+ * while training: the steps since the last good state are trained again, the bad one op by op,
+ * until an op writes a number that is not finite.
+ */
+final class Divergence {
+    private final Trainer trainer;
+    private final Executor executor;
+    private final Steps steps;
+    private final Steps.LearningRate learningRate;
+
+    Divergence(Trainer trainer, Steps steps, Steps.LearningRate learningRate) {
+        this.trainer = trainer;
+        this.executor = trainer.executor();
+        this.steps = steps;
+        this.learningRate = learningRate;
+    }
+
+    /**
+     * Explains a divergence and goes back to the last good state.
+     *
+     * @param start the last good state
+     * @param badStep the first step with a loss that is not finite, or the step before a bad state was seen
+     * @return what to throw
+     */
+    QuernException restore(Resident data, Checkpoint start, long badStep) {
+        trainer.restore(start);
+        var optimizer = trainer.config().optimizer();
+        for (long from = start.step(); from < badStep; ) {
+            int count = (int) Math.min(steps.capacity(), badStep - from);
+            executor.train(data, steps.select(from, count, optimizer, learningRate));
+            from += count;
+        }
+        Batches batches = new Batches(data.rows(), trainer.config().batch());
+        Pass pass =
+                Pass.training(steps.select(badStep, 1, optimizer, learningRate), batches);
+        String origin = origin(data, pass);
+        trainer.restore(start);
+        return new QuernException(
+                QuernException.Kind.TARGET,
+                "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a lower"
+                        .formatted(badStep, batches.epoch(badStep) + 1, origin, start.step())
+                        + " learning rate than %s, or scale the input"
+                                .formatted(learningRate.at(badStep)));
+    }
+
+    private String origin(Resident data, Pass pass) {
+        for (Op op : trainer.plan().training()) {
+            executor.run(op, data, pass);
+            for (Slice slice : op.outputs()) {
+                int rows = slice.rows() > 1 ? Math.min(slice.rows(), pass.rows()) : 1;
+                if (op instanceof Op.DenseBackwardWeights) {
+                    rows = slice.rows();
+                }
+                String found = notFinite(new Slice(slice.name(), slice.offset(), rows, slice.columns()));
+                if (found != null) {
+                    return "%s of %s is %s".formatted(op.what(), op.layer(), found);
+                }
+            }
+        }
+        return "the loss is not finite";
+    }
+
+    private String notFinite(Slice slice) {
+        float[] values = new float[Math.toIntExact(slice.size())];
+        executor.read(slice, values, 0);
+        for (float value : values) {
+            if (!Float.isFinite(value)) {
+                return Float.isNaN(value) ? "NaN" : "infinite";
+            }
+        }
+        return null;
+    }
+}

@@ -1,0 +1,24 @@
+package org.quern.train;
+
+/**
+ * What an epoch brought.
+ *
+ * @param epoch its number, from 1
+ * @param loss mean training loss of its rows as seen while training, dropout on
+ * @param accuracy fraction of its rows classified rightly while training, dropout on, as in Keras'
+ *     progress line; 0 under mean squared error
+ * @param validationLoss mean loss of the validation rows after it; null without validation
+ * @param validationAccuracy fraction of the validation rows classified rightly; null without
+ * @param learningRate at its last step
+ * @param seconds wall time of its training steps
+ * @param stepMicros wall time of a step, in microseconds: the mean over the epoch
+ */
+public record EpochResult(
+        int epoch,
+        double loss,
+        double accuracy,
+        Double validationLoss,
+        Double validationAccuracy,
+        double learningRate,
+        double seconds,
+        double stepMicros) {}

@@ -1,0 +1,179 @@
+package org.quern.train;
+
+import static org.quern.QuernException.data;
+
+import org.quern.backend.Executor;
+import org.quern.backend.Resident;
+import org.quern.backend.Steps;
+import org.quern.data.Dataset;
+import org.quern.plan.Batches;
+import org.quern.plan.Plan;
+
+/**
+ * One call of {@link Trainer#fit}: epochs cut into chunks of steps, each chunk one call of the executor.
+ * A chunk ends where an epoch does, or after about {@value #CHUNK_MILLIS} ms, which is how often
+ * progress is told and an interrupt is noticed. How a run is cut changes no result.
+ */
+final class Fit {
+    private static final int CHUNK_MILLIS = 50;
+    private static final int MOST_STEPS = 4096;
+    private static final int FIRST_STEPS = 16;
+
+    private final Trainer trainer;
+    private final TrainingConfig config;
+    private final Plan plan;
+    private final Executor executor;
+    private final Dataset train;
+    private final Dataset validation;
+    private final int epochs;
+    private final Batches batches;
+    private final Steps steps;
+    private final Steps.LearningRate learningRate;
+    private int chunk = FIRST_STEPS;
+
+    Fit(Trainer trainer, Dataset train, Dataset validation, int epochs) {
+        this.trainer = trainer;
+        this.config = trainer.config();
+        this.plan = trainer.plan();
+        this.executor = trainer.executor();
+        this.train = train;
+        this.validation = validation;
+        this.epochs = epochs;
+        batches = new Batches(train.rows(), config.batch());
+        steps = new Steps(config.seed(), MOST_STEPS);
+        long perEpoch = batches.stepsPerEpoch();
+        long total = perEpoch * epochs;
+        learningRate = step -> config.schedule().at(step, perEpoch, total);
+        Resident.checkTargets(plan, train);
+        if (validation != null) {
+            Resident.checkTargets(plan, validation);
+        }
+        if (batches.epoch(trainer.step()) < trainer.epochs().size()) {
+            throw data(
+                    "the checkpoint is at step %,d after %d epochs, which does not fit %s with"
+                            + " %,d steps an epoch: resume with the same data and batch",
+                    trainer.step(), trainer.epochs().size(), train.name(), perEpoch);
+        }
+    }
+
+    History run() {
+        trainer.listeners().forEach(listener -> listener.begin(trainer));
+        History.End end = History.End.FINISHED;
+        try (Resident resident = executor.upload(train);
+                Resident check = validation == null ? null : executor.upload(validation)) {
+            while (end == History.End.FINISHED && trainer.epochs().size() < epochs) {
+                if (config.earlyStopping() != null && config.earlyStopping().ends(trainer.epochs())) {
+                    end = History.End.STOPPED;
+                } else {
+                    end = epoch(resident, check);
+                }
+            }
+        }
+        if (config.earlyStopping() != null && end != History.End.INTERRUPTED) {
+            trainer.restoreBest();
+        }
+        History history =
+                new History(trainer.epochs(), EarlyStopping.best(trainer.epochs()), end);
+        trainer.listeners().forEach(listener -> listener.end(history));
+        return history;
+    }
+
+    /** Trains the rest of the current epoch. */
+    private History.End epoch(Resident resident, Resident check) {
+        long started = System.nanoTime();
+        Checkpoint start = trainer.checkpoint();
+        boolean stop = false;
+        while (batches.epoch(trainer.step()) == trainer.epochs().size()) {
+            if (trainer.interrupted()) {
+                return History.End.INTERRUPTED;
+            }
+            stop |= chunk(resident, start, started);
+            if (stop && batches.epoch(trainer.step()) == trainer.epochs().size()) {
+                return History.End.STOPPED;
+            }
+        }
+        double seconds = (System.nanoTime() - started) * 1e-9;
+        float[] state = trainer.state();
+        if (!finite(state)) {
+            throw new Divergence(trainer, steps, learningRate)
+                    .restore(resident, start, trainer.step() - 1);
+        }
+        EpochResult result = result(seconds, (int) (trainer.step() - start.step()), check);
+        boolean best = trainer.finishEpoch(result, state);
+        for (Listener listener : trainer.listeners()) {
+            stop |= listener.epochEnd(result, best, trainer) == Listener.Verdict.STOP;
+        }
+        return stop ? History.End.STOPPED : History.End.FINISHED;
+    }
+
+    /** Runs one chunk. @return whether a listener asked to stop */
+    private boolean chunk(Resident resident, Checkpoint start, long started) {
+        long from = trainer.step();
+        int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
+        int count = Math.min(Math.min(chunk, left), MOST_STEPS);
+        long before = System.nanoTime();
+        executor.train(resident, steps.select(from, count, config.optimizer(), learningRate));
+        long nanos = System.nanoTime() - before;
+        chunk = (int) Math.max(1, Math.min(MOST_STEPS, CHUNK_MILLIS * 1_000_000L * count / nanos));
+        double loss = 0;
+        long hits = 0;
+        for (int i = 0; i < count; i++) {
+            if (!Float.isFinite(steps.losses()[i])) {
+                throw new Divergence(trainer, steps, learningRate)
+                        .restore(resident, start, from + i);
+            }
+            loss += steps.losses()[i];
+            hits += steps.hits()[i];
+        }
+        trainer.advance(count, loss, hits);
+        return tell(start.step(), started);
+    }
+
+    private boolean tell(long firstStep, long started) {
+        int done = (int) ((trainer.step() - 1) % batches.stepsPerEpoch()) + 1;
+        long rows = Math.min((long) done * config.batch(), batches.rows());
+        long trained = rows - (firstStep % batches.stepsPerEpoch()) * config.batch();
+        double seconds = (System.nanoTime() - started) * 1e-9;
+        Progress progress =
+                new Progress(
+                        trainer.epochs().size() + 1,
+                        epochs,
+                        done,
+                        batches.stepsPerEpoch(),
+                        trainer.partialLoss() / rows,
+                        (double) trainer.partialHits() / rows,
+                        trained / seconds);
+        boolean stop = false;
+        for (Listener listener : trainer.listeners()) {
+            stop |= listener.progress(progress) == Listener.Verdict.STOP;
+        }
+        return stop;
+    }
+
+    private EpochResult result(double seconds, int stepsTimed, Resident check) {
+        Evaluation validated = null;
+        if (check != null) {
+            float[] outputs = new float[Math.multiplyExact(check.rows(), plan.outputSize())];
+            executor.infer(check, 0, check.rows(), outputs);
+            validated = Evaluation.of(plan.loss(), outputs, validation);
+        }
+        return new EpochResult(
+                trainer.epochs().size() + 1,
+                trainer.partialLoss() / batches.rows(),
+                (double) trainer.partialHits() / batches.rows(),
+                validated == null ? null : validated.loss(),
+                validated == null ? null : validated.accuracy(),
+                learningRate.at(trainer.step() - 1),
+                seconds,
+                seconds * 1e6 / stepsTimed);
+    }
+
+    private static boolean finite(float[] values) {
+        for (float value : values) {
+            if (!Float.isFinite(value)) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

@@ -1,0 +1,28 @@
+package org.quern.train;
+
+import java.util.List;
+
+/**
+ * How a run went.
+ *
+ * @param epochs the finished epochs, those before a resume included
+ * @param bestEpoch number of the epoch with the least validation loss, or without validation the least
+ *     training loss; 0 if none was finished
+ * @param end why the run ended
+ */
+public record History(List<EpochResult> epochs, int bestEpoch, End end) {
+    /** Why a run ended. */
+    public enum End {
+        /** All epochs were trained. */
+        FINISHED,
+        /** Early stopping, or a listener. */
+        STOPPED,
+        /** {@link Trainer#interrupt}: perhaps in the middle of an epoch. */
+        INTERRUPTED
+    }
+
+    /** Copies the list. */
+    public History {
+        epochs = List.copyOf(epochs);
+    }
+}

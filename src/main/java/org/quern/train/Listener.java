@@ -1,0 +1,36 @@
+package org.quern.train;
+
+/**
+ * Hears how a run goes, and may ask it to stop. Called on the training thread, between steps; a
+ * listener cannot slow the device down by accident, since all that it is told is already on the host.
+ */
+public interface Listener {
+    /** What a listener wants next. */
+    enum Verdict {
+        /** Go on. */
+        GO_ON,
+        /** End the run after this step or epoch. */
+        STOP
+    }
+
+    /** Before the first step of a {@link Trainer#fit}. */
+    default void begin(Trainer trainer) {}
+
+    /** At most about ten times a second while an epoch runs. */
+    default Verdict progress(Progress progress) {
+        return Verdict.GO_ON;
+    }
+
+    /**
+     * After each epoch.
+     *
+     * @param best whether it is the best so far, see {@link History#bestEpoch}
+     * @param trainer for {@link Trainer#checkpoint()} and the like; not to be trained from here
+     */
+    default Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
+        return Verdict.GO_ON;
+    }
+
+    /** After the last step, whatever ended the run but an exception. */
+    default void end(History history) {}
+}

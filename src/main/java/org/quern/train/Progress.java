@@ -1,0 +1,21 @@
+package org.quern.train;
+
+/**
+ * Where a run stands within an epoch.
+ *
+ * @param epoch the current epoch, from 1
+ * @param epochs epochs of the run
+ * @param step steps done in this epoch
+ * @param steps steps of an epoch
+ * @param loss mean loss of the epoch's rows so far
+ * @param accuracy fraction of the epoch's rows so far classified rightly
+ * @param rowsPerSecond training rows a second in this epoch
+ */
+public record Progress(
+        int epoch,
+        int epochs,
+        int step,
+        int steps,
+        double loss,
+        double accuracy,
+        double rowsPerSecond) {}

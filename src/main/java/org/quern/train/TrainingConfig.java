@@ -1,0 +1,96 @@
+package org.quern.train;
+
+import static org.quern.QuernException.usage;
+
+import java.util.Objects;
+import org.quern.model.Model;
+import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
+import org.quern.plan.Plan;
+
+/**
+ * All that decides what a run computes, besides the data: two runs of equal configuration on equal
+ * data and the same device end with the same bits.
+ *
+ * @param model what is trained
+ * @param loss what is made small
+ * @param optimizer how parameters follow gradients
+ * @param schedule the learning rate
+ * @param batch rows of a training batch, at least 1
+ * @param seed key of initial weights, batch order and dropout
+ * @param earlyStopping when to end before the last epoch; null for never
+ */
+public record TrainingConfig(
+        Model model,
+        Loss loss,
+        Optimizer optimizer,
+        Schedule schedule,
+        int batch,
+        long seed,
+        EarlyStopping earlyStopping) {
+
+    /** Keras' default batch size. */
+    public static final int DEFAULT_BATCH = 32;
+
+    /** Keras' default learning rate for Adam. */
+    public static final double DEFAULT_RATE = 1e-3;
+
+    /** Checks what can be checked without data. */
+    public TrainingConfig {
+        Objects.requireNonNull(model);
+        Objects.requireNonNull(loss);
+        Objects.requireNonNull(optimizer);
+        Objects.requireNonNull(schedule);
+        if (batch < 1) {
+            throw usage("batch %d: a batch has at least 1 row", batch);
+        }
+    }
+
+    /** Keras' defaults: cross-entropy, Adam at 1e-3, batch 32; seed 1, no early stopping. */
+    public static TrainingConfig of(Model model) {
+        return new TrainingConfig(
+                model,
+                Loss.CROSS_ENTROPY,
+                Optimizer.Adam.DEFAULT,
+                new Schedule.Constant(DEFAULT_RATE),
+                DEFAULT_BATCH,
+                1,
+                null);
+    }
+
+    /** With another loss. */
+    public TrainingConfig withLoss(Loss newLoss) {
+        return new TrainingConfig(
+                model, newLoss, optimizer, schedule, batch, seed, earlyStopping);
+    }
+
+    /** With another optimizer. */
+    public TrainingConfig withOptimizer(Optimizer newOptimizer) {
+        return new TrainingConfig(model, loss, newOptimizer, schedule, batch, seed, earlyStopping);
+    }
+
+    /** With another schedule of the learning rate. */
+    public TrainingConfig withSchedule(Schedule newSchedule) {
+        return new TrainingConfig(model, loss, optimizer, newSchedule, batch, seed, earlyStopping);
+    }
+
+    /** With another batch size. */
+    public TrainingConfig withBatch(int newBatch) {
+        return new TrainingConfig(model, loss, optimizer, schedule, newBatch, seed, earlyStopping);
+    }
+
+    /** With another seed. */
+    public TrainingConfig withSeed(long newSeed) {
+        return new TrainingConfig(model, loss, optimizer, schedule, batch, newSeed, earlyStopping);
+    }
+
+    /** With early stopping. */
+    public TrainingConfig withEarlyStopping(EarlyStopping newStopping) {
+        return new TrainingConfig(model, loss, optimizer, schedule, batch, seed, newStopping);
+    }
+
+    /** The plan of such a run. */
+    public Plan plan() {
+        return Plan.of(model, loss, optimizer, batch);
+    }
+}
