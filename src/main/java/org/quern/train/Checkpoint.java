@@ -3,8 +3,8 @@ package org.quern.train;
 import java.util.List;
 
 /**
- * A run between two steps: all that it takes to go on as if nothing had happened. The generators need
- * no entry: their numbers follow from the seed and the step.
+ * A run between two steps: all that it takes to go on as if nothing had happened. The generators
+ * need no entry: their numbers follow from the seed and the step.
  *
  * @param seed the run's seed
  * @param step steps done, over all epochs

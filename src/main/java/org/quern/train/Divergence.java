@@ -10,9 +10,9 @@ import org.quern.plan.Op;
 import org.quern.plan.Slice;
 
 /**
- * Finds out where a NaN or infinity came from. Runs are deterministic, so nothing needs to be watched
- * while training: the steps since the last good state are trained again, the bad one op by op,
- * until an op writes a number that is not finite.
+ * Finds out where a NaN or infinity came from. Runs are deterministic, so nothing needs to be
+ * watched while training: the steps since the last good state are trained again, the bad one op by
+ * op, until an op writes a number that is not finite.
  */
 final class Divergence {
     private final Trainer trainer;
@@ -31,7 +31,8 @@ final class Divergence {
      * Explains a divergence and goes back to the last good state.
      *
      * @param start the last good state
-     * @param badStep the first step with a loss that is not finite, or the step before a bad state was seen
+     * @param badStep the first step with a loss that is not finite, or the step before a bad state
+     *     was seen
      * @return what to throw
      */
     QuernException restore(Resident data, Checkpoint start, long badStep) {
@@ -43,14 +44,14 @@ final class Divergence {
             from += count;
         }
         Batches batches = new Batches(data.rows(), trainer.config().batch());
-        Pass pass =
-                Pass.training(steps.select(badStep, 1, optimizer, learningRate), batches);
+        Pass pass = Pass.training(steps.select(badStep, 1, optimizer, learningRate), batches);
         String origin = origin(data, pass);
         trainer.restore(start);
         return new QuernException(
                 QuernException.Kind.TARGET,
                 "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a lower"
-                        .formatted(badStep, batches.epoch(badStep) + 1, origin, start.step())
+                                .formatted(
+                                        badStep, batches.epoch(badStep) + 1, origin, start.step())
                         + " learning rate than %s, or scale the input"
                                 .formatted(learningRate.at(badStep)));
     }
@@ -63,7 +64,8 @@ final class Divergence {
                 if (op instanceof Op.DenseBackwardWeights) {
                     rows = slice.rows();
                 }
-                String found = notFinite(new Slice(slice.name(), slice.offset(), rows, slice.columns()));
+                String found =
+                        notFinite(new Slice(slice.name(), slice.offset(), rows, slice.columns()));
                 if (found != null) {
                     return "%s of %s is %s".formatted(op.what(), op.layer(), found);
                 }

@@ -5,9 +5,9 @@ import static org.quern.QuernException.usage;
 import java.util.List;
 
 /**
- * Ends a run when the monitored loss (validation, or training without validation data) was not below
- * the best so far by more than {@code minDelta} for {@code patience} epochs in a row. When the run
- * ends, whatever the cause, the trainer goes back to the parameters of the best epoch.
+ * Ends a run when the monitored loss (validation, or training without validation data) was not
+ * below the best so far by more than {@code minDelta} for {@code patience} epochs in a row. When
+ * the run ends, whatever the cause, the trainer goes back to the parameters of the best epoch.
  *
  * @param patience epochs without improvement that are put up with, at least 1
  * @param minDelta least improvement that counts, at least 0
@@ -22,7 +22,9 @@ public record EarlyStopping(int patience, double minDelta) {
         }
     }
 
-    /** Whether a run with these epochs should end. A function of the history alone, so it resumes. */
+    /**
+     * Whether a run with these epochs should end. A function of the history alone, so it resumes.
+     */
     boolean ends(List<EpochResult> epochs) {
         double best = Double.POSITIVE_INFINITY;
         int waited = 0;

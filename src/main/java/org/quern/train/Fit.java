@@ -10,9 +10,9 @@ import org.quern.plan.Batches;
 import org.quern.plan.Plan;
 
 /**
- * One call of {@link Trainer#fit}: epochs cut into chunks of steps, each chunk one call of the executor.
- * A chunk ends where an epoch does, or after about {@value #CHUNK_MILLIS} ms, which is how often
- * progress is told and an interrupt is noticed. How a run is cut changes no result.
+ * One call of {@link Trainer#fit}: epochs cut into chunks of steps, each chunk one call of the
+ * executor. A chunk ends where an epoch does, or after about {@value #CHUNK_MILLIS} ms, which is
+ * how often progress is told and an interrupt is noticed. How a run is cut changes no result.
  */
 final class Fit {
     private static final int CHUNK_MILLIS = 50;
@@ -62,7 +62,8 @@ final class Fit {
         try (Resident resident = executor.upload(train);
                 Resident check = validation == null ? null : executor.upload(validation)) {
             while (end == History.End.FINISHED && trainer.epochs().size() < epochs) {
-                if (config.earlyStopping() != null && config.earlyStopping().ends(trainer.epochs())) {
+                if (config.earlyStopping() != null
+                        && config.earlyStopping().ends(trainer.epochs())) {
                     end = History.End.STOPPED;
                 } else {
                     end = epoch(resident, check);
@@ -72,8 +73,7 @@ final class Fit {
         if (config.earlyStopping() != null && end != History.End.INTERRUPTED) {
             trainer.restoreBest();
         }
-        History history =
-                new History(trainer.epochs(), EarlyStopping.best(trainer.epochs()), end);
+        History history = new History(trainer.epochs(), EarlyStopping.best(trainer.epochs()), end);
         trainer.listeners().forEach(listener -> listener.end(history));
         return history;
     }

@@ -6,8 +6,8 @@ import java.util.List;
  * How a run went.
  *
  * @param epochs the finished epochs, those before a resume included
- * @param bestEpoch number of the epoch with the least validation loss, or without validation the least
- *     training loss; 0 if none was finished
+ * @param bestEpoch number of the epoch with the least validation loss, or without validation the
+ *     least training loss; 0 if none was finished
  * @param end why the run ended
  */
 public record History(List<EpochResult> epochs, int bestEpoch, End end) {

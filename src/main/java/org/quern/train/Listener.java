@@ -2,7 +2,8 @@ package org.quern.train;
 
 /**
  * Hears how a run goes, and may ask it to stop. Called on the training thread, between steps; a
- * listener cannot slow the device down by accident, since all that it is told is already on the host.
+ * listener cannot slow the device down by accident, since all that it is told is already on the
+ * host.
  */
 public interface Listener {
     /** What a listener wants next. */

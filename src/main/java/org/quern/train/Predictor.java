@@ -23,11 +23,7 @@ public final class Predictor implements AutoCloseable {
      * @throws org.quern.QuernException if the parameters are not as many as the model's
      */
     public Predictor(
-            Model model,
-            Loss loss,
-            float[] parameters,
-            Backend backend,
-            Backend.Options options) {
+            Model model, Loss loss, float[] parameters, Backend backend, Backend.Options options) {
         this.loss = loss;
         plan = Plan.forInference(model);
         if (parameters.length != plan.parameters().size()) {
@@ -49,7 +45,8 @@ public final class Predictor implements AutoCloseable {
     }
 
     /**
-     * What the model says of each row: class probabilities that sum to 1 under cross-entropy, else the outputs.
+     * What the model says of each row: class probabilities that sum to 1 under cross-entropy, else
+     * the outputs.
      *
      * @return [rows × outputs]
      */

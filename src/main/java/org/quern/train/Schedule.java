@@ -37,7 +37,9 @@ public sealed interface Schedule {
         }
     }
 
-    /** {@code rate · factor^⌊epoch / every⌋}: multiplied by factor after each {@code every} epochs. */
+    /**
+     * {@code rate · factor^⌊epoch / every⌋}: multiplied by factor after each {@code every} epochs.
+     */
     record Step(double rate, int every, double factor) implements Schedule {
         /** Checks the numbers. */
         public Step {
@@ -61,8 +63,9 @@ public sealed interface Schedule {
     }
 
     /**
-     * Half a cosine from the rate to {@code floor · rate} at the last step: {@code rate · (floor + (1 − floor) ·
-     * (1 + cos(π s / S)) / 2)} (Loshchilov and Hutter, arXiv 1608.03983, without restarts).
+     * Half a cosine from the rate to {@code floor · rate} at the last step: {@code rate · (floor +
+     * (1 − floor) · (1 + cos(π s / S)) / 2)} (Loshchilov and Hutter, arXiv 1608.03983, without
+     * restarts).
      */
     record Cosine(double rate, double floor) implements Schedule {
         /** Checks the numbers. */
@@ -85,7 +88,10 @@ public sealed interface Schedule {
         }
     }
 
-    /** A linear rise over the first {@code steps} steps, {@code (s + 1) / (steps + 1)} of the other schedule. */
+    /**
+     * A linear rise over the first {@code steps} steps, {@code (s + 1) / (steps + 1)} of the other
+     * schedule.
+     */
     record Warmup(long steps, Schedule then) implements Schedule {
         /** Checks the number. */
         public Warmup {
@@ -123,8 +129,7 @@ public sealed interface Schedule {
                 return new Constant(rate);
             }
             if (words[0].equals("step") && words.length == 3) {
-                return new Step(
-                        rate, Integer.parseInt(words[1]), Double.parseDouble(words[2]));
+                return new Step(rate, Integer.parseInt(words[1]), Double.parseDouble(words[2]));
             }
             if (words[0].equals("cosine") && words.length <= 2) {
                 return new Cosine(rate, words.length == 1 ? 0 : Double.parseDouble(words[1]));

@@ -46,8 +46,7 @@ public final class Trainer implements AutoCloseable {
 
     /** On the best backend that can run here. */
     public static Trainer open(TrainingConfig config) {
-        return open(
-                config, Backends.choose(Backends.AUTO).backend(), Backend.Options.DEFAULT);
+        return open(config, Backends.choose(Backends.AUTO).backend(), Backend.Options.DEFAULT);
     }
 
     /**
@@ -73,8 +72,8 @@ public final class Trainer implements AutoCloseable {
      *
      * @param train rows with targets
      * @param validation rows to measure after each epoch; null for none
-     * @throws org.quern.QuernException if the data does not fit the model, or if training diverges; in the
-     *     latter case the state is that of the last good epoch
+     * @throws org.quern.QuernException if the data does not fit the model, or if training diverges;
+     *     in the latter case the state is that of the last good epoch
      */
     public History fit(Dataset train, Dataset validation, int totalEpochs) {
         if (totalEpochs < 1) {
@@ -106,8 +105,7 @@ public final class Trainer implements AutoCloseable {
 
     /** Where the run stands: enough to {@link #restore} it, here or elsewhere. */
     public Checkpoint checkpoint() {
-        return new Checkpoint(
-                config.seed(), step, state(), epochs, partialLoss, partialHits, best);
+        return new Checkpoint(config.seed(), step, state(), epochs, partialLoss, partialHits, best);
     }
 
     /**

@@ -60,8 +60,7 @@ public record TrainingConfig(
 
     /** With another loss. */
     public TrainingConfig withLoss(Loss newLoss) {
-        return new TrainingConfig(
-                model, newLoss, optimizer, schedule, batch, seed, earlyStopping);
+        return new TrainingConfig(model, newLoss, optimizer, schedule, batch, seed, earlyStopping);
     }
 
     /** With another optimizer. */

@@ -1,0 +1,107 @@
+package org.quern.train;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * How often each true class was predicted as each class.
+ *
+ * @param classes names of the classes
+ * @param counts rows true, columns predicted
+ */
+public record ConfusionMatrix(List<String> classes, int[][] counts) {
+
+    /** Precision, recall and their harmonic mean of one class; 0 where 0 would be divided by 0. */
+    public record ClassScore(
+            String name, int rows, int wrong, double precision, double recall, double f1) {}
+
+    /** A true class taken for another, and how often. */
+    public record Confusion(String actual, String predicted, int count) {}
+
+    /** Copies the names. */
+    public ConfusionMatrix {
+        classes = List.copyOf(classes);
+    }
+
+    /** Counts the pairs of true and predicted class. */
+    public static ConfusionMatrix of(List<String> classes, int[] actual, int[] predicted) {
+        int[][] counts = new int[classes.size()][classes.size()];
+        for (int row = 0; row < actual.length; row++) {
+            counts[actual[row]][predicted[row]]++;
+        }
+        return new ConfusionMatrix(classes, counts);
+    }
+
+    /** All rows counted. */
+    public int total() {
+        int sum = 0;
+        for (int[] row : counts) {
+            for (int count : row) {
+                sum += count;
+            }
+        }
+        return sum;
+    }
+
+    /** Fraction on the diagonal; 0 without rows. */
+    public double accuracy() {
+        int right = 0;
+        for (int c = 0; c < counts.length; c++) {
+            right += counts[c][c];
+        }
+        return ratio(right, total());
+    }
+
+    /** Rows of each true class that were predicted as another. */
+    public int[] wrongPerClass() {
+        int[] wrong = new int[counts.length];
+        for (int c = 0; c < wrong.length; c++) {
+            wrong[c] = actual(c) - counts[c][c];
+        }
+        return wrong;
+    }
+
+    /** Precision, recall and F1 of each class. */
+    public List<ClassScore> scores() {
+        List<ClassScore> scores = new ArrayList<>();
+        int[] wrong = wrongPerClass();
+        for (int c = 0; c < counts.length; c++) {
+            int predicted = 0;
+            for (int[] row : counts) {
+                predicted += row[c];
+            }
+            double precision = ratio(counts[c][c], predicted);
+            double recall = ratio(counts[c][c], actual(c));
+            double f1 = precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall);
+            scores.add(new ClassScore(classes.get(c), actual(c), wrong[c], precision, recall, f1));
+        }
+        return scores;
+    }
+
+    /** The {@code most} most frequent mistakes, most frequent first, equal ones in class order. */
+    public List<Confusion> mostConfused(int most) {
+        List<Confusion> all = new ArrayList<>();
+        for (int a = 0; a < counts.length; a++) {
+            for (int p = 0; p < counts.length; p++) {
+                if (a != p && counts[a][p] > 0) {
+                    all.add(new Confusion(classes.get(a), classes.get(p), counts[a][p]));
+                }
+            }
+        }
+        all.sort(Comparator.comparingInt(Confusion::count).reversed());
+        return List.copyOf(all.subList(0, Math.min(most, all.size())));
+    }
+
+    private int actual(int c) {
+        int sum = 0;
+        for (int count : counts[c]) {
+            sum += count;
+        }
+        return sum;
+    }
+
+    private static double ratio(int part, int whole) {
+        return whole == 0 ? 0 : (double) part / whole;
+    }
+}

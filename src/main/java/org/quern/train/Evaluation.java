@@ -1,0 +1,124 @@
+package org.quern.train;
+
+import static org.quern.QuernException.data;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import org.quern.data.Dataset;
+import org.quern.plan.Loss;
+
+/**
+ * How well a model does on rows whose answers are known.
+ *
+ * @param rows rows measured
+ * @param loss mean loss, in float64 from the float32 outputs
+ * @param accuracy fraction classified rightly; under mean squared error, the coefficient of
+ *     determination R² instead
+ * @param confusion who was taken for whom; null under mean squared error
+ * @param predicted the class of each row, the first of equal outputs; empty under mean squared
+ *     error
+ * @param confidence the probability given to that class; empty under mean squared error
+ * @param mistakes the rows classified wrongly, the surest first; empty under mean squared error
+ */
+public record Evaluation(
+        int rows,
+        double loss,
+        double accuracy,
+        ConfusionMatrix confusion,
+        int[] predicted,
+        float[] confidence,
+        List<Mistake> mistakes) {
+
+    /** A row classified wrongly. */
+    public record Mistake(int row, int actual, int predicted, float confidence) {}
+
+    /**
+     * Measures outputs.
+     *
+     * @param outputs [rows × outputs] of the model's last layer, logits under cross-entropy
+     * @param set the rows with their labels or targets
+     * @throws org.quern.QuernException if the rows have no labels (or targets), or classes that the
+     *     model does not know
+     */
+    public static Evaluation of(Loss loss, float[] outputs, Dataset set) {
+        return loss == Loss.CROSS_ENTROPY ? classification(outputs, set) : regression(outputs, set);
+    }
+
+    private static Evaluation classification(float[] logits, Dataset set) {
+        if (!set.hasLabels()) {
+            throw data("%s has no class labels to compare with", set.name());
+        }
+        int columns = logits.length / set.rows();
+        if (set.classes().size() > columns) {
+            throw data(
+                    "%s has %d classes, but the model knows %d",
+                    set.name(), set.classes().size(), columns);
+        }
+        List<String> names = new ArrayList<>(set.classes());
+        for (int c = names.size(); c < columns; c++) {
+            names.add(Integer.toString(c));
+        }
+        int[] predicted = new int[set.rows()];
+        float[] confidence = new float[set.rows()];
+        List<Mistake> mistakes = new ArrayList<>();
+        double loss = 0;
+        for (int row = 0; row < set.rows(); row++) {
+            int at = row * columns;
+            int best = 0;
+            for (int j = 1; j < columns; j++) {
+                if (logits[at + j] > logits[at + best]) {
+                    best = j;
+                }
+            }
+            double sum = 0;
+            for (int j = 0; j < columns; j++) {
+                sum += Math.exp((double) logits[at + j] - logits[at + best]);
+            }
+            int actual = set.labels()[row];
+            loss += Math.log(sum) + logits[at + best] - logits[at + actual];
+            predicted[row] = best;
+            confidence[row] = (float) (1 / sum);
+            if (best != actual) {
+                mistakes.add(new Mistake(row, actual, best, confidence[row]));
+            }
+        }
+        mistakes.sort(
+                Comparator.comparingDouble((Mistake m) -> -m.confidence())
+                        .thenComparingInt(Mistake::row));
+        return new Evaluation(
+                set.rows(),
+                loss / set.rows(),
+                1 - (double) mistakes.size() / set.rows(),
+                ConfusionMatrix.of(names, set.labels(), predicted),
+                predicted,
+                confidence,
+                List.copyOf(mistakes));
+    }
+
+    private static Evaluation regression(float[] outputs, Dataset set) {
+        float[] targets = set.targets();
+        if (targets == null || targets.length != outputs.length) {
+            throw data("%s has no targets to compare with, or not as many as outputs", set.name());
+        }
+        double mean = 0;
+        for (float target : targets) {
+            mean += target;
+        }
+        mean /= targets.length;
+        double errors = 0;
+        double spread = 0;
+        for (int i = 0; i < targets.length; i++) {
+            errors += ((double) outputs[i] - targets[i]) * ((double) outputs[i] - targets[i]);
+            spread += (targets[i] - mean) * (targets[i] - mean);
+        }
+        return new Evaluation(
+                set.rows(),
+                errors / targets.length,
+                spread == 0 ? 0 : 1 - errors / spread,
+                null,
+                new int[0],
+                new float[0],
+                List.of());
+    }
+}
