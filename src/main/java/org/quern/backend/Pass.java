@@ -58,6 +58,16 @@ public final class Pass {
         return rows;
     }
 
+    /** The place of the first row: in the epoch's order, or in inference in the data set. */
+    public int first() {
+        return first;
+    }
+
+    /** The epoch of a training pass, from 0. */
+    public long epoch() {
+        return epoch;
+    }
+
     /** The row of the data set at place {@code b} of the pass. */
     public int row(int b) {
         return isTraining()

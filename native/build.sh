@@ -1,0 +1,47 @@
+#!/bin/sh
+# Compiles libquern.so: build.sh OUT_DIR, with the compiler in CC and the JDK in JAVA_HOME.
+# On x86-64 the kernels are compiled three times; the library chooses when it is loaded.
+set -eu
+out=$1
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+cc=${CC:-cc}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+jni=
+for folder in "$JAVA_HOME/include"/*/; do
+    [ -f "${folder}jni_md.h" ] && jni="-I$JAVA_HOME/include -I$folder"
+done
+[ -n "$jni" ] || {
+    echo "no jni_md.h below $JAVA_HOME/include: set JAVA_HOME to a JDK" >&2
+    exit 1
+}
+
+# Sums keep the order in which they are written (no -ffast-math); a * b + c may become one operation.
+flags="-std=c11 -O3 -fPIC -fvisibility=hidden -ffp-contract=fast -fno-math-errno -fno-trapping-math
+    -Wall -Wextra -Werror -Wno-unknown-pragmas"
+
+# compile NAME SOURCE FLAGS...
+compile() {
+    name=$1 source=$2
+    shift 2
+    # shellcheck disable=SC2086
+    $cc $flags "$@" -c "$here/$source" -o "$work/$name.o"
+}
+
+compile pool pool.c
+compile net net.c
+# shellcheck disable=SC2086
+compile jni jni.c $jni
+compile baseline kernels.c
+case $($cc -dumpmachine) in
+    x86_64-*)
+        compile avx2 kernels.c -mavx2 -mfma -DQUERN_ISA=avx2 '-DQUERN_ISA_NAME="AVX2"'
+        compile avx512 kernels.c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 \
+            -DQUERN_ISA=avx512 '-DQUERN_ISA_NAME="AVX-512"'
+        ;;
+esac
+mkdir -p "$out"
+# shellcheck disable=SC2086
+$cc -shared -o "$work/libquern.so" "$work"/*.o -lm -lpthread
+mv "$work/libquern.so" "$out/libquern.so"

@@ -1,0 +1,391 @@
+/*
+ * The ops of a plan, op by op as org.quern.plan.Op states them. Compiled once for each instruction set; the flags
+ * decide the vector width. step.h puts them together into training steps.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "quern.h"
+
+#include "gemm.h"
+#include "mathf.h"
+#include "philox.h"
+
+/* Splits n items into runs of whole `unit`s for a thread: [*from, *to). */
+INLINE void share(int n, int unit, int thread, int threads, int *from, int *to) {
+    int units = (n + unit - 1) / unit;
+    int64_t first = (int64_t)units * thread / threads * unit, last = (int64_t)units * (thread + 1) / threads * unit;
+    *from = first < n ? (int)first : n;
+    *to = last < n ? (int)last : n;
+}
+
+typedef struct {
+    Net *net;
+    const Pass *pass;
+    Layer *layer;
+    const Layer *below;
+    const float *keep;
+} Task;
+
+/* Products below this many flops are not worth waking a thread for. */
+static const double worth_a_thread = 4e6;
+
+INLINE void run(Net *net, double flops, void (*work)(void *, int, int), Task *task) {
+    if (net->pool != NULL && flops > worth_a_thread) {
+        quern_pool_run(net->pool, work, task);
+    } else {
+        work(task, 0, 1);
+    }
+}
+
+static float *pack_of(Net *net, int thread) { return net->pack + (size_t)thread * net->pack_size; }
+
+/* ---- input ---------------------------------------------------------------------------------------------- */
+
+INLINE float keep_at(const Mask *mask, const Pass *pass, const float *keep, int64_t position) {
+    return pass->training && mask->threshold ? keep[position] : 1.0f;
+}
+
+static void select_rows(Net *net, const Data *data, const Pass *pass) {
+    if (pass->training) {
+        fill_order(net->order, pass->rows, pass->first, data->rows, pass->seed, pass->epoch);
+    } else {
+        for (int b = 0; b < pass->rows; b++) {
+            net->order[b] = pass->first + b;
+        }
+    }
+    for (int b = 0; pass->training && data->targets != NULL && b < pass->rows; b++) {
+        int width = net->target_width;
+        memcpy(net->targets + (int64_t)b * width, data->targets + (int64_t)net->order[b] * width,
+               (size_t)width * sizeof(float));
+    }
+}
+
+/* Dropout masks of a layer's output, or of the input: net->keep_of[layer][b * columns + j] is scale or 0. */
+static void keep(Net *net, int layer, const Pass *pass) {
+    const Mask *mask = layer == net->layers ? &net->input_mask : &net->layer[layer].mask;
+    int columns = layer == net->layers ? net->input : net->layer[layer].out;
+    if (pass->training && mask->threshold) {
+        fill_keep(net->keep_of[layer], 0, (int64_t)pass->rows * columns, pass->seed, mask->stream, pass->step,
+                  mask->threshold, mask->scale);
+    }
+}
+
+static void dense_row(Net *net, const Data *data, int row, float *x) {
+    int n = net->input;
+    if (data->start != NULL) {
+        memset(x, 0, (size_t)n * sizeof *x);
+        for (int64_t e = data->start[row]; e < data->start[row + 1]; e++) {
+            float raw = data->byte_value ? (float)data->byte_value[e] : data->float_value[e];
+            x[data->column[e]] = raw * net->scale;
+        }
+    } else if (data->bytes != NULL) {
+        const uint8_t *raw = data->bytes + (int64_t)row * n;
+        for (int i = 0; i < n; i++) {
+            x[i] = (float)raw[i] * net->scale + net->shift;
+        }
+    } else {
+        const float *raw = data->floats + (int64_t)row * n;
+        for (int i = 0; i < n; i++) {
+            x[i] = raw[i] * net->scale + net->shift;
+        }
+    }
+}
+
+/* X and, in training, T: see Op.Gather. */
+static void gather(Net *net, const Data *data, const Pass *pass) {
+    select_rows(net, data, pass);
+    keep(net, net->layers, pass);
+    int n = net->input;
+    for (int b = 0; b < pass->rows; b++) {
+        float *x = net->x + (int64_t)b * n;
+        dense_row(net, data, net->order[b], x);
+        if (pass->training && net->input_mask.threshold) {
+            const float *k = net->keep_of[net->layers] + (int64_t)b * n;
+            for (int i = 0; i < n; i++) {
+                x[i] *= k[i];
+            }
+        }
+    }
+}
+
+/* ---- dense layers --------------------------------------------------------------------------------------- */
+
+/* y = act(y + b) * keep over n values of a row; z keeps y + b where it is needed. */
+INLINE void activate(const Layer *l, float *y, float *z, const float *bias, const float *kept, int n) {
+    for (int j = 0; j < n; j++) {
+        y[j] += bias[j];
+    }
+    if (z != NULL) {
+        memcpy(z, y, (size_t)n * sizeof *y);
+    }
+    switch (l->activation) {
+        case RELU:
+            for (int j = 0; j < n; j++) {
+                y[j] = y[j] < 0 ? 0 : y[j]; /* NaN stays */
+            }
+            break;
+        case TANH:
+            for (int j = 0; j < n; j++) {
+                y[j] = tanh_f(y[j]);
+            }
+            break;
+        case SIGMOID:
+            for (int j = 0; j < n; j++) {
+                y[j] = sigmoid_f(y[j]);
+            }
+            break;
+        case GELU:
+            for (int j = 0; j < n; j++) {
+                y[j] = gelu_f(y[j]);
+            }
+            break;
+        default:
+            break;
+    }
+    if (kept != NULL) {
+        for (int j = 0; j < n; j++) {
+            y[j] = kept[j] == 0 ? 0 : y[j] * kept[j];
+        }
+    }
+}
+
+static void forward_part(void *argument, int thread, int threads) {
+    Task *t = argument;
+    Layer *l = t->layer;
+    int from, to;
+    share(l->out, NR, thread, threads, &from, &to);
+    if (from == to) {
+        return;
+    }
+    gemm(t->pass->rows, to - from, l->in, l->x, l->in, 1, l->w + from, l->out, 1, l->y + from, l->out,
+         pack_of(t->net, thread));
+    for (int b = 0; b < t->pass->rows; b++) {
+        int64_t at = (int64_t)b * l->out + from;
+        activate(l, l->y + at, l->z ? l->z + at : NULL, l->b + from, t->keep ? t->keep + at : NULL, to - from);
+    }
+}
+
+/* Y = dropout(act(X W + b)); keep is NULL without dropout. */
+static void forward(Net *net, int layer, const Pass *pass, const float *kept) {
+    Layer *l = &net->layer[layer];
+    run(net, 2.0 * pass->rows * l->in * l->out, forward_part,
+        &(Task){.net = net, .pass = pass, .layer = l, .keep = kept});
+}
+
+/* d *= keep * act' of the layer whose output is y, value before activation z */
+INLINE void through_activation(const Layer *l, float *d, const float *y, const float *z, const float *kept, int n) {
+    float unscale = kept ? 1.0f / l->mask.scale : 1.0f;
+    switch (l->activation) {
+        case RELU:
+            for (int j = 0; j < n; j++) {
+                d[j] = y[j] > 0 ? d[j] : 0;
+            }
+            break;
+        case TANH:
+            for (int j = 0; j < n; j++) {
+                float a = y[j] * unscale;
+                d[j] *= 1.0f - a * a;
+            }
+            break;
+        case SIGMOID:
+            for (int j = 0; j < n; j++) {
+                float a = y[j] * unscale;
+                d[j] *= a * (1.0f - a);
+            }
+            break;
+        case GELU:
+            for (int j = 0; j < n; j++) {
+                d[j] *= gelu_slope(z[j]);
+            }
+            break;
+        default:
+            break;
+    }
+    if (kept != NULL) {
+        for (int j = 0; j < n; j++) {
+            d[j] = kept[j] == 0 ? 0 : d[j] * kept[j];
+        }
+    }
+}
+
+static void backward_input_part(void *argument, int thread, int threads) {
+    Task *t = argument;
+    const Layer *l = t->layer, *below = t->below;
+    int from, to;
+    share(l->in, NR, thread, threads, &from, &to);
+    if (from == to) {
+        return;
+    }
+    gemm(t->pass->rows, to - from, l->out, l->dy, l->out, 1, l->w + (int64_t)from * l->out, 1, l->out,
+         below->dy + from, l->in, pack_of(t->net, thread));
+    for (int b = 0; b < t->pass->rows; b++) {
+        int64_t at = (int64_t)b * l->in + from;
+        through_activation(below, below->dy + at, below->y + at, below->z ? below->z + at : NULL,
+                           t->keep ? t->keep + at : NULL, to - from);
+    }
+}
+
+/* dX = (dY W^T) * keep * act' of the layer below */
+static void backward_input(Net *net, int layer, const Pass *pass, const float *kept) {
+    Layer *l = &net->layer[layer];
+    run(net, 2.0 * pass->rows * l->in * l->out, backward_input_part,
+        &(Task){.net = net, .pass = pass, .layer = l, .below = l - 1, .keep = kept});
+}
+
+/* db[j] = sum over b of dY[b, j], in row order */
+static void backward_bias(Layer *l, int rows) {
+    memset(l->db, 0, (size_t)l->out * sizeof(float));
+    for (int b = 0; b < rows; b++) {
+        const float *dy = l->dy + (int64_t)b * l->out;
+        for (int j = 0; j < l->out; j++) {
+            l->db[j] += dy[j];
+        }
+    }
+}
+
+/* dW = X^T dY, db = column sums of dY */
+static void backward_weights(Net *net, int layer, const Pass *pass) {
+    Layer *l = &net->layer[layer];
+    gemm(l->in, l->out, pass->rows, l->x, 1, l->in, l->dy, l->out, 1, l->dw, l->out, pack_of(net, 0));
+    backward_bias(l, pass->rows);
+}
+
+/* ---- losses --------------------------------------------------------------------------------------------- */
+
+/* Softmax, its loss, gradient and hits: see Op.CrossEntropy. */
+static void cross_entropy(Net *net, const Pass *pass) {
+    Layer *l = &net->layer[net->layers - 1];
+    int n = l->out;
+    float each = 1.0f / (float)pass->rows;
+    for (int b = 0; b < pass->rows; b++) {
+        const float *z = l->y + (int64_t)b * n;
+        float *g = l->dy + (int64_t)b * n;
+        int target = (int)net->targets[b], best = 0;
+        for (int j = 1; j < n; j++) {
+            best = z[j] > z[best] ? j : best;
+        }
+        float top = z[best], sum = 0;
+        for (int j = 0; j < n; j++) {
+            g[j] = exp_f(z[j] - top);
+        }
+        for (int j = 0; j < n; j++) {
+            sum += g[j];
+        }
+        float factor = each / sum;
+        for (int j = 0; j < n; j++) {
+            g[j] *= factor;
+        }
+        /* p - 1 from the other classes would be more exact still; this is within the derived bound */
+        g[target] -= each;
+        net->losses[b] = logf(sum) + (top - z[target]);
+        net->hits[b] = best == target;
+    }
+}
+
+/* Squared error, its gradient before the activation: see Op.SquaredError. */
+static void squared_error(Net *net, const Pass *pass) {
+    Layer *l = &net->layer[net->layers - 1];
+    int n = l->out;
+    float factor = 2.0f / ((float)pass->rows * (float)n);
+    Layer plain = *l;
+    plain.mask.scale = 1;
+    for (int b = 0; b < pass->rows; b++) {
+        int64_t at = (int64_t)b * n;
+        float sum = 0;
+        for (int j = 0; j < n; j++) {
+            float error = l->y[at + j] - net->targets[at + j];
+            sum += error * error;
+            l->dy[at + j] = error * factor;
+        }
+        through_activation(&plain, l->dy + at, l->y + at, l->z ? l->z + at : NULL, NULL, n);
+        net->losses[b] = sum / (float)n;
+        net->hits[b] = 0;
+    }
+}
+
+/* Sums of loss and hits, in row order. */
+static void metrics(Net *net, const Pass *pass, float *loss, int *hits) {
+    float sum = 0;
+    int right = 0;
+    for (int b = 0; b < pass->rows; b++) {
+        sum += net->losses[b];
+        right += (int)net->hits[b];
+    }
+    *loss = sum;
+    *hits = right;
+}
+
+/* ---- updates -------------------------------------------------------------------------------------------- */
+
+/* Adam or SGD on n parameters from index `at` of the parameter slice, with their gradients. */
+INLINE void update_range(Net *net, const Pass *pass, int64_t at, const float *restrict g, int n) {
+    float *restrict w = net->arena + at, *restrict m = net->m ? net->m + at : NULL;
+    float rate = pass->rate, decay = pass->decay;
+    if (net->optimizer == ADAM) {
+        float *restrict v = net->v + at;
+        float one = net->one_minus_beta1, two = net->one_minus_beta2, epsilon = net->epsilon;
+        int i = 0;
+        for (; i < n; i += LANES) {
+            int left = n - i;
+            vfloat gi, mi, vi, wi;
+            if (left >= LANES) {
+                gi = load(g + i), mi = load(m + i), vi = load(v + i), wi = load(w + i);
+            } else {
+                gi = load_first(g + i, left), mi = load_first(m + i, left), vi = load_first(v + i, left),
+                wi = load_first(w + i, left);
+            }
+            mi += (gi - mi) * one;
+            vi += (gi * gi - vi) * two;
+            wi = wi * decay - rate * mi / (root(vi) + epsilon);
+            if (left >= LANES) {
+                store(m + i, mi), store(v + i, vi), store(w + i, wi);
+            } else {
+                store_first(m + i, mi, left), store_first(v + i, vi, left), store_first(w + i, wi, left);
+            }
+        }
+    } else if (net->m != NULL) {
+        for (int i = 0; i < n; i++) {
+            m[i] = net->momentum * m[i] - rate * g[i];
+            w[i] = w[i] * decay + m[i];
+        }
+    } else {
+        for (int i = 0; i < n; i++) {
+            w[i] = w[i] * decay - rate * g[i];
+        }
+    }
+}
+
+/* The optimizer over all parameters, gradients from the arena. */
+static void update(Net *net, const Pass *pass) {
+    const float *g = net->layer[0].dw;
+    for (int64_t at = 0; at < net->parameters; at += 4096) {
+        int64_t left = net->parameters - at;
+        update_range(net, pass, at, g + at, (int)(left < 4096 ? left : 4096));
+    }
+}
+
+#include "step.h"
+
+#ifndef QUERN_ISA
+#define QUERN_ISA baseline
+#define QUERN_ISA_NAME "baseline"
+#endif
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+
+const Kernels JOIN(quern_kernels_, QUERN_ISA) = {
+    .name = QUERN_ISA_NAME,
+    .gather = gather,
+    .forward = forward,
+    .keep = keep,
+    .cross_entropy = cross_entropy,
+    .squared_error = squared_error,
+    .backward_input = backward_input,
+    .backward_weights = backward_weights,
+    .update = update,
+    .metrics = metrics,
+    .train = train,
+    .infer = infer,
+    .gemm = gemm,
+};

@@ -1,0 +1,194 @@
+/* Nets and data sets in memory of our own, and the choice of the instruction set. */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "quern.h"
+
+enum { CACHE_LINE = 64, OVERRUN = 64 };
+
+const Kernels *quern_kernels(int wanted) {
+#if defined(__x86_64__)
+    __builtin_cpu_init(); /* these ask the operating system's support, too */
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if ((wanted == 0 || wanted == 3) && avx512) {
+        return &quern_kernels_avx512;
+    }
+    if ((wanted == 0 || wanted == 2) && avx2) {
+        return &quern_kernels_avx2;
+    }
+#endif
+    return wanted <= 1 ? &quern_kernels_baseline : NULL;
+}
+
+int quern_processors(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        return CPU_COUNT(&set);
+    }
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : (int)n;
+}
+
+/* Zeroed, at a cache line, with room for vectors that overrun the end. */
+static void *reserve(size_t count, size_t size, int *short_of_memory) {
+    void *p = NULL;
+    size_t bytes = (count * size + OVERRUN * sizeof(float) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    if (posix_memalign(&p, CACHE_LINE, bytes) != 0) {
+        *short_of_memory = 1;
+        return NULL;
+    }
+    memset(p, 0, bytes);
+    return p;
+}
+
+int quern_net_open(Net *net) {
+    int out_of = 0;
+    size_t capacity = (size_t)net->capacity, widest = 0, keeps = 0;
+    if (net->threads == 0) {
+        net->threads = quern_processors();
+    }
+    for (int i = 0; i < net->layers; i++) {
+        size_t out = (size_t)net->layer[i].out, in = (size_t)net->layer[i].in;
+        widest = out > widest ? out : widest;
+        widest = in > widest ? in : widest;
+        keeps += (size_t)net->batch * out + OVERRUN;
+    }
+    net->order = reserve(capacity, sizeof(int), &out_of);
+    net->keep_of = reserve((size_t)net->layers + 1, sizeof(float *), &out_of);
+    net->entry_column = reserve(capacity * (size_t)net->input, sizeof(int), &out_of);
+    net->entry_value = reserve(capacity * (size_t)net->input, sizeof(float), &out_of);
+    net->entry_start = reserve(capacity + 1, sizeof(int), &out_of);
+    net->list_row = reserve((size_t)net->batch * (size_t)net->input, sizeof(int), &out_of);
+    net->list_value = reserve((size_t)net->batch * (size_t)net->input, sizeof(float), &out_of);
+    net->list_start = reserve((size_t)net->input + 2, sizeof(int), &out_of);
+    int drops_input = net->input_mask.threshold != 0;
+    net->keep = reserve(keeps + (drops_input ? (size_t)net->batch * (size_t)net->input : 0), sizeof(float), &out_of);
+    /* gemm.h: at most 384 rows of all columns (rounded up to a panel), and a block of 248 rows */
+    net->pack_size = 384 * (widest + 48) + 248 * 384 + 64;
+    net->pack = reserve(net->pack_size * (size_t)net->threads, sizeof(float), &out_of);
+    net->tile_size = 96 * widest + 6144 + OVERRUN;
+    net->tile = reserve(net->tile_size * (size_t)net->threads, sizeof(float), &out_of);
+    if (net->threads > 1) {
+        net->pool = quern_pool_open(net->threads);
+        out_of |= net->pool == NULL;
+    }
+    if (out_of) {
+        return 0;
+    }
+    float *at = net->keep;
+    for (int i = 0; i < net->layers; i++) {
+        net->keep_of[i] = at;
+        at += (size_t)net->batch * (size_t)net->layer[i].out + OVERRUN;
+    }
+    net->keep_of[net->layers] = at;
+    return 1;
+}
+
+void quern_net_close(Net *net) {
+    quern_pool_close(net->pool);
+    void *all[] = {net->arena,     net->order,      net->keep_of,    net->entry_column, net->entry_value,
+                   net->entry_start, net->list_row, net->list_value, net->list_start,   net->keep,
+                   net->pack,      net->tile,       net->layer};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        free(all[i]);
+    }
+    free(net);
+}
+
+static int64_t count_entries(const uint8_t *bytes, const float *floats, int64_t size) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < size; i++) {
+        count += bytes != NULL ? bytes[i] != 0 : floats[i] != 0;
+    }
+    return count;
+}
+
+/* Rows without their zeros: at most 3 bytes (or 6) for each value that is not zero. */
+static int make_sparse(Data *data, const uint8_t *bytes, const float *floats, int64_t entries) {
+    data->start = malloc(((size_t)data->rows + 1) * sizeof *data->start);
+    data->column = malloc((size_t)entries * sizeof *data->column + 8);
+    if (bytes != NULL) {
+        data->byte_value = malloc((size_t)entries + 8);
+    } else {
+        data->float_value = malloc((size_t)entries * sizeof(float) + 8);
+    }
+    if (data->start == NULL || data->column == NULL || (data->byte_value == NULL && data->float_value == NULL)) {
+        return 0;
+    }
+    int64_t at = 0;
+    int size = data->features;
+    for (int r = 0; r < data->rows; r++) {
+        data->start[r] = at;
+        for (int i = 0; bytes != NULL && i < size;) {
+            uint64_t eight = 1;
+            if (i + 8 <= size) {
+                memcpy(&eight, bytes + i, 8);
+            }
+            int end = eight == 0 ? i : i + 8 <= size ? i + 8 : size;
+            i = eight == 0 ? i + 8 : i;
+            for (; i < end; i++) {
+                if (bytes[i] != 0) {
+                    data->column[at] = (uint16_t)i;
+                    data->byte_value[at++] = bytes[i];
+                }
+            }
+        }
+        for (int i = 0; floats != NULL && i < size; i++) {
+            if (floats[i] != 0) {
+                data->column[at] = (uint16_t)i;
+                data->float_value[at++] = floats[i];
+            }
+        }
+        bytes = bytes == NULL ? NULL : bytes + size;
+        floats = floats == NULL ? NULL : floats + size;
+    }
+    data->start[data->rows] = at;
+    return 1;
+}
+
+Data *quern_data_open(const Net *net, const uint8_t *bytes, const float *floats, int rows) {
+    Data *data = calloc(1, sizeof *data);
+    if (data == NULL) {
+        return NULL;
+    }
+    data->rows = rows;
+    data->features = net->input;
+    int64_t size = (int64_t)rows * net->input;
+    int64_t entries = count_entries(bytes, floats, size);
+    int done;
+    if (net->shift == 0 && net->input <= 65536 && entries * 2 <= size) {
+        data->skip = 1;
+        done = make_sparse(data, bytes, floats, entries);
+    } else {
+        size_t width = bytes != NULL ? 1 : sizeof(float);
+        data->owned = malloc((size_t)size * width);
+        done = data->owned != NULL;
+        if (done) {
+            memcpy(data->owned, bytes != NULL ? (const void *)bytes : floats, (size_t)size * width);
+            data->bytes = bytes != NULL ? data->owned : NULL;
+            data->floats = floats != NULL ? data->owned : NULL;
+        }
+    }
+    if (!done) {
+        quern_data_close(data);
+        return NULL;
+    }
+    return data;
+}
+
+void quern_data_close(Data *data) {
+    free(data->start);
+    free(data->column);
+    free(data->byte_value);
+    free(data->float_value);
+    free(data->targets);
+    free(data->owned);
+    free(data);
+}

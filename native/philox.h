@@ -1,0 +1,122 @@
+/*
+ * Philox 4x32-10 (Salmon et al., SC 2011), one word and LANES blocks at a time, and what is drawn with it: dropout
+ * masks and batch order. Bit for bit what org.quern.random computes.
+ */
+#ifndef QUERN_PHILOX_H
+#define QUERN_PHILOX_H
+
+#include "simd.h"
+
+enum { PHILOX_ROUNDS = 10, FEISTEL_ROUNDS = 6 };
+#define PHILOX_M0 0xD2511F53u
+#define PHILOX_M1 0xCD9E8D57u
+#define PHILOX_W0 0x9E3779B9u
+#define PHILOX_W1 0xBB67AE85u
+#define SHUFFLE_STREAM (3u << 16)
+
+INLINE uint32_t philox_first_word(uint64_t seed, uint32_t c0, uint32_t stream, uint64_t step) {
+    uint32_t x0 = c0, x1 = stream, x2 = (uint32_t)step, x3 = (uint32_t)(step >> 32);
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+        uint64_t p0 = (uint64_t)PHILOX_M0 * x0;
+        uint64_t p1 = (uint64_t)PHILOX_M1 * x2;
+        x0 = (uint32_t)(p1 >> 32) ^ x1 ^ k0;
+        x1 = (uint32_t)p1;
+        x2 = (uint32_t)(p0 >> 32) ^ x3 ^ k1;
+        x3 = (uint32_t)p0;
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+    return x0;
+}
+
+/* The blocks with counters (c0[lane], stream, step): word w of lane l is x[w][l]. */
+INLINE void philox_blocks(uint64_t seed, vuint c0, uint32_t stream, uint64_t step, vuint x[4]) {
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    vuint x0 = c0, x1 = all_u(stream), x2 = all_u((uint32_t)step), x3 = all_u((uint32_t)(step >> 32));
+    for (int r = 0; r < PHILOX_ROUNDS; r++) {
+        vuint h0, l0, h1, l1;
+        multiply_wide(x0, PHILOX_M0, &h0, &l0);
+        multiply_wide(x2, PHILOX_M1, &h1, &l1);
+        x0 = h1 ^ x1 ^ k0;
+        x1 = l1;
+        x2 = h0 ^ x3 ^ k1;
+        x3 = l0;
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+    x[0] = x0;
+    x[1] = x1;
+    x[2] = x2;
+    x[3] = x3;
+}
+
+INLINE vuint lane_numbers(void) {
+    vuint v;
+    for (int i = 0; i < LANES; i++) {
+        v[i] = (uint32_t)i;
+    }
+    return v;
+}
+
+/* keep[i] = scale where the word at position i is kept, else 0, for i in [from, to), from a multiple of 4 * LANES. */
+INLINE void fill_keep(float *keep, int64_t from, int64_t to, uint64_t seed, uint32_t stream, uint64_t step,
+                      uint32_t threshold, float scale) {
+    vuint lanes = lane_numbers();
+    float words[4][LANES];
+    for (int64_t at = from; at < to; at += 4 * LANES) {
+        vuint x[4];
+        philox_blocks(seed, lanes + (uint32_t)(at / 4), stream, step, x);
+        for (int w = 0; w < 4; w++) {
+            vint kept = (vint)(x[w] >= threshold);
+            store(words[w], (vfloat)(kept & (vint)all(scale)));
+        }
+        int64_t n = to - at < 4 * LANES ? to - at : 4 * LANES;
+        if (n == 4 * LANES) {
+            for (int l = 0; l < LANES; l++) {
+                for (int w = 0; w < 4; w++) {
+                    keep[at + 4 * l + w] = words[w][l];
+                }
+            }
+        } else {
+            for (int i = 0; i < n; i++) {
+                keep[at + i] = words[i % 4][i / 4];
+            }
+        }
+    }
+}
+
+/* order[i] = the row of the data set at place first + i of the epoch, as org.quern.random.Permutation has it. */
+static void fill_order(int *order, int count, int first, int n, uint64_t seed, uint64_t epoch) {
+    int bits = n < 2 ? 2 : 32 - __builtin_clz((unsigned)n - 1);
+    bits = bits < 2 ? 2 : bits;
+    int right_bits = bits - bits / 2;
+    uint32_t right_mask = (1u << right_bits) - 1, left_mask = (1u << (bits / 2)) - 1;
+    vuint lanes = lane_numbers();
+    for (int at = 0; at < count; at += LANES) {
+        vuint value = lanes + (uint32_t)(first + at);
+        vuint left = value >> right_bits, right = value & right_mask;
+        for (int r = 0; r < FEISTEL_ROUNDS; r += 2) {
+            vuint x[4];
+            philox_blocks(seed, left, SHUFFLE_STREAM + (uint32_t)r, epoch, x);
+            right ^= x[0] & right_mask;
+            philox_blocks(seed, right, SHUFFLE_STREAM + (uint32_t)r + 1, epoch, x);
+            left ^= x[0] & left_mask;
+        }
+        value = left << right_bits | right;
+        for (int i = 0; i < LANES && at + i < count; i++) {
+            uint32_t v = value[i];
+            while (v >= (uint32_t)n) { /* walks on, seldom */
+                uint32_t l = v >> right_bits, rt = v & right_mask;
+                for (int r = 0; r < FEISTEL_ROUNDS; r += 2) {
+                    rt ^= philox_first_word(seed, l, SHUFFLE_STREAM + (uint32_t)r, epoch) & right_mask;
+                    l ^= philox_first_word(seed, rt, SHUFFLE_STREAM + (uint32_t)r + 1, epoch) & left_mask;
+                }
+                v = l << right_bits | rt;
+            }
+            order[at + i] = (int)v;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * What the C kernels of Quern share: the plan as C sees it, the data on the device (here: memory of our own), and
+ * the table of kernels that each instruction set provides.
+ *
+ * All matrices are row-major float32; the meaning of every op is the Javadoc of org.quern.plan.Op. Each kernel adds
+ * in one fixed order, whatever the number of threads, so equal calls give equal bits.
+ */
+#ifndef QUERN_H
+#define QUERN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LINEAR, RELU, TANH, SIGMOID, GELU };
+enum { CROSS_ENTROPY, SQUARED_ERROR };
+enum { ADAM, SGD };
+
+/* Dropout of one layer: a unit is kept where its Philox word >= threshold, and then multiplied by scale. */
+typedef struct {
+    uint32_t threshold; /* 0: no dropout */
+    uint32_t stream;
+    float scale;
+} Mask;
+
+/* A dense layer; the pointers point into the arena. */
+typedef struct {
+    int in, out;
+    int activation;
+    Mask mask;
+    const float *x;
+    float *w, *b, *dw, *db, *z, *y, *dy; /* z is NULL where the derivative needs only y */
+} Layer;
+
+/*
+ * A data set: dense rows of bytes or floats, or sparse rows without their zeros. Where `skip` is set, the first layer
+ * takes the rows entry by entry; dense bytes are then searched for them each time.
+ */
+typedef struct {
+    int rows, features, skip;
+    const uint8_t *bytes;   /* dense, one of the two ... */
+    const float *floats;
+    int64_t *start;         /* ... or sparse: entries of row r are start[r] .. start[r + 1] - 1 */
+    uint16_t *column;
+    uint8_t *byte_value;    /* one of the two */
+    float *float_value;
+    float *targets;         /* rows x target width, NULL without */
+    void *owned;            /* the copy of the dense rows, NULL if they are somebody else's */
+} Data;
+
+/* What a step is run for. */
+typedef struct {
+    int training;
+    uint64_t seed, step, epoch;
+    int first;  /* place of its first row in the epoch's order, or first row in inference */
+    int rows;
+    float rate, decay;
+} Pass;
+
+typedef struct Pool Pool;
+
+/* A plan with its arena, its scratch memory and its threads. */
+typedef struct {
+    float *arena;
+    int64_t arena_size;
+    int layers;
+    Layer *layer;
+    int batch, capacity; /* rows of a training batch; most rows of any pass */
+    int input, outputs, target_width;
+    float scale, shift;
+    Mask input_mask;
+    float *x, *targets, *losses, *hits;
+    int loss, optimizer;
+    int64_t parameters; /* numbers in the parameter slice, gaps included */
+    float *m, *v;       /* moments; NULL where the optimizer keeps none */
+    float one_minus_beta1, one_minus_beta2, epsilon, momentum;
+    int threads;
+    Pool *pool;
+    /* scratch */
+    int *order;          /* capacity */
+    float *keep;         /* per layer, one after the other: batch x out */
+    float **keep_of;     /* where each layer's part begins; [layers] is the input's */
+    int *entry_column;   /* sparse rows of the batch, row by row */
+    float *entry_value;
+    int *entry_start;    /* capacity + 1 */
+    int *list_row;       /* the same, column by column */
+    float *list_value;
+    int *list_start;     /* input + 1 */
+    float *pack;         /* per thread: packed panels of a matrix product */
+    size_t pack_size;
+    float *tile;         /* per thread: a block of weight gradients */
+    size_t tile_size;
+} Net;
+
+/* The kernels of one instruction set. */
+typedef struct {
+    const char *name;
+    void (*gather)(Net *, const Data *, const Pass *);
+    void (*forward)(Net *, int layer, const Pass *, const float *keep);
+    void (*keep)(Net *, int layer, const Pass *); /* layer == layers: the input's */
+    void (*cross_entropy)(Net *, const Pass *);
+    void (*squared_error)(Net *, const Pass *);
+    void (*backward_input)(Net *, int layer, const Pass *, const float *keep);
+    void (*backward_weights)(Net *, int layer, const Pass *);
+    void (*update)(Net *, const Pass *);
+    void (*metrics)(Net *, const Pass *, float *loss, int *hits);
+    void (*train)(Net *, const Data *, Pass *, float *loss, int *hits);
+    void (*infer)(Net *, const Data *, int first, int rows, float *outputs);
+    void (*gemm)(int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t brs,
+                 int64_t bcs, float *c, int64_t ldc, float *pack);
+} Kernels;
+
+extern const Kernels quern_kernels_baseline;
+#if defined(__x86_64__)
+extern const Kernels quern_kernels_avx2;
+extern const Kernels quern_kernels_avx512;
+#endif
+
+/* net.c. The kernels that this processor can run: 0 the best, else 1 baseline, 2 AVX2, 3 AVX-512; NULL if it cannot. */
+const Kernels *quern_kernels(int wanted);
+int quern_processors(void); /* that this process may use */
+
+/* Allocates the arena (zeros), scratch and threads; layers and masks are filled in. 0 if memory is short. */
+int quern_net_open(Net *);
+void quern_net_close(Net *);
+
+/* Copies rows to memory of our own, sparse if that is exact and worth it. NULL if memory is short. */
+Data *quern_data_open(const Net *, const uint8_t *bytes, const float *floats, int rows);
+void quern_data_close(Data *);
+
+/* pool.c: calls work(argument, thread, threads) once for each thread, the caller being thread 0; returns when all are done. */
+Pool *quern_pool_open(int threads);
+void quern_pool_run(Pool *, void (*work)(void *argument, int thread, int threads), void *argument);
+void quern_pool_close(Pool *);
+
+#endif

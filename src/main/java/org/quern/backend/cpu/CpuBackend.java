@@ -1,0 +1,90 @@
+package org.quern.backend.cpu;
+
+import static org.quern.QuernException.backend;
+
+import org.quern.backend.Backend;
+import org.quern.backend.nativelib.NativeLibraries;
+import org.quern.plan.Plan;
+
+/**
+ * Float32 kernels in C through JNI, for AVX-512, AVX2 with FMA, or whatever vectors the platform
+ * has, chosen when they are first used. {@code QUERN_ISA} (baseline, avx2, avx512) asks for one of
+ * them.
+ */
+public final class CpuBackend implements Backend {
+    /** Names an instruction set that is to be used instead of the best. */
+    static final String ISA_VARIABLE = "QUERN_ISA";
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public int priority() {
+        return 100;
+    }
+
+    @Override
+    public Availability availability() {
+        Loaded loaded = Loaded.INSTANCE;
+        if (loaded.problem != null) {
+            return new Availability(false, loaded.problem);
+        }
+        int processors = Native.processors();
+        return new Availability(
+                true,
+                "C kernels with %s, %d %s"
+                        .formatted(loaded.name, processors, processors == 1 ? "core" : "cores"));
+    }
+
+    @Override
+    public CpuExecutor open(Plan plan, Options options) {
+        Loaded loaded = Loaded.INSTANCE;
+        if (loaded.problem != null) {
+            throw backend("backend cpu cannot run: %s", loaded.problem);
+        }
+        return new CpuExecutor(plan, options.threads(), loaded.wanted);
+    }
+
+    /** The number by which the C side knows an instruction set; 0 is the best. */
+    static int number(String isa) {
+        return switch (isa == null ? "" : isa) {
+            case "" -> 0;
+            case "baseline" -> 1;
+            case "avx2" -> 2;
+            case "avx512" -> 3;
+            default -> -1;
+        };
+    }
+
+    /** The library, loaded once; the first reason for not loading it is kept. */
+    private static final class Loaded {
+        static final Loaded INSTANCE = new Loaded();
+
+        final int wanted;
+        final String name;
+        final String problem;
+
+        private Loaded() {
+            String isa = System.getenv(ISA_VARIABLE);
+            wanted = number(isa);
+            String found = null;
+            String reason = null;
+            try {
+                new NativeLibraries(System.getenv()).load("libquern.so");
+                found = wanted < 0 ? null : Native.instructionSet(wanted);
+                if (found == null) {
+                    reason =
+                            "%s is %s, which this processor or build does not have: use baseline,"
+                                            .formatted(ISA_VARIABLE, isa)
+                                    + " avx2 or avx512, or unset it";
+                }
+            } catch (NativeLibraries.UnavailableException e) {
+                reason = e.getMessage();
+            }
+            name = found;
+            problem = reason;
+        }
+    }
+}

@@ -1,0 +1,239 @@
+package org.quern.backend.cpu;
+
+import java.util.List;
+import java.util.Objects;
+import org.quern.QuernException;
+import org.quern.backend.Executor;
+import org.quern.backend.Pass;
+import org.quern.backend.Resident;
+import org.quern.backend.Steps;
+import org.quern.data.Dataset;
+import org.quern.plan.Op;
+import org.quern.plan.Plan;
+import org.quern.plan.Slice;
+
+/**
+ * A plan in C. {@link #train} is one call for all its steps; sparse data is kept without its zeros.
+ */
+final class CpuExecutor implements Executor {
+    private final Plan plan;
+    private final String device;
+    private final long[] where = new long[6];
+    private final float[] rates = new float[2];
+    private final float[] log = new float[2];
+    private long net;
+
+    /**
+     * Opens a plan.
+     *
+     * @param threads that may be used, 0 for all processors of the process
+     * @param isa see {@link Native#instructionSet}
+     */
+    CpuExecutor(Plan plan, int threads, int isa) {
+        this.plan = plan;
+        int used = threads == 0 ? Native.processors() : threads;
+        device =
+                "%s, %d %s"
+                        .formatted(
+                                Native.instructionSet(isa), used, used == 1 ? "thread" : "threads");
+        NetDescription description = NetDescription.of(plan, used);
+        net = Native.open(description.numbers(), description.values(), isa);
+        if (net == 0) {
+            throw outOfMemory("%,d MiB for the network".formatted(plan.arena() * 4 >> 20));
+        }
+    }
+
+    private static final class CpuData implements Resident {
+        private final int rows;
+        private final Dataset set;
+        private long address;
+
+        CpuData(long address, Dataset set) {
+            this.address = address;
+            this.set = set;
+            this.rows = set.rows();
+        }
+
+        long open() {
+            if (address == 0) {
+                throw new IllegalStateException("this data set was closed");
+            }
+            return address;
+        }
+
+        @Override
+        public int rows() {
+            return rows;
+        }
+
+        @Override
+        public void close() {
+            if (address != 0) {
+                Native.release(address);
+                address = 0;
+            }
+        }
+    }
+
+    @Override
+    public Plan plan() {
+        return plan;
+    }
+
+    @Override
+    public String device() {
+        return device;
+    }
+
+    @Override
+    public void write(Slice slice, float[] source, int from) {
+        int size = checked(slice);
+        Objects.checkFromIndexSize(from, size, source.length);
+        Native.write(open(), slice.offset(), source, from, size);
+    }
+
+    @Override
+    public void read(Slice slice, float[] target, int to) {
+        int size = checked(slice);
+        Objects.checkFromIndexSize(to, size, target.length);
+        Native.read(open(), slice.offset(), target, to, size);
+    }
+
+    private int checked(Slice slice) {
+        if (slice.offset() < 0 || slice.end() > plan.arena()) {
+            throw new IndexOutOfBoundsException(slice + " is not of this plan");
+        }
+        return Math.toIntExact(slice.size());
+    }
+
+    @Override
+    public Resident upload(Dataset data) {
+        Resident.check(plan, data);
+        long address = Native.upload(open(), data.pixels(), data.values(), data.rows());
+        if (address == 0) {
+            throw outOfMemory("%,d rows of %s".formatted(data.rows(), data.name()));
+        }
+        CpuData resident = new CpuData(address, data);
+        float[] targets = targets(data);
+        if (targets != null && !Native.targets(address, targets)) {
+            resident.close();
+            throw outOfMemory("the targets of " + data.name());
+        }
+        return resident;
+    }
+
+    private static float[] targets(Dataset data) {
+        if (!data.hasLabels()) {
+            return data.targets();
+        }
+        float[] labels = new float[data.rows()];
+        for (int row = 0; row < labels.length; row++) {
+            labels[row] = data.labels()[row];
+        }
+        return labels;
+    }
+
+    @Override
+    public void train(Resident data, Steps steps) {
+        CpuData cpu = (CpuData) data;
+        Resident.checkTargets(plan, cpu.set);
+        Native.train(
+                open(),
+                cpu.open(),
+                steps.seed(),
+                steps.first(),
+                steps.count(),
+                steps.rates(),
+                steps.decays(),
+                steps.losses(),
+                steps.hits());
+    }
+
+    @Override
+    public void infer(Resident data, int first, int rows, float[] outputs) {
+        Objects.checkFromIndexSize(first, rows, data.rows());
+        Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
+        Native.infer(open(), ((CpuData) data).open(), first, rows, outputs);
+    }
+
+    @Override
+    public void infer(Dataset rows, float[] outputs) {
+        Resident.check(plan, rows);
+        Objects.checkFromIndexSize(0, rows.rows() * plan.outputSize(), outputs.length);
+        Native.inferHost(open(), rows.pixels(), rows.values(), rows.rows(), outputs);
+    }
+
+    @Override
+    public void run(Op op, Resident data, Pass pass) {
+        where[0] = pass.isTraining() ? 1 : 0;
+        where[1] = pass.isTraining() ? pass.seed() : 0;
+        where[2] = pass.isTraining() ? pass.step() : 0;
+        where[3] = pass.isTraining() ? pass.epoch() : 0;
+        where[4] = pass.first();
+        where[5] = pass.rows();
+        rates[0] = pass.isTraining() ? pass.rate() : 0;
+        rates[1] = pass.isTraining() ? pass.decay() : 1;
+        Native.run(open(), ((CpuData) data).open(), kind(op), layer(op), where, rates, log);
+        if (op instanceof Op.Metrics) {
+            pass.log(log[0], (int) log[1]);
+        }
+    }
+
+    /** The number of an op's kind in {@code native/jni.c}. */
+    private static int kind(Op op) {
+        if (op instanceof Op.Gather) {
+            return 0;
+        } else if (op instanceof Op.DenseForward) {
+            return 1;
+        } else if (op instanceof Op.CrossEntropy) {
+            return 2;
+        } else if (op instanceof Op.SquaredError) {
+            return 3;
+        } else if (op instanceof Op.DenseBackwardInput) {
+            return 4;
+        } else if (op instanceof Op.DenseBackwardWeights) {
+            return 5;
+        } else if (op instanceof Op.Metrics) {
+            return 7;
+        }
+        return 6;
+    }
+
+    /** The dense layer that an op belongs to, found by its input. */
+    private int layer(Op op) {
+        Slice x =
+                op instanceof Op.DenseForward o
+                        ? o.x()
+                        : op instanceof Op.DenseBackwardInput o
+                                ? o.x()
+                                : op instanceof Op.DenseBackwardWeights o ? o.x() : null;
+        List<Plan.DenseSlices> dense = plan.dense();
+        for (int i = 0; i < dense.size(); i++) {
+            if (dense.get(i).x().equals(x)) {
+                return i;
+            }
+        }
+        return 0;
+    }
+
+    private long open() {
+        if (net == 0) {
+            throw new IllegalStateException("this executor was closed");
+        }
+        return net;
+    }
+
+    private static QuernException outOfMemory(String what) {
+        return new QuernException(
+                QuernException.Kind.DEVICE,
+                "out of memory: no room for " + what + "; use a smaller batch or less data");
+    }
+
+    @Override
+    public void close() {
+        if (net != 0) {
+            Native.close(net);
+            net = 0;
+        }
+    }
+}
