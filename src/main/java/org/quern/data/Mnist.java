@@ -1,0 +1,194 @@
+package org.quern.data;
+
+import static org.quern.QuernException.data;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+
+/**
+ * MNIST (LeCun, Cortes and Burges): 60,000 and 10,000 handwritten digits of 28 × 28 pixels. Where
+ * it is looked for, how its four files are called, and what their contents hash to.
+ */
+public final class Mnist {
+    /** Names a folder with the four files. */
+    public static final String VARIABLE = "QUERN_MNIST";
+
+    /** The names of the ten classes. */
+    public static final List<String> DIGITS =
+            List.of("0", "1", "2", "3", "4", "5", "6", "7", "8", "9");
+
+    /** One of the four files. */
+    enum File {
+        TRAIN_IMAGES(
+                "train-images-idx3-ubyte",
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+        TRAIN_LABELS(
+                "train-labels-idx1-ubyte",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+        TEST_IMAGES(
+                "t10k-images-idx3-ubyte",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+        TEST_LABELS(
+                "t10k-labels-idx1-ubyte",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2");
+
+        private final String stem;
+        private final String sha256;
+
+        File(String stem, String sha256) {
+            this.stem = stem;
+            this.sha256 = sha256;
+        }
+
+        /** The name of the gzipped file. */
+        String gzipped() {
+            return stem + ".gz";
+        }
+
+        /** SHA-256 of the unpacked contents, in hexadecimal. */
+        String sha256() {
+            return sha256;
+        }
+
+        /**
+         * The file in a folder, under one of the names that are in use; empty if it is not there.
+         */
+        Optional<Path> in(Path folder) {
+            String dotted = stem.replace("-idx", ".idx");
+            for (String name : List.of(stem + ".gz", stem, dotted + ".gz", dotted)) {
+                if (Files.isRegularFile(folder.resolve(name))) {
+                    return Optional.of(folder.resolve(name));
+                }
+            }
+            return Optional.empty();
+        }
+    }
+
+    private Mnist() {}
+
+    /** The folder into which MNIST is fetched: {@code quern/mnist} in the user's cache. */
+    public static Path cacheFolder(Map<String, String> environment) {
+        return Caches.folder(environment).resolve("mnist");
+    }
+
+    /** Whether a folder holds all four files. */
+    public static boolean isIn(Path folder) {
+        for (File file : File.values()) {
+            if (file.in(folder).isEmpty()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Looks for MNIST in the folder that {@value #VARIABLE} names, then in the user's cache.
+     *
+     * @throws org.quern.QuernException if {@value #VARIABLE} is set and does not hold it
+     */
+    public static Optional<Path> find(Map<String, String> environment) {
+        String told = environment.get(VARIABLE);
+        if (told != null && !told.isBlank()) {
+            Path folder = Path.of(told);
+            if (!isIn(folder)) {
+                throw data(
+                        "%s is %s, which does not hold MNIST: no %s in it",
+                        VARIABLE, folder, missing(folder));
+            }
+            return Optional.of(folder);
+        }
+        Path cache = cacheFolder(environment);
+        return isIn(cache) ? Optional.of(cache) : Optional.empty();
+    }
+
+    private static String missing(Path folder) {
+        List<String> names = new ArrayList<>();
+        for (File file : File.values()) {
+            if (file.in(folder).isEmpty()) {
+                names.add(file.gzipped());
+            }
+        }
+        return String.join(", ", names);
+    }
+
+    /**
+     * Loads the four files of a folder, each in a thread of its own.
+     *
+     * @throws org.quern.QuernException if one is missing or damaged, or they do not fit each other
+     */
+    public static Splits load(Path folder) {
+        if (!isIn(folder)) {
+            throw data("%s does not hold MNIST: no %s in it", folder, missing(folder));
+        }
+        CompletableFuture<Dataset> train =
+                CompletableFuture.supplyAsync(
+                        () -> labelled(folder, File.TRAIN_IMAGES, File.TRAIN_LABELS, "train"));
+        Dataset test = labelled(folder, File.TEST_IMAGES, File.TEST_LABELS, "test");
+        try {
+            return new Splits(train.join(), test, "MNIST in " + folder);
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw e;
+        }
+    }
+
+    private static Dataset labelled(Path folder, File images, File labels, String split) {
+        Path imageFile = images.in(folder).orElseThrow();
+        Path labelFile = labels.in(folder).orElseThrow();
+        Dataset pixels = Idx.images(imageFile, "MNIST " + split);
+        int[] classes = Idx.labels(labelFile);
+        if (classes.length != pixels.rows()) {
+            throw data(
+                    "%s has %,d images, but %s has %,d labels: they do not belong together",
+                    imageFile, pixels.rows(), labelFile, classes.length);
+        }
+        return pixels.withLabels(classes, DIGITS);
+    }
+
+    /**
+     * The names of those of the four files whose contents are not the original ones. Reads and
+     * hashes all of them, which takes some tenths of a second.
+     */
+    public static List<String> differing(Path folder) {
+        List<String> names = new ArrayList<>();
+        for (File file : File.values()) {
+            Path path = file.in(folder).orElseThrow();
+            if (!sha256(Idx.read(path)).equals(file.sha256())) {
+                names.add(path.getFileName().toString());
+            }
+        }
+        return names;
+    }
+
+    /** SHA-256 of an IDX file as it is when unpacked. */
+    static String sha256(Idx idx) {
+        MessageDigest digest;
+        try {
+            digest = MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+        digest.update(new byte[] {0, 0, 8, (byte) idx.extents().length});
+        for (int extent : idx.extents()) {
+            digest.update(
+                    new byte[] {
+                        (byte) (extent >>> 24),
+                        (byte) (extent >>> 16),
+                        (byte) (extent >>> 8),
+                        (byte) extent
+                    });
+        }
+        return HexFormat.of().formatHex(digest.digest(idx.values()));
+    }
+}

@@ -1,0 +1,76 @@
+package org.quern.data;
+
+import static org.quern.QuernException.usage;
+
+import org.quern.random.Permutation;
+import org.quern.random.Streams;
+
+/**
+ * Carves rows out of a data set, the same ones every time. Rows are drawn by a permutation keyed by
+ * the seed, not taken from one end, so a file sorted by class splits evenly.
+ *
+ * @param rest the rows that stay
+ * @param part the rows carved out
+ */
+public record Split(Dataset rest, Dataset part) {
+
+    /**
+     * Carves a fraction of the rows out.
+     *
+     * @param fraction of all rows, above 0 and below 1; both parts get at least one row
+     * @param name what the part is called, for instance "validation"
+     */
+    public static Split carve(Dataset set, double fraction, long seed, String name) {
+        if (!(fraction > 0 && fraction < 1)) {
+            throw usage("%s %s: give a fraction above 0 and below 1", name, fraction);
+        }
+        if (set.rows() < 2) {
+            throw usage("%s has one row, which cannot be split", set.name());
+        }
+        int carved =
+                (int) Math.max(1, Math.min(set.rows() - 1L, Math.round(set.rows() * fraction)));
+        int[] order = order(set.rows(), seed);
+        boolean[] out = new boolean[set.rows()];
+        for (int i = 0; i < carved; i++) {
+            out[order[i]] = true;
+        }
+        int[] part = new int[carved];
+        int[] rest = new int[set.rows() - carved];
+        int inPart = 0;
+        int inRest = 0;
+        for (int row = 0; row < out.length; row++) {
+            if (out[row]) {
+                part[inPart++] = row;
+            } else {
+                rest[inRest++] = row;
+            }
+        }
+        return new Split(set.select(rest), set.select(part).named(set.name() + " " + name));
+    }
+
+    /**
+     * At most {@code rows} rows of a data set, drawn at random, in their old order.
+     *
+     * @param rows at least 1
+     */
+    public static Dataset limit(Dataset set, int rows, long seed) {
+        if (rows < 1) {
+            throw usage("limit %d: give at least 1 row", rows);
+        }
+        if (rows >= set.rows()) {
+            return set;
+        }
+        int[] kept = new int[rows];
+        System.arraycopy(order(set.rows(), seed), 0, kept, 0, rows);
+        java.util.Arrays.sort(kept);
+        return set.select(kept);
+    }
+
+    private static int[] order(int rows, long seed) {
+        int[] order = new int[rows];
+        for (int i = 0; i < rows; i++) {
+            order[i] = Permutation.apply(rows, seed, Streams.split(0), 0, i);
+        }
+        return order;
+    }
+}

@@ -1,0 +1,70 @@
+package org.quern.data;
+
+/**
+ * What a data set looks like in numbers, on its raw values.
+ *
+ * @param rows number of rows
+ * @param min least value
+ * @param max largest value
+ * @param mean of all values
+ * @param deviation standard deviation of all values (divided by their number, not one less)
+ * @param nonZero fraction of values that are not 0
+ * @param perClass rows of each class; empty without labels
+ */
+public record Statistics(
+        int rows,
+        double min,
+        double max,
+        double mean,
+        double deviation,
+        double nonZero,
+        int[] perClass) {
+
+    /** Looks at every value once. */
+    public static Statistics of(Dataset set) {
+        double min = Double.POSITIVE_INFINITY;
+        double max = Double.NEGATIVE_INFINITY;
+        double sum = 0;
+        double squares = 0;
+        long nonZero = 0;
+        long count = (long) set.rows() * set.features();
+        if (set.isPixels()) {
+            long[] histogram = new long[256];
+            for (byte pixel : set.pixels()) {
+                histogram[pixel & 0xff]++;
+            }
+            for (int value = 0; value < histogram.length; value++) {
+                if (histogram[value] > 0) {
+                    min = Math.min(min, value);
+                    max = value;
+                    sum += (double) histogram[value] * value;
+                    squares += (double) histogram[value] * value * value;
+                }
+            }
+            nonZero = count - histogram[0];
+        } else {
+            for (float value : set.values()) {
+                min = Math.min(min, value);
+                max = Math.max(max, value);
+                sum += value;
+                squares += (double) value * value;
+                nonZero += value != 0 ? 1 : 0;
+            }
+        }
+        double mean = sum / count;
+        int[] perClass = new int[set.classes().size()];
+        if (set.hasLabels()) {
+            for (int label : set.labels()) {
+                perClass[label]++;
+            }
+        }
+        return new Statistics(
+                set.rows(),
+                min,
+                max,
+                mean,
+                Math.sqrt(Math.max(0, squares / count - mean * mean)),
+                (double) nonZero / count,
+                perClass);
+    }
+}
