@@ -1,0 +1,201 @@
+package org.quern.data;
+
+import static org.quern.QuernException.data;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.quern.QuernException;
+
+/**
+ * Fetches MNIST into a folder: each file from the first mirror that has it whole, resumed where an
+ * earlier try broke off, checked by the SHA-256 of its contents and put in place by a rename. The
+ * only code in Quern that uses the network, and only when it is asked to.
+ */
+public final class MnistFetch {
+    /** Where MNIST is known to be, best first. */
+    public static final List<URI> MIRRORS =
+            List.of(
+                    URI.create("https://ossci-datasets.s3.amazonaws.com/mnist/"),
+                    URI.create("https://storage.googleapis.com/cvdf-datasets/mnist/"),
+                    URI.create("https://yann.lecun.com/exdb/mnist/"));
+
+    private static final Duration CONNECT = Duration.ofSeconds(3);
+
+    /** The largest of the files has 9.9 MB. */
+    private static final long MOST_BYTES = 20_000_000;
+
+    private final List<URI> mirrors;
+    private final Duration stall;
+
+    /** Hears how far a download is. */
+    @FunctionalInterface
+    public interface Meter {
+        /**
+         * Some bytes arrived.
+         *
+         * @param file its name
+         * @param done bytes so far, those of an earlier try included
+         * @param total bytes of the file, −1 if the mirror did not say
+         */
+        void progress(String file, long done, long total);
+    }
+
+    /** From the known mirrors. */
+    public MnistFetch() {
+        this(MIRRORS, Duration.ofSeconds(20));
+    }
+
+    /**
+     * From other mirrors.
+     *
+     * @param mirrors folders, each with a slash at the end
+     * @param stall how long a mirror may keep silent before the next one is asked
+     */
+    MnistFetch(List<URI> mirrors, Duration stall) {
+        this.mirrors = List.copyOf(mirrors);
+        this.stall = stall;
+    }
+
+    /**
+     * Fetches what is not there yet.
+     *
+     * @param folder is created if need be; a second process that fetches into it waits for the
+     *     first
+     * @throws org.quern.QuernException if no mirror gave a whole file; what arrived is kept for the
+     *     next try
+     */
+    public void into(Path folder, Meter meter) {
+        try {
+            Files.createDirectories(folder);
+            try (FileChannel channel =
+                    FileChannel.open(
+                            folder.resolve(".lock"),
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.WRITE)) {
+                channel.lock(); // until the channel is closed
+                HttpClient client =
+                        HttpClient.newBuilder()
+                                .connectTimeout(CONNECT)
+                                .followRedirects(HttpClient.Redirect.NORMAL)
+                                .build();
+                for (Mnist.File file : Mnist.File.values()) {
+                    if (file.in(folder).isEmpty()) {
+                        fetch(client, file, folder, meter);
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw new QuernException(
+                    QuernException.Kind.DATA, folder + " cannot be written: " + e, e);
+        }
+    }
+
+    private void fetch(HttpClient client, Mnist.File file, Path folder, Meter meter)
+            throws IOException {
+        Path part = folder.resolve(file.gzipped() + ".part");
+        List<String> reasons = new ArrayList<>();
+        for (URI mirror : mirrors) {
+            try {
+                download(client, mirror.resolve(file.gzipped()), part, file.gzipped(), meter);
+                if (!Mnist.sha256(Idx.read(part)).equals(file.sha256())) {
+                    throw data("its contents are not MNIST's (SHA-256 differs)");
+                }
+                Files.move(part, folder.resolve(file.gzipped()), StandardCopyOption.ATOMIC_MOVE);
+                return;
+            } catch (QuernException e) {
+                Files.deleteIfExists(part); // whole, but wrong
+                reasons.add(mirror.getHost() + ": " + e.getMessage());
+            } catch (IOException e) {
+                reasons.add(mirror.getHost() + ": " + reason(e));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new QuernException(
+                        QuernException.Kind.INTERRUPTED, "interrupted while fetching MNIST", e);
+            }
+        }
+        throw data(
+                "MNIST cannot be fetched (%s): get %s and its three companions elsewhere and give"
+                        + " their folder with --data",
+                String.join("; ", reasons), file.gzipped());
+    }
+
+    private void download(HttpClient client, URI uri, Path part, String name, Meter meter)
+            throws IOException, InterruptedException {
+        long have = Files.exists(part) ? Files.size(part) : 0;
+        HttpRequest.Builder request = HttpRequest.newBuilder(uri).timeout(stall);
+        if (have > 0) {
+            request.header("Range", "bytes=" + have + "-");
+        }
+        HttpResponse<InputStream> response =
+                client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+        try (InputStream body = response.body()) {
+            if (response.statusCode() == 416) { // it was whole already, or is of another size
+                return;
+            }
+            if (response.statusCode() != 200 && response.statusCode() != 206) {
+                throw new IOException("HTTP status " + response.statusCode());
+            }
+            boolean resumed = response.statusCode() == 206;
+            long start = resumed ? have : 0;
+            long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
+            long total = length < 0 ? -1 : start + length;
+            try (FileChannel out =
+                    FileChannel.open(
+                            part,
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.WRITE,
+                            resumed
+                                    ? StandardOpenOption.APPEND
+                                    : StandardOpenOption.TRUNCATE_EXISTING)) {
+                copy(new StallGuard(body, stall), out, name, start, total, meter);
+                out.force(true);
+            }
+        }
+    }
+
+    private static void copy(
+            StallGuard body, FileChannel out, String name, long start, long total, Meter meter)
+            throws IOException, InterruptedException {
+        byte[] buffer = new byte[1 << 16];
+        long done = start;
+        int n;
+        while ((n = body.read(buffer)) >= 0) {
+            out.write(java.nio.ByteBuffer.wrap(buffer, 0, n));
+            done += n;
+            if (done > MOST_BYTES) {
+                throw data("it sends more than %,d bytes", MOST_BYTES);
+            }
+            meter.progress(name, done, total);
+        }
+        if (total >= 0 && done < total) {
+            throw new IOException("the connection broke off");
+        }
+    }
+
+    private static String reason(IOException e) {
+        if (e instanceof java.net.http.HttpTimeoutException) {
+            return "no answer in time";
+        }
+        Throwable cause = e;
+        while (cause.getCause() != null && cause.getMessage() == null) {
+            cause = cause.getCause();
+        }
+        return cause instanceof java.nio.channels.UnresolvedAddressException
+                ? "no such host, or no network"
+                : cause.getMessage() == null
+                        ? cause.getClass().getSimpleName()
+                        : cause.getMessage();
+    }
+}
