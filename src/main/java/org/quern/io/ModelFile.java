@@ -144,8 +144,7 @@ public final class ModelFile {
                     new Scaling(
                             Float.parseFloat(metadata.get(SCALE)),
                             Float.parseFloat(metadata.get(SHIFT)));
-            Model model =
-                    ModelText.parse(Model.input(shape).scaled(scaling), metadata.get(MODEL));
+            Model model = ModelText.parse(Model.input(shape).scaled(scaling), metadata.get(MODEL));
             Plan.forInference(model); // refuses absurd sizes
             return model;
         } catch (QuernException

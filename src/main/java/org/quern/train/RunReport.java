@@ -1,0 +1,75 @@
+package org.quern.train;
+
+import com.google.gson.GsonBuilder;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What {@code run.json} says: the settings, each epoch, the result on the test rows and where the
+ * time went.
+ */
+public final class RunReport {
+    private final Map<String, Object> report = new LinkedHashMap<>();
+
+    /**
+     * Begins a report.
+     *
+     * @param backend name of the backend
+     * @param data one line on the data
+     * @param epochs epochs asked for
+     */
+    public RunReport(Trainer trainer, String backend, String data, int epochs) {
+        TrainingConfig config = trainer.config();
+        report.put("quern", 1);
+        report.put("backend", backend);
+        report.put("device", trainer.executor().device());
+        report.put("java", System.getProperty("java.version"));
+        report.put("data", data);
+        report.put("parameters", config.model().parameters());
+        report.putAll(ConfigText.write(config));
+        report.put("seed", config.seed());
+        report.put("batch", config.batch());
+        report.put("epochsAsked", epochs);
+    }
+
+    /** The epochs so far. */
+    public RunReport epochs(List<EpochResult> epochs) {
+        report.put("epochs", epochs);
+        return this;
+    }
+
+    /** Why the run ended, and its best epoch. */
+    public RunReport end(History history) {
+        report.put("end", history.end().name().toLowerCase(java.util.Locale.ROOT));
+        report.put("bestEpoch", history.bestEpoch());
+        return epochs(history.epochs());
+    }
+
+    /** The result on the test rows. */
+    public RunReport test(Evaluation evaluation) {
+        Map<String, Object> test = new LinkedHashMap<>();
+        test.put("rows", evaluation.rows());
+        test.put("loss", evaluation.loss());
+        test.put("accuracy", evaluation.accuracy());
+        if (evaluation.confusion() != null) {
+            test.put("classes", evaluation.confusion().classes());
+            test.put("wrongPerClass", evaluation.confusion().wrongPerClass());
+            test.put("confusion", evaluation.confusion().counts());
+        }
+        report.put("test", test);
+        return this;
+    }
+
+    /** Where the wall time went, in seconds. */
+    public RunReport seconds(Map<String, Double> seconds) {
+        report.put("seconds", new LinkedHashMap<>(seconds));
+        return this;
+    }
+
+    /** The report as JSON, numbers in full. */
+    public String json() {
+        return new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create().toJson(report)
+                + "\n";
+    }
+}
