@@ -202,7 +202,8 @@ final class Bounds {
                 + TINY;
     }
 
-    private static double sum(int k, double magnitude) {
+    /** The bound of a sum of k products. */
+    static double sum(int k, double magnitude) {
         return C * Math.sqrt(k) * U * magnitude;
     }
 

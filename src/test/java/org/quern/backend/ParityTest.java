@@ -1,0 +1,204 @@
+package org.quern.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.backend.reference.ReferenceBackend;
+import org.quern.data.Dataset;
+import org.quern.data.Digits;
+import org.quern.model.Model;
+import org.quern.model.ModelText;
+import org.quern.model.Scaling;
+import org.quern.plan.Batches;
+import org.quern.plan.Initializer;
+import org.quern.plan.Loss;
+import org.quern.plan.Op;
+import org.quern.plan.Optimizer;
+import org.quern.plan.Plan;
+import org.quern.plan.Slice;
+
+/** Whole runs: the same seed is the same run on every backend, but for rounding. */
+class ParityTest {
+    private static final int STEPS = 50;
+    private static final Dataset DIGITS = Digits.generate("digits", 1003, 0, 5);
+
+    private record Net(String layers, Scaling scaling, Optimizer optimizer, int batch) {
+        Plan plan() {
+            Model model = ModelText.parse(Model.input(28, 28).scaled(scaling), layers);
+            return Plan.of(model, Loss.CROSS_ENTROPY, optimizer, batch);
+        }
+
+        @Override
+        public String toString() {
+            return layers + ", batch " + batch;
+        }
+    }
+
+    private static final List<Net> NETS =
+            List.of(
+                    new Net(
+                            "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
+                            Scaling.UNIT,
+                            Optimizer.Adam.DEFAULT,
+                            32),
+                    new Net(
+                            "dropout 0.2, dense 33 tanh, dense 31 gelu, dropout 0.5, dense 10",
+                            Scaling.UNIT,
+                            new Optimizer.Adam(0.9, 0.999, 1e-7, 0.01),
+                            47),
+                    new Net(
+                            "dense 150 relu he, dense 10",
+                            new Scaling(2 / 255f, -1),
+                            new Optimizer.Sgd(0.9, 0),
+                            257));
+
+    static Stream<Arguments> runs() {
+        List<Arguments> runs = new ArrayList<>();
+        for (Backend backend : Usable.backends()) {
+            for (Net net : NETS) {
+                for (long seed : new long[] {1, 2, -3}) {
+                    runs.add(Arguments.of(backend.name(), net, seed));
+                }
+            }
+        }
+        return runs.stream();
+    }
+
+    @ParameterizedTest(name = "{0}: {1}, seed {2}")
+    @MethodSource("runs")
+    void lossesOfFiftyStepsAgreeWithTheReference(String backend, Net net, long seed) {
+        Plan plan = net.plan();
+        float[] expected;
+        try (Executor reference = new ReferenceBackend().open(plan, Backend.Options.DEFAULT)) {
+            expected = losses(reference, seed, 0, STEPS);
+        }
+        try (Executor executor = open(backend, plan)) {
+            float[] got = losses(executor, seed, 0, STEPS);
+            for (int i = 0; i < STEPS; i++) {
+                assertThat(Math.abs(got[i] - expected[i]) / expected[i])
+                        .as("loss of step %d", i)
+                        .isLessThan(1e-4f);
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0}: {1}, seed {2}")
+    @MethodSource("runs")
+    void twoRunsAndARunInTwoPartsGiveTheSameBits(String backend, Net net, long seed) {
+        Plan plan = net.plan();
+        float[] whole;
+        float[] state;
+        try (Executor executor = open(backend, plan)) {
+            whole = losses(executor, seed, 0, STEPS);
+            state = state(executor);
+        }
+        try (Executor first = open(backend, plan);
+                Executor second = open(backend, plan)) {
+            float[] begun = losses(first, seed, 0, 21);
+            second.write(plan.state(), state(first), 0);
+            float[] rest = losses(second, seed, 21, STEPS - 21);
+            assertThat(begun).isEqualTo(Arrays.copyOf(whole, 21));
+            assertThat(rest).isEqualTo(Arrays.copyOfRange(whole, 21, STEPS));
+            assertThat(state(second)).isEqualTo(state);
+        }
+    }
+
+    @ParameterizedTest(name = "{0}: {1}, seed {2}")
+    @MethodSource("runs")
+    void batchesAndMasksAreTheSameBits(String backend, Net net, long seed) {
+        Plan plan = net.plan();
+        long step = new Batches(DIGITS.rows(), net.batch()).stepsPerEpoch() - 1;
+        Op gather = plan.training().get(0);
+        Op forward = plan.training().get(1);
+        Slice targets = ((Op.Gather) gather).targets();
+        Slice y = ((Op.DenseForward) forward).y();
+        int rows = new Batches(DIGITS.rows(), net.batch()).rowsAt(step);
+        float[][] labels = new float[2][];
+        boolean[][] dropped = new boolean[2][];
+        for (int k = 0; k < 2; k++) {
+            try (Executor executor =
+                            k == 0
+                                    ? new ReferenceBackend().open(plan, Backend.Options.DEFAULT)
+                                    : open(backend, plan);
+                    Resident data = executor.upload(DIGITS)) {
+                // weights 0 and biases 1: an output is 0 where it is dropped, and only there
+                executor.write(plan.state(), new float[(int) plan.state().size()], 0);
+                Slice bias = plan.dense().get(0).bias();
+                float[] ones = new float[(int) bias.size()];
+                Arrays.fill(ones, 1);
+                executor.write(bias, ones, 0);
+                Steps steps = new Steps(seed, 1).select(step, 1, plan.optimizer(), s -> 1e-3);
+                Pass pass = Pass.training(steps, new Batches(DIGITS.rows(), plan.batch()));
+                executor.run(gather, data, pass);
+                executor.run(forward, data, pass);
+                labels[k] = Arrays.copyOf(read(executor, targets), rows);
+                float[] outputs = read(executor, y);
+                dropped[k] = new boolean[rows * y.columns()];
+                for (int i = 0; i < dropped[k].length; i++) {
+                    dropped[k][i] = outputs[i] == 0;
+                }
+            }
+        }
+        assertThat(labels[1]).isEqualTo(labels[0]);
+        assertThat(dropped[1]).isEqualTo(dropped[0]);
+    }
+
+    @ParameterizedTest(name = "{0}: {1}, seed {2}")
+    @MethodSource("runs")
+    void inferenceIsTheForwardPassOfTheReference(String backend, Net net, long seed) {
+        Plan plan = net.plan();
+        int rows = 301;
+        float[] expected = new float[rows * 10];
+        float[] resident = new float[rows * 10];
+        float[] host = new float[rows * 10];
+        int[] indices = new int[rows];
+        Arrays.setAll(indices, i -> 7 + i);
+        float[] state = Initializer.state(plan, seed);
+        try (Executor reference = new ReferenceBackend().open(plan, Backend.Options.DEFAULT);
+                Executor executor = open(backend, plan);
+                Resident a = reference.upload(DIGITS);
+                Resident b = executor.upload(DIGITS)) {
+            reference.write(plan.state(), state, 0);
+            executor.write(plan.state(), state, 0);
+            reference.infer(a, 7, rows, expected);
+            executor.infer(b, 7, rows, resident);
+            executor.infer(DIGITS.select(indices), host);
+        }
+        for (int i = 0; i < expected.length; i++) {
+            assertThat(Math.abs(resident[i] - expected[i])).isLessThan(2e-5f);
+        }
+        assertThat(host).isEqualTo(resident);
+    }
+
+    private static Executor open(String backend, Plan plan) {
+        return Backends.choose(backend).backend().open(plan, new Backend.Options(2));
+    }
+
+    private static float[] losses(Executor executor, long seed, long first, int count) {
+        Plan plan = executor.plan();
+        if (first == 0) {
+            executor.write(plan.state(), Initializer.state(plan, seed), 0);
+        }
+        Steps steps = new Steps(seed, count).select(first, count, plan.optimizer(), s -> 1e-3);
+        try (Resident data = executor.upload(DIGITS)) {
+            executor.train(data, steps);
+        }
+        return steps.losses().clone();
+    }
+
+    private static float[] state(Executor executor) {
+        return read(executor, executor.plan().state());
+    }
+
+    private static float[] read(Executor executor, Slice slice) {
+        float[] values = new float[(int) slice.size()];
+        executor.read(slice, values, 0);
+        return values;
+    }
+}
