@@ -1,0 +1,109 @@
+package org.quern.cli;
+
+import static org.quern.report.Numbers.bytes;
+import static org.quern.report.Numbers.format;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.quern.data.Dataset;
+import org.quern.data.Parts;
+import org.quern.model.Model;
+import org.quern.model.Scaling;
+import org.quern.plan.Optimizer;
+import org.quern.plan.Plan;
+import org.quern.train.RunSettings;
+import org.quern.train.Trainer;
+import org.quern.train.TrainingConfig;
+
+/** The lines that say what is about to be trained, and how. */
+final class Headlines {
+    private Headlines() {}
+
+    /** What data it is, and how many rows each part has. */
+    static String data(String description, Parts parts) {
+        Dataset train = parts.train();
+        return description
+                + format(": %,d to train", train.rows())
+                + (parts.validation() == null
+                        ? ""
+                        : format(", %,d to validate", parts.validation().rows()))
+                + format(", %,d to test, ", parts.test().rows())
+                + shape(train.shape())
+                + (train.hasLabels() ? format(", %d classes", train.classes().size()) : "");
+    }
+
+    /** The layers, and what they need. */
+    static List<String> model(Trainer trainer) {
+        Plan plan = trainer.plan();
+        Model model = plan.model();
+        List<String> lines = new ArrayList<>();
+        lines.add(model.text());
+        lines.add(
+                format(
+                        "%,d parameters (%s), optimizer %s, arena %s",
+                        model.parameters(),
+                        bytes(4 * model.parameters()),
+                        bytes(4 * model.parameters() * plan.optimizer().moments()),
+                        bytes(4 * plan.arena())));
+        return lines;
+    }
+
+    /** How it is trained. */
+    static String config(RunSettings settings, TrainingConfig config) {
+        return format(
+                "%s, %s, rate %s %s, batch %d, %s, input %s, seed %d",
+                settings.text("loss"),
+                optimizer(config.optimizer()),
+                settings.text("lr"),
+                config.schedule().text(),
+                config.batch(),
+                settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
+                scaling(config.model().scaling()),
+                config.seed());
+    }
+
+    private static String optimizer(Optimizer optimizer) {
+        String name;
+        if (optimizer instanceof Optimizer.Adam adam) {
+            name =
+                    adam.beta1() == Optimizer.Adam.DEFAULT.beta1()
+                                    && adam.beta2() == Optimizer.Adam.DEFAULT.beta2()
+                            ? "adam"
+                            : "adam %s %s".formatted(adam.beta1(), adam.beta2());
+        } else {
+            double momentum = ((Optimizer.Sgd) optimizer).momentum();
+            name = momentum == 0 ? "sgd" : "sgd with momentum " + momentum;
+        }
+        return optimizer.weightDecay() == 0
+                ? name
+                : name + ", weight decay " + optimizer.weightDecay();
+    }
+
+    private static String scaling(Scaling scaling) {
+        if (scaling.equals(Scaling.UNIT)) {
+            return "/ 255";
+        }
+        return scaling.equals(Scaling.NONE)
+                ? "as it is"
+                : "* " + scaling.scale() + (scaling.shift() == 0 ? "" : " + " + scaling.shift());
+    }
+
+    /** Extents with crosses between: {@code 28 x 28}. */
+    static String shape(int[] shape) {
+        return shape.length == 1
+                ? shape[0] + " values"
+                : IntStream.of(shape)
+                        .mapToObj(Integer::toString)
+                        .collect(Collectors.joining(" x "));
+    }
+
+    /** Where the wall time went. */
+    static String seconds(Map<String, Double> seconds) {
+        return seconds.entrySet().stream()
+                .map(e -> format("%s %.2f", e.getKey(), e.getValue()))
+                .collect(Collectors.joining(", "));
+    }
+}
