@@ -1,0 +1,31 @@
+package org.quern.backend.java;
+
+import org.quern.backend.Backend;
+import org.quern.plan.Plan;
+
+/**
+ * Float32 in plain Java 17: no native code, nothing to install, one thread. Runs wherever Java
+ * does.
+ */
+public final class JavaBackend implements Backend {
+    @Override
+    public String name() {
+        return "java";
+    }
+
+    @Override
+    public int priority() {
+        return 50;
+    }
+
+    @Override
+    public Availability availability() {
+        return new Availability(
+                true, "plain Java on " + System.getProperty("java.vm.name") + ", 1 thread");
+    }
+
+    @Override
+    public JavaExecutor open(Plan plan, Options options) {
+        return new JavaExecutor(plan);
+    }
+}
