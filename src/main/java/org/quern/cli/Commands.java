@@ -15,9 +15,20 @@ final class Commands {
 
     static {
         BY_NAME.put("train", TrainCommand::new);
+        BY_NAME.put("evaluate", (console, interrupts) -> new EvaluateCommand(console));
+        BY_NAME.put("predict", (console, interrupts) -> new PredictCommand(console));
+        BY_NAME.put("summary", (console, interrupts) -> new SummaryCommand(console));
+        BY_NAME.put("doctor", (console, interrupts) -> new DoctorCommand(console));
+        BY_NAME.put("data", Commands::data);
     }
 
     private Commands() {}
+
+    private static CommandLine data(Console console, Interrupts interrupts) {
+        return new CommandLine(new DataCommand())
+                .addSubcommand(new DataFetchCommand(console))
+                .addSubcommand(new DataInfoCommand(console));
+    }
 
     static void add(CommandLine line, Console console, Interrupts interrupts, String... arguments) {
         String asked = arguments.length == 0 ? "" : arguments[0];

@@ -1,14 +1,22 @@
 package org.quern.cli;
 
+import static org.quern.QuernException.usage;
+
 import java.nio.file.Path;
 import java.util.Optional;
+import org.quern.QuernException;
+import org.quern.data.Digits;
 import org.quern.data.Mnist;
 import org.quern.data.MnistFetch;
 import org.quern.data.Source;
 import org.quern.data.Splits;
 
-/** Where a command's data comes from when nobody says so. */
+/** Where a command's data comes from. */
 final class DataSource {
+    private static final String GENERATED = "generated";
+    private static final int TRAIN = 60_000;
+    private static final int TEST = 10_000;
+
     private final Console console;
 
     DataSource(Console console) {
@@ -16,21 +24,64 @@ final class DataSource {
     }
 
     /**
-     * The data at a path, or MNIST: found, else fetched.
+     * Settles what is to be read. When nobody says: MNIST, found or else fetched; where it cannot
+     * be fetched, generated digits, and a line that says so.
      *
-     * @param path empty to look for it
-     * @param label for CSV, the label's column; empty to find it
+     * @param asked a path, or {@code generated[:TRAIN,TEST]}; empty if nobody says
+     * @return a path or {@code generated…}
      */
-    Splits open(String path, String label) {
-        if (!path.isEmpty()) {
-            return Source.read(Path.of(path), label.isEmpty() ? null : label);
+    String locate(String asked) {
+        if (!asked.isEmpty()) {
+            return asked;
         }
         Optional<Path> found = Mnist.find(console.environment());
         if (found.isPresent()) {
-            return Mnist.load(found.get());
+            return found.get().toString();
         }
         Path cache = Mnist.cacheFolder(console.environment());
-        new MnistFetch().into(cache, (file, done, total) -> {});
-        return Mnist.load(cache);
+        try {
+            fetch(cache);
+            return cache.toString();
+        } catch (QuernException e) {
+            if (e.kind() != QuernException.Kind.DATA) {
+                throw e;
+            }
+            console.about("note", e.getMessage() + "; training on generated digits instead");
+            return GENERATED;
+        }
+    }
+
+    /** Whether that is a folder with MNIST's four files. */
+    boolean isMnist(String located) {
+        return !located.startsWith(GENERATED) && Mnist.isIn(Path.of(located));
+    }
+
+    /** Fetches MNIST into a folder. */
+    void fetch(Path folder) {
+        console.about("fetch", "MNIST into " + folder);
+        try (FetchLine line = new FetchLine(console)) {
+            new MnistFetch().into(folder, line);
+        }
+    }
+
+    /**
+     * Reads data.
+     *
+     * @param located as {@link #locate} gives it
+     * @param label for CSV, the label's column; empty to find it
+     */
+    Splits read(String located, String label) {
+        if (located.equals(GENERATED)) {
+            return Digits.splits(TRAIN, TEST);
+        }
+        if (located.startsWith(GENERATED + ":")) {
+            String[] counts = located.substring(GENERATED.length() + 1).split(",", -1);
+            try {
+                return Digits.splits(Integer.parseInt(counts[0]), Integer.parseInt(counts[1]));
+            } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+                throw usage("data \"%s\": write generated:TRAIN,TEST with two counts", located);
+            }
+        }
+        return Source.read(Path.of(located), label.isEmpty() ? null : label);
     }
 }

@@ -7,13 +7,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
+import org.quern.report.DataText;
 import org.quern.train.RunSettings;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
@@ -31,7 +31,7 @@ final class Headlines {
                         ? ""
                         : format(", %,d to validate", parts.validation().rows()))
                 + format(", %,d to test, ", parts.test().rows())
-                + shape(train.shape())
+                + DataText.shape(train.shape())
                 + (train.hasLabels() ? format(", %d classes", train.classes().size()) : "");
     }
 
@@ -89,15 +89,6 @@ final class Headlines {
         return scaling.equals(Scaling.NONE)
                 ? "as it is"
                 : "* " + scaling.scale() + (scaling.shift() == 0 ? "" : " + " + scaling.shift());
-    }
-
-    /** Extents with crosses between: {@code 28 x 28}. */
-    static String shape(int[] shape) {
-        return shape.length == 1
-                ? shape[0] + " values"
-                : IntStream.of(shape)
-                        .mapToObj(Integer::toString)
-                        .collect(Collectors.joining(" x "));
     }
 
     /** Where the wall time went. */

@@ -1,6 +1,5 @@
 package org.quern.cli;
 
-import java.util.List;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import picocli.CommandLine;
@@ -23,6 +22,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         description = "Trains dense neural networks, from one jar.",
         versionProvider = Quern.Version.class,
         mixinStandardHelpOptions = true,
+        sortOptions = false,
         synopsisSubcommandLabel = "COMMAND",
         footer = {"", "Try:", "  quern train", "  quern train --help", "  quern doctor"})
 public final class Quern implements Callable<Integer> {
@@ -55,12 +55,26 @@ public final class Quern implements Callable<Integer> {
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(console.out(), true));
         line.setErr(new java.io.PrintWriter(console.err(), true));
+        line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setParameterExceptionHandler((e, given) -> usage(console, e));
         line.setExecutionExceptionHandler((e, at, parsed) -> failed(console, at, e));
-        int code = line.execute(arguments);
+        int code = execute(line, console, arguments);
         console.out().flush();
         console.err().flush();
         return code;
+    }
+
+    private static int execute(CommandLine line, Console console, String... arguments) {
+        try {
+            return line.execute(arguments);
+        } catch (OutOfMemoryError e) {
+            console.err()
+                    .println(
+                            "quern: out of memory ("
+                                    + e.getMessage()
+                                    + "): give the JVM more with -Xmx, or use a smaller --batch");
+            return QuernException.Kind.DEVICE.exitCode();
+        }
     }
 
     @Override
@@ -70,20 +84,28 @@ public final class Quern implements Callable<Integer> {
     }
 
     private static int usage(Console console, ParameterException e) {
+        CommandSpec command = e.getCommandLine().getCommandSpec();
         String message = e.getMessage().lines().findFirst().orElse("");
         if (e instanceof UnmatchedArgumentException unmatched) {
-            List<String> near = unmatched.getSuggestions();
-            if (!near.isEmpty()) {
-                message += ": did you mean " + String.join(" or ", near) + "?";
-            }
+            message = unmatched(unmatched.getUnmatched().get(0), command);
         }
-        console.err().println("quern: " + message);
-        console.err()
-                .println(
-                        "See \""
-                                + e.getCommandLine().getCommandSpec().qualifiedName()
-                                + " --help\".");
+        console.out().flush();
+        console.err().println("quern: %s (%s --help)".formatted(message, command.qualifiedName()));
         return QuernException.Kind.USAGE.exitCode();
+    }
+
+    private static String unmatched(String word, CommandSpec command) {
+        boolean option = word.startsWith("-");
+        String name = option ? word.split("=", 2)[0] : word;
+        String what = option ? "option" : command.parent() == null ? "command" : "argument";
+        return "unknown %s \"%s\"".formatted(what, name)
+                + Nearest.to(
+                                name,
+                                option
+                                        ? command.optionsMap().keySet()
+                                        : command.subcommands().keySet())
+                        .map(": did you mean \"%s\"?"::formatted)
+                        .orElse("");
     }
 
     private static int failed(Console console, CommandLine at, Exception e) {

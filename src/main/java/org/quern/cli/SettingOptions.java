@@ -3,6 +3,7 @@ package org.quern.cli;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.quern.train.RunSettings;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
@@ -52,28 +53,7 @@ final class SettingOptions {
             description = "Train and test on the same N rows: can the model learn them at all?")
     Integer overfit;
 
-    @Option(
-            names = "--recipe",
-            paramLabel = "NAME",
-            description =
-                    "first: 784-40-10, linear, raw pixels; tutorial: 784-48-15-10 with ReLU and"
-                            + " dropout, pixels / 255 (tutorial).")
-    String recipe;
-
-    @Option(
-            names = "--model",
-            paramLabel = "LAYERS",
-            description = "Such as \"dense 48 relu, dropout 0.3, dense 10\".")
-    String model;
-
-    @Option(
-            names = "--scale",
-            paramLabel = "X",
-            description = "What raw input is multiplied by (1/255).")
-    Float scale;
-
-    @Option(names = "--shift", paramLabel = "X", description = "What is then added (0).")
-    Float shift;
+    @Mixin ModelOptions layers;
 
     @Option(
             names = "--loss",
@@ -134,19 +114,9 @@ final class SettingOptions {
     @Option(names = "--seed", paramLabel = "N", description = "Key of all that is random (1).")
     Long seed;
 
-    @Option(
-            names = "--backend",
-            paramLabel = "NAME",
-            description = "What to run on: auto, or a name that quern doctor lists (auto).")
-    String backend;
+    @Mixin BackendOptions running;
 
-    @Option(
-            names = "--threads",
-            paramLabel = "N",
-            description = "CPU threads to use (the backend's choice).")
-    Integer threads;
-
-    /** The settings that were given, as canonical texts by name. */
+    /** The settings that were given, by name. */
     Map<String, String> given() {
         Map<String, String> given = new LinkedHashMap<>();
         for (OptionSpec option : command.commandLine().getParseResult().matchedOptions()) {

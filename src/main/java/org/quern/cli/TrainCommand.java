@@ -10,7 +10,6 @@ import picocli.CommandLine.Option;
 @Command(
         name = "train",
         description = "Trains a network and tests it.",
-        mixinStandardHelpOptions = true,
         sortOptions = false,
         abbreviateSynopsis = true,
         footer = {
@@ -63,6 +62,8 @@ final class TrainCommand implements Callable<Integer> {
             names = "--dry-run",
             description = "One batch of everything, nothing kept: does it all fit together?")
     boolean dryRun;
+
+    @Mixin HelpOption help;
 
     TrainCommand(Console console, Interrupts interrupts) {
         this.console = console;

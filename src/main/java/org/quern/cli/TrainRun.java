@@ -17,6 +17,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
+import org.quern.report.TextReport;
 import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
@@ -46,21 +47,15 @@ final class TrainRun {
     void run() {
         settle();
         DataSource source = new DataSource(console);
+        settings = settings.with(Map.of("data", source.locate(settings.data())));
         CompletableFuture<Splits> loading =
-                CompletableFuture.supplyAsync(() -> source.open(settings.data(), settings.label()));
+                CompletableFuture.supplyAsync(() -> source.read(settings.data(), settings.label()));
         Backends.Choice choice = Backends.choose(settings.backend());
         console.about("device", choice.backend().name() + ": " + choice.reason());
         stopwatch.lap("device");
         Splits splits = join(loading);
         settings = settings.with(Map.of("backend", choice.backend().name()));
-        Parts parts =
-                Parts.of(
-                        splits,
-                        settings.split(),
-                        settings.limit(),
-                        settings.validation(),
-                        settings.overfit(),
-                        settings.seed());
+        Parts parts = settings.parts(splits);
         console.about("data", Headlines.data(splits.description(), parts));
         stopwatch.lap("data");
         try (Trainer trainer =
@@ -91,9 +86,7 @@ final class TrainRun {
                     options.out, options.resume);
         }
         resumed = RunFolder.resume(options.resume, List.of(), options.keep);
-        Map<String, String> saved = new LinkedHashMap<>(resumed.settings());
-        saved.remove(FINGERPRINT);
-        settings = settings.with(saved);
+        settings = RunSettings.ofRun(resumed.settings());
         settings.refuseOthers(given, options.resume.toString());
     }
 
@@ -117,10 +110,7 @@ final class TrainRun {
         }
         Evaluation evaluation = trainer.evaluate(parts.test());
         stopwatch.lap("evaluation");
-        console.line(
-                format(
-                        "test accuracy %.4f, loss %.4f, %,d rows",
-                        evaluation.accuracy(), evaluation.loss(), evaluation.rows()));
+        console.line(TextReport.of("test", evaluation));
         if (options.save != null) {
             ModelFile.write(
                     options.save,

@@ -2,9 +2,12 @@ package org.quern.train;
 
 import static org.quern.QuernException.usage;
 
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -54,6 +57,13 @@ public final class RunSettings {
 
     private RunSettings(Map<String, String> texts) {
         this.texts = Collections.unmodifiableMap(new LinkedHashMap<>(texts));
+    }
+
+    /** Those of a run's folder, which may hold more than settings. */
+    public static RunSettings ofRun(Map<String, String> saved) {
+        Map<String, String> known = new LinkedHashMap<>(saved);
+        known.keySet().removeIf(name -> !has(name));
+        return DEFAULT.with(known);
     }
 
     /** Whether a setting of that name exists. */
@@ -111,12 +121,19 @@ public final class RunSettings {
                 (name, text) -> {
                     switch (name) {
                         case "recipe" -> {}
+                        case "data" -> result.put(name, path(text));
                         case "model" -> result.put(name, layers(text).text());
                         case "schedule" -> result.put(name, Schedule.parse(text, 1).text());
                         default -> result.put(name, text);
                     }
                 });
         return result;
+    }
+
+    private static String path(String text) {
+        return text.isEmpty() || text.matches("generated(:.*)?")
+                ? text
+                : Path.of(text).toAbsolutePath().normalize().toString();
     }
 
     private static Model layers(String text) {
@@ -167,6 +184,11 @@ public final class RunSettings {
                 integer("early-stopping") == 0
                         ? null
                         : new EarlyStopping(integer("early-stopping"), number("min-delta")));
+    }
+
+    /** The rows of the run. */
+    public Parts parts(Splits source) {
+        return Parts.of(source, split(), limit(), validation(), overfit(), seed());
     }
 
     private Loss loss() {
