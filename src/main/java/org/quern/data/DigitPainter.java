@@ -37,7 +37,7 @@ final class DigitPainter {
         int label = (int) ((nextWord() & 0xffffffffL) * 10 >>> 32);
         List<Glyphs.Glyph> variants = Glyphs.ALL.get(label);
         int variant = (int) ((nextWord() & 0xffffffffL) * variants.size() >>> 32);
-        float unsteady = 0.022f + 0.026f * uniform();
+        float unsteady = 0.035f + 0.036f * uniform();
         for (Glyphs.Stroke stroke : variants.get(variant).strokes()) {
             trace(stroke, unsteady);
         }
@@ -110,14 +110,14 @@ final class DigitPainter {
 
     /** Bends by a wave along each axis, stretches, shears and rotates. */
     private void deform() {
-        float waveX = 0.045f * normal();
-        float waveY = 0.04f * normal();
+        float waveX = 0.07f * normal();
+        float waveY = 0.06f * normal();
         float phaseX = uniform();
         float phaseY = uniform();
         float pace = 0.6f + 0.6f * uniform();
-        float width = 0.72f + 0.13f * normal();
-        float shear = 0.10f + 0.19f * normal();
-        float angle = 0.10f * normal();
+        float width = 0.72f + 0.15f * normal();
+        float shear = 0.10f + 0.24f * normal();
+        float angle = 0.14f * normal();
         float cos = (float) StrictMath.cos(angle);
         float sin = (float) StrictMath.sin(angle);
         for (int i = 0; i < count; i++) {
@@ -148,7 +148,7 @@ final class DigitPainter {
             top = Math.min(top, y[i]);
             bottom = Math.max(bottom, y[i]);
         }
-        float scale = (BOX - 2 - 2.5f * uniform()) / Math.max(right - left, bottom - top);
+        float scale = (BOX - 2 - 4f * uniform()) / Math.max(right - left, bottom - top);
         float massX = 0;
         float massY = 0;
         float mass = 0;
