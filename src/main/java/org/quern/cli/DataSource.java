@@ -46,7 +46,7 @@ final class DataSource {
             if (e.kind() != QuernException.Kind.DATA) {
                 throw e;
             }
-            console.about("note", e.getMessage() + "; training on generated digits instead");
+            console.about("note", e.getMessage() + "; taking generated digits instead");
             return GENERATED;
         }
     }
@@ -58,8 +58,7 @@ final class DataSource {
 
     /** Fetches MNIST into a folder. */
     void fetch(Path folder) {
-        console.about("fetch", "MNIST into " + folder);
-        try (FetchLine line = new FetchLine(console)) {
+        try (FetchLine line = new FetchLine(console, folder)) {
             new MnistFetch().into(folder, line);
         }
     }

@@ -10,8 +10,8 @@ import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.backend.check.Checkup;
 import org.quern.data.Mnist;
-import org.quern.train.Checkup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Mixin;
@@ -49,7 +49,7 @@ final class DoctorCommand implements Callable<Integer> {
         data();
         cache();
         say(
-                "java",
+                "jvm",
                 true,
                 "%s %s on %s %s, %d processors, heap of at most %d MiB"
                         .formatted(

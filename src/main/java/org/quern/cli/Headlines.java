@@ -3,19 +3,15 @@ package org.quern.cli;
 import static org.quern.report.Numbers.bytes;
 import static org.quern.report.Numbers.format;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
-import org.quern.model.Model;
 import org.quern.model.Scaling;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
 import org.quern.train.RunSettings;
-import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** The lines that say what is about to be trained, and how. */
@@ -35,20 +31,15 @@ final class Headlines {
                 + (train.hasLabels() ? format(", %d classes", train.classes().size()) : "");
     }
 
-    /** The layers, and what they need. */
-    static List<String> model(Trainer trainer) {
-        Plan plan = trainer.plan();
-        Model model = plan.model();
-        List<String> lines = new ArrayList<>();
-        lines.add(model.text());
-        lines.add(
-                format(
-                        "%,d parameters (%s), optimizer %s, arena %s",
-                        model.parameters(),
-                        bytes(4 * model.parameters()),
-                        bytes(4 * model.parameters() * plan.optimizer().moments()),
-                        bytes(4 * plan.arena())));
-        return lines;
+    /** What a model needs to be trained. */
+    static String memory(Plan plan) {
+        long parameters = plan.model().parameters();
+        return format(
+                "%,d parameters (%s), optimizer %s, arena %s",
+                parameters,
+                bytes(4 * parameters),
+                bytes(4 * parameters * plan.optimizer().moments()),
+                bytes(4 * plan.arena()));
     }
 
     /** How it is trained. */

@@ -23,7 +23,7 @@ final class ModelOptions {
     @Option(
             names = "--scale",
             paramLabel = "X",
-            description = "What raw input is multiplied by (1/255).")
+            description = "What raw input is multiplied by (1/255; not pixels: 1).")
     Float scale;
 
     @Option(names = "--shift", paramLabel = "X", description = "What is then added (0).")

@@ -17,7 +17,10 @@ import org.quern.train.Trainer;
  */
 final class ProgressLine implements Listener {
     private static final long REDRAW_NANOS = 100_000_000;
-    private static final int BAR = 16;
+    private static final int BAR = 10;
+
+    /** A line that is redrawn must not wrap. */
+    private static final int WIDEST = 79;
 
     private final Console console;
     private final String unit;
@@ -50,7 +53,8 @@ final class ProgressLine implements Listener {
             long now = console.nanoTime().getAsLong();
             if (now - drawnAt >= REDRAW_NANOS) {
                 drawnAt = now;
-                draw(live(p));
+                String line = live(p);
+                draw(line.substring(0, Math.min(WIDEST, line.length())));
                 console.out().flush();
             }
         }
@@ -60,12 +64,12 @@ final class ProgressLine implements Listener {
     private String live(Progress p) {
         int filled = (int) ((long) BAR * p.step() / p.steps());
         double left = (double) (p.steps() - p.step()) / p.steps() + p.epochs() - p.epoch();
-        return "%s  [%s%s]  %s  %s %s/s  ETA %s"
+        return "%s [%s%s] %s %s %s/s ETA %s"
                 .formatted(
                         epoch(p.epoch()),
                         "=".repeat(filled),
                         " ".repeat(BAR - filled),
-                        measured("", p.loss(), p.accuracy()),
+                        measured("", " ", p.loss(), p.accuracy()),
                         rate(p.rowsPerSecond()),
                         unit,
                         clock(left * rows / p.rowsPerSecond()));
@@ -74,10 +78,15 @@ final class ProgressLine implements Listener {
     @Override
     public Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
         StringBuilder line = new StringBuilder(epoch(result.epoch()));
-        line.append("  ").append(measured("", result.loss(), result.accuracy()));
+        line.append("  ").append(measured("", "  ", result.loss(), result.accuracy()));
         if (result.validationLoss() != null) {
             line.append("  ")
-                    .append(measured("val ", result.validationLoss(), result.validationAccuracy()))
+                    .append(
+                            measured(
+                                    "val ",
+                                    "  ",
+                                    result.validationLoss(),
+                                    result.validationAccuracy()))
                     .append(best ? " *" : "");
         }
         int steps = new Batches(rows, trainer.config().batch()).stepsPerEpoch();
@@ -105,9 +114,9 @@ final class ProgressLine implements Listener {
         return format("epoch %" + total.length() + "d/%s", epoch, total);
     }
 
-    private String measured(String of, double loss, double accuracy) {
+    private String measured(String of, String gap, double loss, double accuracy) {
         return format("%sloss %.4f", of, loss)
-                + (classifies ? format("  %saccuracy %.4f", of, accuracy) : "");
+                + (classifies ? format("%s%saccuracy %.4f", gap, of, accuracy) : "");
     }
 
     /** Replaces the line that was drawn last, if it was drawn to be replaced. */

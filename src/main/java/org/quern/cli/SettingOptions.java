@@ -127,4 +127,9 @@ final class SettingOptions {
         }
         return given;
     }
+
+    /** Whether it was said how input is scaled. */
+    boolean scaled() {
+        return layers.recipe != null || layers.scale != null;
+    }
 }

@@ -16,6 +16,7 @@ import org.quern.backend.Resident;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
+import org.quern.io.AtomicFile;
 import org.quern.io.ModelFile;
 import org.quern.report.TextReport;
 import org.quern.train.DataFingerprint;
@@ -55,6 +56,9 @@ final class TrainRun {
         stopwatch.lap("device");
         Splits splits = join(loading);
         settings = settings.with(Map.of("backend", choice.backend().name()));
+        if (resumed == null && !options.settings.scaled() && !splits.train().isPixels()) {
+            settings = settings.with(Map.of("scale", "1.0"));
+        }
         Parts parts = settings.parts(splits);
         console.about("data", Headlines.data(splits.description(), parts));
         stopwatch.lap("data");
@@ -63,7 +67,8 @@ final class TrainRun {
                         settings.config(parts.train().shape()),
                         choice.backend(),
                         new Backend.Options(settings.threads()))) {
-            Headlines.model(trainer).forEach(line -> console.about("model", line));
+            console.about("model", trainer.config().model().text());
+            console.about("", Headlines.memory(trainer.plan()));
             console.about("config", Headlines.config(settings, trainer.config()));
             stopwatch.lap("device");
             train(trainer, splits, parts);
@@ -76,8 +81,21 @@ final class TrainRun {
         if (options.keep < 0) {
             throw usage("keep %d: give 0 or more", options.keep);
         }
+        if (options.dryRun
+                && (options.out != null || options.resume != null || options.save != null)) {
+            throw usage("--dry-run keeps nothing: leave --out, --resume and --save out");
+        }
+        if (options.save != null) {
+            AtomicFile.check(options.save);
+        }
         if (options.resume == null) {
             settings = settings.with(given);
+            if (options.dryRun) {
+                settings = settings.forOneBatch();
+            }
+            if (options.out != null) {
+                RunFolder.check(options.out);
+            }
             return;
         }
         if (options.out != null) {
@@ -125,7 +143,7 @@ final class TrainRun {
         if (folder != null) {
             folder.writeRun(
                     report.end(history).test(evaluation).seconds(stopwatch.seconds()).json());
-            console.about("run", folder.folder() + ": go on with --resume " + folder.folder());
+            console.about("run", folder.folder().toString());
         }
         console.about("seconds", Headlines.seconds(stopwatch.seconds()));
         if (options.target != null && evaluation.accuracy() < options.target) {
@@ -156,7 +174,7 @@ final class TrainRun {
         Map<String, String> saved = new LinkedHashMap<>(settings.texts());
         saved.put(FINGERPRINT, DataFingerprint.of(train));
         RunFolder folder = RunFolder.create(options.out, saved, train.classes(), options.keep);
-        folder.save(trainer, false);
+        folder.saveState(trainer);
         return folder;
     }
 
@@ -179,7 +197,7 @@ final class TrainRun {
                     QuernException.Kind.INTERRUPTED,
                     where + "; nothing was kept (--out RUN keeps checkpoints)");
         }
-        folder.save(trainer, false);
+        folder.saveState(trainer);
         return new QuernException(
                 QuernException.Kind.INTERRUPTED,
                 where + "; go on with: quern train --resume " + folder.folder());

@@ -85,6 +85,12 @@ public final class RunSettings {
         return settings;
     }
 
+    /** The same for one epoch of one batch. */
+    public RunSettings forOneBatch() {
+        int rows = validation() > 0 ? 2 * integer("batch") : integer("batch");
+        return with(Map.of("limit", Integer.toString(rows), "epochs", "1"));
+    }
+
     /**
      * Checks that options do not contradict these.
      *
