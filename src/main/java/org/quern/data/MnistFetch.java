@@ -14,8 +14,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import org.quern.QuernException;
 
 /**
@@ -105,7 +106,7 @@ public final class MnistFetch {
     private void fetch(HttpClient client, Mnist.File file, Path folder, Meter meter)
             throws IOException {
         Path part = folder.resolve(file.gzipped() + ".part");
-        List<String> reasons = new ArrayList<>();
+        Set<String> reasons = new LinkedHashSet<>();
         for (URI mirror : mirrors) {
             try {
                 download(client, mirror.resolve(file.gzipped()), part, file.gzipped(), meter);
@@ -118,7 +119,7 @@ public final class MnistFetch {
                 Files.deleteIfExists(part); // whole, but wrong
                 reasons.add(mirror.getHost() + ": " + e.getMessage());
             } catch (IOException e) {
-                reasons.add(mirror.getHost() + ": " + reason(e));
+                reasons.add(reason(mirror, e));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new QuernException(
@@ -126,9 +127,8 @@ public final class MnistFetch {
             }
         }
         throw data(
-                "MNIST cannot be fetched (%s): get %s and its three companions elsewhere and give"
-                        + " their folder with --data",
-                String.join("; ", reasons), file.gzipped());
+                "MNIST cannot be fetched (%s); give the folder of its four files with --data",
+                String.join("; ", reasons));
     }
 
     private void download(HttpClient client, URI uri, Path part, String name, Meter meter)
@@ -184,18 +184,21 @@ public final class MnistFetch {
         }
     }
 
-    private static String reason(IOException e) {
+    /** What a mirror did; without the mirror's name where none can be reached. */
+    private static String reason(URI mirror, IOException e) {
+        String host = mirror.getHost() + ": ";
         if (e instanceof java.net.http.HttpTimeoutException) {
-            return "no answer in time";
+            return host + "no answer in time";
         }
         Throwable cause = e;
         while (cause.getCause() != null && cause.getMessage() == null) {
             cause = cause.getCause();
         }
         return cause instanceof java.nio.channels.UnresolvedAddressException
-                ? "no such host, or no network"
-                : cause.getMessage() == null
-                        ? cause.getClass().getSimpleName()
-                        : cause.getMessage();
+                ? "no network"
+                : host
+                        + (cause.getMessage() == null
+                                ? cause.getClass().getSimpleName()
+                                : cause.getMessage());
     }
 }

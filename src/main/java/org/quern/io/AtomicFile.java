@@ -70,6 +70,24 @@ public final class AtomicFile {
         }
     }
 
+    /**
+     * Checks that a file could be written, before the work that it is to keep is done.
+     *
+     * @throws org.quern.QuernException if it is a folder, or is in none that can be written
+     */
+    public static void check(Path target) {
+        Path folder = target.toAbsolutePath().getParent();
+        if (Files.isDirectory(target)) {
+            throw data("%s cannot be written: it is a folder", target);
+        }
+        if (!Files.isDirectory(folder)) {
+            throw data("%s cannot be written: there is no folder %s", target, folder);
+        }
+        if (!Files.isWritable(folder)) {
+            throw data("%s cannot be written: no permission to write in %s", target, folder);
+        }
+    }
+
     /** Writes text in UTF-8. */
     public static void write(Path target, String text) {
         write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));

@@ -123,4 +123,12 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
     public String text() {
         return layers.stream().map(Layer::text).collect(Collectors.joining(", "));
     }
+
+    /**
+     * A table of the layers with their output shapes and parameters, and the total; lines without a
+     * line break at the end.
+     */
+    public String summary() {
+        return Summary.of(this);
+    }
 }

@@ -50,6 +50,7 @@ public final class RunFolder {
      */
     public static RunFolder create(
             Path folder, Map<String, String> settings, List<String> classes, int keep) {
+        check(folder);
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {
@@ -59,22 +60,36 @@ public final class RunFolder {
                             .formatted(folder, e.getClass().getSimpleName()),
                     e);
         }
-        List<Path> content = list(folder, "*");
+        if (!Files.isWritable(folder)) {
+            throw data("no permission to write in %s: give --out another folder", folder);
+        }
+        return new RunFolder(folder, settings, classes, keep);
+    }
+
+    /**
+     * Checks that a new run may use a folder, without touching it.
+     *
+     * @throws org.quern.QuernException if the folder holds a run, or anything else
+     */
+    public static void check(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        if (!Files.isDirectory(folder)) {
+            throw data("%s is a file: give --out a new or empty folder", folder);
+        }
         if (Files.exists(folder.resolve(STATE))) {
             throw data(
                     "%s holds a run already: go on with it by --resume %s, or give --out another"
                             + " folder",
                     folder, folder);
         }
+        List<Path> content = list(folder, "*");
         if (!content.isEmpty()) {
             throw data(
                     "%s is not empty (%s): give --out a new or empty folder",
                     folder, content.get(0).getFileName());
         }
-        if (!Files.isWritable(folder)) {
-            throw data("no permission to write in %s: give --out another folder", folder);
-        }
-        return new RunFolder(folder, settings, classes, keep);
     }
 
     /**
@@ -94,10 +109,7 @@ public final class RunFolder {
     public static Resumed resume(Path folder, List<String> classes, int keep) {
         Path state = folder.resolve(STATE);
         if (!Files.exists(state)) {
-            throw data(
-                    "%s holds no run to go on with: there is no %s in it (it is written after the"
-                            + " first epoch)",
-                    folder, STATE);
+            throw data("%s holds no run to go on with: there is no %s in it", folder, STATE);
         }
         StateFile.Saved saved = StateFile.read(state);
         return new Resumed(
@@ -122,9 +134,9 @@ public final class RunFolder {
     }
 
     /**
-     * Saves where a run stands: after an epoch, or where it was interrupted.
+     * Saves where a run stands after an epoch.
      *
-     * @param best whether the epoch just finished is the best so far
+     * @param best whether that epoch is the best so far
      */
     public void save(Trainer trainer, boolean best) {
         Checkpoint checkpoint = trainer.checkpoint();
@@ -133,12 +145,18 @@ public final class RunFolder {
         }
         saveWeights(trainer, "last.safetensors");
         int epoch = checkpoint.epochs().size();
-        if (keep > 0 && epoch > 0) {
+        if (keep > 0) {
             saveWeights(trainer, epochFile(epoch));
             prune(epoch);
         }
         AtomicFile.write(folder.resolve(HISTORY), historyCsv(checkpoint.epochs()));
         StateFile.write(folder.resolve(STATE), checkpoint, settings);
+    }
+
+    /** Saves where a run stands within an epoch: at its start, or where it was interrupted. */
+    public void saveState(Trainer trainer) {
+        StateFile.write(folder.resolve(STATE), trainer.checkpoint(), settings);
+        saveWeights(trainer, "last.safetensors");
     }
 
     /** Writes {@code run.json}. */

@@ -1,0 +1,42 @@
+package org.quern.cli;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.BiFunction;
+import picocli.CommandLine;
+
+/**
+ * The commands by name. Reading a command's annotations takes picocli some hundredths of a second,
+ * so only the one that is asked for is added, or all of them for help and for an unknown name.
+ */
+final class Commands {
+    private static final Map<String, BiFunction<Console, Interrupts, Object>> BY_NAME =
+            new LinkedHashMap<>();
+
+    static {
+        BY_NAME.put("train", TrainCommand::new);
+        BY_NAME.put("evaluate", (console, interrupts) -> new EvaluateCommand(console));
+        BY_NAME.put("predict", (console, interrupts) -> new PredictCommand(console));
+        BY_NAME.put("summary", (console, interrupts) -> new SummaryCommand(console));
+        BY_NAME.put("doctor", (console, interrupts) -> new DoctorCommand(console));
+        BY_NAME.put("data", Commands::data);
+    }
+
+    private Commands() {}
+
+    private static CommandLine data(Console console, Interrupts interrupts) {
+        return new CommandLine(new DataCommand())
+                .addSubcommand(new DataFetchCommand(console))
+                .addSubcommand(new DataInfoCommand(console));
+    }
+
+    static void add(CommandLine line, Console console, Interrupts interrupts, String... arguments) {
+        String asked = arguments.length == 0 ? "" : arguments[0];
+        BY_NAME.forEach(
+                (name, command) -> {
+                    if (name.equals(asked) || !BY_NAME.containsKey(asked)) {
+                        line.addSubcommand(name, command.apply(console, interrupts));
+                    }
+                });
+    }
+}

@@ -1,0 +1,61 @@
+package org.quern.cli;
+
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.quern.data.Mnist;
+import org.quern.data.Splits;
+import org.quern.report.DataText;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code quern data info}. */
+@Command(
+        name = "info",
+        description = "Tells what is in a data set.",
+        sortOptions = false,
+        footer = {
+            "",
+            "Examples:",
+            "  quern data info",
+            "  quern data info digits.csv --label digit",
+            "  quern data info generated:1000,100"
+        })
+final class DataInfoCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "PATH",
+            description = "As for train --data. Default: what train takes.")
+    String path = "";
+
+    @Option(
+            names = "--label",
+            paramLabel = "COLUMN",
+            description = "For CSV: name or index of the label's column.")
+    String label = "";
+
+    @Mixin HelpOption help;
+
+    DataInfoCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        DataSource source = new DataSource(console);
+        String located = source.locate(path);
+        Splits splits = source.read(located, label);
+        console.about("data", splits.description());
+        console.about("train", DataText.of(splits.train()));
+        if (splits.test() != null) {
+            console.about("test", DataText.of(splits.test()));
+        }
+        if (source.isMnist(located)) {
+            console.about("sha256", DataText.differing(Mnist.differing(Path.of(located))));
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,86 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.usage;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import org.quern.QuernException;
+import org.quern.data.Digits;
+import org.quern.data.Mnist;
+import org.quern.data.MnistFetch;
+import org.quern.data.Source;
+import org.quern.data.Splits;
+
+/** Where a command's data comes from. */
+final class DataSource {
+    private static final String GENERATED = "generated";
+    private static final int TRAIN = 60_000;
+    private static final int TEST = 10_000;
+
+    private final Console console;
+
+    DataSource(Console console) {
+        this.console = console;
+    }
+
+    /**
+     * Settles what is to be read. When nobody says: MNIST, found or else fetched; where it cannot
+     * be fetched, generated digits, and a line that says so.
+     *
+     * @param asked a path, or {@code generated[:TRAIN,TEST]}; empty if nobody says
+     * @return a path or {@code generated…}
+     */
+    String locate(String asked) {
+        if (!asked.isEmpty()) {
+            return asked;
+        }
+        Optional<Path> found = Mnist.find(console.environment());
+        if (found.isPresent()) {
+            return found.get().toString();
+        }
+        Path cache = Mnist.cacheFolder(console.environment());
+        try {
+            fetch(cache);
+            return cache.toString();
+        } catch (QuernException e) {
+            if (e.kind() != QuernException.Kind.DATA) {
+                throw e;
+            }
+            console.about("note", e.getMessage() + "; taking generated digits instead");
+            return GENERATED;
+        }
+    }
+
+    /** Whether that is a folder with MNIST's four files. */
+    boolean isMnist(String located) {
+        return !located.startsWith(GENERATED) && Mnist.isIn(Path.of(located));
+    }
+
+    /** Fetches MNIST into a folder. */
+    void fetch(Path folder) {
+        try (FetchLine line = new FetchLine(console, folder)) {
+            new MnistFetch().into(folder, line);
+        }
+    }
+
+    /**
+     * Reads data.
+     *
+     * @param located as {@link #locate} gives it
+     * @param label for CSV, the label's column; empty to find it
+     */
+    Splits read(String located, String label) {
+        if (located.equals(GENERATED)) {
+            return Digits.splits(TRAIN, TEST);
+        }
+        if (located.startsWith(GENERATED + ":")) {
+            String[] counts = located.substring(GENERATED.length() + 1).split(",", -1);
+            try {
+                return Digits.splits(Integer.parseInt(counts[0]), Integer.parseInt(counts[1]));
+            } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+                throw usage("data \"%s\": write generated:TRAIN,TEST with two counts", located);
+            }
+        }
+        return Source.read(Path.of(located), label.isEmpty() ? null : label);
+    }
+}

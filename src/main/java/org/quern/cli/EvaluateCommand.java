@@ -1,0 +1,49 @@
+package org.quern.cli;
+
+import static org.quern.report.Numbers.format;
+
+import java.util.concurrent.Callable;
+import org.quern.data.Dataset;
+import org.quern.report.TextReport;
+import org.quern.train.Predictor;
+import org.quern.train.TrainedModel;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** {@code quern evaluate}. */
+@Command(
+        name = "evaluate",
+        description = "Measures a trained model on rows whose classes are known.",
+        sortOptions = false,
+        abbreviateSynopsis = true,
+        footer = {
+            "",
+            "Examples:",
+            "  quern evaluate runs/a",
+            "  quern evaluate runs/a --split train",
+            "  quern evaluate model.safetensors --data digits.csv"
+        })
+final class EvaluateCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Mixin TrainedOptions trained;
+
+    @Mixin HelpOption help;
+
+    EvaluateCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        TrainedModel model = trained.open();
+        Dataset rows = trained.rows(model, new DataSource(console));
+        try (Predictor predictor = trained.predictor(model)) {
+            console.about("device", predictor.executor().device());
+            console.about("data", format("%s, %,d rows", rows.name(), rows.rows()));
+            console.about("model", model.saved().model().text());
+            console.line(TextReport.of(trained.partName(), predictor.evaluate(rows)));
+        }
+        return 0;
+    }
+}

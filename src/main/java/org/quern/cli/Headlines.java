@@ -1,0 +1,91 @@
+package org.quern.cli;
+
+import static org.quern.report.Numbers.bytes;
+import static org.quern.report.Numbers.format;
+
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.quern.data.Dataset;
+import org.quern.data.Parts;
+import org.quern.model.Scaling;
+import org.quern.plan.Optimizer;
+import org.quern.plan.Plan;
+import org.quern.report.DataText;
+import org.quern.train.RunSettings;
+import org.quern.train.TrainingConfig;
+
+/** The lines that say what is about to be trained, and how. */
+final class Headlines {
+    private Headlines() {}
+
+    /** What data it is, and how many rows each part has. */
+    static String data(String description, Parts parts) {
+        Dataset train = parts.train();
+        return description
+                + format(": %,d to train", train.rows())
+                + (parts.validation() == null
+                        ? ""
+                        : format(", %,d to validate", parts.validation().rows()))
+                + format(", %,d to test, ", parts.test().rows())
+                + DataText.shape(train.shape())
+                + (train.hasLabels() ? format(", %d classes", train.classes().size()) : "");
+    }
+
+    /** What a model needs to be trained. */
+    static String memory(Plan plan) {
+        long parameters = plan.model().parameters();
+        return format(
+                "%,d parameters (%s), optimizer %s, arena %s",
+                parameters,
+                bytes(4 * parameters),
+                bytes(4 * parameters * plan.optimizer().moments()),
+                bytes(4 * plan.arena()));
+    }
+
+    /** How it is trained. */
+    static String config(RunSettings settings, TrainingConfig config) {
+        return format(
+                "%s, %s, rate %s %s, batch %d, %s, input %s, seed %d",
+                settings.text("loss"),
+                optimizer(config.optimizer()),
+                settings.text("lr"),
+                config.schedule().text(),
+                config.batch(),
+                settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
+                scaling(config.model().scaling()),
+                config.seed());
+    }
+
+    private static String optimizer(Optimizer optimizer) {
+        String name;
+        if (optimizer instanceof Optimizer.Adam adam) {
+            name =
+                    adam.beta1() == Optimizer.Adam.DEFAULT.beta1()
+                                    && adam.beta2() == Optimizer.Adam.DEFAULT.beta2()
+                            ? "adam"
+                            : "adam %s %s".formatted(adam.beta1(), adam.beta2());
+        } else {
+            double momentum = ((Optimizer.Sgd) optimizer).momentum();
+            name = momentum == 0 ? "sgd" : "sgd with momentum " + momentum;
+        }
+        return optimizer.weightDecay() == 0
+                ? name
+                : name + ", weight decay " + optimizer.weightDecay();
+    }
+
+    private static String scaling(Scaling scaling) {
+        if (scaling.equals(Scaling.UNIT)) {
+            return "/ 255";
+        }
+        return scaling.equals(Scaling.NONE)
+                ? "as it is"
+                : "* " + scaling.scale() + (scaling.shift() == 0 ? "" : " + " + scaling.shift());
+    }
+
+    /** Where the wall time went. */
+    static String seconds(Map<String, Double> seconds) {
+        return seconds.entrySet().stream()
+                .map(e -> format("%s %.2f", e.getKey(), e.getValue()))
+                .collect(Collectors.joining(", "));
+    }
+}

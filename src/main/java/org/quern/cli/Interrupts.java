@@ -1,0 +1,58 @@
+package org.quern.cli;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.function.Supplier;
+
+/**
+ * Ends a process that is told to (Ctrl-C, SIGTERM) without losing work: the JVM's shutdown waits,
+ * but only while something runs that has asked to be told, and until the main class has said its
+ * last line. Otherwise the process ends at once. The exit code is then the JVM's, 128 and the
+ * signal's number: 130 for Ctrl-C.
+ */
+final class Interrupts {
+    private final CountDownLatch finished = new CountDownLatch(1);
+    private Runnable action;
+
+    /** Takes part in this process' end. */
+    Interrupts install() {
+        Runtime.getRuntime().addShutdownHook(new Thread(this::interrupt, "interrupt"));
+        return this;
+    }
+
+    /**
+     * Runs something that takes long. Told to end meanwhile, the process calls {@code end} and
+     * waits for {@link #finished}.
+     */
+    <T> T during(Supplier<T> work, Runnable end) {
+        set(end);
+        try {
+            return work.get();
+        } finally {
+            set(null);
+        }
+    }
+
+    private synchronized void set(Runnable newAction) {
+        action = newAction;
+    }
+
+    /** Everything is saved and said. */
+    void finished() {
+        finished.countDown();
+    }
+
+    /** What the shutdown hook does. */
+    void interrupt() {
+        synchronized (this) {
+            if (action == null) {
+                return;
+            }
+            action.run();
+        }
+        try {
+            finished.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,219 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.data;
+import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.format;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.backend.Backends;
+import org.quern.backend.Resident;
+import org.quern.data.Dataset;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
+import org.quern.io.AtomicFile;
+import org.quern.io.ModelFile;
+import org.quern.report.TextReport;
+import org.quern.train.DataFingerprint;
+import org.quern.train.Evaluation;
+import org.quern.train.History;
+import org.quern.train.RunFolder;
+import org.quern.train.RunReport;
+import org.quern.train.RunSettings;
+import org.quern.train.Trainer;
+
+/** One call of {@code quern train}, from its options to its last line. */
+final class TrainRun {
+    private static final String FINGERPRINT = "fingerprint";
+
+    private final Console console;
+    private final Interrupts interrupts;
+    private final TrainCommand options;
+    private final Stopwatch stopwatch;
+    private RunSettings settings = RunSettings.DEFAULT;
+    private RunFolder.Resumed resumed;
+
+    TrainRun(Console console, Interrupts interrupts, TrainCommand options) {
+        this.console = console;
+        this.interrupts = interrupts;
+        this.options = options;
+        stopwatch = new Stopwatch(console);
+    }
+
+    void run() {
+        settle();
+        DataSource source = new DataSource(console);
+        settings = settings.with(Map.of("data", source.locate(settings.data())));
+        CompletableFuture<Splits> loading =
+                CompletableFuture.supplyAsync(() -> source.read(settings.data(), settings.label()));
+        Backends.Choice choice = Backends.choose(settings.backend());
+        console.about("device", choice.backend().name() + ": " + choice.reason());
+        stopwatch.lap("device");
+        Splits splits = join(loading);
+        settings = settings.with(Map.of("backend", choice.backend().name()));
+        if (resumed == null && !options.settings.scaled() && !splits.train().isPixels()) {
+            settings = settings.with(Map.of("scale", "1.0"));
+        }
+        Parts parts = settings.parts(splits);
+        console.about("data", Headlines.data(splits.description(), parts));
+        stopwatch.lap("data");
+        try (Trainer trainer =
+                Trainer.open(
+                        settings.config(parts.train().shape()),
+                        choice.backend(),
+                        new Backend.Options(settings.threads()))) {
+            console.about("model", trainer.config().model().text());
+            console.about("", Headlines.memory(trainer.plan()));
+            console.about("config", Headlines.config(settings, trainer.config()));
+            stopwatch.lap("device");
+            train(trainer, splits, parts);
+        }
+    }
+
+    /** Finds the settings: the options', or those of the run that is resumed. */
+    private void settle() {
+        Map<String, String> given = options.settings.given();
+        if (options.keep < 0) {
+            throw usage("keep %d: give 0 or more", options.keep);
+        }
+        if (options.dryRun
+                && (options.out != null || options.resume != null || options.save != null)) {
+            throw usage("--dry-run keeps nothing: leave --out, --resume and --save out");
+        }
+        if (options.save != null) {
+            AtomicFile.check(options.save);
+        }
+        if (options.resume == null) {
+            settings = settings.with(given);
+            if (options.dryRun) {
+                settings = settings.forOneBatch();
+            }
+            if (options.out != null) {
+                RunFolder.check(options.out);
+            }
+            return;
+        }
+        if (options.out != null) {
+            throw usage(
+                    "--out %s and --resume %s: a resumed run stays in its folder, leave --out out",
+                    options.out, options.resume);
+        }
+        resumed = RunFolder.resume(options.resume, List.of(), options.keep);
+        settings = RunSettings.ofRun(resumed.settings());
+        settings.refuseOthers(given, options.resume.toString());
+    }
+
+    private void train(Trainer trainer, Splits splits, Parts parts) {
+        Resident.checkTargets(trainer.plan(), parts.train());
+        Resident.checkTargets(trainer.plan(), parts.test());
+        RunFolder folder = folder(trainer, parts.train());
+        RunReport report =
+                new RunReport(trainer, settings.backend(), splits.description(), settings.epochs());
+        if (folder != null) {
+            trainer.listen(new Saving(folder, report));
+        }
+        trainer.listen(progressLine(trainer, parts.train()));
+        History history =
+                interrupts.during(
+                        () -> trainer.fit(parts.train(), parts.validation(), settings.epochs()),
+                        trainer::interrupt);
+        stopwatch.lap("training");
+        if (history.end() == History.End.INTERRUPTED) {
+            throw interrupted(trainer, folder);
+        }
+        Evaluation evaluation = trainer.evaluate(parts.test());
+        stopwatch.lap("evaluation");
+        console.line(TextReport.of("test", evaluation));
+        if (options.save != null) {
+            ModelFile.write(
+                    options.save,
+                    new ModelFile.SavedModel(
+                            trainer.config().model(),
+                            trainer.config().loss(),
+                            trainer.parameters(),
+                            parts.train().classes(),
+                            Map.of("seed", Long.toString(settings.seed()))));
+            console.about("saved", options.save.toString());
+        }
+        if (folder != null) {
+            folder.writeRun(
+                    report.end(history).test(evaluation).seconds(stopwatch.seconds()).json());
+            console.about("run", folder.folder().toString());
+        }
+        console.about("seconds", Headlines.seconds(stopwatch.seconds()));
+        if (options.target != null && evaluation.accuracy() < options.target) {
+            throw new QuernException(
+                    QuernException.Kind.TARGET,
+                    format(
+                            "test accuracy %.4f is below the target %s",
+                            evaluation.accuracy(), options.target));
+        }
+    }
+
+    /** The run's folder, with a first checkpoint in it; null without one. */
+    private RunFolder folder(Trainer trainer, Dataset train) {
+        if (resumed != null) {
+            String was = resumed.settings().get(FINGERPRINT);
+            String is = DataFingerprint.of(train);
+            if (!is.equals(was)) {
+                throw data(
+                        "%s was trained on other data (%s, not %s): resume it with the same data",
+                        options.resume, was, is);
+            }
+            trainer.restore(resumed.checkpoint());
+            return resumed.run().withClasses(train.classes());
+        }
+        if (options.out == null) {
+            return null;
+        }
+        Map<String, String> saved = new LinkedHashMap<>(settings.texts());
+        saved.put(FINGERPRINT, DataFingerprint.of(train));
+        RunFolder folder = RunFolder.create(options.out, saved, train.classes(), options.keep);
+        folder.saveState(trainer);
+        return folder;
+    }
+
+    private ProgressLine progressLine(Trainer trainer, Dataset train) {
+        return new ProgressLine(
+                console,
+                train.shape().length > 1 ? "images" : "rows",
+                train.hasLabels(),
+                train.rows(),
+                settings.epochs());
+    }
+
+    private static QuernException interrupted(Trainer trainer, RunFolder folder) {
+        String where =
+                format(
+                        "interrupted in epoch %d after step %,d",
+                        trainer.checkpoint().epochs().size() + 1, trainer.step());
+        if (folder == null) {
+            return new QuernException(
+                    QuernException.Kind.INTERRUPTED,
+                    where + "; nothing was kept (--out RUN keeps checkpoints)");
+        }
+        folder.saveState(trainer);
+        return new QuernException(
+                QuernException.Kind.INTERRUPTED,
+                where + "; go on with: quern train --resume " + folder.folder());
+    }
+
+    private static <T> T join(CompletableFuture<T> future) {
+        try {
+            return future.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            if (e.getCause() instanceof Error cause) {
+                throw cause;
+            }
+            throw e;
+        }
+    }
+}

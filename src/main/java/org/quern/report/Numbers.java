@@ -1,0 +1,47 @@
+package org.quern.report;
+
+import java.util.Locale;
+
+/** Numbers as people read them, the same in every locale. */
+public final class Numbers {
+    private static final String[] UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+
+    private Numbers() {}
+
+    /** {@link String#formatted} with points and commas as in English. */
+    public static String format(String format, Object... arguments) {
+        return String.format(Locale.ROOT, format, arguments);
+    }
+
+    /** Bytes in the largest unit that leaves at least 1: {@code 150.7 KiB}. */
+    public static String bytes(long bytes) {
+        double value = bytes;
+        int unit = 0;
+        while (value >= 1024 && unit < UNITS.length - 1) {
+            value /= 1024;
+            unit++;
+        }
+        return unit == 0 ? bytes + " bytes" : format("%.1f %s", value, UNITS[unit]);
+    }
+
+    /** A number a second, short: {@code 641k}, {@code 1.20M}. */
+    public static String rate(double perSecond) {
+        if (perSecond >= 1e6) {
+            return format("%.2fM", perSecond / 1e6);
+        }
+        return perSecond >= 1e4
+                ? format("%.0fk", perSecond / 1e3)
+                : format(perSecond >= 100 ? "%.0f" : "%.1f", perSecond);
+    }
+
+    /** A duration: {@code 0:07}, {@code 1:02:03}; {@code -:--} if it is unknown or of days. */
+    public static String clock(double seconds) {
+        if (!(seconds < 360_000)) {
+            return "-:--";
+        }
+        long s = Math.round(seconds);
+        return s < 3600
+                ? format("%d:%02d", s / 60, s % 60)
+                : format("%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+    }
+}

@@ -1,0 +1,283 @@
+package org.quern.train;
+
+import static org.quern.QuernException.usage;
+
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
+import org.quern.model.Model;
+import org.quern.model.ModelText;
+import org.quern.model.Scaling;
+import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
+
+/**
+ * All that decides a run, its data included, as the texts that a run folder keeps and the command
+ * line gives: {@code epochs} → {@code 5}. Names are those of the options of {@code quern train};
+ * texts are canonical, so that equal settings have equal texts.
+ */
+public final class RunSettings {
+    private static final Map<String, String> DEFAULTS = new LinkedHashMap<>();
+
+    static {
+        DEFAULTS.put("data", "");
+        DEFAULTS.put("label", "");
+        DEFAULTS.put("limit", "0");
+        DEFAULTS.put("overfit", "0");
+        DEFAULTS.put("split", "0.2");
+        DEFAULTS.put("validation", "0.0");
+        DEFAULTS.put("model", Recipe.TUTORIAL.model());
+        DEFAULTS.put("scale", Float.toString(Recipe.TUTORIAL.scaling().scale()));
+        DEFAULTS.put("shift", Float.toString(Recipe.TUTORIAL.scaling().shift()));
+        DEFAULTS.put("loss", "cross-entropy");
+        DEFAULTS.put("optimizer", "adam");
+        DEFAULTS.put("beta1", Double.toString(Optimizer.Adam.DEFAULT.beta1()));
+        DEFAULTS.put("beta2", Double.toString(Optimizer.Adam.DEFAULT.beta2()));
+        DEFAULTS.put("epsilon", Double.toString(Optimizer.Adam.DEFAULT.epsilon()));
+        DEFAULTS.put("momentum", "0.0");
+        DEFAULTS.put("weight-decay", "0.0");
+        DEFAULTS.put("lr", Double.toString(TrainingConfig.DEFAULT_RATE));
+        DEFAULTS.put("schedule", "constant");
+        DEFAULTS.put("batch", Integer.toString(TrainingConfig.DEFAULT_BATCH));
+        DEFAULTS.put("epochs", "5");
+        DEFAULTS.put("early-stopping", "0");
+        DEFAULTS.put("min-delta", "0.0");
+        DEFAULTS.put("seed", "1");
+        DEFAULTS.put("backend", "auto");
+        DEFAULTS.put("threads", "0");
+    }
+
+    /** The tutorial's network with Keras' defaults on whatever data is found. */
+    public static final RunSettings DEFAULT = new RunSettings(DEFAULTS);
+
+    private final Map<String, String> texts;
+
+    private RunSettings(Map<String, String> texts) {
+        this.texts = Collections.unmodifiableMap(new LinkedHashMap<>(texts));
+    }
+
+    /** Those of a run's folder, which may hold more than settings. */
+    public static RunSettings ofRun(Map<String, String> saved) {
+        Map<String, String> known = new LinkedHashMap<>(saved);
+        known.keySet().removeIf(name -> !has(name));
+        return DEFAULT.with(known);
+    }
+
+    /** Whether a setting of that name exists. */
+    public static boolean has(String name) {
+        return DEFAULTS.containsKey(name);
+    }
+
+    /**
+     * These with some replaced.
+     *
+     * @param given by name; {@code recipe} stands for model, scale and shift
+     * @throws org.quern.QuernException if one is not understood
+     */
+    public RunSettings with(Map<String, String> given) {
+        Map<String, String> all = new LinkedHashMap<>(texts);
+        all.putAll(canonical(given));
+        RunSettings settings = new RunSettings(all);
+        settings.check();
+        return settings;
+    }
+
+    /** The same for one epoch of one batch. */
+    public RunSettings forOneBatch() {
+        int rows = validation() > 0 ? 2 * integer("batch") : integer("batch");
+        return with(Map.of("limit", Integer.toString(rows), "epochs", "1"));
+    }
+
+    /**
+     * Checks that options do not contradict these.
+     *
+     * @param given by name, as for {@link #with}
+     * @param where whose settings these are, for the message
+     * @throws org.quern.QuernException if one differs; the message names both values
+     */
+    public void refuseOthers(Map<String, String> given, String where) {
+        canonical(given)
+                .forEach(
+                        (name, text) -> {
+                            if (!text.equals(texts.get(name))) {
+                                throw usage(
+                                        "--%s %s contradicts %s, which was started with %s: leave"
+                                                + " the option out, or start a new run",
+                                        name, quoted(text), where, quoted(texts.get(name)));
+                            }
+                        });
+    }
+
+    private static String quoted(String text) {
+        return text.isEmpty() || text.indexOf(' ') >= 0 ? '"' + text + '"' : text;
+    }
+
+    private static Map<String, String> canonical(Map<String, String> given) {
+        Map<String, String> result = new LinkedHashMap<>();
+        if (given.containsKey("recipe")) {
+            Recipe recipe = Recipe.parse(given.get("recipe"));
+            result.put("model", recipe.model());
+            result.put("scale", Float.toString(recipe.scaling().scale()));
+            result.put("shift", Float.toString(recipe.scaling().shift()));
+        }
+        given.forEach(
+                (name, text) -> {
+                    switch (name) {
+                        case "recipe" -> {}
+                        case "data" -> result.put(name, path(text));
+                        case "model" -> result.put(name, layers(text).text());
+                        case "schedule" -> result.put(name, Schedule.parse(text, 1).text());
+                        default -> result.put(name, text);
+                    }
+                });
+        return result;
+    }
+
+    private static String path(String text) {
+        return text.isEmpty() || text.matches("generated(:.*)?")
+                ? text
+                : Path.of(text).toAbsolutePath().normalize().toString();
+    }
+
+    private static Model layers(String text) {
+        return ModelText.parse(Model.input(1), text);
+    }
+
+    /** Everything that can be checked before there is data. */
+    private void check() {
+        config(1);
+        if (epochs() < 1) {
+            throw usage("epochs %d: give at least 1", epochs());
+        }
+        if (limit() < 0 || overfit() < 0) {
+            throw usage("limit %d, overfit %d: give at least 1 row", limit(), overfit());
+        }
+        if (!(validation() >= 0 && validation() < 1)) {
+            throw usage("validation %s: give a fraction from 0 to below 1", validation());
+        }
+        if (!(split() > 0 && split() < 1)) {
+            throw usage("split %s: give a fraction above 0 and below 1", split());
+        }
+        if (threads() < 0) {
+            throw usage("threads %d: give 1 or more, or 0", threads());
+        }
+    }
+
+    /** The settings as texts by name. */
+    public Map<String, String> texts() {
+        return texts;
+    }
+
+    /** The text of one setting. */
+    public String text(String name) {
+        return texts.get(name);
+    }
+
+    /** What the trainer is to do, for examples of a shape. */
+    public TrainingConfig config(int... inputShape) {
+        Scaling scaling =
+                new Scaling(Float.parseFloat(text("scale")), Float.parseFloat(text("shift")));
+        return new TrainingConfig(
+                ModelText.parse(Model.input(inputShape).scaled(scaling), text("model")),
+                loss(),
+                optimizer(),
+                Schedule.parse(text("schedule"), number("lr")),
+                integer("batch"),
+                Long.parseLong(text("seed")),
+                integer("early-stopping") == 0
+                        ? null
+                        : new EarlyStopping(integer("early-stopping"), number("min-delta")));
+    }
+
+    /** The rows of the run. */
+    public Parts parts(Splits source) {
+        return Parts.of(source, split(), limit(), validation(), overfit(), seed());
+    }
+
+    private Loss loss() {
+        return switch (text("loss")) {
+            case "cross-entropy" -> Loss.CROSS_ENTROPY;
+            case "mse" -> Loss.MEAN_SQUARED_ERROR;
+            default -> throw usage("unknown loss \"%s\": use cross-entropy or mse", text("loss"));
+        };
+    }
+
+    private Optimizer optimizer() {
+        double decay = number("weight-decay");
+        return switch (text("optimizer")) {
+            case "adam" ->
+                    new Optimizer.Adam(number("beta1"), number("beta2"), number("epsilon"), decay);
+            case "sgd" -> new Optimizer.Sgd(number("momentum"), decay);
+            default -> throw usage("unknown optimizer \"%s\": use adam or sgd", text("optimizer"));
+        };
+    }
+
+    /** Where the data is; empty to look for it. */
+    public String data() {
+        return text("data");
+    }
+
+    /** For CSV, the label's column; empty to find it. */
+    public String label() {
+        return text("label");
+    }
+
+    /** Most rows to train on; 0 for all. */
+    public int limit() {
+        return integer("limit");
+    }
+
+    /** Rows to train and to test on, to see whether a model can learn them by heart; 0 for no. */
+    public int overfit() {
+        return integer("overfit");
+    }
+
+    /** Fraction of the rows to test on where the data has no test rows. */
+    public double split() {
+        return number("split");
+    }
+
+    /** Fraction of the training rows to validate on; 0 for none. */
+    public double validation() {
+        return number("validation");
+    }
+
+    /** Epochs of the whole run. */
+    public int epochs() {
+        return integer("epochs");
+    }
+
+    /** Key of initial weights, batch order, dropout and of what is carved out of the data. */
+    public long seed() {
+        return Long.parseLong(text("seed"));
+    }
+
+    /** Name of the backend, or auto. */
+    public String backend() {
+        return text("backend");
+    }
+
+    /** Threads that the backend may use; 0 leaves it to the backend. */
+    public int threads() {
+        return integer("threads");
+    }
+
+    private int integer(String name) {
+        return parse(name, Integer::valueOf);
+    }
+
+    private double number(String name) {
+        return parse(name, Double::valueOf);
+    }
+
+    private <T> T parse(String name, java.util.function.Function<String, T> reader) {
+        try {
+            return reader.apply(text(name));
+        } catch (NumberFormatException e) {
+            throw usage("%s \"%s\" is not a number", name, text(name));
+        }
+    }
+}
