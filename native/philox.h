@@ -7,7 +7,7 @@
 
 #include "simd.h"
 
-enum { PHILOX_ROUNDS = 10, FEISTEL_ROUNDS = 6 };
+enum { PHILOX_ROUNDS = 10, FEISTEL_ROUNDS = 6, LEAST_BITS = 6 };
 #define PHILOX_M0 0xD2511F53u
 #define PHILOX_M1 0xCD9E8D57u
 #define PHILOX_W0 0x9E3779B9u
@@ -88,8 +88,8 @@ INLINE void fill_keep(float *keep, int64_t from, int64_t to, uint64_t seed, uint
 
 /* order[i] = the row of the data set at place first + i of the epoch, as org.quern.random.Permutation has it. */
 static void fill_order(int *order, int count, int first, int n, uint64_t seed, uint64_t epoch) {
-    int bits = n < 2 ? 2 : 32 - __builtin_clz((unsigned)n - 1);
-    bits = bits < 2 ? 2 : bits;
+    int bits = n < 2 ? LEAST_BITS : 32 - __builtin_clz((unsigned)n - 1);
+    bits = bits < LEAST_BITS ? LEAST_BITS : bits;
     int right_bits = bits - bits / 2;
     uint32_t right_mask = (1u << right_bits) - 1, left_mask = (1u << (bits / 2)) - 1;
     vuint lanes = lane_numbers();

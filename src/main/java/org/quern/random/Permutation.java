@@ -4,7 +4,8 @@ package org.quern.random;
  * A pseudo-random permutation of [0, n), evaluated at any single index without a table: an
  * alternating Feistel network of {@value #ROUNDS} rounds over the least 2^bits ≥ n with {@link
  * Philox} as its round function, walking cycles until the result falls below n (Black and Rogaway,
- * "Ciphers with Arbitrary Finite Domains", 2002). Fewer than two walks are needed on average.
+ * "Ciphers with Arbitrary Finite Domains", 2002). From n = 33 on, fewer than two walks are needed
+ * on average.
  *
  * <p>With {@code left = bits / 2} upper and {@code right = bits − left} lower bits, round r xors
  * {@code philox(counter = (other half, stream + r, step), seed)[0]}, masked, into the right half
@@ -14,11 +15,14 @@ public final class Permutation {
     /** Feistel rounds; four make a strong pseudo-random permutation, two more help small halves. */
     public static final int ROUNDS = 6;
 
+    /** With halves of fewer than 3 bits, six rounds leave a bias that a chi-squared test sees. */
+    private static final int LEAST_BITS = 6;
+
     private Permutation() {}
 
-    /** The bits of the Feistel domain for n elements: the least b ≥ 2 with 2^b ≥ n. */
+    /** The bits of the Feistel domain for n elements: the least b ≥ 6 with 2^b ≥ n. */
     public static int bits(int n) {
-        return Math.max(2, 32 - Integer.numberOfLeadingZeros(Math.max(n, 1) - 1));
+        return Math.max(LEAST_BITS, 32 - Integer.numberOfLeadingZeros(Math.max(n, 1) - 1));
     }
 
     /**

@@ -1,0 +1,139 @@
+package org.quern.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.quern.QuernException;
+
+class ModelTest {
+    private static final Model IMAGES = Model.input(28, 28);
+
+    @Test
+    void theTutorialsNetworksHaveKerasParameterCounts() {
+        assertThat(IMAGES.dense(40).dense(10).parameters()).isEqualTo(31_810);
+        assertThat(
+                        IMAGES.dense(48, Activation.RELU)
+                                .dropout(0.3f)
+                                .dense(15)
+                                .dropout(0.3f)
+                                .dense(10)
+                                .parameters())
+                .isEqualTo(38_575);
+    }
+
+    @Test
+    void textAndCallsBuildTheSameModel() {
+        Model built =
+                IMAGES.scaled(Scaling.UNIT).dense(48, Activation.RELU).dropout(0.3f).dense(10);
+        String text = "dense 48 relu, dropout 0.3, dense 10";
+        assertThat(built.text()).isEqualTo(text);
+        assertThat(
+                        ModelText.parse(
+                                IMAGES.scaled(Scaling.UNIT),
+                                " Dense 48  RELU,dropout .3, dense 10"))
+                .isEqualTo(built);
+    }
+
+    @Property
+    void textIsReadBack(@ForAll("layers") List<Layer> layers) {
+        Model model = IMAGES;
+        for (Layer layer : layers) {
+            model = model.with(layer);
+        }
+        model = model.dense(3);
+        assertThat(ModelText.parse(IMAGES, model.text())).isEqualTo(model);
+    }
+
+    @Provide
+    Arbitrary<List<Layer>> layers() {
+        Arbitrary<Layer> dense =
+                Arbitraries.integers()
+                        .between(1, 5000)
+                        .flatMap(
+                                units ->
+                                        Arbitraries.of(Activation.values())
+                                                .flatMap(
+                                                        a ->
+                                                                Arbitraries.of(Init.values())
+                                                                        .map(
+                                                                                i ->
+                                                                                        new Layer
+                                                                                                .Dense(
+                                                                                                units,
+                                                                                                a,
+                                                                                                i))));
+        Arbitrary<Layer> dropout = Arbitraries.floats().between(0, 0.99f).map(Layer.Dropout::new);
+        return Arbitraries.oneOf(dense, dropout)
+                .list()
+                .ofMaxSize(6)
+                .filter(
+                        list -> {
+                            for (int i = 1; i < list.size(); i++) {
+                                if (list.get(i) instanceof Layer.Dropout
+                                        && list.get(i - 1) instanceof Layer.Dropout) {
+                                    return false;
+                                }
+                            }
+                            return true;
+                        });
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "dense | model layer \"dense\" is not understood: write \"dense 48 relu\" or"
+                        + " \"dropout 0.3\", separated by commas",
+                "conv 3, dense 1 | model layer \"conv 3\" is not understood: write \"dense 48 relu\""
+                        + " or \"dropout 0.3\", separated by commas",
+                "dense 10, | model layer \"\" is not understood: write \"dense 48 relu\" or"
+                        + " \"dropout 0.3\", separated by commas",
+                "dense x | model layer \"dense x\": \"x\" is not a number of units",
+                "dense 0 | dense 0: a layer has at least 1 unit",
+                "dense -5 | dense -5: a layer has at least 1 unit",
+                "dense 5 swish | unknown activation \"swish\": use linear, relu, tanh, sigmoid or gelu",
+                "dropout 1.0, dense 2 | dropout 1.0: the rate is the fraction to drop, at least 0 and"
+                        + " below 1",
+                "dropout -0.1, dense 2 | dropout -0.1: the rate is the fraction to drop, at least 0"
+                        + " and below 1",
+                "dropout NaN, dense 2 | model layer \"dropout NaN\": \"nan\" is not a rate",
+                "dropout a, dense 2 | model layer \"dropout a\": \"a\" is not a rate",
+                "dropout 0.1, dropout 0.2, dense 2 | layers 0 and 1 are both dropout: merge them into"
+                        + " one",
+                "dense 5, dropout 0.1 | model \"dense 5, dropout 0.1\" does not end in a dense layer:"
+                        + " add one as wide as the output",
+            })
+    void whatIsWrongIsSaid(String text, String message) {
+        assertThatThrownBy(() -> ModelText.parse(IMAGES, text))
+                .isInstanceOfSatisfying(
+                        QuernException.class,
+                        e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.USAGE))
+                .hasMessage(message);
+    }
+
+    @Test
+    void absurdInputsAreRefused() {
+        assertThatThrownBy(() -> Model.input(0, 3))
+                .hasMessage("input shape [0, 3]: every extent is at least 1");
+        assertThatThrownBy(() -> Model.input(1 << 20, 1 << 20))
+                .hasMessage("input shape [1048576, 1048576] has more than 2³¹ − 1 values");
+        assertThatThrownBy(() -> new Scaling(0, 1))
+                .hasMessage(
+                        "scaling x · 0.0 + 1.0: give a finite scale other than 0 and a finite shift");
+    }
+
+    @Test
+    void limitsOfInitialWeights() {
+        assertThat(Init.GLOROT.limit(784, 48)).isEqualTo((float) Math.sqrt(6.0 / 832));
+        assertThat(Init.HE.limit(784, 48)).isEqualTo((float) Math.sqrt(6.0 / 784));
+    }
+}
