@@ -5,7 +5,7 @@ import static org.quern.QuernException.data;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.MalformedInputException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,12 +87,17 @@ final class Csv {
                     add(rows.next());
                 }
             }
-        } catch (MalformedInputException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, file + " is not UTF-8 text: is it a CSV file?", e);
         } catch (IOException | UncheckedIOException | IllegalStateException e) {
+            boolean text =
+                    !(e instanceof CharacterCodingException
+                            || e.getCause() instanceof CharacterCodingException);
             throw new QuernException(
-                    QuernException.Kind.DATA, file + " cannot be read: " + e.getMessage(), e);
+                    QuernException.Kind.DATA,
+                    file
+                            + (text
+                                    ? " cannot be read: " + e.getMessage()
+                                    : " is not UTF-8 text: is it a CSV file?"),
+                    e);
         }
         if (labels.isEmpty()) {
             throw data("%s has a header but no rows", file);

@@ -134,16 +134,16 @@ record Idx(int[] extents, byte[] values) {
         if (count == 0) {
             throw data("%s holds no values: its header says %s", file, shape);
         }
-        if (count > Integer.MAX_VALUE - 16 || header + count > most) {
-            throw data(
-                    "%s: its header says %s values, more than the file can hold: fetch it again",
-                    file, shape);
-        }
-        if (size >= 0 && size != header + count) {
+        if (size >= 0 && count < 16 * size && size != header + count) {
             throw data(
                     "%s has %,d bytes, but its header says %s values, which makes %,d: fetch it"
                             + " again",
                     file, size, shape, header + count);
+        }
+        if (count > Integer.MAX_VALUE - 16 || header + count > most) {
+            throw data(
+                    "%s: its header says %s values, more than the file can hold: fetch it again",
+                    file, shape);
         }
         byte[] values = exactly(in, (int) count);
         if (in.read() >= 0) {

@@ -194,8 +194,11 @@ public final class MnistFetch {
         while (cause.getCause() != null && cause.getMessage() == null) {
             cause = cause.getCause();
         }
-        return cause instanceof java.nio.channels.UnresolvedAddressException
-                ? "no network"
+        if (cause instanceof java.nio.channels.UnresolvedAddressException) {
+            return "no network";
+        }
+        return e instanceof java.net.ConnectException && e.getMessage() == null
+                ? host + "no connection"
                 : host
                         + (cause.getMessage() == null
                                 ? cause.getClass().getSimpleName()

@@ -1,0 +1,181 @@
+package org.quern.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.zip.GZIPOutputStream;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.QuernException;
+
+class IdxTest {
+    @TempDir Path folder;
+
+    /** An IDX file of the given extents whose values count up. */
+    static byte[] idx(int... extents) {
+        int size = Arrays.stream(extents).reduce(1, (a, b) -> a * b);
+        ByteBuffer buffer = ByteBuffer.allocate(4 + 4 * extents.length + size);
+        buffer.put(new byte[] {0, 0, 8, (byte) extents.length});
+        for (int extent : extents) {
+            buffer.putInt(extent);
+        }
+        for (int i = 0; i < size; i++) {
+            buffer.put((byte) i);
+        }
+        return buffer.array();
+    }
+
+    static byte[] gzip(byte[] bytes) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (GZIPOutputStream zip = new GZIPOutputStream(out)) {
+            zip.write(bytes);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+        return out.toByteArray();
+    }
+
+    private Path file(byte[] bytes) throws IOException {
+        return Files.write(folder.resolve("images"), bytes);
+    }
+
+    private AbstractThrowableAssert<?, ?> refused(byte[] bytes) throws IOException {
+        Path file = file(bytes);
+        return assertThatThrownBy(() -> Idx.images(file, "images"))
+                .isInstanceOfSatisfying(
+                        QuernException.class,
+                        e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA));
+    }
+
+    @Test
+    void rawAndZippedImagesAreTheSame() throws IOException {
+        byte[] bytes = idx(3, 4, 5);
+        for (byte[] form : new byte[][] {bytes, gzip(bytes)}) {
+            Dataset images = Idx.images(file(form), "images");
+            assertThat(images.rows()).isEqualTo(3);
+            assertThat(images.shape()).containsExactly(4, 5);
+            assertThat(images.value(2, 19)).isEqualTo(59);
+        }
+    }
+
+    @Test
+    void labelsAreNumbersFromTheFile() throws IOException {
+        assertThat(Idx.labels(file(idx(4)))).containsExactly(0, 1, 2, 3);
+    }
+
+    @Test
+    void swappedFilesAreNamed() throws IOException {
+        Path file = file(idx(4));
+        refused(idx(4))
+                .hasMessage(
+                        file
+                                + " holds labels (1 dimension), not images: were the two files swapped?");
+        Path images = file(idx(2, 2, 2));
+        assertThatThrownBy(() -> Idx.labels(images))
+                .hasMessage(
+                        images
+                                + " holds images (3 dimensions), not labels: were the two files"
+                                + " swapped?");
+    }
+
+    @Test
+    void missingAndEmptyFiles() throws IOException {
+        Path missing = folder.resolve("nothing");
+        assertThatThrownBy(() -> Idx.read(missing)).hasMessage(missing + " does not exist");
+        refused(new byte[0]).hasMessage(folder.resolve("images") + " is empty: fetch it again");
+    }
+
+    @Test
+    void wrongMagicAndType() throws IOException {
+        refused("PNG and so on".getBytes())
+                .hasMessage(
+                        folder.resolve("images")
+                                + " is not an IDX file: it starts with 50 4e 47 20, not with 00 00"
+                                + " 08");
+        byte[] floats = idx(2, 2);
+        floats[2] = 0x0d;
+        refused(floats)
+                .hasMessage(
+                        folder.resolve("images")
+                                + " holds values of IDX type 13; only unsigned bytes (8) are read");
+    }
+
+    @Test
+    void truncatedAndTrailing() throws IOException {
+        byte[] bytes = idx(3, 4, 5);
+        Path file = folder.resolve("images");
+        refused(Arrays.copyOf(bytes, bytes.length - 1))
+                .hasMessage(
+                        file
+                                + " has 75 bytes, but its header says 3 x 4 x 5 values, which makes"
+                                + " 76: fetch it again");
+        refused(Arrays.copyOf(bytes, 9)).hasMessage(file + " is truncated: fetch it again");
+        refused(Arrays.copyOf(bytes, 80))
+                .hasMessage(
+                        file
+                                + " has 80 bytes, but its header says 3 x 4 x 5 values, which makes"
+                                + " 76: fetch it again");
+        byte[] zipped = gzip(bytes);
+        refused(Arrays.copyOf(zipped, zipped.length / 2))
+                .hasMessage(file + " is truncated: fetch it again");
+        refused(gzip(Arrays.copyOf(bytes, 80)))
+                .hasMessage(
+                        file
+                                + " goes on behind the 3 x 4 x 5 values that its header says: fetch it"
+                                + " again");
+    }
+
+    @Test
+    void brokenGzip() throws IOException {
+        byte[] noise = new byte[20_000];
+        new Random(1).nextBytes(noise);
+        byte[] content = idx(20, 1000);
+        System.arraycopy(noise, 0, content, 12, 20_000);
+        byte[] zipped = gzip(content);
+        zipped[zipped.length - 6] ^= 1; // the checksum
+        refused(zipped)
+                .hasMessage(
+                        folder.resolve("images")
+                                + " is damaged (Corrupt GZIP trailer): fetch it again");
+    }
+
+    @Test
+    void absurdExtentsAllocateNothing() throws IOException {
+        ByteBuffer header = ByteBuffer.allocate(16);
+        header.put(new byte[] {0, 0, 8, 3}).putInt(0x80000000).putInt(28).putInt(28);
+        Path file = folder.resolve("images");
+        String message =
+                file
+                        + ": its header says 2147483648 x 28 x 28 values, more than the file can"
+                        + " hold: fetch it again";
+        refused(header.array()).hasMessage(message);
+        refused(gzip(header.array())).hasMessage(message);
+        ByteBuffer large = ByteBuffer.allocate(16);
+        large.put(new byte[] {0, 0, 8, 3}).putInt(2_000_000).putInt(28).putInt(28);
+        refused(gzip(large.array()))
+                .hasMessage(
+                        file
+                                + ": its header says 2000000 x 28 x 28 values, more than the file can"
+                                + " hold: fetch it again");
+        refused(idx(0, 28, 28)).hasMessage(file + " holds no values: its header says 0 x 28 x 28");
+    }
+
+    @Test
+    void aGzipBombIsNotUnpacked() throws IOException {
+        byte[] bomb = new byte[64 << 20];
+        System.arraycopy(idx(2, 2, 2), 0, bomb, 0, 24);
+        refused(gzip(bomb))
+                .hasMessage(
+                        folder.resolve("images")
+                                + " goes on behind the 2 x 2 x 2 values that its header says: fetch"
+                                + " it again");
+    }
+}

@@ -1,0 +1,288 @@
+package org.quern.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import javax.imageio.ImageIO;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.quern.QuernException;
+
+/** NPZ, CSV and image folders. */
+class SourceTest {
+    @TempDir Path folder;
+
+    // ---- CSV
+
+    private Path csv(String text) throws IOException {
+        return Files.writeString(folder.resolve("t.csv"), text);
+    }
+
+    private AbstractThrowableAssert<?, ?> refused(Path path) {
+        return assertThatThrownBy(() -> Source.read(path, null))
+                .isInstanceOfSatisfying(
+                        QuernException.class,
+                        e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA));
+    }
+
+    @Test
+    void bytesWithAHeaderBecomePixels() throws IOException {
+        Dataset set = Source.read(csv("label,a,b\n7,0,255\n3,1,2\n7,9,9\n"), null).train();
+        assertThat(set.isPixels()).isTrue();
+        assertThat(set.classes()).containsExactly("3", "7");
+        assertThat(set.labels()).containsExactly(1, 0, 1);
+        assertThat(set.value(0, 1)).isEqualTo(255);
+    }
+
+    @Test
+    void otherNumbersBecomeFloatsAndClassesMayBeText() throws IOException {
+        Path file = csv("5.1,3.5,setosa\n4.9,-3.0,virginica\n5.0,256,setosa\n");
+        Dataset set = Source.read(file, "2").train();
+        assertThat(set.isPixels()).isFalse();
+        assertThat(set.classes()).containsExactly("setosa", "virginica");
+        assertThat(set.values()).containsExactly(5.1f, 3.5f, 4.9f, -3.0f, 5.0f, 256f);
+    }
+
+    @Test
+    void theLabelColumnIsFoundByName() throws IOException {
+        assertThat(Source.read(csv("a,b,Class\n1,2,10\n3,4,9\n"), null).train().classes())
+                .containsExactly("9", "10");
+        assertThat(Source.read(csv("a,kind,c\n1,x,10\n3,y,9\n"), "kind").train().classes())
+                .containsExactly("x", "y");
+        assertThatThrownBy(() -> Source.read(csv("a,b\n1,2\n"), "color"))
+                .hasMessage(folder.resolve("t.csv") + " has no column \"color\" for the labels");
+    }
+
+    @Test
+    void quotedFieldsAndBlankLines() throws IOException {
+        Dataset set =
+                Source.read(csv("\"label\",\"a, b\"\n\"x\"\"y\",1\n\n\"z\", 2\n"), null).train();
+        assertThat(set.classes()).containsExactly("x\"y", "z");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "label,a\\n1,2\\n1,red\\n | :3 column 2 is \"red\", not a number",
+                "label,a\\n1,2\\n1,NaN\\n | :3 column 2 is NaN: every value must be finite",
+                "label,a\\n1,Infinity\\n | :2 column 2 is Infinity: every value must be finite",
+                "label,a,b\\n1,2,3\\n1,2\\n | :3 has 2 fields, but the first line has 3",
+                "1,2\\n1,2,3\\n | :2 has 3 fields, but the first line has 2",
+                "label,a\\n | ' has a header but no rows'",
+                "5\\n6\\n | ' has 1 column; it needs a label and at least one value, separated by"
+                        + " commas'"
+            })
+    void badTables(String text, String message) throws IOException {
+        Path file = csv(text.replace("\\n", "\n"));
+        refused(file).hasMessage(file + message);
+    }
+
+    @Test
+    void emptyAndBinaryTables() throws IOException {
+        refused(csv(""))
+                .hasMessage(
+                        folder.resolve("t.csv") + " is empty: it needs a line for each example");
+        Path binary =
+                Files.write(folder.resolve("b.csv"), new byte[] {1, (byte) 0xff, (byte) 0xfe, 3});
+        refused(binary).hasMessage(binary + " is not UTF-8 text: is it a CSV file?");
+    }
+
+    @Test
+    void unknownKinds() throws IOException {
+        Path text = Files.writeString(folder.resolve("notes.txt"), "x");
+        refused(text)
+                .hasMessage(
+                        text
+                                + " is of no known kind: give a folder with MNIST's four files, a"
+                                + " folder of images for each class, an .npz or a .csv file");
+        refused(folder.resolve("none")).hasMessage(folder.resolve("none") + " does not exist");
+        Path empty = Files.createDirectory(folder.resolve("empty"));
+        refused(empty)
+                .hasMessage(
+                        empty
+                                + " holds no data set: expected MNIST's four files"
+                                + " (train-images-idx3-ubyte.gz, ...), a folder of PNG images for"
+                                + " each class, or train.csv");
+    }
+
+    // ---- NPZ
+
+    private static byte[] npy(String descr, String order, String shape, byte[] values) {
+        String header =
+                "{'descr': '%s', 'fortran_order': %s, 'shape': (%s), }\n"
+                        .formatted(descr, order, shape);
+        ByteBuffer buffer =
+                ByteBuffer.allocate(10 + header.length() + values.length)
+                        .order(ByteOrder.LITTLE_ENDIAN);
+        buffer.put((byte) 0x93).put("NUMPY".getBytes(StandardCharsets.US_ASCII));
+        buffer.put((byte) 1).put((byte) 0).putShort((short) header.length());
+        buffer.put(header.getBytes(StandardCharsets.US_ASCII)).put(values);
+        return buffer.array();
+    }
+
+    private Path npz(Object... namesAndArrays) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
+            for (int i = 0; i < namesAndArrays.length; i += 2) {
+                zip.putNextEntry(new ZipEntry(namesAndArrays[i] + ".npy"));
+                zip.write((byte[]) namesAndArrays[i + 1]);
+            }
+        }
+        return Files.write(folder.resolve("m.npz"), bytes.toByteArray());
+    }
+
+    private static final byte[] PIXELS = npy("|u1", "False", "2, 1, 2", new byte[] {1, 2, 3, -1});
+    private static final byte[] LABELS = npy("|u1", "False", "2,", new byte[] {1, 0});
+
+    @Test
+    void kerasMnistIsRead() throws IOException {
+        byte[] longs =
+                npy(
+                        "<i8",
+                        "False",
+                        "2,",
+                        new byte[] {2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+        Splits splits =
+                Source.read(
+                        npz(
+                                "x_train", PIXELS, "y_train", LABELS, "x_test", PIXELS, "y_test",
+                                longs),
+                        null);
+        assertThat(splits.train().shape()).containsExactly(1, 2);
+        assertThat(splits.train().value(1, 1)).isEqualTo(255);
+        assertThat(splits.train().labels()).containsExactly(1, 0);
+        assertThat(splits.train().classes()).containsExactly("0", "1", "2");
+        assertThat(splits.test().labels()).containsExactly(2, 0);
+    }
+
+    @Test
+    void floatsInEitherByteOrder() throws IOException {
+        byte[] big =
+                npy(">f4", "False", "1, 2", new byte[] {0x3f, (byte) 0x80, 0, 0, 0x40, 0, 0, 0});
+        byte[] one = npy("|u1", "False", "1,", new byte[] {0});
+        Dataset set = Source.read(npz("x_train", big, "y_train", one), null).train();
+        assertThat(set.values()).containsExactly(1f, 2f);
+    }
+
+    @Test
+    void arraysThatAreNotRead() throws IOException {
+        Path file = folder.resolve("m.npz");
+        refused(npz("x_train", npy("|O", "False", "2, 2", new byte[4]), "y_train", LABELS))
+                .hasMessage(
+                        file
+                                + " x_train is an array of Python objects, which only Python can read:"
+                                + " save it as numbers");
+        refused(npz("x_train", npy("|u1", "True", "2, 2", new byte[4]), "y_train", LABELS))
+                .hasMessage(
+                        file
+                                + " x_train is in Fortran order: save numpy.ascontiguousarray(...) of"
+                                + " it");
+        refused(npz("x_train", npy("<c8", "False", "2, 1", new byte[16]), "y_train", LABELS))
+                .hasMessage(
+                        file
+                                + " x_train holds values of type c8; u1 to u8, i1 to i8, f4 and f8 are"
+                                + " read");
+        refused(
+                        npz(
+                                "x_train",
+                                npy("|u1", "False", "2000000, 28, 28", new byte[4]),
+                                "y_train",
+                                LABELS))
+                .hasMessage(
+                        file
+                                + " x_train: its header says shape (2000000, 28, 28), more than the"
+                                + " file can hold");
+        refused(
+                        npz(
+                                "x_train",
+                                npy("|u1", "False", "99999999999, 2", new byte[4]),
+                                "y_train",
+                                LABELS))
+                .hasMessage(file + " x_train: extent \"99999999999\" is out of range");
+        refused(npz("x_train", npy("|u1", "False", "2, 3", new byte[4]), "y_train", LABELS))
+                .hasMessage(file + " x_train is truncated: save it again");
+        refused(npz("x_train", npy("|u1", "False", "3, 1", new byte[3]), "y_train", LABELS))
+                .hasMessage(file + ": x_train has 3 rows, but y_train has 2 labels");
+        refused(npz("x_train", PIXELS))
+                .hasMessage(
+                        file
+                                + " has no array y_train: it needs x_train and y_train, and x_test with"
+                                + " y_test");
+        refused(npz("x_train", PIXELS, "y_train", npy("|i1", "False", "2,", new byte[] {0, -1})))
+                .hasMessage(file + ": y_train[1] is -1.0, which is not a class number from 0");
+        Files.writeString(file, "not a zip");
+        refused(file).hasMessageStartingWith(file + " cannot be read as a zip of arrays (");
+    }
+
+    // ---- image folders
+
+    private void image(String path, int width, int height, int type, int rgb) throws IOException {
+        BufferedImage image = new BufferedImage(width, height, type);
+        for (int i = 0; i < width * height; i++) {
+            if (type == BufferedImage.TYPE_BYTE_GRAY) {
+                image.getRaster().setSample(i % width, i / width, 0, rgb & 0xff);
+            } else {
+                image.setRGB(i % width, i / width, rgb);
+            }
+        }
+        Path file = folder.resolve(path);
+        Files.createDirectories(file.getParent());
+        ImageIO.write(image, "png", file.toFile());
+    }
+
+    @Test
+    void foldersAreClasses() throws IOException {
+        image("pets/dog/1.png", 3, 2, BufferedImage.TYPE_BYTE_GRAY, 100);
+        image("pets/cat/a.PNG", 3, 2, BufferedImage.TYPE_INT_RGB, 0xff0000);
+        image("pets/cat/b.png", 3, 2, BufferedImage.TYPE_INT_ARGB, 0x00ffffff);
+        Dataset set = Source.read(folder.resolve("pets"), null).train();
+        assertThat(set.shape()).containsExactly(2, 3);
+        assertThat(set.classes()).containsExactly("cat", "dog");
+        assertThat(set.labels()).containsExactly(0, 0, 1);
+        assertThat(set.value(0, 0)).isEqualTo(76); // (299 · 255 + 500) / 1000
+        assertThat(set.value(1, 0)).isZero(); // transparent
+        assertThat(set.value(2, 5)).isEqualTo(100);
+    }
+
+    @Test
+    void trainAndTestFolders() throws IOException {
+        image("d/train/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("d/test/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        Splits splits = Source.read(folder.resolve("d"), null);
+        assertThat(splits.train().value(0, 0)).isEqualTo(1);
+        assertThat(splits.test().value(0, 0)).isEqualTo(2);
+    }
+
+    @Test
+    void badImages() throws IOException {
+        image("p/a/1.png", 3, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("p/b/1.png", 2, 3, BufferedImage.TYPE_BYTE_GRAY, 1);
+        refused(folder.resolve("p"))
+                .hasMessage(
+                        "%s is 2 x 3 pixels, but %s is 3 x 2: all images must be of one size"
+                                .formatted(
+                                        folder.resolve("p/b/1.png"), folder.resolve("p/a/1.png")));
+        Files.writeString(folder.resolve("p/b/1.png"), "no image");
+        refused(folder.resolve("p"))
+                .hasMessage(
+                        folder.resolve("p/b/1.png")
+                                + " is not an image that can be read: save it as PNG");
+        Files.createDirectory(folder.resolve("p/c"));
+        refused(folder.resolve("p"))
+                .hasMessage(folder.resolve("p/c") + " has no PNG images: remove it, or fill it");
+    }
+}

@@ -1,0 +1,80 @@
+package org.quern.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Arrays;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.DoubleRange;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+class SplitTest {
+    private static Dataset numbered(int rows) {
+        float[] values = new float[rows];
+        int[] labels = new int[rows];
+        for (int i = 0; i < rows; i++) {
+            values[i] = i;
+            labels[i] = 2 * i / rows; // sorted by class
+        }
+        return Dataset.ofValues("numbers", new int[] {1}, values)
+                .withLabels(labels, List.of("a", "b"));
+    }
+
+    @Property(tries = 100)
+    void noRowIsLostOrDoubled(
+            @ForAll @IntRange(min = 2, max = 500) int rows,
+            @ForAll @DoubleRange(min = 0.01, max = 0.99) double fraction,
+            @ForAll long seed) {
+        Split split = Split.carve(numbered(rows), fraction, seed, "validation");
+        float[] all = new float[rows];
+        System.arraycopy(split.rest().values(), 0, all, 0, split.rest().rows());
+        System.arraycopy(split.part().values(), 0, all, split.rest().rows(), split.part().rows());
+        Arrays.sort(all);
+        assertThat(all).isEqualTo(numbered(rows).values());
+        Split again = Split.carve(numbered(rows), fraction, seed, "validation");
+        assertThat(again.part().values()).isEqualTo(split.part().values());
+    }
+
+    @Test
+    void aSortedFileSplitsEvenly() {
+        Split split = Split.carve(numbered(10_000), 0.2, 1, "validation");
+        assertThat(split.part().rows()).isEqualTo(2000);
+        assertThat(split.part().name()).isEqualTo("numbers validation");
+        double share = Arrays.stream(split.part().labels()).average().orElseThrow();
+        assertThat(share).isCloseTo(0.5, within(0.05));
+    }
+
+    @Test
+    void limitsKeepOrder() {
+        Dataset limited = Split.limit(numbered(100), 10, 3);
+        assertThat(limited.rows()).isEqualTo(10);
+        assertThat(limited.values()).isSorted();
+        assertThat(Split.limit(numbered(100), 100, 3).rows()).isEqualTo(100);
+    }
+
+    @Test
+    void nonsenseIsRefused() {
+        assertThatThrownBy(() -> Split.carve(numbered(10), 1, 1, "validation"))
+                .hasMessage("validation 1.0: give a fraction above 0 and below 1");
+        assertThatThrownBy(() -> Split.carve(numbered(1), 0.5, 1, "validation"))
+                .hasMessage("numbers has one row, which cannot be split");
+        assertThatThrownBy(() -> Split.limit(numbered(10), 0, 1))
+                .hasMessage("limit 0: give at least 1 row");
+    }
+
+    @Test
+    void dataSetsCheckThemselves() {
+        assertThatThrownBy(() -> Dataset.ofPixels("p", new int[] {2, 2}, new byte[5]))
+                .hasMessage("p: 5 values are not a whole number of rows of shape [2, 2]");
+        assertThatThrownBy(() -> numbered(4).withLabels(new int[3], List.of("a")))
+                .hasMessage("numbers: 3 labels for 4 rows");
+        assertThatThrownBy(() -> numbered(2).withLabels(new int[] {0, 1}, List.of("a")))
+                .hasMessage("numbers: row 1 has label 1, outside the 1 classes 0 to 0");
+        assertThatThrownBy(() -> numbered(2).withTargets(new float[3], 2))
+                .hasMessage("numbers: 3 target values are not 2 rows of 2");
+    }
+}
