@@ -7,7 +7,6 @@ import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 import org.quern.plan.Loss;
-import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 
 /**
@@ -56,17 +55,21 @@ public final class GradientSuite {
         return networks;
     }
 
-    private static Network of(String layers, int inputs, Loss loss, int batch) {
-        Model model = ModelText.parse(Model.input(inputs).scaled(Scaling.UNIT), layers);
-        Plan plan = Plan.of(model, loss, Optimizer.Adam.DEFAULT, batch);
+    /** The network of a configuration, for a user's own check. */
+    public static Network of(TrainingConfig config) {
         String name =
-                "%d inputs, %s, %s"
+                "%s, %s"
                         .formatted(
-                                inputs,
-                                layers,
-                                loss == Loss.CROSS_ENTROPY
+                                config.model().text(),
+                                config.loss() == Loss.CROSS_ENTROPY
                                         ? "cross-entropy"
                                         : "mean squared error");
-        return new Network(name, plan);
+        return new Network(name, config.plan());
+    }
+
+    private static Network of(String layers, int inputs, Loss loss, int batch) {
+        Model model = ModelText.parse(Model.input(inputs).scaled(Scaling.UNIT), layers);
+        Network network = of(TrainingConfig.of(model).withLoss(loss).withBatch(batch));
+        return new Network(inputs + " inputs, " + network.name(), network.plan());
     }
 }

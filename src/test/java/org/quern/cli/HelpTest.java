@@ -1,0 +1,62 @@
+package org.quern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class HelpTest {
+    private static final int COLUMNS = 80;
+
+    @TempDir Path cache;
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "train",
+                "evaluate",
+                "predict",
+                "summary",
+                "doctor",
+                "data",
+                "data fetch",
+                "data info"
+            })
+    void everyCommandHasThreeExamplesOnEightyColumns(String command) {
+        Cli.Outcome outcome = new Cli(cache).run((command + " --help").split(" "));
+
+        assertThat(outcome.code()).isZero();
+        assertThat(outcome.err()).isEmpty();
+        List<String> lines = outcome.lines();
+        assertThat(lines.get(0)).startsWith("Usage: quern " + command + " [");
+        int examples = lines.indexOf("Examples:");
+        assertThat(lines.subList(examples + 1, examples + 4))
+                .allSatisfy(line -> assertThat(line).startsWith("  quern "));
+        assertThat(lines).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(COLUMNS));
+    }
+
+    @Test
+    void withoutACommandTheCommandsAreListed() {
+        Cli.Outcome outcome = new Cli(cache).run();
+
+        assertThat(outcome.code()).isEqualTo(2);
+        assertThat(outcome.out())
+                .contains("Trains a network and tests it.")
+                .contains("Measures a trained model")
+                .contains("Says what a trained model takes an example for.")
+                .contains("Prints a model's layers")
+                .contains("Tells what works here")
+                .contains("Fetches data sets");
+        assertThat(new Cli(cache).run("--help").out()).isEqualTo(outcome.out());
+    }
+
+    @Test
+    void versionNamesTheJavaItRunsOn() {
+        assertThat(new Cli(cache).run("--version").out())
+                .matches("quern \\S.*, Java " + System.getProperty("java.version") + "\\R");
+    }
+}

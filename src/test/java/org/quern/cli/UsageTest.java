@@ -1,0 +1,222 @@
+package org.quern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is typed wrongly: one line, verbatim, exit code 2, and nothing written. */
+class UsageTest {
+    @TempDir Path folder;
+
+    static Stream<Arguments> wrong() {
+        return Stream.of(
+                arguments(
+                        "train --epohcs 3",
+                        "unknown option \"--epohcs\": did you mean \"--epochs\"? (quern train"
+                                + " --help)"),
+                arguments(
+                        "train --epohcs=3",
+                        "unknown option \"--epohcs\": did you mean \"--epochs\"? (quern train"
+                                + " --help)"),
+                arguments("train --wheather", "unknown option \"--wheather\" (quern train --help)"),
+                arguments("train extra", "unknown argument \"extra\" (quern train --help)"),
+                arguments(
+                        "trian",
+                        "unknown command \"trian\": did you mean \"train\"? (quern --help)"),
+                arguments("dance", "unknown command \"dance\" (quern --help)"),
+                arguments(
+                        "data fecth mnist",
+                        "unknown argument \"fecth\": did you mean \"fetch\"? (quern data --help)"),
+                arguments(
+                        "data fetch cifar",
+                        "unknown data set \"cifar\": mnist is the one that can be fetched"),
+                arguments(
+                        "train --batch x",
+                        "Invalid value for option '--batch': 'x' is not an int (quern train"
+                                + " --help)"),
+                arguments(
+                        "train --batch",
+                        "Missing required parameter for option '--batch' (N) (quern train"
+                                + " --help)"),
+                arguments("train --batch 0", "batch 0: a batch has at least 1 row"),
+                arguments("train --batch -7", "batch -7: a batch has at least 1 row"),
+                arguments("train --epochs 0", "epochs 0: give at least 1"),
+                arguments("train --epochs -3", "epochs -3: give at least 1"),
+                arguments("train --limit -1", "limit -1, overfit 0: give at least 1 row"),
+                arguments("train --threads -2", "threads -2: give 1 or more, or 0"),
+                arguments("train --keep -1", "keep -1: give 0 or more"),
+                arguments(
+                        "train --validation 1",
+                        "validation 1.0: give a fraction from 0 to below 1"),
+                arguments("train --split 0", "split 0.0: give a fraction above 0 and below 1"),
+                arguments(
+                        "train --early-stopping -1",
+                        "early stopping: patience -1 must be at least 1, min delta 0.0 at least"
+                                + " 0"),
+                arguments("train --lr 0", "learning rate 0.0 must be above 0 and finite"),
+                arguments("train --lr NaN", "learning rate NaN must be above 0 and finite"),
+                arguments(
+                        "train --schedule sawtooth",
+                        "schedule \"sawtooth\" is not understood: use constant, \"step EPOCHS"
+                                + " FACTOR\" or cosine, with \"warmup STEPS\" before it if"
+                                + " wanted"),
+                arguments("train --beta1 1", "Adam: beta1 1.0 and beta2 0.999 must be in [0, 1)"),
+                arguments(
+                        "train --optimizer sgd --momentum 1",
+                        "SGD: momentum 1.0 must be in [0, 1)"),
+                arguments("train --weight-decay -1", "weight decay -1.0 must be 0 or more"),
+                arguments(
+                        "train --scale 0",
+                        "scaling x · 0.0 + 0.0: give a finite scale other than 0 and a finite"
+                                + " shift"),
+                arguments("train --optimizer lion", "unknown optimizer \"lion\": use adam or sgd"),
+                arguments("train --loss hinge", "unknown loss \"hinge\": use cross-entropy or mse"),
+                arguments(
+                        "train --recipe third", "unknown recipe \"third\": use first or tutorial"),
+                arguments(
+                        "train --dry-run --save x.safetensors",
+                        "--dry-run keeps nothing: leave --out, --resume and --save out"),
+                arguments("summary --batch 0", "batch 0: a batch has at least 1 row"),
+                arguments("summary --input 0", "input shape [0]: every extent is at least 1"),
+                arguments(
+                        "predict m.safetensors",
+                        "give one of: an image or .csv file, --index N, --csv-row VALUES"),
+                arguments(
+                        "predict",
+                        "Missing required parameter: 'MODEL|RUN' (quern predict --help)"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("wrong")
+    void saysWhatIsWrongInOneLine(String line, String message) throws IOException {
+        Cli.Outcome outcome = new Cli(folder).run(line.split(" "));
+
+        assertThat(outcome.err()).isEqualTo("quern: " + message + System.lineSeparator());
+        assertThat(outcome.out()).isEmpty();
+        assertThat(outcome.code()).isEqualTo(2);
+        assertNothingWritten();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "dense 48 relu, dropout 1.0, dense 10"
+                        + "|dropout 1.0: the rate is the fraction to drop, at least 0 and below 1",
+                "dense 48 relu, dropout -0.1, dense 10"
+                        + "|dropout -0.1: the rate is the fraction to drop, at least 0 and below 1",
+                "dense 0|dense 0: a layer has at least 1 unit",
+                "dense -4|dense -4: a layer has at least 1 unit",
+                "dense 4 swish"
+                        + "|unknown activation \"swish\": use linear, relu, tanh, sigmoid or gelu",
+                "dropout 0.5|model \"dropout 0.5\" does not end in a dense layer: add one as wide"
+                        + " as the output",
+                "conv 3|model layer \"conv 3\" is not understood: write \"dense 48 relu\" or"
+                        + " \"dropout 0.3\", separated by commas",
+                "dense 10 relu|cross-entropy takes logits, but the last layer is \"dense 10 relu\": make it \"dense 10\""
+            })
+    void refusesModels(String modelAndMessage) throws IOException {
+        String[] parts = modelAndMessage.split("\\|");
+        Cli.Outcome outcome =
+                new Cli(folder).run("train", "--data", "generated:50,10", "--model", parts[0]);
+
+        assertThat(outcome.err()).isEqualTo("quern: " + parts[1] + System.lineSeparator());
+        assertThat(outcome.code()).isEqualTo(2);
+        assertNothingWritten();
+    }
+
+    @Test
+    void refusesAnUnknownBackendAndNamesTheOthers() throws IOException {
+        Cli.Outcome outcome =
+                new Cli(folder).run("train", "--data", "generated:50,10", "--backend", "abacus");
+
+        assertThat(outcome.err())
+                .isEqualTo(
+                        "quern: unknown backend \"abacus\": use auto, cpu, java, reference"
+                                + System.lineSeparator());
+        assertThat(outcome.code()).isEqualTo(2);
+        assertNothingWritten();
+    }
+
+    @Test
+    void refusesAModelThatDoesNotFitTheDataBeforeItMakesTheRunFolder() throws IOException {
+        Cli.Outcome outcome =
+                new Cli(folder)
+                        .run(
+                                "train",
+                                "--data",
+                                "generated:50,10",
+                                "--model",
+                                "dense 5",
+                                "--out",
+                                folder.resolve("run").toString());
+
+        assertThat(outcome.err())
+                .isEqualTo(
+                        "quern: generated digits train has 10 classes, but the model has 5"
+                                + " outputs: make its last layer \"dense 10\""
+                                + System.lineSeparator());
+        assertThat(outcome.code()).isEqualTo(3);
+        assertNothingWritten();
+    }
+
+    @Test
+    void refusesOutputThatCannotBeWritten() throws IOException {
+        Path nowhere = folder.resolve("missing").resolve("m.safetensors");
+        Cli.Outcome saved =
+                new Cli(folder)
+                        .run("train", "--data", "generated:50,10", "--save", nowhere.toString());
+        assertThat(saved.err())
+                .isEqualTo(
+                        "quern: %s cannot be written: there is no folder %s%n"
+                                .formatted(nowhere, nowhere.getParent()));
+        assertThat(saved.code()).isEqualTo(3);
+        assertNothingWritten();
+
+        Path full = Files.createDirectory(folder.resolve("full"));
+        Path mine = Files.writeString(full.resolve("mine.txt"), "mine");
+        Cli.Outcome out =
+                new Cli(folder).run("train", "--data", "generated:50,10", "--out", full.toString());
+        assertThat(out.err())
+                .isEqualTo(
+                        "quern: %s is not empty (mine.txt): give --out a new or empty folder%n"
+                                .formatted(full));
+        assertThat(out.code()).isEqualTo(3);
+        assertThat(mine).hasContent("mine");
+        assertThat(full).isDirectoryContaining(path -> path.equals(mine));
+
+        Cli.Outcome file =
+                new Cli(folder).run("train", "--data", "generated:50,10", "--out", mine.toString());
+        assertThat(file.err())
+                .isEqualTo(
+                        "quern: %s is a file: give --out a new or empty folder%n".formatted(mine));
+        assertThat(file.code()).isEqualTo(3);
+        assertThat(mine).hasContent("mine");
+    }
+
+    @Test
+    void saysWhichDataIsNotThere() {
+        Path missing = folder.resolve("no.csv");
+        Cli.Outcome outcome = new Cli(folder).run("train", "--data", missing.toString());
+
+        assertThat(outcome.err()).isEqualTo("quern: %s does not exist%n".formatted(missing));
+        assertThat(outcome.code()).isEqualTo(3);
+        assertThat(new Cli(folder).with("QUERN_MNIST", folder.toString()).run("train").err())
+                .startsWith("quern: QUERN_MNIST is " + folder + ", which does not hold MNIST: no ");
+    }
+
+    private void assertNothingWritten() throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            assertThat(files).isEmpty();
+        }
+    }
+}
