@@ -1,10 +1,25 @@
 package org.quern.backend;
 
 import java.util.List;
+import org.junit.jupiter.api.Assumptions;
 
 /** The backends that tests run on: all float32 ones that can run here. */
 public final class Usable {
     private Usable() {}
+
+    /** A backend by name; where it cannot run the calling test is skipped, with its reason. */
+    public static Backend named(String name) {
+        for (Backend backend : Backends.all()) {
+            if (backend.name().equals(name)) {
+                Backend.Availability availability = backend.availability();
+                Assumptions.assumeTrue(
+                        availability.usable(),
+                        () -> name + " cannot run: " + availability.detail());
+                return backend;
+            }
+        }
+        throw new IllegalArgumentException(name);
+    }
 
     /** Those that compute, without the reference that they are compared with. */
     public static List<Backend> backends() {
