@@ -1,5 +1,7 @@
 package org.quern;
 
+import java.util.Locale;
+
 /**
  * The one exception that Quern throws on purpose. Its message is a single line that says what is
  * wrong, where, and how to mend it; its {@link Kind} decides the exit code of the command line.
@@ -54,16 +56,16 @@ public final class QuernException extends RuntimeException {
 
     /** A wrong argument: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException usage(String message, Object... arguments) {
-        return new QuernException(Kind.USAGE, message.formatted(arguments));
+        return new QuernException(Kind.USAGE, String.format(Locale.ROOT, message, arguments));
     }
 
     /** A bad file or data set: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException data(String message, Object... arguments) {
-        return new QuernException(Kind.DATA, message.formatted(arguments));
+        return new QuernException(Kind.DATA, String.format(Locale.ROOT, message, arguments));
     }
 
     /** A backend that cannot run: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException backend(String message, Object... arguments) {
-        return new QuernException(Kind.BACKEND, message.formatted(arguments));
+        return new QuernException(Kind.BACKEND, String.format(Locale.ROOT, message, arguments));
     }
 }

@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import picocli.CommandLine;
@@ -41,6 +42,7 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command and ends the process with its exit code. */
     public static void main(String[] arguments) {
+        Locale.setDefault(Locale.ROOT); // figures look the same everywhere
         Interrupts interrupts = new Interrupts().install();
         int code = run(Console.system(), interrupts, arguments);
         interrupts.finished();

@@ -1,5 +1,6 @@
 package org.quern.train;
 
+import java.util.Locale;
 import org.quern.QuernException;
 import org.quern.backend.Executor;
 import org.quern.backend.Pass;
@@ -49,11 +50,15 @@ final class Divergence {
         trainer.restore(start);
         return new QuernException(
                 QuernException.Kind.TARGET,
-                "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a lower"
-                                .formatted(
-                                        badStep, batches.epoch(badStep) + 1, origin, start.step())
-                        + " learning rate than %s, or scale the input"
-                                .formatted(learningRate.at(badStep)));
+                String.format(
+                        Locale.ROOT,
+                        "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d;"
+                                + " try a lower learning rate than %.2e, or scale the input",
+                        badStep,
+                        batches.epoch(badStep) + 1,
+                        origin,
+                        start.step(),
+                        learningRate.at(badStep)));
     }
 
     private String origin(Resident data, Pass pass) {

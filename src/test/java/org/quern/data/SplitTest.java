@@ -24,7 +24,7 @@ class SplitTest {
                 .withLabels(labels, List.of("a", "b"));
     }
 
-    @Property(tries = 100)
+    @Property(tries = 200)
     void noRowIsLostOrDoubled(
             @ForAll @IntRange(min = 2, max = 500) int rows,
             @ForAll @DoubleRange(min = 0.01, max = 0.99) double fraction,

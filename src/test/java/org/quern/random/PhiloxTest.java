@@ -53,7 +53,7 @@ class PhiloxTest {
         assertThat(Philox.unit(0xff)).isZero();
     }
 
-    @Property(tries = 200)
+    @Property(tries = 300)
     void permutationsAreBijections(
             @ForAll @IntRange(min = 1, max = 2000) int n, @ForAll long seed, @ForAll long epoch) {
         boolean[] seen = new boolean[n];
