@@ -1,0 +1,132 @@
+package org.quern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.io.SafeTensors;
+
+/**
+ * Real processes, killed or interrupted, and resumed: the weights are those of a run left in peace.
+ */
+class KilledRunTest {
+    private static final int KILLS = 5;
+    private static final String[] TRAIN = {
+        "train", "--limit", "6000", "--epochs", "60", "--seed", "3", "--validation", "0.1"
+    };
+
+    @TempDir Path folder;
+
+    private Process start(Path log, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
+        command.add(Quern.class.getName());
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        // no MNIST, no network that answers: generated digits
+        builder.environment().remove("QUERN_MNIST");
+        builder.environment().put("XDG_CACHE_HOME", folder.resolve("cache").toString());
+        builder.redirectErrorStream(true).redirectOutput(log.toFile());
+        return builder.start();
+    }
+
+    private static String[] with(String[] arguments, String... more) {
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.addAll(List.of(more));
+        return all.toArray(String[]::new);
+    }
+
+    private Path data() throws IOException {
+        // one CSV file of digits: small, and the same for all processes
+        Path file = folder.resolve("digits.csv");
+        if (!Files.exists(file)) {
+            var digits = org.quern.data.Digits.generate("digits", 3000, 0, 1);
+            StringBuilder csv = new StringBuilder();
+            for (int row = 0; row < digits.rows(); row++) {
+                csv.append(digits.labels()[row]);
+                for (int i = 0; i < digits.features(); i++) {
+                    csv.append(',').append((int) digits.value(row, i));
+                }
+                csv.append('\n');
+            }
+            Files.writeString(file, csv);
+        }
+        return file;
+    }
+
+    private float[] trainToTheEnd(Path run, Process process, Path log) throws Exception {
+        assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+        assertThat(process.exitValue()).as(Files.readString(log)).isZero();
+        return SafeTensors.read(run.resolve("last.state.safetensors")).tensor("state").values();
+    }
+
+    @Test
+    void killedAtAnyMomentAndResumed() throws Exception {
+        String[] train = with(TRAIN, "--data", data().toString());
+        Path log = folder.resolve("log");
+        Path whole = folder.resolve("whole");
+        Random random = new Random(1);
+        long began = System.nanoTime();
+        float[] expected =
+                trainToTheEnd(whole, start(log, with(train, "--out", whole.toString())), log);
+        long millis = (System.nanoTime() - began) / 1_000_000;
+        int unfinished = 0;
+        for (int kill = 0; kill < KILLS; kill++) {
+            Path run = folder.resolve("run" + kill);
+            Process process = start(log, with(train, "--out", run.toString()));
+            awaitState(run);
+            process.waitFor(random.nextInt((int) millis / 3), TimeUnit.MILLISECONDS);
+            unfinished += process.isAlive() ? 1 : 0;
+            process.destroyForcibly().waitFor();
+            float[] got = trainToTheEnd(run, start(log, "train", "--resume", run.toString()), log);
+            assertThat(got).isEqualTo(expected);
+            assertThat(weights(run)).isEqualTo(weights(whole));
+        }
+        assertThat(unfinished).as("runs killed before their end").isPositive();
+    }
+
+    private static float[] weights(Path run) {
+        return SafeTensors.read(run.resolve("best.safetensors")).tensor("0.weight").values();
+    }
+
+    /** Waits for a run's first epoch to be saved; before, there is nothing to go on with. */
+    private static void awaitState(Path run) throws InterruptedException {
+        for (int i = 0; i < 3000 && !Files.exists(run.resolve("last.state.safetensors")); i++) {
+            Thread.sleep(10);
+        }
+    }
+
+    @Test
+    void interruptedRunsSaveAndSayHowToGoOn() throws Exception {
+        Assumptions.assumeTrue(
+                Files.isExecutable(Path.of("/bin/kill")),
+                "there is no /bin/kill to send SIGINT with");
+        String[] train = with(TRAIN, "--data", data().toString(), "--epochs", "400");
+        String[] once = new String[train.length - 2];
+        System.arraycopy(train, 0, once, 0, 3); // train --limit 6000
+        System.arraycopy(train, 5, once, 3, train.length - 5); // without the first --epochs
+        Path run = folder.resolve("interrupted");
+        Path log = folder.resolve("log");
+        Process process = start(log, with(once, "--out", run.toString()));
+        awaitState(run);
+        assertThat(
+                        new ProcessBuilder("/bin/kill", "-INT", Long.toString(process.pid()))
+                                .start()
+                                .waitFor())
+                .isZero();
+        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        String said = Files.readString(log);
+        assertThat(process.exitValue()).as(said).isEqualTo(130);
+        assertThat(said).contains("--resume " + run);
+        assertThat(SafeTensors.read(run.resolve("last.state.safetensors")).tensors()).isNotEmpty();
+    }
+}
