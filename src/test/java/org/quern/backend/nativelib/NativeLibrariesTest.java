@@ -1,0 +1,113 @@
+package org.quern.backend.nativelib;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NativeLibrariesTest {
+    private static final byte[] CONTENT = new byte[100_000];
+
+    @TempDir Path folder;
+
+    private NativeLibraries libraries(Path cache) {
+        return new NativeLibraries(Map.of("XDG_CACHE_HOME", cache.toString()));
+    }
+
+    @Test
+    void aLibraryIsUnpackedIntoAPrivateFolderOfTheCache() throws Exception {
+        Path path = libraries(folder).unpack("libx.so", CONTENT);
+        assertThat(path).startsWith(folder.resolve("quern").resolve("native"));
+        assertThat(Files.readAllBytes(path)).isEqualTo(CONTENT);
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path.getParent())))
+                .isEqualTo("rwx------");
+        assertThat(path.getParent().getFileName().toString()).matches("[0-9a-f]{64}");
+        try (var files = Files.list(path.getParent())) {
+            assertThat(files).containsExactly(path);
+        }
+    }
+
+    @Test
+    void aDamagedOrForeignFileIsReplaced() throws Exception {
+        Path path = libraries(folder).unpack("libx.so", CONTENT);
+        Files.write(path, new byte[10]);
+        assertThat(Files.readAllBytes(libraries(folder).unpack("libx.so", CONTENT)))
+                .isEqualTo(CONTENT);
+        byte[] changed = CONTENT.clone();
+        changed[99_999] = 1;
+        Files.write(path, changed);
+        assertThat(Files.readAllBytes(libraries(folder).unpack("libx.so", CONTENT)))
+                .isEqualTo(CONTENT);
+        Files.delete(path);
+        Path elsewhere = Files.write(folder.resolve("elsewhere"), CONTENT);
+        Files.createSymbolicLink(path, elsewhere);
+        libraries(folder).unpack("libx.so", CONTENT);
+        assertThat(Files.isSymbolicLink(path)).isFalse();
+    }
+
+    @Test
+    void looseFoldersAreTightened() throws Exception {
+        Path path = libraries(folder).unpack("libx.so", CONTENT);
+        Files.setPosixFilePermissions(
+                path.getParent(), PosixFilePermissions.fromString("rwxrwxrwx"));
+        libraries(folder).unpack("libx.so", CONTENT);
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path.getParent())))
+                .isEqualTo("rwx------");
+    }
+
+    @Test
+    void manyAtOnceDoNotDisturbEachOther() throws Exception {
+        var threads = Executors.newFixedThreadPool(8);
+        List<Callable<Path>> tasks = new ArrayList<>();
+        for (int i = 0; i < 32; i++) {
+            tasks.add(() -> libraries(folder).unpack("libx.so", CONTENT));
+        }
+        for (Future<Path> path : threads.invokeAll(tasks)) {
+            assertThat(Files.readAllBytes(path.get())).isEqualTo(CONTENT);
+        }
+        threads.shutdown();
+    }
+
+    @Test
+    void aFolderThatCannotBeWrittenIsNamedWithItsCure() throws Exception {
+        Path file = Files.writeString(folder.resolve("cache"), "a file where a folder should be");
+        assertThatThrownBy(() -> libraries(file).unpack("libx.so", CONTENT))
+                .isInstanceOf(NativeLibraries.UnavailableException.class)
+                .hasMessageMatching(
+                        "cannot unpack C kernels into .+/quern/native/[0-9a-f]{64} \\(\\w+: .+\\): set"
+                                + " QUERN_NATIVE_DIR to a folder that can be written");
+    }
+
+    @Test
+    void theFolderCanBeChosen() {
+        Path told = folder.resolve("told");
+        assertThat(
+                        new NativeLibraries(
+                                        Map.of(
+                                                "QUERN_NATIVE_DIR",
+                                                told.toString(),
+                                                "XDG_CACHE_HOME",
+                                                "/elsewhere"))
+                                .folder())
+                .isEqualTo(told);
+    }
+
+    @Test
+    void aLibraryThatIsNotInTheJarIsSaid() {
+        assertThatThrownBy(() -> libraries(folder).load("libnothing.so"))
+                .hasMessage(
+                        "this jar has no C kernels for "
+                                + NativeLibraries.platform()
+                                + ": install a C compiler (gcc) and build it again");
+    }
+}
