@@ -45,8 +45,11 @@ public final class AtomicFile {
         Path folder = target.toAbsolutePath().getParent();
         Path part = null;
         try {
-            part = Files.createTempFile(folder, "." + target.getFileName(), ".part");
-            try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
+            // not createTempFile, which would keep the file from everybody but its owner
+            part = folder.resolve(partName(target));
+            try (FileChannel channel =
+                    FileChannel.open(
+                            part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
                 OutputStream out =
                         new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER);
                 writer.write(out);
@@ -91,6 +94,11 @@ public final class AtomicFile {
     /** Writes text in UTF-8. */
     public static void write(Path target, String text) {
         write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    private static String partName(Path target) {
+        return ".%s.%d-%d.part"
+                .formatted(target.getFileName(), ProcessHandle.current().pid(), System.nanoTime());
     }
 
     private static String reason(IOException e, Path folder) {
