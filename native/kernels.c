@@ -31,7 +31,7 @@ typedef struct {
 static const double worth_a_thread = 4e6;
 
 INLINE void run(Net *net, double flops, void (*work)(void *, int, int), Task *task) {
-    if (net->pool != NULL && flops > worth_a_thread) {
+    if (net->pool != NULL && !net->alone && flops > worth_a_thread) {
         quern_pool_run(net->pool, work, task);
     } else {
         work(task, 0, 1);

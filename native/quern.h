@@ -75,6 +75,7 @@ typedef struct {
     float one_minus_beta1, one_minus_beta2, epsilon, momentum;
     int threads;
     Pool *pool;
+    int alone; /* set while the pool is left out, see jni.c */
     /* scratch */
     int *order;          /* capacity */
     float *keep;         /* per layer, one after the other: batch x out */

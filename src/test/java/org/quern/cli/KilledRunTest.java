@@ -18,6 +18,7 @@ import org.quern.io.SafeTensors;
  * Real processes, killed or interrupted, and resumed: the weights are those of a run left in peace.
  */
 class KilledRunTest {
+    private static final Path ENV = Path.of("/usr/bin/env");
     private static final int KILLS = 5;
     private static final String[] TRAIN = {
         "train", "--limit", "6000", "--epochs", "60", "--seed", "3", "--validation", "0.1"
@@ -27,6 +28,10 @@ class KilledRunTest {
 
     private Process start(Path log, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
+        if (System.getProperty("os.name").equals("Linux")) {
+            // a shell's background jobs ignore SIGINT, and so would their children
+            command.addAll(List.of(ENV.toString(), "--default-signal=INT"));
+        }
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
         command.add(Quern.class.getName());
