@@ -48,7 +48,8 @@ INLINE void tile(const int rows, const int nv, int last, int k, const float *a, 
         vfloat bv[NV];
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++) {
-            bv[v] = load(b + v * LANES);
+            /* AVX-512 masks a load for nothing, so rows of B need no padding there */
+            bv[v] = LANES == 16 && v == nv - 1 ? load_first(b + v * LANES, last) : load(b + v * LANES);
         }
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
@@ -127,13 +128,25 @@ static void pack_b(float *panel, const float *b, int64_t brs, int64_t bcs, int k
         }
         return;
     }
-    enum { SQUARE = 16 };
-    for (int p0 = 0; p0 < k; p0 += SQUARE) {
-        int p1 = p0 + SQUARE < k ? p0 + SQUARE : k;
-        for (int j = 0; j < padded; j++) {
-            for (int p = p0; p < p1; p++) {
-                panel[p * NR + j] = j < n ? b[p * brs + j * bcs] : 0;
+    int j0 = 0, p0 = 0;
+#if defined(__SSE2__)
+    if (brs == 1) { /* columns lie together: turned in squares of 4 x 4 */
+        for (p0 = 0; p0 + 4 <= k; p0 += 4) {
+            for (j0 = 0; j0 + 4 <= n; j0 += 4) {
+                const float *from = b + p0 + j0 * bcs;
+                __m128 c0 = _mm_loadu_ps(from), c1 = _mm_loadu_ps(from + bcs), c2 = _mm_loadu_ps(from + 2 * bcs),
+                       c3 = _mm_loadu_ps(from + 3 * bcs);
+                _MM_TRANSPOSE4_PS(c0, c1, c2, c3);
+                float *to = panel + p0 * NR + j0;
+                _mm_storeu_ps(to, c0), _mm_storeu_ps(to + NR, c1), _mm_storeu_ps(to + 2 * NR, c2),
+                    _mm_storeu_ps(to + 3 * NR, c3);
             }
+        }
+    }
+#endif
+    for (int p = 0; p < k; p++) {
+        for (int j = p < p0 ? j0 : 0; j < padded; j++) {
+            panel[p * NR + j] = j < n ? b[p * brs + j * bcs] : 0;
         }
     }
 }
@@ -176,7 +189,7 @@ static void gemm(int m, int n, int k, const float *a, int64_t ars, int64_t acs, 
         }
     }
     /* What is used once or twice is not packed, if whole vectors can be read where it lies. */
-    int b_lies_well = bcs == 1 && n % LANES == 0 && (n <= NR || m <= MR);
+    int b_lies_well = bcs == 1 && (n % LANES == 0 || LANES == 16) && (n <= NR || m <= MR);
     int a_lies_well = n <= 2 * NR;
     for (int j0 = 0; j0 < n; j0 += NC) {
         int nc = n - j0 < NC ? n - j0 : NC;

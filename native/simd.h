@@ -18,6 +18,8 @@
 #endif
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 typedef float vfloat __attribute__((vector_size(LANES * 4)));
