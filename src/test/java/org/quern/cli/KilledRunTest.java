@@ -88,7 +88,7 @@ class KilledRunTest {
         for (int kill = 0; kill < KILLS; kill++) {
             Path run = folder.resolve("run" + kill);
             Process process = start(log, with(train, "--out", run.toString()));
-            awaitState(run);
+            await(run, "last.state.safetensors");
             process.waitFor(random.nextInt((int) millis / 3), TimeUnit.MILLISECONDS);
             unfinished += process.isAlive() ? 1 : 0;
             process.destroyForcibly().waitFor();
@@ -103,9 +103,9 @@ class KilledRunTest {
         return SafeTensors.read(run.resolve("best.safetensors")).tensor("0.weight").values();
     }
 
-    /** Waits for a run's first epoch to be saved; before, there is nothing to go on with. */
-    private static void awaitState(Path run) throws InterruptedException {
-        for (int i = 0; i < 3000 && !Files.exists(run.resolve("last.state.safetensors")); i++) {
+    /** Waits for a file of a run: the state is there from the start, weights after an epoch. */
+    private static void await(Path run, String file) throws InterruptedException {
+        for (int i = 0; i < 3000 && !Files.exists(run.resolve(file)); i++) {
             Thread.sleep(10);
         }
     }
@@ -122,7 +122,7 @@ class KilledRunTest {
         Path run = folder.resolve("interrupted");
         Path log = folder.resolve("log");
         Process process = start(log, with(once, "--out", run.toString()));
-        awaitState(run);
+        await(run, "best.safetensors");
         assertThat(
                         new ProcessBuilder("/bin/kill", "-INT", Long.toString(process.pid()))
                                 .start()
