@@ -79,13 +79,16 @@ public final class Trainer implements AutoCloseable {
         if (totalEpochs < 1) {
             throw usage("epochs %d: give at least 1", totalEpochs);
         }
-        interrupted = false;
-        return new Fit(this, train, validation, totalEpochs).run();
+        try {
+            return new Fit(this, train, validation, totalEpochs).run();
+        } finally {
+            interrupted = false; // here, not above: it may come before the first step
+        }
     }
 
     /**
-     * Asks a running {@link #fit} to end soon, between two steps. From any thread; it returns at
-     * once.
+     * Asks a running {@link #fit}, or else the next one, to end soon, between two steps. From any
+     * thread; it returns at once.
      */
     public void interrupt() {
         interrupted = true;

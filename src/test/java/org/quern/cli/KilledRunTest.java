@@ -132,6 +132,11 @@ class KilledRunTest {
         String said = Files.readString(log);
         assertThat(process.exitValue()).as(said).isEqualTo(130);
         assertThat(said).contains("--resume " + run);
-        assertThat(SafeTensors.read(run.resolve("last.state.safetensors")).tensors()).isNotEmpty();
+        float[] got = trainToTheEnd(run, start(log, "train", "--resume", run.toString()), log);
+        Path whole = folder.resolve("undisturbed");
+        float[] expected =
+                trainToTheEnd(whole, start(log, with(once, "--out", whole.toString())), log);
+        assertThat(got).isEqualTo(expected);
+        assertThat(weights(run)).isEqualTo(weights(whole));
     }
 }
