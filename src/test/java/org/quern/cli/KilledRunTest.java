@@ -115,7 +115,7 @@ class KilledRunTest {
         Assumptions.assumeTrue(
                 Files.isExecutable(Path.of("/bin/kill")),
                 "there is no /bin/kill to send SIGINT with");
-        String[] train = with(TRAIN, "--data", data().toString(), "--epochs", "400");
+        String[] train = with(TRAIN, "--data", data().toString(), "--epochs", "150");
         String[] once = new String[train.length - 2];
         System.arraycopy(train, 0, once, 0, 3); // train --limit 6000
         System.arraycopy(train, 5, once, 3, train.length - 5); // without the first --epochs
