@@ -9,8 +9,8 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -33,61 +33,71 @@ public final class AtomicFile {
     }
 
     /**
-     * Writes a file.
+     * Writes a file. A symbolic link stays one: the file that it leads to is replaced.
      *
      * @throws org.quern.QuernException if it cannot be written (full, not permitted, no such
-     *     folder)
+     *     folder); what was there before is unchanged
      */
     public static void write(Path target, Writer writer) {
-        if (Files.isDirectory(target)) {
-            throw data("%s cannot be written: it is a folder", target);
-        }
-        Path folder = target.toAbsolutePath().getParent();
-        Path part = null;
+        check(target);
+        Path real = followed(target);
+        Path folder = real.toAbsolutePath().getParent();
+        // not createTempFile, which would keep the file from everybody but its owner
+        Path part = folder.resolve(partName(real));
         try {
-            // not createTempFile, which would keep the file from everybody but its owner
-            part = folder.resolve(partName(target));
-            try (FileChannel channel =
-                    FileChannel.open(
-                            part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                OutputStream out =
-                        new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER);
-                writer.write(out);
-                out.flush();
-                channel.force(true);
-            }
+            writePart(part, writer);
             Files.move(
                     part,
-                    target,
+                    real,
                     StandardCopyOption.ATOMIC_MOVE,
                     StandardCopyOption.REPLACE_EXISTING);
-            part = null;
-            sync(folder);
-        } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be written: %s".formatted(target, reason(e, folder)),
-                    e);
-        } finally {
-            remove(part);
+        } catch (IOException | RuntimeException e) {
+            remove(part, e);
+            throw e instanceof IOException io ? unwritable(target, io) : (RuntimeException) e;
+        }
+        sync(folder);
+    }
+
+    private static void writePart(Path part, Writer writer) throws IOException {
+        try (FileChannel channel =
+                FileChannel.open(part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER);
+            writer.write(out);
+            out.flush();
+            channel.force(true);
         }
     }
 
     /**
      * Checks that a file could be written, before the work that it is to keep is done.
      *
-     * @throws org.quern.QuernException if it is a folder, or is in none that can be written
+     * @throws org.quern.QuernException if it is a folder or a device, or is in no folder that can
+     *     be written
      */
     public static void check(Path target) {
-        Path folder = target.toAbsolutePath().getParent();
         if (Files.isDirectory(target)) {
             throw data("%s cannot be written: it is a folder", target);
         }
+        if (Files.exists(target) && !Files.isRegularFile(target)) {
+            // a rename would put a file in the place of /dev/null
+            throw data("%s cannot be written: it is a device, not a file", target);
+        }
+        Path folder = followed(target).toAbsolutePath().getParent();
         if (!Files.isDirectory(folder)) {
             throw data("%s cannot be written: there is no folder %s", target, folder);
         }
         if (!Files.isWritable(folder)) {
             throw data("%s cannot be written: no permission to write in %s", target, folder);
+        }
+    }
+
+    private static Path followed(Path target) {
+        try {
+            return Files.isSymbolicLink(target) && Files.exists(target)
+                    ? target.toRealPath()
+                    : target;
+        } catch (IOException e) {
+            throw unwritable(target, e);
         }
     }
 
@@ -101,37 +111,36 @@ public final class AtomicFile {
                 .formatted(target.getFileName(), ProcessHandle.current().pid(), System.nanoTime());
     }
 
-    private static String reason(IOException e, Path folder) {
-        if (e instanceof NoSuchFileException) {
-            return "there is no folder " + folder;
-        }
+    private static QuernException unwritable(Path target, IOException e) {
+        String text = e instanceof FileSystemException system ? system.getReason() : e.getMessage();
         if (e instanceof AccessDeniedException) {
-            return "no permission to write in " + folder;
+            text = "no permission to write there";
+        } else if (text == null) {
+            text = e.getClass().getSimpleName();
+        } else if (text.contains("No space left")) {
+            text = "the disk is full: make room, or write elsewhere";
         }
-        String text = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-        return text.contains("No space left") ? "the disk is full" : text;
+        return new QuernException(
+                QuernException.Kind.DATA, target + " cannot be written: " + text, e);
     }
 
     /**
-     * Forces a rename to disk; where folders cannot be opened (Windows), the system does it in its
-     * time.
+     * Forces a rename to disk, where the system allows it. Where not, the file is still whole: only
+     * after a power cut might it be the old one.
      */
-    private static void sync(Path folder) throws IOException {
-        if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")) {
-            try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-                channel.force(true);
-            }
+    private static void sync(Path folder) {
+        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+            channel.force(true);
+        } catch (IOException e) {
+            return; // a folder cannot be opened on Windows, nor without the right to list it
         }
     }
 
-    private static void remove(Path part) {
-        if (part != null) {
-            try {
-                Files.deleteIfExists(part);
-            } catch (IOException e) {
-                throw new QuernException(
-                        QuernException.Kind.DATA, part + " was left behind: " + e.getMessage(), e);
-            }
+    private static void remove(Path part, Exception cause) {
+        try {
+            Files.deleteIfExists(part);
+        } catch (IOException e) {
+            cause.addSuppressed(e);
         }
     }
 }

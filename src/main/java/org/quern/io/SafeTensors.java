@@ -14,10 +14,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.quern.QuernException;
 
 /**
@@ -51,8 +54,14 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         }
     }
 
-    /** Copies both, in order. */
+    /** Copies both, in order; no two tensors may share a name. */
     public SafeTensors {
+        Set<String> names = new HashSet<>();
+        for (Tensor tensor : tensors) {
+            if (!names.add(tensor.name)) {
+                throw new IllegalArgumentException("two tensors are called " + tensor.name);
+            }
+        }
         metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
         tensors = List.copyOf(tensors);
     }
@@ -131,13 +140,17 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
 
     /**
      * Reads a file strictly: nothing is allocated before it is known to be there, and no tensor may
-     * overlap another, leave a gap or be named twice.
+     * overlap another, leave a gap or be named twice. F32 is read as it is; F64, F16 and BF16 are
+     * turned into float32, F64 rounded to nearest.
      *
      * @throws org.quern.QuernException if it is damaged; the message names file, tensor and fault
      */
     public static SafeTensors read(Path file) {
         if (!Files.exists(file)) {
             throw data("%s does not exist", file);
+        }
+        if (!Files.isRegularFile(file)) {
+            throw data("%s is not a file", file);
         }
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             return read(file, channel);
@@ -161,23 +174,24 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         }
         ByteBuffer header = bytes(channel, (int) length);
         SafeTensorsHeader parsed = SafeTensorsHeader.parse(file, header, size - 8 - length);
-        List<Tensor> tensors = new java.util.ArrayList<>();
+        List<Tensor> tensors = new ArrayList<>();
         for (SafeTensorsHeader.Entry entry : parsed.entries()) {
-            float[] values = new float[(int) ((entry.end() - entry.begin()) / 4)];
-            floats(channel, values);
+            float[] values = new float[entry.size()];
+            floats(channel, entry.type(), values);
             tensors.add(new Tensor(entry.name(), entry.shape(), values));
         }
         return new SafeTensors(parsed.metadata(), tensors);
     }
 
-    private static void floats(FileChannel channel, float[] values) throws IOException {
+    private static void floats(FileChannel channel, FloatType type, float[] values)
+            throws IOException {
         ByteBuffer block = ByteBuffer.allocate(BLOCK).order(ByteOrder.LITTLE_ENDIAN);
+        int most = BLOCK / type.bytes();
         for (int done = 0; done < values.length; ) {
-            int now = Math.min(BLOCK / 4, values.length - done);
-            block.clear().limit(4 * now);
+            int now = Math.min(most, values.length - done);
+            block.clear().limit(type.bytes() * now);
             fill(channel, block);
-            block.flip();
-            block.asFloatBuffer().get(values, done, now);
+            type.decode(block.flip(), values, done, now);
             done += now;
         }
     }

@@ -12,6 +12,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -23,9 +24,13 @@ import org.quern.QuernException;
 /** The JSON header of a safetensors file, read and checked against the bytes that follow it. */
 record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
     private static final int MOST_DIMENSIONS = 8;
+    private static final int LONGEST_SHOWN = 120;
 
-    /** A tensor's place: bytes [begin, end) behind the header. */
-    record Entry(String name, int[] shape, long begin, long end) {}
+    /** As many values as an array can have. */
+    private static final int MOST_VALUES = Integer.MAX_VALUE - 8;
+
+    /** A tensor of {@code size} values at bytes [begin, end) behind the header. */
+    record Entry(String name, FloatType type, int[] shape, int size, long begin, long end) {}
 
     /**
      * Parses a header.
@@ -52,7 +57,7 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
             while (json.hasNext()) {
                 String name = json.nextName();
                 if (!names.add(name)) {
-                    throw data("%s has tensor %s twice", file, name);
+                    throw data("%s has tensor %s twice", file, shown(name));
                 }
                 if (name.equals("__metadata__")) {
                     readMetadata(file, json, metadata);
@@ -77,7 +82,13 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
 
     private static String firstLine(Exception e) {
         String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-        return message.lines().findFirst().orElse("");
+        return shown(message.lines().findFirst().orElse(""));
+    }
+
+    /** A text out of a file as it can stand in a one-line message. */
+    static String shown(String text) {
+        String line = text.replaceAll("[\\p{Cc}\\p{Zl}\\p{Zp}]", "?");
+        return line.length() <= LONGEST_SHOWN ? line : line.substring(0, LONGEST_SHOWN) + "...";
     }
 
     private static void readMetadata(Path file, JsonReader json, Map<String, String> metadata)
@@ -86,10 +97,10 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
         while (json.hasNext()) {
             String name = json.nextName();
             if (json.peek() != JsonToken.STRING) {
-                throw data("%s: metadata %s is not text", file, name);
+                throw data("%s: metadata %s is not text", file, shown(name));
             }
             if (metadata.put(name, json.nextString()) != null) {
-                throw data("%s has metadata %s twice", file, name);
+                throw data("%s has metadata %s twice", file, shown(name));
             }
         }
         json.endObject();
@@ -109,37 +120,43 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
             } else if (field.equals("data_offsets") && offsets == null) {
                 offsets = readLongs(json);
             } else {
-                throw data("%s: tensor %s has an unknown or repeated field %s", file, name, field);
+                throw data(
+                        "%s: tensor %s has an unknown or repeated field %s",
+                        file, shown(name), shown(field));
             }
         }
         json.endObject();
         if (type == null || shape == null || offsets == null || offsets.length != 2) {
-            throw data("%s: tensor %s lacks dtype, shape or data_offsets", file, name);
+            throw data("%s: tensor %s lacks dtype, shape or data_offsets", file, shown(name));
         }
-        if (!type.equals("F32")) {
-            throw data("%s: tensor %s is %s; only F32 is read: convert it", file, name, type);
+        FloatType floats = FloatType.named(type);
+        if (floats == null) {
+            throw data(
+                    "%s: tensor %s is %s; only F32, F64, F16 and BF16 are read: convert it",
+                    file, shown(name), shown(type));
         }
-        return checked(file, name, shape, offsets[0], offsets[1]);
+        return checked(file, name, floats, shape, offsets[0], offsets[1]);
     }
 
-    private static Entry checked(Path file, String name, long[] shape, long begin, long end) {
+    private static Entry checked(
+            Path file, String name, FloatType type, long[] shape, long begin, long end) {
         int[] extents = new int[shape.length];
         long size = 1;
         for (int i = 0; i < shape.length; i++) {
-            if (shape[i] < 0
-                    || shape[i] > Integer.MAX_VALUE
-                    || size * shape[i] > Integer.MAX_VALUE / 4) {
-                throw data("%s: tensor %s has an extent of %d", file, name, shape[i]);
+            if (shape[i] > MOST_VALUES || size * shape[i] > MOST_VALUES) {
+                throw data(
+                        "%s: tensor %s has shape %s, more than %,d values",
+                        file, shown(name), Arrays.toString(shape), MOST_VALUES);
             }
             extents[i] = (int) shape[i];
             size *= shape[i];
         }
-        if (begin < 0 || end < begin || end - begin != 4 * size) {
+        if (end < begin || end - begin != type.bytes() * size) {
             throw data(
                     "%s: tensor %s has %,d values, but its offsets are %d to %d",
-                    file, name, size, begin, end);
+                    file, shown(name), size, begin, end);
         }
-        return new Entry(name, extents, begin, end);
+        return new Entry(name, type, extents, (int) size, begin, end);
     }
 
     private static long[] readLongs(JsonReader json) throws IOException {
@@ -148,15 +165,19 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
         json.beginArray();
         while (json.hasNext()) {
             if (n == MOST_DIMENSIONS) {
-                throw new IllegalStateException("more than " + MOST_DIMENSIONS + " dimensions");
+                throw new IllegalStateException(
+                        "a shape has more than " + MOST_DIMENSIONS + " dimensions");
             }
-            if (json.peek() != JsonToken.NUMBER) {
-                throw new IllegalStateException("a shape or offset is not a number");
+            boolean number = json.peek() == JsonToken.NUMBER;
+            String digits = number ? json.nextString() : "";
+            if (!digits.matches("0|[1-9][0-9]{0,17}")) {
+                throw new IllegalStateException(
+                        "a shape or offset is not a whole number of at most 18 digits");
             }
-            longs[n++] = json.nextLong();
+            longs[n++] = Long.parseLong(digits);
         }
         json.endArray();
-        return java.util.Arrays.copyOf(longs, n);
+        return Arrays.copyOf(longs, n);
     }
 
     private static void checkCover(Path file, List<Entry> entries, long available) {
@@ -165,15 +186,15 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
             if (entry.end > available) {
                 throw data(
                         "%s: tensor %s ends at byte %,d of %,d: the file is truncated",
-                        file, entry.name, entry.end, available);
+                        file, shown(entry.name), entry.end, available);
             }
             if (entry.begin < at) {
-                throw data("%s: tensor %s overlaps the one before it", file, entry.name);
+                throw data("%s: tensor %s overlaps the one before it", file, shown(entry.name));
             }
             if (entry.begin > at) {
                 throw data(
                         "%s: %,d bytes before tensor %s belong to none",
-                        file, entry.begin - at, entry.name);
+                        file, entry.begin - at, shown(entry.name));
             }
             at = entry.end;
         }
