@@ -24,7 +24,7 @@ import org.quern.QuernException;
 /** The JSON header of a safetensors file, read and checked against the bytes that follow it. */
 record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
     private static final int MOST_DIMENSIONS = 8;
-    private static final int LONGEST_SHOWN = 120;
+    private static final int LONGEST_SHOWN = 160;
 
     /** As many values as an array can have. */
     private static final int MOST_VALUES = Integer.MAX_VALUE - 8;

@@ -4,13 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.quern.QuernException;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
@@ -76,49 +83,125 @@ class ModelFileTest {
 
     @Test
     void filesOfAnotherModelAreRefused() {
+        Path file = folder.resolve("torch.safetensors");
+        ModelFile.write(file, saved());
+        new SafeTensors(Map.of(), SafeTensors.read(file).tensors()).write(file);
+        refused(
+                file,
+                Model.input(3).dense(4),
+                ": tensor 0.weight has shape [2, 3], but the model needs [4, 3]");
+        refused(
+                file,
+                Model.input(3).dense(2),
+                " has a tensor 3.weight, which model \"dense 2\" has not: it is of another model");
+        refused(
+                file,
+                Model.input(3).dense(2).dense(1),
+                " has no tensor 1.weight, only 0.weight, 0.bias, 3.weight, 3.bias: it is of another"
+                        + " model, or its layers are not numbered as in an nn.Sequential that starts"
+                        + " with the first layer");
+    }
+
+    @Test
+    void aFileThatSaysWhatItIsOfIsNotReadAsAnythingElse() {
         Path file = folder.resolve("m.safetensors");
         ModelFile.write(file, saved());
-        assertThatThrownBy(() -> ModelFile.read(file, Model.input(3).dense(4)))
-                .hasMessage(
-                        file + ": tensor 0.weight has shape [2, 3], but the model needs [4, 3]");
-        assertThatThrownBy(() -> ModelFile.read(file, Model.input(3).dense(2)))
-                .hasMessage(
-                        file
-                                + " holds 4 tensors, but model \"dense 2\" has 2: it is of another"
-                                + " model");
-        assertThatThrownBy(() -> ModelFile.read(file, Model.input(3).dense(2).dense(1)))
-                .hasMessage(file + " has no tensor 1.weight: it is of another model");
+        Model other = Model.input(3).dense(2, Activation.TANH).dropout(0.5f).dense(1);
+        refused(
+                file,
+                other,
+                " is of model \"dense 2 relu, dropout 0.5, dense 1\" for 3 values, not \"dense 2"
+                        + " tanh, dropout 0.5, dense 1\" for 3: leave --model out");
+        // the scaling is the file's
+        assertThat(ModelFile.read(file, MODEL.scaled(Scaling.NONE)).model()).isEqualTo(MODEL);
+    }
+
+    @Test
+    void numbersThatAreNoneAreRefused() {
+        Path file = folder.resolve("m.safetensors");
         float[] bad = saved().parameters().clone();
         bad[1] = Float.NaN;
         ModelFile.write(
                 file,
                 new ModelFile.SavedModel(MODEL, Loss.CROSS_ENTROPY, bad, List.of(), Map.of()));
-        assertThatThrownBy(() -> ModelFile.read(file, null))
-                .hasMessage(file + ": tensor 0.weight holds NaN");
+        refused(file, null, ": tensor 0.weight holds NaN as value 3");
     }
 
-    @Test
-    void whatCannotBeWrittenLeavesTheOldFile() throws IOException {
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "quern.format | 2 | ' is of format 2, but this version of Quern reads format 1'",
+                "quern.format | | ' is of format null, but this version of Quern reads format 1'",
+                "quern.model | | '$there is no quern.model'",
+                "quern.model | dense x | '$model layer \"dense x\": \"x\" is not a number of units'",
+                "quern.model | dense 2000000000 | '$the network needs more than 2³¹ − 1 numbers at"
+                        + " batch 1 (0.weight alone has 6,000,000,000): use a smaller batch or"
+                        + " narrower layers'",
+                "quern.input | [0] | '$input shape [0]: every extent is at least 1'",
+                "quern.scale | x | '$For input string: \"x\"'",
+                "quern.scale | NaN | '$scaling x · NaN + 0.0: give a finite scale other than 0 and a"
+                        + " finite shift'",
+                "quern.classes | [\"a\",\"b\"] | '$2 classes, but 1 outputs'",
+                "quern.classes | [null] | '$quern.classes is not a list of names'",
+            })
+    void metadataThatDoesNotFitIsRefused(String key, String value, String message) {
         Path file = folder.resolve("m.safetensors");
         ModelFile.write(file, saved());
-        byte[] before = Files.readAllBytes(file);
-        assertThatThrownBy(
-                        () ->
-                                AtomicFile.write(
-                                        file,
-                                        out -> {
-                                            out.write(new byte[100_000]);
-                                            throw new IOException("No space left on device");
-                                        }))
-                .hasMessage(file + " cannot be written: the disk is full");
-        assertThat(Files.readAllBytes(file)).isEqualTo(before);
-        try (var files = Files.list(folder)) {
-            assertThat(files).containsExactly(file);
+        SafeTensors good = SafeTensors.read(file);
+        Map<String, String> metadata = new LinkedHashMap<>(good.metadata());
+        if (value == null) {
+            metadata.remove(key);
+        } else {
+            metadata.put(key, value);
         }
-        Path none = folder.resolve("no").resolve("m");
-        assertThatThrownBy(() -> AtomicFile.write(none, "x"))
-                .hasMessage(none + " cannot be written: there is no folder " + none.getParent());
-        assertThatThrownBy(() -> AtomicFile.write(folder, "x"))
-                .hasMessage(folder + " cannot be written: it is a folder");
+        new SafeTensors(metadata, good.tensors()).write(file);
+        refused(file, null, message.replace("$", ": its metadata does not describe a model: "));
+    }
+
+    /** A model is believed only as far as its tensors go: here it claims 3.6 GB. */
+    @Test
+    void nothingIsAllocatedForAModelWithoutTensors() {
+        Path file = folder.resolve("m.safetensors");
+        ModelFile.write(file, saved());
+        SafeTensors good = SafeTensors.read(file);
+        Map<String, String> metadata = new LinkedHashMap<>(good.metadata());
+        metadata.put("quern.model", "dense 30000, dense 30000, dense 1");
+        new SafeTensors(metadata, good.tensors()).write(file);
+        refused(file, null, ": tensor 0.weight has shape [2, 3], but the model needs [30000, 3]");
+    }
+
+    /**
+     * A file as safetensors.torch.save_file lays it out for a Sequential of one nn.Linear(2, 1):
+     * names in order, metadata {"format":"pt"}, header padded with blanks.
+     */
+    @Test
+    void aFileOfPyTorchIsRead() throws IOException {
+        String header =
+                "{\"__metadata__\":{\"format\":\"pt\"},"
+                        + "\"0.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                        + "\"0.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[4,12]}}";
+        String padded = header + " ".repeat((8 - header.length() % 8) % 8);
+        ByteBuffer bytes =
+                ByteBuffer.allocate(8 + padded.length() + 12).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.putLong(padded.length()).put(padded.getBytes(StandardCharsets.US_ASCII));
+        bytes.putFloat(0.5f).putFloat(2).putFloat(-3);
+        Path file = folder.resolve("torch.safetensors");
+        Files.write(file, bytes.array());
+        Model model = Model.input(2).dense(1);
+        ModelFile.SavedModel read = ModelFile.read(file, model);
+        Plan.DenseSlices dense = Plan.forInference(model).dense().get(0);
+        assertThat(read.parameters()[(int) dense.weights().offset()]).isEqualTo(2);
+        assertThat(read.parameters()[(int) dense.weights().offset() + 1]).isEqualTo(-3);
+        assertThat(read.parameters()[(int) dense.bias().offset()]).isEqualTo(0.5f);
+        assertThat(read.loss()).isEqualTo(Loss.MEAN_SQUARED_ERROR);
+    }
+
+    private static void refused(Path file, Model spec, String message) {
+        assertThatThrownBy(() -> ModelFile.read(file, spec))
+                .isInstanceOfSatisfying(
+                        QuernException.class,
+                        e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA))
+                .hasMessage(file + message);
     }
 }

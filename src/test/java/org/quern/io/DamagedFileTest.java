@@ -1,0 +1,154 @@
+package org.quern.io;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.Tuple;
+import org.quern.QuernException;
+import org.quern.model.Activation;
+import org.quern.model.Model;
+import org.quern.plan.Loss;
+import org.quern.plan.Plan;
+
+/** Whatever is done to a model file, it is read, or refused in one line, in little memory. */
+class DamagedFileTest {
+    private static final int VALUES = 3 * 2 + 2 + 2 * 1 + 1;
+    private static final long MOST_BYTES = 4 << 20;
+
+    /** What a damaged header might say. */
+    private static final List<String> TOKENS =
+            List.of(
+                    "{",
+                    "}",
+                    "[",
+                    "]",
+                    ",",
+                    ":",
+                    "\"",
+                    "\\",
+                    "\\n",
+                    "\\u0000",
+                    "\\ud800",
+                    "null",
+                    "true",
+                    "-1",
+                    "0",
+                    "1",
+                    "4",
+                    "1e9",
+                    "1.5",
+                    "2147483647",
+                    "9223372036854775807",
+                    "18446744073709551616",
+                    "\"F16\"",
+                    "\"F64\"",
+                    "\"BF16\"",
+                    "\"I8\"",
+                    "\n",
+                    " ",
+                    "\0",
+                    "NaN",
+                    "dense 2000000000, ",
+                    "dense 30000, ",
+                    "dropout 0.5, ",
+                    "__metadata__");
+
+    /** Replaces bytes [at, at + removed) of a file, taken modulo its length. */
+    record Edit(int at, int removed, byte[] inserted) {
+        byte[] applied(byte[] file) {
+            int from = file.length == 0 ? 0 : Math.floorMod(at, file.length);
+            int to = Math.min(file.length, from + removed);
+            ByteArrayOutputStream out = new ByteArrayOutputStream();
+            out.write(file, 0, from);
+            out.writeBytes(inserted);
+            out.write(file, to, file.length - to);
+            return out.toByteArray();
+        }
+
+        @Override
+        public String toString() {
+            return at + " -" + removed + " +" + Arrays.toString(inserted);
+        }
+    }
+
+    @Provide
+    Arbitrary<List<Edit>> edits() {
+        Arbitrary<byte[]> tokens =
+                Arbitraries.of(TOKENS).map(text -> text.getBytes(StandardCharsets.UTF_8));
+        Arbitrary<byte[]> noise = Arbitraries.bytes().array(byte[].class).ofMaxSize(3);
+        // mostly within the header; now and then a long cut
+        Arbitrary<Integer> at = Arbitraries.oneOf(from(8, 700), from(0, 8), from(0, 1_000_000));
+        Arbitrary<Integer> removed =
+                Arbitraries.frequencyOf(Tuple.of(9, from(0, 4)), Tuple.of(1, from(0, 900)));
+        return Combinators.combine(at, removed, Arbitraries.oneOf(tokens, noise))
+                .as(Edit::new)
+                .list()
+                .ofMinSize(1)
+                .ofMaxSize(4);
+    }
+
+    private static Arbitrary<Integer> from(int least, int most) {
+        return Arbitraries.integers().between(least, most);
+    }
+
+    @Property(tries = 3000)
+    void anyDamageIsReadOrRefusedInOneLine(@ForAll("edits") List<Edit> edits) throws IOException {
+        Path file = Files.createTempFile("damaged", ".safetensors");
+        try {
+            byte[] bytes = intact(file);
+            for (Edit edit : edits) {
+                bytes = edit.applied(bytes);
+                // the length is set right again, or nothing but it would ever be looked at
+                if (edit.at >= 8 && bytes.length >= 16) {
+                    int end = bytes.length - 4 * VALUES;
+                    bytes[0] = (byte) (end - 8);
+                    bytes[1] = (byte) (end - 8 >> 8);
+                }
+            }
+            Files.write(file, bytes);
+            long before = allocated();
+            try {
+                for (float value : ModelFile.read(file, null).parameters()) {
+                    assertThat(value).isFinite();
+                }
+            } catch (QuernException e) {
+                assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA);
+                assertThat(e.getMessage()).startsWith(file.toString()).hasSizeLessThan(600);
+                assertThat(e.getMessage()).doesNotContainPattern("[\\p{Cc}\\p{Zl}\\p{Zp}]");
+            }
+            assertThat(allocated() - before).isLessThan(MOST_BYTES);
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    private static byte[] intact(Path file) throws IOException {
+        Model model = Model.input(3).dense(2, Activation.RELU).dropout(0.5f).dense(1);
+        float[] parameters = new float[(int) Plan.forInference(model).parameters().size()];
+        ModelFile.write(
+                file,
+                new ModelFile.SavedModel(
+                        model, Loss.CROSS_ENTROPY, parameters, List.of("a"), Map.of()));
+        return Files.readAllBytes(file);
+    }
+
+    private static long allocated() {
+        return ManagementFactory.getPlatformMXBean(ThreadMXBean.class)
+                .getCurrentThreadAllocatedBytes();
+    }
+}
