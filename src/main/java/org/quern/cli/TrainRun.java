@@ -165,7 +165,7 @@ final class TrainRun {
                         "%s was trained on other data (%s, not %s): resume it with the same data",
                         options.resume, was, is);
             }
-            trainer.restore(resumed.checkpoint());
+            resumed.restore(trainer);
             return resumed.run().withClasses(train.classes());
         }
         if (options.out == null) {

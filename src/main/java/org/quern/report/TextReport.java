@@ -26,8 +26,12 @@ public final class TextReport {
         ConfusionMatrix confusion = evaluation.confusion();
         if (confusion == null) {
             return format(
-                    "%s R2 %.4f, loss %.6f on %,d rows",
-                    part, evaluation.accuracy(), evaluation.loss(), evaluation.rows());
+                    "%s R2 %.4f, mean squared error %.6g, mean absolute error %.6g on %,d rows",
+                    part,
+                    evaluation.accuracy(),
+                    evaluation.loss(),
+                    evaluation.meanAbsoluteError(),
+                    evaluation.rows());
         }
         List<String> lines = new ArrayList<>();
         lines.add(

@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import java.nio.ByteBuffer;
+import java.util.Locale;
 import java.util.zip.CRC32C;
 import org.quern.data.Dataset;
 
@@ -26,7 +27,7 @@ public final class DataFingerprint {
         if (set.hasTargets()) {
             floats(crc, set.targets());
         }
-        return "%dx%d %08x".formatted(set.rows(), set.features(), crc.getValue());
+        return String.format(Locale.ROOT, "%dx%d %08x", set.rows(), set.features(), crc.getValue());
     }
 
     private static void floats(CRC32C crc, float[] values) {

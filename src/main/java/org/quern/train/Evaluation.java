@@ -14,7 +14,8 @@ import org.quern.plan.Loss;
  * @param rows rows measured
  * @param loss mean loss, in float64 from the float32 outputs
  * @param accuracy fraction classified rightly; under mean squared error, the coefficient of
- *     determination R² instead
+ *     determination R² instead, over all targets at once; 0 where all targets are equal
+ * @param meanAbsoluteError mean of |output − target|; 0 under cross-entropy
  * @param confusion who was taken for whom; null under mean squared error
  * @param predicted the class of each row, the first of equal outputs; empty under mean squared
  *     error
@@ -25,6 +26,7 @@ public record Evaluation(
         int rows,
         double loss,
         double accuracy,
+        double meanAbsoluteError,
         ConfusionMatrix confusion,
         int[] predicted,
         float[] confidence,
@@ -89,7 +91,8 @@ public record Evaluation(
         return new Evaluation(
                 set.rows(),
                 loss / set.rows(),
-                1 - (double) mistakes.size() / set.rows(),
+                (double) (set.rows() - mistakes.size()) / set.rows(),
+                0,
                 ConfusionMatrix.of(names, set.labels(), predicted),
                 predicted,
                 confidence,
@@ -107,15 +110,19 @@ public record Evaluation(
         }
         mean /= targets.length;
         double errors = 0;
+        double absolute = 0;
         double spread = 0;
         for (int i = 0; i < targets.length; i++) {
-            errors += ((double) outputs[i] - targets[i]) * ((double) outputs[i] - targets[i]);
+            double error = (double) outputs[i] - targets[i];
+            errors += error * error;
+            absolute += Math.abs(error);
             spread += (targets[i] - mean) * (targets[i] - mean);
         }
         return new Evaluation(
                 set.rows(),
                 errors / targets.length,
                 spread == 0 ? 0 : 1 - errors / spread,
+                absolute / targets.length,
                 null,
                 new int[0],
                 new float[0],

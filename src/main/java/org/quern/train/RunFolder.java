@@ -7,9 +7,12 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.quern.QuernException;
 import org.quern.io.AtomicFile;
 import org.quern.io.ModelFile;
@@ -25,6 +28,8 @@ import org.quern.io.ModelFile;
  */
 public final class RunFolder {
     private static final String STATE = "last.state.safetensors";
+    private static final String LAST = "last.safetensors";
+    private static final Pattern EPOCH_FILE = Pattern.compile("epoch-(\\d{4,9})\\.safetensors");
     private static final String RUN = "run.json";
     private static final String HISTORY = "history.csv";
 
@@ -97,9 +102,27 @@ public final class RunFolder {
      *
      * @param run where to save from now on
      * @param checkpoint where it stands
+     * @param config of its trainer, as {@link ConfigText} writes it
      * @param settings as given to {@link #create}
      */
-    public record Resumed(RunFolder run, Checkpoint checkpoint, Map<String, String> settings) {}
+    public record Resumed(
+            RunFolder run,
+            Checkpoint checkpoint,
+            Map<String, String> config,
+            Map<String, String> settings) {
+
+        /**
+         * Brings a trainer to where the run stands.
+         *
+         * @throws org.quern.QuernException if its configuration is another; the message names the
+         *     first difference
+         */
+        public void restore(Trainer trainer) {
+            ConfigText.requireEqual(
+                    config, ConfigText.write(trainer.config()), "checkpoint " + run.state());
+            trainer.restore(checkpoint);
+        }
+    }
 
     /**
      * Opens the folder of an earlier run.
@@ -115,6 +138,7 @@ public final class RunFolder {
         return new Resumed(
                 new RunFolder(folder, saved.settings(), classes, keep),
                 saved.checkpoint(),
+                saved.config(),
                 saved.settings());
     }
 
@@ -128,11 +152,6 @@ public final class RunFolder {
         return folder;
     }
 
-    /** Writes the weights of a trainer, without state, into a file of this folder. */
-    public void saveWeights(Trainer trainer, String name) {
-        write(trainer, trainer.parameters(), name);
-    }
-
     /**
      * Saves where a run stands after an epoch.
      *
@@ -141,22 +160,32 @@ public final class RunFolder {
     public void save(Trainer trainer, boolean best) {
         Checkpoint checkpoint = trainer.checkpoint();
         if (best) {
-            write(trainer, checkpoint.best(), "best.safetensors");
+            writeWeights(trainer, checkpoint, checkpoint.best(), "best.safetensors");
         }
-        saveWeights(trainer, "last.safetensors");
+        writeWeights(trainer, checkpoint, checkpoint.state(), LAST);
         int epoch = checkpoint.epochs().size();
         if (keep > 0) {
-            saveWeights(trainer, epochFile(epoch));
+            writeWeights(trainer, checkpoint, checkpoint.state(), epochFile(epoch));
             prune(epoch);
         }
-        AtomicFile.write(folder.resolve(HISTORY), historyCsv(checkpoint.epochs()));
-        StateFile.write(folder.resolve(STATE), checkpoint, settings);
+        AtomicFile.write(folder.resolve(HISTORY), HistoryCsv.write(checkpoint.epochs()));
+        writeState(trainer, checkpoint);
     }
 
     /** Saves where a run stands within an epoch: at its start, or where it was interrupted. */
     public void saveState(Trainer trainer) {
-        StateFile.write(folder.resolve(STATE), trainer.checkpoint(), settings);
-        saveWeights(trainer, "last.safetensors");
+        Checkpoint checkpoint = trainer.checkpoint();
+        writeState(trainer, checkpoint);
+        writeWeights(trainer, checkpoint, checkpoint.state(), LAST);
+    }
+
+    private void writeState(Trainer trainer, Checkpoint checkpoint) {
+        Map<String, String> config = ConfigText.write(trainer.config());
+        StateFile.write(state(), new StateFile.Saved(checkpoint, config, settings));
+    }
+
+    private Path state() {
+        return folder.resolve(STATE);
     }
 
     /** Writes {@code run.json}. */
@@ -164,16 +193,23 @@ public final class RunFolder {
         AtomicFile.write(folder.resolve(RUN), json);
     }
 
-    private void write(Trainer trainer, float[] parameters, String name) {
+    /** Writes the parameters that {@code numbers} starts with. */
+    private void writeWeights(
+            Trainer trainer, Checkpoint checkpoint, float[] numbers, String name) {
         TrainingConfig config = trainer.config();
         Map<String, String> notes =
                 Map.of(
-                        "epoch", Integer.toString(trainer.checkpoint().epochs().size()),
+                        "epoch", Integer.toString(checkpoint.epochs().size()),
                         "seed", Long.toString(config.seed()));
+        int parameters = Math.toIntExact(trainer.plan().parameters().size());
         ModelFile.write(
                 folder.resolve(name),
                 new ModelFile.SavedModel(
-                        config.model(), config.loss(), parameters, classes, notes));
+                        config.model(),
+                        config.loss(),
+                        Arrays.copyOf(numbers, parameters),
+                        classes,
+                        notes));
     }
 
     private static String epochFile(int epoch) {
@@ -182,7 +218,8 @@ public final class RunFolder {
 
     private void prune(int epoch) {
         for (Path old : list(folder, "epoch-*.safetensors")) {
-            if (old.getFileName().toString().compareTo(epochFile(epoch - keep)) <= 0) {
+            Matcher name = EPOCH_FILE.matcher(old.getFileName().toString());
+            if (name.matches() && Integer.parseInt(name.group(1)) <= epoch - keep) {
                 try {
                     Files.deleteIfExists(old);
                 } catch (IOException e) {
@@ -202,31 +239,5 @@ public final class RunFolder {
                     QuernException.Kind.DATA, folder + " cannot be listed: " + e.getMessage(), e);
         }
         return found;
-    }
-
-    private static String historyCsv(List<EpochResult> epochs) {
-        StringBuilder csv =
-                new StringBuilder(
-                        "epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,"
-                                + "seconds,step_micros\n");
-        for (EpochResult e : epochs) {
-            csv.append(e.epoch())
-                    .append(',')
-                    .append(e.loss())
-                    .append(',')
-                    .append(e.accuracy())
-                    .append(',')
-                    .append(e.validationLoss() == null ? "" : e.validationLoss())
-                    .append(',')
-                    .append(e.validationAccuracy() == null ? "" : e.validationAccuracy())
-                    .append(',')
-                    .append(e.learningRate())
-                    .append(',')
-                    .append(e.seconds())
-                    .append(',')
-                    .append(e.stepMicros())
-                    .append('\n');
-        }
-        return csv.toString();
     }
 }

@@ -1,6 +1,9 @@
 package org.quern.train;
 
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonPrimitive;
+import com.google.gson.JsonSerializer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +13,10 @@ import java.util.Map;
  * time went.
  */
 public final class RunReport {
+    private static final JsonSerializer<Double> FINITE =
+            (value, type, context) ->
+                    Double.isFinite(value) ? new JsonPrimitive(value) : JsonNull.INSTANCE;
+
     private final Map<String, Object> report = new LinkedHashMap<>();
 
     /**
@@ -51,8 +58,11 @@ public final class RunReport {
         Map<String, Object> test = new LinkedHashMap<>();
         test.put("rows", evaluation.rows());
         test.put("loss", evaluation.loss());
-        test.put("accuracy", evaluation.accuracy());
-        if (evaluation.confusion() != null) {
+        if (evaluation.confusion() == null) {
+            test.put("r2", evaluation.accuracy());
+            test.put("meanAbsoluteError", evaluation.meanAbsoluteError());
+        } else {
+            test.put("accuracy", evaluation.accuracy());
             test.put("classes", evaluation.confusion().classes());
             test.put("wrongPerClass", evaluation.confusion().wrongPerClass());
             test.put("confusion", evaluation.confusion().counts());
@@ -67,9 +77,15 @@ public final class RunReport {
         return this;
     }
 
-    /** The report as JSON, numbers in full. */
+    /** The report as JSON, numbers in full; NaN and infinity, which JSON lacks, as null. */
     public String json() {
-        return new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create().toJson(report)
+        return new GsonBuilder()
+                        .setPrettyPrinting()
+                        .disableHtmlEscaping()
+                        .registerTypeAdapter(double.class, FINITE)
+                        .registerTypeAdapter(Double.class, FINITE)
+                        .create()
+                        .toJson(report)
                 + "\n";
     }
 }

@@ -19,26 +19,30 @@ import org.quern.io.SafeTensors;
  * different epochs.
  */
 final class StateFile {
-    private static final String FORMAT = "1";
+    private static final String KIND = "quern.state";
+    private static final String FORMAT = "2";
 
     private StateFile() {}
 
     /**
      * A checkpoint and what it is of.
      *
-     * @param settings the configuration and whatever else must be the same when it is resumed
+     * @param config of the trainer, as {@link ConfigText} writes it
+     * @param settings whatever else the caller wants to have back
      */
-    record Saved(Checkpoint checkpoint, Map<String, String> settings) {}
+    record Saved(Checkpoint checkpoint, Map<String, String> config, Map<String, String> settings) {}
 
-    static void write(Path file, Checkpoint checkpoint, Map<String, String> settings) {
+    static void write(Path file, Saved saved) {
+        Checkpoint checkpoint = saved.checkpoint();
         Map<String, String> metadata = new LinkedHashMap<>();
-        metadata.put("quern.state", FORMAT);
+        metadata.put(KIND, FORMAT);
         metadata.put("seed", Long.toString(checkpoint.seed()));
         metadata.put("step", Long.toString(checkpoint.step()));
         metadata.put("partialLoss", Double.toString(checkpoint.partialLoss()));
         metadata.put("partialHits", Long.toString(checkpoint.partialHits()));
-        metadata.put("epochs", new Gson().toJson(checkpoint.epochs()));
-        metadata.put("settings", new Gson().toJson(settings));
+        metadata.put("epochs", HistoryCsv.write(checkpoint.epochs()));
+        metadata.put("config", new Gson().toJson(saved.config()));
+        metadata.put("settings", new Gson().toJson(saved.settings()));
         List<SafeTensors.Tensor> tensors = new ArrayList<>();
         tensors.add(tensor("state", checkpoint.state()));
         if (checkpoint.best() != null) {
@@ -54,36 +58,55 @@ final class StateFile {
     static Saved read(Path file) {
         SafeTensors tensors = SafeTensors.read(file);
         Map<String, String> metadata = tensors.metadata();
-        if (!FORMAT.equals(metadata.get("quern.state")) || tensors.tensor("state") == null) {
+        SafeTensors.Tensor state = tensors.tensor("state");
+        if (!metadata.containsKey(KIND) || state == null) {
             throw data("%s is not the state of a run: give the run's folder", file);
+        }
+        if (!metadata.get(KIND).equals(FORMAT)) {
+            throw data("%s is of another version of Quern: start a new run", file);
         }
         try {
             SafeTensors.Tensor best = tensors.tensor("best");
-            List<EpochResult> epochs =
-                    new Gson()
-                            .fromJson(
-                                    metadata.get("epochs"),
-                                    new TypeToken<List<EpochResult>>() {}.getType());
-            Map<String, String> settings =
-                    new Gson()
-                            .fromJson(
-                                    metadata.get("settings"),
-                                    new TypeToken<LinkedHashMap<String, String>>() {}.getType());
             Checkpoint checkpoint =
                     new Checkpoint(
-                            Long.parseLong(metadata.get("seed")),
-                            Long.parseLong(metadata.get("step")),
-                            tensors.tensor("state").values(),
-                            epochs,
-                            Double.parseDouble(metadata.get("partialLoss")),
-                            Long.parseLong(metadata.get("partialHits")),
+                            Long.parseLong(text(metadata, "seed")),
+                            Long.parseLong(text(metadata, "step")),
+                            state.values(),
+                            HistoryCsv.read(text(metadata, "epochs")),
+                            Double.parseDouble(text(metadata, "partialLoss")),
+                            Long.parseLong(text(metadata, "partialHits")),
                             best == null ? null : best.values());
-            return new Saved(checkpoint, Map.copyOf(settings));
-        } catch (JsonParseException | NumberFormatException | NullPointerException e) {
+            if (checkpoint.step() < 0) {
+                throw data("it is at step %d", checkpoint.step());
+            }
+            return new Saved(checkpoint, texts(metadata, "config"), texts(metadata, "settings"));
+        } catch (QuernException | JsonParseException | NumberFormatException e) {
             throw new QuernException(
                     QuernException.Kind.DATA,
-                    file + ": its metadata is damaged (" + e.getMessage() + ")",
+                    "%s is damaged (%s): start a new run"
+                            .formatted(
+                                    file, String.valueOf(e.getMessage()).lines().findFirst().get()),
                     e);
         }
+    }
+
+    private static String text(Map<String, String> metadata, String key) {
+        String value = metadata.get(key);
+        if (value == null) {
+            throw data("there is no %s", key);
+        }
+        return value;
+    }
+
+    private static Map<String, String> texts(Map<String, String> metadata, String key) {
+        Map<String, String> texts =
+                new Gson()
+                        .fromJson(
+                                text(metadata, key),
+                                new TypeToken<LinkedHashMap<String, String>>() {}.getType());
+        if (texts == null || texts.containsValue(null)) {
+            throw data("its %s is empty", key);
+        }
+        return texts;
     }
 }

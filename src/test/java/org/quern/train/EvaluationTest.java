@@ -1,12 +1,17 @@
 package org.quern.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Comparator;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.data.Dataset;
 import org.quern.plan.Loss;
+import org.quern.random.Philox;
 
 class EvaluationTest {
     @Test
@@ -52,5 +57,63 @@ class EvaluationTest {
         float[] values = {1e4f, 1e4f, -1e4f, -1e4f};
         Softmax.rows(values, 2);
         assertThat(values).containsExactly(0.5f, 0.5f, 0.5f, 0.5f);
+    }
+
+    @Test
+    void regressionByHand() {
+        Dataset set =
+                Dataset.ofValues("v", new int[] {1}, new float[] {1, 2, 3, 4})
+                        .withTargets(new float[] {1, 2, 3, 6}, 1);
+        Evaluation evaluation =
+                Evaluation.of(Loss.MEAN_SQUARED_ERROR, new float[] {1, 1, 3, 9}, set);
+        assertThat(evaluation.loss()).isEqualTo((1 + 9) / 4.0);
+        assertThat(evaluation.meanAbsoluteError()).isEqualTo((1 + 3) / 4.0);
+        // the mean is 3, the spread 4 + 1 + 0 + 9
+        assertThat(evaluation.accuracy()).isCloseTo(1 - 10 / 14.0, within(1e-15));
+        assertThat(evaluation.confusion()).isNull();
+        Dataset equal = set.withTargets(new float[] {2, 2, 2, 2}, 1);
+        assertThat(Evaluation.of(Loss.MEAN_SQUARED_ERROR, new float[4], equal).accuracy()).isZero();
+    }
+
+    @Test
+    void rowsWithoutAnswersAreRefused() {
+        Dataset bare = Dataset.ofValues("bare", new int[] {1}, new float[] {1, 2});
+        assertThatThrownBy(() -> Evaluation.of(Loss.CROSS_ENTROPY, new float[4], bare))
+                .hasMessage("bare has no class labels to compare with");
+        assertThatThrownBy(() -> Evaluation.of(Loss.MEAN_SQUARED_ERROR, new float[2], bare))
+                .hasMessage("bare has no targets to compare with, or not as many as outputs");
+        Dataset three = bare.withLabels(new int[] {0, 2}, List.of("a", "b", "c"));
+        assertThatThrownBy(() -> Evaluation.of(Loss.CROSS_ENTROPY, new float[4], three))
+                .hasMessage("bare has 3 classes, but the model knows 2");
+    }
+
+    /** The classes of a model without names, and accuracy that is the matrix' to the last bit. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 31, 257, 9973})
+    void agreesWithItsConfusionMatrix(int rows) {
+        float[] logits = new float[rows * 3];
+        int[] labels = new int[rows];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = Philox.unit(Integer.reverse(i * 0x9e3779b9));
+            labels[i / 3] = i % 7 % 2;
+        }
+        Dataset set =
+                Dataset.ofValues("v", new int[] {1}, new float[rows])
+                        .withLabels(labels, List.of("no", "yes"));
+        Evaluation evaluation = Evaluation.of(Loss.CROSS_ENTROPY, logits, set);
+        assertThat(evaluation.confusion().classes()).containsExactly("no", "yes", "2");
+        assertThat(evaluation.accuracy()).isEqualTo(evaluation.confusion().accuracy());
+        assertThat(evaluation.confusion().total()).isEqualTo(rows);
+        assertThat(evaluation.mistakes())
+                .isSortedAccordingTo(
+                        Comparator.comparing(Evaluation.Mistake::confidence)
+                                .reversed()
+                                .thenComparing(Evaluation.Mistake::row));
+        float[] probabilities = logits.clone();
+        Softmax.rows(probabilities, 3);
+        for (int row = 0; row < rows; row++) {
+            assertThat(evaluation.confidence()[row])
+                    .isCloseTo(probabilities[3 * row + evaluation.predicted()[row]], within(1e-6f));
+        }
     }
 }

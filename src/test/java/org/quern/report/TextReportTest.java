@@ -1,0 +1,105 @@
+package org.quern.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.quern.data.Dataset;
+import org.quern.plan.Loss;
+import org.quern.train.ConfusionMatrix;
+import org.quern.train.Evaluation;
+
+class TextReportTest {
+    private static Evaluation evaluation(List<String> classes, int[] actual, int[] predicted) {
+        int width = classes.size();
+        float[] logits = new float[actual.length * width];
+        for (int row = 0; row < actual.length; row++) {
+            logits[row * width + predicted[row]] = row + 1;
+        }
+        Dataset set =
+                Dataset.ofValues("v", new int[] {1}, new float[actual.length])
+                        .withLabels(actual, classes);
+        return Evaluation.of(Loss.CROSS_ENTROPY, logits, set);
+    }
+
+    @Test
+    void aClassifier() {
+        Evaluation evaluation =
+                evaluation(
+                        List.of("cat", "dog", "horse"),
+                        new int[] {0, 0, 0, 1, 1, 1, 1},
+                        new int[] {0, 1, 1, 1, 1, 1, 0});
+        assertThat(TextReport.of("test", evaluation) + "\n")
+                .isEqualTo(
+                        """
+                        test accuracy 0.5714, loss 1.8489: 3 of 7 wrong
+
+                        confusion (rows true, columns predicted)
+                                cat   dog horse
+                          cat     1     2     .
+                          dog     1     3     .
+                        horse     .     .     .
+
+                        class     rows   wrong  precision  recall      F1
+                        cat          3       2     0.5000  0.3333  0.4000
+                        dog          4       1     0.6000  0.7500  0.6667
+                        horse        0       0     0.0000  0.0000  0.0000
+
+                        most confused   cat as dog (2), dog as cat (1)
+                        worst mistakes  row 6: dog as cat (0.9982), row 2: cat as dog (0.9094), row 1: cat as dog (0.7870)
+                        """);
+    }
+
+    @Test
+    void withoutMistakesNoneAreListed() {
+        Evaluation evaluation =
+                evaluation(List.of("a", "b"), new int[] {0, 1, 1}, new int[] {0, 1, 1});
+        assertThat(TextReport.of("train", evaluation))
+                .contains("train accuracy 1.0000", ": 0 of 3 wrong")
+                .doesNotContain("mistakes", "confused");
+    }
+
+    @Test
+    void tenClassesOfAMillionRowsFitAHundredColumns() {
+        int[][] counts = new int[10][10];
+        for (int[] row : counts) {
+            java.util.Arrays.fill(row, 10_000);
+        }
+        List<String> names = IntStream.range(0, 10).mapToObj(Integer::toString).toList();
+        Evaluation evaluation =
+                new Evaluation(
+                        1_000_000,
+                        2.3,
+                        0.1,
+                        0,
+                        new ConfusionMatrix(names, counts),
+                        new int[0],
+                        new float[0],
+                        List.of());
+        String text = TextReport.of("test", evaluation);
+        assertThat(text).contains("confusion (rows true, columns predicted)");
+        assertThat(text.lines()).allMatch(line -> line.length() <= 100);
+    }
+
+    @Test
+    void aMatrixThatIsTooWideIsLeftOut() {
+        List<String> names = IntStream.range(0, 60).mapToObj(i -> "class " + i).toList();
+        int[] all = IntStream.range(0, 60).toArray();
+        String text = TextReport.of("test", evaluation(names, all, all));
+        assertThat(text).doesNotContain("rows true").contains("class 59  ");
+    }
+
+    @Test
+    void aRegression() {
+        Dataset set =
+                Dataset.ofValues("v", new int[] {1}, new float[4])
+                        .withTargets(new float[] {1, 2, 3, 6}, 1);
+        Evaluation evaluation =
+                Evaluation.of(Loss.MEAN_SQUARED_ERROR, new float[] {1, 1, 3, 9}, set);
+        assertThat(TextReport.of("test", evaluation))
+                .isEqualTo(
+                        "test R2 0.2857, mean squared error 2.50000, mean absolute error 1.00000 on"
+                                + " 4 rows");
+    }
+}
