@@ -55,7 +55,7 @@ public final class AtomicFile {
             remove(part, e);
             throw e instanceof IOException io ? unwritable(target, io) : (RuntimeException) e;
         }
-        sync(folder);
+        sync(target, folder);
     }
 
     private static void writePart(Path part, Writer writer) throws IOException {
@@ -128,11 +128,16 @@ public final class AtomicFile {
      * Forces a rename to disk, where the system allows it. Where not, the file is still whole: only
      * after a power cut might it be the old one.
      */
-    private static void sync(Path folder) {
+    private static void sync(Path target, Path folder) {
+        // Windows opens no folders; elsewhere one may write to a folder that one may not list
+        if (!folder.getFileSystem().supportedFileAttributeViews().contains("posix")
+                || !Files.isReadable(folder)) {
+            return;
+        }
         try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         } catch (IOException e) {
-            return; // a folder cannot be opened on Windows, nor without the right to list it
+            throw unwritable(target, e);
         }
     }
 
