@@ -95,16 +95,28 @@ public final class GradientCheck {
     }
 
     /**
-     * Data that fits a plan: one full batch and a short one of bytes, with labels or targets, drawn
-     * by Philox.
+     * Data that fits a plan: one full batch and a short one of bytes, three quarters of them 0,
+     * with labels or targets, drawn by Philox.
      */
     public static Dataset data(Plan plan) {
+        return data(plan, 0.25);
+    }
+
+    /**
+     * The same with another share of values that are not 0: on either side of the density at which
+     * a backend begins to skip zeros.
+     */
+    static Dataset data(Plan plan, double density) {
         int rows = plan.batch() + plan.batch() / 2 + 1;
         int features = plan.inputSize();
         byte[] pixels = new byte[rows * features];
         for (int i = 0; i < pixels.length; i++) {
-            int word = Philox.word(SEED, 1, 0, i);
-            pixels[i] = (byte) (word >>> 31 == 0 ? 0 : word);
+            boolean lit = Philox.unit(Philox.word(SEED, 1, 1, i)) < density;
+            pixels[i] =
+                    (byte)
+                            (lit
+                                    ? 1 + Integer.remainderUnsigned(Philox.word(SEED, 1, 0, i), 255)
+                                    : 0);
         }
         int[] shape = plan.model().inputShape().stream().mapToInt(Integer::intValue).toArray();
         Dataset set = Dataset.ofPixels("drawn data", shape, pixels);

@@ -170,8 +170,11 @@ class ParityTest {
             executor.infer(b, 7, rows, resident);
             executor.infer(DIGITS.select(indices), host);
         }
+        double[] allowed = ForwardBound.of(plan, state, DIGITS, 7, rows);
         for (int i = 0; i < expected.length; i++) {
-            assertThat(Math.abs(resident[i] - expected[i])).isLessThan(2e-5f);
+            assertThat((double) Math.abs(resident[i] - expected[i]))
+                    .as("output %d", i)
+                    .isLessThanOrEqualTo(allowed[i]);
         }
         assertThat(host).isEqualTo(resident);
     }

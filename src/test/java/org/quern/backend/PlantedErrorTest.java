@@ -51,19 +51,38 @@ class PlantedErrorTest {
     @MethodSource("outputs")
     void onePercentIsCaughtInEveryOutputOfEveryOp(Planted planted) {
         int concerned = 0;
-        int caught = 0;
         for (KernelCase c : KernelCases.all()) {
-            if (planted.kind().isInstance(c.op())
-                    && planted.output() < Math.max(1, c.op().outputs().size())) {
+            if (planted.kind().isInstance(c.op()) && canChange(c, planted)) {
                 concerned++;
-                caught += check(c, planted).isPresent() ? 1 : 0;
+                assertThat(check(c, planted)).as("%s in %s", planted, c).isPresent();
             }
         }
-        // squared error has no hits and zero outputs stay zero; every other case must notice
-        if (planted.kind() == Op.SquaredError.class && planted.output() == 2) {
-            assertThat(caught).isZero();
-        } else {
-            assertThat(caught).isPositive().isGreaterThanOrEqualTo(concerned * 3 / 4);
+        // the hits of a squared error are 0, and 1 % more of 0 is no error
+        boolean neverChanges = planted.kind() == Op.SquaredError.class && planted.output() == 2;
+        assertThat(concerned > 0).isEqualTo(!neverChanges);
+    }
+
+    /** Whether an output has a value that is not 0, which 1 % would change. */
+    private static boolean canChange(KernelCase c, Planted planted) {
+        if (c.op() instanceof Op.Metrics) {
+            return true;
+        }
+        if (planted.output() >= c.op().outputs().size()) {
+            return false;
+        }
+        Slice slice = c.op().outputs().get(planted.output());
+        try (Executor right = new ReferenceBackend().open(c.plan(), Backend.Options.DEFAULT)) {
+            float[] inputs = c.inputs();
+            right.write(new Slice("arena", 0, 1, inputs.length), inputs, 0);
+            c.run(right, c.steps());
+            float[] values = new float[(int) slice.size()];
+            right.read(slice, values, 0);
+            for (float value : values) {
+                if (value != 0 && !Float.isNaN(value)) { // NaN: poison beyond the pass's rows
+                    return true;
+                }
+            }
+            return false;
         }
     }
 

@@ -158,6 +158,14 @@ class PlanTest {
         Optimizer adam = Optimizer.Adam.DEFAULT;
         assertThat(adam.rate(1e-3, 0)).isEqualTo((float) (1e-3 * Math.sqrt(1 - 0.999) / (1 - 0.9)));
         assertThat(adam.rate(1e-3, 1_000_000)).isEqualTo(1e-3f);
+        for (long step = 0; step < 20_000; step = step * 3 / 2 + 1) {
+            double exact =
+                    1e-3
+                            * Math.sqrt(1 - StrictMath.pow(0.999, step + 1))
+                            / (1 - StrictMath.pow(0.9, step + 1));
+            float rate = adam.rate(1e-3, step);
+            assertThat(Math.abs(rate - exact)).isLessThanOrEqualTo(Math.ulp(rate));
+        }
         assertThat(adam.decay(1e-3)).isEqualTo(1);
         assertThat(new Optimizer.Adam(0.9, 0.999, 1e-7, 0.1).decay(0.01)).isEqualTo(0.999f);
         assertThat(new Optimizer.Sgd(0.9, 0).rate(0.25, 77)).isEqualTo(0.25f);

@@ -39,16 +39,18 @@ class GradientCheckTest {
     @ParameterizedTest
     @MethodSource("networksOnBackends")
     void everyOpOfAStepAgreesWithTheReference(GradientSuite.Network network, Backend backend) {
-        for (long step : new long[] {0, 1, 5}) {
-            assertThat(
-                            StepCheck.run(
-                                    backend,
-                                    Backend.Options.DEFAULT,
-                                    network.plan(),
-                                    GradientCheck.data(network.plan()),
-                                    3,
-                                    step))
-                    .isEmpty();
+        for (double density : new double[] {0.25, 0.9}) { // sparse rows, and dense ones
+            for (long step : new long[] {0, 1, 5}) {
+                assertThat(
+                                StepCheck.run(
+                                        backend,
+                                        Backend.Options.DEFAULT,
+                                        network.plan(),
+                                        GradientCheck.data(network.plan(), density),
+                                        3,
+                                        step))
+                        .isEmpty();
+            }
         }
     }
 
