@@ -27,19 +27,86 @@ public interface Backend {
      */
     Executor open(Plan plan, Options options);
 
+    /** How matrix products are computed where there is a choice. */
+    enum Gemm {
+        /** By whichever measures faster for a shape. */
+        AUTO,
+        /** By Quern's own kernels. */
+        OWN,
+        /** By cuBLAS. */
+        CUBLAS
+    }
+
+    /** In what the factors of matrix products are taken; sums and weights are float32 always. */
+    enum Precision {
+        /** Float32. */
+        FP32,
+        /** Rounded to 11 bits (TensorFloat-32), by tensor cores. */
+        TF32,
+        /** Rounded to 8 bits (bfloat16), by tensor cores. */
+        BF16
+    }
+
     /**
      * How to run.
      *
      * @param threads CPU threads that may be used; 0 leaves it to the backend
+     * @param device number or part of the name of a device, or null for the backend's choice
+     * @param deviceMemory MiB of the device's memory that a data set may take; 0 leaves it to the
+     *     backend; a larger one is streamed
+     * @param sync whether to wait after each op, so that a fault on the device is told with its op
+     * @param gemm how matrix products are computed
+     * @param precision in what their factors are taken
+     * @param cublas the library or its folder, or null to look for it
      */
-    record Options(int threads) {
+    record Options(
+            int threads,
+            String device,
+            int deviceMemory,
+            boolean sync,
+            Gemm gemm,
+            Precision precision,
+            String cublas) {
         /** Everything left to the backend. */
         public static final Options DEFAULT = new Options(0);
 
-        /** Checks the number. */
+        /** Checks the numbers. */
         public Options {
             if (threads < 0) {
                 throw org.quern.QuernException.usage("threads %d: give 1 or more, or 0", threads);
+            }
+            if (deviceMemory < 0) {
+                throw org.quern.QuernException.usage(
+                        "device memory %d MiB: give 1 or more, or 0", deviceMemory);
+            }
+        }
+
+        /** So many threads, all else left to the backend. */
+        public Options(int threads) {
+            this(threads, null, 0, false, Gemm.AUTO, Precision.FP32, null);
+        }
+
+        /** Fails if something is asked for that only CUDA can do. */
+        public void checkNoCublas(String backend) {
+            if (precision != Precision.FP32) {
+                throw org.quern.QuernException.usage(
+                        "--precision %s needs cuBLAS: use --backend cuda, or fp32 on %s",
+                        precision.name().toLowerCase(java.util.Locale.ROOT), backend);
+            }
+            if (gemm == Gemm.CUBLAS || cublas != null) {
+                throw org.quern.QuernException.usage(
+                        "cuBLAS runs with --backend cuda, not with %s", backend);
+            }
+        }
+
+        /** The same for a backend that has but one device. */
+        public void checkNoDevice(String backend) {
+            checkNoCublas(backend);
+            if (device != null || deviceMemory != 0 || sync) {
+                throw org.quern.QuernException.usage(
+                        "--device, --device-memory and --sync are for GPUs: use --backend cuda or"
+                                + " opencl, or leave them out on %s",
+                        backend);
             }
         }
     }
@@ -48,8 +115,14 @@ public interface Backend {
      * Whether a backend can run, in a sentence.
      *
      * @param usable whether it can
-     * @param detail if so, on what (device, instruction set, threads); if not, the reason and the
-     *     cure
+     * @param automatic whether {@code auto} may take it; not so a CPU that poses as a GPU
+     * @param detail if usable, on what (device, instruction set, threads); if not, the reason and
+     *     the cure
      */
-    record Availability(boolean usable, String detail) {}
+    record Availability(boolean usable, boolean automatic, String detail) {
+        /** One that {@code auto} may take if it is usable. */
+        public Availability(boolean usable, String detail) {
+            this(usable, usable, detail);
+        }
+    }
 }

@@ -64,7 +64,7 @@ public final class Backends {
                 continue;
             }
             Backend.Availability availability = candidate.availability();
-            if (availability.usable()) {
+            if (availability.automatic()) {
                 return new Choice(
                         candidate,
                         skipped.isEmpty()

@@ -5,7 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /** Where Quern keeps what it has fetched. */
-final class Caches {
+public final class Caches {
     private Caches() {}
 
     /**
@@ -13,7 +13,7 @@ final class Caches {
      * %LOCALAPPDATA%\quern} on Windows, {@code ~/Library/Caches/quern} on macOS, {@code
      * ~/.cache/quern} elsewhere.
      */
-    static Path folder(Map<String, String> environment) {
+    public static Path folder(Map<String, String> environment) {
         String xdg = environment.get("XDG_CACHE_HOME");
         if (xdg != null && !xdg.isBlank()) {
             return Path.of(xdg, "quern");

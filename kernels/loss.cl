@@ -1,0 +1,125 @@
+/*
+ * cross_entropy_forward   of logits Z [B x C] and class indices T [B]: M = max over j of Z[b,j],
+ *                         S = sum over j of exp(Z[b,j] - M), L[b] = log S + M - Z[b,T[b]],
+ *                         G[b,j] = (exp(Z[b,j] - M) / S - [j = T[b]]) / B,
+ *                         hits[b] = 1 if the first largest logit is at T[b], else 0
+ * squared_error_forward   of Y [B x C] and targets T [B x C]: L[b] = sum over j of (Y - T)^2 / C,
+ *                         G[b,j] = 2 (Y - T) / (B C) * act', hits[b] = 0
+ *
+ * loss, gradient and hits in one launch; any C.
+ *
+ * Launch: 256 threads, `lanes` (a power of 2 up to 256) for a row. Deterministic: every lane sums its columns in
+ * order, the lanes are summed in a fixed tree.
+ * Bytes: 4 (2 B C + 3 B), or 4 (3 B C + 2 B) with targets [B x C]; flops: 6 B C.
+ */
+#include "activation.h"
+#include "pass.h"
+
+/* The sum of the lanes of a row, in all of them. */
+DEVICE float row_sum(LOCAL float *lane_sums, uint lanes, float sum) {
+    uint t = get_local_id(0);
+    lane_sums[t] = sum;
+    for (uint gap = lanes / 2; gap > 0; gap /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (t % lanes < gap) {
+            lane_sums[t] += lane_sums[t + gap];
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return lane_sums[t / lanes * lanes];
+}
+
+/* Whether logit a at column i comes before logit b at column j as the first largest; NaN is largest of all. */
+DEVICE bool beats(float a, uint i, float b, uint j) {
+    return a > b || (a == b && i < j) || (a != a && (b == b || i < j));
+}
+
+KERNEL(256)
+cross_entropy_forward(__global float *arena, __global const uint *pass, uint logits_at, uint targets_at,
+                      uint gradient_at, uint loss_at, uint hits_at, uint columns, uint lanes) {
+    SHARED float lane_values[256];
+    SHARED uint lane_columns[256];
+    uint t = get_local_id(0), lane = t % lanes;
+    uint row = get_group_id(0) * (256 / lanes) + t / lanes;
+    uint rows = pass[PASS_ROWS];
+    bool real = row < rows;
+    __global const float *z = arena + logits_at + (real ? row : 0) * columns;
+    bool vector = columns % 4 == 0;
+
+    float top = -INFINITY;
+    uint best = 0xffffffffu;
+    for (uint j = lane; real && j < columns; j += lanes) {
+        if (beats(z[j], j, top, best)) {
+            top = z[j];
+            best = j;
+        }
+    }
+    lane_values[t] = top;
+    lane_columns[t] = best;
+    for (uint gap = lanes / 2; gap > 0; gap /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lane < gap && beats(lane_values[t + gap], lane_columns[t + gap], lane_values[t], lane_columns[t])) {
+            lane_values[t] = lane_values[t + gap];
+            lane_columns[t] = lane_columns[t + gap];
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    top = lane_values[t - lane];
+    best = lane_columns[t - lane];
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    float sum = 0.0f;
+    for (uint j = lane; real && j < columns; j += lanes) {
+        sum += exp(z[j] - top);
+    }
+    sum = row_sum(lane_values, lanes, sum);
+    if (!real) {
+        return;
+    }
+    uint target = (uint)arena[targets_at + row];
+    __global float *gradient = arena + gradient_at + row * columns;
+    float divisor = (float)rows;
+    if (vector) {
+        for (uint j = lane * 4; j < columns; j += lanes * 4) {
+            float4 v = LOAD4(z + j);
+            v = MAKE4(exp(v.x - top) / sum, exp(v.y - top) / sum, exp(v.z - top) / sum, exp(v.w - top) / sum);
+            STORE4(MAKE4((v.x - (j == target ? 1.0f : 0.0f)) / divisor,
+                         (v.y - (j + 1 == target ? 1.0f : 0.0f)) / divisor,
+                         (v.z - (j + 2 == target ? 1.0f : 0.0f)) / divisor,
+                         (v.w - (j + 3 == target ? 1.0f : 0.0f)) / divisor),
+                   gradient + j);
+        }
+    } else {
+        for (uint j = lane; j < columns; j += lanes) {
+            gradient[j] = (exp(z[j] - top) / sum - (j == target ? 1.0f : 0.0f)) / divisor;
+        }
+    }
+    if (lane == 0) {
+        arena[loss_at + row] = log(sum) + (top - z[target]);
+        arena[hits_at + row] = best == target ? 1.0f : 0.0f;
+    }
+}
+
+KERNEL(256)
+squared_error_forward(__global float *arena, __global const uint *pass, uint y_at, uint z_at, uint targets_at,
+                      uint gradient_at, uint loss_at, uint hits_at, uint columns, int activation, uint lanes) {
+    SHARED float lane_sums[256];
+    uint t = get_local_id(0), lane = t % lanes;
+    uint row = get_group_id(0) * (256 / lanes) + t / lanes;
+    uint rows = pass[PASS_ROWS];
+    float scale = 2.0f / ((float)rows * (float)columns);
+    float sum = 0.0f;
+    for (uint j = lane; row < rows && j < columns; j += lanes) {
+        uint position = row * columns + j;
+        float y = arena[y_at + position];
+        float z = z_at != 0xffffffffu ? arena[z_at + position] : 0.0f;
+        float error = y - arena[targets_at + position];
+        sum += error * error;
+        arena[gradient_at + position] = error * scale * slope(activation, y, z);
+    }
+    sum = row_sum(lane_sums, lanes, sum);
+    if (row < rows && lane == 0) {
+        arena[loss_at + row] = sum / (float)columns;
+        arena[hits_at + row] = 0.0f;
+    }
+}

@@ -1,0 +1,137 @@
+/*
+ * The tiled matrix product C = A * B that the dense layers are made of, for one shape of tile. Included once for each,
+ * with these set:
+ *
+ *   TILE(name)      name with the tile's suffix
+ *   TM, TN, TK      the part of C that a group computes [TM x TN], and of k that it loads at a time
+ *   RM, RN          the part of that which a thread computes, strided so that neighbours read neighbours
+ *   SLICES          threads that share an element of C, each every SLICES-th k, summed in order at the end
+ *
+ * (TM / RM) (TN / RN) SLICES = 256 threads. A and B are m x k and k x n; each may lie with k running fastest in memory
+ * or the other index. Edges are handled here: what lies outside counts as 0. Two buffers in local memory, so the next
+ * part is on its way while this one is used, with one barrier a part. The order of every sum is fixed by the shape.
+ */
+
+/* Tiles lie as [k][row or column], padded against bank conflicts, rows still aligned for loads of four. */
+#define LDA (TM + 4)
+#define LDB (TN + 4)
+#define LOADS_A (TM * TK / 4 / 256)
+#define LOADS_B (TN * TK / 4 / 256)
+
+/*
+ * Four values of an operand: at `outer` (of `outers`) and k (of `ks`), along k if k runs fastest, else along outer;
+ * stride is the distance of rows in memory.
+ */
+DEVICE float4 TILE(fetch)(__global const float *source, uint stride, bool k_fastest, uint outer, uint outers, uint k,
+                          uint ks) {
+    if (k_fastest ? outer >= outers : k >= ks) {
+        return MAKE4(0.0f, 0.0f, 0.0f, 0.0f);
+    }
+    uint along = k_fastest ? k : outer, end = k_fastest ? ks : outers;
+    __global const float *p = source + (size_t)(k_fastest ? outer : k) * stride + along;
+    if (along + 4 <= end && stride % 4 == 0) {
+        return LOAD4(p);
+    }
+    return MAKE4(along < end ? p[0] : 0.0f, along + 1 < end ? p[1] : 0.0f, along + 2 < end ? p[2] : 0.0f,
+                 along + 3 < end ? p[3] : 0.0f);
+}
+
+DEVICE void TILE(stash)(LOCAL float *tile, uint ld, bool k_fastest, uint outer, uint k, float4 v) {
+    uint step = k_fastest ? ld : 1;
+    LOCAL float *p = tile + k * ld + outer;
+    p[0] = v.x;
+    p[step] = v.y;
+    p[2 * step] = v.z;
+    p[3 * step] = v.w;
+}
+
+/* Where load number `load` of this thread begins within a tile of `outers` x TK. */
+DEVICE uint TILE(load_outer)(uint load, uint outers, bool k_fastest) {
+    uint v = load * 256 + get_local_id(0);
+    return k_fastest ? v / (TK / 4) : v % (outers / 4) * 4;
+}
+
+DEVICE uint TILE(load_k)(uint load, uint outers, bool k_fastest) {
+    uint v = load * 256 + get_local_id(0);
+    return k_fastest ? v % (TK / 4) * 4 : v / (outers / 4);
+}
+
+/* The row or column of the tile at which this thread's element r of `r_count` lies. */
+#define SPREAD(id, r, r_count, extent) ((r_count) == 8 ? (r) / 4 * ((extent) / 2) + (id) * 4 + (r) % 4 : (id) * (r_count) + (r))
+#define THREAD_ROW ((get_local_id(0) / (TN / RN)) % (TM / RM))
+#define THREAD_COLUMN (get_local_id(0) % (TN / RN))
+#define THREAD_SLICE (get_local_id(0) / ((TN / RN) * (TM / RM)))
+
+/*
+ * sums[r * RN + c] = the product's element at row SPREAD(r), column SPREAD(c) of the tile at (row0, column0), complete
+ * in slice 0. If column_sum is not null, the threads below TN add up column column0 + thread of B there.
+ */
+DEVICE void TILE(product)(LOCAL float *a_tiles, LOCAL float *b_tiles, __global const float *a, uint stride_a,
+                          bool a_k_fastest, __global const float *b, uint stride_b, bool b_k_fastest, uint m, uint n,
+                          uint k, uint row0, uint column0, float *sums, float *column_sum) {
+    float4 next_a[LOADS_A], next_b[LOADS_B];
+    for (int i = 0; i < RM * RN; i++) {
+        sums[i] = 0.0f;
+    }
+    uint parts = (k + TK - 1) / TK;
+    for (uint part = 0; part <= parts; part++) {
+        /* fetch part `part`, use part `part - 1` */
+        if (part < parts) {
+            UNROLL for (uint l = 0; l < LOADS_A; l++) {
+                next_a[l] = TILE(fetch)(a, stride_a, a_k_fastest, row0 + TILE(load_outer)(l, TM, a_k_fastest), m,
+                                        part * TK + TILE(load_k)(l, TM, a_k_fastest), k);
+            }
+            UNROLL for (uint l = 0; l < LOADS_B; l++) {
+                next_b[l] = TILE(fetch)(b, stride_b, b_k_fastest, column0 + TILE(load_outer)(l, TN, b_k_fastest), n,
+                                        part * TK + TILE(load_k)(l, TN, b_k_fastest), k);
+            }
+        }
+        if (part > 0) {
+            LOCAL const float *ta = a_tiles + (part - 1) % 2 * TK * LDA;
+            LOCAL const float *tb = b_tiles + (part - 1) % 2 * TK * LDB;
+            uint here = min((uint)TK, k - (part - 1) * TK);
+            if (column_sum != 0 && get_local_id(0) < TN) {
+                for (uint i = 0; i < here; i++) {
+                    *column_sum += tb[i * LDB + get_local_id(0)];
+                }
+            }
+#if SLICES == 1
+            UNROLL for (uint i = 0; i < TK; i++) {
+#else
+            for (uint i = THREAD_SLICE; i < here; i += SLICES) {
+#endif
+                float av[RM], bv[RN];
+                UNROLL for (uint r = 0; r < RM; r++) {
+                    av[r] = ta[i * LDA + SPREAD(THREAD_ROW, r, RM, TM)];
+                }
+                UNROLL for (uint c = 0; c < RN; c++) {
+                    bv[c] = tb[i * LDB + SPREAD(THREAD_COLUMN, c, RN, TN)];
+                }
+                UNROLL for (uint r = 0; r < RM; r++) {
+                    UNROLL for (uint c = 0; c < RN; c++) {
+                        sums[r * RN + c] = fma(av[r], bv[c], sums[r * RN + c]);
+                    }
+                }
+            }
+        }
+        if (part < parts) {
+            UNROLL for (uint l = 0; l < LOADS_A; l++) {
+                TILE(stash)(a_tiles + part % 2 * TK * LDA, LDA, a_k_fastest, TILE(load_outer)(l, TM, a_k_fastest),
+                            TILE(load_k)(l, TM, a_k_fastest), next_a[l]);
+            }
+            UNROLL for (uint l = 0; l < LOADS_B; l++) {
+                TILE(stash)(b_tiles + part % 2 * TK * LDB, LDB, b_k_fastest, TILE(load_outer)(l, TN, b_k_fastest),
+                            TILE(load_k)(l, TN, b_k_fastest), next_b[l]);
+            }
+            barrier(CLK_LOCAL_MEM_FENCE);
+        }
+    }
+#if SLICES > 1
+    barrier(CLK_LOCAL_MEM_FENCE);
+    a_tiles[get_local_id(0)] = sums[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (uint s = 1; s < SLICES; s++) {
+        sums[0] += a_tiles[(get_local_id(0) + s * (256 / SLICES)) % 256];
+    }
+#endif
+}

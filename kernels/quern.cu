@@ -1,0 +1,6 @@
+/* All kernels, as one translation unit. */
+#include "gather.cl"
+#include "dense.cl"
+#include "loss.cl"
+#include "update.cl"
+#include "step.cl"

@@ -1,0 +1,129 @@
+package org.quern.backend.kernel;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * The few things that a GPU is asked to do: the whole interface between the shared driver and an
+ * API. Work is done in the order in which it is asked for; only {@link #finish}, {@link #write} and
+ * {@link #read} wait. One thread at a time.
+ */
+public interface Device extends AutoCloseable {
+    /** Threads of every work-group. */
+    int THREADS = 256;
+
+    /** Memory on the device. */
+    interface Buffer {
+        /** Its size. */
+        long bytes();
+    }
+
+    /** A kernel with its arguments and shape, ready to be run as often as wanted. */
+    interface Launch extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Launches that are run in a row, ready to be run as often as wanted. */
+    interface Sequence extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Where kernels log to: device memory, or the host's where the device can write it. */
+    interface Log extends AutoCloseable {
+        /** What kernels write to. */
+        Buffer buffer();
+
+        /** The first {@code bytes} bytes as they are once all work is finished. */
+        ByteBuffer read(int bytes);
+
+        @Override
+        void close();
+    }
+
+    /**
+     * A piece of host memory that can be copied quickly, and its place on the device. In turn: wait
+     * until it is {@link #free}, fill {@link #host}, {@link #send}, run kernels, say {@link #used}.
+     */
+    interface Slot extends AutoCloseable {
+        /** Host memory to fill, in the machine's byte order. */
+        ByteBuffer host();
+
+        /** What kernels read. */
+        Buffer device();
+
+        /** Waits until the kernels before the last {@link #used} have run. */
+        void free();
+
+        /** Copies the first {@code bytes} bytes, beside the kernels; later kernels see them. */
+        void send(long bytes);
+
+        /** Says that no later kernel reads what was sent last. */
+        void used();
+
+        @Override
+        void close();
+    }
+
+    /** Name and what else tells it from others, for logs. */
+    String description();
+
+    /** Multiprocessors, which a launch should have groups for. */
+    int computeUnits();
+
+    /** Bytes that a data set may take; a larger one is streamed. */
+    long dataBudget();
+
+    /**
+     * Memory with undefined contents.
+     *
+     * @param what it is for, for messages
+     * @throws org.quern.QuernException if there is no room
+     */
+    Buffer allocate(long bytes, String what);
+
+    /** Gives memory back. */
+    void release(Buffer buffer);
+
+    /** Host memory that is quickly copied from and to, for use until the next copy. */
+    ByteBuffer staging();
+
+    /** Copies {@code from}'s remaining bytes to the device, in order with the kernels. */
+    void write(Buffer to, long offset, ByteBuffer from);
+
+    /** Fills {@code to}'s remaining bytes from the device, in order with the kernels. */
+    void read(Buffer from, long offset, ByteBuffer to);
+
+    /** Sets 32-bit words to a value, in order with the kernels. */
+    void fill(Buffer buffer, long offset, long words, int value);
+
+    /** Prepares a launch. */
+    Launch prepare(Call call);
+
+    /** Runs a launch. */
+    void run(Launch launch);
+
+    /** Prepares a sequence of {@code repeats} times the launches. */
+    Sequence sequence(List<Launch> launches, int repeats);
+
+    /** Runs a sequence. */
+    void run(Sequence sequence);
+
+    /** A log of some bytes, zeroed. */
+    Log log(int bytes);
+
+    /** A slot of some bytes. */
+    Slot slot(long bytes, String what);
+
+    /** The library's product for a call, if there is a library and it is the better choice. */
+    default Launch product(Product product) {
+        return null;
+    }
+
+    /** Waits until everything is done; a kernel's fault shows here at the latest. */
+    void finish();
+
+    @Override
+    void close();
+}

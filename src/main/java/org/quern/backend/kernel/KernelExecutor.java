@@ -1,0 +1,327 @@
+package org.quern.backend.kernel;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.quern.QuernException;
+import org.quern.backend.Executor;
+import org.quern.backend.Pass;
+import org.quern.backend.Resident;
+import org.quern.backend.Steps;
+import org.quern.data.Dataset;
+import org.quern.plan.Batches;
+import org.quern.plan.Op;
+import org.quern.plan.Plan;
+import org.quern.plan.Slice;
+
+/**
+ * A plan on a {@link Device}: what OpenCL and CUDA share. A training step is a sequence of launches
+ * that read from device memory which step it is; the last moves on to the next, so nothing is
+ * copied and no argument is set between steps.
+ */
+public final class KernelExecutor implements Executor {
+    private final Device device;
+    private final Plan plan;
+    private final boolean opByOp;
+    private final Device.Buffer arena;
+    private final Device.Buffer partialSums;
+    private final Map<Key, List<Device.Launch>> launches = new HashMap<>();
+    private final List<Op> step;
+    private final Pass inference = Pass.inference();
+    private Device.Buffer pass;
+    private ByteBuffer passHost;
+    private Device.Log log;
+    private Launches factory;
+    private final Tiling.Choice tiling;
+    private Batches batches;
+    private boolean open = true;
+
+    /** The launches of an op that does not depend on the data. */
+    private record Key(Op op, int rows, boolean training) {}
+
+    /**
+     * Takes over a device, which is closed with the executor.
+     *
+     * @param tiling how products are cut
+     * @param opByOp whether to wait after each op, so that a fault is told with its op
+     */
+    public KernelExecutor(Device device, Plan plan, Tiling.Choice tiling, boolean opByOp) {
+        this.device = device;
+        this.plan = plan;
+        this.tiling = tiling;
+        this.opByOp = opByOp;
+        try {
+            arena = device.allocate(4 * plan.arena(), arenaText(plan));
+            device.fill(arena, 0, plan.arena(), 0);
+            partialSums = device.allocate(4 * Launches.partialSums(plan), "partial sums of biases");
+            reserve(1);
+        } catch (RuntimeException e) {
+            device.close();
+            throw e;
+        }
+        // the op that moves on to the next step comes last; it commutes with the update
+        step = new ArrayList<>(plan.training());
+        step.removeIf(Op.Metrics.class::isInstance);
+        plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(step::add);
+    }
+
+    private static String arenaText(Plan plan) {
+        return "the network at batch " + plan.batch();
+    }
+
+    /** Makes room for runs of so many steps; what was prepared before is lost. */
+    private void reserve(int steps) {
+        if (pass != null) {
+            device.finish();
+            device.release(pass);
+            log.close();
+        }
+        pass = device.allocate(PassBlock.bytes(steps), "the table of step sizes");
+        passHost = DeviceData.direct(PassBlock.bytes(steps));
+        log = device.log(4 + 8 * steps);
+        closeLaunches();
+        factory = new Launches(device, plan, arena, pass, log.buffer(), partialSums, tiling);
+    }
+
+    private void closeLaunches() {
+        launches.values().forEach(all -> all.forEach(Device.Launch::close));
+        launches.clear();
+    }
+
+    private int reserved() {
+        return (passHost.capacity() / 4 - PassBlock.WORDS) / 2;
+    }
+
+    @Override
+    public Plan plan() {
+        return plan;
+    }
+
+    @Override
+    public String device() {
+        return device.description();
+    }
+
+    @Override
+    public void write(Slice slice, float[] source, int from) {
+        int size = checked(slice);
+        Objects.checkFromIndexSize(from, size, source.length);
+        Copies.write(device, arena, 4 * slice.offset(), source, from, size);
+    }
+
+    @Override
+    public void read(Slice slice, float[] target, int to) {
+        int size = checked(slice);
+        Objects.checkFromIndexSize(to, size, target.length);
+        Copies.read(device, arena, 4 * slice.offset(), target, to, size);
+    }
+
+    private int checked(Slice slice) {
+        if (!open) {
+            throw new IllegalStateException("this executor was closed");
+        }
+        if (slice.offset() < 0 || slice.end() > plan.arena()) {
+            throw new IndexOutOfBoundsException(slice + " is not of this plan");
+        }
+        return Math.toIntExact(slice.size());
+    }
+
+    @Override
+    public Resident upload(Dataset data) {
+        Resident.check(plan, data);
+        return new DeviceData(device, data, plan.targetSize(), plan.batch(), plan.inferenceBatch());
+    }
+
+    @Override
+    public void train(Resident resident, Steps steps) {
+        DeviceData data = ((DeviceData) resident).checked();
+        Resident.checkTargets(plan, data.set());
+        if (steps.count() == 0) {
+            return;
+        }
+        if (steps.capacity() > reserved()) {
+            data.forget();
+            reserve(steps.capacity());
+        }
+        if (batches == null || batches.rows() != data.rows()) {
+            batches = new Batches(data.rows(), plan.batch());
+        }
+        PassBlock.steps(passHost.clear(), steps, batches, data.chunk());
+        device.write(pass, 0, passHost.flip());
+        if (data.chunk() == 0) {
+            data.slot(0);
+            steps(data, steps, 0, steps.count());
+        } else {
+            stream(data, steps);
+        }
+        device.finish();
+        ByteBuffer entries = log.read(4 + 8 * steps.count());
+        for (int i = 0; i < steps.count(); i++) {
+            steps.losses()[i] = entries.getFloat(4 + 8 * i);
+            steps.hits()[i] = entries.getInt(8 + 8 * i);
+        }
+    }
+
+    /** Runs steps chunk by chunk: while the device has one, the host fills and sends the next. */
+    private void stream(DeviceData data, Steps steps) {
+        for (int done = 0; done < steps.count(); ) {
+            long step = steps.first() + done;
+            int place = batches.place(step);
+            int untilChunk = data.chunk() - place % data.chunk();
+            int rows = Math.min(untilChunk, batches.rows() - place);
+            int now = Math.min(Call.groups(rows, batches.batch()), steps.count() - done);
+            data.slot(1 - data.slot());
+            data.send(
+                    batches,
+                    steps.seed(),
+                    batches.epoch(step),
+                    place,
+                    Math.min(rows, now * batches.batch()));
+            steps(data, steps, done, now);
+            data.used();
+            done += now;
+        }
+    }
+
+    /** Runs the steps [from, from + count) of a run, whose data is in place. */
+    private void steps(DeviceData data, Steps steps, int from, int count) {
+        int perEpoch = batches.stepsPerEpoch();
+        int lastRows = batches.rowsAt(perEpoch - 1L);
+        for (int done = 0; done < count; ) {
+            long step = steps.first() + from + done;
+            int left = perEpoch - (int) (step % perEpoch);
+            if (opByOp) {
+                carefully(data, batches.rowsAt(step), step);
+                done++;
+            } else if (left == 1 && lastRows != plan.batch()) {
+                device.run(sequence(data, lastRows, 1));
+                done++;
+            } else {
+                int full =
+                        lastRows == plan.batch() ? count - done : Math.min(left - 1, count - done);
+                int now = full >= MANY ? MANY : 1;
+                device.run(sequence(data, plan.batch(), now));
+                done += now;
+            }
+        }
+    }
+
+    /** Steps that are prepared as one sequence. */
+    private static final int MANY = 32;
+
+    private Device.Sequence sequence(DeviceData data, int rows, int repeats) {
+        boolean full = rows == plan.batch();
+        Device.Sequence sequence = data.sequence(full, repeats > 1);
+        if (sequence == null) {
+            List<Device.Launch> all = new ArrayList<>();
+            for (Op op : step) {
+                all.addAll(launches(op, data, rows, true));
+            }
+            sequence = device.sequence(all, repeats);
+            data.keep(full, repeats > 1, sequence);
+        }
+        return sequence;
+    }
+
+    /** A step with a wait after each op. */
+    private void carefully(DeviceData data, int rows, long number) {
+        for (Op op : step) {
+            try {
+                for (Device.Launch launch : launches(op, data, rows, true)) {
+                    device.run(launch);
+                }
+                device.finish();
+            } catch (QuernException e) {
+                throw new QuernException(
+                        e.kind(),
+                        "%s, in the %s of %s at step %d"
+                                .formatted(e.getMessage(), op.what(), op.layer(), number),
+                        e);
+            }
+        }
+    }
+
+    private List<Device.Launch> launches(Op op, DeviceData data, int rows, boolean training) {
+        int most = training ? plan.batch() : plan.inferenceBatch();
+        if (op instanceof Op.Gather) {
+            if (data.gather(training) == null) {
+                data.keep(training, factory.of(op, data, rows, most).get(0));
+            }
+            return List.of(data.gather(training));
+        }
+        return launches.computeIfAbsent(
+                new Key(op, rows, training), key -> factory.of(op, data, rows, most));
+    }
+
+    @Override
+    public void infer(Resident resident, int first, int rows, float[] outputs) {
+        DeviceData data = ((DeviceData) resident).checked();
+        Objects.checkFromIndexSize(first, rows, data.rows());
+        int width = plan.outputSize();
+        Objects.checkFromIndexSize(0, rows * width, outputs.length);
+        for (int done = 0; done < rows; ) {
+            int now = Math.min(plan.inferenceBatch(), rows - done);
+            if (data.chunk() != 0) {
+                now = Math.min(now, data.chunk() - (first + done) % data.chunk());
+            }
+            begin(data, inference.rows(first + done, now));
+            for (Op op : plan.inference()) {
+                for (Device.Launch launch : launches(op, data, now, false)) {
+                    device.run(launch);
+                }
+            }
+            end(data);
+            Slice y = plan.output();
+            Copies.read(device, arena, 4 * y.offset(), outputs, done * width, now * width);
+            done += now;
+        }
+    }
+
+    @Override
+    public void run(Op op, Resident resident, Pass newPass) {
+        DeviceData data = ((DeviceData) resident).checked();
+        begin(data, newPass);
+        for (Device.Launch launch : launches(op, data, newPass.rows(), newPass.isTraining())) {
+            device.run(launch);
+        }
+        end(data);
+        device.finish();
+        if (op instanceof Op.Metrics) {
+            ByteBuffer entry = log.read(12);
+            newPass.log(entry.getFloat(4), entry.getInt(8));
+        }
+    }
+
+    private void begin(DeviceData data, Pass newPass) {
+        passHost.clear();
+        PassBlock.one(passHost, newPass, data.rows(), data.chunk());
+        passHost.putFloat(0).putFloat(0).flip(); // tables of one entry, which nobody reads
+        device.write(pass, 0, passHost);
+        if (data.chunk() != 0) {
+            data.send(newPass);
+        }
+    }
+
+    private static void end(DeviceData data) {
+        if (data.chunk() != 0) {
+            data.used();
+        }
+    }
+
+    @Override
+    public void close() {
+        if (open) {
+            open = false;
+            device.finish();
+            closeLaunches();
+            log.close();
+            device.release(pass);
+            device.release(partialSums);
+            device.release(arena);
+            device.close();
+        }
+    }
+}

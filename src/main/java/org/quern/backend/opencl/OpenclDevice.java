@@ -1,0 +1,336 @@
+package org.quern.backend.opencl;
+
+import static org.lwjgl.opencl.CL10.CL_MEM_ALLOC_HOST_PTR;
+import static org.lwjgl.opencl.CL10.CL_MEM_READ_WRITE;
+import static org.lwjgl.opencl.CL10.clFinish;
+import static org.lwjgl.opencl.CL10.clFlush;
+import static org.lwjgl.opencl.CL10.clReleaseCommandQueue;
+import static org.lwjgl.opencl.CL10.clReleaseContext;
+import static org.lwjgl.opencl.CL10.clReleaseKernel;
+import static org.lwjgl.opencl.CL10.clReleaseMemObject;
+import static org.lwjgl.opencl.CL10.clReleaseProgram;
+import static org.lwjgl.opencl.CL10.nclCreateBuffer;
+import static org.lwjgl.opencl.CL10.nclCreateCommandQueue;
+import static org.lwjgl.opencl.CL10.nclCreateContext;
+import static org.lwjgl.opencl.CL10.nclCreateKernel;
+import static org.lwjgl.opencl.CL10.nclEnqueueNDRangeKernel;
+import static org.lwjgl.opencl.CL10.nclEnqueueReadBuffer;
+import static org.lwjgl.opencl.CL10.nclEnqueueWriteBuffer;
+import static org.lwjgl.opencl.CL10.nclSetKernelArg;
+import static org.lwjgl.opencl.CL12.nclEnqueueFillBuffer;
+import static org.lwjgl.system.MemoryUtil.memAddress;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.quern.QuernException;
+import org.quern.backend.kernel.Call;
+import org.quern.backend.kernel.Device;
+import org.quern.backend.kernel.KernelSource;
+
+/** An OpenCL device: one context, an in-order queue for kernels, a second one for copies. */
+final class OpenclDevice implements Device {
+    private static final int STAGING = 4 << 20;
+
+    private final OpenclHardware hardware;
+    private final long budget;
+    private final long context;
+    private final long queue;
+    private final long program;
+    private final ByteBuffer code = OpenclHardware.direct(4);
+    private final ByteBuffer staging = OpenclHardware.direct(STAGING);
+    private long allocated;
+    private String largest = "nothing";
+    private long largestBytes;
+
+    OpenclDevice(OpenclHardware hardware, int budgetMib) {
+        this.hardware = hardware;
+        budget =
+                budgetMib > 0
+                        ? (long) budgetMib << 20
+                        : Math.min(hardware.mostBytes(), hardware.memory() / 10 * 7);
+        ByteBuffer devices = OpenclHardware.direct(8).putLong(0, hardware.id());
+        ByteBuffer properties = OpenclHardware.direct(24);
+        properties.putLong(0, org.lwjgl.opencl.CL10.CL_CONTEXT_PLATFORM);
+        properties.putLong(8, hardware.platform());
+        context =
+                nclCreateContext(
+                        memAddress(properties), 1, memAddress(devices), 0, 0, memAddress(code));
+        check("clCreateContext");
+        queue = newQueue();
+        try {
+            program =
+                    new OpenclProgram(hardware, context, KernelSource.text(), OpenclProgram.cache())
+                            .build();
+        } catch (RuntimeException e) {
+            clReleaseCommandQueue(queue);
+            clReleaseContext(context);
+            throw e;
+        }
+    }
+
+    private void check(String call) {
+        OpenclErrors.check(code.getInt(0), call);
+    }
+
+    long newQueue() {
+        long created = nclCreateCommandQueue(context, hardware.id(), 0, memAddress(code));
+        check("clCreateCommandQueue");
+        return created;
+    }
+
+    long queue() {
+        return queue;
+    }
+
+    private static final class Memory implements Buffer {
+        final long handle;
+        final long bytes;
+
+        Memory(long handle, long bytes) {
+            this.handle = handle;
+            this.bytes = bytes;
+        }
+
+        @Override
+        public long bytes() {
+            return bytes;
+        }
+    }
+
+    static long handle(Buffer buffer) {
+        return ((Memory) buffer).handle;
+    }
+
+    private final class Prepared implements Launch {
+        final String name;
+        final long kernel;
+        final ByteBuffer sizes = OpenclHardware.direct(32);
+
+        Prepared(Call call) {
+            name = call.kernel();
+            ByteBuffer text =
+                    OpenclHardware.direct(name.length() + 1)
+                            .put(name.getBytes(StandardCharsets.US_ASCII))
+                            .put((byte) 0)
+                            .flip();
+            kernel = nclCreateKernel(program, memAddress(text), memAddress(code));
+            check("clCreateKernel of " + name);
+            ByteBuffer value = OpenclHardware.direct(8);
+            for (int i = 0; i < call.arguments().size(); i++) {
+                Object argument = call.arguments().get(i);
+                int size = 4;
+                if (argument instanceof Memory memory) {
+                    value.putLong(0, memory.handle);
+                    size = 8;
+                } else if (argument instanceof Integer number) {
+                    value.putInt(0, number);
+                } else {
+                    value.putFloat(0, (Float) argument);
+                }
+                OpenclErrors.check(
+                        nclSetKernelArg(kernel, i, size, memAddress(value)),
+                        "clSetKernelArg %d of %s".formatted(i, name));
+            }
+            sizes.putLong(0, (long) call.groupsX() * THREADS).putLong(8, call.groupsY());
+            sizes.putLong(16, THREADS).putLong(24, 1);
+        }
+
+        @Override
+        public void close() {
+            clReleaseKernel(kernel);
+        }
+    }
+
+    /** Launches that are asked for one after the other. */
+    private static final class Listed implements Sequence {
+        final Launch[] launches;
+        final int repeats;
+
+        Listed(List<Launch> launches, int repeats) {
+            this.launches = launches.toArray(Launch[]::new);
+            this.repeats = repeats;
+        }
+
+        @Override
+        public void close() {
+            // the launches are closed by whoever prepared them
+        }
+    }
+
+    @Override
+    public String description() {
+        return hardware.description();
+    }
+
+    @Override
+    public int computeUnits() {
+        return hardware.units();
+    }
+
+    @Override
+    public long dataBudget() {
+        return Math.max(0, budget);
+    }
+
+    @Override
+    public Buffer allocate(long bytes, String what) {
+        return new Memory(allocate(bytes, CL_MEM_READ_WRITE, what), bytes);
+    }
+
+    private long allocate(long bytes, long flags, String what) {
+        if (bytes > hardware.mostBytes() || allocated + bytes > hardware.memory()) {
+            throw outOfMemory(bytes, what);
+        }
+        long handle = nclCreateBuffer(context, flags, bytes, 0, memAddress(code));
+        if (code.getInt(0) != 0) {
+            throw outOfMemory(bytes, what);
+        }
+        allocated += bytes;
+        if (bytes > largestBytes) {
+            largestBytes = bytes;
+            largest = what;
+        }
+        return handle;
+    }
+
+    private QuernException outOfMemory(long bytes, String what) {
+        return new QuernException(
+                QuernException.Kind.DEVICE,
+                ("out of memory on %s: %s needs %,d MiB, and %,d MiB of %,d MiB are free (largest:"
+                                + " %s, %,d MiB; at most %,d MiB in one piece): use a smaller batch"
+                                + " or --device-memory")
+                        .formatted(
+                                hardware.name(),
+                                what,
+                                mib(bytes),
+                                hardware.memory() - allocated >> 20,
+                                hardware.memory() >> 20,
+                                largest,
+                                mib(largestBytes),
+                                hardware.mostBytes() >> 20));
+    }
+
+    private static long mib(long bytes) {
+        return bytes + (1 << 20) - 1 >> 20;
+    }
+
+    @Override
+    public void release(Buffer buffer) {
+        Memory memory = (Memory) buffer;
+        clReleaseMemObject(memory.handle);
+        allocated -= memory.bytes;
+    }
+
+    @Override
+    public ByteBuffer staging() {
+        return staging;
+    }
+
+    @Override
+    public void write(Buffer to, long offset, ByteBuffer from) {
+        OpenclErrors.check(
+                nclEnqueueWriteBuffer(
+                        queue, handle(to), 1, offset, from.remaining(), memAddress(from), 0, 0, 0),
+                "clEnqueueWriteBuffer");
+    }
+
+    @Override
+    public void read(Buffer from, long offset, ByteBuffer to) {
+        OpenclErrors.check(
+                nclEnqueueReadBuffer(
+                        queue, handle(from), 1, offset, to.remaining(), memAddress(to), 0, 0, 0),
+                "clEnqueueReadBuffer");
+        to.position(to.limit());
+    }
+
+    @Override
+    public void fill(Buffer buffer, long offset, long words, int value) {
+        ByteBuffer pattern = OpenclHardware.direct(4).putInt(0, value);
+        OpenclErrors.check(
+                nclEnqueueFillBuffer(
+                        queue, handle(buffer), memAddress(pattern), 4, offset, 4 * words, 0, 0, 0),
+                "clEnqueueFillBuffer");
+    }
+
+    @Override
+    public Launch prepare(Call call) {
+        return new Prepared(call);
+    }
+
+    @Override
+    public void run(Launch launch) {
+        Prepared p = (Prepared) launch;
+        long sizes = memAddress(p.sizes);
+        int result = nclEnqueueNDRangeKernel(queue, p.kernel, 2, 0, sizes, sizes + 16, 0, 0, 0);
+        if (result != 0) {
+            throw OpenclErrors.failure(result, "the launch of " + p.name);
+        }
+    }
+
+    @Override
+    public Sequence sequence(List<Launch> launches, int repeats) {
+        return new Listed(launches, repeats);
+    }
+
+    @Override
+    public void run(Sequence sequence) {
+        Listed listed = (Listed) sequence;
+        for (int i = 0; i < listed.repeats; i++) {
+            for (Launch launch : listed.launches) {
+                run(launch);
+            }
+        }
+        OpenclErrors.check(clFlush(queue), "clFlush");
+    }
+
+    @Override
+    public Log log(int bytes) {
+        Buffer buffer = allocate(bytes, "the step log");
+        fill(buffer, 0, bytes / 4, 0);
+        ByteBuffer host = OpenclHardware.direct(bytes);
+        return new Log() {
+            @Override
+            public Buffer buffer() {
+                return buffer;
+            }
+
+            @Override
+            public ByteBuffer read(int wanted) {
+                OpenclDevice.this.read(buffer, 0, host.clear().limit(wanted));
+                return host;
+            }
+
+            @Override
+            public void close() {
+                release(buffer);
+            }
+        };
+    }
+
+    @Override
+    public Slot slot(long bytes, String what) {
+        Memory device = (Memory) allocate(bytes, what);
+        long pinned = allocate(bytes, CL_MEM_ALLOC_HOST_PTR, what);
+        return new OpenclSlot(this, device, device.handle, pinned, bytes);
+    }
+
+    /** Gives a slot's memory back. */
+    void release(Buffer device, long pinned, long bytes) {
+        release(device);
+        clReleaseMemObject(pinned);
+        allocated -= bytes;
+    }
+
+    @Override
+    public void finish() {
+        OpenclErrors.check(clFinish(queue), "clFinish");
+    }
+
+    @Override
+    public void close() {
+        clReleaseProgram(program);
+        clReleaseCommandQueue(queue);
+        clReleaseContext(context);
+    }
+}
