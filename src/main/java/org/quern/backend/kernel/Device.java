@@ -72,6 +72,9 @@ public interface Device extends AutoCloseable {
     /** Multiprocessors, which a launch should have groups for. */
     int computeUnits();
 
+    /** Bytes of memory that are free now. */
+    long free();
+
     /** Bytes that a data set may take; a larger one is streamed. */
     long dataBudget();
 
@@ -116,9 +119,17 @@ public interface Device extends AutoCloseable {
     /** A slot of some bytes. */
     Slot slot(long bytes, String what);
 
-    /** The library's product for a call, if there is a library and it is the better choice. */
+    /** The product by a library; null if there is none. */
     default Launch product(Product product) {
         return null;
+    }
+
+    /**
+     * Whether a library's way to compute something is to be taken instead of our own. Both may be
+     * run to find out: they write the same outputs from the same inputs.
+     */
+    default boolean prefers(Product product, List<Launch> library, List<Launch> own) {
+        return true;
     }
 
     /** Waits until everything is done; a kernel's fault shows here at the latest. */

@@ -54,6 +54,7 @@ public final class KernelExecutor implements Executor {
         this.tiling = tiling;
         this.opByOp = opByOp;
         try {
+            checkRoom();
             arena = device.allocate(4 * plan.arena(), arenaText(plan));
             device.fill(arena, 0, plan.arena(), 0);
             partialSums = device.allocate(4 * Launches.partialSums(plan), "partial sums of biases");
@@ -66,6 +67,38 @@ public final class KernelExecutor implements Executor {
         step = new ArrayList<>(plan.training());
         step.removeIf(Op.Metrics.class::isInstance);
         plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(step::add);
+    }
+
+    /** A network that does not fit is told with the batch size that would. */
+    private void checkRoom() {
+        long needed = 4 * plan.arena();
+        long free = device.free();
+        if (needed <= free) {
+            return;
+        }
+        int fits = 0;
+        for (int bit = Integer.highestOneBit(plan.batch()); bit > 0; bit >>= 1) {
+            int batch = fits + bit;
+            if (batch < plan.batch()
+                    && 4 * Plan.of(plan.model(), plan.loss(), plan.optimizer(), batch).arena()
+                            <= free) {
+                fits = batch;
+            }
+        }
+        throw new QuernException(
+                QuernException.Kind.DEVICE,
+                ("out of memory on %s: %s needs %,d MiB (%,d MiB of it for %,d parameters and"
+                                + " their moments), and %,d MiB are free: %s")
+                        .formatted(
+                                device.description(),
+                                arenaText(plan),
+                                needed + (1 << 20) - 1 >> 20,
+                                4 * plan.state().size() >> 20,
+                                plan.parameters().size(),
+                                free >> 20,
+                                fits > 0
+                                        ? "batch %,d would fit".formatted(fits)
+                                        : "use narrower layers, or another device"));
     }
 
     private static String arenaText(Plan plan) {
@@ -83,7 +116,7 @@ public final class KernelExecutor implements Executor {
         passHost = DeviceData.direct(PassBlock.bytes(steps));
         log = device.log(4 + 8 * steps);
         closeLaunches();
-        factory = new Launches(device, plan, arena, pass, log.buffer(), partialSums, tiling);
+        factory = new Launches(device, arena, pass, log.buffer(), partialSums, tiling);
     }
 
     private void closeLaunches() {

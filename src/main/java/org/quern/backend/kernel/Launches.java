@@ -19,7 +19,6 @@ final class Launches {
     private static final int ROWS_PER_GROUP = 512;
 
     private final Device device;
-    private final Plan plan;
     private final Device.Buffer arena;
     private final Device.Buffer pass;
     private final Device.Buffer log;
@@ -28,14 +27,12 @@ final class Launches {
 
     Launches(
             Device device,
-            Plan plan,
             Device.Buffer arena,
             Device.Buffer pass,
             Device.Buffer log,
             Device.Buffer partialSums,
             Tiling.Choice tiling) {
         this.device = device;
-        this.plan = plan;
         this.arena = arena;
         this.pass = pass;
         this.log = log;
@@ -116,200 +113,198 @@ final class Launches {
                 op.mask().scale());
     }
 
-    private void forward(List<Device.Launch> launches, Op.DenseForward op, int rows, int most) {
-        int in = op.weights().rows();
-        int out = op.weights().columns();
-        Mask mask = op.mask();
-        Device.Launch product =
-                device.product(
-                        new Product(
-                                "dense_forward",
-                                arena,
-                                rows,
-                                out,
-                                in,
-                                at(op.x()),
-                                false,
-                                at(op.weights()),
-                                false,
-                                at(op.y())));
-        if (product != null) {
-            launches.add(product);
-            launches.add(
-                    device.prepare(
-                            Call.of(
-                                    "dense_forward_after",
-                                    Call.groups((long) rows * out, Device.THREADS),
-                                    1,
-                                    arena,
-                                    pass,
-                                    at(op.bias()),
-                                    at(op.z()),
-                                    at(op.y()),
-                                    out,
-                                    op.activation().ordinal(),
-                                    mask.stream(),
-                                    mask.threshold(),
-                                    mask.scale())));
+    /**
+     * Adds a library's product and what comes after it, if that is the better way, else our own
+     * kernel.
+     */
+    private void add(List<Device.Launch> launches, Product product, List<Call> after, Call ours) {
+        List<Device.Launch> own = List.of(device.prepare(ours));
+        Device.Launch first = device.product(product);
+        if (first == null) {
+            launches.addAll(own);
             return;
         }
+        List<Device.Launch> library = new ArrayList<>(List.of(first));
+        after.forEach(call -> library.add(device.prepare(call)));
+        boolean takeLibrary = device.prefers(product, library, own);
+        launches.addAll(takeLibrary ? library : own);
+        (takeLibrary ? own : library).forEach(Device.Launch::close);
+    }
+
+    private void forward(List<Device.Launch> launches, Op.DenseForward o, int rows, int most) {
+        int in = o.weights().rows();
+        int out = o.weights().columns();
+        int act = o.activation().ordinal();
+        Mask mask = o.mask();
         Tiling tile = tiling.of(most, out);
-        launches.add(
-                device.prepare(
-                        Call.of(
-                                tile.kernel("dense_forward"),
-                                tile.groups(out),
-                                tile.groups(most),
-                                arena,
-                                pass,
-                                at(op.x()),
-                                at(op.weights()),
-                                at(op.bias()),
-                                at(op.z()),
-                                at(op.y()),
-                                in,
-                                out,
-                                op.activation().ordinal(),
-                                mask.stream(),
-                                mask.threshold(),
-                                mask.scale())));
+        Product product =
+                new Product(
+                        "dense_forward",
+                        arena,
+                        rows,
+                        out,
+                        in,
+                        at(o.x()),
+                        false,
+                        at(o.weights()),
+                        false,
+                        at(o.y()));
+        Call after =
+                Call.of(
+                        "dense_forward_after",
+                        Call.groups((long) rows * out, Device.THREADS),
+                        1,
+                        arena,
+                        pass,
+                        at(o.bias()),
+                        at(o.z()),
+                        at(o.y()),
+                        out,
+                        act,
+                        mask.stream(),
+                        mask.threshold(),
+                        mask.scale());
+        Call ours =
+                Call.of(
+                        tile.kernel("dense_forward"),
+                        tile.groups(out),
+                        tile.groups(most),
+                        arena,
+                        pass,
+                        at(o.x()),
+                        at(o.weights()),
+                        at(o.bias()),
+                        at(o.z()),
+                        at(o.y()),
+                        in,
+                        out,
+                        act,
+                        mask.stream(),
+                        mask.threshold(),
+                        mask.scale());
+        add(launches, product, List.of(after), ours);
     }
 
     private void backwardInput(
-            List<Device.Launch> launches, Op.DenseBackwardInput op, int rows, int most) {
-        int in = op.weights().rows();
-        int out = op.weights().columns();
-        Mask mask = op.mask();
-        Device.Launch product =
-                device.product(
-                        new Product(
-                                "dense_backward_input",
-                                arena,
-                                rows,
-                                in,
-                                out,
-                                at(op.dy()),
-                                false,
-                                at(op.weights()),
-                                true,
-                                at(op.dx())));
-        if (product != null) {
-            launches.add(product);
-            launches.add(
-                    device.prepare(
-                            Call.of(
-                                    "dense_backward_input_after",
-                                    Call.groups((long) rows * in, Device.THREADS),
-                                    1,
-                                    arena,
-                                    pass,
-                                    at(op.x()),
-                                    at(op.z()),
-                                    at(op.dx()),
-                                    in,
-                                    op.activation().ordinal(),
-                                    mask.stream(),
-                                    mask.threshold(),
-                                    mask.scale())));
-            return;
-        }
+            List<Device.Launch> launches, Op.DenseBackwardInput o, int rows, int most) {
+        int in = o.weights().rows();
+        int out = o.weights().columns();
+        int act = o.activation().ordinal();
+        Mask mask = o.mask();
         Tiling tile = tiling.of(most, in);
-        launches.add(
-                device.prepare(
-                        Call.of(
-                                tile.kernel("dense_backward_input"),
-                                tile.groups(in),
-                                tile.groups(most),
-                                arena,
-                                pass,
-                                at(op.dy()),
-                                at(op.weights()),
-                                at(op.x()),
-                                at(op.z()),
-                                at(op.dx()),
-                                in,
-                                out,
-                                op.activation().ordinal(),
-                                mask.stream(),
-                                mask.threshold(),
-                                mask.scale())));
+        Product product =
+                new Product(
+                        "dense_backward_input",
+                        arena,
+                        rows,
+                        in,
+                        out,
+                        at(o.dy()),
+                        false,
+                        at(o.weights()),
+                        true,
+                        at(o.dx()));
+        Call after =
+                Call.of(
+                        "dense_backward_input_after",
+                        Call.groups((long) rows * in, Device.THREADS),
+                        1,
+                        arena,
+                        pass,
+                        at(o.x()),
+                        at(o.z()),
+                        at(o.dx()),
+                        in,
+                        act,
+                        mask.stream(),
+                        mask.threshold(),
+                        mask.scale());
+        Call ours =
+                Call.of(
+                        tile.kernel("dense_backward_input"),
+                        tile.groups(in),
+                        tile.groups(most),
+                        arena,
+                        pass,
+                        at(o.dy()),
+                        at(o.weights()),
+                        at(o.x()),
+                        at(o.z()),
+                        at(o.dx()),
+                        in,
+                        out,
+                        act,
+                        mask.stream(),
+                        mask.threshold(),
+                        mask.scale());
+        add(launches, product, List.of(after), ours);
     }
 
     private void backwardWeights(
-            List<Device.Launch> launches, Op.DenseBackwardWeights op, int rows, int most) {
-        int in = op.dw().rows();
-        int out = op.dw().columns();
-        Device.Launch product =
-                device.product(
-                        new Product(
-                                "dense_backward_weights",
-                                arena,
-                                in,
-                                out,
-                                rows,
-                                at(op.x()),
-                                true,
-                                at(op.dy()),
-                                false,
-                                at(op.dw())));
-        if (product != null) {
-            launches.add(product);
-            biasGradient(launches, op, most);
-            return;
-        }
+            List<Device.Launch> launches, Op.DenseBackwardWeights o, int rows, int most) {
+        int in = o.dw().rows();
+        int out = o.dw().columns();
         Tiling tile = tiling.of(in, out);
-        launches.add(
-                device.prepare(
-                        Call.of(
-                                tile.kernel("dense_backward_weights"),
-                                tile.groups(out),
-                                tile.groups(in),
-                                arena,
-                                pass,
-                                at(op.x()),
-                                at(op.dy()),
-                                at(op.dw()),
-                                at(op.db()),
-                                in,
-                                out)));
+        Product product =
+                new Product(
+                        "dense_backward_weights",
+                        arena,
+                        in,
+                        out,
+                        rows,
+                        at(o.x()),
+                        true,
+                        at(o.dy()),
+                        false,
+                        at(o.dw()));
+        Call ours =
+                Call.of(
+                        tile.kernel("dense_backward_weights"),
+                        tile.groups(out),
+                        tile.groups(in),
+                        arena,
+                        pass,
+                        at(o.x()),
+                        at(o.dy()),
+                        at(o.dw()),
+                        at(o.db()),
+                        in,
+                        out);
+        add(launches, product, biasGradient(o, most), ours);
     }
 
     /** db as sums over columns: in one launch, or in parts of the rows and then over the parts. */
-    private void biasGradient(List<Device.Launch> launches, Op.DenseBackwardWeights op, int most) {
+    private List<Call> biasGradient(Op.DenseBackwardWeights op, int most) {
         int out = op.db().columns();
-        int across = Call.groups(out, COLUMNS_PER_GROUP);
         int parts = rowGroups(most);
         if (parts == 1) {
-            launches.add(columnSums(across, 1, arena, arena, at(op.dy()), at(op.db()), 0, out));
-        } else {
-            launches.add(columnSums(across, parts, arena, partialSums, at(op.dy()), 0, 0, out));
-            launches.add(columnSums(across, 1, partialSums, arena, 0, at(op.db()), parts, out));
+            return List.of(columnSums(1, arena, arena, at(op.dy()), at(op.db()), 0, out));
         }
+        return List.of(
+                columnSums(parts, arena, partialSums, at(op.dy()), 0, 0, out),
+                columnSums(1, partialSums, arena, 0, at(op.db()), parts, out));
     }
 
-    private Device.Launch columnSums(
-            int groupsX,
-            int groupsY,
+    private Call columnSums(
+            int parts,
             Device.Buffer from,
             Device.Buffer to,
             int fromAt,
             int toAt,
             int rows,
             int columns) {
-        int perGroup = groupsY == 1 ? Integer.MAX_VALUE : ROWS_PER_GROUP;
-        return device.prepare(
-                Call.of(
-                        "column_sums",
-                        groupsX,
-                        groupsY,
-                        from,
-                        to,
-                        pass,
-                        fromAt,
-                        toAt,
-                        rows,
-                        columns,
-                        perGroup));
+        return Call.of(
+                "column_sums",
+                Call.groups(columns, COLUMNS_PER_GROUP),
+                parts,
+                from,
+                to,
+                pass,
+                fromAt,
+                toAt,
+                rows,
+                columns,
+                parts == 1 ? Integer.MAX_VALUE : ROWS_PER_GROUP);
     }
 
     private static int rowGroups(int rows) {
@@ -396,10 +391,5 @@ final class Launches {
 
     private static int at(Slice slice) {
         return slice == null ? NONE : Math.toIntExact(slice.offset());
-    }
-
-    /** The plan that the launches are for. */
-    Plan plan() {
-        return plan;
     }
 }

@@ -39,7 +39,8 @@ public final class NativeLibraries {
     public static final class UnavailableException extends Exception {
         private static final long serialVersionUID = 1L;
 
-        UnavailableException(String message, Throwable cause) {
+        /** With one sentence, and the failure behind it or null. */
+        public UnavailableException(String message, Throwable cause) {
             super(message, cause);
         }
     }
@@ -60,35 +61,36 @@ public final class NativeLibraries {
     }
 
     /**
-     * Loads {@code /native/<platform>/<file>} from the jar.
+     * Loads {@code /native/<platform>/<file>} from the jar: Quern's own kernels in C.
      *
      * @throws UnavailableException if the jar has none for this platform, or it cannot be unpacked
      *     or loaded
      */
     public void load(String file) throws UnavailableException {
         String resource = "/native/" + platform() + "/" + file;
-        byte[] content;
-        try (InputStream in = NativeLibraries.class.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new UnavailableException(
-                        "this jar has no C kernels for "
-                                + platform()
-                                + ": install a C compiler (gcc) and build it again",
-                        null);
-            }
-            content = in.readAllBytes();
-        } catch (IOException e) {
+        if (NativeLibraries.class.getResource(resource) == null) {
             throw new UnavailableException(
-                    "the jar's " + resource + " cannot be read (" + e.getMessage() + ")", e);
+                    "this jar has no C kernels for "
+                            + platform()
+                            + ": install a C compiler (gcc) and build it again",
+                    null);
         }
-        Path unpacked = unpack(file, content);
+        load(unpackResource(resource, file, "C kernels"));
+    }
+
+    /**
+     * Loads an unpacked library.
+     *
+     * @throws UnavailableException if the system refuses it
+     */
+    public static void load(Path unpacked) throws UnavailableException {
         try {
             System.load(unpacked.toString());
         } catch (UnsatisfiedLinkError e) {
             throw new UnavailableException(
                     unpacked
                             + " cannot be loaded ("
-                            + e.getMessage().lines().findFirst().orElse("no reason given")
+                            + reason(e)
                             + "): if its folder is mounted noexec, set "
                             + FOLDER_VARIABLE
                             + " to another one",
@@ -96,8 +98,42 @@ public final class NativeLibraries {
         }
     }
 
+    /** The line of a loader's message that says why. */
+    public static String reason(Throwable failure) {
+        String message = String.valueOf(failure.getMessage());
+        return message.lines()
+                .filter(line -> line.contains(".so") && line.contains(": "))
+                .findFirst()
+                .or(() -> message.lines().findFirst())
+                .map(String::strip)
+                .orElse("no reason given");
+    }
+
+    /**
+     * Unpacks a library of the jar.
+     *
+     * @param resource where it is on the class path
+     * @param file the name that it gets
+     * @param what it is, for messages
+     * @return where it is now, alone in a folder of its own
+     * @throws UnavailableException if the jar does not have it, or it cannot be unpacked
+     */
+    public Path unpackResource(String resource, String file, String what)
+            throws UnavailableException {
+        try (InputStream in = NativeLibraries.class.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new UnavailableException(
+                        "this jar has no " + resource + " (" + what + ")", null);
+            }
+            return unpack(file, in.readAllBytes(), what);
+        } catch (IOException e) {
+            throw new UnavailableException(
+                    "the jar's " + resource + " cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+
     /** Puts the content in place, unless it is there already, and returns where. */
-    Path unpack(String file, byte[] content) throws UnavailableException {
+    Path unpack(String file, byte[] content, String what) throws UnavailableException {
         Path folder = folder().resolve(sha256(content));
         Path target = folder.resolve(file);
         try {
@@ -120,7 +156,9 @@ public final class NativeLibraries {
             return target;
         } catch (IOException e) {
             throw new UnavailableException(
-                    "cannot unpack C kernels into "
+                    "cannot unpack "
+                            + what
+                            + " into "
                             + folder
                             + " ("
                             + e.getClass().getSimpleName()

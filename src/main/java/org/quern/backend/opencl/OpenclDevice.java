@@ -169,6 +169,11 @@ final class OpenclDevice implements Device {
     }
 
     @Override
+    public long free() {
+        return Math.min(hardware.mostBytes(), hardware.memory() - allocated);
+    }
+
+    @Override
     public long dataBudget() {
         return Math.max(0, budget);
     }

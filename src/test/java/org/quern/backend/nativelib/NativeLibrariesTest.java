@@ -26,7 +26,7 @@ class NativeLibrariesTest {
 
     @Test
     void aLibraryIsUnpackedIntoAPrivateFolderOfTheCache() throws Exception {
-        Path path = libraries(folder).unpack("libx.so", CONTENT);
+        Path path = libraries(folder).unpack("libx.so", CONTENT, "C kernels");
         assertThat(path).startsWith(folder.resolve("quern").resolve("native"));
         assertThat(Files.readAllBytes(path)).isEqualTo(CONTENT);
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path.getParent())))
@@ -39,28 +39,28 @@ class NativeLibrariesTest {
 
     @Test
     void aDamagedOrForeignFileIsReplaced() throws Exception {
-        Path path = libraries(folder).unpack("libx.so", CONTENT);
+        Path path = libraries(folder).unpack("libx.so", CONTENT, "C kernels");
         Files.write(path, new byte[10]);
-        assertThat(Files.readAllBytes(libraries(folder).unpack("libx.so", CONTENT)))
+        assertThat(Files.readAllBytes(libraries(folder).unpack("libx.so", CONTENT, "C kernels")))
                 .isEqualTo(CONTENT);
         byte[] changed = CONTENT.clone();
         changed[99_999] = 1;
         Files.write(path, changed);
-        assertThat(Files.readAllBytes(libraries(folder).unpack("libx.so", CONTENT)))
+        assertThat(Files.readAllBytes(libraries(folder).unpack("libx.so", CONTENT, "C kernels")))
                 .isEqualTo(CONTENT);
         Files.delete(path);
         Path elsewhere = Files.write(folder.resolve("elsewhere"), CONTENT);
         Files.createSymbolicLink(path, elsewhere);
-        libraries(folder).unpack("libx.so", CONTENT);
+        libraries(folder).unpack("libx.so", CONTENT, "C kernels");
         assertThat(Files.isSymbolicLink(path)).isFalse();
     }
 
     @Test
     void looseFoldersAreTightened() throws Exception {
-        Path path = libraries(folder).unpack("libx.so", CONTENT);
+        Path path = libraries(folder).unpack("libx.so", CONTENT, "C kernels");
         Files.setPosixFilePermissions(
                 path.getParent(), PosixFilePermissions.fromString("rwxrwxrwx"));
-        libraries(folder).unpack("libx.so", CONTENT);
+        libraries(folder).unpack("libx.so", CONTENT, "C kernels");
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path.getParent())))
                 .isEqualTo("rwx------");
     }
@@ -70,7 +70,7 @@ class NativeLibrariesTest {
         var threads = Executors.newFixedThreadPool(8);
         List<Callable<Path>> tasks = new ArrayList<>();
         for (int i = 0; i < 32; i++) {
-            tasks.add(() -> libraries(folder).unpack("libx.so", CONTENT));
+            tasks.add(() -> libraries(folder).unpack("libx.so", CONTENT, "C kernels"));
         }
         for (Future<Path> path : threads.invokeAll(tasks)) {
             assertThat(Files.readAllBytes(path.get())).isEqualTo(CONTENT);
@@ -81,7 +81,7 @@ class NativeLibrariesTest {
     @Test
     void aFolderThatCannotBeWrittenIsNamedWithItsCure() throws Exception {
         Path file = Files.writeString(folder.resolve("cache"), "a file where a folder should be");
-        assertThatThrownBy(() -> libraries(file).unpack("libx.so", CONTENT))
+        assertThatThrownBy(() -> libraries(file).unpack("libx.so", CONTENT, "C kernels"))
                 .isInstanceOf(NativeLibraries.UnavailableException.class)
                 .hasMessageMatching(
                         "cannot unpack C kernels into .+/quern/native/[0-9a-f]{64} \\(\\w+: .+\\): set"

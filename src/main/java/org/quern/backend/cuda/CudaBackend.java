@@ -1,0 +1,67 @@
+package org.quern.backend.cuda;
+
+import static org.quern.QuernException.backend;
+
+import org.quern.backend.Backend;
+import org.quern.backend.kernel.Device;
+import org.quern.backend.kernel.KernelExecutor;
+import org.quern.backend.kernel.Tiling;
+import org.quern.plan.Plan;
+
+/** The kernels on an NVIDIA GPU, through the driver alone; cuBLAS where it is found and faster. */
+public final class CudaBackend implements Backend {
+    @Override
+    public String name() {
+        return "cuda";
+    }
+
+    @Override
+    public int priority() {
+        return 300;
+    }
+
+    @Override
+    public Availability availability() {
+        CudaDriver driver = CudaDriver.instance();
+        if (driver.problem() != null) {
+            return new Availability(false, driver.problem());
+        }
+        CudaHardware device = driver.devices().get(0);
+        if (device.lacks() != null) {
+            return new Availability(false, device.lacks());
+        }
+        String others =
+                driver.devices().size() > 1
+                        ? "; devices: " + CudaHardware.listed(driver.devices())
+                        : "";
+        String detail =
+                "%s, driver for CUDA %d.%d, %s%s"
+                        .formatted(
+                                device.description(),
+                                driver.version() / 1000,
+                                driver.version() % 1000 / 10,
+                                Cublas.found(System.getenv()),
+                                others);
+        return new Availability(true, !device.isSimulated(), detail);
+    }
+
+    @Override
+    public KernelExecutor open(Plan plan, Options options) {
+        Device device = device(options);
+        return new KernelExecutor(
+                device, plan, Tiling.forUnits(device.computeUnits()), options.sync());
+    }
+
+    /** The device that the options name. */
+    public Device device(Options options) {
+        CudaDriver driver = CudaDriver.instance();
+        if (driver.problem() != null) {
+            throw backend("backend cuda cannot run: %s", driver.problem());
+        }
+        CudaHardware hardware = CudaHardware.choose(driver.devices(), options.device());
+        if (hardware.lacks() != null) {
+            throw backend("%s", hardware.lacks());
+        }
+        return new CudaDevice(hardware, driver.version(), options);
+    }
+}

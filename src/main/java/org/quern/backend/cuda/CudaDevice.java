@@ -1,0 +1,368 @@
+package org.quern.backend.cuda;
+
+import static jcuda.driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+import static jcuda.driver.JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP;
+import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
+import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRelease;
+import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
+import static jcuda.driver.JCudaDriver.cuGraphDestroy;
+import static jcuda.driver.JCudaDriver.cuGraphInstantiate;
+import static jcuda.driver.JCudaDriver.cuGraphLaunch;
+import static jcuda.driver.JCudaDriver.cuMemAlloc;
+import static jcuda.driver.JCudaDriver.cuMemFree;
+import static jcuda.driver.JCudaDriver.cuMemFreeHost;
+import static jcuda.driver.JCudaDriver.cuMemGetInfo;
+import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
+import static jcuda.driver.JCudaDriver.cuMemHostGetDevicePointer;
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
+import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
+import static jcuda.driver.JCudaDriver.cuMemsetD32Async;
+import static jcuda.driver.JCudaDriver.cuStreamBeginCapture;
+import static jcuda.driver.JCudaDriver.cuStreamCreate;
+import static jcuda.driver.JCudaDriver.cuStreamDestroy;
+import static jcuda.driver.JCudaDriver.cuStreamEndCapture;
+import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import jcuda.Pointer;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstream_flags;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.backend.kernel.Call;
+import org.quern.backend.kernel.Device;
+import org.quern.backend.kernel.Product;
+
+/** A CUDA device: its primary context, one stream for kernels and one for copies beside them. */
+final class CudaDevice implements Device {
+    private static final int STAGING = 4 << 20;
+    private static final long SLOW_NANOS = 300_000_000;
+
+    private final CudaHardware hardware;
+    private final CUcontext context = new CUcontext();
+    private final CUstream stream = new CUstream();
+    private final CUstream copies = new CUstream();
+    private final CudaModule module;
+    private final Cublas cublas;
+    private final GemmTable table;
+    private final long budget;
+    private final ByteBuffer staging;
+    private final Pointer stagingPointer;
+    private Thread current;
+    private ByteBuffer lastBuffer;
+    private Pointer lastPointer;
+    private String largest = "nothing";
+    private long largestBytes;
+
+    CudaDevice(CudaHardware hardware, int driverVersion, Backend.Options options) {
+        this.hardware = hardware;
+        CudaErrors.check(
+                cuDevicePrimaryCtxRetain(context, hardware.device()), "cuDevicePrimaryCtxRetain");
+        CudaModule loaded = null;
+        Cublas library = null;
+        try {
+            enter();
+            loaded = new CudaModule();
+            CudaErrors.check(
+                    cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING),
+                    "cuStreamCreate");
+            CudaErrors.check(
+                    cuStreamCreate(copies, CUstream_flags.CU_STREAM_NON_BLOCKING),
+                    "cuStreamCreate");
+            library = Cublas.open(this, options);
+        } catch (RuntimeException e) {
+            if (loaded != null) {
+                loaded.close();
+            }
+            cuDevicePrimaryCtxRelease(hardware.device());
+            throw e;
+        }
+        module = loaded;
+        cublas = library;
+        table =
+                cublas != null
+                                && options.gemm() == Backend.Gemm.AUTO
+                                && options.precision() == Backend.Precision.FP32
+                        ? new GemmTable(this, cublas, driverVersion)
+                        : null;
+        stagingPointer = pinned(STAGING, 0);
+        staging = stagingPointer.getByteBuffer(0, STAGING).order(ByteOrder.nativeOrder());
+        budget = options.deviceMemory() > 0 ? (long) options.deviceMemory() << 20 : -1;
+    }
+
+    /** Makes the context that of the calling thread. */
+    void enter() {
+        if (current != Thread.currentThread()) {
+            CudaErrors.check(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+            current = Thread.currentThread();
+        }
+    }
+
+    CUstream stream() {
+        return stream;
+    }
+
+    CUstream copies() {
+        return copies;
+    }
+
+    CudaHardware hardware() {
+        return hardware;
+    }
+
+    @Override
+    public String description() {
+        String text = hardware.description();
+        if (cublas != null) {
+            text += ", " + cublas.description();
+        }
+        if (module.nanos() > SLOW_NANOS) {
+            text +=
+                    ", the driver compiled the kernels in %.1f s and keeps them"
+                            .formatted(module.nanos() * 1e-9);
+        }
+        return text;
+    }
+
+    @Override
+    public int computeUnits() {
+        return hardware.units();
+    }
+
+    @Override
+    public long dataBudget() {
+        return budget >= 0 ? budget : free() / 10 * 9;
+    }
+
+    @Override
+    public long free() {
+        enter();
+        long[] free = new long[1];
+        long[] total = new long[1];
+        CudaErrors.check(cuMemGetInfo(free, total), "cuMemGetInfo");
+        return free[0];
+    }
+
+    @Override
+    public Buffer allocate(long bytes, String what) {
+        enter();
+        CUdeviceptr pointer = new CUdeviceptr();
+        int code = cuMemAlloc(pointer, bytes);
+        if (code == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+            throw outOfMemory(bytes, what);
+        }
+        CudaErrors.check(code, "cuMemAlloc");
+        if (bytes > largestBytes) {
+            largestBytes = bytes;
+            largest = what;
+        }
+        return CudaMemory.of(pointer, bytes, null);
+    }
+
+    private QuernException outOfMemory(long bytes, String what) {
+        return new QuernException(
+                QuernException.Kind.DEVICE,
+                ("out of memory on %s: %s needs %,d MiB, and %,d MiB of %,d MiB are free (largest:"
+                                + " %s, %,d MiB): use a smaller batch or --device-memory")
+                        .formatted(
+                                hardware.name(),
+                                what,
+                                mib(bytes),
+                                free() >> 20,
+                                hardware.memory() >> 20,
+                                largest,
+                                mib(largestBytes)));
+    }
+
+    private static long mib(long bytes) {
+        return bytes + (1 << 20) - 1 >> 20;
+    }
+
+    @Override
+    public void release(Buffer buffer) {
+        enter();
+        CudaErrors.check(cuMemFree(((CudaMemory) buffer).pointer()), "cuMemFree");
+    }
+
+    /** Host memory that the device copies from and to by itself. */
+    Pointer pinned(long bytes, int flags) {
+        enter();
+        Pointer pointer = new Pointer();
+        CudaErrors.check(cuMemHostAlloc(pointer, bytes, flags), "cuMemHostAlloc");
+        return pointer;
+    }
+
+    @Override
+    public ByteBuffer staging() {
+        return staging;
+    }
+
+    private Pointer pointer(ByteBuffer buffer) {
+        if (buffer == staging) {
+            return stagingPointer;
+        }
+        if (buffer != lastBuffer) { // the same one every time, in a loop that must not allocate
+            lastBuffer = buffer;
+            lastPointer = Pointer.to(buffer);
+        }
+        return lastPointer;
+    }
+
+    @Override
+    public void write(Buffer to, long offset, ByteBuffer from) {
+        enter();
+        CudaErrors.check(
+                cuMemcpyHtoDAsync(
+                        ((CudaMemory) to).at(offset), pointer(from), from.remaining(), stream),
+                "cuMemcpyHtoDAsync");
+        finish();
+    }
+
+    @Override
+    public void read(Buffer from, long offset, ByteBuffer to) {
+        enter();
+        CudaErrors.check(
+                cuMemcpyDtoHAsync(
+                        pointer(to), ((CudaMemory) from).at(offset), to.remaining(), stream),
+                "cuMemcpyDtoHAsync");
+        finish();
+        to.position(to.limit());
+    }
+
+    @Override
+    public void fill(Buffer buffer, long offset, long words, int value) {
+        enter();
+        CudaErrors.check(
+                cuMemsetD32Async(((CudaMemory) buffer).at(offset), value, words, stream),
+                "cuMemsetD32Async");
+    }
+
+    @Override
+    public Launch prepare(Call call) {
+        enter();
+        return new CudaLaunch(call, module.function(call.kernel()), stream);
+    }
+
+    @Override
+    public void run(Launch launch) {
+        enter();
+        ((Launchable) launch).launch();
+    }
+
+    /** A launch of ours or of a library's. */
+    interface Launchable extends Launch {
+        /** Puts it into the stream. */
+        void launch();
+    }
+
+    /** A captured graph. */
+    private record Graph(CUgraphExec exec) implements Sequence {
+        @Override
+        public void close() {
+            CudaErrors.check(
+                    jcuda.driver.JCudaDriver.cuGraphExecDestroy(exec), "cuGraphExecDestroy");
+        }
+    }
+
+    @Override
+    public Sequence sequence(List<Launch> launches, int repeats) {
+        enter();
+        CudaErrors.check(
+                cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+                "cuStreamBeginCapture");
+        CUgraph graph = new CUgraph();
+        try {
+            for (int i = 0; i < repeats; i++) {
+                for (Launch launch : launches) {
+                    ((Launchable) launch).launch();
+                }
+            }
+        } catch (RuntimeException e) {
+            cuStreamEndCapture(stream, graph);
+            throw e;
+        }
+        CudaErrors.check(cuStreamEndCapture(stream, graph), "cuStreamEndCapture");
+        CUgraphExec exec = new CUgraphExec();
+        int code = cuGraphInstantiate(exec, graph, 0);
+        CudaErrors.check(cuGraphDestroy(graph), "cuGraphDestroy");
+        CudaErrors.check(code, "cuGraphInstantiate");
+        return new Graph(exec);
+    }
+
+    @Override
+    public void run(Sequence sequence) {
+        enter();
+        CudaErrors.check(cuGraphLaunch(((Graph) sequence).exec, stream), "cuGraphLaunch");
+    }
+
+    @Override
+    public Log log(int bytes) {
+        Pointer host = pinned(bytes, CU_MEMHOSTALLOC_DEVICEMAP);
+        CUdeviceptr device = new CUdeviceptr();
+        CudaErrors.check(cuMemHostGetDevicePointer(device, host, 0), "cuMemHostGetDevicePointer");
+        CudaMemory memory = CudaMemory.of(device, bytes, host);
+        ByteBuffer view = host.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
+        for (int i = 0; i < bytes; i++) {
+            view.put(i, (byte) 0);
+        }
+        return new Log() {
+            @Override
+            public Buffer buffer() {
+                return memory;
+            }
+
+            @Override
+            public ByteBuffer read(int wanted) {
+                return view; // kernels have written it here
+            }
+
+            @Override
+            public void close() {
+                enter();
+                CudaErrors.check(cuMemFreeHost(host), "cuMemFreeHost");
+            }
+        };
+    }
+
+    @Override
+    public Slot slot(long bytes, String what) {
+        return new CudaSlot(this, (CudaMemory) allocate(bytes, what), pinned(bytes, 0));
+    }
+
+    @Override
+    public Launch product(Product product) {
+        return cublas == null ? null : cublas.launch(product);
+    }
+
+    @Override
+    public boolean prefers(Product product, List<Launch> library, List<Launch> own) {
+        return table == null || table.prefers(product, library, own);
+    }
+
+    @Override
+    public void finish() {
+        enter();
+        CudaErrors.check(cuStreamSynchronize(stream), "cuStreamSynchronize");
+    }
+
+    @Override
+    public void close() {
+        enter();
+        if (cublas != null) {
+            cublas.close();
+        }
+        CudaErrors.check(cuMemFreeHost(stagingPointer), "cuMemFreeHost");
+        CudaErrors.check(cuStreamDestroy(copies), "cuStreamDestroy");
+        CudaErrors.check(cuStreamDestroy(stream), "cuStreamDestroy");
+        module.close();
+        CudaErrors.check(cuDevicePrimaryCtxRelease(hardware.device()), "cuDevicePrimaryCtxRelease");
+        current = null;
+    }
+}

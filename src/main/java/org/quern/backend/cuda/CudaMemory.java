@@ -1,0 +1,36 @@
+package org.quern.backend.cuda;
+
+import jcuda.Pointer;
+import jcuda.driver.CUdeviceptr;
+import org.quern.backend.kernel.Device;
+
+/**
+ * Memory that kernels reach.
+ *
+ * @param pointer its address on the device
+ * @param address the same as a number
+ * @param host its address on the host if it is mapped memory, else null
+ */
+record CudaMemory(CUdeviceptr pointer, long address, long bytes, Pointer host)
+        implements Device.Buffer {
+
+    /** Wraps an address of the driver's. */
+    static CudaMemory of(CUdeviceptr pointer, long bytes, Pointer host) {
+        return new CudaMemory(pointer, new Address(pointer).value(), bytes, host);
+    }
+
+    CUdeviceptr at(long offset) {
+        return offset == 0 ? pointer : pointer.withByteOffset(offset);
+    }
+
+    /** Reads the number out of a pointer, which JCuda shows to subclasses alone. */
+    private static final class Address extends CUdeviceptr {
+        Address(CUdeviceptr pointer) {
+            super(pointer);
+        }
+
+        long value() {
+            return getNativePointer() + getByteOffset();
+        }
+    }
+}
