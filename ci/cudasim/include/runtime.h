@@ -1,0 +1,53 @@
+/*
+ * What a module (kernels compiled as C++) and the simulator (libcuda.so.1) know of each other. A module exports one
+ * function, cudasim_module, and gets all else through the table that it is given.
+ */
+#ifndef CUDASIM_RUNTIME_H
+#define CUDASIM_RUNTIME_H
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cudasim {
+
+struct Index {
+    unsigned x, y, z;
+};
+
+/* Where the running thread is; the simulator sets it at every switch. */
+struct State {
+    Index thread, block, block_size, grid_size;
+};
+
+enum class Warp { sync, shuffle, ballot };
+
+struct Runtime {
+    State state;
+    void (*barrier)();
+    /* Waits for the lanes of the mask; gives what lane `source` of the warp brought (for ballot: all, as bits). */
+    uint64_t (*warp)(Warp kind, unsigned mask, uint64_t value, unsigned source);
+    void (*access)(const void *address, size_t size, bool write);
+};
+
+enum { most_parameters = 40 };
+
+struct Entry {
+    const char *name;
+    void (*call)(const char *arguments);
+    unsigned parameters;
+    unsigned sizes[most_parameters];
+    unsigned bytes; /* of the packed arguments */
+};
+
+struct Module {
+    const Entry *entries;
+    unsigned count;
+    bool checked;
+    char *shared_begin, *shared_end;
+};
+
+}  // namespace cudasim
+
+extern "C" const cudasim::Module *cudasim_module(cudasim::Runtime *runtime);
+
+#endif

@@ -1,0 +1,109 @@
+/* Modules: the PTX says which kernels there should be and what they take, a shared library has them in C++. */
+#include <dlfcn.h>
+
+#include <regex>
+#include <sstream>
+
+#include "sim.h"
+
+namespace cudasim {
+
+/* The CUDA version (1000 major + 10 minor) whose driver first took a PTX version. */
+static int needed_driver(int major, int minor) {
+    if (major < 6) return 9000;
+    if (major == 6) return minor <= 3 ? 10000 : minor == 4 ? 10010 : 10020;
+    if (major == 7) return 11000 + 10 * minor;
+    if (major == 8) return minor <= 5 ? 12000 + 10 * minor : minor == 6 ? 12070 : 12080;
+    return 13000;
+}
+
+static std::string default_module() {
+    Dl_info info;
+    dladdr((void *)default_module, &info);
+    std::string self = info.dli_fname;
+    return self.substr(0, self.rfind('/') + 1) + "module.so";
+}
+
+static unsigned bytes_of(const std::string &type) {
+    std::smatch bits;
+    return std::regex_match(type, bits, std::regex("[usbf]([0-9]+)")) ? (unsigned)std::stoi(bits[1]) / 8 : 0;
+}
+
+/* Entries of PTX with the sizes of their parameters. */
+static std::map<std::string, std::vector<unsigned>> entries_of(const std::string &ptx) {
+    std::map<std::string, std::vector<unsigned>> entries;
+    std::istringstream lines(ptx);
+    std::string line, name;
+    static const std::regex parameter("\\s*\\.param \\.([a-z0-9]+) .*");
+    while (getline(lines, line)) {
+        size_t at = line.find(".visible .entry ");
+        if (at != std::string::npos) {
+            name = line.substr(at + 16, line.find('(') - at - 16);
+            entries[name];
+        } else if (!name.empty()) {
+            std::smatch type;
+            if (std::regex_match(line, type, parameter)) entries[name].push_back(bytes_of(type[1]));
+            if (line.find(')') != std::string::npos) name.clear();
+        }
+    }
+    return entries;
+}
+
+Result load_module(const std::string &ptx, int driver_version, std::string *log, LoadedModule **made) {
+    std::smatch found;
+    static const std::regex version("\\.version (\\d+)\\.(\\d+)"), named("// cudasim-module: (\\S+)");
+    std::string head = ptx.substr(0, 2000);
+    if (!std::regex_search(head, found, version)) {
+        *log = "ptxas fatal   : no .version in what should be PTX";
+        return INVALID_PTX;
+    }
+    if (needed_driver(std::stoi(found[1]), std::stoi(found[2])) > driver_version) {
+        *log = "ptxas application ptx input, line 1; fatal   : Unsupported .version " + found[1].str() + "." +
+               found[2].str();
+        return UNSUPPORTED_PTX_VERSION;
+    }
+    std::string path = std::regex_search(head, found, named) ? found[1].str()
+                                                             : setting("QUERN_CUDASIM_MODULE", default_module().c_str());
+    void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        *log = dlerror();
+        report("a module cannot be loaded: " + *log);
+        return INVALID_IMAGE;
+    }
+    auto attach = (const Module *(*)(Runtime *))dlsym(handle, "cudasim_module");
+    auto *module = new LoadedModule{handle, {}};
+    static std::map<std::string, std::unique_ptr<Runtime>> runtimes; /* one for a library, however often it is loaded */
+    auto &runtime = runtimes[path];
+    if (!runtime) runtime = std::make_unique<Runtime>();
+    const Module *description = attach(runtime.get());
+    auto wanted = entries_of(ptx);
+    for (unsigned i = 0; i < description->count; i++) {
+        const Entry &entry = description->entries[i];
+        auto in_ptx = wanted.find(entry.name);
+        std::vector<unsigned> sizes(entry.sizes, entry.sizes + entry.parameters);
+        if (in_ptx == wanted.end() || in_ptx->second != sizes) {
+            *log = std::string(entry.name) + ": PTX and the simulator's module disagree on it: build both anew";
+            report(*log);
+            delete module;
+            return INVALID_IMAGE;
+        }
+        module->kernels[entry.name] = std::make_unique<Kernel>(Kernel{*description, entry, runtime.get(), path});
+    }
+    for (auto &[name, sizes] : wanted) {
+        if (!module->kernels.count(name)) {
+            *log = name + " is in the PTX and not in the simulator's module " + path;
+            report(*log);
+            delete module;
+            return INVALID_IMAGE;
+        }
+    }
+    *made = module;
+    return SUCCESS;
+}
+
+void unload_module(LoadedModule *module) {
+    /* the library stays loaded: its checks and shared memory may be shared with another module of the same file */
+    delete module;
+}
+
+}  // namespace cudasim

@@ -1,0 +1,57 @@
+/* What the environment says, and what is said back. */
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <sstream>
+
+#include "sim.h"
+
+namespace cudasim {
+
+std::string setting(const char *name, const char *otherwise) {
+    const char *value = getenv(name);
+    return value && *value ? value : otherwise;
+}
+
+void report(const std::string &line) {
+    std::string file = setting("QUERN_CUDASIM_REPORT", "");
+    FILE *out = file.empty() ? stderr : fopen(file.c_str(), "a");
+    if (out) {
+        fprintf(out, "cudasim: %s\n", line.c_str());
+        if (out != stderr) fclose(out);
+    }
+}
+
+/* QUERN_CUDASIM_FAIL is NAME:N:RESULT: the Nth call of NAME gives RESULT, a number or one of these names. */
+Result injected(const char *call) {
+    static const std::string plan = setting("QUERN_CUDASIM_FAIL", "");
+    if (plan.empty()) return SUCCESS;
+    static std::map<std::string, int> calls;
+    int number = ++calls[call];
+    std::stringstream parts(plan);
+    std::string name, nth, result;
+    getline(parts, name, ':');
+    getline(parts, nth, ':');
+    getline(parts, result, ':');
+    if (name != call || atoi(nth.c_str()) != number) return SUCCESS;
+    static const std::map<std::string, Result> names = {
+        {"CUDA_ERROR_ECC_UNCORRECTABLE", ECC_UNCORRECTABLE}, {"CUDA_ERROR_ILLEGAL_ADDRESS", ILLEGAL_ADDRESS},
+        {"CUDA_ERROR_LAUNCH_TIMEOUT", LAUNCH_TIMEOUT},       {"CUDA_ERROR_OUT_OF_MEMORY", OUT_OF_MEMORY},
+        {"CUDA_ERROR_UNKNOWN", UNKNOWN},
+    };
+    auto found = names.find(result);
+    Result made = found != names.end() ? found->second : (Result)atoi(result.c_str());
+    if (made != OUT_OF_MEMORY) set_sticky(made);
+    return made;
+}
+
+/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014) over QUERN_CUDASIM_SEED. */
+uint64_t draw() {
+    static uint64_t state = strtoull(setting("QUERN_CUDASIM_SEED", "1").c_str(), nullptr, 10);
+    uint64_t z = (state += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+}  // namespace cudasim

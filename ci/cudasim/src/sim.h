@@ -1,0 +1,135 @@
+/* The simulator's parts, and what they say to each other. All of it runs under one lock, taken in driver.cpp. */
+#ifndef CUDASIM_SIM_H
+#define CUDASIM_SIM_H
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../include/runtime.h"
+
+namespace cudasim {
+
+/* CUresult, as far as it is used; the values are CUDA's. */
+enum Result {
+    SUCCESS = 0,
+    INVALID_VALUE = 1,
+    OUT_OF_MEMORY = 2,
+    NOT_INITIALIZED = 3,
+    NO_DEVICE = 100,
+    INVALID_DEVICE = 101,
+    INVALID_IMAGE = 200,
+    INVALID_CONTEXT = 201,
+    INVALID_PTX = 218,
+    UNSUPPORTED_PTX_VERSION = 222,
+    NO_BINARY_FOR_GPU = 209,
+    ECC_UNCORRECTABLE = 214,
+    INVALID_HANDLE = 400,
+    NOT_FOUND = 500,
+    NOT_READY = 600,
+    ILLEGAL_ADDRESS = 700,
+    LAUNCH_OUT_OF_RESOURCES = 701,
+    LAUNCH_TIMEOUT = 702,
+    LAUNCH_FAILED = 719,
+    STREAM_CAPTURE_UNSUPPORTED = 900,
+    STREAM_CAPTURE_INVALIDATED = 901,
+    UNKNOWN = 999,
+};
+
+/* ---- settings (settings.cpp) ---- */
+std::string setting(const char *name, const char *otherwise);
+void report(const std::string &line); /* to QUERN_CUDASIM_REPORT, else to stderr */
+Result injected(const char *call);    /* what QUERN_CUDASIM_FAIL has for this call of a function */
+uint64_t draw();                      /* the next number of the seed's sequence */
+
+/* ---- memory (memory.cpp) ---- */
+struct Allocation {
+    char *begin;
+    size_t bytes;
+    unsigned number;
+    bool host;   /* pinned memory of the host */
+    bool mapped; /* that the device may touch */
+    bool live;
+};
+Result allocate(size_t bytes, bool host, bool mapped, Allocation **made);
+Result release(void *pointer, bool host);
+/* The allocation at or last before an address, live or not; null outside the simulator's memory. */
+Allocation *find(const void *address);
+bool within(const void *address, size_t bytes); /* all in one live allocation */
+size_t free_bytes();
+size_t total_bytes();
+void leaks();
+
+/* ---- checks of kernels (checks.cpp) ---- */
+void checks_begin(const Runtime *runtime, const Module &module);
+void checks_block();
+void checks_barrier();
+void checks_warp(unsigned warp);
+void access(const void *address, size_t size, bool write);
+
+/* ---- kernels (launch.cpp) ---- */
+struct Shape {
+    Index grid, block;
+};
+struct Kernel {
+    Module module;
+    Entry entry;
+    Runtime *runtime;
+    std::string module_name;
+};
+Result launch(const Kernel &kernel, const Shape &shape, const std::vector<char> &arguments);
+/* Ends the kernel that runs with an error; called from one of its fibers, does not return. */
+[[noreturn]] void fault(Result result, const std::string &message);
+unsigned current_thread();      /* its number within the block */
+uint64_t current_global();      /* its number within the grid */
+unsigned current_block();
+bool on_stack(const void *address);
+std::string where();            /* entry, block and thread, and the seed of the order */
+
+/* ---- modules (module.cpp) ---- */
+struct LoadedModule {
+    void *handle;
+    std::map<std::string, std::unique_ptr<Kernel>> kernels;
+};
+Result load_module(const std::string &ptx, int driver_version, std::string *log, LoadedModule **made);
+void unload_module(LoadedModule *module);
+
+/* ---- streams (stream.cpp) ---- */
+struct Stream;
+struct Event {
+    Stream *stream = nullptr;
+    uint64_t number = 0; /* of the stream's work after which it has happened */
+    double seconds = 0;
+};
+using Work = std::function<Result()>;
+struct Task {
+    Work work;
+    Stream *wait_stream = nullptr; /* waits for this stream to have done so much */
+    uint64_t wait_number = 0;
+};
+struct Stream {
+    std::deque<Task> tasks;
+    uint64_t asked = 0, done = 0;
+    bool capturing = false, invalid = false;
+    std::vector<Work> captured;
+};
+Result enqueue(Stream *stream, Work work);
+Result enqueue_wait(Stream *stream, Event *event);
+Result record(Stream *stream, Event *event);
+bool happened(const Event *event);
+Result drain(Stream *stream);
+Result drain_until(Stream *stream, uint64_t number);
+Result drain_all();
+void progress(); /* runs a few tasks of some stream */
+void add_stream(Stream *stream);
+void remove_stream(Stream *stream);
+bool anything_captures();
+Result sticky();
+void set_sticky(Result result);
+
+}  // namespace cudasim
+
+#endif
