@@ -4,3 +4,4 @@
 #include "loss.cl"
 #include "update.cl"
 #include "step.cl"
+#include "convert.cl"

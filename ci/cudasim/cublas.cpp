@@ -16,7 +16,7 @@ extern "C" int cudasim_ready();
 namespace {
 
 enum { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, EXECUTION_FAILED = 13, NOT_SUPPORTED = 15 };
-enum { R_32F = 0, COMPUTE_32F = 68, FAST_16BF = 75, FAST_TF32 = 77 };
+enum { R_32F = 0, R_16BF = 14, COMPUTE_32F = 68, TF32_TENSOR_OP_MATH = 3 };
 
 struct Handle {
     void *stream = nullptr;
@@ -24,46 +24,60 @@ struct Handle {
 };
 
 struct Gemm {
-    int transpose_a, transpose_b, m, n, k, lda, ldb, ldc, kept_bits;
+    int transpose_a, transpose_b, m, n, k, lda, ldb, ldc;
+    bool tf32, bf16;
     float alpha, beta;
-    const float *a, *b;
+    const void *a, *b;
     float *c;
 };
 
-/* To so many bits of the fraction, ties to even. */
-float rounded(float x, int bits) {
-    if (bits >= 23) return x;
+/* TensorFloat-32: 10 bits of the fraction, ties to even. */
+float tf32(float x) {
     uint32_t u;
     memcpy(&u, &x, sizeof u);
     if ((u & 0x7f800000u) != 0x7f800000u) {
-        int drop = 23 - bits;
-        u += ((1u << (drop - 1)) - 1) + ((u >> drop) & 1);
-        u &= ~((1u << drop) - 1);
+        u += 0xfff + ((u >> 13) & 1);
+        u &= ~0x1fffu;
     }
     memcpy(&x, &u, sizeof x);
     return x;
 }
 
-size_t extent(int rows, int columns, int ld) { return 4 * ((size_t)(columns - 1) * (size_t)ld + (size_t)rows); }
+/* A factor as the product takes it. */
+float factor(const Gemm &g, const void *values, size_t i) {
+    float x;
+    if (g.bf16) {
+        uint32_t u = (uint32_t)((const uint16_t *)values)[i] << 16;
+        memcpy(&x, &u, sizeof x);
+        return x;
+    }
+    x = ((const float *)values)[i];
+    return g.tf32 ? tf32(x) : x;
+}
+
+/* Bytes from the first to the last value of a column-major matrix. */
+size_t extent(size_t size, int rows, int columns, int ld) {
+    return size * ((size_t)(columns - 1) * (size_t)ld + (size_t)rows);
+}
 
 int run(const void *data) {
     Gemm g;
     memcpy(&g, data, sizeof g);
-    bool fine = g.transpose_a ? !cudasim_check(g.a, extent(g.k, g.m, g.lda)) : !cudasim_check(g.a, extent(g.m, g.k, g.lda));
-    fine &= g.transpose_b ? !cudasim_check(g.b, extent(g.n, g.k, g.ldb)) : !cudasim_check(g.b, extent(g.k, g.n, g.ldb));
-    fine &= !cudasim_check(g.c, extent(g.m, g.n, g.ldc));
+    size_t size = g.bf16 ? 2 : 4;
+    bool fine = !cudasim_check(g.a, g.transpose_a ? extent(size, g.k, g.m, g.lda) : extent(size, g.m, g.k, g.lda)) &&
+                !cudasim_check(g.b, g.transpose_b ? extent(size, g.n, g.k, g.ldb) : extent(size, g.k, g.n, g.ldb)) &&
+                !cudasim_check(g.c, extent(4, g.m, g.n, g.ldc));
     if (!fine) return 700; /* CUDA_ERROR_ILLEGAL_ADDRESS */
     std::vector<float> a((size_t)g.m * (size_t)g.k), sums((size_t)g.m);
     for (int l = 0; l < g.k; l++) {
         for (int i = 0; i < g.m; i++) {
-            float v = g.transpose_a ? g.a[(size_t)i * g.lda + l] : g.a[(size_t)l * g.lda + i];
-            a[(size_t)l * g.m + i] = rounded(v, g.kept_bits);
+            a[(size_t)l * g.m + i] = factor(g, g.a, g.transpose_a ? (size_t)i * g.lda + l : (size_t)l * g.lda + i);
         }
     }
     for (int j = 0; j < g.n; j++) {
         for (int i = 0; i < g.m; i++) sums[i] = 0;
         for (int l = 0; l < g.k; l++) {
-            float v = rounded(g.transpose_b ? g.b[(size_t)l * g.ldb + j] : g.b[(size_t)j * g.ldb + l], g.kept_bits);
+            float v = factor(g, g.b, g.transpose_b ? (size_t)l * g.ldb + j : (size_t)j * g.ldb + l);
             const float *column = &a[(size_t)l * g.m];
             for (int i = 0; i < g.m; i++) sums[i] += column[i] * v;
         }
@@ -101,14 +115,25 @@ API(cublasGetVersion_v2)(Handle *, int *version) {
 }
 
 API(cublasGemmEx)(Handle *handle, int transpose_a, int transpose_b, int m, int n, int k, const float *alpha,
-                  const float *a, int type_a, int lda, const float *b, int type_b, int ldb, const float *beta, float *c,
+                  const void *a, int type_a, int lda, const void *b, int type_b, int ldb, const float *beta, float *c,
                   int type_c, int ldc, int compute, int) {
-    if (type_a != R_32F || type_b != R_32F || type_c != R_32F) return NOT_SUPPORTED;
-    if (compute != COMPUTE_32F && compute != FAST_16BF && compute != FAST_TF32) return NOT_SUPPORTED;
+    if (type_a != type_b || (type_a != R_32F && type_a != R_16BF) || type_c != R_32F) return NOT_SUPPORTED;
+    if (compute != COMPUTE_32F) return NOT_SUPPORTED;
     if (m < 0 || n < 0 || k < 0 || lda < (transpose_a ? k : m) || ldb < (transpose_b ? n : k) || ldc < m) {
         return INVALID_VALUE;
     }
-    int bits = compute == FAST_16BF ? 7 : compute == FAST_TF32 ? 10 : 23;
-    Gemm g = {transpose_a, transpose_b, m, n, k, lda, ldb, ldc, bits, *alpha, *beta, a, b, c};
+    bool bf16 = type_a == R_16BF;
+    bool tf32 = !bf16 && handle->math_mode == TF32_TENSOR_OP_MATH;
+    Gemm g = {transpose_a, transpose_b, m, n, k, lda, ldb, ldc, tf32, bf16, *alpha, *beta, a, b, c};
     return cudasim_enqueue(handle->stream, run, &g, sizeof g) ? EXECUTION_FAILED : SUCCESS;
+}
+
+API(cublasSetMathMode)(Handle *handle, int mode) {
+    handle->math_mode = mode;
+    return SUCCESS;
+}
+
+API(cublasGetMathMode)(Handle *handle, int *mode) {
+    *mode = handle->math_mode;
+    return SUCCESS;
 }

@@ -1,6 +1,7 @@
 package org.quern.backend;
 
 import org.quern.data.Dataset;
+import org.quern.plan.Initializer;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
@@ -21,6 +22,25 @@ public interface Executor extends AutoCloseable {
 
     /** Copies the slice's {@code slice.size()} values into {@code target[to…]}. */
     void read(Slice slice, float[] target, int to);
+
+    /**
+     * Writes the state before the first step of a seed: that of {@link Initializer}, to the bit.
+     */
+    default void initialise(long seed) {
+        write(plan().state(), Initializer.state(plan(), seed), 0);
+    }
+
+    /** Whether no value of a slice is NaN or infinite. */
+    default boolean finite(Slice slice) {
+        float[] values = new float[Math.toIntExact(slice.size())];
+        read(slice, values, 0);
+        for (float value : values) {
+            if (!Float.isFinite(value)) {
+                return false;
+            }
+        }
+        return true;
+    }
 
     /**
      * Brings a data set to the device, where it stays until closed.

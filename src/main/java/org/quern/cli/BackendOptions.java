@@ -1,7 +1,10 @@
 package org.quern.cli;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.train.RunSettings;
 import picocli.CommandLine.Option;
 
 /** The options that say what to run on. */
@@ -18,6 +21,42 @@ final class BackendOptions {
             description = "CPU threads to use (the backend's choice).")
     Integer threads;
 
+    @Option(
+            names = "--device",
+            paramLabel = "D",
+            description = "GPU to use: its number or part of its name (the first).")
+    String device;
+
+    @Option(
+            names = "--device-memory",
+            paramLabel = "MIB",
+            description =
+                    "Most memory of the GPU that data may take; more is streamed (what is free).")
+    Integer deviceMemory;
+
+    @Option(
+            names = "--sync",
+            description = "Wait after each op, so that a fault on the GPU is told with its op.")
+    boolean sync;
+
+    @Option(
+            names = "--gemm",
+            paramLabel = "HOW",
+            description = "Matrix products on CUDA by own kernels, cublas, or auto (auto).")
+    String gemm;
+
+    @Option(
+            names = "--precision",
+            paramLabel = "P",
+            description = "Factors of matrix products, by cuBLAS: fp32, tf32 or bf16 (fp32).")
+    String precision;
+
+    @Option(
+            names = "--cublas",
+            paramLabel = "PATH",
+            description = "The cuBLAS library or its folder (looked for).")
+    String cublas;
+
     /** The backend that was asked for. */
     Backends.Choice choose() {
         return Backends.choose(backend == null ? Backends.AUTO : backend);
@@ -25,6 +64,20 @@ final class BackendOptions {
 
     /** How to run on it. */
     Backend.Options options() {
-        return threads == null ? Backend.Options.DEFAULT : new Backend.Options(threads);
+        Map<String, String> given = new LinkedHashMap<>();
+        put(given, "threads", threads);
+        put(given, "device", device);
+        put(given, "device-memory", deviceMemory);
+        put(given, "sync", sync);
+        put(given, "gemm", gemm);
+        put(given, "precision", precision);
+        put(given, "cublas", cublas);
+        return RunSettings.DEFAULT.with(given).options();
+    }
+
+    private static void put(Map<String, String> given, String name, Object value) {
+        if (value != null) {
+            given.put(name, value.toString());
+        }
     }
 }

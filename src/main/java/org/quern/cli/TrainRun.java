@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.quern.QuernException;
-import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Resident;
 import org.quern.data.Dataset;
@@ -66,7 +65,7 @@ final class TrainRun {
                 Trainer.open(
                         settings.config(parts.train().shape()),
                         choice.backend(),
-                        new Backend.Options(settings.threads()))) {
+                        settings.options())) {
             console.about("model", trainer.config().model().text());
             console.about("", Headlines.memory(trainer.plan()));
             console.about("config", Headlines.config(settings, trainer.config()));
@@ -106,6 +105,7 @@ final class TrainRun {
         resumed = RunFolder.resume(options.resume, List.of(), options.keep);
         settings = RunSettings.ofRun(resumed.settings());
         settings.refuseOthers(given, options.resume.toString());
+        settings = settings.with(given);
     }
 
     private void train(Trainer trainer, Splits splits, Parts parts) {

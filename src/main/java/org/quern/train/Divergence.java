@@ -80,6 +80,9 @@ final class Divergence {
     }
 
     private String notFinite(Slice slice) {
+        if (executor.finite(slice)) {
+            return null;
+        }
         float[] values = new float[Math.toIntExact(slice.size())];
         executor.read(slice, values, 0);
         for (float value : values) {

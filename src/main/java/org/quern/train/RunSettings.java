@@ -5,7 +5,10 @@ import static org.quern.QuernException.usage;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import org.quern.backend.Backend;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.model.Model;
@@ -48,7 +51,17 @@ public final class RunSettings {
         DEFAULTS.put("seed", "1");
         DEFAULTS.put("backend", "auto");
         DEFAULTS.put("threads", "0");
+        DEFAULTS.put("device", "");
+        DEFAULTS.put("device-memory", "0");
+        DEFAULTS.put("sync", "false");
+        DEFAULTS.put("gemm", "auto");
+        DEFAULTS.put("precision", "fp32");
+        DEFAULTS.put("cublas", "");
     }
+
+    /** What says on what a run is computed, and may change when it is resumed. */
+    private static final Set<String> RUNNING =
+            Set.of("backend", "threads", "device", "device-memory", "sync", "gemm", "cublas");
 
     /** The tutorial's network with Keras' defaults on whatever data is found. */
     public static final RunSettings DEFAULT = new RunSettings(DEFAULTS);
@@ -92,7 +105,7 @@ public final class RunSettings {
     }
 
     /**
-     * Checks that options do not contradict these.
+     * Checks that options do not contradict these; on what is computed may change.
      *
      * @param given by name, as for {@link #with}
      * @param where whose settings these are, for the message
@@ -102,7 +115,7 @@ public final class RunSettings {
         canonical(given)
                 .forEach(
                         (name, text) -> {
-                            if (!text.equals(texts.get(name))) {
+                            if (!RUNNING.contains(name) && !text.equals(texts.get(name))) {
                                 throw usage(
                                         "--%s %s contradicts %s, which was started with %s: leave"
                                                 + " the option out, or start a new run",
@@ -128,6 +141,7 @@ public final class RunSettings {
                     switch (name) {
                         case "recipe" -> {}
                         case "data" -> result.put(name, path(text));
+                        case "gemm", "precision" -> result.put(name, text.toLowerCase(Locale.ROOT));
                         case "model" -> result.put(name, layers(text).text());
                         case "schedule" -> result.put(name, Schedule.parse(text, 1).text());
                         default -> result.put(name, text);
@@ -161,9 +175,7 @@ public final class RunSettings {
         if (!(split() > 0 && split() < 1)) {
             throw usage("split %s: give a fraction above 0 and below 1", split());
         }
-        if (threads() < 0) {
-            throw usage("threads %d: give 1 or more, or 0", threads());
-        }
+        options();
     }
 
     /** The settings as texts by name. */
@@ -260,9 +272,33 @@ public final class RunSettings {
         return text("backend");
     }
 
-    /** Threads that the backend may use; 0 leaves it to the backend. */
-    public int threads() {
-        return integer("threads");
+    /** How to run on the backend. */
+    public Backend.Options options() {
+        return new Backend.Options(
+                integer("threads"),
+                text("device").isEmpty() ? null : text("device"),
+                integer("device-memory"),
+                Boolean.parseBoolean(text("sync")),
+                choice("gemm", Backend.Gemm.class),
+                choice("precision", Backend.Precision.class),
+                text("cublas").isEmpty() ? null : text("cublas"));
+    }
+
+    private <E extends Enum<E>> E choice(String name, Class<E> type) {
+        for (E one : type.getEnumConstants()) {
+            if (one.name().toLowerCase(Locale.ROOT).equals(text(name))) {
+                return one;
+            }
+        }
+        throw usage(
+                "unknown %s \"%s\": use %s",
+                name,
+                text(name),
+                String.join(
+                        ", ",
+                        java.util.Arrays.stream(type.getEnumConstants())
+                                .map(one -> one.name().toLowerCase(Locale.ROOT))
+                                .toList()));
     }
 
     private int integer(String name) {

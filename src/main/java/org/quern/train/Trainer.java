@@ -10,7 +10,6 @@ import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
-import org.quern.plan.Initializer;
 import org.quern.plan.Plan;
 
 /**
@@ -41,7 +40,7 @@ public final class Trainer implements AutoCloseable {
         this.config = config;
         this.plan = plan;
         this.executor = executor;
-        write(Initializer.state(plan, config.seed()));
+        executor.initialise(config.seed());
     }
 
     /** On the best backend that can run here. */

@@ -42,7 +42,7 @@ class ResumeTest {
                 arguments("--epochs", "9", "9", "2"),
                 arguments("--lr", "1e-2", "0.01", "0.001"),
                 arguments("--seed", "2", "2", "1"),
-                arguments("--backend", "cpu", "cpu", "java"),
+                arguments("--precision", "bf16", "bf16", "fp32"),
                 arguments("--optimizer", "sgd", "sgd", "adam"),
                 arguments("--schedule", "cosine", "cosine", "constant"),
                 arguments("--data", "generated:300,50", "generated:300,50", "generated:200,50"),

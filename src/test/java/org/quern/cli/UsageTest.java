@@ -141,7 +141,8 @@ class UsageTest {
 
         assertThat(outcome.err())
                 .isEqualTo(
-                        "quern: unknown backend \"abacus\": use auto, cpu, java, reference"
+                        "quern: unknown backend \"abacus\": use auto, cuda, opencl, cpu, java,"
+                                + " reference"
                                 + System.lineSeparator());
         assertThat(outcome.code()).isEqualTo(2);
         assertNothingWritten();

@@ -40,6 +40,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public CpuExecutor open(Plan plan, Options options) {
+        options.checkNoDevice(name());
         Loaded loaded = Loaded.INSTANCE;
         if (loaded.problem != null) {
             throw backend("backend cpu cannot run: %s", loaded.problem);

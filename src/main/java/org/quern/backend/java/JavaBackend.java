@@ -26,6 +26,7 @@ public final class JavaBackend implements Backend {
 
     @Override
     public JavaExecutor open(Plan plan, Options options) {
+        options.checkNoDevice(name());
         return new JavaExecutor(plan);
     }
 }

@@ -16,6 +16,7 @@ import org.quern.plan.Batches;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
+import org.quern.random.Streams;
 
 /**
  * A plan on a {@link Device}: what OpenCL and CUDA share. A training step is a sequence of launches
@@ -23,6 +24,8 @@ import org.quern.plan.Slice;
  * copied and no argument is set between steps.
  */
 public final class KernelExecutor implements Executor {
+    private static final int NOT_FOUND = -1;
+
     private final Device device;
     private final Plan plan;
     private final boolean opByOp;
@@ -54,10 +57,11 @@ public final class KernelExecutor implements Executor {
         this.tiling = tiling;
         this.opByOp = opByOp;
         try {
-            checkRoom();
-            arena = device.allocate(4 * plan.arena(), arenaText(plan));
+            Room.check(device, plan);
+            arena = device.allocate(4 * plan.arena(), Room.text(plan));
             device.fill(arena, 0, plan.arena(), 0);
-            partialSums = device.allocate(4 * Launches.partialSums(plan), "partial sums of biases");
+            partialSums =
+                    device.allocate(4 * DenseLaunches.partialSums(plan), "partial sums of biases");
             reserve(1);
         } catch (RuntimeException e) {
             device.close();
@@ -67,42 +71,6 @@ public final class KernelExecutor implements Executor {
         step = new ArrayList<>(plan.training());
         step.removeIf(Op.Metrics.class::isInstance);
         plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(step::add);
-    }
-
-    /** A network that does not fit is told with the batch size that would. */
-    private void checkRoom() {
-        long needed = 4 * plan.arena();
-        long free = device.free();
-        if (needed <= free) {
-            return;
-        }
-        int fits = 0;
-        for (int bit = Integer.highestOneBit(plan.batch()); bit > 0; bit >>= 1) {
-            int batch = fits + bit;
-            if (batch < plan.batch()
-                    && 4 * Plan.of(plan.model(), plan.loss(), plan.optimizer(), batch).arena()
-                            <= free) {
-                fits = batch;
-            }
-        }
-        throw new QuernException(
-                QuernException.Kind.DEVICE,
-                ("out of memory on %s: %s needs %,d MiB (%,d MiB of it for %,d parameters and"
-                                + " their moments), and %,d MiB are free: %s")
-                        .formatted(
-                                device.description(),
-                                arenaText(plan),
-                                needed + (1 << 20) - 1 >> 20,
-                                4 * plan.state().size() >> 20,
-                                plan.parameters().size(),
-                                free >> 20,
-                                fits > 0
-                                        ? "batch %,d would fit".formatted(fits)
-                                        : "use narrower layers, or another device"));
-    }
-
-    private static String arenaText(Plan plan) {
-        return "the network at batch " + plan.batch();
     }
 
     /** Makes room for runs of so many steps; what was prepared before is lost. */
@@ -150,6 +118,52 @@ public final class KernelExecutor implements Executor {
         int size = checked(slice);
         Objects.checkFromIndexSize(to, size, target.length);
         Copies.read(device, arena, 4 * slice.offset(), target, to, size);
+    }
+
+    @Override
+    public void initialise(long seed) {
+        device.fill(arena, 4 * plan.state().offset(), plan.state().size(), 0);
+        for (int layer = 0; layer < plan.dense().size(); layer++) {
+            Slice weights = plan.dense().get(layer).weights();
+            float limit =
+                    plan.dense().get(layer).layer().init().limit(weights.rows(), weights.columns());
+            runOnce(
+                    Call.of(
+                            "uniform_initial",
+                            Call.groups(weights.size(), 4 * Device.THREADS),
+                            1,
+                            arena,
+                            Math.toIntExact(weights.offset()),
+                            checked(weights),
+                            (int) seed,
+                            (int) (seed >>> 32),
+                            Streams.init(layer),
+                            limit));
+        }
+    }
+
+    @Override
+    public boolean finite(Slice slice) {
+        device.fill(partialSums, 0, 1, NOT_FOUND);
+        runOnce(
+                Call.of(
+                        "finite_check",
+                        Call.groups(slice.size(), 4 * Device.THREADS),
+                        1,
+                        arena,
+                        partialSums,
+                        Math.toIntExact(slice.offset()),
+                        checked(slice)));
+        ByteBuffer found = device.staging().clear().limit(4);
+        device.read(partialSums, 0, found);
+        return found.getInt(0) == NOT_FOUND;
+    }
+
+    private void runOnce(Call call) {
+        try (Device.Launch launch = device.prepare(call)) {
+            device.run(launch);
+            device.finish();
+        }
     }
 
     private int checked(Slice slice) {

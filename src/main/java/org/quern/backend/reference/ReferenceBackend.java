@@ -24,6 +24,7 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public ReferenceExecutor open(Plan plan, Options options) {
+        options.checkNoDevice(name());
         return new ReferenceExecutor(plan);
     }
 }

@@ -1,13 +1,22 @@
 package org.quern.backend.trace;
 
 import org.quern.backend.Backend;
+import org.quern.backend.kernel.KernelExecutor;
+import org.quern.backend.kernel.Tiling;
 import org.quern.plan.Plan;
 
 /**
- * Computes nothing; counts what a device would be asked to do. For tests of what a run costs; it is
- * opened directly, not found by name, since nobody wants to train on it.
+ * The driver of the GPU backends on a {@link TraceDevice}: what a run asks of a GPU. For tests of
+ * what it costs; opened directly, not found by name, since nobody wants to train on it.
  */
 public final class TraceBackend implements Backend {
+    private final TraceDevice device = new TraceDevice();
+
+    /** The one device, with its counts. */
+    public TraceDevice device() {
+        return device;
+    }
+
     @Override
     public String name() {
         return "trace";
@@ -20,11 +29,12 @@ public final class TraceBackend implements Backend {
 
     @Override
     public Availability availability() {
-        return new Availability(true, "counts ops and copies, computes nothing");
+        return new Availability(true, "counts launches and copies, computes nothing");
     }
 
     @Override
-    public TraceExecutor open(Plan plan, Options options) {
-        return new TraceExecutor(plan);
+    public KernelExecutor open(Plan plan, Options options) {
+        return new KernelExecutor(
+                device, plan, Tiling.forUnits(device.computeUnits()), options.sync());
     }
 }

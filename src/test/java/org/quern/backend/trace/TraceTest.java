@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 import org.quern.backend.Backend;
+import org.quern.backend.Executor;
+import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
@@ -23,38 +25,41 @@ class TraceTest {
                     "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10");
 
     @Test
-    void aStepOfTheTutorialNetIsTwelveOpsAndNoCopy() {
+    void aStepOfTheTutorialNetIsTwelveLaunchesAndNoCopyAndNoAllocation() {
         Plan plan = TrainingConfig.of(MODEL).plan();
-        try (TraceExecutor trace = new TraceBackend().open(plan, Backend.Options.DEFAULT)) {
-            var data = trace.upload(DIGITS);
-            TraceExecutor.Counts before = trace.counts();
-            Steps steps = new Steps(1, 100).select(0, 100, plan.optimizer(), s -> 1e-3);
-            trace.train(data, steps);
-            TraceExecutor.Counts after = trace.counts();
-            assertThat(plan.training()).hasSizeLessThanOrEqualTo(12);
-            assertThat(after.launches()).isEqualTo(100L * plan.training().size());
-            assertThat(after.ops())
-                    .containsEntry("DenseForward", 300L)
-                    .containsEntry("DenseBackwardInput", 200L)
-                    .containsEntry("Adam", 100L);
-            // the table of step sizes and the log, once for all steps
-            assertThat(after.copies() - before.copies()).isEqualTo(2);
+        TraceBackend trace = new TraceBackend();
+        try (Executor executor = trace.open(plan, Backend.Options.DEFAULT)) {
+            Resident data = executor.upload(DIGITS);
+            Steps steps = new Steps(1, 200);
+            executor.train(data, steps.select(0, 10, plan.optimizer(), s -> 1e-3));
+            TraceDevice.Counts before = trace.device().counts();
+            executor.train(data, steps.select(10, 100, plan.optimizer(), s -> 1e-3));
+            TraceDevice.Counts once = trace.device().counts();
+            executor.train(data, steps.select(110, 200, plan.optimizer(), s -> 1e-3));
+            TraceDevice.Counts after = trace.device().counts();
+            assertThat(once.allLaunches() - before.allLaunches()).isEqualTo(100 * 12);
+            assertThat(after.allLaunches() - once.allLaunches()).isEqualTo(200 * 12);
             assertThat(after.allocations()).isEqualTo(before.allocations());
+            // the table of step sizes and the log, once a call, however many the steps
+            assertThat(once.copies() - before.copies()).isEqualTo(2);
+            assertThat(after.copies() - once.copies()).isEqualTo(2);
             data.close();
-            assertThat(trace.counts().open()).isZero();
         }
+        assertThat(trace.device().counts().open()).isZero();
     }
 
     @Test
     void fittingUploadsEachDataSetOnceAndClosesIt() {
+        TraceBackend trace = new TraceBackend();
         try (Trainer trainer =
-                Trainer.open(
-                        TrainingConfig.of(MODEL), new TraceBackend(), Backend.Options.DEFAULT)) {
+                Trainer.open(TrainingConfig.of(MODEL), trace, Backend.Options.DEFAULT)) {
             trainer.listen(new Listener() {}).fit(DIGITS, DIGITS, 3);
-            TraceExecutor.Counts counts = ((TraceExecutor) trainer.executor()).counts();
-            assertThat(counts.steps()).isEqualTo(3 * 11);
-            assertThat(counts.allocations()).isEqualTo(1 + 2);
-            assertThat(counts.open()).isZero();
+            TraceDevice.Counts counts = trace.device().counts();
+            assertThat(counts.launches()).containsEntry("adam_update", 3L * 11);
+            // arena, partial sums, table and log twice, since the run's is longer; rows and
+            // targets of two data sets
+            assertThat(counts.allocations()).isEqualTo(2 + 2 * 2 + 2 * 2);
         }
+        assertThat(trace.device().counts().open()).isZero();
     }
 }

@@ -1,0 +1,217 @@
+package org.quern.backend.trace;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.quern.backend.kernel.Call;
+import org.quern.backend.kernel.Device;
+
+/** Computes nothing; counts launches, copies between host and device, and allocations. */
+public final class TraceDevice implements Device {
+    private static final int STAGING = 1 << 16;
+    private static final long MEMORY = 1L << 34;
+
+    private final Map<String, Long> launches = new TreeMap<>();
+    private final ByteBuffer staging = direct(STAGING);
+    private long copies;
+    private long bytes;
+    private long allocations;
+    private int open;
+
+    /**
+     * What was asked for so far.
+     *
+     * @param launches of each kernel
+     * @param copies between host and device, in either direction
+     * @param bytes copied
+     * @param allocations of memory on the device
+     * @param open allocations that were not given back
+     */
+    public record Counts(
+            Map<String, Long> launches, long copies, long bytes, long allocations, int open) {
+        /** Launches of all kernels. */
+        public long allLaunches() {
+            return launches.values().stream().mapToLong(Long::longValue).sum();
+        }
+    }
+
+    private record Memory(long bytes) implements Buffer {}
+
+    private record Prepared(String kernel) implements Launch {
+        @Override
+        public void close() {
+            // nothing is held
+        }
+    }
+
+    private record Listed(List<Launch> launches, int repeats) implements Sequence {
+        @Override
+        public void close() {
+            // nothing is held
+        }
+    }
+
+    /** What was asked for so far. */
+    public Counts counts() {
+        return new Counts(Map.copyOf(launches), copies, bytes, allocations, open);
+    }
+
+    private static ByteBuffer direct(int size) {
+        return ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+    }
+
+    private void copy(long size) {
+        copies++;
+        bytes += size;
+    }
+
+    @Override
+    public String description() {
+        return "nothing";
+    }
+
+    @Override
+    public int computeUnits() {
+        return 1;
+    }
+
+    @Override
+    public long free() {
+        return MEMORY;
+    }
+
+    @Override
+    public long dataBudget() {
+        return MEMORY;
+    }
+
+    @Override
+    public Buffer allocate(long size, String what) {
+        allocations++;
+        open++;
+        return new Memory(size);
+    }
+
+    @Override
+    public void release(Buffer buffer) {
+        open--;
+    }
+
+    @Override
+    public ByteBuffer staging() {
+        return staging;
+    }
+
+    @Override
+    public void write(Buffer to, long offset, ByteBuffer from) {
+        copy(from.remaining());
+    }
+
+    @Override
+    public void read(Buffer from, long offset, ByteBuffer to) {
+        copy(to.remaining());
+        while (to.hasRemaining()) {
+            to.put((byte) 0);
+        }
+    }
+
+    @Override
+    public void fill(Buffer buffer, long offset, long words, int value) {
+        // on the device
+    }
+
+    @Override
+    public Launch prepare(Call call) {
+        return new Prepared(call.kernel());
+    }
+
+    @Override
+    public void run(Launch launch) {
+        launches.merge(((Prepared) launch).kernel, 1L, Long::sum);
+    }
+
+    @Override
+    public Sequence sequence(List<Launch> all, int repeats) {
+        return new Listed(List.copyOf(all), repeats);
+    }
+
+    @Override
+    public void run(Sequence sequence) {
+        Listed listed = (Listed) sequence;
+        for (int i = 0; i < listed.repeats; i++) {
+            listed.launches.forEach(this::run);
+        }
+    }
+
+    @Override
+    public Log log(int size) {
+        Buffer buffer = allocate(size, "the log");
+        ByteBuffer zeros = direct(size);
+        return new Log() {
+            @Override
+            public Buffer buffer() {
+                return buffer;
+            }
+
+            @Override
+            public ByteBuffer read(int wanted) {
+                copy(wanted);
+                return zeros;
+            }
+
+            @Override
+            public void close() {
+                release(buffer);
+            }
+        };
+    }
+
+    @Override
+    public Slot slot(long size, String what) {
+        Buffer buffer = allocate(size, what);
+        ByteBuffer host = direct(Math.toIntExact(size));
+        return new Slot() {
+            @Override
+            public ByteBuffer host() {
+                return host;
+            }
+
+            @Override
+            public Buffer device() {
+                return buffer;
+            }
+
+            @Override
+            public void free() {
+                // nothing is under way
+            }
+
+            @Override
+            public void send(long sent) {
+                copy(sent);
+            }
+
+            @Override
+            public void used() {
+                // nothing is under way
+            }
+
+            @Override
+            public void close() {
+                release(buffer);
+            }
+        };
+    }
+
+    @Override
+    public void finish() {
+        // nothing is under way
+    }
+
+    @Override
+    public void close() {
+        // nothing is held
+    }
+}
