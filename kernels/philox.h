@@ -40,8 +40,8 @@ DEVICE words4 philox_block(uint seed_low, uint seed_high, uint stream, uint step
 DEVICE float keep_one(__global const uint *pass, uint stream, uint position, uint threshold, float scale) {
     words4 v = philox_block(pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], stream, pass[PASS_STEP_LOW],
                             pass[PASS_STEP_HIGH], position >> 2);
-    uint lane = position & 3u;
-    uint word = lane == 0 ? v.x : lane == 1 ? v.y : lane == 2 ? v.z : v.w;
+    uint even = (position & 2u) != 0 ? v.z : v.x, odd = (position & 2u) != 0 ? v.w : v.y;
+    uint word = (position & 1u) != 0 ? odd : even;
     return word >= threshold ? scale : 0.0f;
 }
 
