@@ -15,7 +15,8 @@ static constexpr size_t page = 4096, reserved = (size_t)1 << 40;
 
 static char *base, *next;
 static size_t used;
-static std::map<char *, std::unique_ptr<Allocation>> allocations; /* by where they begin */
+/* By where they begin; never destroyed, since leaks are told at the very end. */
+static auto &allocations = *new std::map<char *, std::unique_ptr<Allocation>>;
 static unsigned count;
 static Allocation *last;
 

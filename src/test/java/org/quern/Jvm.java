@@ -1,0 +1,99 @@
+package org.quern;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** A Java process of its own: for what a JVM can do once only, such as loading a library. */
+public final class Jvm {
+    private final Path folder;
+    private final Map<String, String> environment = new HashMap<>();
+    private final List<String> options = new ArrayList<>();
+
+    /** Runs in a folder, which also is its cache. */
+    public Jvm(Path folder) {
+        this.folder = folder;
+        environment.put("XDG_CACHE_HOME", folder.resolve("cache").toString());
+    }
+
+    /**
+     * How a process ended.
+     *
+     * @param code its exit code
+     * @param out what it wrote to stdout
+     * @param err what it wrote to stderr
+     */
+    public record Outcome(int code, String out, String err) {}
+
+    /** Sets a variable, or removes it if the value is null. */
+    public Jvm with(String variable, Object value) {
+        environment.put(variable, value == null ? null : value.toString());
+        return this;
+    }
+
+    /** Adds an option of the JVM. */
+    public Jvm option(String option) {
+        options.add(option);
+        return this;
+    }
+
+    /** Starts a class's main method. */
+    public Process start(Class<?> main, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED"));
+        command.addAll(options);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        environment.forEach(
+                (name, value) -> {
+                    if (value == null) {
+                        builder.environment().remove(name);
+                    } else {
+                        builder.environment().put(name, value);
+                    }
+                });
+        builder.redirectOutput(Files.createTempFile(folder, "out", ".txt").toFile());
+        builder.redirectError(Files.createTempFile(folder, "err", ".txt").toFile());
+        Process process = builder.start();
+        outputs.put(
+                process,
+                new Path[] {
+                    builder.redirectOutput().file().toPath(),
+                    builder.redirectError().file().toPath()
+                });
+        return process;
+    }
+
+    private final Map<Process, Path[]> outputs = new HashMap<>();
+
+    /** Waits for a process that {@link #start} has started. */
+    public Outcome end(Process process) {
+        try {
+            if (!process.waitFor(3, TimeUnit.MINUTES)) {
+                process.destroyForcibly();
+                throw new AssertionError("the process did not end");
+            }
+            Path[] files = outputs.get(process);
+            return new Outcome(
+                    process.exitValue(), Files.readString(files[0]), Files.readString(files[1]));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Starts and waits. */
+    public Outcome run(Class<?> main, String... arguments) throws IOException {
+        return end(start(main, arguments));
+    }
+}

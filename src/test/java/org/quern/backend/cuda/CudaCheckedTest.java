@@ -1,0 +1,82 @@
+package org.quern.backend.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.quern.backend.Backend;
+import org.quern.backend.Executor;
+import org.quern.backend.Resident;
+import org.quern.backend.Steps;
+import org.quern.backend.Usable;
+import org.quern.backend.check.KernelCase;
+import org.quern.backend.check.KernelCases;
+import org.quern.backend.check.StepCheck;
+import org.quern.data.Dataset;
+import org.quern.data.Digits;
+import org.quern.plan.Plan;
+
+/**
+ * The kernels on the simulator with every load and store checked: for bounds, for freed memory, for
+ * races. Run in a process of its own, since the first fault ends a context.
+ */
+class CudaCheckedTest {
+    /** Two orders of blocks and threads each; twenty, unchecked, are in GpuTest. */
+    @TestFactory
+    Stream<DynamicTest> everyKernelCase() {
+        Backend cuda = Usable.named("cuda");
+        return KernelCases.all().stream()
+                .map(one -> DynamicTest.dynamicTest(one.name(), () -> twice(one, cuda)));
+    }
+
+    private static void twice(KernelCase one, Backend cuda) {
+        for (Backend.Gemm gemm : List.of(Backend.Gemm.OWN, Backend.Gemm.CUBLAS)) {
+            Backend.Options options =
+                    new Backend.Options(0, null, 0, false, gemm, Backend.Precision.FP32, null);
+            assertThat(one.check(cuda, options)).isEmpty();
+        }
+    }
+
+    @Test
+    void stepsByGraphWithAShortBatchAndStreamedData() {
+        Backend cuda = Usable.named("cuda");
+        KernelCase one = KernelCases.quick().get(0);
+        Plan plan = one.plan();
+        for (int memory = 0; memory < 2; memory++) {
+            Dataset data = Digits.generate("digits", memory == 0 ? 101 : 1501, 0, 1);
+            Plan digits =
+                    Plan.of(
+                            org.quern.model.ModelText.parse(
+                                    org.quern.model.Model.input(28, 28),
+                                    "dropout 0.1, dense 33 relu, dropout 0.3, dense 10"),
+                            plan.loss(),
+                            plan.optimizer(),
+                            plan.batch());
+            Backend.Options options =
+                    new Backend.Options(
+                            0, null, memory, false, Backend.Gemm.OWN, Backend.Precision.FP32, null);
+            try (Executor executor = cuda.open(digits, options);
+                    Resident resident = executor.upload(data)) {
+                executor.initialise(1);
+                Steps steps = new Steps(1, 45).select(0, 45, digits.optimizer(), s -> 1e-3);
+                executor.train(resident, steps);
+                assertThat(executor.finite(digits.state())).isTrue();
+                assertThat(steps.losses()[44]).isLessThan(steps.losses()[0]);
+            }
+            assertThat(StepCheck.run(cuda, options, digits, data, 1, 3)).isEmpty();
+        }
+    }
+
+    @AfterAll
+    static void nothingWasReported() throws IOException {
+        Path report = Path.of(System.getenv("QUERN_CUDASIM_REPORT"));
+        assertThat(Files.exists(report) ? Files.readString(report) : "").isEmpty();
+    }
+}

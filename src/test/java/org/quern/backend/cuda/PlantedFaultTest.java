@@ -1,0 +1,124 @@
+package org.quern.backend.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.quern.Jvm;
+import org.quern.backend.Usable;
+
+/** The simulator tells what is wrong with a kernel or a call: each kind of fault, planted once. */
+class PlantedFaultTest {
+    private static final Path SIMULATOR = Path.of("target", "cudasim").toAbsolutePath();
+
+    @TempDir Path folder;
+
+    @BeforeEach
+    void needsTheSimulator() {
+        Usable.named("cuda");
+    }
+
+    private String report(String... arguments) throws IOException {
+        return report(SIMULATOR.resolve("module.so"), arguments);
+    }
+
+    private String report(Path module, String... arguments) throws IOException {
+        Path report = folder.resolve("report.txt");
+        Jvm.Outcome outcome =
+                new Jvm(folder)
+                        .with("QUERN_CUDASIM_MODULE", module)
+                        .with("QUERN_CUDASIM_REPORT", report)
+                        .run(CudaTrouble.class, arguments);
+        assertThat(outcome.err()).isEmpty();
+        assertThat(outcome.code()).isZero();
+        return (Files.exists(report) ? Files.readString(report) : "") + outcome.out();
+    }
+
+    @Test
+    void soundKernelsAreNotReported() throws IOException {
+        assertThat(report("cases", "Gather")).isEmpty();
+        assertThat(report("cases", "Metrics")).isEmpty();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+"""
+a removed barrier|product.h|            barrier(CLK_LOCAL_MEM_FENCE);|            ;|DenseForward 2x2x31|race in shared memory: 
+a barrier removed from a reduction|step.cl|        barrier(CLK_LOCAL_MEM_FENCE);|        ;|Metrics|race in shared memory
+a store past a buffer|step.cl|log[2 + 2 * index] =|log[3 + 2 * index] =|Metrics|a store of 4 bytes 4 bytes past the end of allocation
+a missing tail guard|loss.cl|if (row < rows && lane == 0) {|if (lane == 0) {|SquaredError|bytes past the end of allocation
+a barrier that some threads miss|gather.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    if (t < 5) barrier(CLK_LOCAL_MEM_FENCE);|Gather|a barrier that 251 of 256 threads do not reach
+two threads that write one value|loss.cl|arena[hits_at + row] = 0.0f;|arena[hits_at] = 0.0f;|SquaredError|race in device memory: two stores by thread
+""")
+    void tellsOfAFaultInAKernel(
+            String fault, String file, String sound, String faulty, String cases, String message)
+            throws IOException, InterruptedException {
+        Path kernels = Files.createDirectory(folder.resolve("kernels"));
+        try (Stream<Path> sources = Files.list(Path.of("kernels"))) {
+            for (Path source : sources.filter(Files::isRegularFile).toList()) {
+                Files.copy(source, kernels.resolve(source.getFileName()));
+            }
+        }
+        Path planted = kernels.resolve(file);
+        String text = Files.readString(planted);
+        assertThat(text).contains(sound);
+        Files.writeString(planted, text.replace(sound, faulty));
+        Path module = folder.resolve("planted.so");
+        Process build =
+                new ProcessBuilder(
+                                "bash",
+                                "ci/cudasim/build-module",
+                                kernels.resolve("quern.cu").toString(),
+                                module.toString(),
+                                "checked")
+                        .inheritIO()
+                        .start();
+        assertThat(build.waitFor()).isZero();
+
+        assertThat(report(module, "cases", cases))
+                .startsWith("cudasim: ")
+                .contains(message)
+                .contains("the CUDA device failed");
+    }
+
+    @Test
+    void tellsOfALeak() throws IOException {
+        assertThat(report("leak"))
+                .matches(
+                        "cudasim: leak: allocation \\d+ of 12345 bytes of device memory was not"
+                                + " freed\n");
+    }
+
+    @Test
+    void tellsOfMemoryThatWasFreed() throws IOException {
+        assertThat(report("freed"))
+                .startsWith("cudasim: a load of 4 bytes in freed allocation ")
+                .contains("of 400 bytes: finite_check, block (0, 0, 0), thread (")
+                .contains(
+                        "the CUDA device failed: CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory"
+                                + " access was encountered) in ")
+                .endsWith("run again with --sync to learn in which op\n");
+    }
+
+    @Test
+    void tellsOfArgumentsOfTheWrongSize() throws IOException {
+        assertThat(report("arguments"))
+                .startsWith(
+                        "cudasim: the launch of finite_check has 20 bytes of arguments, and the"
+                                + " kernel takes 24\n");
+    }
+
+    @Test
+    void pinnedMemoryThatIsWrittenTooEarlyArrivesChanged() throws IOException {
+        assertThat(report("early")).endsWith("seen\n").doesNotEndWith("not seen\n");
+    }
+}
