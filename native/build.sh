@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compiles libquern.so: build.sh OUT_DIR, with the compiler in CC and the JDK in JAVA_HOME.
+# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so: build.sh OUT_DIR, with the compiler in CC and the JDK
+# in JAVA_HOME.
 # On x86-64 the kernels are compiled three times; the library chooses when it is loaded.
 set -eu
 out=$1
@@ -45,3 +46,14 @@ mkdir -p "$out"
 # shellcheck disable=SC2086
 $cc -shared -o "$work/libquern.so" "$work"/*.o -lm -lpthread
 mv "$work/libquern.so" "$out/libquern.so"
+
+# JCuda's binding to cuBLAS wants a library of this name with symbols of this version.
+case $(uname -s)-$($cc -dumpmachine) in
+    Linux-x86_64-*)
+        printf 'libcublas.so.12 { global: cublas*; Java_*; local: *; };\n' >"$work/versions"
+        # shellcheck disable=SC2086
+        $cc -std=c11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $jni -shared -Wl,-soname,libcublas.so.12 \
+            -Wl,--version-script="$work/versions" "$here/cublas_bridge.c" -ldl -o "$work/libquern-cublas.so"
+        mv "$work/libquern-cublas.so" "$out/libquern-cublas.so"
+        ;;
+esac

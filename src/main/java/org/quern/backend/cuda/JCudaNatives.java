@@ -118,12 +118,9 @@ final class JCudaNatives {
             touch.run();
         } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
             String reason = String.valueOf(e.getMessage());
-            throw new UnavailableException(
-                    reason.contains("cannot open shared object file")
-                            ? missing
-                            : "%s cannot be loaded (%s)"
-                                    .formatted(unpacked, NativeLibraries.reason(e)),
-                    e);
+            throw reason.contains("cannot open shared object file")
+                    ? new UnavailableException(missing, e)
+                    : NativeLibraries.refused(unpacked, e);
         } finally {
             System.setProperty(property, before);
         }

@@ -87,15 +87,20 @@ public final class NativeLibraries {
         try {
             System.load(unpacked.toString());
         } catch (UnsatisfiedLinkError e) {
-            throw new UnavailableException(
-                    unpacked
-                            + " cannot be loaded ("
-                            + reason(e)
-                            + "): if its folder is mounted noexec, set "
-                            + FOLDER_VARIABLE
-                            + " to another one",
-                    e);
+            throw refused(unpacked, e);
         }
+    }
+
+    /** What to say of an unpacked library that the system's loader refuses. */
+    public static UnavailableException refused(Path unpacked, Throwable failure) {
+        return new UnavailableException(
+                unpacked
+                        + " cannot be loaded ("
+                        + reason(failure).replace(unpacked + ": ", "")
+                        + "): if its folder is mounted noexec, set "
+                        + FOLDER_VARIABLE
+                        + " to another one",
+                failure);
     }
 
     /** The line of a loader's message that says why. */
@@ -105,7 +110,7 @@ public final class NativeLibraries {
                 .filter(line -> line.contains(".so") && line.contains(": "))
                 .findFirst()
                 .or(() -> message.lines().findFirst())
-                .map(String::strip)
+                .map(line -> line.replace("java.lang.UnsatisfiedLinkError: ", "").strip())
                 .orElse("no reason given");
     }
 

@@ -52,7 +52,7 @@ class PlantedFaultTest {
             delimiter = '|',
             textBlock =
 """
-a removed barrier|product.h|            barrier(CLK_LOCAL_MEM_FENCE);|            ;|DenseForward 2x2x31|race in shared memory: 
+a removed barrier|product.h|            barrier(CLK_LOCAL_MEM_FENCE);|            ;|DenseForward 2x2x31|race in shared memory
 a barrier removed from a reduction|step.cl|        barrier(CLK_LOCAL_MEM_FENCE);|        ;|Metrics|race in shared memory
 a store past a buffer|step.cl|log[2 + 2 * index] =|log[3 + 2 * index] =|Metrics|a store of 4 bytes 4 bytes past the end of allocation
 a missing tail guard|loss.cl|if (row < rows && lane == 0) {|if (lane == 0) {|SquaredError|bytes past the end of allocation

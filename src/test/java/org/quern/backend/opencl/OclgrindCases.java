@@ -1,0 +1,28 @@
+package org.quern.backend.opencl;
+
+import java.util.Optional;
+import org.quern.backend.Backend;
+import org.quern.backend.check.KernelCase;
+import org.quern.backend.check.KernelCases;
+
+/** Runs the small kernel cases on OpenCL, in a process of its own, for {@link OclgrindTest}. */
+final class OclgrindCases {
+    /** Oclgrind interprets: some microseconds an operation. */
+    private static final double MOST_FLOPS = 1e5;
+
+    private OclgrindCases() {}
+
+    public static void main(String[] arguments) {
+        Backend opencl = new OpenclBackend();
+        System.out.println(opencl.availability().detail());
+        int done = 0;
+        for (KernelCase one : KernelCases.all()) {
+            if (one.operands().flops() <= MOST_FLOPS) {
+                Optional<String> wrong = one.check(opencl, Backend.Options.DEFAULT);
+                wrong.ifPresent(System.out::println);
+                done++;
+            }
+        }
+        System.out.println(done + " cases");
+    }
+}
