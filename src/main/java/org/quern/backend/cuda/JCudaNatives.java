@@ -7,6 +7,7 @@ import jcuda.driver.JCudaDriver;
 import jcuda.jcublas.JCublas2;
 import org.quern.backend.nativelib.NativeLibraries;
 import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
+import org.quern.backend.nativelib.SystemLibraries;
 
 /**
  * Loads JCuda's bindings from the private folder of {@link NativeLibraries}. JCuda itself would
@@ -19,6 +20,11 @@ final class JCudaNatives {
 
     private static final String DRIVER = "libJCudaDriver-12.6.0-linux-x86_64.so";
     private static final String CUBLAS = "libJCublas2-12.6.0-linux-x86_64.so";
+
+    private static final String NO_DRIVER =
+            "libcuda.so.1 was not found: install the NVIDIA driver (nvidia-smi must work), or set "
+                    + DRIVER_VARIABLE
+                    + " to it";
 
     private static UnavailableException driverProblem;
     private static boolean driverLoaded;
@@ -35,16 +41,18 @@ final class JCudaNatives {
         }
         if (!driverLoaded) {
             try {
-                loadGiven(environment.get(DRIVER_VARIABLE));
+                String given = environment.get(DRIVER_VARIABLE);
+                if (given != null && !given.isBlank()) {
+                    loadGiven(given);
+                } else if (!SystemLibraries.has("libcuda.so.1", environment)) {
+                    throw new UnavailableException(NO_DRIVER, null);
+                }
                 initialise(
                         environment,
                         DRIVER,
                         "JCuda's driver binding",
                         () -> JCudaDriver.setExceptionsEnabled(false),
-                        "libcuda.so.1 was not found: install the NVIDIA driver (nvidia-smi must"
-                                + " work), or set "
-                                + DRIVER_VARIABLE
-                                + " to it");
+                        NO_DRIVER);
                 driverLoaded = true;
             } catch (UnavailableException e) {
                 driverProblem = e;
@@ -76,9 +84,6 @@ final class JCudaNatives {
     }
 
     private static void loadGiven(String path) throws UnavailableException {
-        if (path == null || path.isBlank()) {
-            return;
-        }
         Path library = Path.of(path).toAbsolutePath();
         if (!Files.isRegularFile(library)) {
             throw new UnavailableException(

@@ -7,6 +7,7 @@ import org.lwjgl.system.Configuration;
 import org.lwjgl.system.MemoryUtil;
 import org.quern.backend.nativelib.NativeLibraries;
 import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
+import org.quern.backend.nativelib.SystemLibraries;
 
 /**
  * Loads LWJGL's binding from the private folder of {@link NativeLibraries}, and OpenCL's loader by
@@ -33,6 +34,15 @@ final class LwjglNatives {
                             + ": use --backend cpu",
                     null);
         }
+        String given = environment.get(LOADER_VARIABLE);
+        boolean isGiven = given != null && !given.isBlank();
+        if (!isGiven && !SystemLibraries.has(LOADER, environment)) {
+            throw notFound(null);
+        }
+        if (Runtime.version().feature() >= 25) {
+            // its default is memory access by sun.misc.Unsafe, of which newer JDKs complain
+            Configuration.MEMORY_BACKEND.set("ffm");
+        }
         Path unpacked =
                 new NativeLibraries(environment)
                         .unpackResource(
@@ -52,24 +62,28 @@ final class LwjglNatives {
                                     NativeLibraries.FOLDER_VARIABLE),
                     e);
         }
-        String given = environment.get(LOADER_VARIABLE);
-        boolean isGiven = given != null && !given.isBlank();
         if (isGiven || Configuration.OPENCL_LIBRARY_NAME.get() == null) {
             Configuration.OPENCL_LIBRARY_NAME.set(isGiven ? given : LOADER);
         }
         try {
             CL.getICD();
         } catch (LinkageError e) {
-            throw new UnavailableException(
-                    isGiven
-                            ? "%s is %s, which cannot be loaded: set it to libOpenCL.so.1, or unset it"
-                                    .formatted(LOADER_VARIABLE, given)
-                            : LOADER
-                                    + " was not found: install an OpenCL driver (Debian:"
-                                    + " pocl-opencl-icd, or your GPU's), or set "
-                                    + LOADER_VARIABLE
-                                    + " to it",
-                    e);
+            throw isGiven
+                    ? new UnavailableException(
+                            "%s is %s, which cannot be loaded: set it to libOpenCL.so.1, or unset it"
+                                    .formatted(LOADER_VARIABLE, given),
+                            e)
+                    : notFound(e);
         }
+    }
+
+    private static UnavailableException notFound(Throwable cause) {
+        return new UnavailableException(
+                LOADER
+                        + " was not found: install an OpenCL driver (Debian: pocl-opencl-icd, or"
+                        + " your GPU's), or set "
+                        + LOADER_VARIABLE
+                        + " to it",
+                cause);
     }
 }
