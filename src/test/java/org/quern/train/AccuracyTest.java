@@ -46,6 +46,14 @@ class AccuracyTest {
         assertThat(mean).isBetween(0.9585, 0.9612);
     }
 
+    /** The whole recipe once on each GPU backend: PoCL, and the simulator. */
+    @ParameterizedTest
+    @ValueSource(strings = {"opencl", "cuda"})
+    void oneSeedOfTheTutorialRecipe(String name) {
+        Splits mnist = RealMnist.splits();
+        assertThat(accuracy(Usable.named(name), TUTORIAL, mnist, 1)).isBetween(0.955, 0.97);
+    }
+
     @Test
     void theFirstRecipeOnRawPixels() {
         Backend backend = Backends.choose(Backends.AUTO).backend();
