@@ -83,6 +83,16 @@ public final class KernelCases {
                 130,
                 1,
                 1);
+        // more rows than any kernel takes at once
+        add(
+                cases,
+                "dense 5 relu, dropout 0.1, dense 3",
+                pixels(2405, 12),
+                Loss.CROSS_ENTROPY,
+                ADAM,
+                1200,
+                1,
+                1);
         for (Activation activation : Activation.values()) {
             add(
                     cases,

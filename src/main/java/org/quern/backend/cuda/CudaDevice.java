@@ -14,6 +14,7 @@ import static jcuda.driver.JCudaDriver.cuMemFreeHost;
 import static jcuda.driver.JCudaDriver.cuMemGetInfo;
 import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
 import static jcuda.driver.JCudaDriver.cuMemHostGetDevicePointer;
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoDAsync;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
 import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
 import static jcuda.driver.JCudaDriver.cuMemsetD32Async;
@@ -242,6 +243,15 @@ final class CudaDevice implements Device {
         CudaErrors.check(
                 cuMemsetD32Async(((CudaMemory) buffer).at(offset), value, words, stream),
                 "cuMemsetD32Async");
+    }
+
+    @Override
+    public void copy(Buffer from, Buffer to, long bytes) {
+        enter();
+        CudaErrors.check(
+                cuMemcpyDtoDAsync(
+                        ((CudaMemory) to).pointer(), ((CudaMemory) from).pointer(), bytes, stream),
+                "cuMemcpyDtoDAsync");
     }
 
     @Override

@@ -101,6 +101,9 @@ public interface Device extends AutoCloseable {
     /** Sets 32-bit words to a value, in order with the kernels. */
     void fill(Buffer buffer, long offset, long words, int value);
 
+    /** Copies within the device, in order with the kernels. */
+    void copy(Buffer from, Buffer to, long bytes);
+
     /** Prepares a launch. */
     Launch prepare(Call call);
 

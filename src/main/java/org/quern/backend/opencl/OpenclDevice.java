@@ -13,6 +13,7 @@ import static org.lwjgl.opencl.CL10.nclCreateBuffer;
 import static org.lwjgl.opencl.CL10.nclCreateCommandQueue;
 import static org.lwjgl.opencl.CL10.nclCreateContext;
 import static org.lwjgl.opencl.CL10.nclCreateKernel;
+import static org.lwjgl.opencl.CL10.nclEnqueueCopyBuffer;
 import static org.lwjgl.opencl.CL10.nclEnqueueNDRangeKernel;
 import static org.lwjgl.opencl.CL10.nclEnqueueReadBuffer;
 import static org.lwjgl.opencl.CL10.nclEnqueueWriteBuffer;
@@ -256,6 +257,13 @@ final class OpenclDevice implements Device {
                 nclEnqueueFillBuffer(
                         queue, handle(buffer), memAddress(pattern), 4, offset, 4 * words, 0, 0, 0),
                 "clEnqueueFillBuffer");
+    }
+
+    @Override
+    public void copy(Buffer from, Buffer to, long bytes) {
+        OpenclErrors.check(
+                nclEnqueueCopyBuffer(queue, handle(from), handle(to), 0, 0, bytes, 0, 0, 0),
+                "clEnqueueCopyBuffer");
     }
 
     @Override

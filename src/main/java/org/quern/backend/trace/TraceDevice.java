@@ -7,12 +7,14 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
+import org.quern.backend.kernel.Product;
 
 /** Computes nothing; counts launches, copies between host and device, and allocations. */
 public final class TraceDevice implements Device {
     private static final int STAGING = 1 << 16;
     private static final long MEMORY = 1L << 34;
 
+    private final boolean library;
     private final Map<String, Long> launches = new TreeMap<>();
     private final ByteBuffer staging = direct(STAGING);
     private long copies;
@@ -51,6 +53,20 @@ public final class TraceDevice implements Device {
         public void close() {
             // nothing is held
         }
+    }
+
+    /** Without a library for products. */
+    public TraceDevice() {
+        this(false);
+    }
+
+    /**
+     * A device.
+     *
+     * @param library whether it has a library for products, whose calls count as {@code library}
+     */
+    public TraceDevice(boolean library) {
+        this.library = library;
     }
 
     /** What was asked for so far. */
@@ -123,8 +139,18 @@ public final class TraceDevice implements Device {
     }
 
     @Override
+    public void copy(Buffer from, Buffer to, long size) {
+        // on the device
+    }
+
+    @Override
     public Launch prepare(Call call) {
         return new Prepared(call.kernel());
+    }
+
+    @Override
+    public Launch product(Product product) {
+        return library ? new Prepared("library") : null;
     }
 
     @Override

@@ -1,0 +1,121 @@
+package org.quern.backend.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.quern.backend.check.KernelCase;
+import org.quern.backend.check.KernelCases;
+import org.quern.backend.trace.TraceDevice;
+
+/** {@code kernels/README.md} is what the kernel cases and the sources make it. */
+class KernelTableTest {
+    private static final Path TABLE = Path.of("kernels", "README.md");
+
+    /** What no op launches, and the test that runs it. */
+    private static final Map<String, String> APART =
+            Map.of(
+                    "bfloat16_convert", "CublasTest",
+                    "finite_check", "GpuTest",
+                    "uniform_initial", "GpuTest");
+
+    @Test
+    void isGeneratedFromTheCases() throws Exception {
+        Map<String, List<KernelCase>> cases = launchedBy();
+        StringBuilder text =
+                new StringBuilder(Files.readString(TABLE).replaceFirst("(?s)\n\\| entry .*", "\n"));
+        text.append("| entry | file | cases | smallest | largest | bytes | flops | test |\n");
+        text.append("| --- | --- | ---: | --- | --- | ---: | ---: | --- |\n");
+        List<String> entries = entries();
+        for (String entry : entries) {
+            List<KernelCase> all = new ArrayList<>(cases.getOrDefault(entry, List.of()));
+            all.sort(Comparator.comparingDouble(one -> one.operands().bytes()));
+            if (all.isEmpty()) {
+                assertThat(APART).as("tests of kernels without a case").containsKey(entry);
+                text.append(
+                        "| `%s` | %s | | | | | | %s |\n"
+                                .formatted(entry, file(entry), APART.get(entry)));
+                continue;
+            }
+            KernelCase largest = all.get(all.size() - 1);
+            text.append(
+                    String.format(
+                            Locale.ROOT,
+                            "| `%s` | %s | %d | %s | %s | %,.0f | %,.0f | %s |\n",
+                            entry,
+                            file(entry),
+                            all.size(),
+                            all.get(0).name(),
+                            largest.name(),
+                            largest.operands().bytes(),
+                            largest.operands().flops(),
+                            entry.endsWith("_after") || entry.equals("column_sums")
+                                    ? "CublasTest"
+                                    : "KernelCaseTest, GpuTest"));
+        }
+        Path made = Path.of("target", "kernels-README.md");
+        Files.writeString(made, text);
+        assertThat(Files.readString(TABLE))
+                .as("the table of kernels is out of date: copy %s to %s", made, TABLE)
+                .isEqualTo(text.toString());
+        assertThat(cases.keySet()).isSubsetOf(entries);
+    }
+
+    /** The kernels that PTX has, in its order. */
+    private static List<String> entries() throws Exception {
+        return Pattern.compile("\\.visible \\.entry (\\w+)\\(")
+                .matcher(Files.readString(Path.of("kernels", "ptx", "quern.ptx")))
+                .results()
+                .map(entry -> entry.group(1))
+                .sorted()
+                .toList();
+    }
+
+    private static String file(String entry) throws Exception {
+        String base = entry.replaceFirst("_(small|medium|large)$", "");
+        try (Stream<Path> files = Files.list(Path.of("kernels"))) {
+            for (Path file : files.sorted().toList()) {
+                if (file.toString().matches(".*\\.(cl|h)")
+                        && Pattern.compile("^(TILE\\()?" + base + "\\)?\\(", Pattern.MULTILINE)
+                                .matcher(Files.readString(file))
+                                .find()) {
+                    return "`" + file.getFileName() + "`";
+                }
+            }
+        }
+        throw new AssertionError("no source has " + entry);
+    }
+
+    /** The cases that launch each kernel, in every tile and with a library. */
+    private static Map<String, List<KernelCase>> launchedBy() {
+        Map<String, List<KernelCase>> by = new TreeMap<>();
+        for (KernelCase one : KernelCases.all()) {
+            for (int way = 0; way <= Tiling.values().length; way++) {
+                boolean library = way == Tiling.values().length;
+                Tiling tile = Tiling.values()[library ? 0 : way];
+                TraceDevice device = new TraceDevice(library);
+                try (KernelExecutor executor =
+                        new KernelExecutor(device, one.plan(), (m, n) -> tile, false)) {
+                    one.run(executor, one.steps());
+                }
+                for (String kernel : device.counts().launches().keySet()) {
+                    List<KernelCase> cases = by.computeIfAbsent(kernel, k -> new ArrayList<>());
+                    if (!kernel.equals("library") && !cases.contains(one)) {
+                        cases.add(one);
+                    }
+                }
+            }
+        }
+        by.remove("library");
+        return by;
+    }
+}
