@@ -40,6 +40,8 @@ final class OpenclDevice implements Device {
     private final long program;
     private final ByteBuffer code = OpenclHardware.direct(4);
     private final ByteBuffer staging = OpenclHardware.direct(STAGING);
+    private ByteBuffer lastBuffer;
+    private long lastAddress;
     private long allocated;
     private String largest = "nothing";
     private long largestBytes;
@@ -107,6 +109,7 @@ final class OpenclDevice implements Device {
         final String name;
         final long kernel;
         final ByteBuffer sizes = OpenclHardware.direct(32);
+        final long sizesAddress = memAddress(sizes);
 
         Prepared(Call call) {
             name = call.kernel();
@@ -233,11 +236,20 @@ final class OpenclDevice implements Device {
         return staging;
     }
 
+    /** Where a buffer begins: asked once for the same one, since newer JDKs allocate to tell. */
+    private long address(ByteBuffer buffer) {
+        if (buffer != lastBuffer) {
+            lastBuffer = buffer;
+            lastAddress = memAddress(buffer) - buffer.position();
+        }
+        return lastAddress + buffer.position();
+    }
+
     @Override
     public void write(Buffer to, long offset, ByteBuffer from) {
         OpenclErrors.check(
                 nclEnqueueWriteBuffer(
-                        queue, handle(to), 1, offset, from.remaining(), memAddress(from), 0, 0, 0),
+                        queue, handle(to), 1, offset, from.remaining(), address(from), 0, 0, 0),
                 "clEnqueueWriteBuffer");
     }
 
@@ -245,7 +257,7 @@ final class OpenclDevice implements Device {
     public void read(Buffer from, long offset, ByteBuffer to) {
         OpenclErrors.check(
                 nclEnqueueReadBuffer(
-                        queue, handle(from), 1, offset, to.remaining(), memAddress(to), 0, 0, 0),
+                        queue, handle(from), 1, offset, to.remaining(), address(to), 0, 0, 0),
                 "clEnqueueReadBuffer");
         to.position(to.limit());
     }
@@ -274,7 +286,7 @@ final class OpenclDevice implements Device {
     @Override
     public void run(Launch launch) {
         Prepared p = (Prepared) launch;
-        long sizes = memAddress(p.sizes);
+        long sizes = p.sizesAddress;
         int result = nclEnqueueNDRangeKernel(queue, p.kernel, 2, 0, sizes, sizes + 16, 0, 0, 0);
         if (result != 0) {
             throw OpenclErrors.failure(result, "the launch of " + p.name);
@@ -302,6 +314,7 @@ final class OpenclDevice implements Device {
         Buffer buffer = allocate(bytes, "the step log");
         fill(buffer, 0, bytes / 4, 0);
         ByteBuffer host = OpenclHardware.direct(bytes);
+        long address = memAddress(host);
         return new Log() {
             @Override
             public Buffer buffer() {
@@ -310,7 +323,9 @@ final class OpenclDevice implements Device {
 
             @Override
             public ByteBuffer read(int wanted) {
-                OpenclDevice.this.read(buffer, 0, host.clear().limit(wanted));
+                OpenclErrors.check(
+                        nclEnqueueReadBuffer(queue, handle(buffer), 1, 0, wanted, address, 0, 0, 0),
+                        "clEnqueueReadBuffer");
                 return host;
             }
 
