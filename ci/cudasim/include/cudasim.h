@@ -19,6 +19,7 @@ static cudasim::Runtime *cudasim_runtime;
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
+#define __cluster_dims__(...) /* the simulator reads them from the PTX */
 /* All static shared memory of a module lies in one section, which the simulator knows. */
 #define __shared__ static __attribute__((section("cudasim_shared")))
 

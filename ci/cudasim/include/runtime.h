@@ -17,6 +17,7 @@ struct Index {
 /* Where the running thread is; the simulator sets it at every switch. */
 struct State {
     Index thread, block, block_size, grid_size;
+    unsigned rank, ranks; /* of the block in its cluster or, in a cooperative launch, in the grid; how many there are */
 };
 
 enum class Warp { sync, shuffle, ballot };
@@ -26,6 +27,10 @@ struct Runtime {
     void (*barrier)();
     /* Waits for the lanes of the mask; gives what lane `source` of the warp brought (for ballot: all, as bits). */
     uint64_t (*warp)(Warp kind, unsigned mask, uint64_t value, unsigned source);
+    /* The barrier of a cluster or a cooperative grid, and another of its blocks' shared memory. */
+    void (*team_arrive)();
+    void (*team_wait)();
+    void *(*team_shared)(void *own, unsigned rank);
     void (*access)(const void *address, size_t size, bool write);
 };
 

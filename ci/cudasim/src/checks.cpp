@@ -24,10 +24,17 @@ struct Word {
 };
 static constexpr uint32_t many = 0xffffffffu, many_of_block = 0xfffffffeu;
 
-static uint32_t launches, block_runs, now, block_since, warp_since[64];
+static uint32_t launches, now, team_since;
+
+/* What orders the accesses of a block of the team, and its shared memory. */
+struct Since {
+    uint32_t run, barrier, warp[32];
+    std::vector<Word> words;
+};
+static std::vector<Since> blocks;
+static uint32_t block_runs;
 static const Module *module;
 static const Runtime *runtime; /* where threadIdx and its like are read */
-static std::vector<Word> shared_words;
 static std::map<unsigned, Word *> allocation_words; /* by the allocation's number; zero pages until touched */
 static Allocation *last_allocation;
 static Word *last_words;
@@ -56,19 +63,27 @@ void checks_begin(const Runtime *of, const Module &which) {
         module = &which;
         dl_iterate_phdr(image_of, which.shared_begin);
     }
-    shared_words.resize((size_t)(which.shared_end - which.shared_begin) / 4 + 1);
     launches++;
     now = 1;
 }
 
-void checks_block() {
-    block_runs++;
-    checks_barrier();
+void checks_start(size_t size) {
+    blocks.resize(size);
+    for (Since &block : blocks) {
+        block.run = ++block_runs;
+        block.words.resize((size_t)(module->shared_end - module->shared_begin) / 4 + 1);
+        block.barrier = now;
+        memset(block.warp, 0, sizeof block.warp);
+    }
+    team_since = now;
+    now++;
 }
 
-void checks_barrier() { block_since = ++now; }
+void checks_barrier(size_t rank) { blocks[rank].barrier = ++now; }
 
-void checks_warp(unsigned warp) { warp_since[warp % 64] = ++now; }
+void checks_warp(size_t rank, unsigned warp) { blocks[rank].warp[warp % 32] = ++now; }
+
+void checks_team() { team_since = ++now; }
 
 static Word *words_of(Allocation *a) {
     if (a == last_allocation) return last_words;
@@ -82,12 +97,15 @@ static Word *words_of(Allocation *a) {
 }
 
 /* Whether an access at `time` by a thread of the grid is ordered before what runs now. */
-static bool ordered(uint32_t time, uint32_t other, uint32_t self, bool same_block) {
+static bool ordered(uint32_t time, uint32_t other, uint32_t self) {
     if (other == self) return true;
-    if (!same_block) return false;
+    uint32_t block = (other - 1) / 1024, own = current_block();
+    if (block / team_size() != own / team_size()) return false;
+    if (time < team_since) return true;
+    if (block != own) return false;
+    const Since &since = blocks[own % team_size()];
     unsigned warp = current_thread() / 32;
-    bool same_warp = (other - 1) % 1024 / 32 == warp;
-    return time < block_since || (same_warp && time < warp_since[warp % 64]);
+    return time < since.barrier || ((other - 1) % 1024 / 32 == warp && time < since.warp[warp]);
 }
 
 static void check_race(Word &w, uint32_t span, bool write, const char *memory) {
@@ -96,17 +114,18 @@ static void check_race(Word &w, uint32_t span, bool write, const char *memory) {
     if (w.span != span) {
         w = {span, 0, 0, 0, 0, 0};
     }
-    auto same = [&](uint32_t other) { return (other - 1) / 1024 == block; };
     const char *conflict = nullptr;
     uint32_t other = 0;
-    if (w.writer && !ordered(w.time_written, w.writer, self, same(w.writer))) {
+    if (w.writer && !ordered(w.time_written, w.writer, self)) {
         conflict = write ? "two stores" : "a load after a store";
         other = w.writer;
     }
     if (write && w.reader && !conflict) {
-        bool fine = w.reader == many            ? false
-                    : w.reader == many_of_block ? w.reader_block == block && w.time_read < block_since
-                                                : ordered(w.time_read, w.reader, self, same(w.reader));
+        /* of several readers of a block, any stands for all; of more blocks, only the team's barrier orders */
+        bool fine = w.reader == many ? team_size() > 1 && w.time_read < team_since
+                                     : ordered(w.time_read, w.reader == many_of_block ? w.reader_block * 1024 + 1024
+                                                                                     : w.reader,
+                                               self);
         if (!fine) {
             conflict = "a store after a load";
             other = w.reader;
@@ -132,9 +151,11 @@ static void check_race(Word &w, uint32_t span, bool write, const char *memory) {
 
 void access(const void *address, size_t size, bool write) {
     const char *at = (const char *)address;
-    if (at >= module->shared_begin && at < module->shared_end) {
+    size_t offset;
+    int owner = shared_owner(at, &offset);
+    if (owner >= 0) {
         for (size_t i = 0; i < size; i += 4) {
-            check_race(shared_words[(size_t)(at + i - module->shared_begin) / 4], block_runs, write, "shared");
+            check_race(blocks[owner].words[(offset + i) / 4], blocks[owner].run, write, "shared");
         }
         return;
     }
@@ -142,7 +163,7 @@ void access(const void *address, size_t size, bool write) {
     std::string doing = std::string(write ? "a store of " : "a load of ") + std::to_string(size) + " bytes ";
     Allocation *a = find(address);
     if (a) {
-        size_t offset = (size_t)(at - a->begin);
+        offset = (size_t)(at - a->begin);
         std::string whose = " allocation " + std::to_string(a->number) + " of " + std::to_string(a->bytes) + " bytes: ";
         if (!a->live) {
             fault(ILLEGAL_ADDRESS, doing + "in freed" + whose + where());

@@ -71,15 +71,28 @@ static Result pack(const Kernel &kernel, void **parameters, void **extra, std::v
     return SUCCESS;
 }
 
+static Result ask(Kernel *kernel, const Shape &shape, unsigned shared, Stream *stream, void **parameters,
+                  void **extra) {
+    const Index &g = shape.grid, &b = shape.block;
+    if (!g.x || !g.y || !g.z || !b.x || !b.y || !b.z || g.y > 65535 || g.z > 65535) return INVALID_VALUE;
+    if ((uint64_t)b.x * b.y * b.z > 1024 || shared > (48 << 10)) return INVALID_VALUE;
+    std::vector<char> arguments;
+    if (Result result = pack(*kernel, parameters, extra, &arguments)) return result;
+    return enqueue(stream, [=] { return launch(*kernel, shape, arguments); });
+}
+
 API(cuLaunchKernel)(Kernel *kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                     unsigned shared, Stream *stream, void **parameters, void **extra) {
     ENTER_CONTEXT(cuLaunchKernel)
-    if (!gx || !gy || !gz || !bx || !by || !bz || gy > 65535 || gz > 65535) return INVALID_VALUE;
-    if ((uint64_t)bx * by * bz > 1024 || shared > (48 << 10)) return INVALID_VALUE;
-    std::vector<char> arguments;
-    if (Result result = pack(*kernel, parameters, extra, &arguments)) return result;
-    Shape shape = {{gx, gy, gz}, {bx, by, bz}};
-    return enqueue(stream, [=] { return launch(*kernel, shape, arguments); });
+    if (gx % kernel->cluster != 0) return INVALID_CLUSTER_SIZE;
+    return ask(kernel, {{gx, gy, gz}, {bx, by, bz}, kernel->cluster}, shared, stream, parameters, extra);
+}
+
+API(cuLaunchCooperativeKernel)(Kernel *kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                               unsigned bz, unsigned shared, Stream *stream, void **parameters) {
+    ENTER_CONTEXT(cuLaunchCooperativeKernel)
+    if ((uint64_t)gx * gy * gz > 64) return COOPERATIVE_LAUNCH_TOO_LARGE;
+    return ask(kernel, {{gx, gy, gz}, {bx, by, bz}, 0}, shared, stream, parameters, nullptr);
 }
 
 /* ---- streams ---- */

@@ -1,7 +1,8 @@
 /*
- * Runs kernels: one block after the other, each thread of a block on a fiber. A fiber runs until it ends or waits at a
- * barrier or for its warp; the order of blocks, and of threads anew after every barrier, is drawn from the seed. So a
- * result that depends on an order which nothing enforces differs from run to run, on top of what checks.cpp sees.
+ * Runs kernels: each thread on a fiber, and of the blocks as many at once as must be: one, those of a cluster, or all
+ * of a cooperative launch; these are a team. A fiber runs until it ends or waits at a barrier, for its warp or for its
+ * team; the order of blocks, and of threads anew after every wait, is drawn from the seed. So a result that depends on
+ * an order which nothing enforces differs from run to run, on top of what checks.cpp sees.
  */
 #include <sys/mman.h>
 
@@ -14,26 +15,36 @@
 namespace cudasim {
 
 static constexpr size_t stack_bytes = 64 << 10;
-static constexpr unsigned most_threads = 1024, lanes = 32;
+static constexpr unsigned lanes = 32;
 
-enum class Waits { nothing, barrier, warp, ended };
+enum class Waits { nothing, barrier, warp, team, ended };
 
 struct Fiber {
     void *stack_pointer;
     char *stack;
     Waits waits;
-    unsigned mask;      /* of the warp operation that it waits for, */
-    unsigned rounds;    /* how many it has asked for, */
-    uint64_t value[2];  /* and what it brought to the last two */
+    unsigned mask;     /* of the warp operation that it waits for, */
+    unsigned rounds;   /* how many it has asked for, */
+    uint64_t value[2]; /* and what it brought to the last two */
+    unsigned arrivals; /* at the team's barrier */
 };
 
-static Fiber fibers[most_threads];
+/* A block that is alive. Shared memory is where the module has it for the block that runs; the others' is kept. */
+struct Block {
+    Index index;
+    unsigned number; /* in the grid */
+    std::vector<Fiber> fibers;
+    std::vector<char> shared;
+};
+
+static std::vector<Block> team;
+static Block *current;
 static Fiber *running;
 static void *scheduler;
 static unsigned threads;
 static const Kernel *kernel;
 static const char *kernel_arguments;
-static Index block_index, block_size, grid_size;
+static Index block_size, grid_size;
 static uint64_t order_seed;
 static uint64_t order_state;
 static jmp_buf failed;
@@ -82,15 +93,11 @@ static void shuffle(std::vector<unsigned> &order) {
     }
 }
 
-unsigned current_thread() { return (unsigned)(running - fibers); }
+unsigned current_thread() { return (unsigned)(running - current->fibers.data()); }
 
-static uint64_t block_number() {
-    return block_index.x + (uint64_t)grid_size.x * (block_index.y + (uint64_t)grid_size.y * block_index.z);
-}
+unsigned current_block() { return current->number; }
 
-unsigned current_block() { return (unsigned)block_number(); }
-
-uint64_t current_global() { return block_number() * threads + current_thread(); }
+unsigned team_size() { return (unsigned)team.size(); }
 
 bool on_stack(const void *address) {
     const char *at = (const char *)address;
@@ -103,7 +110,7 @@ std::string where() {
     };
     unsigned t = current_thread();
     Index thread = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
-    return kernel->entry.name + std::string(", block ") + text(block_index) + ", thread " + text(thread) +
+    return kernel->entry.name + std::string(", block ") + text(current->index) + ", thread " + text(thread) +
            " (order seed " + std::to_string(order_seed) + ")";
 }
 
@@ -126,8 +133,38 @@ static void barrier() {
     switch_to_scheduler();
 }
 
+static void team_arrive() { running->arrivals++; }
+
+static void team_wait() {
+    running->waits = Waits::team;
+    switch_to_scheduler();
+}
+
+/* The place of shared memory in another block of the team; null if there is no such block. */
+static void *team_shared(void *own, unsigned rank) {
+    if (rank >= team.size()) {
+        fault(LAUNCH_FAILED, "block " + std::to_string(rank) + " of a team of " + std::to_string(team.size()) +
+                                 " is asked for: " + where());
+    }
+    Block &other = team[rank];
+    return &other == current ? own : other.shared.data() + ((char *)own - kernel->module.shared_begin);
+}
+
+int shared_owner(const char *address, size_t *offset) {
+    for (size_t i = 0; i < team.size(); i++) {
+        const char *begin = &team[i] == current ? kernel->module.shared_begin : team[i].shared.data();
+        size_t size = (size_t)(kernel->module.shared_end - kernel->module.shared_begin);
+        if (begin && address >= begin && address < begin + size) {
+            *offset = (size_t)(address - begin);
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
 static uint64_t warp(Warp kind, unsigned mask, uint64_t value, unsigned source) {
     unsigned thread = current_thread(), first = thread / lanes * lanes;
+    std::vector<Fiber> &fibers = current->fibers;
     if (!(mask >> thread % lanes & 1)) {
         fault(LAUNCH_FAILED, "a warp operation whose mask leaves its own thread out: " + where());
     }
@@ -145,10 +182,23 @@ static uint64_t warp(Warp kind, unsigned mask, uint64_t value, unsigned source) 
     return votes;
 }
 
+/* Brings a block's shared memory to where the module has it. */
+static void switch_to(Block &block, Runtime *runtime) {
+    if (&block == current) return;
+    size_t size = (size_t)(kernel->module.shared_end - kernel->module.shared_begin);
+    if (team.size() > 1) {
+        if (current) memcpy(current->shared.data(), kernel->module.shared_begin, size);
+        memcpy(kernel->module.shared_begin, block.shared.data(), size);
+    }
+    current = &block;
+    runtime->state.block = block.index;
+    runtime->state.rank = (unsigned)(&block - team.data());
+}
+
 static void run(Fiber &fiber, Runtime *runtime) {
-    unsigned t = (unsigned)(&fiber - fibers);
-    runtime->state.thread = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
     running = &fiber;
+    unsigned t = current_thread();
+    runtime->state.thread = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
     cudasim_switch(&scheduler, fiber.stack_pointer);
 }
 
@@ -164,12 +214,13 @@ static void start(Fiber &fiber) {
     for (int i = 0; i < 6; i++) *--top = nullptr;
     fiber.stack_pointer = top;
     fiber.waits = Waits::nothing;
-    fiber.rounds = 0;
+    fiber.rounds = fiber.arrivals = 0;
 }
 
-/* Lets warps whose lanes have all arrived go on; says whether any did. */
+/* Lets warps of the current block go on whose lanes have all arrived; says whether any did. */
 static bool release_warps() {
     bool any = false;
+    std::vector<Fiber> &fibers = current->fibers;
     for (unsigned first = 0; first < threads; first += lanes) {
         unsigned waiting = 0, mask = 0;
         for (unsigned l = 0; l < lanes && first + l < threads; l++) {
@@ -180,7 +231,7 @@ static bool release_warps() {
         }
         unsigned there = threads - first >= lanes ? 0xffffffffu : (1u << (threads - first)) - 1;
         if (waiting && (mask & there & ~waiting) == 0) {
-            checks_warp(first / lanes);
+            checks_warp((size_t)(current - team.data()), first / lanes);
             for (unsigned l = 0; l < lanes; l++) {
                 if (waiting >> l & 1) fibers[first + l].waits = Waits::nothing;
             }
@@ -190,35 +241,94 @@ static bool release_warps() {
     return any;
 }
 
-static void run_block(Runtime *runtime, std::vector<unsigned> &order) {
-    for (unsigned t = 0; t < threads; t++) start(fibers[t]);
-    if (kernel->module.checked) {
-        memset(kernel->module.shared_begin, 0xff,
-               (size_t)(kernel->module.shared_end - kernel->module.shared_begin)); /* NaN */
-    }
-    checks_block();
+/* Runs a block's threads as far as they get on their own; says whether any of them could. */
+static bool advance(Runtime *runtime, std::vector<unsigned> &order) {
+    bool any = false;
+    std::vector<Fiber> &fibers = current->fibers;
     for (;;) {
         shuffle(order);
-        unsigned ended = 0, barriers = 0;
         for (unsigned t : order) {
-            if (fibers[t].waits == Waits::nothing) run(fibers[t], runtime);
+            if (fibers[t].waits == Waits::nothing) {
+                run(fibers[t], runtime);
+                any = true;
+            }
         }
         if (release_warps()) continue;
-        unsigned at_barrier = 0, out = 0;
+        unsigned barriers = 0;
+        for (Fiber &fiber : fibers) barriers += fiber.waits == Waits::barrier;
+        if (barriers != threads) return any;
+        checks_barrier((size_t)(current - team.data()));
+        for (Fiber &fiber : fibers) fiber.waits = Waits::nothing;
+    }
+}
+
+/* Lets the team go on if all its threads have arrived; says whether they had. */
+static bool release_team() {
+    unsigned least = ~0u, waiting = 0;
+    for (Block &block : team) {
+        for (Fiber &fiber : block.fibers) {
+            if (fiber.waits != Waits::ended) least = std::min(least, fiber.arrivals);
+            waiting += fiber.waits == Waits::team;
+        }
+    }
+    if (!waiting) return false;
+    bool any = false;
+    for (Block &block : team) {
+        for (Fiber &fiber : block.fibers) {
+            if (fiber.waits == Waits::team && fiber.arrivals <= least) {
+                fiber.waits = Waits::nothing;
+                any = true;
+            }
+        }
+    }
+    if (any) checks_team();
+    return any;
+}
+
+/* Nothing moves any more: fine if all have ended, else some wait for others that never come. */
+static bool all_ended(Runtime *runtime) {
+    Fiber *stuck = nullptr;
+    Block *where_stuck = nullptr;
+    unsigned missing = 0, out = 0;
+    for (Block &block : team) {
         for (unsigned t = 0; t < threads; t++) {
-            ended += fibers[t].waits == Waits::ended;
-            barriers += fibers[t].waits == Waits::barrier;
-            (fibers[t].waits == Waits::barrier ? at_barrier : out) = t;
+            if (block.fibers[t].waits != Waits::ended && !stuck) {
+                stuck = &block.fibers[t];
+                where_stuck = &block;
+            }
         }
-        if (ended == threads) return;
-        if (barriers != threads) {
-            running = &fibers[barriers ? at_barrier : out];
-            fault(LAUNCH_FAILED, "a barrier that " + std::to_string(threads - barriers) + " of " +
-                                     std::to_string(threads) + " threads do not reach (thread " +
-                                     std::to_string(out) + " does not): " + where());
+    }
+    if (!stuck) return true;
+    for (unsigned t = 0; t < threads; t++) {
+        if (where_stuck->fibers[t].waits != stuck->waits) {
+            missing++;
+            out = t;
         }
-        checks_barrier();
-        for (unsigned t = 0; t < threads; t++) fibers[t].waits = Waits::nothing;
+    }
+    switch_to(*where_stuck, runtime);
+    running = stuck;
+    fault(LAUNCH_FAILED, std::string(stuck->waits == Waits::team ? "a barrier of a team" : "a barrier") + " that " +
+                             std::to_string(missing) + " of " + std::to_string(threads) +
+                             " threads do not reach (thread " + std::to_string(out) + " does not): " + where());
+}
+
+static void run_team(Runtime *runtime, std::vector<unsigned> &order, std::vector<unsigned> &blocks) {
+    size_t size = (size_t)(kernel->module.shared_end - kernel->module.shared_begin);
+    current = nullptr;
+    for (Block &block : team) {
+        if (team.size() > 1) block.shared.assign(size, (char)0xff); /* NaN */
+        for (Fiber &fiber : block.fibers) start(fiber);
+    }
+    if (team.size() == 1 && kernel->module.checked) memset(kernel->module.shared_begin, 0xff, size);
+    checks_start(team.size());
+    for (;;) {
+        bool any = false;
+        shuffle(blocks);
+        for (unsigned b : blocks) {
+            switch_to(team[b], runtime);
+            any |= advance(runtime, order);
+        }
+        if (!any && !release_team() && all_ended(runtime)) return;
     }
 }
 
@@ -234,19 +344,31 @@ Result launch(const Kernel &which, const Shape &shape, const std::vector<char> &
     runtime->barrier = barrier;
     runtime->warp = warp;
     runtime->access = access;
+    runtime->team_arrive = team_arrive;
+    runtime->team_wait = team_wait;
+    runtime->team_shared = team_shared;
     runtime->state.block_size = block_size;
     runtime->state.grid_size = grid_size;
+    unsigned all = grid_size.x * grid_size.y * grid_size.z, together = shape.together ? shape.together : all;
+    runtime->state.ranks = together;
     checks_begin(runtime, which.module);
     failure = SUCCESS;
-    std::vector<unsigned> order(threads), blocks(grid_size.x * grid_size.y * grid_size.z);
-    for (unsigned i = 0; i < threads; i++) order[i] = i;
-    for (unsigned i = 0; i < blocks.size(); i++) blocks[i] = i;
-    shuffle(blocks);
+    running = nullptr;
+    team.resize(together);
+    for (Block &block : team) block.fibers.resize(std::max<size_t>(block.fibers.size(), threads));
+    std::vector<unsigned> order(threads), members(together), teams(all / together);
+    for (unsigned i = 0; i < order.size(); i++) order[i] = i;
+    for (unsigned i = 0; i < members.size(); i++) members[i] = i;
+    for (unsigned i = 0; i < teams.size(); i++) teams[i] = i;
+    shuffle(teams);
     if (setjmp(failed) == 0) {
-        for (unsigned b : blocks) {
-            block_index = {b % grid_size.x, b / grid_size.x % grid_size.y, b / grid_size.x / grid_size.y};
-            runtime->state.block = block_index;
-            run_block(runtime, order);
+        for (unsigned t : teams) {
+            for (unsigned i = 0; i < together; i++) {
+                unsigned b = t * together + i;
+                team[i].number = b;
+                team[i].index = {b % grid_size.x, b / grid_size.x % grid_size.y, b / grid_size.x / grid_size.y};
+            }
+            run_team(runtime, order, members);
         }
     }
     running = nullptr;

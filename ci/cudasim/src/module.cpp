@@ -29,21 +29,28 @@ static unsigned bytes_of(const std::string &type) {
     return std::regex_match(type, bits, std::regex("[usbf]([0-9]+)")) ? (unsigned)std::stoi(bits[1]) / 8 : 0;
 }
 
-/* Entries of PTX with the sizes of their parameters. */
-static std::map<std::string, std::vector<unsigned>> entries_of(const std::string &ptx) {
-    std::map<std::string, std::vector<unsigned>> entries;
+struct PtxEntry {
+    std::vector<unsigned> sizes; /* of its parameters */
+    unsigned cluster = 1;        /* blocks of its clusters */
+};
+
+static std::map<std::string, PtxEntry> entries_of(const std::string &ptx) {
+    std::map<std::string, PtxEntry> entries;
     std::istringstream lines(ptx);
-    std::string line, name;
+    std::string line, name, last;
     static const std::regex parameter("\\s*\\.param \\.([a-z0-9]+) .*");
     while (getline(lines, line)) {
         size_t at = line.find(".visible .entry ");
         if (at != std::string::npos) {
             name = line.substr(at + 16, line.find('(') - at - 16);
             entries[name];
+            last = name;
         } else if (!name.empty()) {
             std::smatch type;
-            if (std::regex_match(line, type, parameter)) entries[name].push_back(bytes_of(type[1]));
+            if (std::regex_match(line, type, parameter)) entries[name].sizes.push_back(bytes_of(type[1]));
             if (line.find(')') != std::string::npos) name.clear();
+        } else if ((at = line.find(".reqnctapercluster ")) != std::string::npos) {
+            entries[last].cluster = (unsigned)std::stoul(line.substr(at + 19));
         }
     }
     return entries;
@@ -81,15 +88,16 @@ Result load_module(const std::string &ptx, int driver_version, std::string *log,
         const Entry &entry = description->entries[i];
         auto in_ptx = wanted.find(entry.name);
         std::vector<unsigned> sizes(entry.sizes, entry.sizes + entry.parameters);
-        if (in_ptx == wanted.end() || in_ptx->second != sizes) {
+        if (in_ptx == wanted.end() || in_ptx->second.sizes != sizes) {
             *log = std::string(entry.name) + ": PTX and the simulator's module disagree on it: build both anew";
             report(*log);
             delete module;
             return INVALID_IMAGE;
         }
-        module->kernels[entry.name] = std::make_unique<Kernel>(Kernel{*description, entry, runtime.get(), path});
+        module->kernels[entry.name] = 
+            std::make_unique<Kernel>(Kernel{*description, entry, runtime.get(), in_ptx->second.cluster});
     }
-    for (auto &[name, sizes] : wanted) {
+    for (auto &[name, entry] : wanted) {
         if (!module->kernels.count(name)) {
             *log = name + " is in the PTX and not in the simulator's module " + path;
             report(*log);

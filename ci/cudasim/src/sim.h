@@ -34,8 +34,10 @@ enum Result {
     LAUNCH_OUT_OF_RESOURCES = 701,
     LAUNCH_TIMEOUT = 702,
     LAUNCH_FAILED = 719,
+    COOPERATIVE_LAUNCH_TOO_LARGE = 720,
     STREAM_CAPTURE_UNSUPPORTED = 900,
     STREAM_CAPTURE_INVALIDATED = 901,
+    INVALID_CLUSTER_SIZE = 912,
     UNKNOWN = 999,
 };
 
@@ -65,27 +67,31 @@ void leaks();
 
 /* ---- checks of kernels (checks.cpp) ---- */
 void checks_begin(const Runtime *runtime, const Module &module);
-void checks_block();
-void checks_barrier();
-void checks_warp(unsigned warp);
+void checks_start(size_t blocks); /* a team of so many starts */
+void checks_barrier(size_t rank);
+void checks_warp(size_t rank, unsigned warp);
+void checks_team();
 void access(const void *address, size_t size, bool write);
 
 /* ---- kernels (launch.cpp) ---- */
 struct Shape {
     Index grid, block;
+    unsigned together; /* blocks of a cluster; 0: all, for a cooperative launch */
 };
 struct Kernel {
     Module module;
     Entry entry;
     Runtime *runtime;
-    std::string module_name;
+    unsigned cluster; /* blocks of a cluster, 1 without */
 };
 Result launch(const Kernel &kernel, const Shape &shape, const std::vector<char> &arguments);
 /* Ends the kernel that runs with an error; called from one of its fibers, does not return. */
 [[noreturn]] void fault(Result result, const std::string &message);
-unsigned current_thread();      /* its number within the block */
-uint64_t current_global();      /* its number within the grid */
-unsigned current_block();
+unsigned current_thread(); /* its number within the block */
+unsigned current_block();  /* the block's within the grid */
+unsigned team_size();
+/* Which block of the team an address of shared memory is of, and where in it; -1 if it is none. */
+int shared_owner(const char *address, size_t *offset);
 bool on_stack(const void *address);
 std::string where();            /* entry, block and thread, and the seed of the order */
 
