@@ -55,6 +55,11 @@ public interface Executor extends AutoCloseable {
      */
     void train(Resident data, Steps steps);
 
+    /** Whether {@link #train} tells the steps' observer how far it is, without stopping for it. */
+    default boolean reportsProgress() {
+        return false;
+    }
+
     /**
      * Runs the network without dropout over rows {@code [first, first + rows)} of a resident data
      * set, in that order, and writes the last layer's outputs (logits under cross-entropy) to

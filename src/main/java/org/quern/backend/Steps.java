@@ -15,6 +15,7 @@ public final class Steps {
     private final int[] hits;
     private long first;
     private int count;
+    private Observer observer;
 
     /**
      * Room for up to {@code capacity} steps.
@@ -34,6 +35,28 @@ public final class Steps {
     public interface LearningRate {
         /** The learning rate at global step {@code step}, counted from 0. */
         double at(long step);
+    }
+
+    /** Is told how far a run of steps is, while it goes on. */
+    @FunctionalInterface
+    public interface Observer {
+        /**
+         * The first {@code done} of the selected steps are done, their entries in the log. Called
+         * by the thread that trains, and not at all by executors that cannot tell before the end.
+         */
+        void done(int done);
+    }
+
+    /** Whom to tell; null for nobody. */
+    public void observe(Observer newObserver) {
+        observer = newObserver;
+    }
+
+    /** Tells the observer, if there is one. */
+    public void report(int done) {
+        if (observer != null) {
+            observer.done(done);
+        }
     }
 
     /** Selects the steps {@code [newFirst, newFirst + newCount)} and fills in their step sizes. */

@@ -12,10 +12,15 @@ import org.quern.plan.Plan;
 /**
  * One call of {@link Trainer#fit}: epochs cut into chunks of steps, each chunk one call of the
  * executor. A chunk ends where an epoch does, or after about {@value #CHUNK_MILLIS} ms, which is
- * how often progress is told and an interrupt is noticed. How a run is cut changes no result.
+ * how often progress is told and an interrupt is noticed; on devices that tell their progress while
+ * they go on, after {@value #LONG_CHUNK_MILLIS} ms. How a run is cut changes no result.
  */
 final class Fit {
     private static final int CHUNK_MILLIS = 50;
+
+    /** The same for an executor that tells how far it is within a chunk. */
+    private static final int LONG_CHUNK_MILLIS = 500;
+
     private static final int MOST_STEPS = 4096;
     private static final int FIRST_STEPS = 16;
 
@@ -112,25 +117,44 @@ final class Fit {
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
         int count = Math.min(Math.min(chunk, left), MOST_STEPS);
         long before = System.nanoTime();
+        boolean[] stop = new boolean[1];
+        steps.observe(
+                done ->
+                        stop[0] |=
+                                tell(start.step(), started, from + done, loss(done), hits(done)));
         executor.train(resident, steps.select(from, count, config.optimizer(), learningRate));
         long nanos = System.nanoTime() - before;
-        chunk = (int) Math.max(1, Math.min(MOST_STEPS, CHUNK_MILLIS * 1_000_000L * count / nanos));
-        double loss = 0;
-        long hits = 0;
+        long millis = executor.reportsProgress() ? LONG_CHUNK_MILLIS : CHUNK_MILLIS;
+        chunk = (int) Math.max(1, Math.min(MOST_STEPS, millis * 1_000_000L * count / nanos));
         for (int i = 0; i < count; i++) {
             if (!Float.isFinite(steps.losses()[i])) {
                 throw new Divergence(trainer, steps, learningRate)
                         .restore(resident, start, from + i);
             }
-            loss += steps.losses()[i];
-            hits += steps.hits()[i];
         }
-        trainer.advance(count, loss, hits);
-        return tell(start.step(), started);
+        trainer.advance(count, loss(count), hits(count));
+        return stop[0] | tell(start.step(), started, trainer.step(), 0, 0);
     }
 
-    private boolean tell(long firstStep, long started) {
-        int done = (int) ((trainer.step() - 1) % batches.stepsPerEpoch()) + 1;
+    private double loss(int count) {
+        double loss = 0;
+        for (int i = 0; i < count; i++) {
+            loss += steps.losses()[i];
+        }
+        return loss;
+    }
+
+    private long hits(int count) {
+        long hits = 0;
+        for (int i = 0; i < count; i++) {
+            hits += steps.hits()[i];
+        }
+        return hits;
+    }
+
+    /** Tells of the epoch so far: what the trainer has counted, and more that it has not yet. */
+    private boolean tell(long firstStep, long started, long step, double moreLoss, long moreHits) {
+        int done = (int) ((step - 1) % batches.stepsPerEpoch()) + 1;
         long rows = Math.min((long) done * config.batch(), batches.rows());
         long trained = rows - (firstStep % batches.stepsPerEpoch()) * config.batch();
         double seconds = (System.nanoTime() - started) * 1e-9;
@@ -140,8 +164,8 @@ final class Fit {
                         epochs,
                         done,
                         batches.stepsPerEpoch(),
-                        trainer.partialLoss() / rows,
-                        (double) trainer.partialHits() / rows,
+                        (trainer.partialLoss() + moreLoss) / rows,
+                        (double) (trainer.partialHits() + moreHits) / rows,
                         trained / seconds);
         boolean stop = false;
         for (Listener listener : trainer.listeners()) {

@@ -22,6 +22,7 @@ import static jcuda.driver.JCudaDriver.cuStreamBeginCapture;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
 import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 import static jcuda.driver.JCudaDriver.cuStreamEndCapture;
+import static jcuda.driver.JCudaDriver.cuStreamQuery;
 import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
 
 import java.nio.ByteBuffer;
@@ -329,6 +330,16 @@ final class CudaDevice implements Device {
             }
 
             @Override
+            public void reset() {
+                view.putInt(0, 0);
+            }
+
+            @Override
+            public boolean isLive() {
+                return true;
+            }
+
+            @Override
             public ByteBuffer read(int wanted) {
                 return view; // kernels have written it here
             }
@@ -354,6 +365,16 @@ final class CudaDevice implements Device {
     @Override
     public boolean prefers(Product product, List<Launch> library, List<Launch> own) {
         return table == null || table.prefers(product, library, own);
+    }
+
+    @Override
+    public boolean isIdle() {
+        enter();
+        int code = cuStreamQuery(stream);
+        if (code != CUresult.CUDA_ERROR_NOT_READY) {
+            CudaErrors.check(code, "cuStreamQuery");
+        }
+        return code == CUresult.CUDA_SUCCESS;
     }
 
     @Override

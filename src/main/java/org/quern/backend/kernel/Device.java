@@ -35,7 +35,13 @@ public interface Device extends AutoCloseable {
         /** What kernels write to. */
         Buffer buffer();
 
-        /** The first {@code bytes} bytes as they are once all work is finished. */
+        /** Whether what kernels write is seen by {@link #read} while they still run. */
+        boolean isLive();
+
+        /** Sets the first word, which counts the entries, to 0; nothing may be running. */
+        void reset();
+
+        /** The first {@code bytes} bytes; all there once all work is finished. */
         ByteBuffer read(int bytes);
 
         @Override
@@ -134,6 +140,9 @@ public interface Device extends AutoCloseable {
     default boolean prefers(Product product, List<Launch> library, List<Launch> own) {
         return true;
     }
+
+    /** Whether everything is done; does not wait. A kernel's fault shows here, too. */
+    boolean isIdle();
 
     /** Waits until everything is done; a kernel's fault shows here at the latest. */
     void finish();

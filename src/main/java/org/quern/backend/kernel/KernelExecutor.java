@@ -36,7 +36,7 @@ public final class KernelExecutor implements Executor {
     private final Pass inference = Pass.inference();
     private Device.Buffer pass;
     private ByteBuffer passHost;
-    private Device.Log log;
+    private StepLog log;
     private Launches factory;
     private final Tiling.Choice tiling;
     private Batches batches;
@@ -82,7 +82,7 @@ public final class KernelExecutor implements Executor {
         }
         pass = device.allocate(PassBlock.bytes(steps), "the table of step sizes");
         passHost = DeviceData.direct(PassBlock.bytes(steps));
-        log = device.log(4 + 8 * steps);
+        log = new StepLog(device, steps);
         closeLaunches();
         factory = new Launches(device, arena, pass, log.buffer(), partialSums, tiling);
     }
@@ -196,6 +196,7 @@ public final class KernelExecutor implements Executor {
         if (batches == null || batches.rows() != data.rows()) {
             batches = new Batches(data.rows(), plan.batch());
         }
+        log.reset();
         PassBlock.steps(passHost.clear(), steps, batches, data.chunk());
         device.write(pass, 0, passHost.flip());
         if (data.chunk() == 0) {
@@ -204,12 +205,12 @@ public final class KernelExecutor implements Executor {
         } else {
             stream(data, steps);
         }
-        device.finish();
-        ByteBuffer entries = log.read(4 + 8 * steps.count());
-        for (int i = 0; i < steps.count(); i++) {
-            steps.losses()[i] = entries.getFloat(4 + 8 * i);
-            steps.hits()[i] = entries.getInt(8 + 8 * i);
-        }
+        log.await(steps);
+    }
+
+    @Override
+    public boolean reportsProgress() {
+        return log.isLive();
     }
 
     /** Runs steps chunk by chunk: while the device has one, the host fills and sends the next. */
@@ -337,8 +338,7 @@ public final class KernelExecutor implements Executor {
         end(data);
         device.finish();
         if (op instanceof Op.Metrics) {
-            ByteBuffer entry = log.read(12);
-            newPass.log(entry.getFloat(4), entry.getInt(8));
+            log.take(newPass);
         }
     }
 

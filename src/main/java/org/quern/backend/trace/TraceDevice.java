@@ -182,6 +182,16 @@ public final class TraceDevice implements Device {
             }
 
             @Override
+            public void reset() {
+                // read when all entries are there
+            }
+
+            @Override
+            public boolean isLive() {
+                return false;
+            }
+
+            @Override
             public ByteBuffer read(int wanted) {
                 copy(wanted);
                 return zeros;
@@ -229,6 +239,11 @@ public final class TraceDevice implements Device {
                 release(buffer);
             }
         };
+    }
+
+    @Override
+    public boolean isIdle() {
+        return true;
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -185,6 +186,30 @@ class GpuTest {
             assertThat(losses[1]).isEqualTo(losses[0]);
             assertThat(states[1]).isEqualTo(states[0]);
             assertThat(outputs[1]).isEqualTo(outputs[0]);
+        }
+    }
+
+    @Test
+    void progressIsToldWhileTheDeviceGoesOn() {
+        Backend cuda = Usable.named("cuda");
+        try (Executor executor = cuda.open(PLAN, own(0));
+                Resident data = executor.upload(DIGITS)) {
+            assertThat(executor.reportsProgress()).isTrue();
+            executor.initialise(2);
+            Steps expected = new Steps(2, 300).select(0, 300, PLAN.optimizer(), s -> 1e-3);
+            executor.train(data, expected);
+            executor.initialise(2);
+            Steps steps = new Steps(2, 300).select(0, 300, PLAN.optimizer(), s -> 1e-3);
+            List<Integer> told = new ArrayList<>();
+            steps.observe(
+                    done -> {
+                        told.add(done);
+                        assertThat(Arrays.copyOf(steps.losses(), done))
+                                .isEqualTo(Arrays.copyOf(expected.losses(), done));
+                    });
+            executor.train(data, steps);
+            assertThat(told).isNotEmpty().isSorted().allMatch(done -> done > 0 && done <= 300);
+            assertThat(steps.losses()).isEqualTo(expected.losses());
         }
     }
 
