@@ -19,14 +19,21 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
 import org.quern.QuernException;
 import org.quern.data.Caches;
 
-/** The kernels, compiled for a device; what the compiler made is kept in the user's cache. */
+/**
+ * The kernels, compiled for a device. What the compiler made is kept in the user's cache behind its
+ * SHA-256: a driver that is handed a damaged program may take the whole process down.
+ */
 final class OpenclProgram {
+    private static final int HASH_BYTES = 32;
+
     private final OpenclHardware device;
     private final long context;
     private final String source;
@@ -80,9 +87,16 @@ final class OpenclProgram {
         } catch (IOException e) {
             return 0; // not there yet, or not readable: compiled again
         }
-        ByteBuffer content = OpenclHardware.direct(binary.length).put(binary).flip();
+        if (binary.length <= HASH_BYTES
+                || !Arrays.equals(
+                        Arrays.copyOf(binary, HASH_BYTES),
+                        digest(Arrays.copyOfRange(binary, HASH_BYTES, binary.length)))) {
+            return 0;
+        }
+        int length = binary.length - HASH_BYTES;
+        ByteBuffer content = OpenclHardware.direct(length).put(binary, HASH_BYTES, length).flip();
         ByteBuffer devices = one(device.id());
-        ByteBuffer lengths = one(binary.length);
+        ByteBuffer lengths = one(length);
         ByteBuffer pointers = one(memAddress(content));
         ByteBuffer code = OpenclHardware.direct(4);
         ByteBuffer status = OpenclHardware.direct(4);
@@ -179,7 +193,8 @@ final class OpenclProgram {
             Files.createDirectories(cached.getParent());
             Path part = Files.createTempFile(cached.getParent(), "program", ".part");
             try {
-                Files.write(part, content);
+                Files.write(part, digest(content));
+                Files.write(part, content, StandardOpenOption.APPEND);
                 Files.move(part, cached, StandardCopyOption.ATOMIC_MOVE);
             } finally {
                 Files.deleteIfExists(part);
@@ -194,11 +209,12 @@ final class OpenclProgram {
     }
 
     private static String sha256(String text) {
+        return HexFormat.of().formatHex(digest(text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    private static byte[] digest(byte[] content) {
         try {
-            return HexFormat.of()
-                    .formatHex(
-                            MessageDigest.getInstance("SHA-256")
-                                    .digest(text.getBytes(StandardCharsets.UTF_8)));
+            return MessageDigest.getInstance("SHA-256").digest(content);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java has SHA-256", e);
         }

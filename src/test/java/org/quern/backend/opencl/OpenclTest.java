@@ -1,0 +1,138 @@
+package org.quern.backend.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.Jvm;
+import org.quern.backend.Usable;
+import org.quern.cli.Quern;
+
+/** Which device is taken, what is kept of the compiler's work, and what a user reads. */
+class OpenclTest {
+    private static final String[] TRAIN = {
+        "train", "--backend", "opencl", "--data", "generated:64,20", "--epochs", "1"
+    };
+
+    @TempDir Path folder;
+
+    private static OpenclHardware device(String name, String type, String lacks) {
+        return new OpenclHardware(
+                1, 2, name, "OpenCL 1.2", "1.0", type, 4, 1L << 30, 1L << 28, true, lacks);
+    }
+
+    private static final List<OpenclHardware> DEVICES =
+            List.of(
+                    device("some CPU", "CPU", null),
+                    device("old GPU", "GPU", "takes work-groups of 64, and Quern needs 256"),
+                    device("Radeon Pro", "GPU", null),
+                    device("another GPU", "GPU", null));
+
+    @Test
+    void takesAGpuThatCanDoItBeforeACpu() {
+        assertThat(OpenclHardware.choose(DEVICES, null).name()).isEqualTo("Radeon Pro");
+        assertThat(OpenclHardware.choose(DEVICES.subList(0, 2), null).name()).isEqualTo("some CPU");
+        assertThat(OpenclHardware.choose(DEVICES.subList(1, 2), null).name()).isEqualTo("old GPU");
+    }
+
+    @Test
+    void takesTheDeviceThatIsNamedByNumberOrPartOfItsName() {
+        assertThat(OpenclHardware.choose(DEVICES, "3").name()).isEqualTo("another GPU");
+        assertThat(OpenclHardware.choose(DEVICES, "radeon").name()).isEqualTo("Radeon Pro");
+        assertThatThrownBy(() -> OpenclHardware.choose(DEVICES, "4"))
+                .hasMessage(
+                        "--device 4: no such OpenCL device; there are 0 (some CPU), 1 (old GPU),"
+                                + " 2 (Radeon Pro), 3 (another GPU)");
+        assertThatThrownBy(() -> OpenclHardware.choose(DEVICES, "geforce"))
+                .hasMessageStartingWith("--device geforce: no such OpenCL device; there are 0");
+    }
+
+    @Test
+    void errorsHaveNames() {
+        assertThat(OpenclErrors.name(-5)).isEqualTo("CL_OUT_OF_RESOURCES");
+        assertThat(OpenclErrors.name(-11)).isEqualTo("CL_BUILD_PROGRAM_FAILURE");
+        assertThat(OpenclErrors.name(-9999)).isEqualTo("error -9999");
+        assertThat(OpenclErrors.failure(-4, "clEnqueueNDRangeKernel"))
+                .hasMessage(
+                        "the OpenCL device failed: clEnqueueNDRangeKernel gave"
+                                + " CL_MEM_OBJECT_ALLOCATION_FAILURE: use a smaller batch, or give"
+                                + " less memory to data (--device-memory)");
+    }
+
+    @Test
+    void aBuildLogIsToldByItsFirstError() {
+        assertThat(
+                        OpenclProgram.firstProblem(
+                                "\nwarning: x\n  k.cl:3:1: error: no such type\nerror: again\n"))
+                .isEqualTo("k.cl:3:1: error: no such type");
+        assertThat(OpenclProgram.firstProblem("\n\nsomething\n")).isEqualTo("something");
+        assertThat(OpenclProgram.firstProblem("")).isEqualTo("the compiler gives no reason");
+    }
+
+    private Jvm.Outcome train(Jvm jvm) throws IOException {
+        return jvm.run(Quern.class, TRAIN);
+    }
+
+    @Test
+    void theLoaderThatIsNotThere() throws IOException {
+        Path none = folder.resolve("none.so");
+        Jvm.Outcome outcome = train(new Jvm(folder).with("QUERN_LIBOPENCL", none));
+        assertThat(outcome.err())
+                .isEqualTo(
+                        "quern: backend opencl cannot run: QUERN_LIBOPENCL is %s, which cannot be loaded: set it to libOpenCL.so.1, or unset it\n"
+                                .formatted(none));
+        assertThat(outcome.code()).isEqualTo(4);
+    }
+
+    @Test
+    void noDevice() throws IOException {
+        Usable.named("opencl");
+        Path vendors = Files.createDirectory(folder.resolve("vendors"));
+        Jvm.Outcome outcome = train(new Jvm(folder).with("OCL_ICD_VENDORS", vendors));
+        assertThat(outcome.err())
+                .isEqualTo(
+                        "quern: backend opencl cannot run: no OpenCL device was found: install an"
+                                + " OpenCL driver (Debian: pocl-opencl-icd, or your GPU's)\n");
+        assertThat(outcome.code()).isEqualTo(4);
+    }
+
+    /** Also: LWJGL unpacks nothing by itself, neither to the temporary folder nor to the home. */
+    @Test
+    void programsAreKeptAndADamagedOneIsCompiledAgain() throws IOException {
+        Usable.named("opencl");
+        Path temporary = Files.createDirectory(folder.resolve("tmp"));
+        Path home = Files.createDirectory(folder.resolve("home"));
+        Path cache = folder.resolve("cache");
+        for (int round = 0; round < 3; round++) {
+            Jvm.Outcome outcome =
+                    train(
+                            new Jvm(folder)
+                                    .with("HOME", home)
+                                    .option("-Djava.io.tmpdir=" + temporary)
+                                    .option("-Duser.home=" + home));
+            assertThat(outcome.err()).isEmpty();
+            assertThat(outcome.code()).isZero();
+            Path kept;
+            try (Stream<Path> files = Files.list(cache.resolve("quern").resolve("opencl"))) {
+                List<Path> all = files.toList();
+                assertThat(all).hasSize(1);
+                kept = all.get(0);
+            }
+            assertThat(Files.size(kept)).isGreaterThan(10_000);
+            if (round == 1) {
+                Files.write(kept, java.util.Arrays.copyOf(Files.readAllBytes(kept), 3000));
+            }
+        }
+        assertThat(home).isEmptyDirectory();
+        try (Stream<Path> left = Files.list(temporary)) {
+            assertThat(left.filter(file -> !file.getFileName().toString().startsWith("hsperf")))
+                    .isEmpty();
+        }
+    }
+}
