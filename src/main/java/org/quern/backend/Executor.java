@@ -17,6 +17,11 @@ public interface Executor extends AutoCloseable {
     /** On what it runs, for logs and run files: device, instruction set, threads. */
     String device();
 
+    /** What the user should know of how it was opened, in a sentence; null for nothing. */
+    default String notice() {
+        return null;
+    }
+
     /** Copies {@code slice.size()} values from {@code source[from…]} into the arena. */
     void write(Slice slice, float[] source, int from);
 

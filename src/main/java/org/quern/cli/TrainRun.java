@@ -66,6 +66,9 @@ final class TrainRun {
                         settings.config(parts.train().shape()),
                         choice.backend(),
                         settings.options())) {
+            if (trainer.executor().notice() != null) {
+                console.about("", trainer.executor().notice());
+            }
             console.about("model", trainer.config().model().text());
             console.about("", Headlines.memory(trainer.plan()));
             console.about("config", Headlines.config(settings, trainer.config()));

@@ -1,7 +1,6 @@
 package org.quern.backend.cuda;
 
 import static jcuda.driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-import static jcuda.driver.JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
 import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRelease;
 import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
@@ -13,7 +12,6 @@ import static jcuda.driver.JCudaDriver.cuMemFree;
 import static jcuda.driver.JCudaDriver.cuMemFreeHost;
 import static jcuda.driver.JCudaDriver.cuMemGetInfo;
 import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
-import static jcuda.driver.JCudaDriver.cuMemHostGetDevicePointer;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoDAsync;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
 import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
@@ -121,16 +119,17 @@ final class CudaDevice implements Device {
 
     @Override
     public String description() {
-        String text = hardware.description();
-        if (cublas != null) {
-            text += ", " + cublas.description();
-        }
-        if (module.nanos() > SLOW_NANOS) {
-            text +=
-                    ", the driver compiled the kernels in %.1f s and keeps them"
-                            .formatted(module.nanos() * 1e-9);
-        }
-        return text;
+        return cublas == null
+                ? hardware.description()
+                : hardware.description() + ", " + cublas.description();
+    }
+
+    @Override
+    public String notice() {
+        return module.nanos() < SLOW_NANOS
+                ? null
+                : "the driver took %.1f s to compile the kernels; it keeps them for the next start"
+                        .formatted(module.nanos() * 1e-9);
     }
 
     @Override
@@ -165,7 +164,7 @@ final class CudaDevice implements Device {
             largestBytes = bytes;
             largest = what;
         }
-        return CudaMemory.of(pointer, bytes, null);
+        return CudaMemory.of(pointer, bytes);
     }
 
     private QuernException outOfMemory(long bytes, String what) {
@@ -315,41 +314,7 @@ final class CudaDevice implements Device {
 
     @Override
     public Log log(int bytes) {
-        Pointer host = pinned(bytes, CU_MEMHOSTALLOC_DEVICEMAP);
-        CUdeviceptr device = new CUdeviceptr();
-        CudaErrors.check(cuMemHostGetDevicePointer(device, host, 0), "cuMemHostGetDevicePointer");
-        CudaMemory memory = CudaMemory.of(device, bytes, host);
-        ByteBuffer view = host.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
-        for (int i = 0; i < bytes; i++) {
-            view.put(i, (byte) 0);
-        }
-        return new Log() {
-            @Override
-            public Buffer buffer() {
-                return memory;
-            }
-
-            @Override
-            public void reset() {
-                view.putInt(0, 0);
-            }
-
-            @Override
-            public boolean isLive() {
-                return true;
-            }
-
-            @Override
-            public ByteBuffer read(int wanted) {
-                return view; // kernels have written it here
-            }
-
-            @Override
-            public void close() {
-                enter();
-                CudaErrors.check(cuMemFreeHost(host), "cuMemFreeHost");
-            }
-        };
+        return new CudaLog(this, bytes);
     }
 
     @Override

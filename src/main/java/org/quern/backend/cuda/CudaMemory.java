@@ -1,6 +1,5 @@
 package org.quern.backend.cuda;
 
-import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 import org.quern.backend.kernel.Device;
 
@@ -9,14 +8,12 @@ import org.quern.backend.kernel.Device;
  *
  * @param pointer its address on the device
  * @param address the same as a number
- * @param host its address on the host if it is mapped memory, else null
  */
-record CudaMemory(CUdeviceptr pointer, long address, long bytes, Pointer host)
-        implements Device.Buffer {
+record CudaMemory(CUdeviceptr pointer, long address, long bytes) implements Device.Buffer {
 
     /** Wraps an address of the driver's. */
-    static CudaMemory of(CUdeviceptr pointer, long bytes, Pointer host) {
-        return new CudaMemory(pointer, new Address(pointer).value(), bytes, host);
+    static CudaMemory of(CUdeviceptr pointer, long bytes) {
+        return new CudaMemory(pointer, new Address(pointer).value(), bytes);
     }
 
     CUdeviceptr at(long offset) {

@@ -1,5 +1,6 @@
 package org.quern.backend.kernel;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -27,9 +28,19 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
         }
     }
 
-    /** A call with its arguments listed. */
+    /**
+     * A call with its arguments listed; those that are lists themselves stand for what is in them.
+     */
     static Call of(String kernel, int groupsX, int groupsY, Object... arguments) {
-        return new Call(kernel, groupsX, groupsY, List.of(arguments));
+        List<Object> all = new ArrayList<>();
+        for (Object argument : arguments) {
+            if (argument instanceof List<?> some) {
+                all.addAll(some);
+            } else {
+                all.add(argument);
+            }
+        }
+        return new Call(kernel, groupsX, groupsY, all);
     }
 
     /** Groups of some items each that cover {@code count} items. */

@@ -2,6 +2,7 @@ package org.quern.backend.kernel;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.model.Activation;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
@@ -73,9 +74,8 @@ final class DenseLaunches {
     void forward(List<Device.Launch> launches, Op.DenseForward o, int rows, int most) {
         int in = o.weights().rows();
         int out = o.weights().columns();
-        int act = o.activation().ordinal();
-        Mask mask = o.mask();
         Tiling tile = tiling.of(most, out);
+        List<Object> epilogue = epilogue(o.activation(), o.mask());
         Product product =
                 new Product(
                         "dense_forward",
@@ -88,48 +88,33 @@ final class DenseLaunches {
                         at(o.weights()),
                         false,
                         at(o.y()));
+        List<Object> outputs = List.of(at(o.bias()), at(o.z()), at(o.y()));
         Call after =
                 Call.of(
                         "dense_forward_after",
-                        Call.groups((long) rows * out, Device.THREADS),
+                        elementGroups(rows, out),
                         1,
-                        arena,
-                        pass,
-                        at(o.bias()),
-                        at(o.z()),
-                        at(o.y()),
+                        List.of(arena, pass),
+                        outputs,
                         out,
-                        act,
-                        mask.stream(),
-                        mask.threshold(),
-                        mask.scale());
+                        epilogue);
         Call ours =
                 Call.of(
                         tile.kernel("dense_forward"),
                         tile.groups(out),
                         tile.groups(most),
-                        arena,
-                        pass,
-                        at(o.x()),
-                        at(o.weights()),
-                        at(o.bias()),
-                        at(o.z()),
-                        at(o.y()),
-                        in,
-                        out,
-                        act,
-                        mask.stream(),
-                        mask.threshold(),
-                        mask.scale());
+                        List.of(arena, pass, at(o.x()), at(o.weights())),
+                        outputs,
+                        List.of(in, out),
+                        epilogue);
         add(launches, product, List.of(after), ours);
     }
 
     void backwardInput(List<Device.Launch> launches, Op.DenseBackwardInput o, int rows, int most) {
         int in = o.weights().rows();
         int out = o.weights().columns();
-        int act = o.activation().ordinal();
-        Mask mask = o.mask();
         Tiling tile = tiling.of(most, in);
+        List<Object> epilogue = epilogue(o.activation(), o.mask());
         Product product =
                 new Product(
                         "dense_backward_input",
@@ -142,40 +127,35 @@ final class DenseLaunches {
                         at(o.weights()),
                         true,
                         at(o.dx()));
+        List<Object> outputs = List.of(at(o.x()), at(o.z()), at(o.dx()));
         Call after =
                 Call.of(
                         "dense_backward_input_after",
-                        Call.groups((long) rows * in, Device.THREADS),
+                        elementGroups(rows, in),
                         1,
-                        arena,
-                        pass,
-                        at(o.x()),
-                        at(o.z()),
-                        at(o.dx()),
+                        List.of(arena, pass),
+                        outputs,
                         in,
-                        act,
-                        mask.stream(),
-                        mask.threshold(),
-                        mask.scale());
+                        epilogue);
         Call ours =
                 Call.of(
                         tile.kernel("dense_backward_input"),
                         tile.groups(in),
                         tile.groups(most),
-                        arena,
-                        pass,
-                        at(o.dy()),
-                        at(o.weights()),
-                        at(o.x()),
-                        at(o.z()),
-                        at(o.dx()),
-                        in,
-                        out,
-                        act,
-                        mask.stream(),
-                        mask.threshold(),
-                        mask.scale());
+                        List.of(arena, pass, at(o.dy()), at(o.weights())),
+                        outputs,
+                        List.of(in, out),
+                        epilogue);
         add(launches, product, List.of(after), ours);
+    }
+
+    /** The arguments with which every kernel ends that applies activation and mask. */
+    private static List<Object> epilogue(Activation activation, Mask mask) {
+        return List.of(activation.ordinal(), mask.stream(), mask.threshold(), mask.scale());
+    }
+
+    private static int elementGroups(int rows, int columns) {
+        return Call.groups((long) rows * columns, Device.THREADS);
     }
 
     void backwardWeights(

@@ -75,6 +75,11 @@ public interface Device extends AutoCloseable {
     /** Name and what else tells it from others, for logs. */
     String description();
 
+    /** What the user should know of how it was opened, in a sentence; null for nothing. */
+    default String notice() {
+        return null;
+    }
+
     /** Multiprocessors, which a launch should have groups for. */
     int computeUnits();
 

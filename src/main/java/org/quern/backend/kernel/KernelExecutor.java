@@ -107,6 +107,11 @@ public final class KernelExecutor implements Executor {
     }
 
     @Override
+    public String notice() {
+        return device.notice();
+    }
+
+    @Override
     public void write(Slice slice, float[] source, int from) {
         int size = checked(slice);
         Objects.checkFromIndexSize(from, size, source.length);
