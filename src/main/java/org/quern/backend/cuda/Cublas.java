@@ -125,8 +125,17 @@ final class Cublas implements AutoCloseable {
         return precision;
     }
 
-    /** A product, ready to be run. */
+    /**
+     * A product, ready to be run. It is run once here, which writes what any run writes: cuBLAS
+     * loads its kernels when they are first wanted, and may not while a graph is captured.
+     */
     CudaDevice.Launchable launch(Product p) {
+        CudaDevice.Launchable launchable = prepare(p);
+        launchable.launch();
+        return launchable;
+    }
+
+    private CudaDevice.Launchable prepare(Product p) {
         CudaMemory arena = (CudaMemory) p.arena();
         // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
         int strideA = p.transposeA() ? p.m() : p.k();

@@ -1,9 +1,6 @@
 package org.quern.backend.cuda;
 
 import static jcuda.driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
-import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRelease;
-import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
 import static jcuda.driver.JCudaDriver.cuGraphDestroy;
 import static jcuda.driver.JCudaDriver.cuGraphInstantiate;
 import static jcuda.driver.JCudaDriver.cuGraphLaunch;
@@ -27,7 +24,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 import jcuda.Pointer;
-import jcuda.driver.CUcontext;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
@@ -40,13 +36,13 @@ import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.Product;
 
-/** A CUDA device: its primary context, one stream for kernels and one for copies beside them. */
+/** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice implements Device {
     private static final int STAGING = 4 << 20;
     private static final long SLOW_NANOS = 300_000_000;
 
     private final CudaHardware hardware;
-    private final CUcontext context = new CUcontext();
+    private final CudaContext context;
     private final CUstream stream = new CUstream();
     private final CUstream copies = new CUstream();
     private final CudaModule module;
@@ -63,44 +59,34 @@ final class CudaDevice implements Device {
 
     CudaDevice(CudaHardware hardware, int driverVersion, Backend.Options options) {
         this.hardware = hardware;
+        context = CudaContext.of(hardware);
+        enter();
+        module = context.module();
         CudaErrors.check(
-                cuDevicePrimaryCtxRetain(context, hardware.device()), "cuDevicePrimaryCtxRetain");
-        CudaModule loaded = null;
-        Cublas library = null;
+                cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
+        CudaErrors.check(
+                cuStreamCreate(copies, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
+        stagingPointer = pinned(STAGING, 0);
+        staging = stagingPointer.getByteBuffer(0, STAGING).order(ByteOrder.nativeOrder());
+        budget = options.deviceMemory() > 0 ? (long) options.deviceMemory() << 20 : -1;
         try {
-            enter();
-            loaded = new CudaModule();
-            CudaErrors.check(
-                    cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING),
-                    "cuStreamCreate");
-            CudaErrors.check(
-                    cuStreamCreate(copies, CUstream_flags.CU_STREAM_NON_BLOCKING),
-                    "cuStreamCreate");
-            library = Cublas.open(this, options);
+            cublas = Cublas.open(this, options);
         } catch (RuntimeException e) {
-            if (loaded != null) {
-                loaded.close();
-            }
-            cuDevicePrimaryCtxRelease(hardware.device());
+            release();
             throw e;
         }
-        module = loaded;
-        cublas = library;
         table =
                 cublas != null
                                 && options.gemm() == Backend.Gemm.AUTO
                                 && options.precision() == Backend.Precision.FP32
                         ? new GemmTable(this, cublas, driverVersion)
                         : null;
-        stagingPointer = pinned(STAGING, 0);
-        staging = stagingPointer.getByteBuffer(0, STAGING).order(ByteOrder.nativeOrder());
-        budget = options.deviceMemory() > 0 ? (long) options.deviceMemory() << 20 : -1;
     }
 
     /** Makes the context that of the calling thread. */
     void enter() {
         if (current != Thread.currentThread()) {
-            CudaErrors.check(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+            context.enter();
             current = Thread.currentThread();
         }
     }
@@ -354,11 +340,13 @@ final class CudaDevice implements Device {
         if (cublas != null) {
             cublas.close();
         }
+        release();
+    }
+
+    private void release() {
         CudaErrors.check(cuMemFreeHost(stagingPointer), "cuMemFreeHost");
         CudaErrors.check(cuStreamDestroy(copies), "cuStreamDestroy");
         CudaErrors.check(cuStreamDestroy(stream), "cuStreamDestroy");
-        module.close();
-        CudaErrors.check(cuDevicePrimaryCtxRelease(hardware.device()), "cuDevicePrimaryCtxRelease");
         current = null;
     }
 }

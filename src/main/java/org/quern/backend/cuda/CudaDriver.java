@@ -10,8 +10,12 @@ import org.quern.backend.nativelib.NativeLibraries;
 
 /** The driver, loaded and asked for its devices once. */
 final class CudaDriver {
-    /** The first driver that takes PTX 6.3, which the kernels are in: that of CUDA 10.0. */
-    private static final int LEAST_VERSION = 10000;
+    /**
+     * The first driver with all functions that JCuda calls for us (cuGraphInstantiateWithFlags is
+     * the youngest): a missing one would end the process. The PTX alone, 6.3, would do from 10.0
+     * on.
+     */
+    private static final int LEAST_VERSION = 11040;
 
     private static final CudaDriver INSTANCE = new CudaDriver();
 
@@ -58,7 +62,7 @@ final class CudaDriver {
 
     private static String examine(int version, List<CudaHardware> devices) {
         if (version < LEAST_VERSION) {
-            return "the NVIDIA driver is for CUDA %d.%d, and the kernels need that of 10.0 or newer: update it"
+            return "the NVIDIA driver is for CUDA %d.%d, and Quern needs one for 11.4 or newer: update it"
                     .formatted(version / 1000, version % 1000 / 10);
         }
         return devices.isEmpty() ? noDevice() : null;

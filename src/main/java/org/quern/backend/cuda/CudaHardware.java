@@ -21,13 +21,15 @@ import jcuda.driver.CUdevice;
 /**
  * A CUDA device.
  *
+ * @param number its place in the driver's order
  * @param device its handle
  * @param name as the driver gives it
  * @param capability compute capability, ten times the major number plus the minor one
  * @param units multiprocessors
  * @param memory bytes of global memory
  */
-record CudaHardware(CUdevice device, String name, int capability, int units, long memory) {
+record CudaHardware(
+        int number, CUdevice device, String name, int capability, int units, long memory) {
     /** The least compute capability that the kernels are compiled for. */
     static final int LEAST_CAPABILITY = 75;
 
@@ -50,6 +52,7 @@ record CudaHardware(CUdevice device, String name, int capability, int units, lon
             int minor = attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             all.add(
                     new CudaHardware(
+                            i,
                             device,
                             text(name),
                             10 * major + minor,

@@ -81,10 +81,10 @@ class CudaMessagesTest {
     @Test
     void aDriverThatIsTooOld() throws IOException {
         fails(
-                jvm().with("QUERN_CUDASIM_DRIVER_VERSION", "9020").run(Quern.class, train()),
+                jvm().with("QUERN_CUDASIM_DRIVER_VERSION", "11000").run(Quern.class, train()),
                 4,
-                "backend cuda cannot run: the NVIDIA driver is for CUDA 9.2, and the kernels need"
-                        + " that of 10.0 or newer: update it");
+                "backend cuda cannot run: the NVIDIA driver is for CUDA 11.0, and Quern needs"
+                        + " one for 11.4 or newer: update it");
     }
 
     @Test
