@@ -28,6 +28,7 @@ final class DeviceData implements Resident {
     private final Device.Sequence[] sequences = new Device.Sequence[SEQUENCES];
     private final Device.Launch[] gathers = new Device.Launch[2 * SLOTS];
     private int slot;
+    private int generation;
     private boolean open = true;
 
     /**
@@ -204,7 +205,7 @@ final class DeviceData implements Resident {
     }
 
     /** Closes what was prepared. */
-    void forget() {
+    private void forget() {
         device.finish();
         for (int i = 0; i < sequences.length; i++) {
             if (sequences[i] != null) {
@@ -220,10 +221,17 @@ final class DeviceData implements Resident {
         }
     }
 
-    /** Fails if it was closed. */
-    DeviceData checked() {
+    /**
+     * This, for an executor whose buffers are of a generation: what was prepared with older ones is
+     * closed. Fails if it was closed itself.
+     */
+    DeviceData of(int newGeneration) {
         if (!open) {
             throw new IllegalStateException("this data set was closed");
+        }
+        if (generation != newGeneration) {
+            forget();
+            generation = newGeneration;
         }
         return this;
     }

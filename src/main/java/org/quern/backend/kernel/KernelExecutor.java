@@ -40,6 +40,7 @@ public final class KernelExecutor implements Executor {
     private Launches factory;
     private final Tiling.Choice tiling;
     private Batches batches;
+    private int generation;
     private boolean open = true;
 
     /** The launches of an op that does not depend on the data. */
@@ -56,14 +57,18 @@ public final class KernelExecutor implements Executor {
         this.plan = plan;
         this.tiling = tiling;
         this.opByOp = opByOp;
+        List<Device.Buffer> made = new ArrayList<>();
         try {
             Room.check(device, plan);
             arena = device.allocate(4 * plan.arena(), Room.text(plan));
+            made.add(arena);
             device.fill(arena, 0, plan.arena(), 0);
             partialSums =
                     device.allocate(4 * DenseLaunches.partialSums(plan), "partial sums of biases");
+            made.add(partialSums);
             reserve(1);
         } catch (RuntimeException e) {
+            made.forEach(device::release);
             device.close();
             throw e;
         }
@@ -73,8 +78,9 @@ public final class KernelExecutor implements Executor {
         plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(step::add);
     }
 
-    /** Makes room for runs of so many steps; what was prepared before is lost. */
+    /** Makes room for runs of so many steps; what was prepared before, data's too, is void. */
     private void reserve(int steps) {
+        generation++;
         if (pass != null) {
             device.finish();
             device.release(pass);
@@ -189,14 +195,13 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public void train(Resident resident, Steps steps) {
-        DeviceData data = ((DeviceData) resident).checked();
+        if (steps.capacity() > reserved()) {
+            reserve(steps.capacity());
+        }
+        DeviceData data = ((DeviceData) resident).of(generation);
         Resident.checkTargets(plan, data.set());
         if (steps.count() == 0) {
             return;
-        }
-        if (steps.capacity() > reserved()) {
-            data.forget();
-            reserve(steps.capacity());
         }
         if (batches == null || batches.rows() != data.rows()) {
             batches = new Batches(data.rows(), plan.batch());
@@ -311,7 +316,7 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public void infer(Resident resident, int first, int rows, float[] outputs) {
-        DeviceData data = ((DeviceData) resident).checked();
+        DeviceData data = ((DeviceData) resident).of(generation);
         Objects.checkFromIndexSize(first, rows, data.rows());
         int width = plan.outputSize();
         Objects.checkFromIndexSize(0, rows * width, outputs.length);
@@ -335,7 +340,7 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public void run(Op op, Resident resident, Pass newPass) {
-        DeviceData data = ((DeviceData) resident).checked();
+        DeviceData data = ((DeviceData) resident).of(generation);
         begin(data, newPass);
         for (Device.Launch launch : launches(op, data, newPass.rows(), newPass.isTraining())) {
             device.run(launch);

@@ -189,6 +189,26 @@ class GpuTest {
         }
     }
 
+    /** A longer run makes larger tables: what other data sets had prepared must not be used. */
+    @ParameterizedTest
+    @MethodSource("gpus")
+    void aDataSetOutlivesTheTablesThatItWasFirstUsedWith(Backend backend) {
+        float[] before = new float[10 * 20];
+        float[] after = new float[10 * 20];
+        try (Executor executor = backend.open(PLAN, own(0));
+                Resident first = executor.upload(DIGITS);
+                Resident second = executor.upload(DIGITS)) {
+            executor.initialise(1);
+            executor.infer(first, 5, 20, before);
+            Steps none = new Steps(1, 5000).select(0, 1, PLAN.optimizer(), s -> 0);
+            float[] state = state(executor);
+            executor.train(second, none);
+            executor.write(PLAN.state(), state, 0);
+            executor.infer(first, 5, 20, after);
+        }
+        assertThat(after).isEqualTo(before);
+    }
+
     @Test
     void progressIsToldWhileTheDeviceGoesOn() {
         Backend cuda = Usable.named("cuda");
