@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Executor;
@@ -176,13 +177,21 @@ public final class GpuReport {
         report.put("steps", times);
     }
 
+    /** What can multiply there: beside our own kernels cuBLAS, if it opens. */
     private static List<Backend.Gemm> gemms(Backend backend) {
-        boolean cublas =
-                backend instanceof CudaBackend
-                        && backend.availability().detail().contains("cuBLAS ");
-        return cublas && !backend.availability().detail().contains("no cuBLAS")
-                ? List.of(Backend.Gemm.OWN, Backend.Gemm.CUBLAS, Backend.Gemm.AUTO)
-                : List.of(Backend.Gemm.AUTO);
+        if (backend instanceof CudaBackend cuda) {
+            try (Device device = cuda.device(options(Backend.Gemm.CUBLAS))) {
+                say("%-10s %s", "products", device.description());
+                return List.of(Backend.Gemm.OWN, Backend.Gemm.CUBLAS, Backend.Gemm.AUTO);
+            } catch (QuernException e) {
+                say("%-10s %s", "products", e.getMessage());
+            }
+        }
+        return List.of(Backend.Gemm.AUTO);
+    }
+
+    private static Backend.Options options(Backend.Gemm gemm) {
+        return new Backend.Options(0, null, 0, false, gemm, Backend.Precision.FP32, null);
     }
 
     private Map<String, Object> time(
@@ -192,9 +201,7 @@ public final class GpuReport {
         int count = quick ? (workload == Workload.WIDE ? 3 : 20) : gpu ? 1875 : 400;
         int rounds = quick ? 3 : 9;
         double[] micros = new double[rounds];
-        Backend.Options options =
-                new Backend.Options(0, null, 0, false, gemm, Backend.Precision.FP32, null);
-        try (Executor executor = backend.open(plan, options);
+        try (Executor executor = backend.open(plan, options(gemm));
                 Resident data = executor.upload(digits)) {
             executor.initialise(1);
             Steps steps = new Steps(1, count);
