@@ -191,7 +191,7 @@ public final class GpuReport {
     }
 
     private static Backend.Options options(Backend.Gemm gemm) {
-        return new Backend.Options(0, null, 0, false, gemm, Backend.Precision.FP32, null);
+        return Backend.Options.DEFAULT.with(gemm);
     }
 
     private Map<String, Object> time(

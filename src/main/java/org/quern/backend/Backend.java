@@ -86,6 +86,21 @@ public interface Backend {
             this(threads, null, 0, false, Gemm.AUTO, Precision.FP32, null);
         }
 
+        /** The same with matrix products computed so. */
+        public Options with(Gemm newGemm) {
+            return new Options(threads, device, deviceMemory, sync, newGemm, precision, cublas);
+        }
+
+        /** The same with the factors of matrix products taken so. */
+        public Options with(Precision newPrecision) {
+            return new Options(threads, device, deviceMemory, sync, gemm, newPrecision, cublas);
+        }
+
+        /** The same with so many MiB of the device's memory for data. */
+        public Options withDeviceMemory(int mebibytes) {
+            return new Options(threads, device, mebibytes, sync, gemm, precision, cublas);
+        }
+
         /** Fails if something is asked for that only CUDA can do. */
         public void checkNoCublas(String backend) {
             if (precision != Precision.FP32) {

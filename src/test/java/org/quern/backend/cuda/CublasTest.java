@@ -18,7 +18,7 @@ import org.quern.plan.Op;
 /** The kernel cases with cuBLAS's products, and what tensor cores round away. */
 class CublasTest {
     private static Backend.Options cublas(Backend.Precision precision) {
-        return new Backend.Options(0, null, 0, false, Backend.Gemm.CUBLAS, precision, null);
+        return Backend.Options.DEFAULT.with(Backend.Gemm.CUBLAS).with(precision);
     }
 
     @TestFactory

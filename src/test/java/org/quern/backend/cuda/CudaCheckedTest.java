@@ -38,8 +38,7 @@ class CudaCheckedTest {
 
     private static void twice(KernelCase one, Backend cuda) {
         for (Backend.Gemm gemm : List.of(Backend.Gemm.OWN, Backend.Gemm.CUBLAS)) {
-            Backend.Options options =
-                    new Backend.Options(0, null, 0, false, gemm, Backend.Precision.FP32, null);
+            Backend.Options options = Backend.Options.DEFAULT.with(gemm);
             assertThat(one.check(cuda, options)).isEmpty();
         }
     }
@@ -60,8 +59,7 @@ class CudaCheckedTest {
                             plan.optimizer(),
                             plan.batch());
             Backend.Options options =
-                    new Backend.Options(
-                            0, null, memory, false, Backend.Gemm.OWN, Backend.Precision.FP32, null);
+                    Backend.Options.DEFAULT.withDeviceMemory(memory).with(Backend.Gemm.OWN);
             try (Executor executor = cuda.open(digits, options);
                     Resident resident = executor.upload(data)) {
                 executor.initialise(1);

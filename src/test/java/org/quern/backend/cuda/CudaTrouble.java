@@ -36,26 +36,14 @@ final class CudaTrouble {
         for (KernelCase one : KernelCases.all()) {
             if (one.name().startsWith(prefix)) {
                 Optional<String> wrong =
-                        one.check(
-                                cuda,
-                                new Backend.Options(
-                                        0,
-                                        null,
-                                        0,
-                                        false,
-                                        Backend.Gemm.OWN,
-                                        Backend.Precision.FP32,
-                                        null));
+                        one.check(cuda, Backend.Options.DEFAULT.with(Backend.Gemm.OWN));
                 wrong.ifPresent(System.out::println);
             }
         }
     }
 
     private static Device device() {
-        return new CudaBackend()
-                .device(
-                        new Backend.Options(
-                                0, null, 0, false, Backend.Gemm.OWN, Backend.Precision.FP32, null));
+        return new CudaBackend().device(Backend.Options.DEFAULT.with(Backend.Gemm.OWN));
     }
 
     private static void leak() {

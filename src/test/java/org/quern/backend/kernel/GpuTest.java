@@ -53,15 +53,12 @@ class GpuTest {
     }
 
     private static Backend.Options own(int deviceMemory) {
-        return new Backend.Options(
-                0, null, deviceMemory, false, Backend.Gemm.AUTO, Backend.Precision.FP32, null);
+        return Backend.Options.DEFAULT.withDeviceMemory(deviceMemory);
     }
 
     private static Device device(Backend backend) {
         return backend instanceof CudaBackend cuda
-                ? cuda.device(
-                        new Backend.Options(
-                                0, null, 0, false, Backend.Gemm.OWN, Backend.Precision.FP32, null))
+                ? cuda.device(Backend.Options.DEFAULT.with(Backend.Gemm.OWN))
                 : ((OpenclBackend) backend).device(Backend.Options.DEFAULT);
     }
 
