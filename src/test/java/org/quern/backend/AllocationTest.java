@@ -20,7 +20,7 @@ import org.quern.train.TrainingConfig;
  * calls take until they are compiled.
  */
 class AllocationTest {
-    private static final int STEPS = 100;
+    private static final int STEPS = 40;
     private static final int MOST_FOR_A_CALL = Runtime.version().feature() < 25 ? 0 : 64;
     private static final Steps.LearningRate RATE = step -> 1e-3;
 
