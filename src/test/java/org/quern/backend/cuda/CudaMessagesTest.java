@@ -214,20 +214,41 @@ class CudaMessagesTest {
 
     @Test
     void aCacheThatCannotBeExecutedFrom() throws Exception {
-        Path mount = Files.createDirectory(folder.resolve("noexec"));
+        Jvm.Outcome outcome = withNativesOn("noexec");
+        assertThat(outcome.code()).isEqualTo(4);
+        assertThat(outcome.err())
+                .matches(
+                        "quern: backend cuda cannot run: %s/[0-9a-f]{64}/libJCudaDriver-12.6.0-linux-x86_64.so cannot be loaded \\(failed to map segment from shared object\\): if its folder is mounted noexec, set QUERN_NATIVE_DIR to another one\n"
+                                .formatted(folder.resolve("mounted")));
+    }
+
+    @Test
+    void aCacheThatCannotBeWritten() throws Exception {
+        Jvm.Outcome outcome = withNativesOn("ro");
+        assertThat(outcome.code()).isEqualTo(4);
+        assertThat(outcome.err())
+                .matches(
+                        "quern: backend cuda cannot run: cannot unpack JCuda's driver binding into %s/[0-9a-f]{64} \\(FileSystemException: .*: Read-only file system\\): set QUERN_NATIVE_DIR to a folder that can be written\n"
+                                .formatted(folder.resolve("mounted")));
+    }
+
+    /** Trains with native libraries unpacked to a file system that is mounted so. */
+    private Jvm.Outcome withNativesOn(String mountOption) throws Exception {
+        Path mount = Files.createDirectory(folder.resolve("mounted"));
         Process mounted =
                 new ProcessBuilder(
-                                "mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", mount.toString())
+                                "mount",
+                                "-t",
+                                "tmpfs",
+                                "-o",
+                                mountOption,
+                                "tmpfs",
+                                mount.toString())
                         .redirectErrorStream(true)
                         .start();
         Assumptions.assumeTrue(mounted.waitFor() == 0, "a file system cannot be mounted here");
         try {
-            Jvm.Outcome outcome = jvm().with("QUERN_NATIVE_DIR", mount).run(Quern.class, train());
-            assertThat(outcome.code()).isEqualTo(4);
-            assertThat(outcome.err())
-                    .matches(
-                            "quern: backend cuda cannot run: %s/[0-9a-f]{64}/libJCudaDriver-12.6.0-linux-x86_64.so cannot be loaded \\(failed to map segment from shared object\\): if its folder is mounted noexec, set QUERN_NATIVE_DIR to another one\n"
-                                    .formatted(mount));
+            return jvm().with("QUERN_NATIVE_DIR", mount).run(Quern.class, train());
         } finally {
             assertThat(new ProcessBuilder("umount", mount.toString()).start().waitFor()).isZero();
         }
