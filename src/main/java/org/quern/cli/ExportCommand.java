@@ -1,0 +1,88 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.usage;
+
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.quern.io.AtomicFile;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.io.OnnxFile;
+import org.quern.train.RunSettings;
+import org.quern.train.TrainedModel;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code quern export}. */
+@Command(
+        name = "export",
+        description = "Writes a trained model as ONNX, for other programs to run.",
+        sortOptions = false,
+        footer = {
+            "",
+            "Examples:",
+            "  quern export runs/a --onnx digits.onnx",
+            "  quern export torch.safetensors --input 28x28 --model \"dense 48 relu, dense 10\" --onnx m.onnx"
+        })
+final class ExportCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Parameters(paramLabel = "MODEL|RUN", description = "A safetensors file or a run's folder.")
+    Path file;
+
+    @Mixin ModelOptions model;
+
+    @Option(
+            names = "--input",
+            paramLabel = "EXTENTS",
+            split = "x",
+            description = "For a file that does not say: the shape of one example (28x28).")
+    int[] input = {28, 28};
+
+    @Option(
+            names = "--onnx",
+            paramLabel = "FILE",
+            required = true,
+            description = "Write the model to this file.")
+    Path onnx;
+
+    @Mixin HelpOption help;
+
+    ExportCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        if (onnx.equals(file)) {
+            throw usage("--onnx %s is the model itself: name another file", onnx);
+        }
+        AtomicFile.check(onnx);
+        SavedModel saved =
+                (model.given().isEmpty()
+                                ? TrainedModel.open(file)
+                                : TrainedModel.open(
+                                        file,
+                                        RunSettings.DEFAULT
+                                                .with(model.given())
+                                                .config(input)
+                                                .model()))
+                        .saved();
+        OnnxFile.write(onnx, saved);
+        String shape =
+                saved.model().inputShape().stream()
+                        .map(Object::toString)
+                        .collect(Collectors.joining(", "));
+        console.line(
+                "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]"
+                        .formatted(
+                                onnx,
+                                OnnxFile.OPSET,
+                                shape,
+                                OnnxFile.output(saved),
+                                saved.model().outputSize()));
+        return 0;
+    }
+}
