@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -47,6 +48,7 @@ class AccuracyTest {
     }
 
     /** The whole recipe once on each GPU backend: PoCL, and the simulator. */
+    @Tag("once")
     @ParameterizedTest
     @ValueSource(strings = {"opencl", "cuda"})
     void oneSeedOfTheTutorialRecipe(String name) {

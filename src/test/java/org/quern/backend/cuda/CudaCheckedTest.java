@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.quern.backend.Backend;
@@ -27,6 +28,7 @@ import org.quern.plan.Plan;
  * The kernels on the simulator with every load and store checked: for bounds, for freed memory, for
  * races. Run in a process of its own, since the first fault ends a context.
  */
+@Tag("once")
 class CudaCheckedTest {
     /** Two orders of blocks and threads each; twenty, unchecked, are in GpuTest. */
     @TestFactory

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,6 +16,7 @@ import org.quern.Jvm;
 import org.quern.backend.Usable;
 
 /** The simulator tells what is wrong with a kernel or a call: each kind of fault, planted once. */
+@Tag("once")
 class PlantedFaultTest {
     private static final Path SIMULATOR = Path.of("target", "cudasim").toAbsolutePath();
 

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -16,6 +17,7 @@ import org.quern.backend.Usable;
  * What the simulator can that no kernel of Quern's asks of it yet: warps, clusters with distributed
  * shared memory, barriers of a cooperative grid.
  */
+@Tag("once")
 class SimulatorTest {
     @TempDir Path folder;
 

@@ -6,11 +6,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.Jvm;
 
 /** The kernels under Oclgrind, which looks for data races and accesses out of bounds. */
+@Tag("once")
 class OclgrindTest {
     private static final Path LIBRARY = Path.of("/usr/lib/oclgrind/liboclgrind-rt.so");
 
