@@ -74,7 +74,12 @@ public final class Backends {
                                         + String.join("; not ", skipped)
                                         + ")");
             }
-            skipped.add(candidate.name() + ": " + availability.detail());
+            skipped.add(
+                    candidate.name()
+                            + ": "
+                            + (availability.usable()
+                                    ? "its device is no GPU"
+                                    : availability.detail()));
         }
         throw backend("no backend can run here: %s", String.join("; ", skipped));
     }
