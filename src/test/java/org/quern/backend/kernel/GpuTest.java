@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,6 +38,7 @@ import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
 /** What the GPU backends share, on OpenCL and on CUDA. */
+@Tag("once")
 class GpuTest {
     private static final Dataset DIGITS = Digits.generate("digits", 3003, 0, 5);
     private static final Plan PLAN =

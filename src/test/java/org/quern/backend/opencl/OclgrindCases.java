@@ -8,7 +8,7 @@ import org.quern.backend.check.KernelCases;
 /** Runs the small kernel cases on OpenCL, in a process of its own, for {@link OclgrindTest}. */
 final class OclgrindCases {
     /** Oclgrind interprets: some microseconds an operation. */
-    private static final double MOST_FLOPS = 1e5;
+    private static final double MOST_FLOPS = 5e4;
 
     private OclgrindCases() {}
 
