@@ -44,6 +44,7 @@ class ArchitectureTest {
                     List.of("io", "backend"),
                     List.of("train"),
                     List.of("report"),
+                    List.of("web"),
                     List.of("cli"));
 
     /** The backends, and what OpenCL and CUDA share. */
@@ -56,7 +57,9 @@ class ArchitectureTest {
 
     private static final int LONGEST_FILE = 400;
     private static final Set<String> SOURCES =
-            Set.of("java", "c", "h", "cl", "cu", "cuh", "cpp", "hpp", "sh", "py", "html", "css");
+            Set.of(
+                    "java", "c", "h", "cl", "cu", "cuh", "cpp", "hpp", "sh", "py", "html", "css",
+                    "js");
 
     private static JavaClasses main;
 
@@ -143,6 +146,7 @@ class ArchitectureTest {
         onlyUserOf("org.lwjgl..", "backend.opencl");
         onlyUserOf("jcuda..", "backend.cuda");
         onlyUserOf("picocli..", "cli");
+        onlyUserOf("com.sun.net.httpserver..", "web");
         onlyUserOf("org.apache.commons.csv..", "data");
     }
 

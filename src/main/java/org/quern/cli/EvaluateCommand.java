@@ -5,6 +5,7 @@ import static org.quern.report.Numbers.format;
 import java.util.concurrent.Callable;
 import org.quern.data.Dataset;
 import org.quern.report.TextReport;
+import org.quern.train.Evaluation;
 import org.quern.train.Predictor;
 import org.quern.train.TrainedModel;
 import picocli.CommandLine.Command;
@@ -21,12 +22,15 @@ import picocli.CommandLine.Mixin;
             "Examples:",
             "  quern evaluate runs/a",
             "  quern evaluate runs/a --split train",
+            "  quern evaluate runs/a --gallery 20",
             "  quern evaluate model.safetensors --data digits.csv"
         })
 final class EvaluateCommand implements Callable<Integer> {
     private final Console console;
 
     @Mixin TrainedOptions trained;
+
+    @Mixin GalleryOption gallery;
 
     @Mixin HelpOption help;
 
@@ -36,13 +40,16 @@ final class EvaluateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        gallery.check();
         TrainedModel model = trained.open();
         Dataset rows = trained.rows(model, new DataSource(console));
         try (Predictor predictor = trained.predictor(model)) {
             console.about("device", predictor.executor().device());
             console.about("data", format("%s, %,d rows", rows.name(), rows.rows()));
             console.about("model", model.saved().model().text());
-            console.line(TextReport.of(trained.partName(), predictor.evaluate(rows)));
+            Evaluation evaluation = predictor.evaluate(rows);
+            console.line(TextReport.of(trained.partName(), evaluation));
+            gallery.print(console, evaluation, rows);
         }
         return 0;
     }

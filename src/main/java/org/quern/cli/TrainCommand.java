@@ -17,6 +17,7 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  quern train",
             "  quern train --out runs/a --epochs 20 --validation 0.1 --early-stopping 3",
+            "  quern train --watch --report report.html --gallery",
             "  quern train --data digits.csv --model \"dense 100 gelu, dense 10\"",
             "",
             "Exit codes: 0 done, 1 target missed or diverged, 2 usage, 3 data or file,",
@@ -51,6 +52,22 @@ final class TrainCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description = "Write the trained model to this safetensors file.")
     Path save;
+
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Write a page (HTML) with curves, confusion matrix and mistakes.")
+    Path report;
+
+    @Option(
+            names = "--watch",
+            paramLabel = "PORT",
+            arity = "0..1",
+            fallbackValue = "0",
+            description = "Show that page while training, on this machine alone (a free port).")
+    Integer watch;
+
+    @Mixin GalleryOption gallery;
 
     @Option(
             names = "--target-accuracy",

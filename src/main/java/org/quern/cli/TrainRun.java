@@ -83,12 +83,19 @@ final class TrainRun {
         if (options.keep < 0) {
             throw usage("keep %d: give 0 or more", options.keep);
         }
+        options.gallery.check();
         if (options.dryRun
-                && (options.out != null || options.resume != null || options.save != null)) {
-            throw usage("--dry-run keeps nothing: leave --out, --resume and --save out");
+                && (options.out != null
+                        || options.resume != null
+                        || options.save != null
+                        || options.report != null)) {
+            throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
         if (options.save != null) {
             AtomicFile.check(options.save);
+        }
+        if (options.report != null) {
+            AtomicFile.check(options.report);
         }
         if (options.resume == null) {
             settings = settings.with(given);
@@ -114,24 +121,35 @@ final class TrainRun {
     private void train(Trainer trainer, Splits splits, Parts parts) {
         Resident.checkTargets(trainer.plan(), parts.train());
         Resident.checkTargets(trainer.plan(), parts.test());
-        RunFolder folder = folder(trainer, parts.train());
         RunReport report =
                 new RunReport(trainer, settings.backend(), splits.description(), settings.epochs());
-        if (folder != null) {
-            trainer.listen(new Saving(folder, report));
+        try (RunPages pages = new RunPages(console, options, trainer, report)) {
+            RunFolder folder = folder(trainer, parts.train());
+            if (folder != null) {
+                trainer.listen(new Saving(folder, report));
+            }
+            trainer.listen(progressLine(trainer, parts.train()));
+            History history =
+                    interrupts.during(
+                            () -> trainer.fit(parts.train(), parts.validation(), settings.epochs()),
+                            trainer::interrupt);
+            stopwatch.lap("training");
+            if (history.end() == History.End.INTERRUPTED) {
+                throw interrupted(trainer, folder);
+            }
+            Evaluation evaluation = trainer.evaluate(parts.test());
+            stopwatch.lap("evaluation");
+            console.line(TextReport.of("test", evaluation));
+            options.gallery.print(console, evaluation, parts.test());
+            report.end(history).test(evaluation).seconds(stopwatch.seconds());
+            keep(trainer, parts, folder, report);
+            pages.finished(evaluation, parts.test());
+            console.about("seconds", Headlines.seconds(stopwatch.seconds()));
+            checkTarget(evaluation);
         }
-        trainer.listen(progressLine(trainer, parts.train()));
-        History history =
-                interrupts.during(
-                        () -> trainer.fit(parts.train(), parts.validation(), settings.epochs()),
-                        trainer::interrupt);
-        stopwatch.lap("training");
-        if (history.end() == History.End.INTERRUPTED) {
-            throw interrupted(trainer, folder);
-        }
-        Evaluation evaluation = trainer.evaluate(parts.test());
-        stopwatch.lap("evaluation");
-        console.line(TextReport.of("test", evaluation));
+    }
+
+    private void keep(Trainer trainer, Parts parts, RunFolder folder, RunReport report) {
         if (options.save != null) {
             ModelFile.write(
                     options.save,
@@ -144,11 +162,12 @@ final class TrainRun {
             console.about("saved", options.save.toString());
         }
         if (folder != null) {
-            folder.writeRun(
-                    report.end(history).test(evaluation).seconds(stopwatch.seconds()).json());
+            folder.writeRun(report.json());
             console.about("run", folder.folder().toString());
         }
-        console.about("seconds", Headlines.seconds(stopwatch.seconds()));
+    }
+
+    private void checkTarget(Evaluation evaluation) {
         if (options.target != null && evaluation.accuracy() < options.target) {
             throw new QuernException(
                     QuernException.Kind.TARGET,

@@ -6,14 +6,22 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /** A model as the table that Keras' {@code summary()} prints: layer, output shape, parameters. */
-final class Summary {
-    private record Row(String layer, String shape, String parameters) {}
+public final class Summary {
+    /** A layer, the shape of what it puts out, and its parameters; or the input. */
+    public record Row(String layer, String shape, String parameters) {}
 
     private Summary() {}
 
     static String of(Model model) {
+        List<Row> rows = new ArrayList<>(rows(model));
+        rows.add(0, new Row("Layer", "Output shape", "Parameters"));
+        rows.add(new Row("Total", "", count(model.parameters())));
+        return table(rows);
+    }
+
+    /** The input and each layer. */
+    public static List<Row> rows(Model model) {
         List<Row> rows = new ArrayList<>();
-        rows.add(new Row("Layer", "Output shape", "Parameters"));
         rows.add(
                 new Row(
                         "input",
@@ -30,8 +38,7 @@ final class Summary {
             }
             rows.add(new Row(layer.text(), "(" + width + ")", count(parameters)));
         }
-        rows.add(new Row("Total", "", count(model.parameters())));
-        return table(rows);
+        return rows;
     }
 
     private static String table(List<Row> rows) {

@@ -2,7 +2,12 @@ package org.quern.train;
 
 import static org.quern.QuernException.data;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -186,6 +191,50 @@ public final class RunFolder {
 
     private Path state() {
         return folder.resolve(STATE);
+    }
+
+    /**
+     * What {@code run.json} of a run says.
+     *
+     * @throws org.quern.QuernException if the folder holds no run, no epoch of it was finished, or
+     *     the file is damaged
+     */
+    public static JsonObject readRun(Path folder) {
+        Path file = folder.resolve(RUN);
+        if (!Files.exists(file)) {
+            throw Files.exists(folder.resolve(STATE))
+                    ? data(
+                            "%s holds a run without a finished epoch: go on with it by train"
+                                    + " --resume %s",
+                            folder, folder)
+                    : data(
+                            "%s holds no run: there is no %s in it; give the folder that train"
+                                    + " --out was given",
+                            folder, RUN);
+        }
+        try {
+            JsonElement run = JsonParser.parseString(Files.readString(file));
+            if (run.isJsonObject()
+                    && run.getAsJsonObject().has("quern")
+                    && run.getAsJsonObject().has("epochs")) {
+                return run.getAsJsonObject();
+            }
+        } catch (JsonParseException | CharacterCodingException e) {
+            throw new QuernException(
+                    QuernException.Kind.DATA,
+                    "%s is damaged: it is no JSON (%s)".formatted(file, firstLine(e)),
+                    e);
+        } catch (IOException e) {
+            throw new QuernException(
+                    QuernException.Kind.DATA,
+                    "%s cannot be read (%s)".formatted(file, e.getClass().getSimpleName()),
+                    e);
+        }
+        throw data("%s is not what Quern wrote of a run", file);
+    }
+
+    private static String firstLine(Exception e) {
+        return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
     }
 
     /** Writes {@code run.json}. */

@@ -1,22 +1,16 @@
 package org.quern.train;
 
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonNull;
-import com.google.gson.JsonPrimitive;
-import com.google.gson.JsonSerializer;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.quern.io.Json;
 
 /**
  * What {@code run.json} says: the settings, each epoch, the result on the test rows and where the
  * time went.
  */
 public final class RunReport {
-    private static final JsonSerializer<Double> FINITE =
-            (value, type, context) ->
-                    Double.isFinite(value) ? new JsonPrimitive(value) : JsonNull.INSTANCE;
-
     private final Map<String, Object> report = new LinkedHashMap<>();
 
     /**
@@ -77,15 +71,13 @@ public final class RunReport {
         return this;
     }
 
-    /** The report as JSON, numbers in full; NaN and infinity, which JSON lacks, as null. */
+    /** What it says so far, by name. */
+    public Map<String, Object> values() {
+        return Collections.unmodifiableMap(report);
+    }
+
+    /** The report as JSON. */
     public String json() {
-        return new GsonBuilder()
-                        .setPrettyPrinting()
-                        .disableHtmlEscaping()
-                        .registerTypeAdapter(double.class, FINITE)
-                        .registerTypeAdapter(Double.class, FINITE)
-                        .create()
-                        .toJson(report)
-                + "\n";
+        return Json.indented(report);
     }
 }

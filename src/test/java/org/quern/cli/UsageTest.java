@@ -85,7 +85,7 @@ class UsageTest {
                         "train --recipe third", "unknown recipe \"third\": use first or tutorial"),
                 arguments(
                         "train --dry-run --save x.safetensors",
-                        "--dry-run keeps nothing: leave --out, --resume and --save out"),
+                        "--dry-run keeps nothing: leave --out, --resume, --save and --report out"),
                 arguments("summary --batch 0", "batch 0: a batch has at least 1 row"),
                 arguments("summary --input 0", "input shape [0]: every extent is at least 1"),
                 arguments(

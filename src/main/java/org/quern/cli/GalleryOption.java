@@ -1,0 +1,34 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.usage;
+
+import org.quern.data.Dataset;
+import org.quern.report.GalleryText;
+import org.quern.train.Evaluation;
+import picocli.CommandLine.Option;
+
+/** The option that shows mistakes as pictures. */
+final class GalleryOption {
+    @Option(
+            names = "--gallery",
+            paramLabel = "N",
+            arity = "0..1",
+            fallbackValue = "10",
+            description = "Show the N surest mistakes as pictures (10).")
+    Integer count;
+
+    /** Checks the number. */
+    void check() {
+        if (count != null && count < 1) {
+            throw usage("gallery %d: give 1 or more", count);
+        }
+    }
+
+    /** Prints the gallery, if it was asked for. */
+    void print(Console console, Evaluation evaluation, Dataset rows) {
+        if (count != null) {
+            console.out().println();
+            console.out().println(GalleryText.of(evaluation, rows, count, console.colour()));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package org.quern.cli;
+
+import com.google.gson.JsonObject;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.quern.QuernException;
+import org.quern.data.Dataset;
+import org.quern.data.Input;
+import org.quern.io.AtomicFile;
+import org.quern.report.page.RunPage;
+import org.quern.train.Evaluation;
+import org.quern.train.Predictor;
+import org.quern.train.RunFolder;
+import org.quern.train.TrainedModel;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code quern report}. */
+@Command(
+        name = "report",
+        description = "Writes the page of a run: curves, confusion matrix, mistakes, weights.",
+        sortOptions = false,
+        abbreviateSynopsis = true,
+        footer = {
+            "",
+            "The network is measured again, on the run's own test rows unless --data gives others.",
+            "",
+            "Examples:",
+            "  quern report runs/a",
+            "  quern report runs/a --out a.html"
+        })
+final class ReportCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Mixin TrainedOptions trained;
+
+    @Option(
+            names = "--out",
+            paramLabel = "FILE",
+            description = "Write the page to this file (report.html in the run's folder).")
+    Path out;
+
+    @Mixin HelpOption help;
+
+    ReportCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        if (!Files.isDirectory(trained.path)) {
+            throw QuernException.usage(
+                    "%s is no run's folder: give the one that train --out was given", trained.path);
+        }
+        Path file = out == null ? trained.path.resolve("report.html") : out;
+        AtomicFile.check(file);
+        JsonObject run = RunFolder.readRun(trained.path);
+        TrainedModel model = trained.open();
+        Dataset rows = trained.rows(model, new DataSource(console));
+        Input.check(rows, model.saved().model().inputShape());
+        RunPage page =
+                new RunPage(
+                        RunPages.title(trained.path),
+                        run,
+                        model.saved().model(),
+                        model.saved().loss());
+        if (!run.has("end")) {
+            page.note(
+                    "This run has not finished: it shows where it stood after its last epoch. Go on"
+                            + " with it by train --resume.");
+        }
+        try (Predictor predictor = trained.predictor(model)) {
+            Evaluation evaluation = predictor.evaluate(rows);
+            page.test(evaluation, rows).weights(model.saved().parameters());
+        }
+        RunPages.write(console, file, page.html());
+        return 0;
+    }
+}

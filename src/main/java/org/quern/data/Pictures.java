@@ -1,0 +1,68 @@
+package org.quern.data;
+
+/** The rows of a data set as grey images of one size. */
+public final class Pictures {
+    private final Dataset set;
+    private final double black;
+    private final double perLevel;
+
+    private Pictures(Dataset set) {
+        this.set = set;
+        if (set.isPixels()) {
+            black = 0;
+            perLevel = 1;
+        } else {
+            Statistics range = Statistics.of(set);
+            black = range.min();
+            perLevel = range.max() > range.min() ? (range.max() - range.min()) / 255 : 1;
+        }
+    }
+
+    /**
+     * The pictures of a data set. Bytes are levels as they are; of floats, the least is black and
+     * the largest white.
+     *
+     * @return null where a row is no image: its shape has not two extents
+     */
+    public static Pictures of(Dataset set) {
+        return set.shape().length == 2 ? new Pictures(set) : null;
+    }
+
+    /** Columns of an image. */
+    public int width() {
+        return set.shape()[1];
+    }
+
+    /** Lines of an image. */
+    public int height() {
+        return set.shape()[0];
+    }
+
+    /** The image of a row: {@code width × height} unsigned bytes, 0 black. */
+    public byte[] pixels(int row) {
+        byte[] pixels = new byte[set.features()];
+        for (int i = 0; i < pixels.length; i++) {
+            pixels[i] = level(set.value(row, i));
+        }
+        return pixels;
+    }
+
+    /** The mean image of some rows, rounded; black without rows. */
+    public byte[] mean(int[] rows) {
+        double[] sums = new double[set.features()];
+        for (int row : rows) {
+            for (int i = 0; i < sums.length; i++) {
+                sums[i] += set.value(row, i);
+            }
+        }
+        byte[] pixels = new byte[sums.length];
+        for (int i = 0; i < pixels.length && rows.length > 0; i++) {
+            pixels[i] = level(sums[i] / rows.length);
+        }
+        return pixels;
+    }
+
+    private byte level(double value) {
+        return (byte) Math.round((value - black) / perLevel);
+    }
+}

@@ -1,0 +1,39 @@
+package org.quern.io;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonPrimitive;
+import com.google.gson.JsonSerializer;
+
+/**
+ * JSON of records, maps and lists: numbers in full; NaN and infinity, which JSON lacks, as null.
+ */
+public final class Json {
+    private static final JsonSerializer<Double> FINITE =
+            (value, type, context) ->
+                    Double.isFinite(value) ? new JsonPrimitive(value) : JsonNull.INSTANCE;
+    private static final Gson FOR_FILES =
+            builder().setPrettyPrinting().disableHtmlEscaping().create();
+    private static final Gson FOR_PAGES = builder().create();
+
+    private Json() {}
+
+    private static GsonBuilder builder() {
+        return new GsonBuilder()
+                .registerTypeAdapter(double.class, FINITE)
+                .registerTypeAdapter(Double.class, FINITE);
+    }
+
+    /** For a file that people look into: a line for each value, and one at the end. */
+    public static String indented(Object value) {
+        return FOR_FILES.toJson(value) + "\n";
+    }
+
+    /**
+     * In one line without {@code <}, {@code >} and {@code &}, so that HTML may hold it anywhere.
+     */
+    public static String forPage(Object value) {
+        return FOR_PAGES.toJson(value);
+    }
+}

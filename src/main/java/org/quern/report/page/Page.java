@@ -1,0 +1,86 @@
+package org.quern.report.page;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.List;
+import org.quern.io.Json;
+
+/**
+ * An HTML page that stands alone: style, scripts, data and pictures are inside, so that it opens
+ * from a disk and asks no network for anything. The scripts make the page of the data.
+ */
+final class Page {
+    private static final String D3 = "/META-INF/resources/webjars/d3/7.9.0/";
+
+    private Page() {}
+
+    /**
+     * Puts a page together.
+     *
+     * @param title until the scripts give it another
+     * @param data anything that JSON can say; the scripts find it as {@code given}
+     * @param charts whether the scripts draw charts
+     * @param script names the page's own script among the resources
+     */
+    static String html(String title, Object data, boolean charts, String script) {
+        StringBuilder page = new StringBuilder(1 << 19);
+        page.append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+                .append(
+                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
+                .append("<link rel=\"icon\" href=\"data:,\">\n<title>")
+                .append(escaped(title))
+                .append("</title>\n<style>\n")
+                .append(resource("page.css"))
+                .append("</style>\n</head>\n<body>\n<main id=\"page\"></main>\n")
+                .append("<noscript>This page draws itself with JavaScript: allow it.</noscript>\n")
+                .append("<script type=\"application/json\" id=\"data\">")
+                .append(Json.forPage(data))
+                .append("</script>\n");
+        if (charts) {
+            page.append("<!--\nd3 7.9.0, https://d3js.org\n\n")
+                    .append(resource(D3 + "LICENSE"))
+                    .append("-->\n");
+            script(page, resource(D3 + "dist/d3.min.js"));
+        }
+        script(page, resource("dom.js"));
+        if (charts) {
+            script(page, resource("charts.js"));
+        }
+        script(page, resource(script));
+        return page.append("</body>\n</html>\n").toString();
+    }
+
+    private static void script(StringBuilder page, String text) {
+        if (text.contains("</script")) {
+            throw new IllegalStateException("a script would end within itself");
+        }
+        page.append("<script>\n").append(text).append("</script>\n");
+    }
+
+    /** A PNG file as the address of an image. */
+    static String address(byte[] png) {
+        return "data:image/png;base64," + Base64.getEncoder().encodeToString(png);
+    }
+
+    private static String escaped(String text) {
+        for (List<String> pair :
+                List.of(List.of("&", "&amp;"), List.of("<", "&lt;"), List.of(">", "&gt;"))) {
+            text = text.replace(pair.get(0), pair.get(1));
+        }
+        return text;
+    }
+
+    private static String resource(String name) {
+        try (InputStream in = Page.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new IllegalStateException("the jar lacks " + name);
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

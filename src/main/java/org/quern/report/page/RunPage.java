@@ -1,0 +1,154 @@
+package org.quern.report.page;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.quern.data.Dataset;
+import org.quern.data.Pictures;
+import org.quern.data.Png;
+import org.quern.model.Model;
+import org.quern.model.Summary;
+import org.quern.plan.Loss;
+import org.quern.plan.Plan;
+import org.quern.plan.Slice;
+import org.quern.train.Calibration;
+import org.quern.train.ConfusionMatrix;
+import org.quern.train.Evaluation;
+
+/**
+ * The page of a run: settings, curves and, once it was tested, confusion matrix, scores, mistakes,
+ * reliability and the weights of the first layer.
+ */
+public final class RunPage {
+    /** Seven rows of seven mistakes. */
+    private static final int GALLERY = 49;
+
+    /** Weights of more units would be many, and say no more. */
+    private static final int UNITS = 64;
+
+    private final Map<String, Object> data = new LinkedHashMap<>();
+    private final Model model;
+
+    /**
+     * A page.
+     *
+     * @param title of the page
+     * @param run what {@code run.json} says, as anything that JSON can say
+     */
+    public RunPage(String title, Object run, Model model, Loss loss) {
+        this.model = model;
+        data.put("title", title);
+        data.put("run", run);
+        data.put("classifies", loss == Loss.CROSS_ENTROPY);
+        data.put("layers", Summary.rows(model));
+    }
+
+    /** Puts a sentence at the top that the reader should know. */
+    public RunPage note(String note) {
+        data.put("note", note);
+        return this;
+    }
+
+    /** Makes it the page of a run that goes on and is heard of as events. */
+    public RunPage live() {
+        data.put("live", true);
+        data.put("state", "waiting for the first steps");
+        data.put("points", List.of());
+        return this;
+    }
+
+    /**
+     * Adds the result on rows.
+     *
+     * @param rows that were measured
+     */
+    public RunPage test(Evaluation evaluation, Dataset rows) {
+        Map<String, Object> test = new LinkedHashMap<>();
+        test.put("rows", evaluation.rows());
+        test.put("loss", evaluation.loss());
+        ConfusionMatrix confusion = evaluation.confusion();
+        if (confusion == null) {
+            test.put("r2", evaluation.accuracy());
+        } else {
+            test.put("accuracy", evaluation.accuracy());
+            test.put("wrong", evaluation.mistakes().size());
+            test.put("classes", confusion.classes());
+            test.put("confusion", confusion.counts());
+            test.put("scores", confusion.scores());
+            Calibration calibration = Calibration.of(evaluation);
+            test.put("reliability", calibration.bins());
+            test.put("calibrationError", calibration.error());
+            test.put("gallery", gallery(evaluation, rows));
+        }
+        data.put("test", test);
+        return this;
+    }
+
+    private static List<Map<String, Object>> gallery(Evaluation evaluation, Dataset rows) {
+        List<String> classes = evaluation.confusion().classes();
+        Pictures pictures = Pictures.of(rows);
+        List<Map<String, Object>> gallery = new ArrayList<>();
+        for (Evaluation.Mistake mistake : evaluation.mistakes().stream().limit(GALLERY).toList()) {
+            Map<String, Object> entry = new LinkedHashMap<>();
+            entry.put("row", mistake.row());
+            entry.put("actual", classes.get(mistake.actual()));
+            entry.put("predicted", classes.get(mistake.predicted()));
+            entry.put("confidence", mistake.confidence());
+            if (pictures != null) {
+                byte[] pixels = pictures.pixels(mistake.row());
+                byte[] png = Png.grey(pixels, 0, pictures.width(), pictures.height());
+                entry.put("image", Page.address(png));
+            }
+            gallery.add(entry);
+        }
+        return gallery;
+    }
+
+    /**
+     * Adds the first layer's weights, if the input is an image.
+     *
+     * @param parameters in the layout of {@link Plan#parameters()}
+     */
+    public RunPage weights(float[] parameters) {
+        if (model.inputShape().size() != 2) {
+            return this;
+        }
+        Slice weights = Plan.forInference(model).dense().get(0).weights();
+        List<String> images = new ArrayList<>();
+        for (int unit = 0; unit < Math.min(UNITS, weights.columns()); unit++) {
+            images.add(Page.address(image(parameters, weights, unit)));
+        }
+        data.put("weights", Map.of("units", weights.columns(), "images", images));
+        return this;
+    }
+
+    /**
+     * The weights of a unit: blue positive, orange negative, the largest of them in full colour.
+     */
+    private byte[] image(float[] parameters, Slice weights, int unit) {
+        int from = Math.toIntExact(weights.offset()) + unit;
+        float largest = Float.MIN_NORMAL;
+        for (int i = 0; i < weights.rows(); i++) {
+            largest = Math.max(largest, Math.abs(parameters[from + i * weights.columns()]));
+        }
+        int[] rgb = new int[weights.rows()];
+        for (int i = 0; i < rgb.length; i++) {
+            float weight = parameters[from + i * weights.columns()] / largest;
+            int pale = Math.round(255 * (1 - Math.abs(weight)));
+            int half = Math.round(255 - 127 * Math.abs(weight));
+            rgb[i] = weight >= 0 ? pale << 16 | half << 8 | 255 : 255 << 16 | half << 8 | pale;
+        }
+        return Png.colour(rgb, model.inputShape().get(1), model.inputShape().get(0));
+    }
+
+    /** All that the page shows. */
+    public Map<String, Object> data() {
+        return data;
+    }
+
+    /** The page. */
+    public String html() {
+        return Page.html(data.get("title").toString(), data, true, "run.js");
+    }
+}

@@ -1,0 +1,56 @@
+package org.quern.train;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * How far the probability of the predicted class can be believed.
+ *
+ * @param bins ten equal parts of [0, 1] by that probability
+ * @param error expected calibration error: Σ rows/total · |accuracy − confidence| over the bins
+ *     (Guo and others, "On Calibration of Modern Neural Networks", ICML 2017)
+ */
+public record Calibration(List<Bin> bins, double error) {
+    private static final int BINS = 10;
+
+    /**
+     * The rows whose predicted class was given a probability in (from, to].
+     *
+     * @param confidence mean of that probability; 0 without rows
+     * @param accuracy fraction of them classified rightly; 0 without rows
+     */
+    public record Bin(double from, double to, int rows, double confidence, double accuracy) {}
+
+    /** Sorts a classifier's predictions into bins. */
+    public static Calibration of(Evaluation evaluation) {
+        Set<Integer> wrong = new HashSet<>();
+        evaluation.mistakes().forEach(mistake -> wrong.add(mistake.row()));
+        int[] rows = new int[BINS];
+        int[] right = new int[BINS];
+        double[] sums = new double[BINS];
+        for (int row = 0; row < evaluation.rows(); row++) {
+            float confidence = evaluation.confidence()[row];
+            int bin = Math.max(0, Math.min(BINS, (int) Math.ceil(confidence * (double) BINS)) - 1);
+            rows[bin]++;
+            sums[bin] += confidence;
+            right[bin] += wrong.contains(row) ? 0 : 1;
+        }
+        List<Bin> bins = new ArrayList<>();
+        double error = 0;
+        for (int b = 0; b < BINS; b++) {
+            double confidence = rows[b] == 0 ? 0 : sums[b] / rows[b];
+            double accuracy = rows[b] == 0 ? 0 : (double) right[b] / rows[b];
+            error += (double) rows[b] / evaluation.rows() * Math.abs(accuracy - confidence);
+            bins.add(
+                    new Bin(
+                            (double) b / BINS,
+                            (double) (b + 1) / BINS,
+                            rows[b],
+                            confidence,
+                            accuracy));
+        }
+        return new Calibration(List.copyOf(bins), error);
+    }
+}

@@ -1,0 +1,201 @@
+package org.quern.web;
+
+import com.sun.net.httpserver.HttpExchange;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.quern.io.Json;
+import org.quern.report.page.RunPage;
+import org.quern.train.EpochResult;
+import org.quern.train.Listener;
+import org.quern.train.Progress;
+import org.quern.train.Trainer;
+
+/**
+ * The page of a run while it goes on, on 127.0.0.1. Who has it open is told of news by server-sent
+ * events, at most five times a second; the page takes nothing from anybody. The training thread
+ * only notes a few numbers; all else is done by the threads of those who watch.
+ */
+public final class LivePage implements Listener, AutoCloseable {
+    private static final long PAUSE_MILLIS = 200;
+
+    /** How long the end of a run waits for the last news to be on their way. */
+    private static final long PATIENCE_MILLIS = 2000;
+
+    /** More points of a curve than this are thinned to half of them. */
+    private static final int MOST_POINTS = 400;
+
+    private static final long END = Long.MAX_VALUE;
+
+    private final LocalServer server;
+    private final Map<String, Object> run;
+    private final List<EpochResult> epochs = new ArrayList<>();
+    private final List<Point> points = new ArrayList<>();
+    private Progress progress;
+    private int stride = 1;
+    private long seen;
+    private long news;
+    private String last;
+    private boolean closed;
+    private int watchers;
+
+    /** A point of a curve within an epoch: 1.5 is the middle of the second. */
+    private record Point(double epoch, double loss, double accuracy) {}
+
+    /**
+     * Takes the port and begins to answer.
+     *
+     * @param port 0 for any that is free
+     * @param page as it is before the first step
+     * @param run what {@code run.json} says before the first step
+     */
+    public LivePage(int port, RunPage page, Map<String, Object> run) {
+        this.run = new LinkedHashMap<>(run);
+        String html = page.live().html();
+        server = new LocalServer(port, "--watch");
+        server.on(
+                "GET",
+                "/",
+                exchange -> LocalServer.send(exchange, 200, "text/html; charset=utf-8", html));
+        server.on("GET", "/events", this::events);
+        server.start();
+    }
+
+    /** Where the page is. */
+    public String address() {
+        return server.address();
+    }
+
+    @Override
+    public void begin(Trainer trainer) {
+        List<EpochResult> before = trainer.checkpoint().epochs();
+        synchronized (this) {
+            epochs.addAll(before);
+            changed();
+        }
+    }
+
+    @Override
+    public synchronized Verdict progress(Progress now) {
+        progress = now;
+        if (seen++ % stride == 0) {
+            double epoch = now.epoch() - 1 + (double) now.step() / now.steps();
+            points.add(new Point(epoch, now.loss(), now.accuracy()));
+            if (points.size() > MOST_POINTS) {
+                for (int i = points.size() - 1; i > 0; i -= 2) {
+                    points.remove(i);
+                }
+                stride *= 2;
+            }
+        }
+        changed();
+        return Verdict.GO_ON;
+    }
+
+    @Override
+    public synchronized Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
+        epochs.add(result);
+        changed();
+        return Verdict.GO_ON;
+    }
+
+    private void changed() {
+        news++;
+        notifyAll();
+    }
+
+    /** Tells everybody how the run ended. */
+    public void end(RunPage page) {
+        Map<String, Object> data = new LinkedHashMap<>(page.data());
+        data.put("state", "finished");
+        String event = event("end", data);
+        synchronized (this) {
+            last = event;
+            changed();
+        }
+    }
+
+    private void events(HttpExchange exchange) throws IOException {
+        enter();
+        try (OutputStream out = LocalServer.stream(exchange, "text/event-stream")) {
+            for (long told = -1; told != END; ) {
+                Map<String, Object> state;
+                synchronized (this) {
+                    while (news == told && last == null && !closed) {
+                        wait();
+                    }
+                    if (closed && last == null) {
+                        return;
+                    }
+                    told = last == null ? news : END;
+                    state = last == null ? state() : null;
+                }
+                // made outside of the lock, which the training thread takes too
+                String event = state == null ? last : event("state", state);
+                out.write(event.getBytes(StandardCharsets.UTF_8));
+                out.flush();
+                if (told != END) {
+                    Thread.sleep(PAUSE_MILLIS);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // the run is over
+        } finally {
+            leave();
+        }
+    }
+
+    private Map<String, Object> state() {
+        Map<String, Object> state = new LinkedHashMap<>();
+        state.put("state", progress == null ? "waiting for the first steps" : stateText());
+        Map<String, Object> now = new LinkedHashMap<>(run);
+        now.put("epochs", List.copyOf(epochs));
+        state.put("run", now);
+        state.put("points", List.copyOf(points));
+        if (progress != null) {
+            state.put("progress", progress);
+        }
+        return state;
+    }
+
+    private String stateText() {
+        return "training: epoch %d of %d, step %,d of %,d"
+                .formatted(progress.epoch(), progress.epochs(), progress.step(), progress.steps());
+    }
+
+    private static String event(String name, Object data) {
+        return "event: " + name + "\ndata: " + Json.forPage(data) + "\n\n";
+    }
+
+    private synchronized void enter() {
+        watchers++;
+    }
+
+    private synchronized void leave() {
+        watchers--;
+        notifyAll();
+    }
+
+    /** Ends the page: with {@link #end}'s news if there was such, else by hanging up. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            closed = true;
+            notifyAll();
+            long until = System.nanoTime() + PATIENCE_MILLIS * 1_000_000;
+            try {
+                for (long left = PATIENCE_MILLIS; watchers > 0 && left > 0; ) {
+                    wait(left);
+                    left = (until - System.nanoTime()) / 1_000_000;
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        server.close();
+    }
+}

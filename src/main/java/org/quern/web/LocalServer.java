@@ -1,0 +1,150 @@
+package org.quern.web;
+
+import static org.quern.QuernException.usage;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.BindException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.quern.QuernException;
+
+/**
+ * Pages for the user of this machine: bound to 127.0.0.1 alone, and deaf to requests under any
+ * other name, so that no page from elsewhere reads them through a name that leads here (DNS
+ * rebinding).
+ */
+final class LocalServer implements AutoCloseable {
+    private static final int LARGEST_PORT = 65_535;
+
+    /** Nothing from elsewhere, and no scripts but those of the page itself. */
+    private static final String POLICY =
+            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';"
+                    + " img-src data:; connect-src 'self'; form-action 'none';"
+                    + " frame-ancestors 'none'; base-uri 'none'";
+
+    private final HttpServer server;
+    private final ExecutorService threads;
+
+    /** Answers a request; what it throws ends the connection. */
+    @FunctionalInterface
+    interface Answer {
+        /** Writes the whole answer. */
+        void give(HttpExchange exchange) throws IOException;
+    }
+
+    /**
+     * Takes a port; {@link #start} begins to answer.
+     *
+     * @param port of 127.0.0.1; 0 for any that is free
+     * @param option that the port was given by, for messages
+     * @throws org.quern.QuernException if the port is in use or not permitted
+     */
+    LocalServer(int port, String option) {
+        if (port < 0 || port > LARGEST_PORT) {
+            throw usage("%s %d: a port is 0 to %d, 0 for any free one", option, port, LARGEST_PORT);
+        }
+        try {
+            InetAddress here = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
+            server = HttpServer.create(new InetSocketAddress(here, port), 0);
+        } catch (BindException e) {
+            throw new QuernException(
+                    QuernException.Kind.USAGE,
+                    "port %d of 127.0.0.1 is in use or not permitted: give %s another, or 0 for any free one"
+                            .formatted(port, option),
+                    e);
+        } catch (IOException e) {
+            throw new QuernException(
+                    QuernException.Kind.USAGE,
+                    "no server can be started on 127.0.0.1 (%s)".formatted(e.getMessage()),
+                    e);
+        }
+        threads =
+                Executors.newCachedThreadPool(
+                        task -> {
+                            Thread thread = new Thread(task, "web");
+                            thread.setDaemon(true);
+                            return thread;
+                        });
+        server.setExecutor(threads);
+    }
+
+    /** Answers a path and method; others of the path are refused. */
+    void on(String method, String path, Answer answer) {
+        server.createContext(
+                path,
+                exchange -> {
+                    try (exchange) {
+                        if (!isForUs(exchange)) {
+                            refuse(exchange, 403, "This server answers to 127.0.0.1 alone.\n");
+                        } else if (!exchange.getRequestURI().getPath().equals(path)) {
+                            refuse(exchange, 404, "There is nothing here.\n");
+                        } else if (!exchange.getRequestMethod().equals(method)) {
+                            exchange.getResponseHeaders().set("Allow", method);
+                            refuse(exchange, 405, "Only " + method + ".\n");
+                        } else {
+                            answer.give(exchange);
+                        }
+                    }
+                });
+    }
+
+    private boolean isForUs(HttpExchange exchange) {
+        String host = exchange.getRequestHeaders().getFirst("Host");
+        return host != null && Set.of("127.0.0.1:" + port(), "localhost:" + port()).contains(host);
+    }
+
+    private static void refuse(HttpExchange exchange, int status, String why) throws IOException {
+        send(exchange, status, "text/plain; charset=utf-8", why);
+    }
+
+    /** Sends a whole answer. */
+    static void send(HttpExchange exchange, int status, String type, String text)
+            throws IOException {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        headers(exchange, type);
+        exchange.sendResponseHeaders(status, bytes.length);
+        exchange.getResponseBody().write(bytes);
+    }
+
+    /** Begins an answer whose length is not known. */
+    static OutputStream stream(HttpExchange exchange, String type) throws IOException {
+        headers(exchange, type);
+        exchange.sendResponseHeaders(200, 0);
+        return exchange.getResponseBody();
+    }
+
+    private static void headers(HttpExchange exchange, String type) {
+        exchange.getResponseHeaders().set("Content-Type", type);
+        exchange.getResponseHeaders().set("Content-Security-Policy", POLICY);
+        exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
+        exchange.getResponseHeaders().set("Cache-Control", "no-store");
+    }
+
+    /** Begins to answer. */
+    void start() {
+        server.start();
+    }
+
+    /** The port that was taken. */
+    int port() {
+        return server.getAddress().getPort();
+    }
+
+    /** Where the first page is. */
+    String address() {
+        return "http://127.0.0.1:" + port() + "/";
+    }
+
+    @Override
+    public void close() {
+        server.stop(0);
+        threads.shutdownNow();
+    }
+}

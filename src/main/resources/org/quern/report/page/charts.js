@@ -1,0 +1,125 @@
+"use strict";
+// Charts as SVG, drawn by d3 to the width of their place and drawn again when that changes.
+
+/** A figure that is drawn by draw(svg, width, height). */
+function chart(label, height, draw) {
+    const place = h("div", {style: `min-height: ${height}px`});
+    const figure = h("figure", {role: "img", "aria-label": label}, place);
+    let drawnFor = 0;
+    const redraw = () => {
+        const width = Math.round(place.clientWidth);
+        if (width > 0 && width !== drawnFor) {
+            drawnFor = width;
+            place.replaceChildren();
+            draw(d3.select(place).append("svg").attr("viewBox", [0, 0, width, height]), width, height);
+        }
+    };
+    new ResizeObserver(redraw).observe(place);
+    return figure;
+}
+
+/** Room for the axes. */
+const margin = {top: 12, right: 14, bottom: 40, left: 50};
+
+function axes(svg, width, height, y, xAxis, yAxis, xTitle, yTitle) {
+    svg.append("g").attr("class", "grid").attr("transform", `translate(${margin.left},0)`)
+        .call(d3.axisLeft(y).ticks(5).tickSize(-(width - margin.left - margin.right)).tickFormat(""));
+    svg.append("g").attr("class", "axis").attr("transform", `translate(0,${height - margin.bottom})`).call(xAxis);
+    svg.append("g").attr("class", "axis").attr("transform", `translate(${margin.left},0)`).call(yAxis);
+    svg.append("text").attr("class", "axis-title").attr("text-anchor", "end")
+        .attr("x", width - margin.right).attr("y", height - 6).text(xTitle);
+    if (yTitle) {
+        svg.append("text").attr("class", "axis-title").attr("x", 4).attr("y", 4).attr("dy", "-.1em").text(yTitle);
+    }
+}
+
+const inner = (width, height) => [[margin.left, width - margin.right], [height - margin.bottom, margin.top + 6]];
+
+/** The legend of lines: each series {name, colour, dashed}. */
+function legend(series) {
+    return h("ul", {class: "legend"}, series.map(s => {
+        const key = d3.create("svg").attr("viewBox", "0 0 32 12").attr("aria-hidden", "true");
+        key.append("line").attr("x1", 0).attr("x2", 32).attr("y1", 6).attr("y2", 6)
+            .attr("stroke", s.colour).attr("stroke-width", 2.5).attr("stroke-dasharray", s.dashed ? "5 4" : null);
+        return h("li", {}, key.node(), s.name);
+    }));
+}
+
+/** Lines over epochs: each series {name, colour, dashed, dots, points: [[x, y], …]}. */
+function lineChart({title, yDomain, yFormat, series}) {
+    const shown = series.filter(s => s.points.length > 0);
+    const last = shown.filter(s => s.name).map(s => `${s.name} ends at ${yFormat(s.points.at(-1)[1])}`).join(", ");
+    return h("div", {}, h("h3", {}, title), legend(shown.filter(s => s.name)),
+        chart(`${title} by epoch: ${last}`, 280, (svg, width, height) => {
+            const [xs, ys] = inner(width, height);
+            const all = shown.flatMap(s => s.points).filter(p => p[1] !== null);
+            const end = Math.max(1, d3.max(all, p => p[0]) || 1);
+            const x = d3.scaleLinear([Math.min(d3.min(all, p => p[0]) ?? 0, end === 1 ? 0 : 1), end], xs);
+            const y = d3.scaleLinear(yDomain(all.map(p => p[1])), ys).nice(5);
+            const whole = d3.axisBottom(x).ticks(Math.min(end, width / 50)).tickFormat(v => Number.isInteger(v) ? v : "");
+            axes(svg, width, height, y, whole, d3.axisLeft(y).ticks(5), "epoch", "");
+            const line = d3.line().defined(p => p[1] !== null).x(p => x(p[0])).y(p => y(p[1]));
+            for (const s of shown) {
+                svg.append("path").attr("d", line(s.points)).attr("fill", "none").attr("stroke", s.colour)
+                    .attr("stroke-width", s.thin ? 1 : 2).attr("stroke-opacity", s.thin ? .45 : 1)
+                    .attr("stroke-dasharray", s.dashed ? "5 4" : null).attr("stroke-linejoin", "round");
+                if (!s.thin && s.points.length <= 30) {
+                    svg.append("g").selectAll("circle").data(s.points).join("circle")
+                        .attr("cx", p => x(p[0])).attr("cy", p => y(p[1])).attr("r", 3).attr("fill", s.colour)
+                        .append("title").text(p => `${s.name}, epoch ${p[0]}: ${yFormat(p[1])}`);
+                }
+            }
+        }));
+}
+
+/** Horizontal bars with their values: each bar {name, value, text}. */
+function barChart(label, bars, colour) {
+    const longest = d3.max(bars, b => b.name.length);
+    const row = 24;
+    return chart(`${label}: ${bars.map(b => `${b.name} ${b.text}`).join(", ")}`, bars.length * row + 6, (svg, width) => {
+        const left = Math.min(width * .4, 14 + 7.2 * longest);
+        const texts = 16 + 7.2 * d3.max(bars, b => b.text.length);
+        const x = d3.scaleLinear([0, d3.max(bars, b => b.value) || 1], [0, width - left - texts]);
+        const rows = svg.selectAll("g").data(bars).join("g").attr("transform", (b, i) => `translate(0,${i * row + 3})`);
+        rows.append("text").attr("x", left - 8).attr("y", row / 2).attr("dy", ".35em").attr("text-anchor", "end").text(b => b.name);
+        rows.append("rect").attr("x", left).attr("y", 2).attr("height", row - 5).attr("width", b => x(b.value))
+            .attr("fill", b => b.colour || colour).attr("rx", 2);
+        rows.append("text").attr("x", b => left + x(b.value) + 6).attr("y", row / 2).attr("dy", ".35em").text(b => b.text);
+    });
+}
+
+/** How often the network was right against how sure it was: bins {from, to, rows, confidence, accuracy}. */
+function reliabilityChart(bins) {
+    const filled = bins.filter(b => b.rows > 0);
+    const label = filled.map(b => `sure of ${b.from} to ${b.to}: right ${four(b.accuracy)} of ${count(b.rows)}`).join("; ");
+    return chart("Reliability: " + label, 320, (svg, width, height) => {
+        const [xs, ys] = inner(width, height);
+        const x = d3.scaleLinear([0, 1], xs);
+        const y = d3.scaleLinear([0, 1], ys);
+        axes(svg, width, height, y, d3.axisBottom(x).ticks(6), d3.axisLeft(y).ticks(6), "probability given to the predicted class", "fraction that was right");
+        svg.append("g").selectAll("rect").data(filled).join("rect")
+            .attr("x", b => x(b.from) + 1).attr("width", b => x(b.to) - x(b.from) - 2)
+            .attr("y", b => y(b.accuracy)).attr("height", b => y(0) - y(b.accuracy)).attr("fill", "var(--first)").attr("fill-opacity", .55)
+            .append("title").text(b => `${count(b.rows)} rows, mean probability ${four(b.confidence)}, right ${four(b.accuracy)}`);
+        svg.append("line").attr("x1", x(0)).attr("y1", y(0)).attr("x2", x(1)).attr("y2", y(1))
+            .attr("stroke", "var(--second)").attr("stroke-width", 1.5).attr("stroke-dasharray", "5 4");
+        svg.append("g").selectAll("circle").data(filled).join("circle")
+            .attr("cx", b => x(b.confidence)).attr("cy", b => y(b.accuracy)).attr("r", 3.5).attr("fill", "var(--first)");
+    });
+}
+
+/** Counts of a true class (rows) predicted as each class (columns): the right ones blue, the wrong ones orange. */
+function confusionTable(classes, counts) {
+    const wrongest = d3.max(counts, (row, a) => d3.max(row, (n, p) => a === p ? 0 : n)) || 1;
+    const cell = (n, a, p) => {
+        const all = d3.sum(counts[a]) || 1;
+        const share = a === p ? n / all : Math.sqrt(n / wrongest);
+        return h("td", {class: n ? null : "zero", title: `${classes[a]} predicted as ${classes[p]}: ${n}`,
+            style: `--hue: var(--${a === p ? "right" : "wrong"}); --share: ${n ? share.toFixed(3) : 0}`}, n ? count(n) : "0");
+    };
+    return h("div", {class: "scroll"}, h("table", {class: "heat"},
+        h("caption", {class: "note"}, "rows: true class; columns: predicted class"),
+        h("thead", {}, h("tr", {}, h("td", {"aria-hidden": "true", style: "--hue: transparent; --share: 0; background: none"}),
+            classes.map(c => h("th", {scope: "col"}, c)))),
+        h("tbody", {}, counts.map((row, a) => h("tr", {}, h("th", {scope: "row"}, classes[a]), row.map((n, p) => cell(n, a, p)))))));
+}

@@ -1,0 +1,143 @@
+"use strict";
+// The page of a run: finished (its data is in the page), or going on (its data comes as events).
+
+function header(data) {
+    const run = data.run;
+    const last = run.epochs ? run.epochs.at(-1) : null;
+    const test = data.test;
+    const trained = run.epochs ? d3.sum(run.epochs, e => e.seconds) : 0;
+    return [
+        h("h1", {}, data.title),
+        h("p", {class: "muted"}, `${run.data}; ${run.backend}: ${run.device}; Java ${run.java}`),
+        data.state ? h("p", {}, h("span", {class: "state", role: "status"}, data.state)) : null,
+        data.note ? h("p", {class: "note"}, data.note) : null,
+        figures([
+            ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
+            ["wrong", test && test.wrong !== undefined ? withUnit(count(test.wrong), ` of ${count(test.rows)}`) : null],
+            ["test R²", test && test.r2 !== undefined ? four(test.r2) : null],
+            ["test loss", test ? four(test.loss) : null],
+            ["accuracy in training", !test && data.progress && data.classifies ? four(data.progress.accuracy) : null],
+            ["loss in training", !test && data.progress ? four(data.progress.loss) : null],
+            ["epochs", withUnit(last ? last.epoch : 0, ` of ${run.epochsAsked}`)],
+            ["parameters", count(run.parameters)],
+            ["time in steps", last ? seconds(trained) : null],
+            ["a step", last ? last.stepMicros.toFixed(1) + " µs" : null],
+        ]),
+    ];
+}
+
+function curves(data) {
+    const epochs = data.run.epochs || [];
+    const of = name => epochs.map(e => [e.epoch, e[name] === undefined ? null : e[name]]);
+    const within = name => (data.points || []).map(p => [p.epoch, p[name]]);
+    const both = (training, validation) => {
+        const series = [{name: "training", colour: "var(--first)", points: of(training)}];
+        if (data.points) series.unshift({name: "", thin: true, colour: "var(--first)", points: within(training)});
+        if (epochs.some(e => e[validation] !== undefined && e[validation] !== null)) {
+            series.push({name: "validation", dashed: true, colour: "var(--second)", points: of(validation)});
+        }
+        return series;
+    };
+    if (epochs.length === 0 && !(data.points && data.points.length)) return null;
+    return section("Loss and accuracy",
+        h("div", {class: "pair"},
+            lineChart({title: "Loss", yFormat: four, yDomain: values => [0, d3.max(values)], series: both("loss", "validationLoss")}),
+            data.classifies
+                ? lineChart({title: "Accuracy", yFormat: four, yDomain: values => [Math.min(.9, d3.min(values)), 1], series: both("accuracy", "validationAccuracy")})
+                : null),
+        h("p", {class: "note"}, "Training figures are means over the epoch with dropout on, so they may lie below those of validation."
+            + (data.classifies ? " The accuracy axis does not start at 0." : "")));
+}
+
+function mistakes(data) {
+    const test = data.test;
+    if (!test || !test.confusion) return [];
+    const bars = test.scores.map(s => ({name: s.name, value: s.wrong, text: count(s.wrong)}));
+    return [
+        section("Confusion matrix", confusionTable(test.classes, test.confusion),
+            h("p", {class: "note"}, "Blue: share of the class that was right. Orange: mistakes, deeper where more frequent (by square root).")),
+        section("Classes", h("div", {class: "pair"},
+            table([
+                {title: "class", text: true, of: s => s.name}, {title: "rows", of: s => count(s.rows)},
+                {title: "wrong", of: s => count(s.wrong)}, {title: "precision", of: s => four(s.precision)},
+                {title: "recall", of: s => four(s.recall)}, {title: "F1", of: s => four(s.f1)},
+            ], test.scores),
+            h("div", {}, h("h3", {}, "Wrong predictions by true class"), barChart("Wrong predictions by true class", bars, "var(--wrong)")))),
+        test.gallery.length ? gallery(test) : null,
+        section("Reliability",
+            h("p", {}, `When the network gives a probability, how often is it right? On the dashed line it knows how sure it may be. Expected calibration error: ${four(test.calibrationError)}.`),
+            reliabilityChart(test.reliability)),
+    ];
+}
+
+function gallery(test) {
+    const shown = test.gallery.length;
+    const what = `${shown < test.wrong ? `The ${shown} surest of ${count(test.wrong)} mistakes` : `All ${shown} mistakes`}, the surest first.`;
+    if (!test.gallery[0].image) {
+        return section("Mistakes", h("p", {}, what), table([
+            {title: "row", of: m => count(m.row)}, {title: "true", text: true, of: m => m.actual},
+            {title: "predicted", text: true, of: m => m.predicted}, {title: "probability", of: m => four(m.confidence)},
+        ], test.gallery));
+    }
+    return section("Mistakes", h("p", {}, what), h("ul", {class: "gallery seven"}, test.gallery.map(m => h("li", {},
+        h("img", {src: m.image, alt: `row ${m.row}: ${m.actual}, predicted as ${m.predicted}`}),
+        `${m.actual} → ${m.predicted}`, h("br"), h("span", {class: "muted"}, m.confidence.toFixed(4))))),
+    h("p", {class: "note"}, "True class → predicted class, with the probability given to it."));
+}
+
+function weights(data) {
+    const w = data.weights;
+    if (!w) return null;
+    return section("First layer",
+        h("p", {}, `Weights of ${w.images.length < w.units ? `the first ${w.images.length} of ${w.units}` : `the ${w.units}`} units, as images: blue is positive, orange negative, white 0; each unit on its own scale.`),
+        h("ul", {class: "gallery weights"}, w.images.map((image, unit) => h("li", {},
+            h("img", {src: image, alt: `weights of unit ${unit}`}), h("span", {class: "muted"}, unit)))));
+}
+
+function time(run) {
+    if (!run.seconds) return null;
+    const parts = Object.entries(run.seconds).filter(([name]) => name !== "total");
+    return section("Time", h("p", {}, `${seconds(run.seconds.total)} of wall time, from the first line of the command on.`),
+        barChart("Wall time", parts.map(([name, value]) => ({name, value, text: `${seconds(value)} · ${(100 * value / run.seconds.total).toFixed(0)} %`})), "var(--first)"));
+}
+
+function settings(data) {
+    const run = data.run;
+    const skip = new Set(["quern", "epochs", "test", "seconds", "model", "parameters", "end", "bestEpoch"]);
+    const rows = Object.entries(run).filter(([name]) => !skip.has(name));
+    if (run.end) rows.push(["ended", run.end], ["best epoch", run.bestEpoch]);
+    return section("Model and settings", h("div", {class: "pair"},
+        table([{title: "layer", text: true, of: l => l.layer}, {title: "output", of: l => l.shape}, {title: "parameters", of: l => l.parameters}], data.layers),
+        table([{title: "setting", text: true, of: r => r[0]}, {title: "value", text: true, of: r => String(r[1])}], rows)));
+}
+
+function render(data) {
+    document.title = data.title;
+    document.getElementById("page").replaceChildren(...[
+        h("div", {id: "header"}, header(data)), h("div", {id: "curves"}, curves(data)), mistakes(data), weights(data), time(data.run), settings(data),
+        h("footer", {}, "Made by Quern. Charts by d3 (ISC licence, in the source of this page)."),
+    ].flat(Infinity).filter(part => part));
+}
+
+/** What changes while a run goes on. */
+function refresh(data) {
+    document.getElementById("header").replaceChildren(...header(data).filter(part => part));
+    document.getElementById("curves").replaceChildren(...[curves(data)].filter(part => part));
+}
+
+/** Follows a run until it ends; the page then stays as it is. */
+function follow(data) {
+    const events = new EventSource("events");
+    events.addEventListener("state", event => refresh(Object.assign(data, JSON.parse(event.data))));
+    events.addEventListener("end", event => {
+        events.close();
+        render(Object.assign(data, {points: null}, JSON.parse(event.data)));
+    });
+    events.onerror = () => {
+        events.close();
+        refresh(Object.assign(data, {state: "connection lost: the run was stopped"}));
+    };
+}
+
+render(given);
+if (given.live) follow(given);
