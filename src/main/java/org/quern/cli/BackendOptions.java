@@ -4,6 +4,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.train.Predictor;
 import org.quern.train.RunSettings;
 import picocli.CommandLine.Option;
 
@@ -73,6 +75,12 @@ final class BackendOptions {
         put(given, "precision", precision);
         put(given, "cublas", cublas);
         return RunSettings.DEFAULT.with(given).options();
+    }
+
+    /** A model loaded onto the backend. */
+    Predictor predictor(SavedModel model) {
+        return new Predictor(
+                model.model(), model.loss(), model.parameters(), choose().backend(), options());
     }
 
     private static void put(Map<String, String> given, String name, Object value) {

@@ -18,6 +18,7 @@ final class Commands {
         BY_NAME.put("evaluate", (console, interrupts) -> new EvaluateCommand(console));
         BY_NAME.put("predict", (console, interrupts) -> new PredictCommand(console));
         BY_NAME.put("export", (console, interrupts) -> new ExportCommand(console));
+        BY_NAME.put("draw", DrawCommand::new);
         BY_NAME.put("report", (console, interrupts) -> new ReportCommand(console));
         BY_NAME.put("summary", (console, interrupts) -> new SummaryCommand(console));
         BY_NAME.put("gradcheck", (console, interrupts) -> new GradcheckCommand(console));

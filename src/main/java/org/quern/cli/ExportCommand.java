@@ -8,12 +8,9 @@ import java.util.stream.Collectors;
 import org.quern.io.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
-import org.quern.train.RunSettings;
-import org.quern.train.TrainedModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code quern export}. */
 @Command(
@@ -29,17 +26,7 @@ import picocli.CommandLine.Parameters;
 final class ExportCommand implements Callable<Integer> {
     private final Console console;
 
-    @Parameters(paramLabel = "MODEL|RUN", description = "A safetensors file or a run's folder.")
-    Path file;
-
-    @Mixin ModelOptions model;
-
-    @Option(
-            names = "--input",
-            paramLabel = "EXTENTS",
-            split = "x",
-            description = "For a file that does not say: the shape of one example (28x28).")
-    int[] input = {28, 28};
+    @Mixin ModelSource source;
 
     @Option(
             names = "--onnx",
@@ -56,20 +43,11 @@ final class ExportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (onnx.equals(file)) {
+        if (onnx.equals(source.path)) {
             throw usage("--onnx %s is the model itself: name another file", onnx);
         }
         AtomicFile.check(onnx);
-        SavedModel saved =
-                (model.given().isEmpty()
-                                ? TrainedModel.open(file)
-                                : TrainedModel.open(
-                                        file,
-                                        RunSettings.DEFAULT
-                                                .with(model.given())
-                                                .config(input)
-                                                .model()))
-                        .saved();
+        SavedModel saved = source.open().saved();
         OnnxFile.write(onnx, saved);
         String shape =
                 saved.model().inputShape().stream()

@@ -50,19 +50,20 @@ final class ReportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!Files.isDirectory(trained.path)) {
+        if (!Files.isDirectory(trained.source.path)) {
             throw QuernException.usage(
-                    "%s is no run's folder: give the one that train --out was given", trained.path);
+                    "%s is no run's folder: give the one that train --out was given",
+                    trained.source.path);
         }
-        Path file = out == null ? trained.path.resolve("report.html") : out;
+        Path file = out == null ? trained.source.path.resolve("report.html") : out;
         AtomicFile.check(file);
-        JsonObject run = RunFolder.readRun(trained.path);
+        JsonObject run = RunFolder.readRun(trained.source.path);
         TrainedModel model = trained.open();
         Dataset rows = trained.rows(model, new DataSource(console));
         Input.check(rows, model.saved().model().inputShape());
         RunPage page =
                 new RunPage(
-                        RunPages.title(trained.path),
+                        RunPages.title(trained.source.path),
                         run,
                         model.saved().model(),
                         model.saved().loss());

@@ -1,8 +1,6 @@
 package org.quern.cli;
 
-import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Map;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.train.Predictor;
@@ -10,15 +8,10 @@ import org.quern.train.RunSettings;
 import org.quern.train.TrainedModel;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** The options that say which trained model is meant, and on which data. */
 final class TrainedOptions {
-    @Parameters(
-            index = "0",
-            paramLabel = "MODEL|RUN",
-            description = "A safetensors file or a run's folder.")
-    Path path;
+    @Mixin ModelSource source;
 
     @Option(
             names = "--data",
@@ -38,15 +31,6 @@ final class TrainedOptions {
             description = "test or train: which rows of the data (test).")
     Part part = Part.TEST;
 
-    @Mixin ModelOptions layers;
-
-    @Option(
-            names = "--input",
-            paramLabel = "EXTENTS",
-            split = "x",
-            description = "With --model: shape of one example (28x28).")
-    int[] input = {28, 28};
-
     @Mixin BackendOptions running;
 
     /** Rows of a data set. */
@@ -57,19 +41,16 @@ final class TrainedOptions {
 
     /** Reads the model. */
     TrainedModel open() {
-        Map<String, String> given = layers.given();
-        return given.isEmpty()
-                ? TrainedModel.open(path)
-                : TrainedModel.open(path, RunSettings.DEFAULT.with(given).config(input).model());
+        return source.open();
     }
 
     /** The rows that are meant, in the model's classes. */
-    Dataset rows(TrainedModel trained, DataSource source) {
+    Dataset rows(TrainedModel trained, DataSource from) {
         RunSettings settings = trained.settings();
         boolean own = trained.fromRun() && data == null;
         String path = own ? settings.data() : data == null ? "" : data;
         String column = own ? settings.label() : label == null ? "" : label;
-        Splits splits = source.read(source.locate(path), column);
+        Splits splits = from.read(from.locate(path), column);
         return trained.rows(splits, part == Part.TEST, own);
     }
 
@@ -80,11 +61,6 @@ final class TrainedOptions {
 
     /** Loads the model onto the backend. */
     Predictor predictor(TrainedModel trained) {
-        return new Predictor(
-                trained.saved().model(),
-                trained.saved().loss(),
-                trained.saved().parameters(),
-                running.choose().backend(),
-                running.options());
+        return running.predictor(trained.saved());
     }
 }

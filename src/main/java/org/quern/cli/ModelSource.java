@@ -1,0 +1,35 @@
+package org.quern.cli;
+
+import java.nio.file.Path;
+import java.util.Map;
+import org.quern.train.RunSettings;
+import org.quern.train.TrainedModel;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The options that say which trained model is meant. */
+final class ModelSource {
+    @Parameters(
+            index = "0",
+            paramLabel = "MODEL|RUN",
+            description = "A safetensors file or a run's folder.")
+    Path path;
+
+    @Mixin ModelOptions layers;
+
+    @Option(
+            names = "--input",
+            paramLabel = "EXTENTS",
+            split = "x",
+            description = "With --model: shape of one example (28x28).")
+    int[] input = {28, 28};
+
+    /** Reads the model. */
+    TrainedModel open() {
+        Map<String, String> given = layers.given();
+        return given.isEmpty()
+                ? TrainedModel.open(path)
+                : TrainedModel.open(path, RunSettings.DEFAULT.with(given).config(input).model());
+    }
+}

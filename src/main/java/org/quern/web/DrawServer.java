@@ -1,0 +1,101 @@
+package org.quern.web;
+
+import static org.quern.QuernException.data;
+
+import com.sun.net.httpserver.HttpExchange;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.quern.data.Dataset;
+import org.quern.data.Normalizer;
+import org.quern.io.Json;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.plan.Loss;
+import org.quern.report.page.DrawingPage;
+import org.quern.train.Predictor;
+
+/**
+ * A page on 127.0.0.1 to draw on, and what a model says of the drawing. {@code POST /predict} takes
+ * {@link #SIDE}² bytes of ink and answers with the image that the model sees and its probabilities.
+ */
+public final class DrawServer implements AutoCloseable {
+    /** Width and height of a drawing as it is sent. */
+    static final int SIDE = 140;
+
+    private final LocalServer server;
+    private final Predictor predictor;
+    private final Normalizer normalizer;
+    private final int[] shape;
+
+    /**
+     * Takes the port and begins to answer.
+     *
+     * @param port 0 for any that is free
+     * @param predictor of that model; not closed here
+     * @throws org.quern.QuernException if the model is no classifier of images
+     */
+    public DrawServer(int port, SavedModel model, Predictor predictor) {
+        this.predictor = predictor;
+        List<Integer> input = model.model().inputShape();
+        if (input.size() != 2 || model.loss() != Loss.CROSS_ENTROPY) {
+            throw data(
+                    "the model cannot be drawn for: it %s; give a classifier of images, such as"
+                            + " one of 28 x 28 pixels",
+                    input.size() == 2
+                            ? "predicts numbers, not classes"
+                            : "takes " + model.model().inputSize() + " values, not an image");
+        }
+        shape = new int[] {input.get(0), input.get(1)};
+        normalizer = new Normalizer(shape[1], shape[0]);
+        List<String> classes = new ArrayList<>(model.classes());
+        for (int c = classes.size(); c < model.model().outputSize(); c++) {
+            classes.add(Integer.toString(c));
+        }
+        String html = DrawingPage.html(model.model().text(), classes, shape[1], shape[0]);
+        server = new LocalServer(port, "--port");
+        server.on(
+                "GET",
+                "/",
+                exchange -> LocalServer.send(exchange, 200, "text/html; charset=utf-8", html));
+        server.on("POST", "/predict", this::predict);
+        server.start();
+    }
+
+    /** Where the page is. */
+    public String address() {
+        return server.address();
+    }
+
+    private void predict(HttpExchange exchange) throws IOException {
+        byte[] ink = exchange.getRequestBody().readNBytes(SIDE * SIDE + 1);
+        if (ink.length != SIDE * SIDE) {
+            LocalServer.send(
+                    exchange,
+                    400,
+                    "text/plain; charset=utf-8",
+                    "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE));
+            return;
+        }
+        Map<String, Object> answer = new LinkedHashMap<>();
+        byte[] image = normalizer.normalize(ink, SIDE, SIDE);
+        if (image != null) {
+            answer.put("seen", Base64.getEncoder().encodeToString(image));
+            answer.put("probabilities", probabilities(Dataset.ofPixels("drawing", shape, image)));
+        }
+        LocalServer.send(exchange, 200, "application/json", Json.forPage(answer));
+    }
+
+    private float[] probabilities(Dataset drawing) {
+        synchronized (predictor) {
+            return predictor.predict(drawing);
+        }
+    }
+
+    @Override
+    public void close() {
+        server.close();
+    }
+}
