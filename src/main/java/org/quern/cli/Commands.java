@@ -14,12 +14,14 @@ final class Commands {
             new LinkedHashMap<>();
 
     static {
+        BY_NAME.put("explore", (console, interrupts) -> new ExploreCommand(console));
         BY_NAME.put("train", TrainCommand::new);
         BY_NAME.put("evaluate", (console, interrupts) -> new EvaluateCommand(console));
         BY_NAME.put("predict", (console, interrupts) -> new PredictCommand(console));
         BY_NAME.put("export", (console, interrupts) -> new ExportCommand(console));
         BY_NAME.put("draw", DrawCommand::new);
         BY_NAME.put("report", (console, interrupts) -> new ReportCommand(console));
+        BY_NAME.put("compare", (console, interrupts) -> new CompareCommand(console));
         BY_NAME.put("summary", (console, interrupts) -> new SummaryCommand(console));
         BY_NAME.put("gradcheck", (console, interrupts) -> new GradcheckCommand(console));
         BY_NAME.put("doctor", (console, interrupts) -> new DoctorCommand(console));

@@ -10,6 +10,7 @@ public final class Streams {
     private static final int SHUFFLE = 3;
     private static final int DIGITS = 4;
     private static final int SPLIT = 5;
+    private static final int EXAMPLES = 6;
 
     private Streams() {}
 
@@ -38,5 +39,10 @@ public final class Streams {
     /** Round {@code round} of the permutation that carves validation rows out of a data set. */
     public static int split(int round) {
         return SPLIT << 16 | round;
+    }
+
+    /** Round {@code round} of the permutation that draws the examples which people are shown. */
+    public static int examples(int round) {
+        return EXAMPLES << 16 | round;
     }
 }

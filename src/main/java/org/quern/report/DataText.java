@@ -12,27 +12,31 @@ import org.quern.data.Statistics;
 public final class DataText {
     private DataText() {}
 
-    /** Rows, shape, range, mean and deviation of the raw values, and rows of each class. */
+    /** {@link #values}, and rows of each class. */
     public static String of(Dataset set) {
-        Statistics s = Statistics.of(set);
-        String text =
-                format(
-                        "%,d rows of %s, %s to %s, mean %.4f, deviation %.4f, %.1f %% not 0",
-                        s.rows(),
-                        shape(set.shape()),
-                        number(s.min()),
-                        number(s.max()),
-                        s.mean(),
-                        s.deviation(),
-                        100 * s.nonZero());
         if (!set.hasLabels()) {
-            return text;
+            return values(set);
         }
-        return text
+        int[] perClass = Statistics.of(set).perClass();
+        return values(set)
                 + format("; %d classes: ", set.classes().size())
                 + IntStream.range(0, set.classes().size())
-                        .mapToObj(c -> format("%s (%,d)", set.classes().get(c), s.perClass()[c]))
+                        .mapToObj(c -> format("%s (%,d)", set.classes().get(c), perClass[c]))
                         .collect(Collectors.joining(", "));
+    }
+
+    /** Rows, shape, range, mean and deviation of the raw values. */
+    public static String values(Dataset set) {
+        Statistics s = Statistics.of(set);
+        return format(
+                "%,d rows of %s, %s to %s, mean %.4f, deviation %.4f, %.1f %% not 0",
+                s.rows(),
+                shape(set.shape()),
+                number(s.min()),
+                number(s.max()),
+                s.mean(),
+                s.deviation(),
+                100 * s.nonZero());
     }
 
     /** Extents with crosses between: {@code 28 x 28}. */
@@ -51,7 +55,8 @@ public final class DataText {
                 : "not the original contents: " + String.join(", ", names);
     }
 
-    private static String number(double value) {
+    /** A value of the data, in full if it is a whole number. */
+    public static String number(double value) {
         return value == Math.rint(value) ? format("%.0f", value) : format("%.4g", value);
     }
 }

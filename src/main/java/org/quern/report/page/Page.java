@@ -65,7 +65,8 @@ final class Page {
         return "data:image/png;base64," + Base64.getEncoder().encodeToString(png);
     }
 
-    private static String escaped(String text) {
+    /** Text for HTML and SVG. */
+    static String escaped(String text) {
         for (List<String> pair :
                 List.of(List.of("&", "&amp;"), List.of("<", "&lt;"), List.of(">", "&gt;"))) {
             text = text.replace(pair.get(0), pair.get(1));

@@ -1,0 +1,62 @@
+package org.quern.data;
+
+import java.util.stream.IntStream;
+import org.quern.random.Permutation;
+import org.quern.random.Streams;
+
+/**
+ * What one looks at before training.
+ *
+ * @param splits the data
+ * @param train numbers of the training rows
+ * @param test numbers of the test rows; null without
+ * @param examples training rows drawn at random, in the order drawn
+ * @param repeated training rows that equal an earlier training row
+ * @param leaked test rows that equal a training row; null without test rows
+ */
+public record Exploration(
+        Splits splits,
+        Statistics train,
+        Statistics test,
+        int[] examples,
+        int repeated,
+        Duplicates leaked) {
+    private static final int EXAMPLES = 25;
+
+    /**
+     * Looks at data.
+     *
+     * @param seed of the examples
+     */
+    public static Exploration of(Splits splits, long seed) {
+        Dataset train = splits.train();
+        int[] examples =
+                IntStream.range(0, Math.min(EXAMPLES, train.rows()))
+                        .map(i -> Permutation.apply(train.rows(), seed, Streams.examples(0), 0, i))
+                        .toArray();
+        long repeated =
+                Duplicates.of(train, train).pairs().stream()
+                        .filter(pair -> pair.first() != pair.second())
+                        .count();
+        boolean hasTest = splits.test() != null;
+        return new Exploration(
+                splits,
+                Statistics.of(train),
+                hasTest ? Statistics.of(splits.test()) : null,
+                examples,
+                Math.toIntExact(repeated),
+                hasTest ? Duplicates.of(train, splits.test()) : null);
+    }
+
+    /** The training rows of a class. */
+    public int[] rowsOf(int label) {
+        int[] labels = splits.train().labels();
+        return IntStream.range(0, labels.length).filter(row -> labels[row] == label).toArray();
+    }
+
+    /** The name of an example's class; empty without labels. */
+    public String label(int row) {
+        Dataset train = splits.train();
+        return train.hasLabels() ? train.classes().get(train.labels()[row]) : "";
+    }
+}

@@ -1,0 +1,122 @@
+package org.quern.report;
+
+import static org.quern.report.Numbers.format;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.quern.data.Dataset;
+import org.quern.data.Duplicates;
+import org.quern.data.Exploration;
+import org.quern.data.Pictures;
+
+/** What data looks like, for a terminal of 80 columns or a log. */
+public final class ExploreText {
+    private static final int BAR = 50;
+    private static final int MOST_CLASSES = 30;
+    private static final int MOST_PAIRS = 5;
+
+    private ExploreText() {}
+
+    /**
+     * Counts of each class as bars, the examples, the mean image of each class, and rows that are
+     * there twice.
+     *
+     * @param colour whether a terminal will show it, with colours
+     */
+    public static String of(Exploration data, boolean colour) {
+        List<String> parts = new ArrayList<>();
+        if (data.splits().train().hasLabels()) {
+            parts.add(classes(data));
+        }
+        Pictures pictures = Pictures.of(data.splits().train());
+        if (pictures == null) {
+            parts.add("rows are no images: there are no pictures to show");
+        } else {
+            parts.add(
+                    "examples (training rows drawn at random)\n\n"
+                            + examples(data, pictures, colour));
+            if (data.splits().train().hasLabels()) {
+                parts.add("the mean image of each class\n\n" + means(data, pictures, colour));
+            }
+        }
+        parts.add(String.join("\n", duplicates(data)));
+        return String.join("\n\n", parts);
+    }
+
+    private static String classes(Exploration data) {
+        Dataset train = data.splits().train();
+        List<String> names = train.classes();
+        int[] counts = data.train().perClass();
+        int most = Math.max(1, IntStream.of(counts).max().orElse(1));
+        int width = names.stream().mapToInt(String::length).max().orElse(0);
+        List<String> lines = new ArrayList<>();
+        lines.add("rows of each class" + (data.test() == null ? "" : " (training, then test)"));
+        for (int c = 0; c < Math.min(names.size(), MOST_CLASSES); c++) {
+            String test =
+                    data.test() == null || c >= data.test().perClass().length
+                            ? ""
+                            : format("  %,7d", data.test().perClass()[c]);
+            lines.add(
+                    format(
+                            "%-" + width + "s  %,8d%s  %s",
+                            names.get(c),
+                            counts[c],
+                            test,
+                            "#".repeat(Math.round((float) BAR * counts[c] / most))));
+        }
+        if (names.size() > MOST_CLASSES) {
+            lines.add(format("and %,d more classes", names.size() - MOST_CLASSES));
+        }
+        return String.join("\n", lines);
+    }
+
+    private static String examples(Exploration data, Pictures pictures, boolean colour) {
+        PictureRows rows = new PictureRows(colour);
+        for (int row : data.examples()) {
+            rows.add(picture(pictures, pictures.pixels(row)), data.label(row));
+        }
+        return rows.text();
+    }
+
+    private static String means(Exploration data, Pictures pictures, boolean colour) {
+        PictureRows rows = new PictureRows(colour);
+        List<String> names = data.splits().train().classes();
+        for (int c = 0; c < Math.min(names.size(), MOST_CLASSES); c++) {
+            rows.add(picture(pictures, pictures.mean(data.rowsOf(c))), names.get(c));
+        }
+        return rows.text();
+    }
+
+    private static TextPicture picture(Pictures pictures, byte[] pixels) {
+        return new TextPicture(pixels, pictures.width(), pictures.height());
+    }
+
+    /** The lines on rows that are there twice. */
+    public static List<String> duplicates(Exploration data) {
+        List<String> lines = new ArrayList<>();
+        lines.add(
+                format("twice in training: %,d of %,d rows", data.repeated(), data.train().rows()));
+        if (data.leaked() == null) {
+            return lines;
+        }
+        List<Duplicates.Pair> pairs = data.leaked().pairs();
+        long others = pairs.stream().filter(pair -> !pair.sameLabel()).count();
+        lines.add(
+                format(
+                                "in training and test: %,d of %,d test rows",
+                                pairs.size(), data.test().rows())
+                        + (others == 0 ? "" : format(", %,d with another label", others))
+                        + (pairs.isEmpty() ? "" : ": " + named(pairs)));
+        return lines;
+    }
+
+    private static String named(List<Duplicates.Pair> pairs) {
+        List<String> names =
+                pairs.stream()
+                        .limit(MOST_PAIRS)
+                        .map(pair -> format("test %d = training %d", pair.second(), pair.first()))
+                        .toList();
+        return String.join(", ", names) + (pairs.size() > MOST_PAIRS ? ", ..." : "");
+    }
+}

@@ -1,0 +1,144 @@
+package org.quern.report.page;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.quern.data.Dataset;
+import org.quern.data.Exploration;
+import org.quern.data.Pictures;
+import org.quern.data.Png;
+import org.quern.data.Statistics;
+import org.quern.report.DataText;
+import org.quern.report.ExploreText;
+import org.quern.report.Numbers;
+
+/** What data looks like, as a page and as pictures. */
+public final class ExplorePage {
+    private static final int COLUMNS = 5;
+
+    private final Exploration exploration;
+    private final Pictures pictures;
+    private final List<String> classes;
+
+    /** For data that was looked at. */
+    public ExplorePage(Exploration exploration) {
+        this.exploration = exploration;
+        pictures = Pictures.of(exploration.splits().train());
+        classes = exploration.splits().train().classes();
+    }
+
+    /**
+     * The files by name: {@code explore.html}, and where there is something to show, {@code
+     * classes.svg} (rows of each class), {@code examples.svg} and {@code averages.svg} (the mean
+     * image of each class), the last two also as PNG without the labels.
+     */
+    public Map<String, byte[]> files() {
+        Map<String, byte[]> files = new LinkedHashMap<>();
+        Map<String, Object> data = new LinkedHashMap<>();
+        data.put("title", exploration.splits().description());
+        data.put("splits", splits());
+        data.put("duplicates", ExploreText.duplicates(exploration));
+        if (!classes.isEmpty()) {
+            String bars = bars();
+            data.put("bars", bars);
+            files.put("classes.svg", utf8(bars));
+        }
+        if (pictures != null) {
+            List<byte[]> examples =
+                    IntStream.of(exploration.examples()).mapToObj(pictures::pixels).toList();
+            List<String> labels =
+                    IntStream.of(exploration.examples()).mapToObj(exploration::label).toList();
+            add(files, data, "examples", "Examples", examples, labels);
+            if (!classes.isEmpty()) {
+                List<byte[]> means =
+                        IntStream.range(0, classes.size())
+                                .mapToObj(c -> pictures.mean(exploration.rowsOf(c)))
+                                .toList();
+                add(files, data, "averages", "The mean image of each class", means, classes);
+            }
+        }
+        files.put("explore.html", utf8(Page.html("Data", data, false, "explore.js")));
+        return files;
+    }
+
+    private void add(
+            Map<String, byte[]> files,
+            Map<String, Object> data,
+            String name,
+            String title,
+            List<byte[]> images,
+            List<String> labels) {
+        List<String> addresses = new ArrayList<>();
+        for (byte[] image : images) {
+            addresses.add(Page.address(Png.grey(image, 0, pictures.width(), pictures.height())));
+        }
+        data.put(name, Map.of("images", addresses, "labels", labels));
+        files.put(name + ".svg", utf8(Svg.images(title, addresses, labels, COLUMNS)));
+        files.put(name + ".png", sheet(images));
+    }
+
+    /** Images in rows of five, a black pixel between. */
+    private byte[] sheet(List<byte[]> images) {
+        int columns = Math.min(COLUMNS, images.size());
+        int rows = (images.size() + columns - 1) / columns;
+        int width = columns * (pictures.width() + 1) - 1;
+        int height = rows * (pictures.height() + 1) - 1;
+        byte[] sheet = new byte[width * height];
+        for (int i = 0; i < images.size(); i++) {
+            int left = i % columns * (pictures.width() + 1);
+            int top = i / columns * (pictures.height() + 1);
+            for (int y = 0; y < pictures.height(); y++) {
+                System.arraycopy(
+                        images.get(i),
+                        y * pictures.width(),
+                        sheet,
+                        (top + y) * width + left,
+                        pictures.width());
+            }
+        }
+        return Png.grey(sheet, 0, width, height);
+    }
+
+    private String bars() {
+        Statistics test = exploration.test();
+        int[][] counts =
+                test == null
+                        ? new int[][] {exploration.train().perClass()}
+                        : new int[][] {
+                            exploration.train().perClass(),
+                            java.util.Arrays.copyOf(test.perClass(), classes.size())
+                        };
+        List<String> series = test == null ? List.of("training") : List.of("training", "test");
+        return Svg.bars("Rows of each class", classes, series, counts);
+    }
+
+    private List<Map<String, Object>> splits() {
+        List<Map<String, Object>> splits = new ArrayList<>();
+        splits.add(split("training", exploration.splits().train(), exploration.train()));
+        if (exploration.test() != null) {
+            splits.add(split("test", exploration.splits().test(), exploration.test()));
+        }
+        return splits;
+    }
+
+    private static Map<String, Object> split(String name, Dataset set, Statistics s) {
+        Map<String, Object> split = new LinkedHashMap<>();
+        split.put("name", name);
+        split.put("rows", s.rows());
+        split.put("shape", DataText.shape(set.shape()));
+        split.put("classes", set.classes().size());
+        split.put(
+                "range",
+                Numbers.format("%s to %s", DataText.number(s.min()), DataText.number(s.max())));
+        split.put("mean", s.mean());
+        split.put("deviation", s.deviation());
+        split.put("nonZero", s.nonZero());
+        return split;
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    }
+}
