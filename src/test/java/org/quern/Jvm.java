@@ -74,6 +74,11 @@ public final class Jvm {
 
     private final Map<Process, Path[]> outputs = new HashMap<>();
 
+    /** What a process that {@link #start} has started wrote to stdout until now. */
+    public String soFar(Process process) throws IOException {
+        return Files.readString(outputs.get(process)[0]);
+    }
+
     /** Waits for a process that {@link #start} has started. */
     public Outcome end(Process process) {
         try {

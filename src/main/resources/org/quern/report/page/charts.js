@@ -61,7 +61,7 @@ function lineChart({title, yDomain, yFormat, series}) {
             const line = d3.line().defined(p => p[1] !== null).x(p => x(p[0])).y(p => y(p[1]));
             for (const s of shown) {
                 svg.append("path").attr("d", line(s.points)).attr("fill", "none").attr("stroke", s.colour)
-                    .attr("stroke-width", s.thin ? 1 : 2).attr("stroke-opacity", s.thin ? .45 : 1)
+                    .attr("stroke-width", s.thin ? 1 : 2).attr("stroke-opacity", s.thin ? .6 : 1)
                     .attr("stroke-dasharray", s.dashed ? "5 4" : null).attr("stroke-linejoin", "round");
                 if (!s.thin && s.points.length <= 30) {
                     svg.append("g").selectAll("circle").data(s.points).join("circle")

@@ -9,7 +9,7 @@ function header(data) {
     return [
         h("h1", {}, data.title),
         h("p", {class: "muted"}, `${run.data}; ${run.backend}: ${run.device}; Java ${run.java}`),
-        data.state ? h("p", {}, h("span", {class: "state", role: "status"}, data.state)) : null,
+        data.state ? h("p", {}, h("span", {class: "state"}, data.state)) : null,
         data.note ? h("p", {class: "note"}, data.note) : null,
         figures([
             ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
@@ -38,15 +38,17 @@ function curves(data) {
         }
         return series;
     };
+    const accuracies = [...of("accuracy"), ...of("validationAccuracy"), ...within("accuracy")].map(p => p[1]).filter(v => v !== null);
+    const start = Math.min(.9, Math.floor(20 * d3.min(accuracies)) / 20);
     if (epochs.length === 0 && !(data.points && data.points.length)) return null;
     return section("Loss and accuracy",
         h("div", {class: "pair"},
             lineChart({title: "Loss", yFormat: four, yDomain: values => [0, d3.max(values)], series: both("loss", "validationLoss")}),
             data.classifies
-                ? lineChart({title: "Accuracy", yFormat: four, yDomain: values => [Math.min(.9, d3.min(values)), 1], series: both("accuracy", "validationAccuracy")})
+                ? lineChart({title: "Accuracy", yFormat: four, yDomain: () => [start, 1], series: both("accuracy", "validationAccuracy")})
                 : null),
         h("p", {class: "note"}, "Training figures are means over the epoch with dropout on, so they may lie below those of validation."
-            + (data.classifies ? " The accuracy axis does not start at 0." : "")));
+            + (data.classifies && start > 0 ? ` The accuracy axis starts at ${start}.` : "")));
 }
 
 function mistakes(data) {
