@@ -27,6 +27,14 @@ public interface Backend {
      */
     Executor open(Plan plan, Options options);
 
+    /**
+     * Whether its executors compute on the host's processors, so that several of them work side by
+     * side and one more costs nothing but its memory.
+     */
+    default boolean onHost() {
+        return false;
+    }
+
     /** How matrix products are computed where there is a choice. */
     enum Gemm {
         /** By whichever measures faster for a shape. */

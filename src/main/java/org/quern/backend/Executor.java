@@ -82,6 +82,22 @@ public interface Executor extends AutoCloseable {
     }
 
     /**
+     * The same for rows in arrays of the caller's, which are only read. Executors on the host
+     * allocate nothing.
+     *
+     * @param pixels {@code rows · inputSize} unsigned bytes, or null
+     * @param values as many floats if {@code pixels} is null
+     */
+    default void infer(byte[] pixels, float[] values, int rows, float[] outputs) {
+        int[] shape = {plan().inputSize()};
+        infer(
+                pixels != null
+                        ? Dataset.ofPixels("rows", shape, pixels)
+                        : Dataset.ofValues("rows", shape, values),
+                outputs);
+    }
+
+    /**
      * Runs one op of the plan alone: what tests, gradient checks and the search for a NaN's origin
      * are made of. Its inputs are what the arena holds.
      *

@@ -3,8 +3,8 @@ package org.quern.backend;
 import java.util.Objects;
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
-import org.quern.plan.Op;
 import org.quern.plan.Plan;
+import org.quern.plan.Slice;
 
 /**
  * An executor that takes the plan's ops one after the other, on data sets that stay on the host.
@@ -12,6 +12,9 @@ import org.quern.plan.Plan;
 public abstract class OpLoop implements Executor {
     private final Plan plan;
     private final Pass inference = Pass.inference();
+    private Object staging;
+    private Resident staged;
+    private Slice read;
     private Pass training;
     private Steps trainingSteps;
     private int trainingRows;
@@ -70,21 +73,50 @@ public abstract class OpLoop implements Executor {
     @Override
     public void infer(Resident data, int first, int rows, float[] outputs) {
         Objects.checkFromIndexSize(first, rows, data.rows());
-        int width = plan.outputSize();
         for (int done = 0; done < rows; ) {
             int now = Math.min(plan.inferenceBatch(), rows - done);
-            inference.rows(first + done, now);
-            for (Op op : plan.inference()) {
-                run(op, data, inference);
-            }
-            readRows(now, outputs, done * width);
+            inferBatch(data, first + done, now, outputs, done);
             done += now;
         }
     }
 
-    /** Copies the first {@code rows} rows of the output slice to {@code target[to…]}. */
-    private void readRows(int rows, float[] target, int to) {
-        var y = plan.output();
-        read(new org.quern.plan.Slice(y.name(), y.offset(), rows, y.columns()), target, to);
+    @Override
+    public void infer(byte[] pixels, float[] values, int rows, float[] outputs) {
+        int width = plan.inputSize();
+        Object given = pixels != null ? pixels : values;
+        if (staging == null || staging.getClass() != given.getClass()) {
+            stage(pixels != null);
+        }
+        for (int done = 0; done < rows; ) {
+            int now = Math.min(plan.inferenceBatch(), rows - done);
+            System.arraycopy(given, done * width, staging, 0, now * width);
+            inferBatch(staged, 0, now, outputs, done);
+            done += now;
+        }
+    }
+
+    /** Makes room for a batch of rows that callers bring in arrays. */
+    private void stage(boolean ofPixels) {
+        int size = Math.multiplyExact(plan.inferenceBatch(), plan.inputSize());
+        int[] shape = {plan.inputSize()};
+        staging = ofPixels ? new byte[size] : new float[size];
+        staged =
+                upload(
+                        ofPixels
+                                ? Dataset.ofPixels("rows", shape, (byte[]) staging)
+                                : Dataset.ofValues("rows", shape, (float[]) staging));
+    }
+
+    private void inferBatch(Resident data, int first, int rows, float[] outputs, int to) {
+        inference.rows(first, rows);
+        var ops = plan.inference();
+        for (int k = 0; k < ops.size(); k++) {
+            run(ops.get(k), data, inference);
+        }
+        Slice y = plan.output();
+        if (read == null || read.rows() != rows) {
+            read = new Slice(y.name(), y.offset(), rows, y.columns());
+        }
+        read(read, outputs, to * plan.outputSize());
     }
 }

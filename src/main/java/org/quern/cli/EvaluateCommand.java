@@ -44,7 +44,7 @@ final class EvaluateCommand implements Callable<Integer> {
         TrainedModel model = trained.open();
         Dataset rows = trained.rows(model, new DataSource(console));
         try (Predictor predictor = trained.predictor(model)) {
-            console.about("device", predictor.executor().device());
+            console.about("device", predictor.device());
             console.about("data", format("%s, %,d rows", rows.name(), rows.rows()));
             console.about("model", model.saved().model().text());
             Evaluation evaluation = predictor.evaluate(rows);

@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.usage;
 
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
@@ -9,11 +10,18 @@ import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 
-/** A trained model that answers. Holds the device's memory until closed; one thread at a time. */
+/**
+ * A trained model that answers. Thread-safe: on the host's processors as many threads as there are
+ * processors work side by side, each on memory of its own; on a device one works at a time. Every
+ * thread gets the same bits. {@link #predict(byte[], float[])} and {@link #predict(float[],
+ * float[])} allocate nothing on the {@code cpu} and {@code java} backends once a thread's memory is
+ * there. Memory is held until closed.
+ */
 public final class Predictor implements AutoCloseable {
     private final Loss loss;
     private final Plan plan;
-    private final Executor executor;
+    private final String device;
+    private final ExecutorPool pool;
 
     /**
      * Loads a model onto a backend.
@@ -31,8 +39,18 @@ public final class Predictor implements AutoCloseable {
                     "%,d parameters do not fit the model, which has %,d",
                     parameters.length, plan.parameters().size());
         }
-        executor = backend.open(plan, options);
-        executor.write(plan.parameters(), parameters, 0);
+        float[] own = parameters.clone();
+        pool =
+                new ExecutorPool(
+                        backend.onHost() ? Runtime.getRuntime().availableProcessors() : 1,
+                        () -> {
+                            Executor executor = backend.open(plan, options);
+                            executor.write(plan.parameters(), own, 0);
+                            return executor;
+                        });
+        int first = pool.take(); // now, so that what is wrong with the backend is told here
+        device = pool.get(first).device();
+        pool.giveBack(first);
     }
 
     /**
@@ -41,7 +59,12 @@ public final class Predictor implements AutoCloseable {
      * @param outputs filled with [rows × outputs]
      */
     public void outputs(Dataset rows, float[] outputs) {
-        executor.infer(rows, outputs);
+        int taken = pool.take();
+        try {
+            pool.get(taken).infer(rows, outputs);
+        } finally {
+            pool.giveBack(taken);
+        }
     }
 
     /**
@@ -53,10 +76,59 @@ public final class Predictor implements AutoCloseable {
     public float[] predict(Dataset rows) {
         float[] outputs = new float[Math.multiplyExact(rows.rows(), plan.outputSize())];
         outputs(rows, outputs);
+        finish(outputs);
+        return outputs;
+    }
+
+    /**
+     * The same for one or several rows of pixels in an array of the caller's.
+     *
+     * @param pixels [rows × inputs] unsigned bytes, unscaled; only read
+     * @param outputs filled with [rows × outputs]
+     * @throws org.quern.QuernException if the lengths are not those of the same number of rows
+     */
+    public void predict(byte[] pixels, float[] outputs) {
+        predict(pixels, null, rows(pixels.length, outputs.length), outputs);
+    }
+
+    /**
+     * The same for one or several rows of floats in an array of the caller's.
+     *
+     * @param values [rows × inputs], unscaled; only read
+     * @param outputs filled with [rows × outputs]
+     * @throws org.quern.QuernException if the lengths are not those of the same number of rows
+     */
+    public void predict(float[] values, float[] outputs) {
+        predict(null, values, rows(values.length, outputs.length), outputs);
+    }
+
+    private void predict(byte[] pixels, float[] values, int rows, float[] outputs) {
+        int taken = pool.take();
+        try {
+            pool.get(taken).infer(pixels, values, rows, outputs);
+        } finally {
+            pool.giveBack(taken);
+        }
+        finish(outputs);
+    }
+
+    private int rows(int inputs, int outputs) {
+        int rows = inputs / plan.inputSize();
+        if (rows == 0
+                || inputs % plan.inputSize() != 0
+                || outputs != (long) rows * plan.outputSize()) {
+            throw usage(
+                    "%,d values and room for %,d outputs: give %d values a row, at least one row,"
+                            + " and room for %d outputs a row",
+                    inputs, outputs, plan.inputSize(), plan.outputSize());
+        }
+        return rows;
+    }
+
+    private void finish(float[] outputs) {
         if (loss == Loss.CROSS_ENTROPY) {
             Softmax.rows(outputs, plan.outputSize());
         }
-        return outputs;
     }
 
     /** Measures the model on rows with targets. */
@@ -66,13 +138,24 @@ public final class Predictor implements AutoCloseable {
         return Evaluation.of(loss, outputs, set);
     }
 
-    /** What it runs on. */
-    public Executor executor() {
-        return executor;
+    /** Values that a row has: the product of the model's input shape. */
+    public int inputSize() {
+        return plan.inputSize();
     }
 
+    /** Outputs of a row; under cross-entropy, classes. */
+    public int outputSize() {
+        return plan.outputSize();
+    }
+
+    /** What it runs on, for logs. */
+    public String device() {
+        return device;
+    }
+
+    /** Waits for threads that predict, then frees the memory. Later calls fail. */
     @Override
     public void close() {
-        executor.close();
+        pool.close();
     }
 }

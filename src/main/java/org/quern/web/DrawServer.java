@@ -9,7 +9,6 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.quern.data.Dataset;
 import org.quern.data.Normalizer;
 import org.quern.io.Json;
 import org.quern.io.ModelFile.SavedModel;
@@ -28,7 +27,6 @@ public final class DrawServer implements AutoCloseable {
     private final LocalServer server;
     private final Predictor predictor;
     private final Normalizer normalizer;
-    private final int[] shape;
 
     /**
      * Takes the port and begins to answer.
@@ -48,13 +46,12 @@ public final class DrawServer implements AutoCloseable {
                             ? "predicts numbers, not classes"
                             : "takes " + model.model().inputSize() + " values, not an image");
         }
-        shape = new int[] {input.get(0), input.get(1)};
-        normalizer = new Normalizer(shape[1], shape[0]);
+        normalizer = new Normalizer(input.get(1), input.get(0));
         List<String> classes = new ArrayList<>(model.classes());
         for (int c = classes.size(); c < model.model().outputSize(); c++) {
             classes.add(Integer.toString(c));
         }
-        String html = DrawingPage.html(model.model().text(), classes, shape[1], shape[0]);
+        String html = DrawingPage.html(model.model().text(), classes, input.get(1), input.get(0));
         server = new LocalServer(port, "--port");
         server.on(
                 "GET",
@@ -83,15 +80,11 @@ public final class DrawServer implements AutoCloseable {
         byte[] image = normalizer.normalize(ink, SIDE, SIDE);
         if (image != null) {
             answer.put("seen", Base64.getEncoder().encodeToString(image));
-            answer.put("probabilities", probabilities(Dataset.ofPixels("drawing", shape, image)));
+            float[] probabilities = new float[predictor.outputSize()];
+            predictor.predict(image, probabilities);
+            answer.put("probabilities", probabilities);
         }
         LocalServer.send(exchange, 200, "application/json", Json.forPage(answer));
-    }
-
-    private float[] probabilities(Dataset drawing) {
-        synchronized (predictor) {
-            return predictor.predict(drawing);
-        }
     }
 
     @Override

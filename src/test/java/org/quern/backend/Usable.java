@@ -28,4 +28,9 @@ public final class Usable {
                 .filter(backend -> backend.availability().usable())
                 .toList();
     }
+
+    /** Those that compute on the host's processors. */
+    public static List<Backend> onHost() {
+        return backends().stream().filter(Backend::onHost).toList();
+    }
 }

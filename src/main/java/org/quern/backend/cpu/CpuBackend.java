@@ -26,6 +26,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public boolean onHost() {
+        return true;
+    }
+
+    @Override
     public Availability availability() {
         Loaded loaded = Loaded.INSTANCE;
         if (loaded.problem != null) {

@@ -159,8 +159,15 @@ final class CpuExecutor implements Executor {
     @Override
     public void infer(Dataset rows, float[] outputs) {
         Resident.check(plan, rows);
-        Objects.checkFromIndexSize(0, rows.rows() * plan.outputSize(), outputs.length);
-        Native.inferHost(open(), rows.pixels(), rows.values(), rows.rows(), outputs);
+        infer(rows.pixels(), rows.values(), rows.rows(), outputs);
+    }
+
+    @Override
+    public void infer(byte[] pixels, float[] values, int rows, float[] outputs) {
+        int given = pixels != null ? pixels.length : values.length;
+        Objects.checkFromIndexSize(0, rows * plan.inputSize(), given);
+        Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
+        Native.inferHost(open(), pixels, values, rows, outputs);
     }
 
     @Override

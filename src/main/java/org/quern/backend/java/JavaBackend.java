@@ -19,6 +19,11 @@ public final class JavaBackend implements Backend {
     }
 
     @Override
+    public boolean onHost() {
+        return true;
+    }
+
+    @Override
     public Availability availability() {
         return new Availability(
                 true, "plain Java on " + System.getProperty("java.vm.name") + ", 1 thread");

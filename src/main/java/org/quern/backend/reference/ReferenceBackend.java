@@ -18,6 +18,11 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public boolean onHost() {
+        return true;
+    }
+
+    @Override
     public Availability availability() {
         return new Availability(true, "float64 loops, for checking");
     }
