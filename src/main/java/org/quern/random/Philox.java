@@ -27,7 +27,7 @@ public final class Philox {
      * @param seed the key
      * @param stream purpose and layer, see {@link Streams}
      * @param step the step, epoch or example that the word belongs to
-     * @param position index within that step, 0 ≤ position < 2³⁴
+     * @param position index within that step, from 0 to 2³⁴ − 1
      */
     public static int word(long seed, int stream, long step, long position) {
         int x0 = (int) (position >>> 2);

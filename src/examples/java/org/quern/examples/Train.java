@@ -1,0 +1,69 @@
+package org.quern.examples;
+
+import java.nio.file.Path;
+import java.util.Map;
+import org.quern.data.Digits;
+import org.quern.data.Source;
+import org.quern.data.Splits;
+import org.quern.io.ModelFile;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.model.Activation;
+import org.quern.model.Model;
+import org.quern.model.Scaling;
+import org.quern.train.EpochResult;
+import org.quern.train.Evaluation;
+import org.quern.train.Listener;
+import org.quern.train.Trainer;
+import org.quern.train.TrainingConfig;
+
+/**
+ * Trains the tutorial's network and keeps it.
+ *
+ * <p>{@code Train MODEL [FOLDER]} writes the file MODEL (safetensors, in PyTorch's layout) after
+ * five epochs on the MNIST in FOLDER, or on generated digits without one.
+ */
+public final class Train {
+    private static final int EPOCHS = 5;
+
+    private Train() {}
+
+    /** Trains, tests and saves. */
+    public static void main(String[] arguments) {
+        Splits digits =
+                arguments.length > 1
+                        ? Source.read(Path.of(arguments[1]), null)
+                        : Digits.splits(20_000, 2_000);
+        Model model =
+                Model.input(28, 28)
+                        .scaled(Scaling.UNIT)
+                        .dense(48, Activation.RELU)
+                        .dropout(0.3f)
+                        .dense(15)
+                        .dropout(0.3f)
+                        .dense(10);
+        TrainingConfig config = TrainingConfig.of(model).withBatch(32).withSeed(1);
+        try (Trainer trainer = Trainer.open(config)) {
+            trainer.listen(new Printer());
+            trainer.fit(digits.train(), null, EPOCHS);
+            Evaluation test = trainer.evaluate(digits.test());
+            System.out.printf("test accuracy %.4f%n", test.accuracy());
+            ModelFile.write(
+                    Path.of(arguments[0]),
+                    new SavedModel(
+                            model,
+                            config.loss(),
+                            trainer.parameters(),
+                            digits.train().classes(),
+                            Map.of("trained by", "an example")));
+        }
+    }
+
+    /** Says after each epoch how it went; a listener could also stop the run. */
+    private static final class Printer implements Listener {
+        @Override
+        public Verdict epochEnd(EpochResult epoch, boolean best, Trainer trainer) {
+            System.out.printf("epoch %d: loss %.4f%n", epoch.epoch(), epoch.loss());
+            return Verdict.GO_ON;
+        }
+    }
+}

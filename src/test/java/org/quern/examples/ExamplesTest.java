@@ -1,0 +1,49 @@
+package org.quern.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.Jvm;
+
+/** The examples run, each as a program of its own, and do what they say. */
+class ExamplesTest {
+    @TempDir Path folder;
+
+    private String run(Class<?> example, Object... arguments) throws IOException {
+        String[] texts = new String[arguments.length];
+        for (int i = 0; i < texts.length; i++) {
+            texts[i] = arguments[i].toString();
+        }
+        Jvm.Outcome outcome = new Jvm(folder).run(example, texts);
+        assertThat(outcome.err()).isEmpty();
+        assertThat(outcome.code()).isZero();
+        return outcome.out();
+    }
+
+    private static double number(String label, String text) {
+        Matcher matcher = Pattern.compile(label + " ([0-9.]+)").matcher(text);
+        assertThat(matcher.find()).as(text).isTrue();
+        return Double.parseDouble(matcher.group(1));
+    }
+
+    @Test
+    void trainThenServe() throws IOException {
+        Path model = folder.resolve("digits.safetensors");
+        String trained = run(Train.class, model);
+        assertThat(trained.lines()).hasSize(6);
+        assertThat(number("test accuracy", trained)).isBetween(0.85, 1.0);
+        assertThat(Files.size(model)).isGreaterThan(4 * 38_575);
+        assertThat(number("right", run(Serve.class, model, 3))).isBetween(0.85, 1.0);
+    }
+
+    @Test
+    void customData() throws IOException {
+        assertThat(number("test accuracy", run(CustomData.class))).isBetween(0.97, 1.0);
+    }
+}
