@@ -25,6 +25,7 @@ import picocli.CommandLine.Parameters;
             "",
             "Examples:",
             "  quern compare runs/a runs/b",
+            "  quern compare runs/*",
             "  quern compare runs/* --out compare.html"
         })
 final class CompareCommand implements Callable<Integer> {

@@ -22,7 +22,8 @@ import picocli.CommandLine.Option;
             "",
             "Examples:",
             "  quern draw runs/a",
-            "  quern draw model.safetensors --port 8080 --open"
+            "  quern draw model.safetensors --port 8080 --open",
+            "  quern draw torch.safetensors --model \"dense 48 relu, dense 10\""
         })
 final class DrawCommand implements Callable<Integer> {
     private final Console console;

@@ -21,7 +21,8 @@ import picocli.CommandLine.Option;
             "",
             "Examples:",
             "  quern export runs/a --onnx digits.onnx",
-            "  quern export torch.safetensors --input 28x28 --model \"dense 48 relu, dense 10\" --onnx m.onnx"
+            "  quern export model.safetensors --onnx model.onnx",
+            "  quern export torch.safetensors --model \"dense 10\" --onnx m.onnx"
         })
 final class ExportCommand implements Callable<Integer> {
     private final Console console;

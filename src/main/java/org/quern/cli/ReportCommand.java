@@ -29,7 +29,8 @@ import picocli.CommandLine.Option;
             "",
             "Examples:",
             "  quern report runs/a",
-            "  quern report runs/a --out a.html"
+            "  quern report runs/a --out a.html",
+            "  quern report runs/a --data other.csv"
         })
 final class ReportCommand implements Callable<Integer> {
     private final Console console;

@@ -17,9 +17,14 @@ class HelpTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "explore",
                 "train",
                 "evaluate",
                 "predict",
+                "export",
+                "draw",
+                "report",
+                "compare",
                 "summary",
                 "doctor",
                 "data",

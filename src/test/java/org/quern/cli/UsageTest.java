@@ -86,6 +86,17 @@ class UsageTest {
                 arguments(
                         "train --dry-run --save x.safetensors",
                         "--dry-run keeps nothing: leave --out, --resume, --save and --report out"),
+                arguments("train --gallery 0", "gallery 0: give 1 or more"),
+                arguments("evaluate m.safetensors --gallery -1", "gallery -1: give 1 or more"),
+                arguments(
+                        "compare runs/a",
+                        "only runs/a was given: give the folders of two or more runs"),
+                arguments("compare", "Missing required parameter: 'RUN' (quern compare --help)"),
+                arguments(
+                        "report m.safetensors",
+                        "m.safetensors is no run's folder: give the one that train --out was"
+                                + " given"),
+                arguments("draw", "Missing required parameter: 'MODEL|RUN' (quern draw --help)"),
                 arguments("summary --batch 0", "batch 0: a batch has at least 1 row"),
                 arguments("summary --input 0", "input shape [0]: every extent is at least 1"),
                 arguments(
