@@ -7,8 +7,6 @@ import org.quern.data.Splits;
 import org.quern.report.DataText;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code quern data info}. */
 @Command(
@@ -25,17 +23,7 @@ import picocli.CommandLine.Parameters;
 final class DataInfoCommand implements Callable<Integer> {
     private final Console console;
 
-    @Parameters(
-            arity = "0..1",
-            paramLabel = "PATH",
-            description = "As for train --data. Default: what train takes.")
-    String path = "";
-
-    @Option(
-            names = "--label",
-            paramLabel = "COLUMN",
-            description = "For CSV: name or index of the label's column.")
-    String label = "";
+    @Mixin DataPath path;
 
     @Mixin HelpOption help;
 
@@ -46,8 +34,8 @@ final class DataInfoCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         DataSource source = new DataSource(console);
-        String located = source.locate(path);
-        Splits splits = source.read(located, label);
+        String located = path.locate(source);
+        Splits splits = path.read(source, located);
         console.about("data", splits.description());
         console.about("train", DataText.of(splits.train()));
         if (splits.test() != null) {

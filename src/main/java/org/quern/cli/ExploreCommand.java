@@ -17,7 +17,6 @@ import org.quern.report.page.ExplorePage;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code quern explore}. */
 @Command(
@@ -34,17 +33,7 @@ import picocli.CommandLine.Parameters;
 final class ExploreCommand implements Callable<Integer> {
     private final Console console;
 
-    @Parameters(
-            arity = "0..1",
-            paramLabel = "PATH",
-            description = "As for train --data. Default: what train takes.")
-    String path = "";
-
-    @Option(
-            names = "--label",
-            paramLabel = "COLUMN",
-            description = "For CSV: name or index of the label's column.")
-    String label = "";
+    @Mixin DataPath path;
 
     @Option(
             names = "--out",
@@ -67,7 +56,7 @@ final class ExploreCommand implements Callable<Integer> {
             throw data("%s is a file: give --out a folder", out);
         }
         DataSource source = new DataSource(console);
-        Splits splits = source.read(source.locate(path), label);
+        Splits splits = path.read(source, path.locate(source));
         console.about("data", splits.description());
         console.about("train", DataText.values(splits.train()));
         if (splits.test() != null) {

@@ -53,10 +53,7 @@ public final class DrawServer implements AutoCloseable {
         }
         String html = DrawingPage.html(model.model().text(), classes, input.get(1), input.get(0));
         server = new LocalServer(port, "--port");
-        server.on(
-                "GET",
-                "/",
-                exchange -> LocalServer.send(exchange, 200, "text/html; charset=utf-8", html));
+        server.page(html);
         server.on("POST", "/predict", this::predict);
         server.start();
     }

@@ -57,10 +57,7 @@ public final class LivePage implements Listener, AutoCloseable {
         this.run = new LinkedHashMap<>(run);
         String html = page.live().html();
         server = new LocalServer(port, "--watch");
-        server.on(
-                "GET",
-                "/",
-                exchange -> LocalServer.send(exchange, 200, "text/html; charset=utf-8", html));
+        server.page(html);
         server.on("GET", "/events", this::events);
         server.start();
     }

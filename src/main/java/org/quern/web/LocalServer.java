@@ -95,6 +95,11 @@ final class LocalServer implements AutoCloseable {
                 });
     }
 
+    /** Answers the first address with a page. */
+    void page(String html) {
+        on("GET", "/", exchange -> send(exchange, 200, "text/html; charset=utf-8", html));
+    }
+
     private boolean isForUs(HttpExchange exchange) {
         String host = exchange.getRequestHeaders().getFirst("Host");
         return host != null && Set.of("127.0.0.1:" + port(), "localhost:" + port()).contains(host);

@@ -2,9 +2,12 @@ package org.quern.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,6 +15,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
@@ -258,6 +263,20 @@ class PagesTest {
                 run.toString(),
                 "--port",
                 "70000");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX) // elsewhere there is always one
+    void withoutADisplayTheAddressIsForTheUserToOpen() {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        PrintStream print = new PrintStream(out, true, StandardCharsets.UTF_8);
+        Browser.open(
+                new Console(print, print, false, Map.of(), System::nanoTime),
+                "http://127.0.0.1:1/");
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .isEqualTo(
+                        "note      no display here: open the page in a browser yourself"
+                                + System.lineSeparator());
     }
 
     @Test

@@ -1,0 +1,30 @@
+package org.quern.cli;
+
+import org.quern.data.Splits;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The options that say which data is to be looked at. */
+final class DataPath {
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "PATH",
+            description = "As for train --data. Default: what train takes.")
+    String path = "";
+
+    @Option(
+            names = "--label",
+            paramLabel = "COLUMN",
+            description = "For CSV: name or index of the label's column.")
+    String label = "";
+
+    /** Where the data is: see {@link DataSource#locate}. */
+    String locate(DataSource source) {
+        return source.locate(path);
+    }
+
+    /** Reads what was located. */
+    Splits read(DataSource source, String located) {
+        return source.read(located, label);
+    }
+}
