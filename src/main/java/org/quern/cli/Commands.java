@@ -16,6 +16,7 @@ final class Commands {
     static {
         BY_NAME.put("explore", (console, interrupts) -> new ExploreCommand(console));
         BY_NAME.put("train", TrainCommand::new);
+        BY_NAME.put("sweep", SweepCommand::of);
         BY_NAME.put("evaluate", (console, interrupts) -> new EvaluateCommand(console));
         BY_NAME.put("predict", (console, interrupts) -> new PredictCommand(console));
         BY_NAME.put("export", (console, interrupts) -> new ExportCommand(console));

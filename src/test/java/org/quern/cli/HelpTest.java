@@ -19,6 +19,7 @@ class HelpTest {
             strings = {
                 "explore",
                 "train",
+                "sweep",
                 "evaluate",
                 "predict",
                 "export",

@@ -26,8 +26,15 @@ import org.quern.backend.Backends;
 import org.quern.cli.Quern;
 import org.quern.data.Dataset;
 import org.quern.data.Pictures;
+import org.quern.model.Activation;
+import org.quern.model.Model;
+import org.quern.plan.Loss;
+import org.quern.report.page.RunPage;
 import org.quern.train.Predictor;
+import org.quern.train.RunReport;
 import org.quern.train.TrainedModel;
+import org.quern.train.Trainer;
+import org.quern.train.TrainingConfig;
 
 /** The pages in a real browser, on the real MNIST. */
 @Tag("once")
@@ -170,6 +177,34 @@ class BrowserTest {
                     .isGreaterThanOrEqualTo(10);
             browser.picture(name);
         }
+    }
+
+    @Test
+    void theReportOfARegression() throws IOException {
+        float[] x = new float[400];
+        float[] y = new float[400];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = i / 200f - 1;
+            y[i] = (float) Math.sin(3 * x[i]);
+        }
+        Dataset sine = Dataset.ofValues("sine", new int[] {1}, x).withTargets(y, 1);
+        Model model = Model.input(1).dense(16, Activation.TANH).dense(1);
+        TrainingConfig config = TrainingConfig.of(model).withLoss(Loss.MEAN_SQUARED_ERROR);
+        try (Trainer trainer = Trainer.open(config)) {
+            RunReport report = new RunReport(trainer, "any", "a sine", 20);
+            report.end(trainer.fit(sine, sine, 20)).test(trainer.evaluate(sine));
+            String html =
+                    new RunPage("Sine", report.values(), model, config.loss())
+                            .test(trainer.evaluate(sine), sine)
+                            .weights(trainer.parameters())
+                            .html();
+            Files.writeString(page("sine"), html);
+        }
+        browser.open(page("sine"));
+        checkEverywhere("regression");
+        assertThat(browser.all("h2").stream().map(WebElement::getText))
+                .containsExactly("Loss", "Model and settings");
+        assertThat(browser.text(".figures dt")).isEqualTo("test R²");
     }
 
     @Test

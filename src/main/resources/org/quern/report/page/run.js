@@ -41,7 +41,7 @@ function curves(data) {
     const accuracies = [...of("accuracy"), ...of("validationAccuracy"), ...within("accuracy")].map(p => p[1]).filter(v => v !== null);
     const start = Math.min(.9, Math.floor(20 * d3.min(accuracies)) / 20);
     if (epochs.length === 0 && !(data.points && data.points.length)) return null;
-    return section("Loss and accuracy",
+    return section(data.classifies ? "Loss and accuracy" : "Loss",
         h("div", {class: "pair"},
             lineChart({title: "Loss", yFormat: four, yDomain: values => [0, d3.max(values)], series: both("loss", "validationLoss")}),
             data.classifies

@@ -1,0 +1,222 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.format;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.LongStream;
+import org.quern.QuernException;
+import org.quern.backend.Backends;
+import org.quern.data.Splits;
+import org.quern.io.AtomicFile;
+import org.quern.io.Json;
+import org.quern.report.SweepText;
+import org.quern.train.RunSettings;
+import org.quern.train.Sweep;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code quern sweep}. */
+@Command(
+        name = "sweep",
+        description = {
+            "Trains many networks that differ in a few settings, side by side.",
+            "",
+            "Each option of train takes a list (32,64,128) or a range (1..16 each whole number,"
+                    + " 1e-4..1e-2:5 so many); models are separated by \"|\". All combinations are"
+                    + " trained; each gives what it gives alone.",
+            ""
+        },
+        sortOptions = false,
+        abbreviateSynopsis = true,
+        footer = {
+            "",
+            "Examples:",
+            "  quern sweep --lr 1e-4..1e-2 --seeds 4",
+            "  quern sweep --dropout 0,0.1,0.3 --width 32,64,128 --csv sweep.csv",
+            "  quern sweep --batch 16,32,64 --optimizer adam,sgd --epochs 2"
+        })
+final class SweepCommand implements Callable<Integer> {
+    /** What is the same for all. */
+    private static final Set<String> COMMON =
+            Set.of(
+                    "data",
+                    "label",
+                    "split",
+                    "limit",
+                    "overfit",
+                    "backend",
+                    "device",
+                    "device-memory",
+                    "sync",
+                    "gemm",
+                    "precision",
+                    "cublas");
+
+    private final Console console;
+    private final Interrupts interrupts;
+
+    @Spec CommandSpec spec;
+
+    @Option(names = "--seeds", paramLabel = "N", description = "The same as --seed 1..N.")
+    Integer seeds;
+
+    @Option(
+            names = "--dropout",
+            paramLabel = "LIST",
+            description = "Rates for all dropouts of the model.")
+    String dropout;
+
+    @Option(
+            names = "--width",
+            paramLabel = "LIST",
+            description = "Units for the model's first hidden layer.")
+    String width;
+
+    @Option(names = "--csv", paramLabel = "FILE", description = "Write all results to this file.")
+    Path csv;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Write all results to this file.")
+    Path json;
+
+    @Mixin HelpOption help;
+
+    private SweepCommand(Console console, Interrupts interrupts) {
+        this.console = console;
+        this.interrupts = interrupts;
+    }
+
+    /** The settings of train, as annotations tell them. */
+    @Command
+    private static final class Settings {
+        @Mixin SettingOptions settings;
+    }
+
+    /** The command with the options of {@code quern train}, each as a list. */
+    static CommandLine of(Console console, Interrupts interrupts) {
+        CommandLine line = new CommandLine(new SweepCommand(console, interrupts));
+        for (OptionSpec option : CommandSpec.forAnnotatedObject(new Settings()).options()) {
+            line.getCommandSpec()
+                    .addOption(
+                            OptionSpec.builder(option.longestName())
+                                    .paramLabel(
+                                            option.arity().max() == 0 ? "" : option.paramLabel())
+                                    .description(option.description())
+                                    .type(option.arity().max() == 0 ? boolean.class : String.class)
+                                    .build());
+        }
+        return line;
+    }
+
+    @Override
+    public Integer call() {
+        if (csv != null) {
+            AtomicFile.check(csv);
+        }
+        if (json != null) {
+            AtomicFile.check(json);
+        }
+        Map<String, String> common = new LinkedHashMap<>();
+        Map<String, List<String>> varied = new LinkedHashMap<>();
+        settle(common, varied);
+        DataSource source = new DataSource(console);
+        RunSettings base = RunSettings.DEFAULT.with(common);
+        Splits data = source.read(source.locate(base.data()), base.label());
+        if (!data.train().isPixels()
+                && !common.containsKey("scale")
+                && !common.containsKey("recipe")) {
+            base = base.with(Map.of("scale", "1.0"));
+        }
+        Backends.Choice choice = Backends.choose(base.backend());
+        List<Sweep.Member> members = Sweep.members(base, varied);
+        Sweep sweep = new Sweep(data, choice.backend(), workers(common));
+        console.about("device", choice.backend().name() + ": " + choice.reason());
+        console.about("data", data.description());
+        console.about(
+                "sweep",
+                format(
+                        "%,d %s, %d at a time",
+                        members.size(),
+                        members.size() == 1 ? "training" : "trainings",
+                        Math.min(members.size(), sweep.workers())));
+        long start = console.nanoTime().getAsLong();
+        List<Sweep.Result> results =
+                interrupts.during(() -> sweep.run(members, this::tell), sweep::stop);
+        write(results);
+        double seconds = (console.nanoTime().getAsLong() - start) * 1e-9;
+        console.out().println();
+        if (!results.isEmpty()) {
+            console.out().println(SweepText.table(results));
+        }
+        console.about("seconds", format("%.2f", seconds));
+        if (results.size() < members.size()) {
+            throw new QuernException(
+                    QuernException.Kind.INTERRUPTED,
+                    format(
+                            "interrupted: %,d of %,d trainings are done",
+                            results.size(), members.size()));
+        }
+        return 0;
+    }
+
+    private void settle(Map<String, String> common, Map<String, List<String>> varied) {
+        for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
+            String name = option.longestName().substring(2);
+            if (!RunSettings.has(name) && !name.equals("recipe")) {
+                continue;
+            }
+            String text = option.getValue().toString();
+            if (name.equals("threads")) {
+                common.put(name, text);
+                continue;
+            }
+            String separator = name.equals("model") ? "|" : ",";
+            List<String> values =
+                    COMMON.contains(name) ? List.of(text) : ValueList.parse(name, text, separator);
+            if (values.size() == 1) {
+                common.put(name, values.get(0));
+            } else {
+                varied.put(name, values);
+            }
+        }
+        if (dropout != null) {
+            varied.put("dropout", ValueList.parse("dropout", dropout, ","));
+        }
+        if (width != null) {
+            varied.put("width", ValueList.parse("width", width, ","));
+        }
+        if (seeds != null) {
+            if (seeds < 1 || varied.containsKey("seed") || common.containsKey("seed")) {
+                throw usage("seeds %d: give 1 or more, and not --seed as well", seeds);
+            }
+            varied.put("seed", LongStream.rangeClosed(1, seeds).mapToObj(Long::toString).toList());
+        }
+    }
+
+    private static int workers(Map<String, String> common) {
+        return Integer.parseInt(RunSettings.DEFAULT.with(common).text("threads"));
+    }
+
+    private void tell(Sweep.Result result) {
+        console.line("%s", SweepText.brief(result));
+    }
+
+    private void write(List<Sweep.Result> results) {
+        if (csv != null) {
+            AtomicFile.write(csv, SweepText.csv(results));
+        }
+        if (json != null) {
+            AtomicFile.write(json, Json.indented(SweepText.records(results)));
+        }
+    }
+}

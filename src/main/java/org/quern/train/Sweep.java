@@ -1,0 +1,190 @@
+package org.quern.train;
+
+import static org.quern.QuernException.usage;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
+
+/**
+ * Many trainings that differ in a few settings. On the host's processors as many run side by side
+ * as there are processors, a thread each; on a device one after another. Each gives the bits that
+ * it gives alone.
+ */
+public final class Sweep {
+    private static final int MOST = 10_000;
+
+    private final Splits data;
+    private final Backend backend;
+    private final int workers;
+    private final AtomicBoolean stopped = new AtomicBoolean();
+
+    /**
+     * One training.
+     *
+     * @param number its place in the sweep, from 1
+     * @param varied what makes it another than the rest: setting, value
+     * @param settings all of its settings
+     */
+    public record Member(int number, Map<String, String> varied, RunSettings settings) {}
+
+    /**
+     * How a training went.
+     *
+     * @param accuracy on the test rows (R² under mean squared error); NaN if it failed
+     * @param loss on the test rows; NaN if it failed
+     * @param epochs that it trained
+     * @param seconds that it took, its data and its test included
+     * @param failure why it has no result: it diverged, for instance; null if it has one
+     */
+    public record Result(
+            Member member,
+            double accuracy,
+            double loss,
+            int epochs,
+            double seconds,
+            String failure) {}
+
+    /**
+     * A sweep over data.
+     *
+     * @param workers trainings side by side on the host; 0 for one a processor
+     */
+    public Sweep(Splits data, Backend backend, int workers) {
+        this.data = data;
+        this.backend = backend;
+        int processors = Runtime.getRuntime().availableProcessors();
+        this.workers = !backend.onHost() ? 1 : workers == 0 ? processors : workers;
+    }
+
+    /** Trainings side by side, at most. */
+    public int workers() {
+        return workers;
+    }
+
+    /**
+     * All combinations of values, the last setting varying fastest.
+     *
+     * @param varied values by setting: those of {@link RunSettings}, and {@link Variant}'s
+     * @throws org.quern.QuernException if a value is not understood, or there are too many
+     */
+    public static List<Member> members(RunSettings base, Map<String, List<String>> varied) {
+        List<Map<String, String>> combinations = new ArrayList<>();
+        combinations.add(Map.of());
+        for (Map.Entry<String, List<String>> axis : varied.entrySet()) {
+            List<Map<String, String>> longer = new ArrayList<>();
+            for (Map<String, String> combination : combinations) {
+                for (String value : axis.getValue()) {
+                    Map<String, String> one = new LinkedHashMap<>(combination);
+                    one.put(axis.getKey(), value);
+                    longer.add(one);
+                }
+            }
+            combinations = longer;
+            if (combinations.size() > MOST) {
+                throw usage("a sweep of more than %,d trainings: vary less at once", MOST);
+            }
+        }
+        List<Member> members = new ArrayList<>();
+        for (Map<String, String> combination : combinations) {
+            RunSettings settings = Variant.of(base, combination).with(Map.of("threads", "1"));
+            members.add(new Member(members.size() + 1, combination, settings));
+        }
+        return members;
+    }
+
+    /**
+     * Trains all.
+     *
+     * @param heard is told of each that is done, one at a time, in the order in which they end
+     * @return in the order of the members; those that {@link #stop} kept from starting are left out
+     * @throws org.quern.QuernException if the data does not fit a model, or the backend fails
+     */
+    public List<Result> run(List<Member> members, Consumer<Result> heard) {
+        ExecutorService threads = Executors.newFixedThreadPool(workers);
+        try {
+            List<Future<Result>> futures = new ArrayList<>();
+            for (Member member : members) {
+                Callable<Result> training = () -> stopped.get() ? null : told(member, heard);
+                futures.add(threads.submit(training));
+            }
+            List<Result> results = new ArrayList<>();
+            for (Future<Result> future : futures) {
+                Result result = get(future);
+                if (result != null) {
+                    results.add(result);
+                }
+            }
+            return results;
+        } finally {
+            stop();
+            threads.shutdown();
+        }
+    }
+
+    private Result told(Member member, Consumer<Result> heard) {
+        Result result = train(member);
+        synchronized (this) {
+            heard.accept(result);
+        }
+        return result;
+    }
+
+    private Result train(Member member) {
+        long start = System.nanoTime();
+        RunSettings settings = member.settings();
+        Parts parts = settings.parts(data);
+        try (Trainer trainer =
+                Trainer.open(settings.config(parts.train().shape()), backend, settings.options())) {
+            History history = trainer.fit(parts.train(), parts.validation(), settings.epochs());
+            Evaluation test = trainer.evaluate(parts.test());
+            return new Result(
+                    member,
+                    test.accuracy(),
+                    test.loss(),
+                    history.epochs().size(),
+                    (System.nanoTime() - start) * 1e-9,
+                    null);
+        } catch (QuernException e) {
+            if (e.kind() != QuernException.Kind.TARGET) {
+                throw e; // anything but divergence would meet the others too
+            }
+            double seconds = (System.nanoTime() - start) * 1e-9;
+            return new Result(member, Double.NaN, Double.NaN, 0, seconds, e.getMessage());
+        }
+    }
+
+    /** Lets the trainings that run end, and starts no more. From any thread. */
+    public void stop() {
+        stopped.set(true);
+    }
+
+    private static Result get(Future<Result> future) {
+        try {
+            return future.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            if (e.getCause() instanceof Error cause) {
+                throw cause;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while a sweep ran", e);
+        }
+    }
+}

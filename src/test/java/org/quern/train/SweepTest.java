@@ -1,0 +1,141 @@
+package org.quern.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.backend.Usable;
+import org.quern.data.Digits;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
+
+class SweepTest {
+    private static final Splits DIGITS = Digits.splits(1500, 300);
+    private static final RunSettings BASE =
+            RunSettings.DEFAULT.with(Map.of("epochs", "2", "validation", "0.1"));
+
+    private static Map<String, List<String>> varied() {
+        Map<String, List<String>> varied = new LinkedHashMap<>();
+        varied.put("lr", List.of("0.001", "0.01"));
+        varied.put("dropout", List.of("0", "0.3"));
+        varied.put("width", List.of("33", "48"));
+        varied.put("seed", List.of("1", "2"));
+        return varied;
+    }
+
+    @ParameterizedTest
+    @MethodSource("org.quern.backend.Usable#onHost")
+    void eachMemberIsWhatItIsAlone(Backend backend) {
+        List<Sweep.Member> members = Sweep.members(BASE, varied());
+        assertThat(members).hasSize(16);
+        List<Sweep.Result> heard = new ArrayList<>();
+        List<Sweep.Result> results = new Sweep(DIGITS, backend, 3).run(members, heard::add);
+        assertThat(results).hasSize(16).containsExactlyInAnyOrderElementsOf(heard);
+        for (Sweep.Result result : results) {
+            Sweep.Member member = result.member();
+            assertThat(member).isSameAs(members.get(member.number() - 1));
+            RunSettings settings = member.settings();
+            Parts parts = settings.parts(DIGITS);
+            try (Trainer alone =
+                    Trainer.open(settings.config(28, 28), backend, Backend.Options.DEFAULT)) {
+                alone.fit(parts.train(), parts.validation(), 2);
+                Evaluation test = alone.evaluate(parts.test());
+                assertThat(result.loss()).as(member.toString()).isEqualTo(test.loss());
+                assertThat(result.accuracy()).isEqualTo(test.accuracy());
+                assertThat(result.epochs()).isEqualTo(2);
+                assertThat(result.failure()).isNull();
+            }
+        }
+        assertThat(results.stream().map(Sweep.Result::loss).distinct()).hasSize(16);
+    }
+
+    @Test
+    void variantsChangeTheModelsText() {
+        assertThat(
+                        Sweep.members(BASE, varied()).stream()
+                                .map(member -> member.settings().text("model"))
+                                .distinct())
+                .containsExactly(
+                        "dense 33 relu, dropout 0.0, dense 15, dropout 0.0, dense 10",
+                        "dense 48 relu, dropout 0.0, dense 15, dropout 0.0, dense 10",
+                        "dense 33 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
+                        "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10");
+        assertThat(Sweep.members(BASE, Map.of())).hasSize(1);
+    }
+
+    @Test
+    void aMemberThatDivergesDoesNotEndTheOthers() {
+        Map<String, List<String>> varied = Map.of("lr", List.of("0.001", "1e30"));
+        List<Sweep.Result> results =
+                new Sweep(DIGITS, Usable.named("java"), 1)
+                        .run(Sweep.members(BASE, varied), result -> {});
+        assertThat(results.get(0).failure()).isNull();
+        assertThat(results.get(1).failure()).contains("epoch 1");
+        assertThat(results.get(1).accuracy()).isNaN();
+    }
+
+    @Test
+    void stoppedItStartsNoMore() {
+        Sweep sweep = new Sweep(DIGITS, Usable.named("java"), 1);
+        List<Sweep.Result> results =
+                sweep.run(Sweep.members(BASE, varied()), result -> sweep.stop());
+        assertThat(results).hasSize(1);
+    }
+
+    static Stream<Arguments> wrong() {
+        return Stream.of(
+                Arguments.of("dropout", "1", "dropout 1.0: the rate is the fraction to drop"),
+                Arguments.of("dropout", "x", "dropout \"x\" is not a number"),
+                Arguments.of("width", "0", "dense 0: a layer has at least 1 unit"),
+                Arguments.of("lr", "fast", "lr \"fast\" is not a number"),
+                Arguments.of("batch", "0.5", "batch \"0.5\" is not a number"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("wrong")
+    void saysWhichValueIsWrong(String setting, String value, String message) {
+        assertThatThrownBy(() -> Sweep.members(BASE, Map.of(setting, List.of("1e-1", value))))
+                .isInstanceOf(QuernException.class)
+                .message()
+                .satisfiesAnyOf(
+                        text -> assertThat(text).startsWith(message),
+                        // 1e-1 is no width and no batch either
+                        text -> assertThat(text).startsWith(setting + " \"1e-1\" is not a number"));
+    }
+
+    @Test
+    void wrongModelsAndTooManyMembers() {
+        RunSettings flat = BASE.with(Map.of("model", "dense 10"));
+        assertThatThrownBy(() -> Sweep.members(flat, Map.of("dropout", List.of("0.1"))))
+                .hasMessage("dropout 0.1: the model has no dropout to change");
+        assertThatThrownBy(() -> Sweep.members(flat, Map.of("width", List.of("3"))))
+                .hasMessage("width: the model has no hidden layer to change");
+        List<String> many = java.util.Collections.nCopies(101, "1");
+        assertThatThrownBy(() -> Sweep.members(flat, Map.of("seed", many, "batch", many)))
+                .hasMessage("a sweep of more than 10,000 trainings: vary less at once");
+    }
+
+    @Test
+    void dataThatDoesNotFitEndsTheSweep() {
+        RunSettings narrow = BASE.with(Map.of("model", "dense 3"));
+        assertThatThrownBy(
+                        () ->
+                                new Sweep(DIGITS, Usable.named("java"), 2)
+                                        .run(
+                                                Sweep.members(
+                                                        narrow, Map.of("seed", List.of("1", "2"))),
+                                                result -> {}))
+                .isInstanceOf(QuernException.class)
+                .hasMessageContaining("has 10 classes, but the model has 3 outputs");
+    }
+}
