@@ -23,6 +23,7 @@ final class Commands {
         BY_NAME.put("draw", DrawCommand::new);
         BY_NAME.put("report", (console, interrupts) -> new ReportCommand(console));
         BY_NAME.put("compare", (console, interrupts) -> new CompareCommand(console));
+        BY_NAME.put("bench", (console, interrupts) -> bench(console));
         BY_NAME.put("summary", (console, interrupts) -> new SummaryCommand(console));
         BY_NAME.put("gradcheck", (console, interrupts) -> new GradcheckCommand(console));
         BY_NAME.put("doctor", (console, interrupts) -> new DoctorCommand(console));
@@ -35,6 +36,10 @@ final class Commands {
         return new CommandLine(new DataCommand())
                 .addSubcommand(new DataFetchCommand(console))
                 .addSubcommand(new DataInfoCommand(console));
+    }
+
+    private static CommandLine bench(Console console) {
+        return new CommandLine(new BenchCommand()).addSubcommand(new BenchMnistCommand(console));
     }
 
     static void add(CommandLine line, Console console, Interrupts interrupts, String... arguments) {

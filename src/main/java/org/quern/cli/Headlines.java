@@ -45,7 +45,7 @@ final class Headlines {
     /** How it is trained. */
     static String config(RunSettings settings, TrainingConfig config) {
         return format(
-                "%s, %s, rate %s %s, batch %d, %s, input %s, seed %d",
+                "%s, %s, rate %s %s, batch %d, %s, input %s, seed %d%s",
                 settings.text("loss"),
                 optimizer(config.optimizer()),
                 settings.text("lr"),
@@ -53,7 +53,10 @@ final class Headlines {
                 config.batch(),
                 settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
                 scaling(config.model().scaling()),
-                config.seed());
+                config.seed(),
+                settings.text("distort").equals("none")
+                        ? ""
+                        : ", distorted: " + settings.text("distort"));
     }
 
     private static String optimizer(Optimizer optimizer) {

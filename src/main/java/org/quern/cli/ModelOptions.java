@@ -11,7 +11,8 @@ final class ModelOptions {
             paramLabel = "NAME",
             description =
                     "first: 784-40-10, linear, raw pixels; tutorial: 784-48-15-10 with ReLU and"
-                            + " dropout, pixels / 255 (tutorial).")
+                            + " dropout, pixels / 255; 97, 98, 98.5, 99: the fastest known way to"
+                            + " that accuracy on MNIST, in percent (tutorial).")
     String recipe;
 
     @Option(

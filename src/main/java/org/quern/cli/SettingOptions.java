@@ -111,6 +111,14 @@ final class SettingOptions {
             description = "Least improvement that counts for it (0).")
     Double minDelta;
 
+    @Option(
+            names = "--distort",
+            paramLabel = "TEXT",
+            description =
+                    "Draw images anew for each epoch: such as \"rotate 10, scale 0.1, shift 1,"
+                            + " bend 2\", in degrees, parts and pixels (none).")
+    String distort;
+
     @Option(names = "--seed", paramLabel = "N", description = "Key of all that is random (1).")
     Long seed;
 

@@ -180,7 +180,7 @@ final class SweepCommand implements Callable<Integer> {
                 common.put(name, text);
                 continue;
             }
-            String separator = name.equals("model") ? "|" : ",";
+            String separator = name.equals("model") || name.equals("distort") ? "|" : ",";
             List<String> values =
                     COMMON.contains(name) ? List.of(text) : ValueList.parse(name, text, separator);
             if (values.size() == 1) {

@@ -11,6 +11,7 @@ public final class Streams {
     private static final int DIGITS = 4;
     private static final int SPLIT = 5;
     private static final int EXAMPLES = 6;
+    private static final int DISTORTION = 7;
 
     private Streams() {}
 
@@ -44,5 +45,10 @@ public final class Streams {
     /** Round {@code round} of the permutation that draws the examples which people are shown. */
     public static int examples(int round) {
         return EXAMPLES << 16 | round;
+    }
+
+    /** Block {@code block} of what distorts an image; step = epoch, position = 4 · row. */
+    public static int distortion(int block) {
+        return DISTORTION << 16 | block;
     }
 }

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.quern.QuernException;
+import org.quern.data.Distortion;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -37,6 +38,7 @@ public final class ConfigText {
         text.put(
                 "earlyStopping",
                 stopping == null ? "none" : stopping.patience() + " " + stopping.minDelta());
+        text.put("distortion", config.distortion().text());
         return text;
     }
 
@@ -62,7 +64,8 @@ public final class ConfigText {
                             text.get("schedule"), Double.parseDouble(text.get("learningRate"))),
                     Integer.parseInt(text.get("batch")),
                     Long.parseLong(text.get("seed")),
-                    stopping(text.get("earlyStopping")));
+                    stopping(text.get("earlyStopping")),
+                    Distortion.parse(text.getOrDefault("distortion", "none")));
         } catch (RuntimeException e) {
             throw new QuernException(
                     QuernException.Kind.DATA,
@@ -80,6 +83,9 @@ public final class ConfigText {
             Map<String, String> saved, Map<String, String> given, String where) {
         for (Map.Entry<String, String> entry : given.entrySet()) {
             String was = saved.get(entry.getKey());
+            if (was == null && entry.getKey().equals("distortion")) {
+                was = Distortion.NONE.text(); // runs from before there was any
+            }
             if (!entry.getValue().equals(was)) {
                 throw data(
                         "%s is of a run with %s \"%s\", not \"%s\": resume it as it was, or start a"

@@ -6,6 +6,7 @@ import org.quern.backend.Executor;
 import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
+import org.quern.data.Distortion;
 import org.quern.plan.Batches;
 import org.quern.plan.Plan;
 
@@ -64,14 +65,16 @@ final class Fit {
     History run() {
         trainer.listeners().forEach(listener -> listener.begin(trainer));
         History.End end = History.End.FINISHED;
-        try (Resident resident = executor.upload(train);
+        try (Resident plain = distorts() ? null : executor.upload(train);
                 Resident check = validation == null ? null : executor.upload(validation)) {
             while (end == History.End.FINISHED && trainer.epochs().size() < epochs) {
                 if (config.earlyStopping() != null
                         && config.earlyStopping().ends(trainer.epochs())) {
                     end = History.End.STOPPED;
+                } else if (plain != null) {
+                    end = epoch(plain, check, System.nanoTime());
                 } else {
-                    end = epoch(resident, check);
+                    end = distortedEpoch(check);
                 }
             }
         }
@@ -83,9 +86,21 @@ final class Fit {
         return history;
     }
 
-    /** Trains the rest of the current epoch. */
-    private History.End epoch(Resident resident, Resident check) {
+    private boolean distorts() {
+        return !config.distortion().equals(Distortion.NONE);
+    }
+
+    /** The same on images that are drawn for this epoch; drawing them is part of its time. */
+    private History.End distortedEpoch(Resident check) {
         long started = System.nanoTime();
+        Dataset drawn = config.distortion().apply(train, config.seed(), trainer.epochs().size());
+        try (Resident resident = executor.upload(drawn)) {
+            return epoch(resident, check, started);
+        }
+    }
+
+    /** Trains the rest of the current epoch. */
+    private History.End epoch(Resident resident, Resident check, long started) {
         Checkpoint start = trainer.checkpoint();
         boolean stop = false;
         while (batches.epoch(trainer.step()) == trainer.epochs().size()) {

@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.quern.backend.Backend;
+import org.quern.data.Distortion;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.model.Model;
@@ -48,6 +49,7 @@ public final class RunSettings {
         DEFAULTS.put("epochs", "5");
         DEFAULTS.put("early-stopping", "0");
         DEFAULTS.put("min-delta", "0.0");
+        DEFAULTS.put("distort", "none");
         DEFAULTS.put("seed", "1");
         DEFAULTS.put("backend", "auto");
         DEFAULTS.put("threads", "0");
@@ -131,10 +133,7 @@ public final class RunSettings {
     private static Map<String, String> canonical(Map<String, String> given) {
         Map<String, String> result = new LinkedHashMap<>();
         if (given.containsKey("recipe")) {
-            Recipe recipe = Recipe.parse(given.get("recipe"));
-            result.put("model", recipe.model());
-            result.put("scale", Float.toString(recipe.scaling().scale()));
-            result.put("shift", Float.toString(recipe.scaling().shift()));
+            result.putAll(canonical(Recipe.parse(given.get("recipe")).settings()));
         }
         given.forEach(
                 (name, text) -> {
@@ -142,6 +141,7 @@ public final class RunSettings {
                         case "recipe" -> {}
                         case "data" -> result.put(name, path(text));
                         case "gemm", "precision" -> result.put(name, text.toLowerCase(Locale.ROOT));
+                        case "distort" -> result.put(name, Distortion.parse(text).text());
                         case "model" -> result.put(name, layers(text).text());
                         case "schedule" -> result.put(name, Schedule.parse(text, 1).text());
                         default -> result.put(name, text);
@@ -201,7 +201,8 @@ public final class RunSettings {
                 Long.parseLong(text("seed")),
                 integer("early-stopping") == 0
                         ? null
-                        : new EarlyStopping(integer("early-stopping"), number("min-delta")));
+                        : new EarlyStopping(integer("early-stopping"), number("min-delta")),
+                Distortion.parse(text("distort")));
     }
 
     /** The rows of the run. */

@@ -3,6 +3,7 @@ package org.quern.train;
 import static org.quern.QuernException.usage;
 
 import java.util.Objects;
+import org.quern.data.Distortion;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
@@ -19,6 +20,7 @@ import org.quern.plan.Plan;
  * @param batch rows of a training batch, at least 1
  * @param seed key of initial weights, batch order and dropout
  * @param earlyStopping when to end before the last epoch; null for never
+ * @param distortion what is done to the images of each epoch
  */
 public record TrainingConfig(
         Model model,
@@ -27,7 +29,8 @@ public record TrainingConfig(
         Schedule schedule,
         int batch,
         long seed,
-        EarlyStopping earlyStopping) {
+        EarlyStopping earlyStopping,
+        Distortion distortion) {
 
     /** Keras' default batch size. */
     public static final int DEFAULT_BATCH = 32;
@@ -41,6 +44,7 @@ public record TrainingConfig(
         Objects.requireNonNull(loss);
         Objects.requireNonNull(optimizer);
         Objects.requireNonNull(schedule);
+        Objects.requireNonNull(distortion);
         if (batch < 1) {
             throw usage("batch %d: a batch has at least 1 row", batch);
         }
@@ -55,37 +59,50 @@ public record TrainingConfig(
                 new Schedule.Constant(DEFAULT_RATE),
                 DEFAULT_BATCH,
                 1,
-                null);
+                null,
+                Distortion.NONE);
     }
 
     /** With another loss. */
     public TrainingConfig withLoss(Loss newLoss) {
-        return new TrainingConfig(model, newLoss, optimizer, schedule, batch, seed, earlyStopping);
+        return new TrainingConfig(
+                model, newLoss, optimizer, schedule, batch, seed, earlyStopping, distortion);
     }
 
     /** With another optimizer. */
     public TrainingConfig withOptimizer(Optimizer newOptimizer) {
-        return new TrainingConfig(model, loss, newOptimizer, schedule, batch, seed, earlyStopping);
+        return new TrainingConfig(
+                model, loss, newOptimizer, schedule, batch, seed, earlyStopping, distortion);
     }
 
     /** With another schedule of the learning rate. */
     public TrainingConfig withSchedule(Schedule newSchedule) {
-        return new TrainingConfig(model, loss, optimizer, newSchedule, batch, seed, earlyStopping);
+        return new TrainingConfig(
+                model, loss, optimizer, newSchedule, batch, seed, earlyStopping, distortion);
     }
 
     /** With another batch size. */
     public TrainingConfig withBatch(int newBatch) {
-        return new TrainingConfig(model, loss, optimizer, schedule, newBatch, seed, earlyStopping);
+        return new TrainingConfig(
+                model, loss, optimizer, schedule, newBatch, seed, earlyStopping, distortion);
     }
 
     /** With another seed. */
     public TrainingConfig withSeed(long newSeed) {
-        return new TrainingConfig(model, loss, optimizer, schedule, batch, newSeed, earlyStopping);
+        return new TrainingConfig(
+                model, loss, optimizer, schedule, batch, newSeed, earlyStopping, distortion);
     }
 
     /** With early stopping. */
     public TrainingConfig withEarlyStopping(EarlyStopping newStopping) {
-        return new TrainingConfig(model, loss, optimizer, schedule, batch, seed, newStopping);
+        return new TrainingConfig(
+                model, loss, optimizer, schedule, batch, seed, newStopping, distortion);
+    }
+
+    /** With images distorted. */
+    public TrainingConfig withDistortion(Distortion newDistortion) {
+        return new TrainingConfig(
+                model, loss, optimizer, schedule, batch, seed, earlyStopping, newDistortion);
     }
 
     /** The plan of such a run. */

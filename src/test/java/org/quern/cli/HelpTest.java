@@ -28,6 +28,7 @@ class HelpTest {
                 "compare",
                 "summary",
                 "doctor",
+                "bench mnist",
                 "data",
                 "data fetch",
                 "data info"

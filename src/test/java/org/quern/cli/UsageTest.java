@@ -82,7 +82,8 @@ class UsageTest {
                 arguments("train --optimizer lion", "unknown optimizer \"lion\": use adam or sgd"),
                 arguments("train --loss hinge", "unknown loss \"hinge\": use cross-entropy or mse"),
                 arguments(
-                        "train --recipe third", "unknown recipe \"third\": use first or tutorial"),
+                        "train --recipe third",
+                        "unknown recipe \"third\": use one of first, tutorial, 97, 98, 98.5, 99"),
                 arguments(
                         "train --dry-run --save x.safetensors",
                         "--dry-run keeps nothing: leave --out, --resume, --save and --report out"),

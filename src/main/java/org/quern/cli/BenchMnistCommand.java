@@ -1,0 +1,149 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.format;
+
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.quern.backend.Backends;
+import org.quern.data.Splits;
+import org.quern.io.AtomicFile;
+import org.quern.io.Json;
+import org.quern.train.Recipe;
+import org.quern.train.RunSettings;
+import org.quern.train.Trainer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code quern bench mnist}. */
+@Command(
+        name = "mnist",
+        description = {
+            "Time to accuracy on MNIST: the recipes for 97, 98, 98.5 and 99 %%, each with"
+                    + " several seeds.",
+            ""
+        },
+        sortOptions = false,
+        abbreviateSynopsis = true,
+        footer = {
+            "",
+            "Examples:",
+            "  quern bench mnist",
+            "  quern bench mnist --seeds 10 --json mnist.json",
+            "  quern bench mnist --rung 99 --backend cpu"
+        })
+final class BenchMnistCommand implements Callable<Integer> {
+    private static final List<Recipe> RUNGS =
+            List.of(Recipe.PERCENT_97, Recipe.PERCENT_98, Recipe.PERCENT_98_5, Recipe.PERCENT_99);
+
+    private final Console console;
+
+    @Option(names = "--data", paramLabel = "FOLDER", description = "MNIST's folder (looked for).")
+    String data = "";
+
+    @Option(names = "--seeds", paramLabel = "N", description = "Runs of each recipe (3).")
+    int seeds = 3;
+
+    @Option(names = "--rung", paramLabel = "NAME", description = "One recipe alone: 97 and so on.")
+    String rung;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Write all runs to this file.")
+    Path json;
+
+    @Mixin BackendOptions running;
+
+    @Mixin HelpOption help;
+
+    BenchMnistCommand(Console console) {
+        this.console = console;
+    }
+
+    /** A run of a recipe. */
+    private record Run(String recipe, int seed, double accuracy, double seconds) {}
+
+    @Override
+    public Integer call() {
+        if (seeds < 1) {
+            throw usage("seeds %d: give 1 or more", seeds);
+        }
+        List<Recipe> rungs = rung == null ? RUNGS : List.of(Recipe.parse(rung));
+        if (json != null) {
+            AtomicFile.check(json);
+        }
+        DataSource source = new DataSource(console);
+        String located = source.locate(data);
+        Splits splits = source.read(located, "");
+        Backends.Choice choice = running.choose();
+        console.about("device", choice.backend().name() + ": " + choice.reason());
+        console.about("data", splits.description());
+        if (!source.isMnist(located)) {
+            console.about("note", "the rungs are MNIST's: other data has its own");
+        }
+        double before = sinceProcessStart();
+        console.about("start", format("%.2f s from the JVM's start to here", before));
+        console.line("  rung  reached   mean  least  most  seconds from step 0  from JVM start");
+        List<Run> runs = new ArrayList<>();
+        for (Recipe recipe : rungs) {
+            List<Run> of = new ArrayList<>();
+            for (int seed = 1; seed <= seeds; seed++) {
+                of.add(run(recipe, seed, splits, choice));
+            }
+            print(recipe, of, before);
+            runs.addAll(of);
+        }
+        if (json != null) {
+            Map<String, Object> all = new LinkedHashMap<>();
+            all.put("backend", choice.backend().name());
+            all.put("device", choice.reason());
+            all.put("data", splits.description());
+            all.put("secondsBeforeTheFirstRun", before);
+            all.put("runs", runs);
+            AtomicFile.write(json, Json.indented(all));
+        }
+        return 0;
+    }
+
+    private Run run(Recipe recipe, int seed, Splits splits, Backends.Choice choice) {
+        RunSettings settings =
+                RunSettings.DEFAULT.with(
+                        Map.of("recipe", recipe.text(), "seed", Integer.toString(seed)));
+        long start = console.nanoTime().getAsLong();
+        try (Trainer trainer =
+                Trainer.open(
+                        settings.config(splits.train().shape()),
+                        choice.backend(),
+                        running.options())) {
+            trainer.fit(splits.train(), null, settings.epochs());
+            double seconds = (console.nanoTime().getAsLong() - start) * 1e-9;
+            double accuracy = trainer.evaluate(splits.test()).accuracy();
+            return new Run(recipe.text(), seed, accuracy, seconds);
+        }
+    }
+
+    private void print(Recipe recipe, List<Run> runs, double before) {
+        double seconds = runs.stream().mapToDouble(Run::seconds).average().orElseThrow();
+        console.line(
+                "%s",
+                format(
+                        "%6s  %3d/%-3d  %.4f %.4f %.4f  %19.2f  %14.2f",
+                        recipe.text(),
+                        runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count(),
+                        runs.size(),
+                        runs.stream().mapToDouble(Run::accuracy).average().orElseThrow(),
+                        runs.stream().mapToDouble(Run::accuracy).min().orElseThrow(),
+                        runs.stream().mapToDouble(Run::accuracy).max().orElseThrow(),
+                        seconds,
+                        before + seconds));
+    }
+
+    /** The JVM's own clock: the system tells of a process' start by the second only. */
+    private static double sinceProcessStart() {
+        return ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
+    }
+}

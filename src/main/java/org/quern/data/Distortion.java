@@ -1,0 +1,188 @@
+package org.quern.data;
+
+import static org.quern.QuernException.data;
+import static org.quern.QuernException.usage;
+
+import java.util.Locale;
+import java.util.stream.IntStream;
+import org.quern.random.Philox;
+import org.quern.random.Streams;
+
+/**
+ * Images drawn anew for each epoch, so that a network never sees the same one twice: turned, scaled
+ * and moved at random, and bent by a smooth random field (after Simard, Steinkraus, Platt, "Best
+ * Practices for Convolutional Neural Networks Applied to Visual Document Analysis", ICDAR 2003; the
+ * field here is given on a coarse grid and interpolated between its points). A pure function of
+ * seed, epoch and row.
+ *
+ * @param rotate largest turn, in degrees
+ * @param scale largest relative change of width and of height
+ * @param shift largest move along each axis, in pixels
+ * @param bend largest displacement of the field's points along each axis, in pixels
+ */
+public record Distortion(double rotate, double scale, double shift, double bend) {
+    /** Images as they are. */
+    public static final Distortion NONE = new Distortion(0, 0, 0, 0);
+
+    /** Points of the field along each axis. */
+    private static final int POINTS = 5;
+
+    private static final int WORDS = 5 + 2 * POINTS * POINTS;
+    private static final double MOST_DEGREES = 180;
+
+    /** Checks the ranges. */
+    public Distortion {
+        check("rotate", rotate, MOST_DEGREES);
+        check("scale", scale, 0.9);
+        check("shift", shift, 1000);
+        check("bend", bend, 1000);
+    }
+
+    private static void check(String name, double value, double most) {
+        if (!(value >= 0 && value <= most)) {
+            throw usage("distortion: %s %s must be from 0 to %s", name, value, most);
+        }
+    }
+
+    /**
+     * Reads a text such as {@code rotate 10, scale 0.1, shift 1, bend 2}; what is not named is 0;
+     * {@code none} is {@link #NONE}.
+     */
+    public static Distortion parse(String text) {
+        double[] values = new double[4];
+        String[] names = {"rotate", "scale", "shift", "bend"};
+        for (String part : text.strip().equals("none") ? new String[0] : text.split(",", -1)) {
+            String[] words = part.strip().split(" +", -1);
+            int which = java.util.Arrays.asList(names).indexOf(words[0].toLowerCase(Locale.ROOT));
+            try {
+                values[which] = Double.parseDouble(words[1]);
+            } catch (RuntimeException e) {
+                which = -1;
+            }
+            if (which < 0 || words.length != 2) {
+                throw usage(
+                        "distortion \"%s\" is not understood: write none, or such as \"rotate 10,"
+                                + " scale 0.1, shift 1, bend 2\"",
+                        part.strip());
+            }
+        }
+        return new Distortion(values[0], values[1], values[2], values[3]);
+    }
+
+    /** The text that {@link #parse} reads. */
+    public String text() {
+        return equals(NONE)
+                ? "none"
+                : "rotate %s, scale %s, shift %s, bend %s".formatted(rotate, scale, shift, bend);
+    }
+
+    /**
+     * Distorts each image of a data set; labels stay.
+     *
+     * @throws org.quern.QuernException if its rows are no images of bytes
+     */
+    public Dataset apply(Dataset set, long seed, long epoch) {
+        if (equals(NONE)) {
+            return set;
+        }
+        int[] shape = set.shape();
+        if (!set.isPixels() || shape.length != 2) {
+            throw data("%s has no images of bytes, which alone can be distorted", set.name());
+        }
+        byte[] pixels = new byte[set.pixels().length];
+        IntStream.range(0, set.rows())
+                .parallel()
+                .forEach(row -> new Image(set, row, seed, epoch).draw(pixels));
+        Dataset distorted = Dataset.ofPixels(set.name(), shape, pixels);
+        if (set.hasLabels()) {
+            return distorted.withLabels(set.labels(), set.classes());
+        }
+        return set.hasTargets()
+                ? distorted.withTargets(set.targets(), set.targetWidth())
+                : distorted;
+    }
+
+    /** One image on its way. */
+    private final class Image {
+        private final byte[] from;
+        private final int at;
+        private final int width;
+        private final int height;
+        private final float[] uniform = new float[WORDS];
+
+        Image(Dataset set, int row, long seed, long epoch) {
+            from = set.pixels();
+            at = row * set.features();
+            height = set.shape()[0];
+            width = set.shape()[1];
+            int[] words = new int[(WORDS + 3) / 4 * 4];
+            for (int block = 0; block < words.length / 4; block++) {
+                int stream = Streams.distortion(block);
+                Philox.block(seed, stream, epoch, row, words, 4 * block);
+            }
+            for (int i = 0; i < WORDS; i++) {
+                uniform[i] = 2 * Philox.unit(words[i]) - 1;
+            }
+        }
+
+        /** For each pixel of the new image, the place of the old one that it shows. */
+        void draw(byte[] to) {
+            double angle = Math.toRadians(rotate * uniform[0]);
+            float sin = (float) StrictMath.sin(angle);
+            float cos = (float) StrictMath.cos(angle);
+            float wide = (float) (1 / (1 + scale * uniform[1]));
+            float high = (float) (1 / (1 + scale * uniform[2]));
+            float left = (width - 1) / 2f + (float) (shift * uniform[3]);
+            float top = (height - 1) / 2f + (float) (shift * uniform[4]);
+            float perColumn = (POINTS - 1f) / Math.max(1, width - 1);
+            float perLine = (POINTS - 1f) / Math.max(1, height - 1);
+            for (int y = 0; y < height; y++) {
+                float v = y - (height - 1) / 2f;
+                float line = y * perLine;
+                for (int x = 0; x < width; x++) {
+                    float u = x - (width - 1) / 2f;
+                    float column = x * perColumn;
+                    float sourceX = (cos * u + sin * v) * wide + left + field(0, column, line);
+                    float sourceY = (cos * v - sin * u) * high + top + field(1, column, line);
+                    to[at + y * width + x] = (byte) level(sourceX, sourceY);
+                }
+            }
+        }
+
+        /** The displacement along an axis between four points of the field. */
+        private float field(int axis, float column, float line) {
+            int x = Math.min(POINTS - 2, (int) column);
+            int y = Math.min(POINTS - 2, (int) line);
+            float fx = column - x;
+            float fy = line - y;
+            // smooth where pieces meet: 3t² − 2t³
+            fx = fx * fx * (3 - 2 * fx);
+            fy = fy * fy * (3 - 2 * fy);
+            int first = 5 + (axis * POINTS + y) * POINTS + x;
+            float upper = uniform[first] + fx * (uniform[first + 1] - uniform[first]);
+            int second = first + POINTS;
+            float lower = uniform[second] + fx * (uniform[second + 1] - uniform[second]);
+            return (float) bend * (upper + fy * (lower - upper));
+        }
+
+        /** The level between four pixels; 0 outside. */
+        private int level(float x, float y) {
+            int left = (int) Math.floor(x);
+            int top = (int) Math.floor(y);
+            if (left < -1 || top < -1 || left >= width || top >= height) {
+                return 0;
+            }
+            float fx = x - left;
+            float fy = y - top;
+            float upper = pixel(left, top) * (1 - fx) + pixel(left + 1, top) * fx;
+            float lower = pixel(left, top + 1) * (1 - fx) + pixel(left + 1, top + 1) * fx;
+            return (int) (upper * (1 - fy) + lower * fy + 0.5f);
+        }
+
+        private int pixel(int x, int y) {
+            return x < 0 || y < 0 || x >= width || y >= height
+                    ? 0
+                    : from[at + y * width + x] & 0xff;
+        }
+    }
+}
