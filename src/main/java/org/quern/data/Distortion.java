@@ -90,9 +90,11 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             throw data("%s has no images of bytes, which alone can be distorted", set.name());
         }
         byte[] pixels = new byte[set.pixels().length];
+        Axis columns = new Axis(shape[1]);
+        Axis lines = new Axis(shape[0]);
         IntStream.range(0, set.rows())
                 .parallel()
-                .forEach(row -> new Image(set, row, seed, epoch).draw(pixels));
+                .forEach(row -> new Image(set, row, seed, epoch, columns, lines).draw(pixels));
         Dataset distorted = Dataset.ofPixels(set.name(), shape, pixels);
         if (set.hasLabels()) {
             return distorted.withLabels(set.labels(), set.classes());
@@ -102,15 +104,36 @@ public record Distortion(double rotate, double scale, double shift, double bend)
                 : distorted;
     }
 
+    /** Between which two of the field's points each pixel of an axis lies, and how far. */
+    private static final class Axis {
+        private final int[] point;
+        private final float[] part;
+
+        Axis(int pixels) {
+            point = new int[pixels];
+            part = new float[pixels];
+            for (int i = 0; i < pixels; i++) {
+                float place = i * (POINTS - 1f) / Math.max(1, pixels - 1);
+                point[i] = Math.min(POINTS - 2, (int) place);
+                float t = place - point[i];
+                part[i] = t * t * (3 - 2 * t); // smooth where pieces meet
+            }
+        }
+    }
+
     /** One image on its way. */
     private final class Image {
         private final byte[] from;
         private final int at;
         private final int width;
         private final int height;
+        private final Axis columns;
+        private final Axis lines;
         private final float[] uniform = new float[WORDS];
 
-        Image(Dataset set, int row, long seed, long epoch) {
+        Image(Dataset set, int row, long seed, long epoch, Axis columns, Axis lines) {
+            this.columns = columns;
+            this.lines = lines;
             from = set.pixels();
             at = row * set.features();
             height = set.shape()[0];
@@ -134,49 +157,70 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             float high = (float) (1 / (1 + scale * uniform[2]));
             float left = (width - 1) / 2f + (float) (shift * uniform[3]);
             float top = (height - 1) / 2f + (float) (shift * uniform[4]);
-            float perColumn = (POINTS - 1f) / Math.max(1, width - 1);
-            float perLine = (POINTS - 1f) / Math.max(1, height - 1);
+            float[] fieldX = new float[POINTS];
+            float[] fieldY = new float[POINTS];
             for (int y = 0; y < height; y++) {
                 float v = y - (height - 1) / 2f;
-                float line = y * perLine;
+                line(0, y, fieldX);
+                line(1, y, fieldY);
+                float lineX = sin * wide * v + left;
+                float lineY = cos * high * v + top;
                 for (int x = 0; x < width; x++) {
                     float u = x - (width - 1) / 2f;
-                    float column = x * perColumn;
-                    float sourceX = (cos * u + sin * v) * wide + left + field(0, column, line);
-                    float sourceY = (cos * v - sin * u) * high + top + field(1, column, line);
-                    to[at + y * width + x] = (byte) level(sourceX, sourceY);
+                    int point = columns.point[x];
+                    float part = columns.part[x];
+                    float bendX = fieldX[point] + part * (fieldX[point + 1] - fieldX[point]);
+                    float bendY = fieldY[point] + part * (fieldY[point + 1] - fieldY[point]);
+                    to[at + y * width + x] =
+                            (byte)
+                                    level(
+                                            cos * wide * u + lineX + bendX,
+                                            -sin * high * u + lineY + bendY);
                 }
             }
         }
 
-        /** The displacement along an axis between four points of the field. */
-        private float field(int axis, float column, float line) {
-            int x = Math.min(POINTS - 2, (int) column);
-            int y = Math.min(POINTS - 2, (int) line);
-            float fx = column - x;
-            float fy = line - y;
-            // smooth where pieces meet: 3t² − 2t³
-            fx = fx * fx * (3 - 2 * fx);
-            fy = fy * fy * (3 - 2 * fy);
-            int first = 5 + (axis * POINTS + y) * POINTS + x;
-            float upper = uniform[first] + fx * (uniform[first + 1] - uniform[first]);
-            int second = first + POINTS;
-            float lower = uniform[second] + fx * (uniform[second + 1] - uniform[second]);
-            return (float) bend * (upper + fy * (lower - upper));
+        /** The field along an axis on a line of the image, at its points' columns. */
+        private void line(int axis, int y, float[] field) {
+            int upper = 5 + (axis * POINTS + lines.point[y]) * POINTS;
+            int lower = upper + POINTS;
+            for (int i = 0; i < POINTS; i++) {
+                float from = uniform[upper + i];
+                field[i] = (float) bend * (from + lines.part[y] * (uniform[lower + i] - from));
+            }
         }
 
         /** The level between four pixels; 0 outside. */
         private int level(float x, float y) {
-            int left = (int) Math.floor(x);
-            int top = (int) Math.floor(y);
-            if (left < -1 || top < -1 || left >= width || top >= height) {
+            if (!(x > -1 && y > -1 && x < width && y < height)) {
                 return 0;
             }
+            int left = (int) (x + 1) - 1; // rounds down, as x is above -1
+            int top = (int) (y + 1) - 1;
             float fx = x - left;
             float fy = y - top;
-            float upper = pixel(left, top) * (1 - fx) + pixel(left + 1, top) * fx;
-            float lower = pixel(left, top + 1) * (1 - fx) + pixel(left + 1, top + 1) * fx;
-            return (int) (upper * (1 - fy) + lower * fy + 0.5f);
+            int a;
+            int b;
+            int c;
+            int d;
+            if (left >= 0 && top >= 0 && left < width - 1 && top < height - 1) {
+                int first = at + top * width + left;
+                a = from[first] & 0xff;
+                b = from[first + 1] & 0xff;
+                c = from[first + width] & 0xff;
+                d = from[first + width + 1] & 0xff;
+                if ((a | b | c | d) == 0) {
+                    return 0; // most of a digit's image
+                }
+            } else {
+                a = pixel(left, top);
+                b = pixel(left + 1, top);
+                c = pixel(left, top + 1);
+                d = pixel(left + 1, top + 1);
+            }
+            float upper = a + (b - a) * fx;
+            float lower = c + (d - c) * fx;
+            return (int) (upper + (lower - upper) * fy + 0.5f);
         }
 
         private int pixel(int x, int y) {
