@@ -104,13 +104,9 @@ class SweepTest {
     @ParameterizedTest
     @MethodSource("wrong")
     void saysWhichValueIsWrong(String setting, String value, String message) {
-        assertThatThrownBy(() -> Sweep.members(BASE, Map.of(setting, List.of("1e-1", value))))
+        assertThatThrownBy(() -> Sweep.members(BASE, Map.of(setting, List.of(value))))
                 .isInstanceOf(QuernException.class)
-                .message()
-                .satisfiesAnyOf(
-                        text -> assertThat(text).startsWith(message),
-                        // 1e-1 is no width and no batch either
-                        text -> assertThat(text).startsWith(setting + " \"1e-1\" is not a number"));
+                .hasMessageStartingWith(message);
     }
 
     @Test
