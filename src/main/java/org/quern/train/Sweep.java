@@ -65,8 +65,9 @@ public final class Sweep {
     public Sweep(Splits data, Backend backend, int workers) {
         this.data = data;
         this.backend = backend;
-        int processors = Runtime.getRuntime().availableProcessors();
-        this.workers = !backend.onHost() ? 1 : workers == 0 ? processors : workers;
+        // One after another: side by side on the cpu backend, two of seven runs of SweepTest ended with a
+        // segmentation fault whose cause is not known yet.
+        this.workers = 1;
     }
 
     /** Trainings side by side, at most. */
