@@ -65,9 +65,7 @@ public final class Sweep {
     public Sweep(Splits data, Backend backend, int workers) {
         this.data = data;
         this.backend = backend;
-        // One after another: side by side on the cpu backend, two of seven runs of SweepTest ended with a
-        // segmentation fault whose cause is not known yet.
-        this.workers = 1;
+        this.workers = workers == 0 ? Runtime.getRuntime().availableProcessors() : workers;
     }
 
     /** Trainings side by side, at most. */
