@@ -4,4 +4,5 @@
 #include "loss.cl"
 #include "update.cl"
 #include "step.cl"
+#include "fused.cl"
 #include "convert.cl"

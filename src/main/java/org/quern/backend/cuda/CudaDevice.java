@@ -35,6 +35,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.Product;
+import org.quern.backend.kernel.Team;
 
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice implements Device {
@@ -61,7 +62,7 @@ final class CudaDevice implements Device {
         this.hardware = hardware;
         context = CudaContext.of(hardware);
         enter();
-        module = context.module();
+        module = context.module(CudaModule.MAIN);
         CudaErrors.check(
                 cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
         CudaErrors.check(
@@ -244,6 +245,36 @@ final class CudaDevice implements Device {
     public Launch prepare(Call call) {
         enter();
         return new CudaLaunch(call, module.function(call.kernel()), stream);
+    }
+
+    @Override
+    public List<Team> teams() {
+        return CudaTeams.of(hardware);
+    }
+
+    @Override
+    public Launch prepare(Call call, Team team, long bytes) {
+        enter();
+        if (team.blocks() == 1) {
+            return prepare(call);
+        }
+        CudaModule unit = context.module(CudaTeams.unit(team));
+        return CudaTeams.prepare(call, team, bytes, unit.function(team.kernel()), stream);
+    }
+
+    @Override
+    public boolean tries(Launch launch) {
+        enter();
+        if (launch instanceof CudaTeams.TeamLaunch team && !team.tries()) {
+            return false;
+        }
+        finish();
+        return true;
+    }
+
+    @Override
+    public boolean captures() {
+        return true;
     }
 
     @Override

@@ -43,7 +43,7 @@ public final class OpenclBackend implements Backend {
     public KernelExecutor open(Plan plan, Options options) {
         Device device = device(options);
         return new KernelExecutor(
-                device, plan, Tiling.forUnits(device.computeUnits()), options.sync());
+                device, plan, Tiling.forUnits(device.computeUnits()), options);
     }
 
     /** The device that the options name. */

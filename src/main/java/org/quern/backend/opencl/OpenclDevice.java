@@ -28,6 +28,7 @@ import org.quern.QuernException;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.KernelSource;
+import org.quern.backend.kernel.Team;
 
 /** An OpenCL device: one context, an in-order queue for kernels, a second one for copies. */
 final class OpenclDevice implements Device {
@@ -281,6 +282,16 @@ final class OpenclDevice implements Device {
     @Override
     public Launch prepare(Call call) {
         return new Prepared(call);
+    }
+
+    @Override
+    public List<Team> teams() {
+        return List.of(Team.alone(hardware.isGpu()));
+    }
+
+    @Override
+    public Launch prepare(Call call, Team team, long bytes) {
+        return prepare(call);
     }
 
     @Override

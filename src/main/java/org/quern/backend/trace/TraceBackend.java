@@ -35,6 +35,6 @@ public final class TraceBackend implements Backend {
     @Override
     public KernelExecutor open(Plan plan, Options options) {
         return new KernelExecutor(
-                device, plan, Tiling.forUnits(device.computeUnits()), options.sync());
+                device, plan, Tiling.forUnits(device.computeUnits()), options);
     }
 }
