@@ -115,7 +115,7 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
                                    __global const uint *net, uint limit, bool raw_bytes) {
     MEM float *mem = TEAM_MEMORY;
     uint t = get_local_id(0), rank = TEAM_RANK;
-    bool works = t < FUSED_THREADS;
+    bool works = TEAM_HELPERS == 0 || t < FUSED_THREADS;
     uint described = NET_HEADER + net[NET_LAYERS] * LAYER_WORDS, words = net[NET_WORDS];
     for (uint i = t; i < words; i += FUSED_THREADS + TEAM_HELPERS) {
         ((MEM uint *)mem)[i] = i < described ? net[i] : 0u;

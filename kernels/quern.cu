@@ -1,8 +1,7 @@
-/* All kernels, as one translation unit. */
+/* All kernels but the fused ones, as one translation unit. */
 #include "gather.cl"
 #include "dense.cl"
 #include "loss.cl"
 #include "update.cl"
 #include "step.cl"
-#include "fused.cl"
 #include "convert.cl"

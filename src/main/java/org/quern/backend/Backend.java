@@ -110,18 +110,19 @@ public interface Backend {
 
         /** The same with matrix products computed so. */
         public Options with(Gemm newGemm) {
-            return new Options(threads, device, deviceMemory, sync, newGemm, precision, cublas, engine);
+            return new Options(
+                    threads, device, deviceMemory, sync, newGemm, precision, cublas, engine);
         }
 
         /** The same with the factors of matrix products taken so. */
         public Options with(Precision newPrecision) {
-            return new Options(threads, device, deviceMemory, sync, gemm, newPrecision, cublas, engine);
+            return new Options(
+                    threads, device, deviceMemory, sync, gemm, newPrecision, cublas, engine);
         }
 
         /** The same with so many MiB of the device's memory for data. */
         public Options withDeviceMemory(int mebibytes) {
-            return new Options(
-                    threads, device, mebibytes, sync, gemm, precision, cublas, engine);
+            return new Options(threads, device, mebibytes, sync, gemm, precision, cublas, engine);
         }
 
         /** The same with training steps given to a GPU so. */

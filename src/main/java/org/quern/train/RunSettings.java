@@ -149,7 +149,8 @@ public final class RunSettings {
                     switch (name) {
                         case "recipe" -> {}
                         case "data" -> result.put(name, path(text));
-                        case "gemm", "precision", "engine" -> result.put(name, text.toLowerCase(Locale.ROOT));
+                        case "gemm", "precision", "engine" ->
+                                result.put(name, text.toLowerCase(Locale.ROOT));
                         case "distort" -> result.put(name, Distortion.parse(text).text());
                         case "model" -> result.put(name, layers(text).text());
                         case "schedule" -> result.put(name, Schedule.parse(text, 1).text());

@@ -48,8 +48,7 @@ public final class CudaBackend implements Backend {
     @Override
     public KernelExecutor open(Plan plan, Options options) {
         Device device = device(options);
-        return new KernelExecutor(
-                device, plan, Tiling.forUnits(device.computeUnits()), options);
+        return new KernelExecutor(device, plan, Tiling.forUnits(device.computeUnits()), options);
     }
 
     /** The device that the options name. */

@@ -25,6 +25,7 @@ import java.nio.ByteOrder;
 import java.util.List;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUfunction;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUresult;
@@ -255,11 +256,10 @@ final class CudaDevice implements Device {
     @Override
     public Launch prepare(Call call, Team team, long bytes) {
         enter();
-        if (team.blocks() == 1) {
-            return prepare(call);
-        }
-        CudaModule unit = context.module(CudaTeams.unit(team));
-        return CudaTeams.prepare(call, team, bytes, unit.function(team.kernel()), stream);
+        CUfunction function = context.module(team.unit()).function(team.kernel());
+        return team.blocks() == 1
+                ? new CudaLaunch(call, function, stream)
+                : CudaTeams.prepare(call, team, bytes, function, stream);
     }
 
     @Override

@@ -76,8 +76,7 @@ record CudaHardware(
                             attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
                             memory[0],
                             attribute(
-                                    device,
-                                    CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
+                                    device, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
                             10 * major + minor >= CLUSTER_CAPABILITY
                                     && attribute(device, CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH) != 0,
                             attribute(device, CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH) != 0));

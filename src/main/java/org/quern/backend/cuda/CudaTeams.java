@@ -17,7 +17,9 @@ import jcuda.driver.CUstream;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Team;
 
-/** The teams of blocks that a device can launch together: clusters, and the few blocks of a grid. */
+/**
+ * The teams of blocks that a device can launch together: clusters, and the few blocks of a grid.
+ */
 final class CudaTeams {
     private static final String CLUSTER = "fused_train_cluster_";
     private static final String GRID = "fused_train_grid";
@@ -31,28 +33,24 @@ final class CudaTeams {
         List<Team> teams = new ArrayList<>();
         for (int blocks : SIZES) {
             if (hardware.clusters()) {
-                teams.add(team(CLUSTER + blocks, "a cluster", blocks, hardware));
+                teams.add(team(CLUSTER + blocks, "fused_cluster", "a cluster", blocks, hardware));
             }
             if (hardware.cooperative() && blocks <= hardware.units()) {
-                teams.add(team(GRID, "a grid", blocks, hardware));
+                teams.add(team(GRID, "fused_grid", "a grid", blocks, hardware));
             }
         }
         teams.add(Team.alone(false));
         return teams;
     }
 
-    private static Team team(String kernel, String kind, int blocks, CudaHardware hardware) {
-        return new Team(kernel, kind, blocks, THREADS, hardware.blockMemory(), true);
+    private static Team team(
+            String kernel, String unit, String kind, int blocks, CudaHardware hardware) {
+        return new Team(kernel, unit, kind, blocks, THREADS, hardware.blockMemory(), true);
     }
 
-    /** The unit of kernels that a team's is in. */
-    static String unit(Team team) {
-        return team.kernel().startsWith(CLUSTER)
-                ? "fused_cluster"
-                : team.kernel().equals(GRID) ? "fused_grid" : "quern";
-    }
-
-    /** A launch of a team with its arguments packed once; null if a block cannot have the memory. */
+    /**
+     * A launch of a team with its arguments packed once; null if a block cannot have the memory.
+     */
     static TeamLaunch prepare(
             Call call, Team team, long bytes, CUfunction function, CUstream stream) {
         boolean cluster = team.kernel().startsWith(CLUSTER);

@@ -132,7 +132,10 @@ public interface Device extends AutoCloseable {
         return null;
     }
 
-    /** Runs a team's launch and waits for it. @return false if the device has no room for such a team */
+    /**
+     * Runs a team's launch and waits for it. @return false if the device has no room for such a
+     * team
+     */
     default boolean tries(Launch launch) {
         run(launch);
         finish();

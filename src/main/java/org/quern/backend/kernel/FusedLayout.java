@@ -217,9 +217,7 @@ final class FusedLayout {
         words[at++] = values;
         int keptRow = (columns + 3) / 4 + 1;
         words[at++] =
-                !dense.mask().drops()
-                        ? 0
-                        : take(first ? batch * keptRow : (batch * out + 3) / 4);
+                !dense.mask().drops() ? 0 : take(first ? batch * keptRow : (batch * out + 3) / 4);
         words[at] = keptRow;
     }
 

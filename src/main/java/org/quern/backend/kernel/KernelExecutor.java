@@ -53,8 +53,7 @@ public final class KernelExecutor implements Executor {
      * @param tiling how products are cut
      * @param options of which engine, precision and sync are looked at
      */
-    public KernelExecutor(
-            Device device, Plan plan, Tiling.Choice tiling, Backend.Options options) {
+    public KernelExecutor(Device device, Plan plan, Tiling.Choice tiling, Backend.Options options) {
         this.device = device;
         this.plan = plan;
         this.tiling = tiling;
@@ -127,10 +126,11 @@ public final class KernelExecutor implements Executor {
                         ? "launch by launch"
                         : device.captures() ? "as a graph of launches" : "as a list of launches";
         if (fused.layouts().isEmpty()) {
-            return fused.reason() == null ? steps : "%s (not fused: %s)".formatted(steps, fused.reason());
+            return fused.reason() == null
+                    ? steps
+                    : "%s (not fused: %s)".formatted(steps, fused.reason());
         }
-        return "fused into one launch, by "
-                + fused.layouts().get(0).team().description();
+        return "fused into one launch, by " + fused.layouts().get(0).team().description();
     }
 
     private Fused fused(boolean pixels) {

@@ -5,6 +5,7 @@ package org.quern.backend.kernel;
  * kernels/fused_train.h}.
  *
  * @param kernel the entry's name
+ * @param unit the translation unit that it is in
  * @param kind as a sentence names it, for instance {@code a cluster}
  * @param blocks how many they are
  * @param threads of a block
@@ -12,12 +13,24 @@ package org.quern.backend.kernel;
  * @param automatic whether it is expected to be faster than a graph of launches
  */
 public record Team(
-        String kernel, String kind, int blocks, int threads, long memory, boolean automatic) {
+        String kernel,
+        String unit,
+        String kind,
+        int blocks,
+        int threads,
+        long memory,
+        boolean automatic) {
 
     /** One block, which works on global memory: any device has it. */
     public static Team alone(boolean automatic) {
         return new Team(
-                "fused_train_block", "one block", 1, Device.THREADS, 1L << 28, automatic);
+                "fused_train_block",
+                "fused_block",
+                "one block",
+                1,
+                Device.THREADS,
+                1L << 28,
+                automatic);
     }
 
     /** For logs. */
