@@ -57,6 +57,7 @@ API(cuGetErrorName)(int code, const char **name) {
         {101, "CUDA_ERROR_INVALID_DEVICE"},
         {200, "CUDA_ERROR_INVALID_IMAGE"},
         {201, "CUDA_ERROR_INVALID_CONTEXT"},
+        {209, "CUDA_ERROR_NO_BINARY_FOR_GPU"},
         {214, "CUDA_ERROR_ECC_UNCORRECTABLE"},
         {218, "CUDA_ERROR_INVALID_PTX"},
         {222, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"},
@@ -118,13 +119,14 @@ API(cuDeviceTotalMem_v2)(size_t *bytes, int) {
 API(cuDeviceGetAttribute)(int *value, int attribute, int) {
     ENTER(cuDeviceGetAttribute)
     std::string capability = setting("QUERN_CUDASIM_CC", "9.0");
+    size_t point = capability.find('.');
     switch (attribute) {
         case 1: *value = 1024; break;                                     /* threads of a block */
         case 8: *value = 48 << 10; break;                                 /* shared memory of a block */
         case 10: *value = 32; break;                                      /* lanes of a warp */
         case 16: *value = std::stoi(setting("QUERN_CUDASIM_UNITS", "4")); break; /* multiprocessors */
-        case 75: *value = capability[0] - '0'; break;
-        case 76: *value = capability[2] - '0'; break;
+        case 75: *value = std::stoi(capability.substr(0, point)); break;
+        case 76: *value = std::stoi(capability.substr(point + 1)); break;
         default: report("cuDeviceGetAttribute " + std::to_string(attribute) + " is not simulated"); return INVALID_VALUE;
     }
     return SUCCESS;

@@ -37,11 +37,14 @@ Result injected(const char *call) {
     static const std::map<std::string, Result> names = {
         {"CUDA_ERROR_ECC_UNCORRECTABLE", ECC_UNCORRECTABLE}, {"CUDA_ERROR_ILLEGAL_ADDRESS", ILLEGAL_ADDRESS},
         {"CUDA_ERROR_LAUNCH_TIMEOUT", LAUNCH_TIMEOUT},       {"CUDA_ERROR_OUT_OF_MEMORY", OUT_OF_MEMORY},
-        {"CUDA_ERROR_UNKNOWN", UNKNOWN},
+        {"CUDA_ERROR_UNKNOWN", UNKNOWN},                     {"CUDA_ERROR_INVALID_IMAGE", INVALID_IMAGE},
+        {"CUDA_ERROR_NO_BINARY_FOR_GPU", NO_BINARY_FOR_GPU},
     };
     auto found = names.find(result);
     Result made = found != names.end() ? found->second : (Result)atoi(result.c_str());
-    if (made != OUT_OF_MEMORY) set_sticky(made);
+    bool harmless = made == OUT_OF_MEMORY || made == INVALID_IMAGE || made == NO_BINARY_FOR_GPU ||
+                    made == UNSUPPORTED_PTX_VERSION;
+    if (!harmless) set_sticky(made);
     return made;
 }
 

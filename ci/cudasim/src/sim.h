@@ -95,12 +95,19 @@ int shared_owner(const char *address, size_t *offset);
 bool on_stack(const void *address);
 std::string where();            /* entry, block and thread, and the seed of the order */
 
-/* ---- modules (module.cpp) ---- */
+/* ---- modules (module.cpp) and what images say of their kernels (cubin.cpp) ---- */
+struct EntryInImage {
+    std::vector<unsigned> sizes; /* of its parameters */
+    unsigned cluster = 1;        /* blocks of its clusters */
+};
+using Entries = std::map<std::string, EntryInImage>;
+bool is_cubin(const char *image);
+Result read_cubin(const char *image, int driver_version, std::string *log, Entries *entries);
 struct LoadedModule {
     void *handle;
     std::map<std::string, std::unique_ptr<Kernel>> kernels;
 };
-Result load_module(const std::string &ptx, int driver_version, std::string *log, LoadedModule **made);
+Result load_module(const char *image, int driver_version, std::string *log, LoadedModule **made);
 void unload_module(LoadedModule *module);
 
 /* ---- streams (stream.cpp) ---- */

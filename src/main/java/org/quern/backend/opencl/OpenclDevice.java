@@ -25,6 +25,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.quern.QuernException;
+import org.quern.backend.Executor;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.KernelSource;
@@ -38,6 +39,7 @@ final class OpenclDevice implements Device {
     private final long context;
     private final long queue;
     private final long program;
+    private final long buildNanos;
     private final ByteBuffer code = OpenclHardware.direct(4);
     private final ByteBuffer staging = OpenclHardware.direct(STAGING);
     private ByteBuffer lastBuffer;
@@ -61,6 +63,7 @@ final class OpenclDevice implements Device {
                         memAddress(properties), 1, memAddress(devices), 0, 0, memAddress(code));
         check("clCreateContext");
         queue = newQueue();
+        long started = System.nanoTime();
         try {
             program =
                     new OpenclProgram(hardware, context, KernelSource.text(), OpenclProgram.cache())
@@ -70,6 +73,7 @@ final class OpenclDevice implements Device {
             clReleaseContext(context);
             throw e;
         }
+        buildNanos = System.nanoTime() - started;
     }
 
     private void check(String call) {
@@ -160,6 +164,11 @@ final class OpenclDevice implements Device {
         public void close() {
             // the launches are closed by whoever prepared them
         }
+    }
+
+    @Override
+    public Executor.Code code() {
+        return new Executor.Code("OpenCL program", buildNanos);
     }
 
     @Override
