@@ -33,9 +33,7 @@
         fused_train_in_cluster(arena, pass, log, raw, targets, scratch, net, limit, raw_bytes != 0);                 \
     }
 
-CLUSTER(2)
 CLUSTER(4)
-CLUSTER(6)
 CLUSTER(8)
 CLUSTER(12)
 CLUSTER(16)

@@ -57,6 +57,7 @@ API(cuGetErrorName)(int code, const char **name) {
         {101, "CUDA_ERROR_INVALID_DEVICE"},
         {200, "CUDA_ERROR_INVALID_IMAGE"},
         {201, "CUDA_ERROR_INVALID_CONTEXT"},
+        {209, "CUDA_ERROR_NO_BINARY_FOR_GPU"},
         {214, "CUDA_ERROR_ECC_UNCORRECTABLE"},
         {218, "CUDA_ERROR_INVALID_PTX"},
         {222, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"},
@@ -117,15 +118,16 @@ API(cuDeviceTotalMem_v2)(size_t *bytes, int) {
 
 /* CUDA C++ Programming Guide, technical specifications. */
 unsigned cudasim::most_shared() {
-    std::string capability = setting("QUERN_CUDASIM_CC", "9.0");
-    if (capability == "7.5") return 64 << 10;
-    if (capability == "8.0" || capability == "8.7") return 163 << 10;
-    return (capability[0] == '8' ? 99 : 227) << 10;
+    switch (capability()) {
+        case 75: return 64 << 10;
+        case 80: case 87: return 163 << 10;
+        case 86: case 89: case 120: return 99 << 10;
+        default: return 227 << 10;
+    }
 }
 
 API(cuDeviceGetAttribute)(int *value, int attribute, int) {
     ENTER(cuDeviceGetAttribute)
-    std::string capability = setting("QUERN_CUDASIM_CC", "9.0");
     switch (attribute) {
         case 1: *value = 1024; break;                                     /* threads of a block */
         case 8: *value = 48 << 10; break;                                 /* shared memory of a block */
@@ -133,9 +135,9 @@ API(cuDeviceGetAttribute)(int *value, int attribute, int) {
         case 16: *value = std::stoi(setting("QUERN_CUDASIM_UNITS", "4")); break; /* multiprocessors */
         case 95: *value = 1; break;                                       /* cooperative launches */
         case 97: *value = (int)most_shared(); break;                      /* shared memory of a block that asks for it */
-        case 120: *value = capability[0] >= '9'; break;                   /* clusters */
-        case 75: *value = capability[0] - '0'; break;
-        case 76: *value = capability[2] - '0'; break;
+        case 120: *value = capability() >= 90; break;                     /* clusters */
+        case 75: *value = (int)capability() / 10; break;
+        case 76: *value = (int)capability() % 10; break;
         default: report("cuDeviceGetAttribute " + std::to_string(attribute) + " is not simulated"); return INVALID_VALUE;
     }
     return SUCCESS;

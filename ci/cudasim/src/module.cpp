@@ -1,4 +1,4 @@
-/* Modules: the PTX says which kernels there should be and what they take, a shared library has them in C++. */
+/* Modules: PTX or a cubin says which kernels there should be and what they take, a shared library has them in C++. */
 #include <dlfcn.h>
 
 #include <regex>
@@ -29,13 +29,8 @@ static unsigned bytes_of(const std::string &type) {
     return std::regex_match(type, bits, std::regex("[usbf]([0-9]+)")) ? (unsigned)std::stoi(bits[1]) / 8 : 0;
 }
 
-struct PtxEntry {
-    std::vector<unsigned> sizes; /* of its parameters */
-    unsigned cluster = 1;        /* blocks of its clusters */
-};
-
-static std::map<std::string, PtxEntry> entries_of(const std::string &ptx) {
-    std::map<std::string, PtxEntry> entries;
+static Entries entries_of(const std::string &ptx) {
+    Entries entries;
     std::istringstream lines(ptx);
     std::string line, name, last;
     static const std::regex parameter("\\s*\\.param \\.([a-z0-9]+) .*");
@@ -56,12 +51,9 @@ static std::map<std::string, PtxEntry> entries_of(const std::string &ptx) {
     return entries;
 }
 
-bool fits_device(int capability) {
-    std::string device = setting("QUERN_CUDASIM_CC", "9.0");
-    return capability <= 10 * (device[0] - '0') + device[2] - '0';
-}
-
-Result load_module(const std::string &ptx, int driver_version, std::string *log, LoadedModule **made) {
+/* What PTX says of itself, unless the driver is too old for it. */
+static Result read_ptx(const std::string &ptx, int driver_version, std::string *log, std::string *path,
+                       Entries *entries) {
     std::smatch found;
     static const std::regex version("\\.version (\\d+)\\.(\\d+)"), named("// cudasim-module: (\\S+)");
     std::string head = ptx.substr(0, 2000);
@@ -75,12 +67,21 @@ Result load_module(const std::string &ptx, int driver_version, std::string *log,
         return UNSUPPORTED_PTX_VERSION;
     }
     static const std::regex target("\\.target sm_(\\d+)");
-    if (std::regex_search(head, found, target) && !fits_device(std::stoi(found[1]))) {
+    if (std::regex_search(head, found, target) && std::stoi(found[1]) > (int)capability()) {
         *log = "ptxas fatal   : the program was compiled for a newer device: .target sm_" + found[1].str();
         return NO_BINARY_FOR_GPU;
     }
-    std::string path = std::regex_search(head, found, named) ? found[1].str()
-                                                             : setting("QUERN_CUDASIM_MODULE", default_module().c_str());
+    if (std::regex_search(head, found, named)) *path = found[1].str();
+    *entries = entries_of(ptx);
+    return SUCCESS;
+}
+
+Result load_module(const char *image, int driver_version, std::string *log, LoadedModule **made) {
+    std::string path = setting("QUERN_CUDASIM_MODULE", default_module().c_str());
+    Entries wanted;
+    Result result = is_cubin(image) ? read_cubin(image, driver_version, log, &wanted)
+                                    : read_ptx(image, driver_version, log, &path, &wanted);
+    if (result != SUCCESS) return result;
     void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         *log = dlerror();
@@ -93,24 +94,23 @@ Result load_module(const std::string &ptx, int driver_version, std::string *log,
     auto &runtime = runtimes[path];
     if (!runtime) runtime = std::make_unique<Runtime>();
     const Module *description = attach(runtime.get());
-    auto wanted = entries_of(ptx);
     for (unsigned i = 0; i < description->count; i++) {
         const Entry &entry = description->entries[i];
-        auto in_ptx = wanted.find(entry.name);
-        if (in_ptx == wanted.end()) continue; /* of another unit: the library has all */
+        auto in_image = wanted.find(entry.name);
+        if (in_image == wanted.end()) continue; /* of another unit: the library has all */
         std::vector<unsigned> sizes(entry.sizes, entry.sizes + entry.parameters);
-        if (in_ptx->second.sizes != sizes) {
-            *log = std::string(entry.name) + ": PTX and the simulator's module disagree on it: build both anew";
+        if (in_image->second.sizes != sizes) {
+            *log = std::string(entry.name) + ": the image and the simulator's module disagree on it: build both anew";
             report(*log);
             delete module;
             return INVALID_IMAGE;
         }
-        module->kernels[entry.name] = 
-            std::make_unique<Kernel>(Kernel{*description, entry, runtime.get(), in_ptx->second.cluster});
+        module->kernels[entry.name] =
+            std::make_unique<Kernel>(Kernel{*description, entry, runtime.get(), in_image->second.cluster});
     }
     for (auto &[name, entry] : wanted) {
         if (!module->kernels.count(name)) {
-            *log = name + " is in the PTX and not in the simulator's module " + path;
+            *log = name + " is in the image and not in the simulator's module " + path;
             report(*log);
             delete module;
             return INVALID_IMAGE;

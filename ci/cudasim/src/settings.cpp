@@ -22,6 +22,12 @@ void report(const std::string &line) {
     }
 }
 
+unsigned capability() {
+    std::string text = setting("QUERN_CUDASIM_CC", "9.0");
+    size_t point = text.find('.');
+    return (unsigned)(std::stoi(text.substr(0, point)) * 10 + std::stoi(text.substr(point + 1)));
+}
+
 /* QUERN_CUDASIM_FAIL is NAME:N:RESULT: the Nth call of NAME gives RESULT, a number or one of these names. */
 Result injected(const char *call) {
     static const std::string plan = setting("QUERN_CUDASIM_FAIL", "");
@@ -37,11 +43,14 @@ Result injected(const char *call) {
     static const std::map<std::string, Result> names = {
         {"CUDA_ERROR_ECC_UNCORRECTABLE", ECC_UNCORRECTABLE}, {"CUDA_ERROR_ILLEGAL_ADDRESS", ILLEGAL_ADDRESS},
         {"CUDA_ERROR_LAUNCH_TIMEOUT", LAUNCH_TIMEOUT},       {"CUDA_ERROR_OUT_OF_MEMORY", OUT_OF_MEMORY},
-        {"CUDA_ERROR_UNKNOWN", UNKNOWN},
+        {"CUDA_ERROR_UNKNOWN", UNKNOWN},                     {"CUDA_ERROR_INVALID_IMAGE", INVALID_IMAGE},
+        {"CUDA_ERROR_NO_BINARY_FOR_GPU", NO_BINARY_FOR_GPU},
     };
     auto found = names.find(result);
     Result made = found != names.end() ? found->second : (Result)atoi(result.c_str());
-    if (made != OUT_OF_MEMORY) set_sticky(made);
+    bool harmless = made == OUT_OF_MEMORY || made == INVALID_IMAGE || made == NO_BINARY_FOR_GPU ||
+                    made == UNSUPPORTED_PTX_VERSION;
+    if (!harmless) set_sticky(made);
     return made;
 }
 

@@ -43,6 +43,7 @@ enum Result {
 
 /* ---- settings (settings.cpp) ---- */
 std::string setting(const char *name, const char *otherwise);
+unsigned capability();                /* of the device: ten times the major number plus the minor one */
 void report(const std::string &line); /* to QUERN_CUDASIM_REPORT, else to stderr */
 Result injected(const char *call);    /* what QUERN_CUDASIM_FAIL has for this call of a function */
 uint64_t draw();                      /* the next number of the seed's sequence */
@@ -98,13 +99,19 @@ int shared_owner(const char *address, size_t *offset);
 bool on_stack(const void *address);
 std::string where();            /* entry, block and thread, and the seed of the order */
 
-/* ---- modules (module.cpp) ---- */
+/* ---- modules (module.cpp) and what images say of their kernels (cubin.cpp) ---- */
+struct EntryInImage {
+    std::vector<unsigned> sizes; /* of its parameters */
+    unsigned cluster = 1;        /* blocks of its clusters */
+};
+using Entries = std::map<std::string, EntryInImage>;
+bool is_cubin(const char *image);
+Result read_cubin(const char *image, int driver_version, std::string *log, Entries *entries);
 struct LoadedModule {
     void *handle;
     std::map<std::string, std::unique_ptr<Kernel>> kernels;
 };
-bool fits_device(int capability); /* ten times the major number plus the minor one */
-Result load_module(const std::string &ptx, int driver_version, std::string *log, LoadedModule **made);
+Result load_module(const char *image, int driver_version, std::string *log, LoadedModule **made);
 void unload_module(LoadedModule *module);
 
 /* ---- streams (stream.cpp) ---- */

@@ -30,6 +30,23 @@ public interface Executor extends AutoCloseable {
         return null;
     }
 
+    /**
+     * How the kernels came to a device.
+     *
+     * @param what was loaded, for instance {@code cubin for sm_90}; empty if nothing had to be
+     * @param nanos that it took, compiling included: once for all executors of a process where they
+     *     share it
+     */
+    record Code(String what, long nanos) {
+        /** Of executors whose kernels are in the process anyway. */
+        public static final Code NONE = new Code("", 0);
+    }
+
+    /** How its kernels came to the device. */
+    default Code code() {
+        return Code.NONE;
+    }
+
     /** Copies {@code slice.size()} values from {@code source[from…]} into the arena. */
     void write(Slice slice, float[] source, int from);
 

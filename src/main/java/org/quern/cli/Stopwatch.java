@@ -21,6 +21,13 @@ final class Stopwatch {
         since = now;
     }
 
+    /** So much of what was counted as one thing was another. */
+    void move(String from, String to, long nanos) {
+        double moved = Math.min(nanos * 1e-9, seconds.getOrDefault(from, 0.0));
+        seconds.merge(from, -moved, Double::sum);
+        seconds.merge(to, moved, Double::sum);
+    }
+
     /** All laps in their order, and their total. */
     Map<String, Double> seconds() {
         Map<String, Double> all = new LinkedHashMap<>(seconds);

@@ -76,6 +76,11 @@ final class TrainCommand implements Callable<Integer> {
     Double target;
 
     @Option(
+            names = "--timing",
+            description = "Say where the wall time went, from the process's start on.")
+    boolean timing;
+
+    @Option(
             names = "--dry-run",
             description = "One batch of everything, nothing kept: does it all fit together?")
     boolean dryRun;

@@ -34,6 +34,7 @@ final class TrainRun {
     private final Interrupts interrupts;
     private final TrainCommand options;
     private final Stopwatch stopwatch;
+    private final Timing timing;
     private RunSettings settings = RunSettings.DEFAULT;
     private RunFolder.Resumed resumed;
 
@@ -42,18 +43,26 @@ final class TrainRun {
         this.interrupts = interrupts;
         this.options = options;
         stopwatch = new Stopwatch(console);
+        timing = options.timing ? new Timing(stopwatch) : null;
     }
 
     void run() {
         settle();
         DataSource source = new DataSource(console);
         settings = settings.with(Map.of("data", source.locate(settings.data())));
+        long started = System.nanoTime();
+        long[] read = new long[1];
         CompletableFuture<Splits> loading =
-                CompletableFuture.supplyAsync(() -> source.read(settings.data(), settings.label()));
+                CompletableFuture.supplyAsync(() -> source.read(settings.data(), settings.label()))
+                        .whenComplete((done, failure) -> read[0] = System.nanoTime() - started);
         Backends.Choice choice = Backends.choose(settings.backend());
         console.about("device", choice.backend().name() + ": " + choice.reason());
         stopwatch.lap("device");
+        long waiting = System.nanoTime();
         Splits splits = join(loading);
+        if (timing != null) {
+            timing.data(read[0], System.nanoTime() - waiting);
+        }
         settings = settings.with(Map.of("backend", choice.backend().name()));
         if (resumed == null && !options.settings.scaled() && !splits.train().isPixels()) {
             settings = settings.with(Map.of("scale", "1.0"));
@@ -73,6 +82,10 @@ final class TrainRun {
             console.about("", Headlines.memory(trainer.plan()));
             console.about("config", Headlines.config(settings, trainer.config()));
             stopwatch.lap("device");
+            if (timing != null) {
+                timing.opened(trainer);
+                trainer.tellFirstStep().listen(timing);
+            }
             train(trainer, splits, parts);
         }
     }
@@ -133,7 +146,7 @@ final class TrainRun {
                     interrupts.during(
                             () -> trainer.fit(parts.train(), parts.validation(), settings.epochs()),
                             trainer::interrupt);
-            stopwatch.lap("training");
+            stopwatch.lap(timing == null ? "training" : "steps");
             if (history.end() == History.End.INTERRUPTED) {
                 throw interrupted(trainer, folder);
             }
@@ -142,9 +155,17 @@ final class TrainRun {
             console.line(TextReport.of("test", evaluation));
             options.gallery.print(console, evaluation, parts.test());
             report.end(history).test(evaluation).seconds(stopwatch.seconds());
+            Map<String, Double> where = timing == null ? null : timing.seconds();
+            if (timing != null) {
+                report.timing(timing.json(where));
+            }
             keep(trainer, parts, folder, report);
             pages.finished(evaluation, parts.test());
-            console.about("seconds", Headlines.seconds(stopwatch.seconds()));
+            if (timing == null) {
+                console.about("seconds", Headlines.seconds(stopwatch.seconds()));
+            } else {
+                timing.print(console, where, trainer);
+            }
             checkTarget(evaluation);
         }
     }

@@ -36,6 +36,7 @@ final class Fit {
     private final Steps steps;
     private final Steps.LearningRate learningRate;
     private int chunk = FIRST_STEPS;
+    private boolean firstStepAlone;
 
     Fit(Trainer trainer, Dataset train, Dataset validation, int epochs) {
         this.trainer = trainer;
@@ -46,6 +47,7 @@ final class Fit {
         this.validation = validation;
         this.epochs = epochs;
         batches = new Batches(train.rows(), config.batch());
+        firstStepAlone = trainer.takeFirstStepAlone();
         steps = new Steps(config.seed(), MOST_STEPS);
         long perEpoch = batches.stepsPerEpoch();
         long total = perEpoch * epochs;
@@ -67,6 +69,9 @@ final class Fit {
         History.End end = History.End.FINISHED;
         try (Resident plain = distorts() ? null : executor.upload(train);
                 Resident check = validation == null ? null : executor.upload(validation)) {
+            if (plain != null) {
+                ready();
+            }
             while (end == History.End.FINISHED && trainer.epochs().size() < epochs) {
                 if (config.earlyStopping() != null
                         && config.earlyStopping().ends(trainer.epochs())) {
@@ -86,6 +91,10 @@ final class Fit {
         return history;
     }
 
+    private void ready() {
+        trainer.listeners().forEach(Listener::ready);
+    }
+
     private boolean distorts() {
         return !config.distortion().equals(Distortion.NONE);
     }
@@ -95,6 +104,7 @@ final class Fit {
         long started = System.nanoTime();
         Dataset drawn = config.distortion().apply(train, config.seed(), trainer.epochs().size());
         try (Resident resident = executor.upload(drawn)) {
+            ready();
             return epoch(resident, check, started);
         }
     }
@@ -130,7 +140,7 @@ final class Fit {
     private boolean chunk(Resident resident, Checkpoint start, long started) {
         long from = trainer.step();
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
-        int count = Math.min(Math.min(chunk, left), MOST_STEPS);
+        int count = firstStepAlone ? 1 : Math.min(Math.min(chunk, left), MOST_STEPS);
         long before = System.nanoTime();
         boolean[] stop = new boolean[1];
         steps.observe(
@@ -140,7 +150,10 @@ final class Fit {
         executor.train(resident, steps.select(from, count, config.optimizer(), learningRate));
         long nanos = System.nanoTime() - before;
         long millis = executor.reportsProgress() ? LONG_CHUNK_MILLIS : CHUNK_MILLIS;
-        chunk = (int) Math.max(1, Math.min(MOST_STEPS, millis * 1_000_000L * count / nanos));
+        if (!firstStepAlone) { // one step tells nothing of the others
+            chunk = (int) Math.max(1, Math.min(MOST_STEPS, millis * 1_000_000L * count / nanos));
+        }
+        firstStepAlone = false;
         for (int i = 0; i < count; i++) {
             if (!Float.isFinite(steps.losses()[i])) {
                 throw new Divergence(trainer, steps, learningRate)

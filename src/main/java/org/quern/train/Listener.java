@@ -17,6 +17,9 @@ public interface Listener {
     /** Before the first step of a {@link Trainer#fit}. */
     default void begin(Trainer trainer) {}
 
+    /** The data is on the device: the first step comes next. With distortion, before each epoch. */
+    default void ready() {}
+
     /** At most about ten times a second while an epoch runs. */
     default Verdict progress(Progress progress) {
         return Verdict.GO_ON;

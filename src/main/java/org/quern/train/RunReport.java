@@ -71,6 +71,12 @@ public final class RunReport {
         return this;
     }
 
+    /** The same in detail, and from the process's start on. */
+    public RunReport timing(Map<String, Object> timing) {
+        report.put("timing", new LinkedHashMap<>(timing));
+        return this;
+    }
+
     /** What it says so far, by name. */
     public Map<String, Object> values() {
         return Collections.unmodifiableMap(report);

@@ -31,6 +31,7 @@ public final class Trainer implements AutoCloseable {
     private final List<Listener> listeners = new ArrayList<>();
     private final List<EpochResult> epochs = new ArrayList<>();
     private volatile boolean interrupted;
+    private boolean firstStepAlone;
     private long step;
     private double partialLoss;
     private long partialHits;
@@ -63,6 +64,21 @@ public final class Trainer implements AutoCloseable {
     public Trainer listen(Listener listener) {
         listeners.add(listener);
         return this;
+    }
+
+    /**
+     * Makes the first step of the next {@link #fit} a call of its own, so that listeners hear when
+     * it is done. Changes no result.
+     */
+    public Trainer tellFirstStep() {
+        firstStepAlone = true;
+        return this;
+    }
+
+    boolean takeFirstStepAlone() {
+        boolean alone = firstStepAlone;
+        firstStepAlone = false;
+        return alone;
     }
 
     /**

@@ -3,6 +3,7 @@ package org.quern.backend.check;
 import java.util.List;
 import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.backend.Executor;
 
 /**
  * Whether a backend works: real kernels on it, checked against the float64 reference.
@@ -19,11 +20,15 @@ public record Checkup(boolean works, String detail) {
             return new Checkup(false, availability.detail());
         }
         List<KernelCase> cases = KernelCases.quick();
+        Executor.Code code = Executor.Code.NONE;
         long started = System.nanoTime();
         for (KernelCase kernel : cases) {
             Optional<String> problem;
             try {
-                problem = kernel.check(backend, Backend.Options.DEFAULT);
+                try (Executor executor = backend.open(kernel.plan(), Backend.Options.DEFAULT)) {
+                    problem = kernel.check(executor);
+                    code = executor.code();
+                }
             } catch (RuntimeException e) {
                 problem = Optional.of(kernel + " failed: " + e);
             }
@@ -34,7 +39,13 @@ public record Checkup(boolean works, String detail) {
         long millis = (System.nanoTime() - started) / 1_000_000;
         return new Checkup(
                 true,
-                "%s: %d kernel cases within bounds, %d ms"
-                        .formatted(availability.detail(), cases.size(), millis));
+                "%s%s: %d kernel cases within bounds, %d ms"
+                        .formatted(availability.detail(), text(code), cases.size(), millis));
+    }
+
+    private static String text(Executor.Code code) {
+        return code.what().isEmpty()
+                ? ""
+                : ", %s loaded in %d ms".formatted(code.what(), code.nanos() / 1_000_000);
     }
 }

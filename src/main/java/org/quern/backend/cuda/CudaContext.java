@@ -15,13 +15,13 @@ final class CudaContext {
     private static final Map<Integer, CudaContext> CONTEXTS = new HashMap<>();
 
     private final CUcontext context = new CUcontext();
+    private final CudaHardware hardware;
     private final Map<String, CudaModule> modules = new HashMap<>();
 
     private CudaContext(CudaHardware hardware) {
         CudaErrors.check(
                 cuDevicePrimaryCtxRetain(context, hardware.device()), "cuDevicePrimaryCtxRetain");
-        enter();
-        module(CudaModule.MAIN);
+        this.hardware = hardware;
     }
 
     /** The context of a device. */
@@ -41,10 +41,15 @@ final class CudaContext {
         CudaErrors.check(cuCtxSetCurrent(context), "cuCtxSetCurrent");
     }
 
-    /** A unit of the kernels, loaded when it is first asked for; the context must be current. */
+    /** A unit of kernels, loaded when it is first asked for; the context must be entered. */
     CudaModule module(String unit) {
         synchronized (modules) {
-            return modules.computeIfAbsent(unit, CudaModule::new);
+            CudaModule module = modules.get(unit);
+            if (module == null) {
+                module = CudaModule.of(unit, hardware.capability());
+                modules.put(unit, module);
+            }
+            return module;
         }
     }
 }

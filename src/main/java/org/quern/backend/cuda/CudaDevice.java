@@ -33,6 +33,7 @@ import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.backend.Executor;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.Product;
@@ -41,7 +42,7 @@ import org.quern.backend.kernel.Team;
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice implements Device {
     private static final int STAGING = 4 << 20;
-    private static final long SLOW_NANOS = 300_000_000;
+    private static final String KERNELS = "quern";
 
     private final CudaHardware hardware;
     private final CudaContext context;
@@ -63,7 +64,7 @@ final class CudaDevice implements Device {
         this.hardware = hardware;
         context = CudaContext.of(hardware);
         enter();
-        module = context.module(CudaModule.MAIN);
+        module = context.module(KERNELS);
         CudaErrors.check(
                 cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
         CudaErrors.check(
@@ -114,10 +115,12 @@ final class CudaDevice implements Device {
 
     @Override
     public String notice() {
-        return module.nanos() < SLOW_NANOS
-                ? null
-                : "the driver took %.1f s to compile the kernels; it keeps them for the next start"
-                        .formatted(module.nanos() * 1e-9);
+        return module.notice();
+    }
+
+    @Override
+    public Executor.Code code() {
+        return new Executor.Code(module.image(), module.nanos());
     }
 
     @Override

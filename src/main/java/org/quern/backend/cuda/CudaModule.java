@@ -5,51 +5,144 @@ import static jcuda.driver.CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES;
 import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
 import static jcuda.driver.JCudaDriver.cuModuleLoadDataJIT;
 import static jcuda.driver.JCudaDriver.cuModuleUnload;
+import static org.quern.QuernException.backend;
+import static org.quern.QuernException.usage;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.JITOptions;
-import org.quern.QuernException;
 
-/** The kernels from the jar's PTX, compiled by the driver for its device. */
+/**
+ * The kernels of one translation unit, as the driver takes them: as the jar's cubin for the device,
+ * which is loaded in milliseconds, or else as its PTX, which the driver compiles.
+ */
 final class CudaModule implements AutoCloseable {
-    /** The unit of all kernels that any device can run. */
-    static final String MAIN = "quern";
+    /** Says what the driver is given: {@code ptx}, {@code cubin}, or the better one if not set. */
+    static final String VARIABLE = "QUERN_CUDA_IMAGE";
 
-    private static final String RESOURCE = "/kernels/ptx/%s.ptx";
     private static final int LOG_BYTES = 8192;
+    private static final long SLOW_NANOS = 300_000_000;
 
-    private final CUmodule module = new CUmodule();
+    private final CUmodule module;
     private final Map<String, CUfunction> functions = new HashMap<>();
+    private final String image;
+    private final String refused;
     private final long nanos;
 
-    /** Loads a unit of the kernels into the current context. */
-    CudaModule(String unit) {
-        this(ptx(unit));
+    private CudaModule(CUmodule module, String image, String refused, long nanos) {
+        this.module = module;
+        this.image = image;
+        this.refused = refused;
+        this.nanos = nanos;
     }
 
-    /** Loads other PTX; zero-terminated. */
-    CudaModule(byte[] ptx) {
+    /** Loads other PTX, zero-terminated, into the current context. */
+    static CudaModule ofPtx(byte[] ptx) {
+        return compile(ptx, null, System.nanoTime());
+    }
+
+    /**
+     * Loads a unit of the jar into the current context.
+     *
+     * @param unit its name, for instance {@code quern}
+     * @param capability the device's compute capability, ten times the major number plus the minor
+     * @throws org.quern.QuernException if the driver takes neither cubin nor PTX
+     */
+    static CudaModule of(String unit, int capability) {
+        return of(unit, capability, System.getenv().getOrDefault(VARIABLE, ""));
+    }
+
+    /** The same for a value of {@value #VARIABLE}. */
+    static CudaModule of(String unit, int capability, String wanted) {
+        if (!List.of("", "ptx", "cubin").contains(wanted)) {
+            throw usage("%s is \"%s\": set it to ptx or cubin, or unset it", VARIABLE, wanted);
+        }
+        long started = System.nanoTime();
+        String refused = null;
+        for (String architecture : wanted.equals("ptx") ? List.<String>of() : fitting(capability)) {
+            byte[] cubin = resource("cubin/%s-%s.cubin".formatted(unit, architecture));
+            if (cubin != null) {
+                CUmodule module = new CUmodule();
+                int code = cuModuleLoadDataJIT(module, Pointer.to(cubin), new JITOptions());
+                if (code == CUresult.CUDA_SUCCESS) {
+                    return new CudaModule(
+                            module, "cubin for " + architecture, null, System.nanoTime() - started);
+                }
+                refused =
+                        "the driver refuses the cubin for %s: %s"
+                                .formatted(architecture, CudaErrors.name(code));
+                if (!isRefusal(code)) {
+                    throw CudaErrors.failure(code, "cuModuleLoadData");
+                }
+            }
+        }
+        if (wanted.equals("cubin")) {
+            throw backend(
+                    "%s is cubin, and %s: unset it",
+                    VARIABLE,
+                    refused != null
+                            ? refused
+                            : "the jar has none for compute capability %d.%d"
+                                    .formatted(capability / 10, capability % 10));
+        }
+        byte[] text = resource("ptx/%s.ptx".formatted(unit));
+        if (text == null) {
+            throw new IllegalStateException("this jar has no PTX of " + unit);
+        }
+        return compile(Arrays.copyOf(text, text.length + 1), refused, started);
+    }
+
+    /**
+     * The architectures whose cubins a device runs, the best first: its own, that with the features
+     * of no other device (a), then those of the same major number and a lower minor one.
+     */
+    static List<String> fitting(int capability) {
+        List<String> all = new ArrayList<>(List.of("sm_" + capability + "a"));
+        for (int lower = capability; lower >= capability / 10 * 10; lower--) {
+            all.add("sm_" + lower);
+        }
+        return all;
+    }
+
+    /**
+     * Whether a code says that an image is for another device or driver: a cubin that a later
+     * toolkit made is invalid, or of an unsupported version, to a driver that is older.
+     */
+    private static boolean isRefusal(int code) {
+        return switch (code) {
+            case CUresult.CUDA_ERROR_INVALID_IMAGE,
+                    CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU,
+                    CUresult.CUDA_ERROR_INVALID_PTX,
+                    CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION,
+                    CUresult.CUDA_ERROR_INVALID_SOURCE ->
+                    true;
+            default -> false;
+        };
+    }
+
+    private static CudaModule compile(byte[] ptx, String refused, long started) {
         byte[] log = new byte[LOG_BYTES];
         JITOptions options = new JITOptions();
         options.putBytes(CU_JIT_ERROR_LOG_BUFFER, log);
         options.putInt(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
-        long started = System.nanoTime();
+        CUmodule module = new CUmodule();
         int code = cuModuleLoadDataJIT(module, Pointer.to(ptx), options);
-        nanos = System.nanoTime() - started;
         if (code != CUresult.CUDA_SUCCESS) {
-            throw new QuernException(
-                    QuernException.Kind.BACKEND,
-                    "the NVIDIA driver does not take the kernels: %s%s: update the driver, or use --backend opencl"
-                            .formatted(CudaErrors.name(code), reason(options, log)));
+            throw backend(
+                    "the NVIDIA driver does not take the kernels: %s%s: update the driver, or use --backend opencl",
+                    CudaErrors.name(code), reason(options, log));
         }
+        return new CudaModule(module, "PTX", refused, System.nanoTime() - started);
     }
 
     private static String reason(JITOptions options, byte[] log) {
@@ -59,7 +152,7 @@ final class CudaModule implements AutoCloseable {
         while (length < source.length && source[length] != 0) {
             length++;
         }
-        return new String(source, 0, length, java.nio.charset.StandardCharsets.UTF_8)
+        return new String(source, 0, length, StandardCharsets.UTF_8)
                 .lines()
                 .filter(line -> !line.isBlank())
                 .findFirst()
@@ -67,15 +160,10 @@ final class CudaModule implements AutoCloseable {
                 .orElse("");
     }
 
-    /** The jar's PTX of a unit with a zero at its end, as the driver wants it. */
-    static byte[] ptx(String unit) {
-        String resource = RESOURCE.formatted(unit);
-        try (InputStream in = CudaModule.class.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new IllegalStateException("this jar has no " + resource);
-            }
-            byte[] text = in.readAllBytes();
-            return Arrays.copyOf(text, text.length + 1);
+    /** A file of the jar's kernels; null if it is not there. */
+    private static byte[] resource(String name) {
+        try (InputStream in = CudaModule.class.getResourceAsStream("/kernels/" + name)) {
+            return in == null ? null : in.readAllBytes();
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }
@@ -94,9 +182,22 @@ final class CudaModule implements AutoCloseable {
                 });
     }
 
-    /** What the driver took to load and compile it. */
+    /** What the driver took: {@code cubin for sm_90}, or {@code PTX}. */
+    String image() {
+        return image;
+    }
+
+    /** What loading took, compiling included. */
     long nanos() {
         return nanos;
+    }
+
+    /** What a user should know who had to wait for it, in a sentence; null for nothing. */
+    String notice() {
+        return nanos < SLOW_NANOS
+                ? null
+                : "the driver took %.1f s to compile the kernels; it keeps them for the next start%s"
+                        .formatted(nanos * 1e-9, refused == null ? "" : " (" + refused + ")");
     }
 
     @Override

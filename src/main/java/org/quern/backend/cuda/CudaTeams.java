@@ -24,7 +24,7 @@ final class CudaTeams {
     private static final String CLUSTER = "fused_train_cluster_";
     private static final String GRID = "fused_train_grid";
     private static final int THREADS = 320;
-    private static final int[] SIZES = {2, 4, 6, 8, 12, 16};
+    private static final int[] SIZES = {4, 8, 12, 16};
 
     private CudaTeams() {}
 

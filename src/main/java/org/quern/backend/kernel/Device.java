@@ -2,6 +2,7 @@ package org.quern.backend.kernel;
 
 import java.nio.ByteBuffer;
 import java.util.List;
+import org.quern.backend.Executor;
 
 /**
  * The few things that a GPU is asked to do: the whole interface between the shared driver and an
@@ -78,6 +79,11 @@ public interface Device extends AutoCloseable {
     /** What the user should know of how it was opened, in a sentence; null for nothing. */
     default String notice() {
         return null;
+    }
+
+    /** How the kernels came to it. */
+    default Executor.Code code() {
+        return Executor.Code.NONE;
     }
 
     /** Multiprocessors, which a launch should have groups for. */

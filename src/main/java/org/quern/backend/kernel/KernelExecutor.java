@@ -138,6 +138,11 @@ public final class KernelExecutor implements Executor {
     }
 
     @Override
+    public Code code() {
+        return device.code();
+    }
+
+    @Override
     public void write(Slice slice, float[] source, int from) {
         int size = checked(slice);
         Objects.checkFromIndexSize(from, size, source.length);

@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import org.lwjgl.opencl.CL10;
 import org.quern.QuernException;
+import org.quern.backend.Executor;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.KernelSource;
@@ -41,6 +42,7 @@ final class OpenclDevice implements Device {
     private final long context;
     private final long queue;
     private final Map<String, Long> programs = new HashMap<>();
+    private final long buildNanos;
     private final ByteBuffer code = OpenclHardware.direct(4);
     private final ByteBuffer staging = OpenclHardware.direct(STAGING);
     private ByteBuffer lastBuffer;
@@ -64,6 +66,7 @@ final class OpenclDevice implements Device {
                         memAddress(properties), 1, memAddress(devices), 0, 0, memAddress(code));
         check("clCreateContext");
         queue = newQueue();
+        long started = System.nanoTime();
         try {
             program("quern");
         } catch (RuntimeException e) {
@@ -71,6 +74,7 @@ final class OpenclDevice implements Device {
             clReleaseContext(context);
             throw e;
         }
+        buildNanos = System.nanoTime() - started;
     }
 
     /** A unit of the kernels, compiled when it is first asked for. */
@@ -174,6 +178,11 @@ final class OpenclDevice implements Device {
         public void close() {
             // the launches are closed by whoever prepared them
         }
+    }
+
+    @Override
+    public Executor.Code code() {
+        return new Executor.Code("OpenCL program", buildNanos);
     }
 
     @Override

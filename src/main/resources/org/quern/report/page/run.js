@@ -105,7 +105,7 @@ function time(run) {
 
 function settings(data) {
     const run = data.run;
-    const skip = new Set(["quern", "epochs", "test", "seconds", "model", "parameters", "end", "bestEpoch"]);
+    const skip = new Set(["quern", "epochs", "test", "seconds", "timing", "model", "parameters", "end", "bestEpoch"]);
     const rows = Object.entries(run).filter(([name]) => !skip.has(name));
     if (run.end) rows.push(["ended", run.end], ["best epoch", run.bestEpoch]);
     return section("Model and settings", h("div", {class: "pair"},

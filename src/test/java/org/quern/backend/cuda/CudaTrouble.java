@@ -1,8 +1,13 @@
 package org.quern.backend.cuda;
 
+import static jcuda.driver.JCudaDriver.cuModuleLoadData;
+
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
+import jcuda.driver.CUmodule;
 import org.quern.backend.Backend;
 import org.quern.backend.check.KernelCase;
 import org.quern.backend.check.KernelCases;
@@ -10,13 +15,13 @@ import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 
 /**
- * Does one thing to the simulator, in a process of its own, for {@link PlantedFaultTest}: runs
- * kernel cases, or misuses the device. Prints what is thrown.
+ * Does one thing to the simulator, in a process of its own, for {@link PlantedFaultTest} and {@link
+ * CudaModuleTest}: runs kernel cases, loads kernels, or misuses the device. Prints what is thrown.
  */
 final class CudaTrouble {
     private CudaTrouble() {}
 
-    public static void main(String[] arguments) {
+    public static void main(String[] arguments) throws IOException {
         try {
             switch (arguments[0]) {
                 case "cases" -> cases(arguments[1]);
@@ -24,6 +29,8 @@ final class CudaTrouble {
                 case "freed" -> freed();
                 case "arguments" -> wrongArguments();
                 case "early" -> readTooEarly();
+                case "image" -> image();
+                case "foreign" -> foreign(arguments[1]);
                 default -> throw new IllegalArgumentException(arguments[0]);
             }
         } catch (RuntimeException e) {
@@ -49,6 +56,23 @@ final class CudaTrouble {
     private static void leak() {
         try (Device device = device()) {
             device.allocate(12_345, "what is forgotten");
+        }
+    }
+
+    /** Tells what the driver was given of the kernels. */
+    private static void image() {
+        try (Device device = device()) {
+            System.out.println(device.code().what());
+        }
+    }
+
+    /** Loads a cubin of the jar, whatever the device is. */
+    private static void foreign(String name) throws IOException {
+        try (Device device = device();
+                InputStream in = CudaTrouble.class.getResourceAsStream("/kernels/cubin/" + name)) {
+            device.finish(); // enters the context
+            int code = cuModuleLoadData(new CUmodule(), in.readAllBytes());
+            System.out.println(CudaErrors.name(code));
         }
     }
 

@@ -20,7 +20,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.backend.kernel.KernelSource;
 import org.quern.backend.nativelib.NativeLibraries;
 
-/** The PTX of the jar: made of the sources, complete, and assembled for what its compiler knows. */
+/**
+ * The PTX and the cubins of the jar: made of the sources, complete, and what NVIDIA's compiler
+ * makes.
+ */
 class PtxTest {
     private static final Path PTX = Path.of("kernels", "ptx", "quern.ptx");
 
@@ -29,7 +32,7 @@ class PtxTest {
     @Test
     void isMadeOfTheSourcesAsTheyAre() throws Exception {
         Process check =
-                new ProcessBuilder("bash", "ci/build-ptx", "check")
+                new ProcessBuilder("bash", "ci/build-kernels", "check")
                         .redirectErrorStream(true)
                         .start();
         String output = new String(check.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -58,7 +61,8 @@ class PtxTest {
     /** Without driver, toolkit or GPU: NVIDIA's compiler is in JCuda's natives, not in our jar. */
     @ParameterizedTest
     @ValueSource(strings = {"sm_75", "sm_80", "sm_86", "sm_89", "sm_90"})
-    void isAssembledByNvidiasCompilerWithoutSpills(String architecture) throws Exception {
+    void isAssembledByNvidiasCompilerWithoutSpillsToTheCubinOfTheJar(String architecture)
+            throws Exception {
         Assumptions.assumeTrue(
                 NativeLibraries.platform().equals("linux-x86_64"),
                 "the PTX compiler is for x86-64 Linux only");
@@ -87,6 +91,11 @@ class PtxTest {
                         .collect(Collectors.joining("\n"));
         assertThat(said).contains("Used ");
         assertThat(spills).isEmpty();
+        JNvPTXCompiler.nvPTXCompilerGetCompiledProgramSize(handle, size);
+        byte[] program = new byte[(int) size[0]];
+        JNvPTXCompiler.nvPTXCompilerGetCompiledProgram(handle, program);
+        Path cubin = Path.of("kernels", "cubin", "quern-" + architecture + ".cubin");
+        assertThat(cubin).hasBinaryContent(program);
         JNvPTXCompiler.nvPTXCompilerDestroy(handle);
     }
 

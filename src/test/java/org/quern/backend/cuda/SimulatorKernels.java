@@ -40,7 +40,7 @@ final class SimulatorKernels {
         CUstream stream = new CUstream();
         check(cuStreamCreate(stream, 0));
         byte[] ptx = (ptx() + '\0').getBytes(StandardCharsets.US_ASCII);
-        try (CudaModule module = new CudaModule(ptx)) {
+        try (CudaModule module = CudaModule.ofPtx(ptx)) {
             float[] from = new float[VALUES];
             for (int i = 0; i < VALUES; i++) {
                 from[i] = i + 1;
