@@ -76,11 +76,12 @@ enum {
     NET_INPUT_KEEP,
     NET_X,        /* rows of the batch: bytes, 4 a word, zeros behind the last; or floats */
     NET_X_STRIDE, /* words of a row */
-    NET_X_NEXT,   /* words from one of the two buffers of X to the other */
+    NET_X_NEXT,   /* words from one of the two buffers of X to the other; 0: there is one */
     NET_ORDER,    /* [2][B] rows of the data set */
     NET_TARGET,   /* [2][B x targets] */
-    NET_H,        /* [2][B x NET_H_STRIDE] the first layer's output, all columns */
+    NET_H,        /* [2 or 1][B x NET_H_STRIDE] the first layer's output, all columns */
     NET_H_STRIDE,
+    NET_H_NEXT, /* words from one to the other, or 0 */
     NET_LOSS, /* [B] */
     NET_HITS, /* [B] */
     NET_PARTS, /* sums of threads, where they cannot shuffle */
@@ -105,12 +106,12 @@ enum {
     LAYER_B,
     LAYER_B_SIZE,
     LAYER_Y, /* [B][stride] the output; the first layer's is NET_H */
-    LAYER_S, /* [B][stride] keep * act'; of the first layer, the own columns */
-    LAYER_G, /* [B][stride] the gradient before the activation, zeros in the gaps; likewise */
+    LAYER_G, /* [B][stride] keep * act', then times it the gradient before the activation, zeros in the gaps; of the
+                first layer, the own columns */
     LAYER_STRIDE,
     LAYER_KEPT,     /* which positions dropout keeps, 4 bits a word, one block of Philox */
     LAYER_KEPT_ROW, /* of the first layer, words of a row: blocks that its own columns may touch */
-    LAYER_WORDS = 20
+    LAYER_WORDS = 19
 };
 
 #define NET(i) (((MEM const uint *)mem)[i])
@@ -317,7 +318,7 @@ DEVICE float fused_first_output(MEM const float *mem, uint b, uint c0, uint c, f
 /* ---- the layers above -------------------------------------------------------------------------------------------- */
 
 DEVICE uint fused_y(MEM const float *mem, uint l, uint slot) {
-    return l == 0 ? NET(NET_H) + slot * NET(NET_BATCH) * NET(NET_H_STRIDE) : LAYER(l, LAYER_Y);
+    return l == 0 ? NET(NET_H) + slot * NET(NET_H_NEXT) : LAYER(l, LAYER_Y);
 }
 
 DEVICE uint fused_y_stride(MEM const float *mem, uint l) {
@@ -355,7 +356,7 @@ DEVICE void fused_forward(MEM float *mem, uint l, uint slot, uint rows, uint t) 
             if (threshold != 0) {
                 keep = kept_factor(kept, b * out + j + q, 0, LAYER_FLOAT(l, LAYER_KEEP));
             }
-            mem[LAYER(l, LAYER_S) + b * stride + j + q] = keep == 0.0f ? 0.0f : keep * slope(activation, y, z);
+            mem[LAYER(l, LAYER_G) + b * stride + j + q] = keep == 0.0f ? 0.0f : keep * slope(activation, y, z);
             mem[LAYER(l, LAYER_Y) + b * stride + j + q] = keep == 0.0f ? 0.0f : y * keep;
         }
     }
@@ -368,7 +369,7 @@ DEVICE void fused_gradient(MEM float *mem, uint top, uint b, uint j, uint c0, ui
     uint column = top == 0 ? j - c0 : j; /* wraps left of c0 */
     if (top != 0 || column < own) {
         uint at = b * LAYER(top, LAYER_STRIDE) + column;
-        mem[LAYER(top, LAYER_G) + at] = gradient * mem[LAYER(top, LAYER_S) + at];
+        mem[LAYER(top, LAYER_G) + at] *= gradient;
     }
 }
 
@@ -447,7 +448,7 @@ DEVICE void fused_backward(MEM float *mem, uint l, uint rows, uint c0, uint own,
             sum = dot4(LOAD4(mem + g + b * g_stride + 4 * j), LOAD4(mem + w + (k0 + k) * w_stride + 4 * j), sum);
         }
         uint at = b * stride + k;
-        mem[LAYER(l - 1, LAYER_G) + at] = sum * mem[LAYER(l - 1, LAYER_S) + at];
+        mem[LAYER(l - 1, LAYER_G) + at] *= sum;
     }
 }
 

@@ -48,7 +48,7 @@ DEVICE void FUSED(fused_targets)(MEM float *mem, uint slot, uint rows, __global 
 /* H = act(X W1 + b1) * keep in the own columns, to all blocks: a warp for four rows and four columns. */
 DEVICE void FUSED(fused_first)(MEM float *mem, __global float *scratch, uint slot, uint x, uint rows, uint c0, uint own, uint t) {
     uint fours = (own + 3) / 4, tiles = (rows + 3) / 4 * fours, lane = t % FUSED_WARP;
-    uint h = NET(NET_H) + slot * NET(NET_BATCH) * NET(NET_H_STRIDE), x_stride = NET(NET_X_STRIDE);
+    uint h = NET(NET_H) + slot * NET(NET_H_NEXT), x_stride = NET(NET_X_STRIDE);
     float scale = fused_scale(mem);
     float sums[16];
 #ifdef WARPS_SHUFFLE
@@ -60,7 +60,7 @@ DEVICE void FUSED(fused_first)(MEM float *mem, __global float *scratch, uint slo
         if (b < rows && column < own) {
             float factor, y = fused_first_output(mem, b, c0, column, z, &factor);
             if (lane % 2 == 0) {
-                mem[LAYER(0, LAYER_S) + b * LAYER(0, LAYER_STRIDE) + column] = factor;
+                mem[LAYER(0, LAYER_G) + b * LAYER(0, LAYER_STRIDE) + column] = factor;
             }
             TEAM_PUT(h + b * NET(NET_H_STRIDE) + c0 + column, y, lane % 2);
         }
@@ -84,7 +84,7 @@ DEVICE void FUSED(fused_first)(MEM float *mem, __global float *scratch, uint slo
             }
             if (b < rows && column < own) {
                 float factor, y = fused_first_output(mem, b, c0, column, z * scale, &factor);
-                mem[LAYER(0, LAYER_S) + b * LAYER(0, LAYER_STRIDE) + column] = factor;
+                mem[LAYER(0, LAYER_G) + b * LAYER(0, LAYER_STRIDE) + column] = factor;
                 TEAM_PUT(h + b * NET(NET_H_STRIDE) + c0 + column, y, 0);
             }
         }
@@ -123,7 +123,7 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
     SYNC();
     uint units = LAYER(0, LAYER_OUT), c0 = min(rank * NET(NET_COLUMNS), units), own = min(NET(NET_COLUMNS), units - c0);
     uint layers = NET(NET_LAYERS), batch = NET(NET_BATCH), data_rows = pass[PASS_DATA_ROWS];
-    bool pixels = NET(NET_PIXELS) != 0;
+    bool pixels = NET(NET_PIXELS) != 0, ahead = pixels && NET(NET_X_NEXT) != 0;
     Moment now = {pass[PASS_INDEX],     pass[PASS_ROWS],      pass[PASS_FIRST],     pass[PASS_STEP_LOW],
                   pass[PASS_STEP_HIGH], pass[PASS_EPOCH_LOW], pass[PASS_EPOCH_HIGH]};
     Moment next = moment_after(now, data_rows, batch);
@@ -150,10 +150,17 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
         float rate = as_float(pass[PASS_WORDS + now.index]);
         float decay = as_float(pass[PASS_WORDS + pass[PASS_COUNT] + now.index]);
         if (works && more) {
-            if (pixels) {
+            if (ahead) {
                 FUSED(fused_pixels)(mem, 1 - slot, next.rows, raw, t);
             }
             FUSED(fused_targets)(mem, 1 - slot, next.rows, source, t);
+        }
+        if (pixels && !ahead) {
+            if (works) {
+                FUSED(fused_pixels)(mem, slot, now.rows, raw, t);
+            }
+            COPY_WAIT();
+            SYNC();
         }
         if (!pixels || NET(NET_INPUT_THRESHOLD) != 0) {
             if (works && pixels) {
@@ -209,7 +216,11 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
             }
         }
         COPY_WAIT();
-        SYNC();
+        if (NET(NET_H_NEXT) == 0) {
+            TEAM_SYNC(); /* nobody puts what others still read */
+        } else {
+            SYNC();
+        }
         now = next;
         next = later;
         slot = 1 - slot;

@@ -11,7 +11,7 @@
 
 /* H of a step from where the blocks put it, past the first-level cache, which may hold what was there before. */
 DEVICE void fused_collect(float *mem, uint slot, const float *scratch, uint t) {
-    uint units = LAYER(0, LAYER_OUT), stride = NET(NET_H_STRIDE), from = slot * NET(NET_BATCH) * stride;
+    uint units = LAYER(0, LAYER_OUT), stride = NET(NET_H_STRIDE), from = slot * NET(NET_H_NEXT);
     for (uint k = t; k < NET(NET_BATCH) * units; k += blockDim.x) {
         uint at = from + k / units * stride + k % units;
         mem[NET(NET_H) + at] = __ldcg(scratch + at);

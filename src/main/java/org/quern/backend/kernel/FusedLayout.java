@@ -21,11 +21,11 @@ final class FusedLayout {
     static final int MOST_ROWS = 128;
 
     private static final int HEADER = 32;
-    private static final int LAYER = 20;
+    private static final int LAYER = 19;
 
     // Places in the header and in a layer's part: the enums of kernels/fused.h.
     private static final int X = 18;
-    private static final int WORDS = 28;
+    private static final int WORDS = 29;
 
     private final Plan plan;
     private final Team team;
@@ -49,7 +49,14 @@ final class FusedLayout {
                                 || (gather().shift() == 0 && plan.inputSize() % 4 == 0));
         int units = plan.dense().get(0).layer().units();
         columns = (units + team.blocks() - 1) / team.blocks();
-        describe();
+        // what is kept twice spares a wait; there may be no room for it
+        describe(2, 2);
+        if (!fits()) {
+            describe(1, 2);
+        }
+        if (!fits()) {
+            describe(1, 1);
+        }
     }
 
     /** Why no team can train a network, or null. */
@@ -113,7 +120,13 @@ final class FusedLayout {
         return at;
     }
 
-    private void describe() {
+    /**
+     * Writes the description.
+     *
+     * @param inputBuffers for a batch's rows, 1 or 2
+     * @param outputBuffers for what the first layer gives
+     */
+    private void describe(int inputBuffers, int outputBuffers) {
         int layers = plan.dense().size();
         int inputs = plan.inputSize();
         int batch = plan.batch();
@@ -145,14 +158,16 @@ final class FusedLayout {
         words[at++] = moments > 1 ? (int) plan.moment(1).offset() : 0;
         at = mask(at, gather.mask());
         assert at == X;
-        words[at++] = take(rows * stride * (pixels ? 2 : 1));
+        boolean ahead = pixels && inputBuffers == 2;
+        words[at++] = take(rows * stride * (ahead ? 2 : 1));
         words[at++] = stride;
-        words[at++] = pixels ? rows * stride : 0;
+        words[at++] = ahead ? rows * stride : 0;
         words[at++] = take(2 * batch);
         words[at++] = take(2 * batch * plan.targetSize());
         int h = odd(first.layer().units());
-        words[at++] = take(2 * batch * h);
+        words[at++] = take(outputBuffers * batch * h);
         words[at++] = h;
+        words[at++] = outputBuffers == 2 ? batch * h : 0;
         words[at++] = take(batch);
         words[at++] = take(batch);
         words[at++] = team.blocks() == 1 ? take(16 * Device.THREADS) : 0;
@@ -212,7 +227,6 @@ final class FusedLayout {
         words[at++] = biases;
         int values = first ? columns() : odd(out);
         words[at++] = first ? 0 : take(batch * values);
-        words[at++] = take(batch * values);
         words[at++] = take(batch * values);
         words[at++] = values;
         int keptRow = (columns + 3) / 4 + 1;
