@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.Product;
+import org.quern.backend.kernel.Team;
 
 /** Computes nothing; counts launches, copies between host and device, and allocations. */
 public final class TraceDevice implements Device {
@@ -15,6 +16,7 @@ public final class TraceDevice implements Device {
     private static final long MEMORY = 1L << 34;
 
     private final boolean library;
+    private final List<Team> teams;
     private final Map<String, Long> launches = new TreeMap<>();
     private final ByteBuffer staging = direct(STAGING);
     private long copies;
@@ -67,6 +69,13 @@ public final class TraceDevice implements Device {
      */
     public TraceDevice(boolean library) {
         this.library = library;
+        teams = List.of();
+    }
+
+    /** Without a library, and with blocks that can train together. */
+    public TraceDevice(List<Team> teams) {
+        library = false;
+        this.teams = List.copyOf(teams);
     }
 
     /** What was asked for so far. */
@@ -146,6 +155,16 @@ public final class TraceDevice implements Device {
     @Override
     public Launch prepare(Call call) {
         return new Prepared(call.kernel());
+    }
+
+    @Override
+    public List<Team> teams() {
+        return teams;
+    }
+
+    @Override
+    public Launch prepare(Call call, Team team, long size) {
+        return prepare(call);
     }
 
     @Override

@@ -61,7 +61,10 @@ class CudaCheckedTest {
                             plan.optimizer(),
                             plan.batch());
             Backend.Options options =
-                    Backend.Options.DEFAULT.withDeviceMemory(memory).with(Backend.Gemm.OWN);
+                    Backend.Options.DEFAULT
+                            .withDeviceMemory(memory)
+                            .with(Backend.Gemm.OWN)
+                            .with(Backend.Engine.GRAPH);
             try (Executor executor = cuda.open(digits, options);
                     Resident resident = executor.upload(data)) {
                 executor.initialise(1);
@@ -71,6 +74,34 @@ class CudaCheckedTest {
                 assertThat(steps.losses()[44]).isLessThan(steps.losses()[0]);
             }
             assertThat(StepCheck.run(cuda, options, digits, data, 1, 3)).isEmpty();
+        }
+    }
+
+    /** An epoch's last steps and the next one's first: pixels, dropped out, with a short batch. */
+    @Test
+    void fusedStepsOfACluster() {
+        Backend cuda = Usable.named("cuda");
+        Dataset data = Digits.generate("digits", 49, 0, 1);
+        for (String layers :
+                List.of(
+                        "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
+                        "dropout 0.1, dense 33 gelu, dropout 0.3, dense 10")) {
+            Plan plan =
+                    Plan.of(
+                            org.quern.model.ModelText.parse(
+                                    org.quern.model.Model.input(28, 28), layers),
+                            org.quern.plan.Loss.CROSS_ENTROPY,
+                            org.quern.plan.Optimizer.Adam.DEFAULT,
+                            32);
+            try (Executor executor =
+                            cuda.open(plan, Backend.Options.DEFAULT.with(Backend.Engine.FUSED));
+                    Resident resident = executor.upload(data)) {
+                assertThat(executor.engine(data)).contains("by a cluster of 12 blocks");
+                executor.initialise(1);
+                Steps steps = new Steps(1, 4).select(1, 4, plan.optimizer(), s -> 1e-3);
+                executor.train(resident, steps);
+                assertThat(executor.finite(plan.state())).isTrue();
+            }
         }
     }
 

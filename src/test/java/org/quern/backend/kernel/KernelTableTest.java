@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.quern.backend.Backend;
 import org.quern.backend.check.KernelCase;
 import org.quern.backend.check.KernelCases;
 import org.quern.backend.trace.TraceDevice;
@@ -26,6 +27,12 @@ class KernelTableTest {
             Map.of(
                     "bfloat16_convert", "CublasTest",
                     "finite_check", "GpuTest",
+                    "fused_train_block", "FusedTest",
+                    "fused_train_cluster_12", "FusedTest",
+                    "fused_train_cluster_16", "FusedTest",
+                    "fused_train_cluster_4", "FusedTest",
+                    "fused_train_cluster_8", "FusedTest",
+                    "fused_train_grid", "FusedTeamsTest",
                     "uniform_initial", "GpuTest");
 
     @Test
@@ -72,15 +79,25 @@ class KernelTableTest {
 
     /** The kernels that PTX has, in its order. */
     private static List<String> entries() throws Exception {
-        return Pattern.compile("\\.visible \\.entry (\\w+)\\(")
-                .matcher(Files.readString(Path.of("kernels", "ptx", "quern.ptx")))
-                .results()
-                .map(entry -> entry.group(1))
-                .sorted()
-                .toList();
+        List<String> entries = new ArrayList<>();
+        try (Stream<Path> units = Files.list(Path.of("kernels", "ptx"))) {
+            for (Path unit : units.toList()) {
+                Pattern.compile("\\.visible \\.entry (\\w+)\\(")
+                        .matcher(Files.readString(unit))
+                        .results()
+                        .forEach(entry -> entries.add(entry.group(1)));
+            }
+        }
+        return entries.stream().sorted().toList();
     }
 
     private static String file(String entry) throws Exception {
+        if (entry.startsWith("fused_train_cluster_")) {
+            return "`cuda/fused_cluster.cu`";
+        }
+        if (entry.equals("fused_train_grid")) {
+            return "`cuda/fused_grid.cu`";
+        }
         String base = entry.replaceFirst("_(small|medium|large)$", "");
         try (Stream<Path> files = Files.list(Path.of("kernels"))) {
             for (Path file : files.sorted().toList()) {
