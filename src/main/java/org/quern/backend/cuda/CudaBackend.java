@@ -2,8 +2,11 @@ package org.quern.backend.cuda;
 
 import static org.quern.QuernException.backend;
 
+import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.backend.Limits;
 import org.quern.backend.kernel.Device;
+import org.quern.backend.kernel.DeviceLimits;
 import org.quern.backend.kernel.KernelExecutor;
 import org.quern.backend.kernel.Tiling;
 import org.quern.plan.Plan;
@@ -50,6 +53,11 @@ public final class CudaBackend implements Backend {
         Device device = device(options);
         return new KernelExecutor(
                 device, plan, Tiling.forUnits(device.computeUnits()), options.sync());
+    }
+
+    @Override
+    public Optional<Limits> limits(Options options) {
+        return Optional.of(new DeviceLimits(device(options)));
     }
 
     /** The device that the options name. */
