@@ -1,8 +1,13 @@
 package org.quern.cli;
 
+import static org.quern.QuernException.usage;
+
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ScopeType;
 
 /** {@code quern bench}. */
 @Command(
@@ -35,6 +40,20 @@ final class BenchCommand implements Callable<Integer> {
 
     BenchCommand(Console console) {
         this.console = console;
+    }
+
+    /**
+     * Fails if a subcommand was given options before its name: they would be the parent's, and do
+     * nothing.
+     */
+    static void checkNoneBefore(CommandSpec spec) {
+        for (OptionSpec option : spec.parent().commandLine().getParseResult().matchedOptionsSet()) {
+            if (!option.inherited() && !option.scopeType().equals(ScopeType.INHERIT)) {
+                throw usage(
+                        "%s is to follow \"%s\": quern bench %s %s ...",
+                        option.longestName(), spec.name(), spec.name(), option.longestName());
+            }
+        }
     }
 
     @Override

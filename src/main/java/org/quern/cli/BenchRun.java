@@ -117,7 +117,7 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
         }
         if (!wrong.isEmpty()) {
             throw backend(
-                    "%d results are wrong, the first: %s; see the lines that begin with \"wrong\"",
+                    "wrong results: %d; the first: %s; see the lines that begin with \"wrong\"",
                     wrong.size(), wrong.get(0));
         }
         return 0;

@@ -3,6 +3,8 @@ package org.quern.cli;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 /** {@code quern bench steps}. */
 @Command(
@@ -28,12 +30,15 @@ final class BenchStepsCommand implements Callable<Integer> {
 
     @Mixin HelpOption help;
 
+    @Spec CommandSpec spec;
+
     BenchStepsCommand(Console console) {
         this.console = console;
     }
 
     @Override
     public Integer call() {
+        BenchCommand.checkNoneBefore(spec);
         BenchRun run = new BenchRun(console, options);
         run.steps();
         return run.finish();

@@ -25,7 +25,7 @@ public final class Ceiling implements AutoCloseable {
 
     private static final long SMALLEST_COPY = 4096;
     private static final List<Integer> PRODUCTS = List.of(256, 512, 1024, 2048, 4096);
-    private static final double LONGEST_PRODUCT = 0.05;
+    private static final double LONGEST_PRODUCT = 0.4;
 
     private final Limits limits;
     private final Effort effort;
@@ -67,7 +67,8 @@ public final class Ceiling implements AutoCloseable {
         if (limits.isEmpty()) {
             return Optional.empty();
         }
-        Ceiling ceiling = new Ceiling(limits.get(), effort, nanoTime);
+        Effort longer = new Effort(3 * effort.warmUp(), effort.round(), effort.rounds(), 0);
+        Ceiling ceiling = new Ceiling(limits.get(), longer, nanoTime);
         try {
             ceiling.copyRate(2.0 * ceiling.limits.largestCopy());
             ceiling.measureArithmetic(contender);
@@ -130,14 +131,15 @@ public final class Ceiling implements AutoCloseable {
     }
 
     /**
-     * The least time that the device's limits leave to a case: that of its arithmetic or that of
-     * its traffic, whichever is longer.
+     * The least time that the device's limits leave to a case: that of its traffic, and of a
+     * product that of its arithmetic if it is longer. What elementary functions cost is no such
+     * limit.
      */
     public Bound bound(KernelCase kernel) {
         boolean large = kernel.workingSet() >= FROM_MEMORY;
         double traffic =
                 kernel.bytes() / copyRate(large ? 2.0 * limits.largestCopy() : kernel.workingSet());
-        double arithmeticTime = kernel.operands().flops() / flopsPerSecond;
+        double arithmeticTime = kernel.isProduct() ? kernel.operands().flops() / flopsPerSecond : 0;
         return arithmeticTime > traffic
                 ? new Bound("arithmetic", arithmeticTime)
                 : new Bound(large ? "memory" : "cache", traffic);

@@ -12,8 +12,8 @@ package org.quern.measure;
  */
 public record Effort(double warmUp, double round, int rounds, double longestStep) {
     /** A minute for all that a machine has. */
-    public static final Effort FULL = new Effort(0.08, 0.012, 7, 0.3);
+    public static final Effort FULL = new Effort(0.1, 0.012, 7, 0.3);
 
     /** A look that takes seconds. */
-    public static final Effort QUICK = new Effort(0.03, 0.004, 3, 0.05);
+    public static final Effort QUICK = new Effort(0.05, 0.005, 3, 0.1);
 }

@@ -3,8 +3,10 @@ package org.quern.measure;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.LongSupplier;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
@@ -123,7 +125,9 @@ public final class StepBench {
 
     /** Measures a network at some batch sizes, smallest first. */
     public void run(Network network, List<Integer> batches) {
-        Map<Contender, Result> last = new HashMap<>();
+        Set<Contender> tooSlow = new HashSet<>();
+        Map<Contender, List<Result>> before = new HashMap<>();
+        contenders.forEach(contender -> before.put(contender, new ArrayList<>()));
         for (int batch : batches) {
             Plan plan = network.plan(batch);
             float[] expected = null;
@@ -134,7 +138,9 @@ public final class StepBench {
             }
             List<Result> row = new ArrayList<>();
             for (Contender contender : contenders) {
-                if (isTooLong(network, batch, contender, last.get(contender))) {
+                if (tooSlow.contains(contender)
+                        || isTooLong(network, batch, contender, before.get(contender))) {
+                    tooSlow.add(contender);
                     row.add(null);
                     continue;
                 }
@@ -164,7 +170,7 @@ public final class StepBench {
                                             : comparedWith,
                                     timing,
                                     batch / timing.median());
-                    last.put(contender, result);
+                    before.get(contender).add(result);
                     row.add(result);
                 } catch (QuernException e) {
                     if (e.kind() != QuernException.Kind.DEVICE) {
@@ -178,15 +184,31 @@ public final class StepBench {
         }
     }
 
-    private boolean isTooLong(Network network, int batch, Contender contender, Result last) {
-        double expected = last == null ? 0 : last.seconds().median() / last.batch() * batch;
+    private boolean isTooLong(
+            Network network, int batch, Contender contender, List<Result> before) {
+        double expected = expected(batch, before);
         if (expected > effort.longestStep()) {
             listener.leftOut(
-                    "%s at batch %d on %s: a step would take about %.1f s"
+                    "%s from batch %d on with %s: a step would take about %.1f s"
                             .formatted(network.shape(), batch, contender.name(), expected));
             return true;
         }
         return false;
+    }
+
+    /** What a step will take, going by those of smaller batches: a straight line through two. */
+    private static double expected(int batch, List<Result> before) {
+        if (before.isEmpty()) {
+            return 0;
+        }
+        Result last = before.get(before.size() - 1);
+        double seconds = last.seconds().median();
+        if (before.size() > 1) {
+            Result first = before.get(before.size() - 2);
+            double slope = (seconds - first.seconds().median()) / (last.batch() - first.batch());
+            seconds += Math.max(0, slope) * (batch - last.batch());
+        }
+        return seconds;
     }
 
     private static Steps steps() {

@@ -14,7 +14,7 @@ import org.quern.measure.Timing;
 
 /** What {@code quern bench} prints, on 100 columns. */
 public final class BenchText {
-    private static final String KERNEL = "%-47s %-7s %8s %13s %12s %6s";
+    private static final String KERNEL = "%-48s %-7s %8s %12s %13s %7s";
 
     private BenchText() {}
 
@@ -33,7 +33,9 @@ public final class BenchText {
     }
 
     private static String digits(double value) {
-        return format(value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f", value);
+        return format(
+                value < 0.9995 ? "%.3f" : value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f",
+                value);
     }
 
     /** The limits of a device. */
@@ -92,10 +94,10 @@ public final class BenchText {
     /** What the columns of the table of kernels mean. */
     public static List<String> kernelNotes() {
         return List.of(
-                "limit: what the time is of the least that the device's limits allow: GFLOP/s of its"
-                        + " arithmetic,",
-                "GB/s of a copy of 64 MiB and more; * of a copy as small as the operands, in cache"
-                        + " like them");
+                "limit: the part that is reached, of the arithmetic above (GFLOP/s), of the large copy"
+                        + " above (GB/s),",
+                "or (*) of a copy of operands as small, in cache like these. Medians, over the limit's"
+                        + " best round.");
     }
 
     /** How near each backend comes to the limits, in a line each. */
@@ -117,7 +119,7 @@ public final class BenchText {
                         if (percents.length > 0) {
                             parts.add(
                                     format(
-                                            "%d bound by %s at %.0f %%",
+                                            "%d by %s %.0f %%",
                                             percents.length, limit, percents[percents.length / 2]));
                         }
                     }
@@ -128,7 +130,7 @@ public final class BenchText {
                                     of.size(),
                                     parts.isEmpty()
                                             ? ""
-                                            : ", in the median " + String.join(", ", parts)));
+                                            : "; medians: " + String.join(", ", parts)));
                 });
         return lines;
     }

@@ -86,6 +86,13 @@ public record KernelCase(
         return dataBytes() + touched.stream().mapToDouble(slice -> 4.0 * slice.size()).sum();
     }
 
+    /** Whether it is a matrix product, whose work grows faster than its operands. */
+    public boolean isProduct() {
+        return op instanceof Op.DenseForward
+                || op instanceof Op.DenseBackwardInput
+                || op instanceof Op.DenseBackwardWeights;
+    }
+
     private double dataBytes() {
         if (!(op instanceof Op.Gather gather)) {
             return 0;
