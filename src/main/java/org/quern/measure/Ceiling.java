@@ -25,7 +25,6 @@ public final class Ceiling implements AutoCloseable {
 
     private static final long SMALLEST_COPY = 4096;
     private static final List<Integer> PRODUCTS = List.of(256, 512, 1024, 2048, 4096);
-    private static final double LONGEST_PRODUCT = 0.4;
 
     private final Limits limits;
     private final Effort effort;
@@ -67,7 +66,9 @@ public final class Ceiling implements AutoCloseable {
         if (limits.isEmpty()) {
             return Optional.empty();
         }
-        Effort longer = new Effort(3 * effort.warmUp(), effort.round(), effort.rounds(), 0);
+        Effort longer =
+                new Effort(
+                        3 * effort.warmUp(), effort.round(), effort.rounds(), effort.longestStep());
         Ceiling ceiling = new Ceiling(limits.get(), longer, nanoTime);
         try {
             ceiling.copyRate(2.0 * ceiling.limits.largestCopy());
@@ -95,7 +96,7 @@ public final class Ceiling implements AutoCloseable {
                 flopsPerSecond = rate;
                 arithmetic = "a product of %d x %d".formatted(n, n);
             }
-            if (8 * seconds > LONGEST_PRODUCT) { // what the next would take
+            if (8 * seconds > effort.longestStep()) { // what the next would take
                 break;
             }
         }
