@@ -66,10 +66,7 @@ public final class Ceiling implements AutoCloseable {
         if (limits.isEmpty()) {
             return Optional.empty();
         }
-        Effort longer =
-                new Effort(
-                        3 * effort.warmUp(), effort.round(), effort.rounds(), effort.longestStep());
-        Ceiling ceiling = new Ceiling(limits.get(), longer, nanoTime);
+        Ceiling ceiling = new Ceiling(limits.get(), effort, nanoTime);
         try {
             ceiling.copyRate(2.0 * ceiling.limits.largestCopy());
             ceiling.measureArithmetic(contender);
@@ -82,8 +79,12 @@ public final class Ceiling implements AutoCloseable {
 
     private void measureArithmetic(Contender contender) {
         double[] flops = new double[1];
+        // a JIT compiler may have to compile the loop first
+        Effort longer =
+                new Effort(
+                        5 * effort.warmUp(), effort.round(), effort.rounds(), effort.longestStep());
         Timing timing =
-                Timing.of(nanoTime, effort, times -> flops[0] = limits.multiplyAdd(times) / times);
+                Timing.of(nanoTime, longer, times -> flops[0] = limits.multiplyAdd(times) / times);
         flopsPerSecond = flops[0] / timing.least();
         if (flops[0] > 0) {
             return;
