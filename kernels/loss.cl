@@ -13,6 +13,7 @@
  * Bytes: 4 (2 B C + 3 B), or 4 (3 B C + 2 B) with targets [B x C]; flops: 6 B C.
  */
 #include "activation.h"
+#include "loss.h"
 #include "pass.h"
 
 /* The sum of the lanes of a row, in all of them. */
@@ -27,11 +28,6 @@ DEVICE float row_sum(LOCAL float *lane_sums, uint lanes, float sum) {
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     return lane_sums[t / lanes * lanes];
-}
-
-/* Whether logit a at column i comes before logit b at column j as the first largest; NaN is largest of all. */
-DEVICE bool beats(float a, uint i, float b, uint j) {
-    return a > b || (a == b && i < j) || (a != a && (b == b || i < j));
 }
 
 KERNEL(256)

@@ -53,9 +53,8 @@ DEVICE float4 keep_four(__global const uint *pass, uint stream, uint position, u
                  v.w >= threshold ? scale : 0.0f);
 }
 
-/* The row at a place of the epoch's order: a Feistel network over the least 2^bits >= n, walked until below n. */
-DEVICE uint shuffled(__global const uint *pass, uint place) {
-    uint n = pass[PASS_DATA_ROWS];
+/* The row at a place of an epoch's order over n rows: a Feistel network over the least 2^bits >= n, walked until below n. */
+DEVICE uint shuffled_row(uint n, uint seed_low, uint seed_high, uint epoch_low, uint epoch_high, uint place) {
     int bits = LEAST_BITS;
     while (bits < 32 && ((n - 1) >> bits) != 0) {
         bits++;
@@ -66,18 +65,20 @@ DEVICE uint shuffled(__global const uint *pass, uint place) {
     do {
         uint left = value >> right_bits, right = value & right_mask;
         for (uint round = 0; round < 6; round += 2) {
-            right ^= philox_block(pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], SHUFFLE_STREAM + round,
-                                  pass[PASS_EPOCH_LOW], pass[PASS_EPOCH_HIGH], left)
-                         .x &
+            right ^= philox_block(seed_low, seed_high, SHUFFLE_STREAM + round, epoch_low, epoch_high, left).x &
                      right_mask;
-            left ^= philox_block(pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], SHUFFLE_STREAM + round + 1,
-                                 pass[PASS_EPOCH_LOW], pass[PASS_EPOCH_HIGH], right)
-                        .x &
+            left ^= philox_block(seed_low, seed_high, SHUFFLE_STREAM + round + 1, epoch_low, epoch_high, right).x &
                     left_mask;
         }
         value = left << right_bits | right;
     } while (value >= n);
     return value;
+}
+
+/* The same for the pass's epoch. */
+DEVICE uint shuffled(__global const uint *pass, uint place) {
+    return shuffled_row(pass[PASS_DATA_ROWS], pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], pass[PASS_EPOCH_LOW],
+                        pass[PASS_EPOCH_HIGH], place);
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* All kernels, as one translation unit. */
+/* All kernels but the fused ones, as one translation unit. */
 #include "gather.cl"
 #include "dense.cl"
 #include "loss.cl"

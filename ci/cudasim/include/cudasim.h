@@ -18,10 +18,15 @@ static cudasim::Runtime *cudasim_runtime;
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __noinline__ __attribute__((noinline))
 #define __restrict__ __restrict
 #define __cluster_dims__(...) /* the simulator reads them from the PTX */
 /* All static shared memory of a module lies in one section, which the simulator knows. */
 #define __shared__ static __attribute__((section("cudasim_shared")))
+
+/* Stands for extern __shared__: the simulator lets a kernel touch as much of it as its launch asks for. */
+#define DYNAMIC_SHARED(type, name) \
+    static __attribute__((section("cudasim_dynamic"), aligned(64))) type name[(227 << 10) / sizeof(type)]
 
 #define threadIdx (cudasim_runtime->state.thread)
 #define blockIdx (cudasim_runtime->state.block)
@@ -66,6 +71,10 @@ static inline float __uint_as_float(unsigned u) { return cudasim_bits<float>(u);
 static inline unsigned __float_as_uint(float f) { return cudasim_bits<unsigned>(f); }
 
 static inline void __syncthreads() { cudasim_runtime->barrier(); }
+template <class T>
+static inline T __ldcg(const T *p) {
+    return *p;
+}
 static inline void __threadfence() {}
 static inline void __threadfence_block() {}
 static inline void __threadfence_system() { __sync_synchronize(); }

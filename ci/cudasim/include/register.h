@@ -5,7 +5,9 @@ static const cudasim::Entry cudasim_entries[] = {CUDASIM_ENTRIES};
 
 /* The linker sets these to the bounds of the section; a module without shared memory still needs the section. */
 extern "C" char __start_cudasim_shared[], __stop_cudasim_shared[];
+extern "C" char __start_cudasim_dynamic[], __stop_cudasim_dynamic[];
 __shared__ float cudasim_shared_least[4] __attribute__((used, aligned(64)));
+static __attribute__((section("cudasim_dynamic"), used, aligned(64))) float cudasim_dynamic_least[16];
 
 extern "C" __attribute__((visibility("default"), no_sanitize("kernel-address"))) const cudasim::Module *cudasim_module(
     cudasim::Runtime *runtime) {
@@ -15,6 +17,8 @@ extern "C" __attribute__((visibility("default"), no_sanitize("kernel-address")))
     module.count = sizeof cudasim_entries / sizeof *cudasim_entries;
     module.shared_begin = __start_cudasim_shared;
     module.shared_end = __stop_cudasim_shared;
+    module.dynamic_begin = __start_cudasim_dynamic;
+    module.dynamic_end = __stop_cudasim_dynamic;
 #ifdef CUDASIM_CHECKED
     module.checked = true;
 #endif

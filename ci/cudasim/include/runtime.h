@@ -48,7 +48,8 @@ struct Module {
     const Entry *entries;
     unsigned count;
     bool checked;
-    char *shared_begin, *shared_end;
+    char *shared_begin, *shared_end;   /* static shared memory */
+    char *dynamic_begin, *dynamic_end; /* as much dynamic shared memory as a launch may ask for */
 };
 
 }  // namespace cudasim

@@ -34,6 +34,7 @@ struct Since {
 static std::vector<Since> blocks;
 static uint32_t block_runs;
 static const Module *module;
+static size_t shared_bytes; /* of a block, static and dynamic */
 static const Runtime *runtime; /* where threadIdx and its like are read */
 static std::map<unsigned, Word *> allocation_words; /* by the allocation's number; zero pages until touched */
 static Allocation *last_allocation;
@@ -57,8 +58,9 @@ static int image_of(struct dl_phdr_info *info, size_t, void *wanted) {
     return 1;
 }
 
-void checks_begin(const Runtime *of, const Module &which) {
+void checks_begin(const Runtime *of, const Module &which, size_t bytes) {
     runtime = of;
+    shared_bytes = bytes;
     if (module != &which) {
         module = &which;
         dl_iterate_phdr(image_of, which.shared_begin);
@@ -71,7 +73,7 @@ void checks_start(size_t size) {
     blocks.resize(size);
     for (Since &block : blocks) {
         block.run = ++block_runs;
-        block.words.resize((size_t)(module->shared_end - module->shared_begin) / 4 + 1);
+        block.words.resize(shared_bytes / 4 + 1);
         block.barrier = now;
         memset(block.warp, 0, sizeof block.warp);
     }

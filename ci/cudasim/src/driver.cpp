@@ -115,6 +115,14 @@ API(cuDeviceTotalMem_v2)(size_t *bytes, int) {
     return SUCCESS;
 }
 
+/* CUDA C++ Programming Guide, technical specifications. */
+unsigned cudasim::most_shared() {
+    std::string capability = setting("QUERN_CUDASIM_CC", "9.0");
+    if (capability == "7.5") return 64 << 10;
+    if (capability == "8.0" || capability == "8.7") return 163 << 10;
+    return (capability[0] == '8' ? 99 : 227) << 10;
+}
+
 API(cuDeviceGetAttribute)(int *value, int attribute, int) {
     ENTER(cuDeviceGetAttribute)
     std::string capability = setting("QUERN_CUDASIM_CC", "9.0");
@@ -123,6 +131,9 @@ API(cuDeviceGetAttribute)(int *value, int attribute, int) {
         case 8: *value = 48 << 10; break;                                 /* shared memory of a block */
         case 10: *value = 32; break;                                      /* lanes of a warp */
         case 16: *value = std::stoi(setting("QUERN_CUDASIM_UNITS", "4")); break; /* multiprocessors */
+        case 95: *value = 1; break;                                       /* cooperative launches */
+        case 97: *value = (int)most_shared(); break;                      /* shared memory of a block that asks for it */
+        case 120: *value = capability[0] >= '9'; break;                   /* clusters */
         case 75: *value = capability[0] - '0'; break;
         case 76: *value = capability[2] - '0'; break;
         default: report("cuDeviceGetAttribute " + std::to_string(attribute) + " is not simulated"); return INVALID_VALUE;

@@ -71,28 +71,52 @@ static Result pack(const Kernel &kernel, void **parameters, void **extra, std::v
     return SUCCESS;
 }
 
+API(cuFuncSetAttribute)(Kernel *kernel, int attribute, int value) {
+    ENTER_CONTEXT(cuFuncSetAttribute)
+    switch (attribute) {
+        case 8: /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
+            if (value < 0 || (unsigned)value > most_shared()) return INVALID_VALUE;
+            kernel->most_dynamic = (unsigned)value;
+            return SUCCESS;
+        case 14: /* CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED */
+            kernel->any_cluster = value != 0;
+            return SUCCESS;
+        default:
+            report("cuFuncSetAttribute " + std::to_string(attribute) + " is not simulated");
+            return INVALID_VALUE;
+    }
+}
+
+/* Blocks of a cluster that the device has together: 8 unless a kernel asks for more. */
+static bool has_cluster(const Kernel &kernel) {
+    static const unsigned most = (unsigned)std::stoi(setting("QUERN_CUDASIM_CLUSTER", "16"));
+    return kernel.cluster <= std::min(most, kernel.any_cluster ? most : 8u);
+}
+
 static Result ask(Kernel *kernel, const Shape &shape, unsigned shared, Stream *stream, void **parameters,
                   void **extra) {
     const Index &g = shape.grid, &b = shape.block;
     if (!g.x || !g.y || !g.z || !b.x || !b.y || !b.z || g.y > 65535 || g.z > 65535) return INVALID_VALUE;
-    if ((uint64_t)b.x * b.y * b.z > 1024 || shared > (48 << 10)) return INVALID_VALUE;
+    if ((uint64_t)b.x * b.y * b.z > 1024 || shared > kernel->most_dynamic) return INVALID_VALUE;
     std::vector<char> arguments;
     if (Result result = pack(*kernel, parameters, extra, &arguments)) return result;
-    return enqueue(stream, [=] { return launch(*kernel, shape, arguments); });
+    Shape whole = shape;
+    whole.dynamic = shared;
+    return enqueue(stream, [=] { return launch(*kernel, whole, arguments); });
 }
 
 API(cuLaunchKernel)(Kernel *kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                     unsigned shared, Stream *stream, void **parameters, void **extra) {
     ENTER_CONTEXT(cuLaunchKernel)
-    if (gx % kernel->cluster != 0) return INVALID_CLUSTER_SIZE;
-    return ask(kernel, {{gx, gy, gz}, {bx, by, bz}, kernel->cluster}, shared, stream, parameters, extra);
+    if (gx % kernel->cluster != 0 || !has_cluster(*kernel)) return INVALID_CLUSTER_SIZE;
+    return ask(kernel, {{gx, gy, gz}, {bx, by, bz}, kernel->cluster, 0}, shared, stream, parameters, extra);
 }
 
 API(cuLaunchCooperativeKernel)(Kernel *kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                                unsigned bz, unsigned shared, Stream *stream, void **parameters) {
     ENTER_CONTEXT(cuLaunchCooperativeKernel)
     if ((uint64_t)gx * gy * gz > 64) return COOPERATIVE_LAUNCH_TOO_LARGE;
-    return ask(kernel, {{gx, gy, gz}, {bx, by, bz}, 0}, shared, stream, parameters, nullptr);
+    return ask(kernel, {{gx, gy, gz}, {bx, by, bz}, 0, 0}, shared, stream, parameters, nullptr);
 }
 
 /* ---- streams ---- */

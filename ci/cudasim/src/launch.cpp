@@ -23,6 +23,7 @@ struct Fiber {
     void *stack_pointer;
     char *stack;
     Waits waits;
+    Index index;
     unsigned mask;     /* of the warp operation that it waits for, */
     unsigned rounds;   /* how many it has asked for, */
     uint64_t value[2]; /* and what it brought to the last two */
@@ -45,6 +46,7 @@ static unsigned threads;
 static const Kernel *kernel;
 static const char *kernel_arguments;
 static Index block_size, grid_size;
+static size_t static_bytes, dynamic_bytes; /* of shared memory of a block */
 static uint64_t order_seed;
 static uint64_t order_state;
 static jmp_buf failed;
@@ -147,15 +149,25 @@ static void *team_shared(void *own, unsigned rank) {
                                  " is asked for: " + where());
     }
     Block &other = team[rank];
-    return &other == current ? own : other.shared.data() + ((char *)own - kernel->module.shared_begin);
+    if (&other == current) return own;
+    const Module &module = kernel->module;
+    char *at = (char *)own;
+    bool dynamic = at >= module.dynamic_begin && at < module.dynamic_end;
+    return other.shared.data() + (dynamic ? static_bytes + (size_t)(at - module.dynamic_begin)
+                                          : (size_t)(at - module.shared_begin));
 }
 
 int shared_owner(const char *address, size_t *offset) {
     for (size_t i = 0; i < team.size(); i++) {
-        const char *begin = &team[i] == current ? kernel->module.shared_begin : team[i].shared.data();
-        size_t size = (size_t)(kernel->module.shared_end - kernel->module.shared_begin);
+        bool here = &team[i] == current;
+        const char *begin = here ? kernel->module.shared_begin : team[i].shared.data();
+        size_t size = here ? static_bytes : team[i].shared.size();
         if (begin && address >= begin && address < begin + size) {
             *offset = (size_t)(address - begin);
+            return (int)i;
+        }
+        if (here && address >= kernel->module.dynamic_begin && address < kernel->module.dynamic_begin + dynamic_bytes) {
+            *offset = static_bytes + (size_t)(address - kernel->module.dynamic_begin);
             return (int)i;
         }
     }
@@ -185,10 +197,14 @@ static uint64_t warp(Warp kind, unsigned mask, uint64_t value, unsigned source) 
 /* Brings a block's shared memory to where the module has it. */
 static void switch_to(Block &block, Runtime *runtime) {
     if (&block == current) return;
-    size_t size = (size_t)(kernel->module.shared_end - kernel->module.shared_begin);
     if (team.size() > 1) {
-        if (current) memcpy(current->shared.data(), kernel->module.shared_begin, size);
-        memcpy(kernel->module.shared_begin, block.shared.data(), size);
+        char *at_static = kernel->module.shared_begin, *at_dynamic = kernel->module.dynamic_begin;
+        if (current) {
+            memcpy(current->shared.data(), at_static, static_bytes);
+            memcpy(current->shared.data() + static_bytes, at_dynamic, dynamic_bytes);
+        }
+        memcpy(at_static, block.shared.data(), static_bytes);
+        memcpy(at_dynamic, block.shared.data() + static_bytes, dynamic_bytes);
     }
     current = &block;
     runtime->state.block = block.index;
@@ -197,12 +213,11 @@ static void switch_to(Block &block, Runtime *runtime) {
 
 static void run(Fiber &fiber, Runtime *runtime) {
     running = &fiber;
-    unsigned t = current_thread();
-    runtime->state.thread = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
+    runtime->state.thread = fiber.index;
     cudasim_switch(&scheduler, fiber.stack_pointer);
 }
 
-static void start(Fiber &fiber) {
+static void start(Fiber &fiber, unsigned t) {
     if (!fiber.stack) {
         fiber.stack = (char *)mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -213,28 +228,40 @@ static void start(Fiber &fiber) {
     *--top = (void *)fiber_main;
     for (int i = 0; i < 6; i++) *--top = nullptr;
     fiber.stack_pointer = top;
+    fiber.index = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
     fiber.waits = Waits::nothing;
     fiber.rounds = fiber.arrivals = 0;
 }
 
-/* Lets warps of the current block go on whose lanes have all arrived; says whether any did. */
-static bool release_warps() {
-    bool any = false;
-    std::vector<Fiber> &fibers = current->fibers;
-    for (unsigned first = 0; first < threads; first += lanes) {
-        unsigned waiting = 0, mask = 0;
-        for (unsigned l = 0; l < lanes && first + l < threads; l++) {
-            if (fibers[first + l].waits == Waits::warp) {
-                waiting |= 1u << l;
-                mask |= fibers[first + l].mask;
-            }
+/* Lets a warp of the current block go on if the lanes that it waits for have all arrived; says whether they had. */
+static bool release_warp(unsigned warp) {
+    Fiber *lane = &current->fibers[warp * lanes];
+    unsigned there = std::min(lanes, threads - warp * lanes), waiting = 0, mask = 0;
+    for (unsigned l = 0; l < there; l++) {
+        if (lane[l].waits == Waits::warp) {
+            waiting |= 1u << l;
+            mask |= lane[l].mask;
         }
-        unsigned there = threads - first >= lanes ? 0xffffffffu : (1u << (threads - first)) - 1;
-        if (waiting && (mask & there & ~waiting) == 0) {
-            checks_warp((size_t)(current - team.data()), first / lanes);
-            for (unsigned l = 0; l < lanes; l++) {
-                if (waiting >> l & 1) fibers[first + l].waits = Waits::nothing;
-            }
+    }
+    unsigned all = there == lanes ? 0xffffffffu : (1u << there) - 1;
+    if (!waiting || (mask & all & ~waiting) != 0) return false;
+    checks_warp((size_t)(current - team.data()), warp);
+    for (unsigned l = 0; l < there; l++) {
+        if (waiting >> l & 1) lane[l].waits = Waits::nothing;
+    }
+    return true;
+}
+
+/* Runs the lanes of a warp that can run, in an order drawn anew; says whether any could. */
+static bool run_warp(unsigned warp, Runtime *runtime) {
+    unsigned there = std::min(lanes, threads - warp * lanes);
+    uint64_t drawn = next_order();
+    unsigned step = (unsigned)(drawn >> 32) | 1, from = (unsigned)(drawn >> 8);
+    bool any = false;
+    for (unsigned i = 0; i < lanes; i++) { /* an odd step meets each of 32 lanes once */
+        unsigned l = (from + i * step) % lanes;
+        if (l < there && current->fibers[warp * lanes + l].waits == Waits::nothing) {
+            run(current->fibers[warp * lanes + l], runtime);
             any = true;
         }
     }
@@ -242,23 +269,25 @@ static bool release_warps() {
 }
 
 /* Runs a block's threads as far as they get on their own; says whether any of them could. */
-static bool advance(Runtime *runtime, std::vector<unsigned> &order) {
+static bool advance(Runtime *runtime) {
     bool any = false;
-    std::vector<Fiber> &fibers = current->fibers;
+    static std::vector<unsigned> ready;
     for (;;) {
-        shuffle(order);
-        for (unsigned t : order) {
-            if (fibers[t].waits == Waits::nothing) {
-                run(fibers[t], runtime);
-                any = true;
+        ready.clear();
+        for (unsigned warp = 0; warp * lanes < threads; warp++) ready.push_back(warp);
+        while (!ready.empty()) {
+            size_t at = (size_t)((next_order() >> 32) * ready.size() >> 32);
+            any |= run_warp(ready[at], runtime);
+            if (!release_warp(ready[at])) {
+                ready[at] = ready.back();
+                ready.pop_back();
             }
         }
-        if (release_warps()) continue;
         unsigned barriers = 0;
-        for (Fiber &fiber : fibers) barriers += fiber.waits == Waits::barrier;
+        for (unsigned t = 0; t < threads; t++) barriers += current->fibers[t].waits == Waits::barrier;
         if (barriers != threads) return any;
         checks_barrier((size_t)(current - team.data()));
-        for (Fiber &fiber : fibers) fiber.waits = Waits::nothing;
+        for (unsigned t = 0; t < threads; t++) current->fibers[t].waits = Waits::nothing;
     }
 }
 
@@ -312,21 +341,24 @@ static bool all_ended(Runtime *runtime) {
                              " threads do not reach (thread " + std::to_string(out) + " does not): " + where());
 }
 
-static void run_team(Runtime *runtime, std::vector<unsigned> &order, std::vector<unsigned> &blocks) {
-    size_t size = (size_t)(kernel->module.shared_end - kernel->module.shared_begin);
+static void run_team(Runtime *runtime, std::vector<unsigned> &blocks) {
     current = nullptr;
     for (Block &block : team) {
-        if (team.size() > 1) block.shared.assign(size, (char)0xff); /* NaN */
-        for (Fiber &fiber : block.fibers) start(fiber);
+        if (team.size() > 1) block.shared.assign(static_bytes + dynamic_bytes, (char)0xff); /* NaN */
+        for (unsigned t = 0; t < threads; t++) start(block.fibers[t], t);
+        for (size_t t = threads; t < block.fibers.size(); t++) block.fibers[t].waits = Waits::ended; /* of larger launches */
     }
-    if (team.size() == 1 && kernel->module.checked) memset(kernel->module.shared_begin, 0xff, size);
+    if (team.size() == 1 && (kernel->module.checked || dynamic_bytes)) {
+        memset(kernel->module.shared_begin, 0xff, static_bytes);
+        memset(kernel->module.dynamic_begin, 0xff, dynamic_bytes);
+    }
     checks_start(team.size());
     for (;;) {
         bool any = false;
         shuffle(blocks);
         for (unsigned b : blocks) {
             switch_to(team[b], runtime);
-            any |= advance(runtime, order);
+            any |= advance(runtime);
         }
         if (!any && !release_team() && all_ended(runtime)) return;
     }
@@ -338,6 +370,8 @@ Result launch(const Kernel &which, const Shape &shape, const std::vector<char> &
     block_size = shape.block;
     grid_size = shape.grid;
     threads = shape.block.x * shape.block.y * shape.block.z;
+    static_bytes = (size_t)(which.module.shared_end - which.module.shared_begin);
+    dynamic_bytes = shape.dynamic;
     order_seed = draw();
     order_state = order_seed | 1;
     Runtime *runtime = which.runtime;
@@ -351,13 +385,12 @@ Result launch(const Kernel &which, const Shape &shape, const std::vector<char> &
     runtime->state.grid_size = grid_size;
     unsigned all = grid_size.x * grid_size.y * grid_size.z, together = shape.together ? shape.together : all;
     runtime->state.ranks = together;
-    checks_begin(runtime, which.module);
+    checks_begin(runtime, which.module, static_bytes + dynamic_bytes);
     failure = SUCCESS;
     running = nullptr;
     team.resize(together);
     for (Block &block : team) block.fibers.resize(std::max<size_t>(block.fibers.size(), threads));
-    std::vector<unsigned> order(threads), members(together), teams(all / together);
-    for (unsigned i = 0; i < order.size(); i++) order[i] = i;
+    std::vector<unsigned> members(together), teams(all / together);
     for (unsigned i = 0; i < members.size(); i++) members[i] = i;
     for (unsigned i = 0; i < teams.size(); i++) teams[i] = i;
     shuffle(teams);
@@ -368,7 +401,7 @@ Result launch(const Kernel &which, const Shape &shape, const std::vector<char> &
                 team[i].number = b;
                 team[i].index = {b % grid_size.x, b / grid_size.x % grid_size.y, b / grid_size.x / grid_size.y};
             }
-            run_team(runtime, order, members);
+            run_team(runtime, members);
         }
     }
     running = nullptr;

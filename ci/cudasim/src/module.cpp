@@ -56,6 +56,11 @@ static std::map<std::string, PtxEntry> entries_of(const std::string &ptx) {
     return entries;
 }
 
+bool fits_device(int capability) {
+    std::string device = setting("QUERN_CUDASIM_CC", "9.0");
+    return capability <= 10 * (device[0] - '0') + device[2] - '0';
+}
+
 Result load_module(const std::string &ptx, int driver_version, std::string *log, LoadedModule **made) {
     std::smatch found;
     static const std::regex version("\\.version (\\d+)\\.(\\d+)"), named("// cudasim-module: (\\S+)");
@@ -68,6 +73,11 @@ Result load_module(const std::string &ptx, int driver_version, std::string *log,
         *log = "ptxas application ptx input, line 1; fatal   : Unsupported .version " + found[1].str() + "." +
                found[2].str();
         return UNSUPPORTED_PTX_VERSION;
+    }
+    static const std::regex target("\\.target sm_(\\d+)");
+    if (std::regex_search(head, found, target) && !fits_device(std::stoi(found[1]))) {
+        *log = "ptxas fatal   : the program was compiled for a newer device: .target sm_" + found[1].str();
+        return NO_BINARY_FOR_GPU;
     }
     std::string path = std::regex_search(head, found, named) ? found[1].str()
                                                              : setting("QUERN_CUDASIM_MODULE", default_module().c_str());
@@ -87,8 +97,9 @@ Result load_module(const std::string &ptx, int driver_version, std::string *log,
     for (unsigned i = 0; i < description->count; i++) {
         const Entry &entry = description->entries[i];
         auto in_ptx = wanted.find(entry.name);
+        if (in_ptx == wanted.end()) continue; /* of another unit: the library has all */
         std::vector<unsigned> sizes(entry.sizes, entry.sizes + entry.parameters);
-        if (in_ptx == wanted.end() || in_ptx->second.sizes != sizes) {
+        if (in_ptx->second.sizes != sizes) {
             *log = std::string(entry.name) + ": PTX and the simulator's module disagree on it: build both anew";
             report(*log);
             delete module;

@@ -66,7 +66,7 @@ size_t total_bytes();
 void leaks();
 
 /* ---- checks of kernels (checks.cpp) ---- */
-void checks_begin(const Runtime *runtime, const Module &module);
+void checks_begin(const Runtime *runtime, const Module &module, size_t shared_bytes);
 void checks_start(size_t blocks); /* a team of so many starts */
 void checks_barrier(size_t rank);
 void checks_warp(size_t rank, unsigned warp);
@@ -77,12 +77,15 @@ void access(const void *address, size_t size, bool write);
 struct Shape {
     Index grid, block;
     unsigned together; /* blocks of a cluster; 0: all, for a cooperative launch */
+    unsigned dynamic;  /* bytes of dynamic shared memory of a block */
 };
 struct Kernel {
     Module module;
     Entry entry;
     Runtime *runtime;
-    unsigned cluster; /* blocks of a cluster, 1 without */
+    unsigned cluster;                 /* blocks of a cluster, 1 without */
+    unsigned most_dynamic = 48 << 10; /* what cuFuncSetAttribute may raise */
+    bool any_cluster = false;         /* and allow: more blocks than every device has together */
 };
 Result launch(const Kernel &kernel, const Shape &shape, const std::vector<char> &arguments);
 /* Ends the kernel that runs with an error; called from one of its fibers, does not return. */
@@ -100,6 +103,7 @@ struct LoadedModule {
     void *handle;
     std::map<std::string, std::unique_ptr<Kernel>> kernels;
 };
+bool fits_device(int capability); /* ten times the major number plus the minor one */
 Result load_module(const std::string &ptx, int driver_version, std::string *log, LoadedModule **made);
 void unload_module(LoadedModule *module);
 

@@ -66,6 +66,18 @@ public interface Backend {
         BF16
     }
 
+    /** How training steps are given to a GPU. */
+    enum Engine {
+        /** Fused where the network fits and a team of blocks can be had, else as a graph. */
+        AUTO,
+        /** Many steps in one launch, by one team of blocks. */
+        FUSED,
+        /** The launches of many steps in a row, captured once where the device can. */
+        GRAPH,
+        /** Launch by launch. */
+        OPS
+    }
+
     /**
      * How to run.
      *
@@ -77,6 +89,7 @@ public interface Backend {
      * @param gemm how matrix products are computed
      * @param precision in what their factors are taken
      * @param cublas the library or its folder, or null to look for it
+     * @param engine how training steps are given to a GPU
      */
     record Options(
             int threads,
@@ -85,7 +98,8 @@ public interface Backend {
             boolean sync,
             Gemm gemm,
             Precision precision,
-            String cublas) {
+            String cublas,
+            Engine engine) {
         /** Everything left to the backend. */
         public static final Options DEFAULT = new Options(0);
 
@@ -102,22 +116,30 @@ public interface Backend {
 
         /** So many threads, all else left to the backend. */
         public Options(int threads) {
-            this(threads, null, 0, false, Gemm.AUTO, Precision.FP32, null);
+            this(threads, null, 0, false, Gemm.AUTO, Precision.FP32, null, Engine.AUTO);
         }
 
         /** The same with matrix products computed so. */
         public Options with(Gemm newGemm) {
-            return new Options(threads, device, deviceMemory, sync, newGemm, precision, cublas);
+            return new Options(
+                    threads, device, deviceMemory, sync, newGemm, precision, cublas, engine);
         }
 
         /** The same with the factors of matrix products taken so. */
         public Options with(Precision newPrecision) {
-            return new Options(threads, device, deviceMemory, sync, gemm, newPrecision, cublas);
+            return new Options(
+                    threads, device, deviceMemory, sync, gemm, newPrecision, cublas, engine);
         }
 
         /** The same with so many MiB of the device's memory for data. */
         public Options withDeviceMemory(int mebibytes) {
-            return new Options(threads, device, mebibytes, sync, gemm, precision, cublas);
+            return new Options(threads, device, mebibytes, sync, gemm, precision, cublas, engine);
+        }
+
+        /** The same with training steps given to a GPU so. */
+        public Options with(Engine newEngine) {
+            return new Options(
+                    threads, device, deviceMemory, sync, gemm, precision, cublas, newEngine);
         }
 
         /** Fails if something is asked for that only CUDA can do. */
@@ -136,10 +158,10 @@ public interface Backend {
         /** The same for a backend that has but one device. */
         public void checkNoDevice(String backend) {
             checkNoCublas(backend);
-            if (device != null || deviceMemory != 0 || sync) {
+            if (device != null || deviceMemory != 0 || sync || engine != Engine.AUTO) {
                 throw org.quern.QuernException.usage(
-                        "--device, --device-memory and --sync are for GPUs: use --backend cuda or"
-                                + " opencl, or leave them out on %s",
+                        "--device, --device-memory, --sync and --engine are for GPUs: use --backend"
+                                + " cuda or opencl, or leave them out on %s",
                         backend);
             }
         }

@@ -22,6 +22,14 @@ public interface Executor extends AutoCloseable {
         return null;
     }
 
+    /**
+     * How it gives training steps on some data to its device, and why not otherwise, in a sentence;
+     * null where there is but one way.
+     */
+    default String engine(Dataset data) {
+        return null;
+    }
+
     /** Copies {@code slice.size()} values from {@code source[from…]} into the arena. */
     void write(Slice slice, float[] source, int from);
 

@@ -59,6 +59,14 @@ final class BackendOptions {
             description = "The cuBLAS library or its folder (looked for).")
     String cublas;
 
+    @Option(
+            names = "--engine",
+            paramLabel = "HOW",
+            description =
+                    "Training steps on a GPU: fused into few launches, as a graph, as ops, or auto"
+                            + " (auto).")
+    String engine;
+
     /** The backend that was asked for. */
     Backends.Choice choose() {
         return Backends.choose(backend == null ? Backends.AUTO : backend);
@@ -74,6 +82,7 @@ final class BackendOptions {
         put(given, "gemm", gemm);
         put(given, "precision", precision);
         put(given, "cublas", cublas);
+        put(given, "engine", engine);
         return RunSettings.DEFAULT.with(given).options();
     }
 

@@ -61,7 +61,8 @@ final class SweepCommand implements Callable<Integer> {
                     "sync",
                     "gemm",
                     "precision",
-                    "cublas");
+                    "cublas",
+                    "engine");
 
     private final Console console;
     private final Interrupts interrupts;

@@ -59,11 +59,20 @@ public final class RunSettings {
         DEFAULTS.put("gemm", "auto");
         DEFAULTS.put("precision", "fp32");
         DEFAULTS.put("cublas", "");
+        DEFAULTS.put("engine", "auto");
     }
 
     /** What says on what a run is computed, and may change when it is resumed. */
     private static final Set<String> RUNNING =
-            Set.of("backend", "threads", "device", "device-memory", "sync", "gemm", "cublas");
+            Set.of(
+                    "backend",
+                    "threads",
+                    "device",
+                    "device-memory",
+                    "sync",
+                    "gemm",
+                    "cublas",
+                    "engine");
 
     /** The tutorial's network with Keras' defaults on whatever data is found. */
     public static final RunSettings DEFAULT = new RunSettings(DEFAULTS);
@@ -140,7 +149,8 @@ public final class RunSettings {
                     switch (name) {
                         case "recipe" -> {}
                         case "data" -> result.put(name, path(text));
-                        case "gemm", "precision" -> result.put(name, text.toLowerCase(Locale.ROOT));
+                        case "gemm", "precision", "engine" ->
+                                result.put(name, text.toLowerCase(Locale.ROOT));
                         case "distort" -> result.put(name, Distortion.parse(text).text());
                         case "model" -> result.put(name, layers(text).text());
                         case "schedule" -> result.put(name, Schedule.parse(text, 1).text());
@@ -282,7 +292,8 @@ public final class RunSettings {
                 Boolean.parseBoolean(text("sync")),
                 choice("gemm", Backend.Gemm.class),
                 choice("precision", Backend.Precision.class),
-                text("cublas").isEmpty() ? null : text("cublas"));
+                text("cublas").isEmpty() ? null : text("cublas"),
+                choice("engine", Backend.Engine.class));
     }
 
     private <E extends Enum<E>> E choice(String name, Class<E> type) {

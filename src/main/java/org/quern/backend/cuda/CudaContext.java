@@ -15,13 +15,13 @@ final class CudaContext {
     private static final Map<Integer, CudaContext> CONTEXTS = new HashMap<>();
 
     private final CUcontext context = new CUcontext();
-    private final CudaModule module;
+    private final Map<String, CudaModule> modules = new HashMap<>();
 
     private CudaContext(CudaHardware hardware) {
         CudaErrors.check(
                 cuDevicePrimaryCtxRetain(context, hardware.device()), "cuDevicePrimaryCtxRetain");
         enter();
-        module = new CudaModule();
+        module(CudaModule.MAIN);
     }
 
     /** The context of a device. */
@@ -41,7 +41,10 @@ final class CudaContext {
         CudaErrors.check(cuCtxSetCurrent(context), "cuCtxSetCurrent");
     }
 
-    CudaModule module() {
-        return module;
+    /** A unit of the kernels, loaded when it is first asked for; the context must be current. */
+    CudaModule module(String unit) {
+        synchronized (modules) {
+            return modules.computeIfAbsent(unit, CudaModule::new);
+        }
     }
 }

@@ -25,6 +25,7 @@ import java.nio.ByteOrder;
 import java.util.List;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUfunction;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUresult;
@@ -35,6 +36,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.Product;
+import org.quern.backend.kernel.Team;
 
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice implements Device {
@@ -61,7 +63,7 @@ final class CudaDevice implements Device {
         this.hardware = hardware;
         context = CudaContext.of(hardware);
         enter();
-        module = context.module();
+        module = context.module(CudaModule.MAIN);
         CudaErrors.check(
                 cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
         CudaErrors.check(
@@ -244,6 +246,35 @@ final class CudaDevice implements Device {
     public Launch prepare(Call call) {
         enter();
         return new CudaLaunch(call, module.function(call.kernel()), stream);
+    }
+
+    @Override
+    public List<Team> teams() {
+        return CudaTeams.of(hardware);
+    }
+
+    @Override
+    public Launch prepare(Call call, Team team, long bytes) {
+        enter();
+        CUfunction function = context.module(team.unit()).function(team.kernel());
+        return team.blocks() == 1
+                ? new CudaLaunch(call, function, stream)
+                : CudaTeams.prepare(call, team, bytes, function, stream);
+    }
+
+    @Override
+    public boolean tries(Launch launch) {
+        enter();
+        if (launch instanceof CudaTeams.TeamLaunch team && !team.tries()) {
+            return false;
+        }
+        finish();
+        return true;
+    }
+
+    @Override
+    public boolean captures() {
+        return true;
     }
 
     @Override

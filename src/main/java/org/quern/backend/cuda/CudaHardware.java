@@ -1,7 +1,10 @@
 package org.quern.backend.cuda;
 
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 import static jcuda.driver.JCudaDriver.cuDeviceGet;
 import static jcuda.driver.JCudaDriver.cuDeviceGetAttribute;
@@ -27,11 +30,25 @@ import jcuda.driver.CUdevice;
  * @param capability compute capability, ten times the major number plus the minor one
  * @param units multiprocessors
  * @param memory bytes of global memory
+ * @param blockMemory bytes of shared memory that a block can have
+ * @param clusters whether blocks of a cluster can be launched
+ * @param cooperative whether blocks of a grid can wait for each other
  */
 record CudaHardware(
-        int number, CUdevice device, String name, int capability, int units, long memory) {
+        int number,
+        CUdevice device,
+        String name,
+        int capability,
+        int units,
+        long memory,
+        int blockMemory,
+        boolean clusters,
+        boolean cooperative) {
     /** The least compute capability that the kernels are compiled for. */
     static final int LEAST_CAPABILITY = 75;
+
+    /** Since when devices have clusters; drivers older than it do not know the question. */
+    private static final int CLUSTER_CAPABILITY = 90;
 
     /** How the simulator's devices are named; {@code auto} leaves them alone. */
     private static final String SIMULATED = "cudasim";
@@ -57,7 +74,12 @@ record CudaHardware(
                             text(name),
                             10 * major + minor,
                             attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
-                            memory[0]));
+                            memory[0],
+                            attribute(
+                                    device, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
+                            10 * major + minor >= CLUSTER_CAPABILITY
+                                    && attribute(device, CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH) != 0,
+                            attribute(device, CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH) != 0));
         }
         return all;
     }

@@ -20,16 +20,19 @@ import org.quern.QuernException;
 
 /** The kernels from the jar's PTX, compiled by the driver for its device. */
 final class CudaModule implements AutoCloseable {
-    private static final String RESOURCE = "/kernels/ptx/quern.ptx";
+    /** The unit of all kernels that any device can run. */
+    static final String MAIN = "quern";
+
+    private static final String RESOURCE = "/kernels/ptx/%s.ptx";
     private static final int LOG_BYTES = 8192;
 
     private final CUmodule module = new CUmodule();
     private final Map<String, CUfunction> functions = new HashMap<>();
     private final long nanos;
 
-    /** Loads the kernels into the current context. */
-    CudaModule() {
-        this(ptx());
+    /** Loads a unit of the kernels into the current context. */
+    CudaModule(String unit) {
+        this(ptx(unit));
     }
 
     /** Loads other PTX; zero-terminated. */
@@ -64,11 +67,12 @@ final class CudaModule implements AutoCloseable {
                 .orElse("");
     }
 
-    /** The jar's PTX with a zero at its end, as the driver wants it. */
-    static byte[] ptx() {
-        try (InputStream in = CudaModule.class.getResourceAsStream(RESOURCE)) {
+    /** The jar's PTX of a unit with a zero at its end, as the driver wants it. */
+    static byte[] ptx(String unit) {
+        String resource = RESOURCE.formatted(unit);
+        try (InputStream in = CudaModule.class.getResourceAsStream(resource)) {
             if (in == null) {
-                throw new IllegalStateException("this jar has no " + RESOURCE);
+                throw new IllegalStateException("this jar has no " + resource);
             }
             byte[] text = in.readAllBytes();
             return Arrays.copyOf(text, text.length + 1);

@@ -45,7 +45,7 @@ final class GemmTable {
                                 device.hardware().name(),
                                 driverVersion,
                                 cublas.versionText(),
-                                KernelSource.text().hashCode());
+                                KernelSource.text("quern").hashCode());
         file =
                 Caches.folder(System.getenv())
                         .resolve("gemm")

@@ -118,8 +118,37 @@ public interface Device extends AutoCloseable {
     /** Prepares a launch. */
     Launch prepare(Call call);
 
+    /** Blocks that can train together here, whether or not any network fits them. */
+    default List<Team> teams() {
+        return List.of();
+    }
+
+    /**
+     * Prepares a launch of one of its teams; null if a block cannot have so much memory here.
+     *
+     * @param bytes of memory that each block works on
+     */
+    default Launch prepare(Call call, Team team, long bytes) {
+        return null;
+    }
+
+    /**
+     * Runs a team's launch and waits for it. @return false if the device has no room for such a
+     * team
+     */
+    default boolean tries(Launch launch) {
+        run(launch);
+        finish();
+        return true;
+    }
+
     /** Runs a launch. */
     void run(Launch launch);
+
+    /** Whether a sequence is given to the device as a whole. */
+    default boolean captures() {
+        return false;
+    }
 
     /** Prepares a sequence of {@code repeats} times the launches. */
     Sequence sequence(List<Launch> launches, int repeats);

@@ -27,6 +27,8 @@ final class DeviceData implements Resident {
     private final Device.Slot[] targetSlots = new Device.Slot[SLOTS];
     private final Device.Sequence[] sequences = new Device.Sequence[SEQUENCES];
     private final Device.Launch[] gathers = new Device.Launch[2 * SLOTS];
+    private FusedSteps fused;
+    private boolean triedFused;
     private int slot;
     private int generation;
     private boolean open = true;
@@ -204,9 +206,30 @@ final class DeviceData implements Resident {
         gathers[slot * 2 + (training ? 1 : 0)] = gather;
     }
 
+    /** Whether {@link #keep(FusedSteps)} was called for the current generation. */
+    boolean triedFused() {
+        return triedFused;
+    }
+
+    /** The fused kernel that was prepared, or null. */
+    FusedSteps fused() {
+        return fused;
+    }
+
+    /** Keeps a fused kernel, or that there is none. */
+    void keep(FusedSteps steps) {
+        fused = steps;
+        triedFused = true;
+    }
+
     /** Closes what was prepared. */
     private void forget() {
         device.finish();
+        if (fused != null) {
+            fused.close();
+        }
+        fused = null;
+        triedFused = false;
         for (int i = 0; i < sequences.length; i++) {
             if (sequences[i] != null) {
                 sequences[i].close();

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.quern.QuernException;
+import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Pass;
 import org.quern.backend.Resident;
@@ -28,7 +29,7 @@ public final class KernelExecutor implements Executor {
 
     private final Device device;
     private final Plan plan;
-    private final boolean opByOp;
+    private final Backend.Options options;
     private final Device.Buffer arena;
     private final Device.Buffer partialSums;
     private final Map<Key, List<Device.Launch>> launches = new HashMap<>();
@@ -50,13 +51,13 @@ public final class KernelExecutor implements Executor {
      * Takes over a device, which is closed with the executor.
      *
      * @param tiling how products are cut
-     * @param opByOp whether to wait after each op, so that a fault is told with its op
+     * @param options of which engine, precision and sync are looked at
      */
-    public KernelExecutor(Device device, Plan plan, Tiling.Choice tiling, boolean opByOp) {
+    public KernelExecutor(Device device, Plan plan, Tiling.Choice tiling, Backend.Options options) {
         this.device = device;
         this.plan = plan;
         this.tiling = tiling;
-        this.opByOp = opByOp;
+        this.options = options;
         List<Device.Buffer> made = new ArrayList<>();
         try {
             Room.check(device, plan);
@@ -115,6 +116,25 @@ public final class KernelExecutor implements Executor {
     @Override
     public String notice() {
         return device.notice();
+    }
+
+    @Override
+    public String engine(Dataset data) {
+        Fused fused = fused(data.isPixels());
+        String steps =
+                options.sync() || options.engine() == Backend.Engine.OPS
+                        ? "launch by launch"
+                        : device.captures() ? "as a graph of launches" : "as a list of launches";
+        if (fused.layouts().isEmpty()) {
+            return fused.reason() == null
+                    ? steps
+                    : "%s (not fused: %s)".formatted(steps, fused.reason());
+        }
+        return "fused into one launch, by " + fused.layouts().get(0).team().description();
+    }
+
+    private Fused fused(boolean pixels) {
+        return Fused.of(plan, device.teams(), pixels, options);
     }
 
     @Override
@@ -209,13 +229,36 @@ public final class KernelExecutor implements Executor {
         log.reset();
         PassBlock.steps(passHost.clear(), steps, batches, data.chunk());
         device.write(pass, 0, passHost.flip());
-        if (data.chunk() == 0) {
+        FusedSteps fused = fused(data);
+        if (fused != null) {
+            fused.run(steps.count());
+        } else if (data.chunk() == 0) {
             data.slot(0);
             steps(data, steps, 0, steps.count());
         } else {
             stream(data, steps);
         }
         log.await(steps);
+    }
+
+    /** The fused kernel for some data, prepared when it is first asked for; null for none. */
+    private FusedSteps fused(DeviceData data) {
+        if (data.triedFused()) {
+            return data.fused();
+        }
+        Fused choice = data.chunk() == 0 ? fused(data.isPixels()) : Fused.STREAMED;
+        FusedSteps steps =
+                choice.layouts().isEmpty()
+                        ? null
+                        : FusedSteps.open(
+                                device, choice.layouts(), arena, pass, log.buffer(), data);
+        if (steps == null && options.engine() == Backend.Engine.FUSED) {
+            throw QuernException.usage(
+                    "--engine fused cannot train this network here: %s: leave it to --engine auto",
+                    choice.reason() != null ? choice.reason() : Fused.NO_TEAM);
+        }
+        data.keep(steps);
+        return steps;
     }
 
     @Override
@@ -251,8 +294,13 @@ public final class KernelExecutor implements Executor {
         for (int done = 0; done < count; ) {
             long step = steps.first() + from + done;
             int left = perEpoch - (int) (step % perEpoch);
-            if (opByOp) {
+            if (options.sync()) {
                 carefully(data, batches.rowsAt(step), step);
+                done++;
+            } else if (options.engine() == Backend.Engine.OPS) {
+                for (Op op : this.step) {
+                    launches(op, data, batches.rowsAt(step), true).forEach(device::run);
+                }
                 done++;
             } else if (left == 1 && lastRows != plan.batch()) {
                 device.run(sequence(data, lastRows, 1));

@@ -15,11 +15,13 @@ public final class KernelSource {
     private KernelSource() {}
 
     /**
-     * {@code quern.cu} with every {@code #include} replaced by what it names: OpenCL compiles a
-     * text, not files.
+     * A unit with every {@code #include} replaced by what it names: OpenCL compiles a text, not
+     * files.
+     *
+     * @param unit {@code quern}, which has all kernels but the fused ones, or {@code fused_block}
      */
-    public static String text() {
-        return expand("quern.cu");
+    public static String text(String unit) {
+        return expand(unit + ".cu");
     }
 
     private static String expand(String file) {

@@ -45,8 +45,7 @@ public final class OpenclBackend implements Backend {
     @Override
     public KernelExecutor open(Plan plan, Options options) {
         Device device = device(options);
-        return new KernelExecutor(
-                device, plan, Tiling.forUnits(device.computeUnits()), options.sync());
+        return new KernelExecutor(device, plan, Tiling.forUnits(device.computeUnits()), options);
     }
 
     @Override

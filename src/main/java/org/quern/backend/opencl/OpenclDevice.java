@@ -8,7 +8,6 @@ import static org.lwjgl.opencl.CL10.clReleaseCommandQueue;
 import static org.lwjgl.opencl.CL10.clReleaseContext;
 import static org.lwjgl.opencl.CL10.clReleaseKernel;
 import static org.lwjgl.opencl.CL10.clReleaseMemObject;
-import static org.lwjgl.opencl.CL10.clReleaseProgram;
 import static org.lwjgl.opencl.CL10.nclCreateBuffer;
 import static org.lwjgl.opencl.CL10.nclCreateCommandQueue;
 import static org.lwjgl.opencl.CL10.nclCreateContext;
@@ -23,11 +22,15 @@ import static org.lwjgl.system.MemoryUtil.memAddress;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import org.lwjgl.opencl.CL10;
 import org.quern.QuernException;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.KernelSource;
+import org.quern.backend.kernel.Team;
 
 /** An OpenCL device: one context, an in-order queue for kernels, a second one for copies. */
 final class OpenclDevice implements Device {
@@ -37,7 +40,7 @@ final class OpenclDevice implements Device {
     private final long budget;
     private final long context;
     private final long queue;
-    private final long program;
+    private final Map<String, Long> programs = new HashMap<>();
     private final ByteBuffer code = OpenclHardware.direct(4);
     private final ByteBuffer staging = OpenclHardware.direct(STAGING);
     private ByteBuffer lastBuffer;
@@ -62,14 +65,25 @@ final class OpenclDevice implements Device {
         check("clCreateContext");
         queue = newQueue();
         try {
-            program =
-                    new OpenclProgram(hardware, context, KernelSource.text(), OpenclProgram.cache())
-                            .build();
+            program("quern");
         } catch (RuntimeException e) {
             clReleaseCommandQueue(queue);
             clReleaseContext(context);
             throw e;
         }
+    }
+
+    /** A unit of the kernels, compiled when it is first asked for. */
+    private long program(String unit) {
+        return programs.computeIfAbsent(
+                unit,
+                name ->
+                        new OpenclProgram(
+                                        hardware,
+                                        context,
+                                        KernelSource.text(name),
+                                        OpenclProgram.cache())
+                                .build());
     }
 
     private void check(String call) {
@@ -111,7 +125,7 @@ final class OpenclDevice implements Device {
         final ByteBuffer sizes = OpenclHardware.direct(32);
         final long sizesAddress = memAddress(sizes);
 
-        Prepared(Call call) {
+        Prepared(Call call, long program) {
             name = call.kernel();
             ByteBuffer text =
                     OpenclHardware.direct(name.length() + 1)
@@ -280,7 +294,17 @@ final class OpenclDevice implements Device {
 
     @Override
     public Launch prepare(Call call) {
-        return new Prepared(call);
+        return new Prepared(call, program("quern"));
+    }
+
+    @Override
+    public List<Team> teams() {
+        return List.of(Team.alone(hardware.isGpu()));
+    }
+
+    @Override
+    public Launch prepare(Call call, Team team, long bytes) {
+        return new Prepared(call, program(team.unit()));
     }
 
     @Override
@@ -373,7 +397,7 @@ final class OpenclDevice implements Device {
 
     @Override
     public void close() {
-        clReleaseProgram(program);
+        programs.values().forEach(CL10::clReleaseProgram);
         clReleaseCommandQueue(queue);
         clReleaseContext(context);
     }

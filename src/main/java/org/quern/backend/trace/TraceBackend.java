@@ -34,7 +34,6 @@ public final class TraceBackend implements Backend {
 
     @Override
     public KernelExecutor open(Plan plan, Options options) {
-        return new KernelExecutor(
-                device, plan, Tiling.forUnits(device.computeUnits()), options.sync());
+        return new KernelExecutor(device, plan, Tiling.forUnits(device.computeUnits()), options);
     }
 }

@@ -41,7 +41,7 @@ class PtxTest {
     void hasEveryKernelOfTheSourcesAndTakesOldDrivers() throws Exception {
         String ptx = Files.readString(PTX);
         assertThat(ptx).contains("\n.version 6.3\n").contains("\n.target sm_75\n");
-        String source = KernelSource.text();
+        String source = KernelSource.text("quern");
         List<String> entries =
                 Pattern.compile("\\.visible \\.entry (\\w+)\\(")
                         .matcher(ptx)

@@ -87,7 +87,7 @@ class GpuTest {
 
     private static void check(KernelCase one, Device device, Tiling tile) {
         try (KernelExecutor executor =
-                new KernelExecutor(device, one.plan(), (m, n) -> tile, false)) {
+                new KernelExecutor(device, one.plan(), (m, n) -> tile, Backend.Options.DEFAULT)) {
             assertThat(one.check(executor)).isEmpty();
         }
     }

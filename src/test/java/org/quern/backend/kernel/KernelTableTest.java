@@ -104,7 +104,8 @@ class KernelTableTest {
                 Tiling tile = Tiling.values()[library ? 0 : way];
                 TraceDevice device = new TraceDevice(library);
                 try (KernelExecutor executor =
-                        new KernelExecutor(device, one.plan(), (m, n) -> tile, false)) {
+                        new KernelExecutor(
+                                device, one.plan(), (m, n) -> tile, Backend.Options.DEFAULT)) {
                     one.run(executor, one.steps());
                 }
                 for (String kernel : device.counts().launches().keySet()) {

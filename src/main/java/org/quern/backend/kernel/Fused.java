@@ -1,0 +1,83 @@
+package org.quern.backend.kernel;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import org.quern.backend.Backend;
+import org.quern.plan.Plan;
+
+/**
+ * Whether, and by which team, a network is trained by a fused kernel.
+ *
+ * @param layouts those that fit, in the order in which they are to be tried; empty for none
+ * @param reason why there is none, or null
+ */
+record Fused(List<FusedLayout> layouts, String reason) {
+
+    /** Why a device refuses all of its teams. */
+    static final String NO_TEAM = "the device has no room for a team of blocks";
+
+    /** For data that is streamed through the device's memory. */
+    static final Fused STREAMED = none("the data does not fit the device's memory");
+
+    private static Fused none(String reason) {
+        return new Fused(List.of(), reason);
+    }
+
+    /**
+     * Chooses among a device's teams: those whose blocks have least to do first, of these the
+     * smallest, a team that shares its memory before one block alone.
+     *
+     * @param pixels whether the data's rows are bytes
+     */
+    static Fused of(Plan plan, List<Team> teams, boolean pixels, Backend.Options options) {
+        Backend.Engine engine = options.engine();
+        if (engine == Backend.Engine.GRAPH || engine == Backend.Engine.OPS || options.sync()) {
+            return none(null);
+        }
+        if (options.precision() != Backend.Precision.FP32) {
+            return none(
+                    "products are in "
+                            + options.precision().name().toLowerCase(Locale.ROOT)
+                            + ", and a fused kernel computes in fp32");
+        }
+        String refusal = FusedLayout.refusal(plan);
+        if (refusal != null) {
+            return none(refusal);
+        }
+        List<Team> wanted =
+                teams.stream()
+                        .filter(team -> team.automatic() || engine == Backend.Engine.FUSED)
+                        .toList();
+        if (wanted.isEmpty()) {
+            return none("this device has neither clusters nor cooperative launches");
+        }
+        List<FusedLayout> all =
+                wanted.stream().map(team -> new FusedLayout(plan, team, pixels)).toList();
+        List<FusedLayout> fitting =
+                all.stream()
+                        .filter(FusedLayout::fits)
+                        .sorted(
+                                Comparator.comparing((FusedLayout l) -> l.team().blocks() == 1)
+                                        .thenComparing(l -> rank(l.team()))
+                                        .thenComparing(FusedLayout::columns)
+                                        .thenComparing(l -> l.team().blocks()))
+                        .toList();
+        if (!fitting.isEmpty()) {
+            return new Fused(fitting, null);
+        }
+        FusedLayout least =
+                all.stream().min(Comparator.comparing(FusedLayout::bytes)).orElseThrow();
+        return none(
+                "a block of %s would need %,d KiB of shared memory, and has %,d KiB"
+                        .formatted(
+                                least.team().description(),
+                                least.bytes() + 1023 >> 10,
+                                least.team().memory() >> 10));
+    }
+
+    /** Clusters before grids: their exchange does not leave the multiprocessors. */
+    private static int rank(Team team) {
+        return team.kernel().startsWith("fused_train_cluster") ? 0 : 1;
+    }
+}

@@ -1,0 +1,123 @@
+package org.quern.backend.kernel;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The fused kernel for one data set. A launch takes as many steps as are expected to be done within
+ * {@link #LONGEST_NANOS}, so that other programs get their turn at the device and no watchdog ends
+ * it.
+ */
+final class FusedSteps implements AutoCloseable {
+    private static final long LONGEST_NANOS = 250_000_000;
+
+    /** Steps of a launch, at most. */
+    private static final int[] LIMITS = {8, 128, 2048, 32_768};
+
+    private final Device device;
+    private final FusedLayout layout;
+    private final Device.Buffer net;
+    private final Device.Buffer scratch;
+    private final List<Device.Launch> launches = new ArrayList<>();
+    private long nanosPerStep;
+
+    private FusedSteps(Device device, FusedLayout layout) {
+        this.device = device;
+        this.layout = layout;
+        int[] words = layout.words();
+        net = device.allocate(4L * words.length, "the description of the network");
+        boolean alone = layout.team().blocks() == 1;
+        scratch =
+                device.allocate(
+                        alone ? layout.bytes() : 4 * layout.exchange(), "what blocks exchange");
+        ByteBuffer to = device.staging().clear();
+        for (int word : words) {
+            to.putInt(word);
+        }
+        device.write(net, 0, to.flip());
+    }
+
+    /**
+     * Prepares the first of some layouts whose team the device can have.
+     *
+     * @param pass whose words are those of the steps to come
+     * @return null if it can have none
+     */
+    static FusedSteps open(
+            Device device,
+            List<FusedLayout> layouts,
+            Device.Buffer arena,
+            Device.Buffer pass,
+            Device.Buffer log,
+            DeviceData data) {
+        for (FusedLayout layout : layouts) {
+            FusedSteps steps = new FusedSteps(device, layout);
+            if (steps.prepare(arena, pass, log, data)) {
+                return steps;
+            }
+            steps.close();
+        }
+        return null;
+    }
+
+    /** Prepares the launches. @return whether the device takes one, of no steps */
+    private boolean prepare(
+            Device.Buffer arena, Device.Buffer pass, Device.Buffer log, DeviceData data) {
+        int[] limits = new int[LIMITS.length + 1];
+        System.arraycopy(LIMITS, 0, limits, 1, LIMITS.length);
+        for (int limit : limits) {
+            Call call =
+                    Call.of(
+                            layout.team().kernel(),
+                            layout.team().blocks(),
+                            1,
+                            arena,
+                            pass,
+                            log,
+                            data.raw(),
+                            data.targets(),
+                            scratch,
+                            net,
+                            limit,
+                            data.isPixels() ? 1 : 0);
+            Device.Launch launch = device.prepare(call, layout.team(), layout.bytes());
+            if (launch == null) {
+                return false;
+            }
+            launches.add(launch);
+        }
+        return device.tries(launches.get(0));
+    }
+
+    FusedLayout layout() {
+        return layout;
+    }
+
+    /** Runs the steps that the pass stands for, {@code count} of them. */
+    void run(int count) {
+        int done = 0;
+        if (nanosPerStep == 0) {
+            long started = System.nanoTime();
+            device.run(launches.get(1));
+            device.finish();
+            done = Math.min(count, LIMITS[0]);
+            nanosPerStep = Math.max(1, (System.nanoTime() - started) / done);
+        }
+        int size = 0;
+        while (size + 1 < LIMITS.length && LIMITS[size + 1] * nanosPerStep <= LONGEST_NANOS) {
+            size++;
+        }
+        for (; done < count; done += LIMITS[size]) {
+            device.run(launches.get(1 + size));
+        }
+    }
+
+    @Override
+    public void close() {
+        device.finish();
+        launches.forEach(Device.Launch::close);
+        device.release(scratch);
+        device.release(net);
+    }
+}
