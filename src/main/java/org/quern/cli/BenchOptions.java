@@ -21,13 +21,20 @@ final class BenchOptions {
 
     /** What is measured: the backend that was named, else all that can run here. */
     List<Contender> contenders() {
-        List<Backend> backends =
-                running.backend != null
-                        ? List.of(running.choose().backend())
-                        : Backends.all().stream()
-                                .filter(one -> one.priority() >= 0 && one.availability().usable())
-                                .toList();
-        return Contender.of(backends, running.options());
+        return Contender.of(backends(), running.options());
+    }
+
+    /** The same, on a GPU once for each engine. */
+    List<Contender> withEngines() {
+        return Contender.withEngines(backends(), running.options());
+    }
+
+    private List<Backend> backends() {
+        return running.backend != null
+                ? List.of(running.choose().backend())
+                : Backends.all().stream()
+                        .filter(one -> one.priority() >= 0 && one.availability().usable())
+                        .toList();
     }
 
     /** How long. */

@@ -81,15 +81,16 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
 
     /** Steps by batch size. */
     void steps() {
-        StepBench bench = new StepBench(contenders, options.effort(), console.nanoTime(), this);
-        List<String> names = contenders.stream().map(Contender::name).toList();
+        List<Contender> trained = options.withEngines();
+        StepBench bench = new StepBench(trained, options.effort(), console.nanoTime(), this);
+        List<String> names = trained.stream().map(Contender::name).toList();
         List<Crossover> crossovers = new ArrayList<>();
         for (StepBench.Network network : StepBench.Network.values()) {
             console.about(
                     "steps",
                     network.shape()
                             + ": a step's median, and half of most - least in percent of it");
-            console.line("%s", BenchText.stepHead(names));
+            BenchText.stepHead(names).forEach(line -> console.line("%s", line));
             steps.add(new ArrayList<>());
             bench.run(network, options.quick ? StepBench.QUICK_BATCHES : StepBench.BATCHES);
             List<StepBench.Result> results = steps.get(steps.size() - 1);

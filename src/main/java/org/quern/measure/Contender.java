@@ -2,6 +2,7 @@ package org.quern.measure;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.quern.backend.Backend;
 
 /**
@@ -10,8 +11,9 @@ import org.quern.backend.Backend;
  * @param name what its results are listed under
  * @param backend one that can run here
  * @param options how
+ * @param optional whether it may refuse a network, which is then left out
  */
-public record Contender(String name, Backend backend, Backend.Options options) {
+public record Contender(String name, Backend backend, Backend.Options options, boolean optional) {
     /** Whether it computes on a GPU: a CPU that poses as one for OpenCL or CUDA does not. */
     public boolean onGpu() {
         return !backend.onHost() && backend.availability().automatic();
@@ -30,9 +32,25 @@ public record Contender(String name, Backend backend, Backend.Options options) {
 
     /** One for each backend. */
     public static List<Contender> of(List<Backend> backends, Backend.Options options) {
+        return backends.stream()
+                .map(backend -> new Contender(backend.name(), backend, options, false))
+                .toList();
+    }
+
+    /** The same for training steps: on a GPU one for each engine, unless the options name one. */
+    public static List<Contender> withEngines(List<Backend> backends, Backend.Options options) {
         List<Contender> all = new ArrayList<>();
-        for (Backend backend : backends) {
-            all.add(new Contender(backend.name(), backend, options));
+        for (Contender one : of(backends, options)) {
+            if (!one.onGpu() || options.engine() != Backend.Engine.AUTO) {
+                all.add(one);
+                continue;
+            }
+            for (Backend.Engine engine : Backend.Engine.values()) {
+                if (engine != Backend.Engine.AUTO) { // which is one of the others
+                    String name = one.name() + " " + engine.name().toLowerCase(Locale.ROOT);
+                    all.add(new Contender(name, one.backend(), options.with(engine), true));
+                }
+            }
         }
         return all;
     }

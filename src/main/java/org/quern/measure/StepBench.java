@@ -125,7 +125,7 @@ public final class StepBench {
 
     /** Measures a network at some batch sizes, smallest first. */
     public void run(Network network, List<Integer> batches) {
-        Set<Contender> tooSlow = new HashSet<>();
+        Set<Contender> excluded = new HashSet<>();
         Map<Contender, List<Result>> before = new HashMap<>();
         contenders.forEach(contender -> before.put(contender, new ArrayList<>()));
         for (int batch : batches) {
@@ -138,9 +138,9 @@ public final class StepBench {
             }
             List<Result> row = new ArrayList<>();
             for (Contender contender : contenders) {
-                if (tooSlow.contains(contender)
+                if (excluded.contains(contender)
                         || isTooLong(network, batch, contender, before.get(contender))) {
-                    tooSlow.add(contender);
+                    excluded.add(contender);
                     row.add(null);
                     continue;
                 }
@@ -173,10 +173,17 @@ public final class StepBench {
                     before.get(contender).add(result);
                     row.add(result);
                 } catch (QuernException e) {
-                    if (e.kind() != QuernException.Kind.DEVICE) {
+                    if (e.kind() != QuernException.Kind.DEVICE && !contender.optional()) {
                         throw e;
                     }
-                    listener.leftOut(contender.name() + ": " + e.getMessage());
+                    listener.leftOut(
+                            "%s from batch %d on with %s: %s"
+                                    .formatted(
+                                            network.shape(),
+                                            batch,
+                                            contender.name(),
+                                            e.getMessage()));
+                    excluded.add(contender);
                     row.add(null);
                 }
             }

@@ -16,6 +16,9 @@ import org.quern.measure.Timing;
 public final class BenchText {
     private static final String KERNEL = "%-48s %-7s %8s %12s %13s %7s";
 
+    /** Columns of a table of steps up to which there is room for their spread. */
+    private static final int WITH_SPREAD = 5;
+
     private BenchText() {}
 
     /** A time in the unit that suits it, three digits: {@code 41.2 us}. */
@@ -135,34 +138,52 @@ public final class BenchText {
         return lines;
     }
 
+    /** What the columns of a table of steps hold, if there are so many. */
+    public static String stepTitle(int columns) {
+        return columns <= WITH_SPREAD
+                ? "a step's median, and half of most - least in percent of it"
+                : "a step's median";
+    }
+
     /**
      * The head of a table of steps.
      *
-     * @param names of the columns
+     * @param names of the columns; of two words the second stands below the first
      */
-    public static String stepHead(List<String> names) {
-        StringBuilder line = new StringBuilder(format("%8s", "batch"));
-        names.forEach(name -> line.append(format("%17s", name)));
+    public static List<String> stepHead(List<String> names) {
+        StringBuilder first = new StringBuilder(format("%8s", ""));
+        StringBuilder second = new StringBuilder(format("%8s", "batch"));
+        String column = column(names.size());
+        boolean two = false;
+        for (String name : names) {
+            int blank = name.indexOf(' ');
+            two |= blank > 0;
+            first.append(format(column, blank < 0 ? "" : name.substring(0, blank)));
+            second.append(format(column, name.substring(blank + 1)));
+        }
+        return two ? List.of(first.toString(), second.toString()) : List.of(second.toString());
+    }
+
+    /** A line of it: medians and, where there is room, half of what lies between least and most. */
+    public static String stepRow(int batch, List<StepBench.Result> results) {
+        StringBuilder line = new StringBuilder(format("%8d", batch));
+        String column = column(results.size());
+        for (StepBench.Result result : results) {
+            line.append(format(column, result == null ? "-" : cell(result, results.size())));
+        }
         return line.toString();
     }
 
-    /** A line of it: medians, and half of what lies between least and most. */
-    public static String stepRow(int batch, List<StepBench.Result> results) {
-        StringBuilder line = new StringBuilder(format("%8d", batch));
-        for (StepBench.Result result : results) {
-            if (result == null) {
-                line.append(format("%17s", "-"));
-                continue;
-            }
-            Timing t = result.seconds();
-            line.append(
-                    format(
-                            "%17s",
-                            format(
-                                    "%s ±%3.0f%%",
-                                    time(t.median()), 50 * (t.most() - t.least()) / t.median())));
-        }
-        return line.toString();
+    private static String column(int columns) {
+        return columns <= WITH_SPREAD ? "%17s" : "%11s";
+    }
+
+    private static String cell(StepBench.Result result, int columns) {
+        Timing t = result.seconds();
+        String median = time(t.median());
+        return columns <= WITH_SPREAD
+                ? format("%s ±%3.0f%%", median, 50 * (t.most() - t.least()) / t.median())
+                : median;
     }
 
     /**

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Limits;
@@ -199,6 +200,57 @@ class BenchTest {
                 .singleElement()
                 .asString()
                 .startsWith("784-48-15-10 from batch 2 on with java: a step would take about ");
+    }
+
+    /** A GPU that cannot be opened. */
+    private record Gpu() implements Backend {
+        @Override
+        public String name() {
+            return "gpu";
+        }
+
+        @Override
+        public int priority() {
+            return 0;
+        }
+
+        @Override
+        public Availability availability() {
+            return new Availability(true, "for a test");
+        }
+
+        @Override
+        public Executor open(Plan plan, Options options) {
+            throw QuernException.usage("no engine %s here", options.engine());
+        }
+    }
+
+    @Test
+    void onAGpuStepsAreMeasuredByEngine() {
+        List<Backend> backends = List.of(new Gpu(), new JavaBackend());
+        List<Contender> all = Contender.withEngines(backends, Backend.Options.DEFAULT);
+
+        assertThat(all)
+                .extracting(Contender::name)
+                .containsExactly("gpu fused", "gpu graph", "gpu ops", "java");
+        assertThat(all.get(1).options().engine()).isEqualTo(Backend.Engine.GRAPH);
+        assertThat(
+                        Contender.withEngines(
+                                backends, Backend.Options.DEFAULT.with(Backend.Engine.OPS)))
+                .extracting(Contender::name)
+                .containsExactly("gpu", "java");
+
+        Told told = new Told();
+        new StepBench(all, SHORT, System::nanoTime, told)
+                .run(StepBench.Network.TUTORIAL, List.of(1, 2));
+        assertThat(told.steps)
+                .extracting(StepBench.Result::backend)
+                .containsExactly("java", "java");
+        assertThat(told.leftOut)
+                .containsExactly(
+                        "784-48-15-10 from batch 1 on with gpu fused: no engine FUSED here",
+                        "784-48-15-10 from batch 1 on with gpu graph: no engine GRAPH here",
+                        "784-48-15-10 from batch 1 on with gpu ops: no engine OPS here");
     }
 
     @Test

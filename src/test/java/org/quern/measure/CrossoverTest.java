@@ -3,6 +3,8 @@ package org.quern.measure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -74,5 +76,39 @@ class CrossoverTest {
                                 + " b: cpu is the fastest at every batch size");
         assertThat(BenchText.verdict(List.of(cpu, cpu)))
                 .isEqualTo("no GPU here; cpu is the fastest at every batch size");
+    }
+
+    @Test
+    void tablesOfStepsFitTheirColumns() {
+        List<String> few = List.of("cuda fused", "cuda graph", "cuda ops", "cpu", "java");
+        List<String> many =
+                List.of(
+                        "cuda fused",
+                        "cuda graph",
+                        "cuda ops",
+                        "opencl fused",
+                        "opencl graph",
+                        "opencl ops",
+                        "cpu",
+                        "java");
+        assertThat(BenchText.stepHead(List.of("cpu", "java")))
+                .containsExactly("   batch              cpu             java");
+        assertThat(BenchText.stepHead(few))
+                .containsExactly(
+                        "                     cuda             cuda             cuda              "
+                                + "                    ",
+                        "   batch            fused            graph              ops              "
+                                + "cpu             java");
+        assertThat(BenchText.stepHead(many))
+                .hasSize(2)
+                .allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
+
+        StepBench.Result result =
+                new StepBench.Result(
+                        "a", 8, "cpu", false, "", new Timing(1.234e-3, 1e-3, 2e-3, 3, 1), 1);
+        assertThat(BenchText.stepRow(8, Arrays.asList(result, null)))
+                .isEqualTo("       8    1.23 ms ± 41%                -");
+        assertThat(BenchText.stepRow(8, Collections.nCopies(8, result)))
+                .isEqualTo("       8" + "    1.23 ms".repeat(8));
     }
 }

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.quern.backend.Backend;
 import org.quern.backend.check.KernelCase;
 import org.quern.backend.check.KernelCases;
 import org.quern.backend.trace.TraceDevice;
