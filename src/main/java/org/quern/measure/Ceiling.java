@@ -66,7 +66,14 @@ public final class Ceiling implements AutoCloseable {
         if (limits.isEmpty()) {
             return Optional.empty();
         }
-        Ceiling ceiling = new Ceiling(limits.get(), effort, nanoTime);
+        // many short rounds: on a machine that others use, some of them are not disturbed
+        Effort rounds =
+                new Effort(
+                        effort.warmUp() / 2,
+                        effort.round() / 4,
+                        5 * effort.rounds(),
+                        effort.longestStep());
+        Ceiling ceiling = new Ceiling(limits.get(), rounds, nanoTime);
         try {
             ceiling.copyRate(2.0 * ceiling.limits.largestCopy());
             ceiling.measureArithmetic(contender);
@@ -82,7 +89,7 @@ public final class Ceiling implements AutoCloseable {
         // a JIT compiler may have to compile the loop first
         Effort longer =
                 new Effort(
-                        5 * effort.warmUp(), effort.round(), effort.rounds(), effort.longestStep());
+                        8 * effort.warmUp(), effort.round(), effort.rounds(), effort.longestStep());
         Timing timing =
                 Timing.of(nanoTime, longer, times -> flops[0] = limits.multiplyAdd(times) / times);
         flopsPerSecond = flops[0] / timing.least();
@@ -119,10 +126,9 @@ public final class Ceiling implements AutoCloseable {
 
     /** Bytes a second, read and written, of a copy that touches about as much memory. */
     private double copyRate(double touched) {
-        long bytes = SMALLEST_COPY;
-        while (bytes < touched / 2 && bytes < limits.largestCopy()) {
-            bytes *= 2;
-        }
+        long half = (long) Math.ceil(touched / 2);
+        long step = Math.max(SMALLEST_COPY, Long.highestOneBit(half) / 4);
+        long bytes = (half + step - 1) / step * step;
         return copies.computeIfAbsent(
                 Math.min(bytes, limits.largestCopy()),
                 size ->
