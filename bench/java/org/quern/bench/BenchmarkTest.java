@@ -115,7 +115,7 @@ class BenchmarkTest {
     static Stream<String> kernels() {
         return UseCases.all().stream()
                 .filter(one -> one.operands().flops() <= LARGEST_FLOPS)
-                .map(KernelCase::name);
+                .map(KernelBenchmark::parameter);
     }
 
     /** From poisoned outputs, the measured method itself makes what the reference expects. */
@@ -130,7 +130,7 @@ class BenchmarkTest {
             benchmark.kernel = kernel;
             benchmark.backend = backend;
             benchmark.openUnchecked();
-            assertThat(benchmark.measured().name()).isEqualTo(kernel);
+            assertThat(KernelBenchmark.parameter(benchmark.measured())).isEqualTo(kernel);
             if (check == null) {
                 check = Check.of(benchmark.measured());
             }
@@ -180,7 +180,7 @@ class BenchmarkTest {
         List<KernelCase> cases = UseCases.all();
 
         assertThat(values(KernelBenchmark.class, "kernel"))
-                .isEqualTo(cases.stream().map(KernelCase::name).toList());
+                .isEqualTo(cases.stream().map(KernelBenchmark::parameter).toList());
         assertThat(
                         cases.stream()
                                 .map(

@@ -36,38 +36,39 @@ public class KernelBenchmark {
     /** Runs in a row of one call. */
     static final int TIMES = 32;
 
+    /** Names of the cases, {@link #parameter joined}. */
     @Param({
-        "Gather 32x784",
-        "DenseForward 32x784x48 relu, dropout 0.3",
-        "DenseForward 32x48x15 linear, dropout 0.3",
-        "DenseForward 32x15x10 linear",
-        "CrossEntropy 32x10",
-        "DenseBackwardWeights 32x15x10",
-        "DenseBackwardInput 32x15x10 linear, dropout 0.3",
-        "DenseBackwardWeights 32x48x15",
-        "DenseBackwardInput 32x48x15 relu, dropout 0.3",
-        "DenseBackwardWeights 32x784x48",
-        "Metrics 32",
-        "Adam 38592",
-        "Gather 128x784",
-        "DenseForward 128x784x800 relu, dropout 0.5",
-        "DenseForward 128x800x800 relu, dropout 0.5",
-        "DenseForward 128x800x10 linear",
-        "CrossEntropy 128x10",
-        "DenseBackwardWeights 128x800x10",
-        "DenseBackwardInput 128x800x10 relu, dropout 0.5",
-        "DenseBackwardWeights 128x800x800",
-        "DenseBackwardInput 128x800x800 relu, dropout 0.5",
-        "DenseBackwardWeights 128x784x800",
-        "Metrics 128",
-        "Adam 1276816",
-        "CrossEntropy 128x1000",
-        "DenseForward 128x784x800 gelu",
-        "SquaredError 128x100 linear",
-        "DenseBackwardInput 128x800x100 gelu",
-        "Sgd 708112, momentum",
-        "DenseForward 1x2500x2000 relu, inference",
-        "Adam 11972560"
+        "Gather-32x784",
+        "DenseForward-32x784x48-relu-dropout-0.3",
+        "DenseForward-32x48x15-linear-dropout-0.3",
+        "DenseForward-32x15x10-linear",
+        "CrossEntropy-32x10",
+        "DenseBackwardWeights-32x15x10",
+        "DenseBackwardInput-32x15x10-linear-dropout-0.3",
+        "DenseBackwardWeights-32x48x15",
+        "DenseBackwardInput-32x48x15-relu-dropout-0.3",
+        "DenseBackwardWeights-32x784x48",
+        "Metrics-32",
+        "Adam-38592",
+        "Gather-128x784",
+        "DenseForward-128x784x800-relu-dropout-0.5",
+        "DenseForward-128x800x800-relu-dropout-0.5",
+        "DenseForward-128x800x10-linear",
+        "CrossEntropy-128x10",
+        "DenseBackwardWeights-128x800x10",
+        "DenseBackwardInput-128x800x10-relu-dropout-0.5",
+        "DenseBackwardWeights-128x800x800",
+        "DenseBackwardInput-128x800x800-relu-dropout-0.5",
+        "DenseBackwardWeights-128x784x800",
+        "Metrics-128",
+        "Adam-1276816",
+        "CrossEntropy-128x1000",
+        "DenseForward-128x784x800-gelu",
+        "SquaredError-128x100-linear",
+        "DenseBackwardInput-128x800x100-gelu",
+        "Sgd-708112-momentum",
+        "DenseForward-1x2500x2000-relu-inference",
+        "Adam-11972560"
     })
     String kernel;
 
@@ -92,13 +93,18 @@ public class KernelBenchmark {
     void openUnchecked() {
         measured =
                 UseCases.all().stream()
-                        .filter(one -> one.name().equals(kernel))
+                        .filter(one -> parameter(one).equals(kernel))
                         .findFirst()
                         .orElseThrow(() -> new IllegalArgumentException("no case " + kernel));
         executor =
                 Backends.choose(backend).backend().open(measured.plan(), Backend.Options.DEFAULT);
         data = executor.upload(measured.data());
         log = measured.steps();
+    }
+
+    /** A case's name without blanks and commas, at which JMH would split it. */
+    static String parameter(KernelCase kernel) {
+        return kernel.name().replaceAll("[ ,]+", "-");
     }
 
     /** The case, {@value #TIMES} times in a row. */
