@@ -1,5 +1,7 @@
 package org.quern.cli;
 
+import static org.quern.QuernException.usage;
+
 import java.nio.file.Path;
 import java.util.List;
 import org.quern.backend.Backend;
@@ -30,6 +32,11 @@ final class BenchOptions {
     }
 
     private List<Backend> backends() {
+        Backend.Options how = running.options();
+        if (running.backend == null && !how.equals(new Backend.Options(how.threads()))) {
+            throw usage(
+                    "what is asked of a GPU goes with its backend: add --backend cuda or opencl");
+        }
         return running.backend != null
                 ? List.of(running.choose().backend())
                 : Backends.all().stream()

@@ -130,7 +130,8 @@ class BenchCommandTest {
             delimiter = '|',
             value = {
                 "kernels --backend none | 2 | unknown backend \"none\": use auto, ",
-                "--backend java --device 1 | 2 | --device, --device-memory and --sync are for GPUs",
+                "--backend java --device 1 | 2 | --device, --device-memory",
+                "steps --device 1 | 2 | what is asked of a GPU goes with its backend: add --backend",
                 "steps --backend java --threads -1 | 2 | threads -1: give 1 or more",
                 "stepz | 2 | unknown argument \"stepz\": did you mean \"steps\"?",
                 "kernels --quik | 2 | unknown option \"--quik\": did you mean \"--quick\"?",
