@@ -34,6 +34,8 @@ compile pool pool.c
 compile net net.c
 # shellcheck disable=SC2086
 compile jni jni.c $jni
+# shellcheck disable=SC2086
+compile peak peak.c $jni
 compile baseline kernels.c
 case $($cc -dumpmachine) in
     x86_64-*)

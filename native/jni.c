@@ -265,16 +265,54 @@ NATIVE(void, inferHost)(JNIEnv *env, jclass type, jlong h, jbyteArray bytes, jfl
     }
 }
 
-/* One op, by the number of its kind and its layer: see CpuExecutor.run. */
+enum { METRICS = 7 };
+
+static void one_op(Handle *h, const Data *data, int kind, int layer, const Pass *pass, jfloat log[2]) {
+    Net *net = &h->net;
+    const Kernels *k = h->kernels;
+    const float *kept = NULL;
+    int masked = kind == 1 ? layer : kind == 4 ? layer - 1 : -1;
+    if (masked >= 0 && pass->training && net->layer[masked].mask.threshold) {
+        k->keep(net, masked, pass);
+        kept = net->keep_of[masked];
+    }
+    switch (kind) {
+        case 0:
+            k->gather(net, data, pass);
+            break;
+        case 1:
+            k->forward(net, layer, pass, kept);
+            break;
+        case 2:
+            k->cross_entropy(net, pass);
+            break;
+        case 3:
+            k->squared_error(net, pass);
+            break;
+        case 4:
+            k->backward_input(net, layer, pass, kept);
+            break;
+        case 5:
+            k->backward_weights(net, layer, pass);
+            break;
+        case 6:
+            k->update(net, pass);
+            break;
+        case METRICS: {
+            int hits;
+            k->metrics(net, pass, &log[0], &hits);
+            log[1] = (jfloat)hits;
+        }
+    }
+}
+
+/* One op, by the number of its kind and its layer, w[6] times: see CpuExecutor.run. */
 NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint layer, jlongArray where,
                   jfloatArray rates, jfloatArray log) {
     (void)type;
-    Net *net = &handle(h)->net;
-    const Kernels *k = handle(h)->kernels;
-    const Data *data = data_of(d);
-    jlong w[6];
+    jlong w[7];
     jfloat r[2];
-    (*env)->GetLongArrayRegion(env, where, 0, 6, w);
+    (*env)->GetLongArrayRegion(env, where, 0, 7, w);
     (*env)->GetFloatArrayRegion(env, rates, 0, 2, r);
     Pass pass = {.training = w[0] != 0,
                  .seed = (uint64_t)w[1],
@@ -284,41 +322,12 @@ NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint la
                  .rows = (int)w[5],
                  .rate = r[0],
                  .decay = r[1]};
-    const float *kept = NULL;
-    int masked = kind == 1 ? layer : kind == 4 ? layer - 1 : -1;
-    if (masked >= 0 && pass.training && net->layer[masked].mask.threshold) {
-        k->keep(net, masked, &pass);
-        kept = net->keep_of[masked];
+    jfloat both[2] = {0};
+    for (jlong i = 0; i < w[6]; i++) {
+        one_op(handle(h), data_of(d), kind, layer, &pass, both);
     }
-    switch (kind) {
-        case 0:
-            k->gather(net, data, &pass);
-            break;
-        case 1:
-            k->forward(net, layer, &pass, kept);
-            break;
-        case 2:
-            k->cross_entropy(net, &pass);
-            break;
-        case 3:
-            k->squared_error(net, &pass);
-            break;
-        case 4:
-            k->backward_input(net, layer, &pass, kept);
-            break;
-        case 5:
-            k->backward_weights(net, layer, &pass);
-            break;
-        case 6:
-            k->update(net, &pass);
-            break;
-        default: {
-            float loss;
-            int hits;
-            k->metrics(net, &pass, &loss, &hits);
-            jfloat both[2] = {loss, (jfloat)hits};
-            (*env)->SetFloatArrayRegion(env, log, 0, 2, both);
-        }
+    if (kind == METRICS) {
+        (*env)->SetFloatArrayRegion(env, log, 0, 2, both);
     }
 }
 

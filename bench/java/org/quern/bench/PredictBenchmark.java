@@ -65,6 +65,11 @@ public class PredictBenchmark {
         return outputs;
     }
 
+    /** What it runs on, for a test of what is measured. */
+    String device() {
+        return executor.device();
+    }
+
     /** Gives the memory back. */
     @TearDown(Level.Trial)
     public void close() {

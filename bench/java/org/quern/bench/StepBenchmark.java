@@ -79,6 +79,11 @@ public class StepBenchmark {
         return sum / (STEPS * plan.batch());
     }
 
+    /** What it runs on, for the same. */
+    String device() {
+        return executor.device();
+    }
+
     /** Gives the memory back. */
     @TearDown(Level.Trial)
     public void close() {

@@ -42,7 +42,7 @@ class ArchitectureTest {
                     List.of("model"),
                     List.of("plan"),
                     List.of("io", "backend"),
-                    List.of("train"),
+                    List.of("train", "measure"),
                     List.of("report"),
                     List.of("web"),
                     List.of("cli"));

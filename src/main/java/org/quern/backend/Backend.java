@@ -1,5 +1,6 @@
 package org.quern.backend;
 
+import java.util.Optional;
 import org.quern.plan.Plan;
 
 /**
@@ -33,6 +34,16 @@ public interface Backend {
      */
     default boolean onHost() {
         return false;
+    }
+
+    /**
+     * What the device can do at most, for benchmarks to compare kernels with; the caller closes it.
+     * Empty for a backend that is not meant to be fast.
+     *
+     * @throws org.quern.QuernException as {@link #open}
+     */
+    default Optional<Limits> limits(Options options) {
+        return Optional.empty();
     }
 
     /** How matrix products are computed where there is a choice. */

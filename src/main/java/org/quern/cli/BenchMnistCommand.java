@@ -19,7 +19,9 @@ import org.quern.train.RunSettings;
 import org.quern.train.Trainer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** {@code quern bench mnist}. */
 @Command(
@@ -60,6 +62,8 @@ final class BenchMnistCommand implements Callable<Integer> {
 
     @Mixin HelpOption help;
 
+    @Spec CommandSpec spec;
+
     BenchMnistCommand(Console console) {
         this.console = console;
     }
@@ -69,6 +73,7 @@ final class BenchMnistCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        BenchCommand.checkNoneBefore(spec);
         if (seeds < 1) {
             throw usage("seeds %d: give 1 or more", seeds);
         }

@@ -39,7 +39,10 @@ final class Commands {
     }
 
     private static CommandLine bench(Console console) {
-        return new CommandLine(new BenchCommand()).addSubcommand(new BenchMnistCommand(console));
+        return new CommandLine(new BenchCommand(console))
+                .addSubcommand(new BenchKernelsCommand(console))
+                .addSubcommand(new BenchStepsCommand(console))
+                .addSubcommand(new BenchMnistCommand(console));
     }
 
     static void add(CommandLine line, Console console, Interrupts interrupts, String... arguments) {

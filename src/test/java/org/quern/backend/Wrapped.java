@@ -6,10 +6,11 @@ import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
 /** Another executor, op by op, for tests that change what it does. */
-class Wrapped implements Executor {
+public class Wrapped implements Executor {
     protected final Executor inner;
 
-    Wrapped(Executor inner) {
+    /** On top of an executor, which is closed with it. */
+    protected Wrapped(Executor inner) {
         this.inner = inner;
     }
 

@@ -34,6 +34,10 @@ final class Bounds {
     private final double[] in;
     private final double[] out;
     private final Pass pass;
+    private int softmaxAt = -1;
+    private double top;
+    private double sum;
+    private double sumError;
 
     /**
      * For one op.
@@ -97,18 +101,9 @@ final class Bounds {
     private double crossEntropy(Op.CrossEntropy op, Slice slice, int row, int column) {
         int n = op.logits().columns();
         int z = at(op.logits()) + row * n;
-        double top = Double.NEGATIVE_INFINITY;
-        for (int j = 0; j < n; j++) {
-            top = Math.max(top, in[z + j]);
+        if (softmaxAt != z) {
+            softmax(z, n);
         }
-        double sum = 0;
-        double error = 0;
-        for (int j = 0; j < n; j++) {
-            double e = Math.exp(in[z + j] - top);
-            sum += e;
-            error += e * exponential(in[z + j] - top);
-        }
-        double sumError = error / sum + C * Math.sqrt(n) * U;
         int target = (int) in[at(op.targets()) + row];
         if (slice.offset() == op.hits().offset()) {
             return 0;
@@ -121,6 +116,23 @@ final class Bounds {
         double one = column == target ? 1 : 0;
         double relative = sumError + exponential(in[z + column] - top) + ULPS * U;
         return (p * relative + ULPS * U * one) / pass.rows() + TINY;
+    }
+
+    /** What all values of a row of logits have in common: looked at once a row. */
+    private void softmax(int z, int n) {
+        top = Double.NEGATIVE_INFINITY;
+        for (int j = 0; j < n; j++) {
+            top = Math.max(top, in[z + j]);
+        }
+        sum = 0;
+        double error = 0;
+        for (int j = 0; j < n; j++) {
+            double e = Math.exp(in[z + j] - top);
+            sum += e;
+            error += e * exponential(in[z + j] - top);
+        }
+        sumError = error / sum + C * Math.sqrt(n) * U;
+        softmaxAt = z;
     }
 
     /** Relative error of exp(d): of the function itself, and of its rounded argument. */

@@ -1,14 +1,15 @@
 package org.quern.backend.check;
 
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Pass;
 import org.quern.backend.Resident;
 import org.quern.backend.Steps;
-import org.quern.backend.reference.ReferenceBackend;
-import org.quern.backend.reference.ReferenceExecutor;
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
 import org.quern.plan.Op;
@@ -67,40 +68,56 @@ public record KernelCase(
 
     /** The same from a given arena, which the op finds and works on. */
     Optional<String> check(Executor executor, float[] before) {
-        Slice whole = whole();
-        Steps log = steps();
-        Steps expectedLog = steps();
-        try (ReferenceExecutor reference =
-                new ReferenceBackend().open(plan, Backend.Options.DEFAULT)) {
-            reference.write(whole, before, 0);
-            double[] in = reference.arena().clone();
-            run(reference, expectedLog);
-            executor.write(whole, before, 0);
-            run(executor, log);
-            float[] after = new float[before.length];
-            executor.read(whole, after, 0);
-            Bounds bounds = new Bounds(in, reference.arena(), pass(expectedLog));
-            Optional<String> wrong = compare(bounds, reference.arena(), after);
-            if (wrong.isEmpty()) {
-                wrong = untouched(before, after);
-            }
-            return wrong.isEmpty() ? compareLogs(expectedLog, log, in) : wrong;
+        return new Expectation(this, before).check(executor);
+    }
+
+    /**
+     * Least traffic with memory: that of the operands, and for Gather the rows of the data set, of
+     * one byte a value where it holds bytes.
+     */
+    public double bytes() {
+        return operands().bytes() + dataBytes();
+    }
+
+    /** Bytes of memory that a run touches: every operand once, be it read, written or both. */
+    public double workingSet() {
+        Set<Slice> touched = new HashSet<>(operands().inputs());
+        touched.addAll(operands().outputs());
+        return dataBytes() + touched.stream().mapToDouble(slice -> 4.0 * slice.size()).sum();
+    }
+
+    /** Whether it is a matrix product, whose work grows faster than its operands. */
+    public boolean isProduct() {
+        return op instanceof Op.DenseForward
+                || op instanceof Op.DenseBackwardInput
+                || op instanceof Op.DenseBackwardWeights;
+    }
+
+    private double dataBytes() {
+        if (!(op instanceof Op.Gather gather)) {
+            return 0;
         }
+        int targets = training ? gather.targets().columns() : 0;
+        return (double) rows * ((data.isPixels() ? 1 : 4) * gather.x().columns() + 4 * targets);
     }
 
     /** The whole arena before the op: its inputs drawn, the rest NaN. */
     public float[] inputs() {
         float[] arena = new float[Math.toIntExact(plan.arena())];
         Arrays.fill(arena, Float.intBitsToFloat(POISON));
-        int stream = 0;
-        for (Slice slice : operands().inputs()) {
-            stream++;
+        List<Slice> inputs = operands().inputs();
+        for (int stream = 0; stream < inputs.size(); stream++) {
+            Slice slice = inputs.get(stream);
             for (int i = 0; i < slice.size(); i++) {
-                float unit = Philox.unit(Philox.word(SEED, stream, step, i));
-                arena[(int) slice.offset() + i] = draw(slice, unit, i);
+                arena[(int) slice.offset() + i] = input(slice, stream, i);
             }
         }
         return arena;
+    }
+
+    /** Value {@code index} of a slice, input number {@code number} of the operands. */
+    float input(Slice slice, int number, int index) {
+        return draw(slice, Philox.unit(Philox.word(SEED, number + 1, step, index)), index);
     }
 
     /** An input value that such a slice may hold. */
@@ -144,8 +161,13 @@ public record KernelCase(
     /** Runs the op once on an executor, whatever its arena holds. */
     public void run(Executor executor, Steps log) {
         try (Resident resident = executor.upload(data)) {
-            executor.run(op, resident, pass(log));
+            run(executor, resident, log, 1);
         }
+    }
+
+    /** Runs it so many times in a row on an executor that {@link #data} was uploaded to. */
+    public void run(Executor executor, Resident resident, Steps log, int times) {
+        executor.run(op, resident, pass(log), times);
     }
 
     /** A log for {@link #run}. */
@@ -154,7 +176,7 @@ public record KernelCase(
         return steps.select(step, 1, plan.optimizer(), s -> LEARNING_RATE);
     }
 
-    private Pass pass(Steps log) {
+    Pass pass(Steps log) {
         if (training) {
             return Pass.training(log, new Batches(data.rows(), plan.batch()));
         }
@@ -163,88 +185,6 @@ public record KernelCase(
 
     Slice whole() {
         return new Slice("arena", 0, 1, Math.toIntExact(plan.arena()));
-    }
-
-    private Optional<String> compare(Bounds bounds, double[] expected, float[] got) {
-        for (Slice slice : operands().outputs()) {
-            for (int row = 0; row < slice.rows(); row++) {
-                for (int column = 0; column < slice.columns(); column++) {
-                    int at = (int) slice.offset() + row * slice.columns() + column;
-                    if (isGap(slice, at)) {
-                        continue;
-                    }
-                    double allowed = bounds.of(op, slice, row, column);
-                    if (!(Math.abs(got[at] - expected[at]) <= allowed)) {
-                        return Optional.of(
-                                "%s: %s[%d, %d] is %s, expected %s ± %.1e"
-                                        .formatted(
-                                                name,
-                                                slice.name(),
-                                                row,
-                                                column,
-                                                got[at],
-                                                expected[at],
-                                                allowed));
-                    }
-                }
-            }
-        }
-        return Optional.empty();
-    }
-
-    /** Whether a value lies in a gap between parameters, which optimizers may or may not visit. */
-    private boolean isGap(Slice slice, int at) {
-        if (slice.columns() != plan.parameters().columns() || slice.rows() != 1) {
-            return false;
-        }
-        long inParameters = at - slice.offset();
-        for (Plan.DenseSlices dense : plan.dense()) {
-            if (inParameters >= dense.weights().offset() && inParameters < dense.weights().end()
-                    || inParameters >= dense.bias().offset() && inParameters < dense.bias().end()) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private Optional<String> untouched(float[] before, float[] after) {
-        boolean[] written = new boolean[before.length];
-        for (Slice slice : operands().outputs()) {
-            Arrays.fill(written, (int) slice.offset(), (int) slice.end(), true);
-        }
-        for (int i = 0; i < before.length; i++) {
-            if (!written[i]
-                    && Float.floatToRawIntBits(before[i]) != Float.floatToRawIntBits(after[i])) {
-                return Optional.of(
-                        "%s: writes to index %d of the arena, outside its output"
-                                .formatted(name, i));
-            }
-        }
-        return Optional.empty();
-    }
-
-    private Optional<String> compareLogs(Steps expected, Steps got, double[] in) {
-        if (!(op instanceof Op.Metrics metrics)) {
-            return Optional.empty();
-        }
-        double magnitude = 0;
-        for (int b = 0; b < rows; b++) {
-            magnitude += Math.abs(in[(int) metrics.loss().offset() + b]);
-        }
-        double allowed = Bounds.sum(rows, magnitude);
-        if (expected.hits()[0] != got.hits()[0]
-                || !(Math.abs(expected.losses()[0] - got.losses()[0]) <= allowed)) {
-            return Optional.of(
-                    "%s: logs loss %s and %d hits, expected %s ± %.1e and %d"
-                            .formatted(
-                                    name,
-                                    got.losses()[0],
-                                    got.hits()[0],
-                                    expected.losses()[0],
-                                    allowed,
-                                    expected.hits()[0]));
-        }
-        return Optional.empty();
     }
 
     @Override

@@ -153,30 +153,26 @@ public final class KernelCases {
         int stepsPerEpoch = (set.rows() - 1) / batch + 1;
         int rows = Math.min(batch, set.rows() - (int) (step % stepsPerEpoch) * batch);
         for (Op op : plan.training()) {
-            cases.add(
-                    new KernelCase(
-                            name(op, rows, true),
-                            plan,
-                            op,
-                            true,
-                            step,
-                            rows,
-                            set,
-                            spreadOf(op, spread)));
+            cases.add(of(plan, op, true, step, rows, set, spread));
         }
         int inferred = Math.min(set.rows(), Math.min(3, plan.inferenceBatch()));
         for (Op op : plan.inference()) {
-            cases.add(
-                    new KernelCase(
-                            name(op, inferred, false),
-                            plan,
-                            op,
-                            false,
-                            0,
-                            inferred,
-                            set,
-                            spreadOf(op, spread)));
+            cases.add(of(plan, op, false, 0, inferred, set, spread));
         }
+    }
+
+    /** An op of a plan as a case. */
+    static KernelCase of(
+            Plan plan, Op op, boolean training, long step, int rows, Dataset data, float spread) {
+        return new KernelCase(
+                name(op, rows, training),
+                plan,
+                op,
+                training,
+                step,
+                rows,
+                data,
+                spreadOf(op, spread));
     }
 
     /**
@@ -225,7 +221,7 @@ public final class KernelCases {
     }
 
     /** Bytes of which three quarters are 0. */
-    private static Dataset pixels(int rows, int features) {
+    static Dataset pixels(int rows, int features) {
         byte[] pixels = new byte[rows * features];
         for (int i = 0; i < pixels.length; i++) {
             int word = Philox.word(1, 0, rows, i);
@@ -238,7 +234,7 @@ public final class KernelCases {
         return Dataset.ofValues("case values", new int[] {features}, targets(rows, features));
     }
 
-    private static float[] targets(int rows, int columns) {
+    static float[] targets(int rows, int columns) {
         float[] values = new float[rows * columns];
         for (int i = 0; i < values.length; i++) {
             values[i] = 2 * Philox.unit(Philox.word(2, columns, rows, i)) - 1;
@@ -246,7 +242,7 @@ public final class KernelCases {
         return values;
     }
 
-    private static Dataset labelled(Dataset set, int classes) {
+    static Dataset labelled(Dataset set, int classes) {
         int[] labels = new int[set.rows()];
         for (int row = 0; row < labels.length; row++) {
             labels[row] = Integer.remainderUnsigned(Philox.word(3, 0, 0, row), classes);

@@ -2,7 +2,9 @@ package org.quern.backend.cpu;
 
 import static org.quern.QuernException.backend;
 
+import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.backend.Limits;
 import org.quern.backend.nativelib.NativeLibraries;
 import org.quern.plan.Plan;
 
@@ -45,12 +47,21 @@ public final class CpuBackend implements Backend {
 
     @Override
     public CpuExecutor open(Plan plan, Options options) {
+        return new CpuExecutor(plan, options.threads(), wanted(options));
+    }
+
+    @Override
+    public Optional<Limits> limits(Options options) {
+        return Optional.of(new CpuLimits(options.threads(), wanted(options)));
+    }
+
+    private int wanted(Options options) {
         options.checkNoDevice(name());
         Loaded loaded = Loaded.INSTANCE;
         if (loaded.problem != null) {
             throw backend("backend cpu cannot run: %s", loaded.problem);
         }
-        return new CpuExecutor(plan, options.threads(), loaded.wanted);
+        return loaded.wanted;
     }
 
     /** The number by which the C side knows an instruction set; 0 is the best. */

@@ -18,7 +18,7 @@ import org.quern.plan.Slice;
 final class CpuExecutor implements Executor {
     private final Plan plan;
     private final String device;
-    private final long[] where = new long[6];
+    private final long[] where = new long[7];
     private final float[] rates = new float[2];
     private final float[] log = new float[2];
     private long net;
@@ -172,12 +172,18 @@ final class CpuExecutor implements Executor {
 
     @Override
     public void run(Op op, Resident data, Pass pass) {
+        run(op, data, pass, 1);
+    }
+
+    @Override
+    public void run(Op op, Resident data, Pass pass, int times) {
         where[0] = pass.isTraining() ? 1 : 0;
         where[1] = pass.isTraining() ? pass.seed() : 0;
         where[2] = pass.isTraining() ? pass.step() : 0;
         where[3] = pass.isTraining() ? pass.epoch() : 0;
         where[4] = pass.first();
         where[5] = pass.rows();
+        where[6] = times;
         rates[0] = pass.isTraining() ? pass.rate() : 0;
         rates[1] = pass.isTraining() ? pass.decay() : 1;
         Native.run(open(), ((CpuData) data).open(), kind(op), layer(op), where, rates, log);

@@ -51,7 +51,7 @@ final class Native {
     /**
      * One op.
      *
-     * @param where training (1 or 0), seed, step, epoch, first, rows
+     * @param where training (1 or 0), seed, step, epoch, first, rows, how many times
      * @param rates step size and decay
      * @param log receives loss and hits of Metrics
      */

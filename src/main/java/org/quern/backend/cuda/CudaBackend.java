@@ -2,8 +2,11 @@ package org.quern.backend.cuda;
 
 import static org.quern.QuernException.backend;
 
+import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.backend.Limits;
 import org.quern.backend.kernel.Device;
+import org.quern.backend.kernel.DeviceLimits;
 import org.quern.backend.kernel.KernelExecutor;
 import org.quern.backend.kernel.Tiling;
 import org.quern.plan.Plan;
@@ -49,6 +52,11 @@ public final class CudaBackend implements Backend {
     public KernelExecutor open(Plan plan, Options options) {
         Device device = device(options);
         return new KernelExecutor(device, plan, Tiling.forUnits(device.computeUnits()), options);
+    }
+
+    @Override
+    public Optional<Limits> limits(Options options) {
+        return Optional.of(new DeviceLimits(device(options)));
     }
 
     /** The device that the options name. */

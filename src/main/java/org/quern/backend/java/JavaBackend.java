@@ -1,6 +1,8 @@
 package org.quern.backend.java;
 
+import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.backend.Limits;
 import org.quern.plan.Plan;
 
 /**
@@ -33,5 +35,11 @@ public final class JavaBackend implements Backend {
     public JavaExecutor open(Plan plan, Options options) {
         options.checkNoDevice(name());
         return new JavaExecutor(plan);
+    }
+
+    @Override
+    public Optional<Limits> limits(Options options) {
+        options.checkNoDevice(name());
+        return Optional.of(new JavaLimits());
     }
 }

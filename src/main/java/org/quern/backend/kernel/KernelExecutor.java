@@ -393,11 +393,18 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public void run(Op op, Resident resident, Pass newPass) {
+        run(op, resident, newPass, 1);
+    }
+
+    @Override
+    public void run(Op op, Resident resident, Pass newPass, int times) {
+        if (times > 1 && op instanceof Op.Metrics) { // it moves on to the next step
+            Executor.super.run(op, resident, newPass, times);
+            return;
+        }
         DeviceData data = ((DeviceData) resident).of(generation);
         begin(data, newPass);
-        for (Device.Launch launch : launches(op, data, newPass.rows(), newPass.isTraining())) {
-            device.run(launch);
-        }
+        Repeats.run(device, launches(op, data, newPass.rows(), newPass.isTraining()), times);
         end(data);
         device.finish();
         if (op instanceof Op.Metrics) {

@@ -3,8 +3,11 @@ package org.quern.backend.opencl;
 import static org.quern.QuernException.backend;
 
 import java.util.List;
+import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.backend.Limits;
 import org.quern.backend.kernel.Device;
+import org.quern.backend.kernel.DeviceLimits;
 import org.quern.backend.kernel.KernelExecutor;
 import org.quern.backend.kernel.Tiling;
 import org.quern.backend.nativelib.NativeLibraries;
@@ -43,6 +46,11 @@ public final class OpenclBackend implements Backend {
     public KernelExecutor open(Plan plan, Options options) {
         Device device = device(options);
         return new KernelExecutor(device, plan, Tiling.forUnits(device.computeUnits()), options);
+    }
+
+    @Override
+    public Optional<Limits> limits(Options options) {
+        return Optional.of(new DeviceLimits(device(options)));
     }
 
     /** The device that the options name. */

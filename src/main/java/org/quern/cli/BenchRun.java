@@ -1,0 +1,161 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.backend;
+import static org.quern.report.Numbers.format;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.quern.backend.check.UseCases;
+import org.quern.io.AtomicFile;
+import org.quern.io.Json;
+import org.quern.measure.Ceiling;
+import org.quern.measure.Contender;
+import org.quern.measure.Crossover;
+import org.quern.measure.KernelBench;
+import org.quern.measure.Machine;
+import org.quern.measure.StepBench;
+import org.quern.report.BenchText;
+
+/** A run of benchmarks: what it prints as it goes, and the file that it leaves. */
+final class BenchRun implements KernelBench.Listener, StepBench.Listener {
+    private final Console console;
+    private final BenchOptions options;
+    private final List<Contender> contenders;
+    private final Map<String, Object> file = new LinkedHashMap<>();
+    private final List<KernelBench.Result> kernels = new ArrayList<>();
+    private final List<List<StepBench.Result>> steps = new ArrayList<>();
+    private final List<String> wrong = new ArrayList<>();
+    private final List<String> leftOut = new ArrayList<>();
+
+    /** Refuses what cannot be done before anything is measured; prints what is measured on. */
+    BenchRun(Console console, BenchOptions options) {
+        this.console = console;
+        this.options = options;
+        if (options.json != null) {
+            AtomicFile.check(options.json);
+        }
+        contenders = options.contenders();
+        Machine machine = Machine.here();
+        console.about(
+                "machine",
+                format(
+                        "%s, %d processors, %s, %s",
+                        machine.processor(),
+                        machine.processors(),
+                        machine.system(),
+                        machine.java()));
+        if (machine.isBusy()) {
+            console.about(
+                    "note",
+                    format(
+                            "busy with other work (load average %.1f): figures come out too low",
+                            machine.loadAverage()));
+        }
+        List<Map<String, Object>> devices = new ArrayList<>();
+        for (Contender contender : contenders) {
+            console.about("device", contender.name() + ": " + contender.detail());
+            Map<String, Object> device = new LinkedHashMap<>();
+            device.put("backend", contender.name());
+            device.put("detail", contender.detail());
+            device.put("gpu", contender.onGpu());
+            devices.add(device);
+        }
+        file.put("machine", machine);
+        file.put("quick", options.quick);
+        file.put("devices", devices);
+    }
+
+    /** Every kernel. */
+    void kernels() {
+        try (KernelBench bench =
+                new KernelBench(contenders, options.effort(), console.nanoTime(), this)) {
+            bench.run(options.quick ? UseCases.quick() : UseCases.all());
+            BenchText.kernelNotes().forEach(console::line);
+            BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
+            file.put("limits", bench.limits());
+        }
+        file.put("kernels", kernels);
+    }
+
+    /** Steps by batch size. */
+    void steps() {
+        List<Contender> trained = options.withEngines();
+        StepBench bench = new StepBench(trained, options.effort(), console.nanoTime(), this);
+        List<String> names = trained.stream().map(Contender::name).toList();
+        List<Crossover> crossovers = new ArrayList<>();
+        for (StepBench.Network network : StepBench.Network.values()) {
+            console.about(
+                    "steps",
+                    network.shape()
+                            + ": a step's median, and half of most - least in percent of it");
+            BenchText.stepHead(names).forEach(line -> console.line("%s", line));
+            steps.add(new ArrayList<>());
+            bench.run(network, options.quick ? StepBench.QUICK_BATCHES : StepBench.BATCHES);
+            List<StepBench.Result> results = steps.get(steps.size() - 1);
+            Crossover.of(results).ifPresent(crossovers::add);
+        }
+        crossovers.forEach(found -> console.about("crossover", BenchText.crossover(found)));
+        String verdict = BenchText.verdict(steps);
+        console.about("verdict", verdict);
+        file.put("steps", steps.stream().flatMap(List::stream).toList());
+        file.put("crossovers", crossovers);
+        file.put("verdict", verdict);
+    }
+
+    /**
+     * Writes the file.
+     *
+     * @throws org.quern.QuernException if a result was wrong
+     */
+    int finish() {
+        file.put("wrong", wrong);
+        file.put("leftOut", leftOut);
+        if (options.json != null) {
+            AtomicFile.write(options.json, Json.indented(file));
+            console.about("written", options.json.toString());
+        }
+        if (!wrong.isEmpty()) {
+            throw backend(
+                    "wrong results: %d; the first: %s; see the lines that begin with \"wrong\"",
+                    wrong.size(), wrong.get(0));
+        }
+        return 0;
+    }
+
+    @Override
+    public void limits(Ceiling.Figures figures) {
+        console.about("limits", BenchText.limits(figures));
+    }
+
+    @Override
+    public void result(KernelBench.Result result) {
+        if (kernels.isEmpty()) {
+            console.line("%s", BenchText.kernelHead());
+        }
+        boolean named =
+                kernels.isEmpty()
+                        || !kernels.get(kernels.size() - 1).kernel().equals(result.kernel());
+        kernels.add(result);
+        console.line("%s", BenchText.kernel(result, named));
+    }
+
+    @Override
+    public void row(StepBench.Network network, int batch, List<StepBench.Result> results) {
+        results.stream().filter(r -> r != null).forEach(steps.get(steps.size() - 1)::add);
+        console.line("%s", BenchText.stepRow(batch, results));
+    }
+
+    @Override
+    public void wrong(String line) {
+        wrong.add(line);
+        console.about("wrong", line);
+    }
+
+    @Override
+    public void leftOut(String line) {
+        leftOut.add(line);
+        console.about("left out", line);
+    }
+}

@@ -1,0 +1,57 @@
+package org.quern.measure;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.quern.backend.Backend;
+
+/**
+ * A backend, and how it is asked to run.
+ *
+ * @param name what its results are listed under
+ * @param backend one that can run here
+ * @param options how
+ * @param optional whether it may refuse a network, which is then left out
+ */
+public record Contender(String name, Backend backend, Backend.Options options, boolean optional) {
+    /** Whether it computes on a GPU: a CPU that poses as one for OpenCL or CUDA does not. */
+    public boolean onGpu() {
+        return !backend.onHost() && backend.availability().automatic();
+    }
+
+    /** Whether it computes on the host without pretending to be something else. */
+    public boolean onHost() {
+        return backend.onHost();
+    }
+
+    /** What it runs on, in a line that says so where that is no GPU. */
+    public String detail() {
+        String detail = backend.availability().detail();
+        return onGpu() || onHost() || backend.priority() < 0 ? detail : "(no GPU) " + detail;
+    }
+
+    /** One for each backend. */
+    public static List<Contender> of(List<Backend> backends, Backend.Options options) {
+        return backends.stream()
+                .map(backend -> new Contender(backend.name(), backend, options, false))
+                .toList();
+    }
+
+    /** The same for training steps: on a GPU one for each engine, unless the options name one. */
+    public static List<Contender> withEngines(List<Backend> backends, Backend.Options options) {
+        List<Contender> all = new ArrayList<>();
+        for (Contender one : of(backends, options)) {
+            if (!one.onGpu() || options.engine() != Backend.Engine.AUTO) {
+                all.add(one);
+                continue;
+            }
+            for (Backend.Engine engine : Backend.Engine.values()) {
+                if (engine != Backend.Engine.AUTO) { // which is one of the others
+                    String name = one.name() + " " + engine.name().toLowerCase(Locale.ROOT);
+                    all.add(new Contender(name, one.backend(), options.with(engine), true));
+                }
+            }
+        }
+        return all;
+    }
+}

@@ -1,0 +1,245 @@
+package org.quern.report;
+
+import static org.quern.report.Numbers.format;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.quern.measure.Ceiling;
+import org.quern.measure.Crossover;
+import org.quern.measure.KernelBench;
+import org.quern.measure.StepBench;
+import org.quern.measure.Timing;
+
+/** What {@code quern bench} prints, on 100 columns. */
+public final class BenchText {
+    private static final String KERNEL = "%-48s %-7s %8s %12s %13s %7s";
+
+    /** Columns of a table of steps up to which there is room for their spread. */
+    private static final int WITH_SPREAD = 5;
+
+    private BenchText() {}
+
+    /** A time in the unit that suits it, three digits: {@code 41.2 us}. */
+    public static String time(double seconds) {
+        double scaled = seconds * scale(seconds);
+        return digits(scaled) + " " + unit(seconds);
+    }
+
+    private static double scale(double seconds) {
+        return seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
+    }
+
+    private static String unit(double seconds) {
+        return seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
+    }
+
+    private static String digits(double value) {
+        return format(
+                value < 0.9995 ? "%.3f" : value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f",
+                value);
+    }
+
+    /** The limits of a device. */
+    public static String limits(Ceiling.Figures figures) {
+        return format(
+                "%s: copies %s at %s, computes %s (%s)",
+                figures.backend(),
+                Numbers.bytes(figures.copyBytes()),
+                bandwidth(figures.copyBytesPerSecond()),
+                flops(figures.flopsPerSecond()),
+                figures.arithmetic());
+    }
+
+    private static String bandwidth(double bytesPerSecond) {
+        return digits(bytesPerSecond * 1e-9) + " GB/s";
+    }
+
+    private static String flops(double flopsPerSecond) {
+        return flopsPerSecond < 1e12
+                ? digits(flopsPerSecond * 1e-9) + " GFLOP/s"
+                : digits(flopsPerSecond * 1e-12) + " TFLOP/s";
+    }
+
+    /** The head of the table of kernels. */
+    public static String kernelHead() {
+        return format(KERNEL, "kernel", "backend", "time", "least..most", "rate", "limit");
+    }
+
+    /**
+     * A line of the table of kernels.
+     *
+     * @param named whether to name the kernel, which the line above may have done
+     */
+    public static String kernel(KernelBench.Result result, boolean named) {
+        Timing t = result.seconds();
+        boolean arithmetic = "arithmetic".equals(result.limit());
+        String rate =
+                arithmetic ? flops(result.flopsPerSecond()) : bandwidth(result.bytesPerSecond());
+        String mark = "cache".equals(result.limit()) ? "*" : " ";
+        String part =
+                result.percentOfLimit() == null
+                        ? "-"
+                        : format("%.0f %%%s", result.percentOfLimit(), mark);
+        double scale = scale(t.median());
+        return format(
+                        KERNEL,
+                        named ? result.kernel() : "",
+                        result.backend(),
+                        time(t.median()),
+                        digits(t.least() * scale) + ".." + digits(t.most() * scale),
+                        rate,
+                        part)
+                .stripTrailing();
+    }
+
+    /** What the columns of the table of kernels mean. */
+    public static List<String> kernelNotes() {
+        return List.of(
+                "limit: the part that is reached, of the arithmetic above (GFLOP/s), of the large copy"
+                        + " above (GB/s),",
+                "or (*) of a copy of operands as small, in cache like these. Medians, over the limit's"
+                        + " best round.");
+    }
+
+    /** How near each backend comes to the limits, in a line each. */
+    public static List<String> kernelSummary(List<KernelBench.Result> results) {
+        Map<String, List<KernelBench.Result>> byBackend = new LinkedHashMap<>();
+        results.forEach(
+                r -> byBackend.computeIfAbsent(r.backend(), name -> new ArrayList<>()).add(r));
+        List<String> lines = new ArrayList<>();
+        byBackend.forEach(
+                (backend, of) -> {
+                    List<String> parts = new ArrayList<>();
+                    for (String limit : List.of("arithmetic", "memory", "cache")) {
+                        double[] percents =
+                                of.stream()
+                                        .filter(r -> limit.equals(r.limit()))
+                                        .mapToDouble(KernelBench.Result::percentOfLimit)
+                                        .sorted()
+                                        .toArray();
+                        if (percents.length > 0) {
+                            parts.add(
+                                    format(
+                                            "%d by %s %.0f %%",
+                                            percents.length, limit, percents[percents.length / 2]));
+                        }
+                    }
+                    lines.add(
+                            format(
+                                    "%s: %d kernels right%s",
+                                    backend,
+                                    of.size(),
+                                    parts.isEmpty()
+                                            ? ""
+                                            : "; medians: " + String.join(", ", parts)));
+                });
+        return lines;
+    }
+
+    /** What the columns of a table of steps hold, if there are so many. */
+    public static String stepTitle(int columns) {
+        return columns <= WITH_SPREAD
+                ? "a step's median, and half of most - least in percent of it"
+                : "a step's median";
+    }
+
+    /**
+     * The head of a table of steps.
+     *
+     * @param names of the columns; of two words the second stands below the first
+     */
+    public static List<String> stepHead(List<String> names) {
+        StringBuilder first = new StringBuilder(format("%8s", ""));
+        StringBuilder second = new StringBuilder(format("%8s", "batch"));
+        String column = column(names.size());
+        boolean two = false;
+        for (String name : names) {
+            int blank = name.indexOf(' ');
+            two |= blank > 0;
+            first.append(format(column, blank < 0 ? "" : name.substring(0, blank)));
+            second.append(format(column, name.substring(blank + 1)));
+        }
+        return two ? List.of(first.toString(), second.toString()) : List.of(second.toString());
+    }
+
+    /** A line of it: medians and, where there is room, half of what lies between least and most. */
+    public static String stepRow(int batch, List<StepBench.Result> results) {
+        StringBuilder line = new StringBuilder(format("%8d", batch));
+        String column = column(results.size());
+        for (StepBench.Result result : results) {
+            line.append(format(column, result == null ? "-" : cell(result, results.size())));
+        }
+        return line.toString();
+    }
+
+    private static String column(int columns) {
+        return columns <= WITH_SPREAD ? "%17s" : "%11s";
+    }
+
+    private static String cell(StepBench.Result result, int columns) {
+        Timing t = result.seconds();
+        String median = time(t.median());
+        return columns <= WITH_SPREAD
+                ? format("%s ±%3.0f%%", median, 50 * (t.most() - t.least()) / t.median())
+                : median;
+    }
+
+    /**
+     * Who is the fastest at which batch size, in one line.
+     *
+     * @param byNetwork the results of each network
+     */
+    public static String verdict(List<List<StepBench.Result>> byNetwork) {
+        boolean gpu = byNetwork.stream().flatMap(List::stream).anyMatch(StepBench.Result::gpu);
+        String start = gpu ? "" : "no GPU here; ";
+        List<String> parts = new ArrayList<>();
+        List<String> verdicts = new ArrayList<>();
+        for (List<StepBench.Result> results : byNetwork) {
+            if (!results.isEmpty()) {
+                String said = fastest(Crossover.winners(results));
+                verdicts.add(said);
+                parts.add(results.get(0).network() + ": " + said);
+            }
+        }
+        if (verdicts.stream().distinct().count() == 1 && verdicts.size() > 1) {
+            return start + verdicts.get(0);
+        }
+        return start + String.join("; ", parts);
+    }
+
+    /** For instance {@code cpu is the fastest up to batch 32, cuda from 128 on}. */
+    private static String fastest(List<Crossover.Winner> winners) {
+        List<String> parts = new ArrayList<>();
+        for (int from = 0; from < winners.size(); ) {
+            String name = winners.get(from).backend();
+            int to = from;
+            while (to < winners.size() && winners.get(to).backend().equals(name)) {
+                to++;
+            }
+            int first = winners.get(from).batch();
+            int last = winners.get(to - 1).batch();
+            if (from == 0 && to == winners.size()) {
+                parts.add(name + " is the fastest at every batch size");
+            } else if (from == 0) {
+                parts.add(name + " is the fastest up to batch " + last);
+            } else if (to == winners.size()) {
+                parts.add(name + " from " + first + " on");
+            } else {
+                parts.add(
+                        name + (first == last ? " at " + first : " from " + first + " to " + last));
+            }
+            from = to;
+        }
+        return String.join(", ", parts);
+    }
+
+    /** From where on a GPU pays, in a line. */
+    public static String crossover(Crossover crossover) {
+        return crossover.network()
+                + (crossover.batch() == null
+                        ? ": the host is faster at the largest batch size, too"
+                        : ": a GPU is faster from batch " + crossover.batch() + " on");
+    }
+}

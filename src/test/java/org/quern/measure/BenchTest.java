@@ -1,0 +1,278 @@
+package org.quern.measure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.backend.Executor;
+import org.quern.backend.Limits;
+import org.quern.backend.Pass;
+import org.quern.backend.Resident;
+import org.quern.backend.Steps;
+import org.quern.backend.Usable;
+import org.quern.backend.Wrapped;
+import org.quern.backend.check.KernelCase;
+import org.quern.backend.check.UseCases;
+import org.quern.backend.java.JavaBackend;
+import org.quern.backend.reference.ReferenceBackend;
+import org.quern.plan.Op;
+import org.quern.plan.Plan;
+
+/** What is wrong is not timed, and what is measured is consistent. */
+class BenchTest {
+    private static final Effort SHORT = new Effort(1e-4, 1e-5, 3, 0.5);
+
+    /** Java's backend with a fault in one kind of op, and in the losses of its training. */
+    private record Faulty(Class<? extends Op> kind) implements Backend {
+        @Override
+        public String name() {
+            return "faulty";
+        }
+
+        @Override
+        public int priority() {
+            return 0;
+        }
+
+        @Override
+        public Availability availability() {
+            return new Availability(true, "for a test");
+        }
+
+        @Override
+        public Executor open(Plan plan, Options options) {
+            return new Wrapped(new JavaBackend().open(plan, options)) {
+                @Override
+                public void run(Op op, Resident data, Pass pass) {
+                    if (!kind.isInstance(op)) {
+                        super.run(op, data, pass);
+                    }
+                }
+
+                @Override
+                public void train(Resident data, Steps steps) {
+                    super.train(data, steps);
+                    steps.losses()[1] *= 1.001f;
+                }
+            };
+        }
+    }
+
+    /** Keeps what it is told. */
+    private static final class Told implements KernelBench.Listener, StepBench.Listener {
+        final List<KernelBench.Result> kernels = new ArrayList<>();
+        final List<StepBench.Result> steps = new ArrayList<>();
+        final List<String> wrong = new ArrayList<>();
+        final List<String> leftOut = new ArrayList<>();
+        final List<Ceiling.Figures> limits = new ArrayList<>();
+
+        @Override
+        public void limits(Ceiling.Figures figures) {
+            limits.add(figures);
+        }
+
+        @Override
+        public void result(KernelBench.Result result) {
+            kernels.add(result);
+        }
+
+        @Override
+        public void row(StepBench.Network network, int batch, List<StepBench.Result> results) {
+            results.stream().filter(result -> result != null).forEach(steps::add);
+        }
+
+        @Override
+        public void wrong(String line) {
+            wrong.add(line);
+        }
+
+        @Override
+        public void leftOut(String line) {
+            leftOut.add(line);
+        }
+    }
+
+    private static List<Contender> contenders(Backend... backends) {
+        return Contender.of(List.of(backends), Backend.Options.DEFAULT);
+    }
+
+    @Test
+    void aWrongKernelIsToldAndNotTimed() {
+        Told told = new Told();
+        try (KernelBench bench =
+                new KernelBench(
+                        contenders(new Faulty(Op.DenseBackwardInput.class)),
+                        SHORT,
+                        System::nanoTime,
+                        told)) {
+            bench.run(UseCases.quick());
+            assertThat(bench.limits()).isEmpty();
+        }
+
+        assertThat(told.wrong)
+                .hasSize(2)
+                .allMatch(line -> line.startsWith("faulty: DenseBackwardInput 32x"));
+        assertThat(told.kernels).hasSize(UseCases.quick().size() - 2);
+        assertThat(told.kernels)
+                .allMatch(result -> result.limit() == null && result.percentOfLimit() == null);
+    }
+
+    @Test
+    void percentagesAreOfTheLimitsThatAreTold() {
+        Told told = new Told();
+        List<Ceiling.Figures> limits;
+        try (KernelBench bench =
+                new KernelBench(contenders(new JavaBackend()), SHORT, System::nanoTime, told)) {
+            bench.run(UseCases.quick());
+            limits = bench.limits();
+        }
+
+        assertThat(told.wrong).isEmpty();
+        assertThat(told.kernels).hasSameSizeAs(UseCases.quick());
+        Ceiling.Figures java = limits.get(0);
+        assertThat(java.arithmetic()).isEqualTo("multiply-adds in registers");
+        assertThat(java.copyBytes()).isEqualTo(64 << 20);
+        for (KernelBench.Result result : told.kernels) {
+            double expected =
+                    result.limit().equals("arithmetic")
+                            ? result.flops() / java.flopsPerSecond()
+                            : result.bytes() / cached(java, result.workingSet());
+            assertThat(result.percentOfLimit())
+                    .isCloseTo(
+                            100 * expected / result.seconds().median(),
+                            org.assertj.core.data.Percentage.withPercentage(1e-6));
+            assertThat(result.seconds().least()).isPositive();
+            assertThat(result.seconds().median())
+                    .isBetween(result.seconds().least(), result.seconds().most());
+            assertThat(result.checked()).isEqualTo("all values");
+        }
+    }
+
+    /** The bandwidth of the least copy that touches as much. */
+    private static double cached(Ceiling.Figures limits, double workingSet) {
+        return limits.cachedCopies().entrySet().stream()
+                .filter(copy -> 2 * copy.getKey() >= workingSet)
+                .findFirst()
+                .orElseThrow()
+                .getValue();
+    }
+
+    @Test
+    void wrongLossesAreToldAndNotTimed() {
+        Told told = new Told();
+        new StepBench(
+                        contenders(new JavaBackend(), new Faulty(Op.Gather.class)),
+                        SHORT,
+                        System::nanoTime,
+                        told)
+                .run(StepBench.Network.TUTORIAL, List.of(1, 2));
+
+        assertThat(told.wrong)
+                .hasSize(2)
+                .allMatch(line -> line.contains("on faulty: losses of the first steps are "));
+        assertThat(told.steps).extracting(StepBench.Result::backend).containsOnly("java");
+        assertThat(told.steps)
+                .extracting(StepBench.Result::checked)
+                .containsOnly("the float64 reference");
+        assertThat(told.steps)
+                .allSatisfy(
+                        step ->
+                                assertThat(step.rowsPerSecond())
+                                        .isEqualTo(step.batch() / step.seconds().median()));
+    }
+
+    @Test
+    void stepsThatWouldTakeTooLongAreLeftOut() {
+        Told told = new Told();
+        new StepBench(
+                        contenders(new JavaBackend()),
+                        new Effort(1e-4, 1e-5, 3, 1e-9),
+                        System::nanoTime,
+                        told)
+                .run(StepBench.Network.TUTORIAL, List.of(1, 2, 4));
+
+        assertThat(told.steps).extracting(StepBench.Result::batch).containsExactly(1);
+        assertThat(told.leftOut)
+                .singleElement()
+                .asString()
+                .startsWith("784-48-15-10 from batch 2 on with java: a step would take about ");
+    }
+
+    /** A GPU that cannot be opened. */
+    private record Gpu() implements Backend {
+        @Override
+        public String name() {
+            return "gpu";
+        }
+
+        @Override
+        public int priority() {
+            return 0;
+        }
+
+        @Override
+        public Availability availability() {
+            return new Availability(true, "for a test");
+        }
+
+        @Override
+        public Executor open(Plan plan, Options options) {
+            throw QuernException.usage("no engine %s here", options.engine());
+        }
+    }
+
+    @Test
+    void onAGpuStepsAreMeasuredByEngine() {
+        List<Backend> backends = List.of(new Gpu(), new JavaBackend());
+        List<Contender> all = Contender.withEngines(backends, Backend.Options.DEFAULT);
+
+        assertThat(all)
+                .extracting(Contender::name)
+                .containsExactly("gpu fused", "gpu graph", "gpu ops", "java");
+        assertThat(all.get(1).options().engine()).isEqualTo(Backend.Engine.GRAPH);
+        assertThat(
+                        Contender.withEngines(
+                                backends, Backend.Options.DEFAULT.with(Backend.Engine.OPS)))
+                .extracting(Contender::name)
+                .containsExactly("gpu", "java");
+
+        Told told = new Told();
+        new StepBench(all, SHORT, System::nanoTime, told)
+                .run(StepBench.Network.TUTORIAL, List.of(1, 2));
+        assertThat(told.steps)
+                .extracting(StepBench.Result::backend)
+                .containsExactly("java", "java");
+        assertThat(told.leftOut)
+                .containsExactly(
+                        "784-48-15-10 from batch 1 on with gpu fused: no engine FUSED here",
+                        "784-48-15-10 from batch 1 on with gpu graph: no engine GRAPH here",
+                        "784-48-15-10 from batch 1 on with gpu ops: no engine OPS here");
+    }
+
+    @Test
+    void everyBackendButTheReferenceNamesLimits() {
+        for (Backend backend : Usable.backends()) {
+            try (Limits limits = backend.limits(Backend.Options.DEFAULT).orElseThrow()) {
+                limits.copy(limits.largestCopy(), 1);
+                limits.copy(4096, 3);
+                double flops = limits.multiplyAdd(3);
+                assertThat(flops).isEqualTo(3 * limits.multiplyAdd(1));
+                assertThat(flops > 0).as(backend.name()).isEqualTo(backend.onHost());
+            }
+        }
+        Optional<Limits> none = new ReferenceBackend().limits(Backend.Options.DEFAULT);
+        assertThat(none).isEmpty();
+    }
+
+    @Test
+    void aProductIsMeasuredWhereThereIsNoLoop() {
+        KernelCase product = UseCases.product(64);
+        assertThat(product.name()).isEqualTo("DenseBackwardWeights 64x64x64");
+        assertThat(product.operands().flops()).isEqualTo(2.0 * 64 * 64 * 64 + 64 * 64);
+        assertThat(product.check(new JavaBackend(), Backend.Options.DEFAULT)).isEmpty();
+    }
+}
