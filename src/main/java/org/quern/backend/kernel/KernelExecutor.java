@@ -30,6 +30,7 @@ public final class KernelExecutor implements Executor {
     private final Device device;
     private final Plan plan;
     private final Backend.Options options;
+    private final FusedEngine engine;
     private final Device.Buffer arena;
     private final Device.Buffer partialSums;
     private final Map<Key, List<Device.Launch>> launches = new HashMap<>();
@@ -58,6 +59,7 @@ public final class KernelExecutor implements Executor {
         this.plan = plan;
         this.tiling = tiling;
         this.options = options;
+        engine = new FusedEngine(device, plan, options);
         List<Device.Buffer> made = new ArrayList<>();
         try {
             Room.check(device, plan);
@@ -120,21 +122,7 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public String engine(Dataset data) {
-        Fused fused = fused(data.isPixels());
-        String steps =
-                options.sync() || options.engine() == Backend.Engine.OPS
-                        ? "launch by launch"
-                        : device.captures() ? "as a graph of launches" : "as a list of launches";
-        if (fused.layouts().isEmpty()) {
-            return fused.reason() == null
-                    ? steps
-                    : "%s (not fused: %s)".formatted(steps, fused.reason());
-        }
-        return "fused into one launch, by " + fused.layouts().get(0).team().description();
-    }
-
-    private Fused fused(boolean pixels) {
-        return Fused.of(plan, device.teams(), pixels, options);
+        return engine.description(data.isPixels());
     }
 
     @Override
@@ -234,7 +222,7 @@ public final class KernelExecutor implements Executor {
         log.reset();
         PassBlock.steps(passHost.clear(), steps, batches, data.chunk());
         device.write(pass, 0, passHost.flip());
-        FusedSteps fused = fused(data);
+        FusedSteps fused = engine.fused(data, arena, pass, log.buffer());
         if (fused != null) {
             fused.run(steps.count());
         } else if (data.chunk() == 0) {
@@ -244,26 +232,6 @@ public final class KernelExecutor implements Executor {
             stream(data, steps);
         }
         log.await(steps);
-    }
-
-    /** The fused kernel for some data, prepared when it is first asked for; null for none. */
-    private FusedSteps fused(DeviceData data) {
-        if (data.triedFused()) {
-            return data.fused();
-        }
-        Fused choice = data.chunk() == 0 ? fused(data.isPixels()) : Fused.STREAMED;
-        FusedSteps steps =
-                choice.layouts().isEmpty()
-                        ? null
-                        : FusedSteps.open(
-                                device, choice.layouts(), arena, pass, log.buffer(), data);
-        if (steps == null && options.engine() == Backend.Engine.FUSED) {
-            throw QuernException.usage(
-                    "--engine fused cannot train this network here: %s: leave it to --engine auto",
-                    choice.reason() != null ? choice.reason() : Fused.NO_TEAM);
-        }
-        data.keep(steps);
-        return steps;
     }
 
     @Override

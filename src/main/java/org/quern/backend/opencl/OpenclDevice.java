@@ -344,39 +344,7 @@ final class OpenclDevice implements Device {
 
     @Override
     public Log log(int bytes) {
-        Buffer buffer = allocate(bytes, "the step log");
-        fill(buffer, 0, bytes / 4, 0);
-        ByteBuffer host = OpenclHardware.direct(bytes);
-        long address = memAddress(host);
-        return new Log() {
-            @Override
-            public Buffer buffer() {
-                return buffer;
-            }
-
-            @Override
-            public void reset() {
-                // read when all entries are there
-            }
-
-            @Override
-            public boolean isLive() {
-                return false;
-            }
-
-            @Override
-            public ByteBuffer read(int wanted) {
-                OpenclErrors.check(
-                        nclEnqueueReadBuffer(queue, handle(buffer), 1, 0, wanted, address, 0, 0, 0),
-                        "clEnqueueReadBuffer");
-                return host;
-            }
-
-            @Override
-            public void close() {
-                release(buffer);
-            }
-        };
+        return new OpenclLog(this, bytes);
     }
 
     @Override

@@ -1,0 +1,61 @@
+package org.quern.backend.kernel;
+
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.plan.Plan;
+
+/** Decides between the fused kernel and launches by the op, for a plan on a device. */
+final class FusedEngine {
+    private final Device device;
+    private final Plan plan;
+    private final Backend.Options options;
+
+    FusedEngine(Device device, Plan plan, Backend.Options options) {
+        this.device = device;
+        this.plan = plan;
+        this.options = options;
+    }
+
+    private Fused choice(boolean pixels) {
+        return Fused.of(plan, device.teams(), pixels, options);
+    }
+
+    /** How steps on some data are given to the device, and why not otherwise, in a sentence. */
+    String description(boolean pixels) {
+        Fused fused = choice(pixels);
+        if (!fused.layouts().isEmpty()) {
+            return "fused into one launch, by " + fused.layouts().get(0).team().description();
+        }
+        String steps =
+                options.sync() || options.engine() == Backend.Engine.OPS
+                        ? "launch by launch"
+                        : device.captures() ? "as a graph of launches" : "as a list of launches";
+        return fused.reason() == null
+                ? steps
+                : "%s (not fused: %s)".formatted(steps, fused.reason());
+    }
+
+    /**
+     * The fused kernel for some data, prepared when it is first asked for; null for none.
+     *
+     * @param pass whose words are those of the steps to come
+     * @throws QuernException if it was asked for by name and cannot be had
+     */
+    FusedSteps fused(DeviceData data, Device.Buffer arena, Device.Buffer pass, Device.Buffer log) {
+        if (data.triedFused()) {
+            return data.fused();
+        }
+        Fused choice = data.chunk() == 0 ? choice(data.isPixels()) : Fused.STREAMED;
+        FusedSteps steps =
+                choice.layouts().isEmpty()
+                        ? null
+                        : FusedSteps.open(device, choice.layouts(), arena, pass, log, data);
+        if (steps == null && options.engine() == Backend.Engine.FUSED) {
+            throw QuernException.usage(
+                    "--engine fused cannot train this network here: %s: leave it to --engine auto",
+                    choice.reason() != null ? choice.reason() : Fused.NO_TEAM);
+        }
+        data.keep(steps);
+        return steps;
+    }
+}
