@@ -29,7 +29,7 @@ function axes(svg, width, height, y, xAxis, yAxis, xTitle, yTitle) {
     svg.append("text").attr("class", "axis-title").attr("text-anchor", "end")
         .attr("x", width - margin.right).attr("y", height - 6).text(xTitle);
     if (yTitle) {
-        svg.append("text").attr("class", "axis-title").attr("x", 4).attr("y", 4).attr("dy", "-.1em").text(yTitle);
+        svg.append("text").attr("class", "axis-title").attr("x", 4).attr("y", 11).text(yTitle);
     }
 }
 
@@ -72,16 +72,21 @@ function lineChart({title, yDomain, yFormat, series}) {
         }));
 }
 
+/** A text that ends in an ellipsis where it has more letters than fit into so many pixels. */
+const cut = (text, width) => text.length * LETTER <= width ? text : text.slice(0, Math.max(1, Math.floor(width / LETTER) - 1)) + "…";
+const LETTER = 7.2; // pixels, about
+
 /** Horizontal bars with their values: each bar {name, value, text}. */
 function barChart(label, bars, colour) {
     const longest = d3.max(bars, b => b.name.length);
     const row = 24;
     return chart(`${label}: ${bars.map(b => `${b.name} ${b.text}`).join(", ")}`, bars.length * row + 6, (svg, width) => {
-        const left = Math.min(width * .4, 14 + 7.2 * longest);
-        const texts = 16 + 7.2 * d3.max(bars, b => b.text.length);
+        const left = Math.min(width * .4, 14 + LETTER * longest);
+        const texts = 16 + LETTER * d3.max(bars, b => b.text.length);
         const x = d3.scaleLinear([0, d3.max(bars, b => b.value) || 1], [0, width - left - texts]);
         const rows = svg.selectAll("g").data(bars).join("g").attr("transform", (b, i) => `translate(0,${i * row + 3})`);
-        rows.append("text").attr("x", left - 8).attr("y", row / 2).attr("dy", ".35em").attr("text-anchor", "end").text(b => b.name);
+        rows.append("text").attr("x", left - 8).attr("y", row / 2).attr("dy", ".35em").attr("text-anchor", "end").text(b => cut(b.name, left - 14))
+            .append("title").text(b => b.name);
         rows.append("rect").attr("x", left).attr("y", 2).attr("height", row - 5).attr("width", b => x(b.value))
             .attr("fill", b => b.colour || colour).attr("rx", 2);
         rows.append("text").attr("x", b => left + x(b.value) + 6).attr("y", row / 2).attr("dy", ".35em").text(b => b.text);
@@ -93,9 +98,10 @@ function reliabilityChart(bins) {
     const filled = bins.filter(b => b.rows > 0);
     const label = filled.map(b => `sure of ${b.from} to ${b.to}: right ${four(b.accuracy)} of ${count(b.rows)}`).join("; ");
     return chart("Reliability: " + label, 320, (svg, width, height) => {
-        const [xs, ys] = inner(width, height);
+        const [xs, [bottom, top]] = inner(width, height);
         const x = d3.scaleLinear([0, 1], xs);
-        const y = d3.scaleLinear([0, 1], ys);
+        const y = d3.scaleLinear([0, 1], [bottom, top + 12]);
+        const rows = width < 600 ? b => d3.format(".2~s")(b.rows) : b => count(b.rows);
         axes(svg, width, height, y, d3.axisBottom(x).ticks(6), d3.axisLeft(y).ticks(6), "probability given to the predicted class", "fraction that was right");
         svg.append("g").selectAll("rect").data(filled).join("rect")
             .attr("x", b => x(b.from) + 1).attr("width", b => x(b.to) - x(b.from) - 2)
@@ -105,6 +111,8 @@ function reliabilityChart(bins) {
             .attr("stroke", "var(--second)").attr("stroke-width", 1.5).attr("stroke-dasharray", "5 4");
         svg.append("g").selectAll("circle").data(filled).join("circle")
             .attr("cx", b => x(b.confidence)).attr("cy", b => y(b.accuracy)).attr("r", 3.5).attr("fill", "var(--first)");
+        svg.append("g").attr("font-size", width < 600 ? 9 : 11).selectAll("text").data(filled).join("text")
+            .attr("x", b => x((b.from + b.to) / 2)).attr("y", y(0) - 5).attr("text-anchor", "middle").text(rows);
     });
 }
 

@@ -27,9 +27,9 @@ document.title = "Runs: " + names.join(", ");
 document.getElementById("page").append(
     h("h1", {}, "Runs compared"),
     h("p", {class: "muted"}, names.join(", ")),
-    section("Results", table([{title: "", text: true, of: row => row.name}, ...cells], results)),
+    section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ")}, ...cells], results)),
     ...[
-        section("Curves", h("div", {class: "pair"},
+        section("Curves", h("div", {class: "pair charts"},
             curve("Training loss", "loss", fromZero), curve("Training accuracy", "accuracy", nearOne),
             curve("Validation loss", "validationLoss", fromZero), curve("Validation accuracy", "validationAccuracy", nearOne)),
         h("p", {class: "note"}, "The accuracy axes do not start at 0.")),

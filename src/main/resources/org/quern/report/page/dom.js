@@ -36,6 +36,9 @@ function table(columns, rows, rowClass) {
             columns.map((c, i) => h(i ? "td" : "th", {...(i ? {} : {scope: "row"}), ...align(c)}, c.of(row))))))));
 }
 
+/** A name such as learningRate as words. */
+const spaced = name => name.replace(/([A-Z])/g, " $1").toLowerCase();
+
 const count = value => value.toLocaleString("en");
 const fixed = digits => value => value === null || value === undefined ? "–" : value.toFixed(digits);
 const four = fixed(4);
