@@ -6,17 +6,23 @@ function chart(label, height, draw) {
     const place = h("div", {style: `min-height: ${height}px`});
     const figure = h("figure", {role: "img", "aria-label": label}, place);
     let drawnFor = 0;
-    const redraw = () => {
-        const width = Math.round(place.clientWidth);
+    const paint = width => {
         if (width > 0 && width !== drawnFor) {
             drawnFor = width;
             place.replaceChildren();
             draw(d3.select(place).append("svg").attr("viewBox", [0, 0, width, height]), width, height);
         }
     };
+    const redraw = () => paint(Math.round(place.clientWidth));
     new ResizeObserver(redraw).observe(place);
+    // Paper is laid out after this event: a chart is drawn for about the room that it will have there.
+    addEventListener("beforeprint", () => paint(figure.closest(".charts") ? PAPER / 2 : PAPER));
+    addEventListener("afterprint", redraw);
     return figure;
 }
+
+/** Width of a printed page, in pixels, about. */
+const PAPER = 680;
 
 /** Room for the axes. */
 const margin = {top: 12, right: 14, bottom: 40, left: 50};
@@ -73,7 +79,7 @@ function lineChart({title, yDomain, yFormat, series}) {
 }
 
 /** A text that ends in an ellipsis where it has more letters than fit into so many pixels. */
-const cut = (text, width) => text.length * LETTER <= width ? text : text.slice(0, Math.max(1, Math.floor(width / LETTER) - 1)) + "…";
+const cut = (text, width) => text.length * LETTER < width + 1 ? text : text.slice(0, Math.max(1, Math.floor(width / LETTER) - 1)) + "…";
 const LETTER = 7.2; // pixels, about
 
 /** Horizontal bars with their values: each bar {name, value, text}. */
@@ -86,7 +92,7 @@ function barChart(label, bars, colour) {
         const x = d3.scaleLinear([0, d3.max(bars, b => b.value) || 1], [0, width - left - texts]);
         const rows = svg.selectAll("g").data(bars).join("g").attr("transform", (b, i) => `translate(0,${i * row + 3})`);
         rows.append("text").attr("x", left - 8).attr("y", row / 2).attr("dy", ".35em").attr("text-anchor", "end").text(b => cut(b.name, left - 14))
-            .append("title").text(b => b.name);
+            .filter(b => cut(b.name, left - 14) !== b.name).append("title").text(b => b.name);
         rows.append("rect").attr("x", left).attr("y", 2).attr("height", row - 5).attr("width", b => x(b.value))
             .attr("fill", b => b.colour || colour).attr("rx", 2);
         rows.append("text").attr("x", b => left + x(b.value) + 6).attr("y", row / 2).attr("dy", ".35em").text(b => b.text);

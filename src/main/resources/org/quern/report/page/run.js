@@ -15,6 +15,7 @@ function header(data) {
             ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
             ["wrong", test && test.wrong !== undefined ? withUnit(count(test.wrong), ` of ${count(test.rows)}`) : null],
             ["test R²", test && test.r2 !== undefined ? four(test.r2) : null],
+            ["mean absolute error", test && test.meanAbsoluteError !== undefined ? four(test.meanAbsoluteError) : null],
             ["test loss", test ? four(test.loss) : null],
             ["accuracy in training", !test && data.progress && data.classifies ? four(data.progress.accuracy) : null],
             ["loss in training", !test && data.progress ? four(data.progress.loss) : null],
