@@ -126,6 +126,9 @@ final class TrainRun {
                         .parts(parts);
         try (RunPages pages = new RunPages(console, options, trainer, report)) {
             RunFolder folder = folder(trainer, parts.train());
+            if (resumed != null) {
+                report.resumedAfter(resumed.checkpoint().epochs().size());
+            }
             if (folder != null) {
                 trainer.listen(new Saving(folder, report));
             }

@@ -21,7 +21,15 @@ import java.util.function.Function;
  */
 public record Comparison(List<String> names, List<Row> results, List<Row> settings) {
     private static final Set<String> NO_SETTINGS =
-            Set.of("quern", "epochs", "test", "seconds", "end", "bestEpoch", "parameters");
+            Set.of(
+                    "quern",
+                    "epochs",
+                    "test",
+                    "seconds",
+                    "end",
+                    "bestEpoch",
+                    "parameters",
+                    "resumedAfter");
     private static final String NOTHING = "-";
 
     /** Characters of a cell above which a setting is told below the table. */

@@ -43,6 +43,12 @@ public final class RunReport {
         return this;
     }
 
+    /** That the run went on after so many epochs of earlier calls, whose time is not counted. */
+    public RunReport resumedAfter(int epochs) {
+        report.put("resumedAfter", epochs);
+        return this;
+    }
+
     /** The epochs so far. */
     public RunReport epochs(List<EpochResult> epochs) {
         report.put("epochs", epochs);

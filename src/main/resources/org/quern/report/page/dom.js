@@ -14,7 +14,7 @@ function h(tag, attributes, ...children) {
 /** A heading with what belongs to it. */
 function section(title, ...children) {
     const id = title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-    return h("section", {"aria-labelledby": id}, h("h2", {id}, title), ...children);
+    return h("section", {"aria-labelledby": id}, h("h2", {id}, title), ...children.filter(child => child));
 }
 
 /** Pairs of a name and a figure that is to be seen at once. */

@@ -107,13 +107,13 @@ function weights(data) {
 function time(run) {
     if (!run.seconds) return null;
     const parts = Object.entries(run.seconds).filter(([name]) => name !== "total");
-    return section("Time", h("p", {}, `${seconds(run.seconds.total)} of wall time, from the first line of the command on.`),
+    return section("Time", h("p", {}, `${seconds(run.seconds.total)} of wall time, from the first line of the command on${run.resumedAfter === undefined ? "" : `; the command went on after epoch ${run.resumedAfter}, what came before is not counted`}.`),
         barChart("Wall time", parts.map(([name, value]) => ({name, value, text: `${seconds(value)} · ${(100 * value / run.seconds.total).toFixed(0)} %`})), "var(--first)"));
 }
 
 function settings(data) {
     const run = data.run;
-    const skip = new Set(["quern", "epochs", "test", "seconds", "model", "parameters", "end", "bestEpoch"]);
+    const skip = new Set(["quern", "epochs", "test", "seconds", "model", "parameters", "end", "bestEpoch", "resumedAfter"]);
     const rows = Object.entries(run).filter(([name]) => !skip.has(name));
     if (run.end) rows.push(["ended", run.end], ["best epoch", run.bestEpoch]);
     return section("Model and settings", h("div", {class: "pair"},
