@@ -94,7 +94,9 @@ class RegressionTest {
     @Test
     void oneNumberNeedsOneOutput() {
         assertThat(quern("train --data CSV --loss mse --model dense_3").err())
-                .isEqualTo("quern: numbers.csv has 1 targets a row, but the model has 3 outputs\n");
+                .isEqualTo(
+                        "quern: numbers.csv has targets of width 1, but the model has 3 outputs:"
+                                + " make its last layer \"dense 1\"\n");
     }
 
     @Test
