@@ -69,6 +69,12 @@ class RegressionTest {
         assertThat(quern("report RUN").err()).isEmpty();
         assertThat(Files.readString(run.resolve("report.html"))).contains("\"r2\":0.99");
         assertThat(quern("train --resume RUN").err()).isEmpty();
+        Path rows = folder.resolve("rows.csv");
+        Files.writeString(rows, "a,b,name\n0,0,1\n1.5,0,1\n0,1,1\n");
+        Cli.Outcome predicted = quern("predict RUN " + rows);
+        assertThat(predicted.err()).isEmpty();
+        assertThat(predicted.lines()).hasSize(3);
+        assertThat(predicted.lines().get(1)).matches("row 1: \\[(2\\.[89]|3\\.[012])\\d*\\]");
     }
 
     @Test
