@@ -217,6 +217,25 @@ class BrowserTest {
     }
 
     @Test
+    void aConfusionMatrixOfManyClasses() throws IOException {
+        StringBuilder rows = new StringBuilder("x,label\n");
+        for (int i = 0; i < 600; i++) {
+            rows.append(i % 30 + i * 1e-3).append(",kind-").append(i % 30).append('\n');
+        }
+        Path csv = folder.resolve("kinds.csv");
+        Files.writeString(csv, rows);
+        quern("train", "--data", csv, "--model", "dense 30", "--report", page("kinds"));
+        browser.open(page("kinds"));
+        browser.checkEverywhere("kinds");
+        List<Long> counts =
+                browser.ask(
+                        "return [...document.querySelectorAll('table.heat td[title]')].map(td =>"
+                                + " Number(td.textContent))");
+        assertThat(counts).hasSize(900);
+        assertThat(counts.stream().mapToLong(Long::longValue).sum()).isEqualTo(120);
+    }
+
+    @Test
     void theReportOfARegression() throws IOException {
         float[] x = new float[400];
         float[] y = new float[400];

@@ -122,16 +122,20 @@ function reliabilityChart(bins) {
     });
 }
 
+/** More classes than this are shown in small cells, without zeros. */
+const MANY = 20;
+
 /** Counts of a true class (rows) predicted as each class (columns): the right ones blue, the wrong ones orange. */
 function confusionTable(classes, counts) {
     const wrongest = d3.max(counts, (row, a) => d3.max(row, (n, p) => a === p ? 0 : n)) || 1;
+    const many = classes.length > MANY;
     const cell = (n, a, p) => {
         const all = d3.sum(counts[a]) || 1;
         const share = a === p ? n / all : Math.sqrt(n / wrongest);
         return h("td", {class: n ? null : "zero", title: `${classes[a]} predicted as ${classes[p]}: ${n}`,
-            style: `--hue: var(--${a === p ? "right" : "wrong"}); --share: ${n ? share.toFixed(3) : 0}`}, n ? count(n) : "0");
+            style: `--hue: var(--${a === p ? "right" : "wrong"}); --share: ${n ? share.toFixed(3) : 0}`}, n ? count(n) : many ? "" : "0");
     };
-    return h("div", {class: "scroll"}, h("table", {class: "heat"},
+    return h("div", {class: "scroll"}, h("table", {class: many ? "heat many" : "heat"},
         h("caption", {class: "note"}, "rows: true class; columns: predicted class"),
         h("thead", {}, h("tr", {}, h("td", {"aria-hidden": "true", style: "--hue: transparent; --share: 0; background: none"}),
             classes.map(c => h("th", {scope: "col"}, c)))),
