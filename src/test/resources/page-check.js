@@ -23,7 +23,7 @@ for (const svg of [...document.querySelectorAll("figure svg")].filter(shown)) {
     const texts = [...svg.querySelectorAll("text")].filter(text => text.textContent && shown(text));
     const boxes = texts.map(text => text.getBoundingClientRect());
     boxes.forEach((box, i) => {
-        if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 14 || box.bottom > frame.bottom + 2) {
+        if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 3 || box.bottom > frame.bottom + 2) {
             wrong.push(`cut: ${named(texts[i])}`);
         }
         for (let j = 0; j < i; j++) {

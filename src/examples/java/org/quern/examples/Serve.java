@@ -17,8 +17,9 @@ import org.quern.train.TrainedModel;
 /**
  * Answers requests from many threads with one model.
  *
- * <p>{@code Serve MODEL [THREADS]} takes a file that {@link Train} wrote, or any other that Quern
- * or PyTorch did for images of 28 × 28 pixels.
+ * <p>{@code Serve MODEL [THREADS]} takes a file that {@link Train} wrote, or any other of Quern's
+ * for images of 28 × 28 pixels. (Of a file that PyTorch wrote, {@code TrainedModel.open(file,
+ * model)} needs to be told the layers.)
  */
 public final class Serve {
     private static final int REQUESTS = 20_000;
@@ -27,6 +28,10 @@ public final class Serve {
 
     /** Predicts, and says how often it was right and how long a prediction took. */
     public static void main(String[] arguments) throws Exception {
+        if (arguments.length == 0) {
+            System.err.println("Serve MODEL [THREADS]: say which file to read, such as Train's");
+            System.exit(2);
+        }
         int threads = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 4;
         SavedModel saved = TrainedModel.open(Path.of(arguments[0])).saved();
         Backend backend = Backends.choose("auto").backend();

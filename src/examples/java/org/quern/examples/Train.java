@@ -29,6 +29,10 @@ public final class Train {
 
     /** Trains, tests and saves. */
     public static void main(String[] arguments) {
+        if (arguments.length == 0) {
+            System.err.println("Train MODEL [FOLDER]: say which file to write");
+            System.exit(2);
+        }
         Splits digits =
                 arguments.length > 1
                         ? Source.read(Path.of(arguments[1]), null)

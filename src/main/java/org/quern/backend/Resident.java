@@ -35,8 +35,9 @@ public interface Resident extends AutoCloseable {
         }
         if (set.hasTargets() && set.targetWidth() != plan.targetSize()) {
             throw data(
-                    "%s has %d targets a row, but the model has %d outputs",
-                    set.name(), set.targetWidth(), plan.outputSize());
+                    "%s has targets of width %d, but the model has %d outputs: make its last"
+                            + " layer \"dense %d\"",
+                    set.name(), set.targetWidth(), plan.outputSize(), set.targetWidth());
         }
     }
 

@@ -41,10 +41,13 @@ record Console(
 
     /**
      * Whether output may be coloured: on a terminal, unless <a
-     * href="https://no-color.org">NO_COLOR</a> is set to anything but nothing.
+     * href="https://no-color.org">NO_COLOR</a> is set to anything but nothing, or the terminal is
+     * said to know no colours.
      */
     boolean colour() {
-        return terminal && environment.getOrDefault("NO_COLOR", "").isEmpty();
+        return terminal
+                && environment.getOrDefault("NO_COLOR", "").isEmpty()
+                && !environment.getOrDefault("TERM", "").equals("dumb");
     }
 
     /** Writes a line. */

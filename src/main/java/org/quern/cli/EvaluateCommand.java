@@ -23,7 +23,8 @@ import picocli.CommandLine.Mixin;
             "  quern evaluate runs/a",
             "  quern evaluate runs/a --split train",
             "  quern evaluate runs/a --gallery 20",
-            "  quern evaluate model.safetensors --data digits.csv"
+            "  quern evaluate model.safetensors --data digits.csv",
+            "  quern evaluate torch.safetensors --model \"dense 48 relu, dense 10\""
         })
 final class EvaluateCommand implements Callable<Integer> {
     private final Console console;

@@ -42,7 +42,9 @@ final class PredictCommand implements Callable<Integer> {
             index = "1",
             arity = "0..1",
             paramLabel = "FILE",
-            description = "An image as large as the model's input, or a .csv file.")
+            description =
+                    "An image as large as the model's input, or a .csv file with or without"
+                            + " labels.")
     Path file;
 
     @Option(names = "--index", paramLabel = "N", description = "Row of the data, from 0.")
@@ -91,7 +93,7 @@ final class PredictCommand implements Callable<Integer> {
             return Input.row(trained.rows(model, new DataSource(console)), index);
         }
         return file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")
-                ? Source.read(file, trained.label).train()
+                ? Source.rows(file, trained.label, model.saved().model().inputSize())
                 : Source.image(file);
     }
 

@@ -70,8 +70,8 @@ final class ReportCommand implements Callable<Integer> {
                         model.saved().loss());
         if (!run.has("end")) {
             page.note(
-                    "This run has not finished: it shows where it stood after its last epoch. Go on"
-                            + " with it by train --resume.");
+                    "This run has not finished: the curves end with its last whole epoch, all else"
+                            + " is what its latest weights do. Go on with it by train --resume.");
         }
         try (Predictor predictor = trained.predictor(model)) {
             Evaluation evaluation = predictor.evaluate(rows);

@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.quern.data.Dataset;
 import org.quern.io.AtomicFile;
@@ -61,8 +62,9 @@ final class RunPages implements AutoCloseable {
 
     /** Writes a page and says so. */
     static void write(Console console, Path file, String html) {
-        AtomicFile.write(file, html);
-        console.about("report", file + Numbers.format(" (%s)", Numbers.bytes(html.length())));
+        byte[] bytes = html.getBytes(StandardCharsets.UTF_8);
+        AtomicFile.write(file, to -> to.write(bytes));
+        console.about("report", file + Numbers.format(" (%s)", Numbers.bytes(bytes.length)));
     }
 
     @Override

@@ -135,9 +135,13 @@ final class TrainRun {
         Resident.checkTargets(trainer.plan(), parts.train());
         Resident.checkTargets(trainer.plan(), parts.test());
         RunReport report =
-                new RunReport(trainer, settings.backend(), splits.description(), settings.epochs());
+                new RunReport(trainer, settings.backend(), splits.description(), settings.epochs())
+                        .parts(parts);
         try (RunPages pages = new RunPages(console, options, trainer, report)) {
             RunFolder folder = folder(trainer, parts.train());
+            if (resumed != null) {
+                report.resumedAfter(resumed.checkpoint().epochs().size());
+            }
             if (folder != null) {
                 trainer.listen(new Saving(folder, report));
             }

@@ -36,14 +36,16 @@ final class Csv {
     private static final int MNIST_FEATURES = 784;
 
     private final Path file;
+    private final int unlabelled;
     private final List<String> labels = new ArrayList<>();
     private float[] values = new float[1 << 16];
     private int count;
     private int columns = -1;
     private int labelColumn;
 
-    private Csv(Path file) {
+    private Csv(Path file, int unlabelled) {
         this.file = file;
+        this.unlabelled = unlabelled;
     }
 
     /**
@@ -52,7 +54,16 @@ final class Csv {
      * @param label name or index (from 0) of the label's column; null to find it
      */
     static Dataset read(Path file, String label, String name) {
-        Csv csv = new Csv(file);
+        return read(file, label, 0, name);
+    }
+
+    /**
+     * Reads a table that may be without labels.
+     *
+     * @param unlabelled a table of so many columns has values alone; 0 for none
+     */
+    static Dataset read(Path file, String label, int unlabelled, String name) {
+        Csv csv = new Csv(file, unlabelled);
         csv.readRows(label);
         return csv.dataset(name);
     }
@@ -73,8 +84,8 @@ final class Csv {
                 CSVRecord first = rows.next();
                 columns = first.size();
                 boolean header = isHeader(first);
-                labelColumn = labelColumn(first, header, label);
-                if (columns < 2) {
+                labelColumn = columns == unlabelled ? -1 : labelColumn(first, header, label);
+                if (columns < 2 && columns != unlabelled) {
                     throw data(
                             "%s has %d column; it needs a label and at least one value, separated"
                                     + " by commas",
@@ -99,7 +110,7 @@ final class Csv {
                                     : " is not UTF-8 text: is it a CSV file?"),
                     e);
         }
-        if (labels.isEmpty()) {
+        if (count == 0) {
             throw data("%s has a header but no rows", file);
         }
     }
@@ -178,7 +189,7 @@ final class Csv {
     }
 
     private Dataset dataset(String name) {
-        int features = columns - 1;
+        int features = labelColumn < 0 ? columns : columns - 1;
         int[] shape = features == MNIST_FEATURES ? new int[] {28, 28} : new int[] {features};
         boolean bytes = true;
         for (int i = 0; i < count; i++) {
@@ -194,7 +205,7 @@ final class Csv {
         } else {
             set = Dataset.ofValues(name, shape, Arrays.copyOf(values, count));
         }
-        return labelled(set);
+        return labelColumn < 0 ? set : labelled(set);
     }
 
     /** Classes in order: of numbers if all are whole numbers, else of text. */

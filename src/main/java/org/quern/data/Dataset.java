@@ -116,6 +116,39 @@ public final class Dataset {
         return new Dataset(name, shape, pixels, values, null, null, targets, width);
     }
 
+    /**
+     * The same rows with the numbers that their classes are called by as targets, one a row: what a
+     * column of labels is to a regression.
+     *
+     * @throws org.quern.QuernException if the name of a class is not a finite number
+     */
+    public Dataset withLabelsAsTargets() {
+        float[] ofClass = new float[classes.size()];
+        for (int c = 0; c < ofClass.length; c++) {
+            ofClass[c] = number(classes.get(c));
+        }
+        float[] numbers = new float[rows];
+        for (int row = 0; row < rows; row++) {
+            numbers[row] = ofClass[labels[row]];
+        }
+        return withTargets(numbers, 1);
+    }
+
+    private float number(String label) {
+        try {
+            float number = Float.parseFloat(label);
+            if (Float.isFinite(number)) {
+                return number;
+            }
+        } catch (NumberFormatException e) {
+            // told below, as for what is not finite
+        }
+        throw data(
+                "%s: label \"%s\" is not a finite number, which mean squared error needs: train by"
+                        + " cross-entropy, or name another column",
+                name, label);
+    }
+
     /** The same data under another name. */
     public Dataset named(String newName) {
         return new Dataset(newName, shape, pixels, values, labels, classes, targets, targetWidth);

@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import java.util.stream.IntStream;
+import org.quern.QuernException;
 import org.quern.random.Permutation;
 import org.quern.random.Streams;
 
@@ -22,6 +23,8 @@ public record Exploration(
         int repeated,
         Duplicates leaked) {
     private static final int EXAMPLES = 25;
+    private static final int MANY_CLASSES = 30;
+    private static final int ROWS_OF_A_CLASS = 10;
 
     /**
      * Looks at data.
@@ -46,6 +49,26 @@ public record Exploration(
                 examples,
                 Math.toIntExact(repeated),
                 hasTest ? Duplicates.of(train, splits.test()) : null);
+    }
+
+    /**
+     * The labels of the training rows as values, where they are rather numbers than classes: more
+     * than 30 different ones, of fewer than ten rows each on average.
+     *
+     * @return null where they are classes, or there are none
+     */
+    public Statistics numbers() {
+        Dataset train = splits.train();
+        long classes = train.classes().size();
+        if (classes <= MANY_CLASSES || classes * ROWS_OF_A_CLASS <= train.rows()) {
+            return null;
+        }
+        try {
+            float[] numbers = train.withLabelsAsTargets().targets();
+            return Statistics.of(Dataset.ofValues("labels", new int[] {1}, numbers));
+        } catch (QuernException e) {
+            return null; // names
+        }
     }
 
     /** The training rows of a class. */

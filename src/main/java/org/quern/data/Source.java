@@ -46,6 +46,20 @@ public final class Source {
     }
 
     /**
+     * Rows of a CSV file to predict, with or without a column of labels.
+     *
+     * @param label name or index of the label's column; null to find it, unless there are so many
+     *     columns as {@code features}, which then are all values
+     * @throws org.quern.QuernException if it cannot be read
+     */
+    public static Dataset rows(Path csv, String label, int features) {
+        if (!Files.exists(csv)) {
+            throw data("%s does not exist", csv);
+        }
+        return Csv.read(csv, label, label == null ? features : 0, csv.getFileName().toString());
+    }
+
+    /**
      * One image as a row of pixels.
      *
      * @throws org.quern.QuernException if it cannot be read

@@ -10,9 +10,11 @@ import com.google.gson.JsonSerializer;
  * JSON of records, maps and lists: numbers in full; NaN and infinity, which JSON lacks, as null.
  */
 public final class Json {
-    private static final JsonSerializer<Double> FINITE =
+    private static final JsonSerializer<Number> FINITE =
             (value, type, context) ->
-                    Double.isFinite(value) ? new JsonPrimitive(value) : JsonNull.INSTANCE;
+                    Double.isFinite(value.doubleValue())
+                            ? new JsonPrimitive(value)
+                            : JsonNull.INSTANCE;
     private static final Gson FOR_FILES =
             builder().setPrettyPrinting().disableHtmlEscaping().create();
     private static final Gson FOR_PAGES = builder().create();
@@ -22,7 +24,9 @@ public final class Json {
     private static GsonBuilder builder() {
         return new GsonBuilder()
                 .registerTypeAdapter(double.class, FINITE)
-                .registerTypeAdapter(Double.class, FINITE);
+                .registerTypeAdapter(Double.class, FINITE)
+                .registerTypeAdapter(float.class, FINITE)
+                .registerTypeAdapter(Float.class, FINITE);
     }
 
     /** For a file that people look into: a line for each value, and one at the end. */

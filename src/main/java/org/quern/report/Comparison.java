@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.function.Function;
 
@@ -28,8 +29,15 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
                     "timing",
                     "end",
                     "bestEpoch",
-                    "parameters");
+                    "parameters",
+                    "resumedAfter");
     private static final String NOTHING = "-";
+
+    /** Characters of a cell above which a setting is told below the table. */
+    private static final int LONG = 20;
+
+    /** Characters of a line; more runs go into a further table. */
+    private static final int WIDEST = 100;
 
     /**
      * A line of the comparison.
@@ -66,8 +74,7 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         keys.removeAll(NO_SETTINGS);
         List<Row> settings = new ArrayList<>();
         for (String key : keys) {
-            settings.add(
-                    row(key, runs, run -> run.has(key) ? run.get(key).getAsString() : NOTHING));
+            settings.add(row(spaced(key), runs, run -> setting(run.get(key))));
         }
         settings.sort((a, b) -> Boolean.compare(b.differs(), a.differs()));
         return new Comparison(List.copyOf(names), List.copyOf(results), List.copyOf(settings));
@@ -76,6 +83,18 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     private static Row row(String name, List<JsonObject> runs, Function<JsonObject, String> of) {
         List<String> cells = runs.stream().map(of).toList();
         return new Row(name, cells, cells.stream().distinct().count() > 1);
+    }
+
+    /** {@code learningRate} as words. */
+    private static String spaced(String key) {
+        return key.replaceAll("([A-Z])", " $1").toLowerCase(Locale.ROOT);
+    }
+
+    private static String setting(JsonElement value) {
+        if (value == null) {
+            return NOTHING;
+        }
+        return value.isJsonPrimitive() ? value.getAsString() : value.toString();
     }
 
     private static String number(JsonElement at, String format, String... path) {
@@ -109,36 +128,74 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         return format("%,d", wrong);
     }
 
-    /** The table for a terminal: results, then the settings that differ. */
+    /**
+     * The table for a terminal: results, then the settings that differ; below it those whose texts
+     * are too long for a column. More runs than fit side by side follow as further tables.
+     */
     public String text() {
-        List<Row> shown = new ArrayList<>(results);
         List<Row> differing = settings.stream().filter(Row::differs).toList();
-        shown.addAll(differing);
+        List<Row> brief = differing.stream().filter(row -> !isLong(row)).toList();
+        List<Row> shown = new ArrayList<>(results);
+        shown.addAll(brief);
         int first = shown.stream().mapToInt(row -> row.name().length()).max().orElse(0);
-        int[] widths = new int[names.size()];
-        for (int i = 0; i < widths.length; i++) {
-            int run = i;
-            widths[i] =
-                    Math.max(
-                            names.get(i).length(),
-                            shown.stream()
-                                    .mapToInt(row -> row.cells().get(run).length())
-                                    .max()
-                                    .orElse(0));
-        }
         List<String> lines = new ArrayList<>();
-        lines.add(line("", names, first, widths));
-        results.forEach(row -> lines.add(line(row.name(), row.cells(), first, widths)));
-        lines.add("");
-        lines.add(differing.isEmpty() ? "all settings are the same" : "settings that differ");
-        differing.forEach(row -> lines.add(line(row.name(), row.cells(), first, widths)));
+        for (int from = 0; from < names.size(); ) {
+            int to = from;
+            int width = first;
+            List<Integer> widths = new ArrayList<>();
+            while (to < names.size() && (to == from || width + 2 + cell(shown, to) <= WIDEST)) {
+                widths.add(cell(shown, to));
+                width += 2 + cell(shown, to++);
+            }
+            if (from > 0) {
+                lines.add("");
+            }
+            table(lines, brief, from, first, widths);
+            from = to;
+        }
+        if (differing.isEmpty()) {
+            lines.add("");
+            lines.add("all settings are the same");
+        }
+        int name = names.stream().mapToInt(String::length).max().orElse(0);
+        for (Row row : differing) {
+            if (isLong(row)) {
+                lines.add("");
+                lines.add(row.name() + " differs");
+                for (int i = 0; i < names.size(); i++) {
+                    lines.add(format("%-" + name + "s  ", names.get(i)) + row.cells().get(i));
+                }
+            }
+        }
         return String.join("\n", lines);
     }
 
-    private static String line(String name, List<String> cells, int first, int[] widths) {
+    private static boolean isLong(Row row) {
+        return row.cells().stream().anyMatch(cell -> cell.length() > LONG);
+    }
+
+    private int cell(List<Row> rows, int run) {
+        return Math.max(
+                names.get(run).length(),
+                rows.stream().mapToInt(row -> row.cells().get(run).length()).max().orElse(0));
+    }
+
+    private void table(
+            List<String> lines, List<Row> brief, int from, int first, List<Integer> widths) {
+        lines.add(line("", names, from, first, widths));
+        results.forEach(row -> lines.add(line(row.name(), row.cells(), from, first, widths)));
+        if (!brief.isEmpty()) {
+            lines.add("");
+            lines.add("settings that differ");
+            brief.forEach(row -> lines.add(line(row.name(), row.cells(), from, first, widths)));
+        }
+    }
+
+    private static String line(
+            String name, List<String> cells, int from, int first, List<Integer> widths) {
         StringBuilder line = new StringBuilder(format("%-" + first + "s", name));
-        for (int i = 0; i < widths.length; i++) {
-            line.append(format("  %" + widths[i] + "s", cells.get(i)));
+        for (int i = 0; i < widths.size(); i++) {
+            line.append(format("  %" + widths.get(i) + "s", cells.get(from + i)));
         }
         return line.toString();
     }

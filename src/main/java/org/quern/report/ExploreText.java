@@ -9,6 +9,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Duplicates;
 import org.quern.data.Exploration;
 import org.quern.data.Pictures;
+import org.quern.data.Statistics;
 
 /** What data looks like, for a terminal of 80 columns or a log. */
 public final class ExploreText {
@@ -26,7 +27,12 @@ public final class ExploreText {
      */
     public static String of(Exploration data, boolean colour) {
         List<String> parts = new ArrayList<>();
-        if (data.splits().train().hasLabels()) {
+        String numbers = numbers(data);
+        boolean classes = data.splits().train().hasLabels() && numbers == null;
+        if (numbers != null) {
+            parts.add(numbers);
+        }
+        if (classes) {
             parts.add(classes(data));
         }
         Pictures pictures = Pictures.of(data.splits().train());
@@ -36,12 +42,27 @@ public final class ExploreText {
             parts.add(
                     "examples (training rows drawn at random)\n\n"
                             + examples(data, pictures, colour));
-            if (data.splits().train().hasLabels()) {
+            if (classes) {
                 parts.add("the mean image of each class\n\n" + means(data, pictures, colour));
             }
         }
         parts.add(String.join("\n", duplicates(data)));
         return String.join("\n\n", parts);
+    }
+
+    /** The line on labels that are rather numbers than classes; null without such. */
+    public static String numbers(Exploration data) {
+        Statistics numbers = data.numbers();
+        return numbers == null
+                ? null
+                : format(
+                        "labels are numbers: %,d different ones, %s to %s, mean %.4f, deviation"
+                                + " %.4f; train --loss mse predicts them",
+                        data.splits().train().classes().size(),
+                        DataText.number(numbers.min()),
+                        DataText.number(numbers.max()),
+                        numbers.mean(),
+                        numbers.deviation());
     }
 
     private static String classes(Exploration data) {

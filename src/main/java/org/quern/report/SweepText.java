@@ -35,7 +35,7 @@ public final class SweepText {
         head.addAll(
                 several
                         ? List.of("runs", "mean", "least", "most", "loss", "seconds")
-                        : List.of("accuracy", "loss", "seconds"));
+                        : List.of(score(results.get(0)), "loss", "seconds"));
         cells.add(head);
         for (Line line : lines) {
             List<String> row = new ArrayList<>(line.varied.values());
@@ -104,12 +104,17 @@ public final class SweepText {
     public static String brief(Sweep.Result result) {
         List<String> parts = new ArrayList<>();
         result.member().varied().forEach((name, value) -> parts.add(name + " " + value));
-        return String.join(", ", parts)
+        return (parts.isEmpty() ? "" : String.join(", ", parts) + ": ")
                 + (result.failure() == null
                         ? format(
-                                ": accuracy %.4f, loss %.4f, %.2f s",
-                                result.accuracy(), result.loss(), result.seconds())
-                        : ": " + result.failure());
+                                "%s %.4f, loss %.4f, %.2f s",
+                                score(result), result.accuracy(), result.loss(), result.seconds())
+                        : result.failure());
+    }
+
+    /** What tells how well it went: R² where numbers are predicted, which has no accuracy. */
+    private static String score(Sweep.Result result) {
+        return result.member().settings().text("loss").equals("mse") ? "R2" : "accuracy";
     }
 
     /** A map for each result, numbers in full. */
@@ -119,7 +124,7 @@ public final class SweepText {
             Map<String, Object> record = new LinkedHashMap<>();
             record.put("number", result.member().number());
             record.putAll(result.member().varied());
-            record.put("accuracy", result.accuracy());
+            record.put(score(result), result.accuracy());
             record.put("loss", result.loss());
             record.put("epochs", result.epochs());
             record.put("seconds", result.seconds());

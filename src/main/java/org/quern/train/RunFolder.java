@@ -2,6 +2,7 @@ package org.quern.train;
 
 import static org.quern.QuernException.data;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -216,7 +217,7 @@ public final class RunFolder {
             JsonElement run = JsonParser.parseString(Files.readString(file));
             if (run.isJsonObject()
                     && run.getAsJsonObject().has("quern")
-                    && run.getAsJsonObject().has("epochs")) {
+                    && run.getAsJsonObject().get("epochs") instanceof JsonArray) {
                 return run.getAsJsonObject();
             }
         } catch (JsonParseException | CharacterCodingException e) {

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.quern.data.Parts;
 import org.quern.io.Json;
 
 /**
@@ -32,6 +33,20 @@ public final class RunReport {
         report.put("seed", config.seed());
         report.put("batch", config.batch());
         report.put("epochsAsked", epochs);
+    }
+
+    /** How many rows each part has. */
+    public RunReport parts(Parts parts) {
+        report.put("trainingRows", parts.train().rows());
+        report.put("validationRows", parts.validation() == null ? 0 : parts.validation().rows());
+        report.put("testRows", parts.test().rows());
+        return this;
+    }
+
+    /** That the run went on after so many epochs of earlier calls, whose time is not counted. */
+    public RunReport resumedAfter(int epochs) {
+        report.put("resumedAfter", epochs);
+        return this;
     }
 
     /** The epochs so far. */

@@ -215,9 +215,15 @@ public final class RunSettings {
                 Distortion.parse(text("distort")));
     }
 
-    /** The rows of the run. */
+    /** The rows of the run; under mean squared error, labels are the numbers to predict. */
     public Parts parts(Splits source) {
-        return Parts.of(source, split(), limit(), validation(), overfit(), seed());
+        return Parts.of(
+                loss() == Loss.MEAN_SQUARED_ERROR ? source.withLabelsAsTargets() : source,
+                split(),
+                limit(),
+                validation(),
+                overfit(),
+                seed());
     }
 
     private Loss loss() {

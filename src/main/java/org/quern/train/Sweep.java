@@ -6,11 +6,14 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.quern.QuernException;
@@ -30,6 +33,7 @@ public final class Sweep {
     private final Backend backend;
     private final int workers;
     private final AtomicBoolean stopped = new AtomicBoolean();
+    private final Set<Trainer> running = ConcurrentHashMap.newKeySet();
 
     /**
      * One training.
@@ -108,15 +112,16 @@ public final class Sweep {
      * Trains all.
      *
      * @param heard is told of each that is done, one at a time, in the order in which they end
-     * @return in the order of the members; those that {@link #stop} kept from starting are left out
-     * @throws org.quern.QuernException if the data does not fit a model, or the backend fails
+     * @return in the order of the members; those that {@link #stop} kept from ending are left out
+     * @throws org.quern.QuernException if the data does not fit a model, or the backend fails; the
+     *     other trainings have ended then
      */
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
         ExecutorService threads = Executors.newFixedThreadPool(workers);
         try {
             List<Future<Result>> futures = new ArrayList<>();
             for (Member member : members) {
-                Callable<Result> training = () -> stopped.get() ? null : told(member, heard);
+                Callable<Result> training = () -> told(member, heard);
                 futures.add(threads.submit(training));
             }
             List<Result> results = new ArrayList<>();
@@ -130,15 +135,35 @@ public final class Sweep {
         } finally {
             stop();
             threads.shutdown();
+            awaitEnd(threads);
         }
     }
 
-    private Result told(Member member, Consumer<Result> heard) {
-        Result result = train(member);
-        synchronized (this) {
-            heard.accept(result);
+    /** Nothing is to go on in native code when the caller does, who may end the process. */
+    private static void awaitEnd(ExecutorService threads) {
+        try {
+            while (!threads.awaitTermination(1, TimeUnit.MINUTES)) {
+                // trainings that were interrupted end after a step
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
-        return result;
+    }
+
+    /** Trains one; null if it was stopped. A failure stops the others: it would meet them too. */
+    private Result told(Member member, Consumer<Result> heard) {
+        try {
+            Result result = stopped.get() ? null : train(member);
+            if (result != null) {
+                synchronized (this) {
+                    heard.accept(result);
+                }
+            }
+            return result;
+        } catch (RuntimeException | Error e) {
+            stop();
+            throw e;
+        }
     }
 
     private Result train(Member member) {
@@ -147,7 +172,10 @@ public final class Sweep {
         Parts parts = settings.parts(data);
         try (Trainer trainer =
                 Trainer.open(settings.config(parts.train().shape()), backend, settings.options())) {
-            History history = trainer.fit(parts.train(), parts.validation(), settings.epochs());
+            History history = fit(trainer, parts, settings);
+            if (history.end() == History.End.INTERRUPTED) {
+                return null;
+            }
             Evaluation test = trainer.evaluate(parts.test());
             return new Result(
                     member,
@@ -158,16 +186,29 @@ public final class Sweep {
                     null);
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
-                throw e; // anything but divergence would meet the others too
+                throw e;
             }
             double seconds = (System.nanoTime() - start) * 1e-9;
             return new Result(member, Double.NaN, Double.NaN, 0, seconds, e.getMessage());
         }
     }
 
-    /** Lets the trainings that run end, and starts no more. From any thread. */
+    private History fit(Trainer trainer, Parts parts, RunSettings settings) {
+        running.add(trainer);
+        try {
+            if (stopped.get()) { // stop() may have come before it was among those that run
+                trainer.interrupt();
+            }
+            return trainer.fit(parts.train(), parts.validation(), settings.epochs());
+        } finally {
+            running.remove(trainer);
+        }
+    }
+
+    /** Interrupts the trainings that run, and starts no more. From any thread. */
     public void stop() {
         stopped.set(true);
+        running.forEach(Trainer::interrupt);
     }
 
     private static Result get(Future<Result> future) {

@@ -10,6 +10,7 @@ import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
+import org.quern.plan.Loss;
 
 /**
  * A trained model from a file or from a run's folder.
@@ -55,7 +56,8 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     }
 
     /**
-     * Rows to measure the model on, labelled in the model's order of classes.
+     * Rows to measure the model on, labelled in the model's order of classes; under mean squared
+     * error, labels are the numbers to predict.
      *
      * @param test whether the test rows are wanted, else those trained on; all rows, where the
      *     source has no test rows and is not the run's
@@ -68,7 +70,9 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
             Parts parts = settings.parts(source);
             return known(test ? parts.test() : parts.train());
         }
-        return known(test && source.test() != null ? source.test() : source.train());
+        Splits given =
+                saved.loss() == Loss.MEAN_SQUARED_ERROR ? source.withLabelsAsTargets() : source;
+        return known(test && given.test() != null ? given.test() : given.train());
     }
 
     private Dataset known(Dataset set) {

@@ -136,4 +136,14 @@ class ResumeTest {
         }
         return contents;
     }
+
+    @Test
+    void aPageSaysWhatItsTimeIsOf() throws IOException {
+        assertThat(Files.readString(run.resolve("run.json"))).doesNotContain("resumedAfter");
+        Cli cli = new Cli(folder.resolve("cache"));
+        assertThat(cli.run("train", "--resume", run.toString()).err()).isEmpty();
+        assertThat(Files.readString(run.resolve("run.json"))).contains("\"resumedAfter\": 2");
+        assertThat(cli.run("report", run.toString()).err()).isEmpty();
+        assertThat(Files.readString(run.resolve("report.html"))).contains("\"resumedAfter\":2");
+    }
 }

@@ -43,6 +43,16 @@ class ExamplesTest {
     }
 
     @Test
+    void withoutAFileTheySayWhatTheyNeed() throws IOException {
+        Jvm.Outcome train = new Jvm(folder).run(Train.class);
+        assertThat(train.err().strip()).isEqualTo("Train MODEL [FOLDER]: say which file to write");
+        assertThat(train.code()).isEqualTo(2);
+        Jvm.Outcome serve = new Jvm(folder).run(Serve.class);
+        assertThat(serve.err()).startsWith("Serve MODEL [THREADS]: ").hasLineCount(1);
+        assertThat(serve.code()).isEqualTo(2);
+    }
+
+    @Test
     void customData() throws IOException {
         assertThat(number("test accuracy", run(CustomData.class))).isBetween(0.97, 1.0);
     }

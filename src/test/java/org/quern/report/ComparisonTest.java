@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class ComparisonTest {
@@ -39,5 +40,38 @@ class ComparisonTest {
                         settings that differ
                         batch              32      64
                         """);
+    }
+
+    @Test
+    void longSettingsStandBelowAndNamesAreWords() {
+        String text = "{quern: 1, learningRate: \"%s\", model: \"%s\", odd: [1], epochs: []}";
+        JsonObject first = run(text.formatted("0.001", "dense 48 relu, dense 10"));
+        JsonObject second = run(text.formatted("0.002", "dense 10"));
+        assertThat(Comparison.of(List.of("a", "bee"), List.of(first, second)).text() + "\n")
+                .isEqualTo(
+                        """
+                                            a     bee
+                        epochs         0 of -  0 of -
+
+                        settings that differ
+                        learning rate   0.001   0.002
+
+                        model differs
+                        a    dense 48 relu, dense 10
+                        bee  dense 10
+                        """);
+    }
+
+    @Test
+    void manyRunsFollowInFurtherTables() {
+        List<JsonObject> runs =
+                IntStream.range(0, 20)
+                        .mapToObj(i -> run("{quern: 1, seed: " + i + ", epochs: []}"))
+                        .toList();
+        List<String> names = IntStream.range(0, 20).mapToObj(i -> "a run " + i).toList();
+        List<String> lines = Comparison.of(names, runs).text().lines().toList();
+        assertThat(lines).allMatch(line -> line.length() <= 100);
+        assertThat(String.join("", lines)).contains(names);
+        assertThat(lines.stream().filter(line -> line.startsWith("seed"))).hasSize(3);
     }
 }

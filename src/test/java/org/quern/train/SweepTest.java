@@ -7,8 +7,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -90,6 +92,31 @@ class SweepTest {
         List<Sweep.Result> results =
                 sweep.run(Sweep.members(BASE, varied()), result -> sweep.stop());
         assertThat(results).hasSize(1);
+    }
+
+    @Test
+    @Timeout(60)
+    void stoppedItInterruptsWhatRuns() throws Exception {
+        RunSettings endless = BASE.with(Map.of("epochs", "1000000"));
+        Sweep sweep = new Sweep(DIGITS, Usable.named("java"), 2);
+        CompletableFuture<List<Sweep.Result>> results =
+                CompletableFuture.supplyAsync(
+                        () -> sweep.run(Sweep.members(endless, varied()), result -> {}));
+        Thread.sleep(300);
+        assertThat(results).isNotDone();
+        sweep.stop();
+        assertThat(results.get()).isEmpty();
+    }
+
+    @Test
+    @Timeout(60)
+    void aFailureEndsTheOthersToo() {
+        RunSettings endless = BASE.with(Map.of("epochs", "1000000"));
+        Map<String, List<String>> models = Map.of("model", List.of("dense 10", "dense 9"));
+        Sweep sweep = new Sweep(DIGITS, Usable.named("java"), 2);
+        assertThatThrownBy(() -> sweep.run(Sweep.members(endless, models), result -> {}))
+                .isInstanceOf(QuernException.class)
+                .hasMessageContaining("10 classes, but the model has 9 outputs");
     }
 
     static Stream<Arguments> wrong() {

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
@@ -14,32 +13,23 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.openqa.selenium.By;
-import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
-import org.openqa.selenium.interactions.Interaction;
-import org.openqa.selenium.interactions.PointerInput;
-import org.openqa.selenium.interactions.Sequence;
 import org.quern.Jvm;
 import org.quern.RealMnist;
-import org.quern.backend.Backends;
 import org.quern.cli.Quern;
 import org.quern.data.Dataset;
-import org.quern.data.Pictures;
+import org.quern.data.Png;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.report.page.RunPage;
-import org.quern.train.Predictor;
 import org.quern.train.RunReport;
-import org.quern.train.TrainedModel;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** The pages in a real browser, on the real MNIST. */
 @Tag("once")
 class BrowserTest {
-    private static final int[] WIDTHS = {360, 768, 1280};
     private static final int MOST_BYTES = 2 << 20;
 
     @TempDir static Path folder;
@@ -86,24 +76,11 @@ class BrowserTest {
         return outcome.out();
     }
 
-    /** Looks at the open page on a phone and on a desk, by day, by night and on paper. */
-    private static void checkEverywhere(String name) throws IOException {
-        for (int width : WIDTHS) {
-            browser.check(name + "-" + width, width);
-        }
-        browser.medium("screen", "dark");
-        browser.check(name + "-dark", 1280);
-        browser.medium("print", "dark");
-        browser.check(name + "-print", 700);
-        browser.medium("screen", "light");
-        browser.size(1280, 900);
-    }
-
     @Test
     void theReportOfARun() throws IOException {
         assertThat(Files.size(page("report"))).isLessThan(MOST_BYTES);
         browser.open(page("report"));
-        checkEverywhere("report");
+        browser.checkEverywhere("report");
         String json = Files.readString(run.resolve("run.json"));
         Map<String, Object> test = browser.ask("return JSON.parse(arguments[0]).test", json);
         String accuracy = "%.4f".formatted((Double) test.get("accuracy"));
@@ -159,7 +136,7 @@ class BrowserTest {
                 other);
         quern("compare", run, other, "--out", page("compare"));
         browser.open(page("compare"));
-        checkEverywhere("compare");
+        browser.checkEverywhere("compare");
         assertThat(browser.all("tr.differs")).isNotEmpty();
         assertThat(browser.text("h1 + p")).isEqualTo("run, other");
     }
@@ -169,7 +146,7 @@ class BrowserTest {
         Path out = folder.resolve("explored");
         quern("explore", RealMnist.folder(), "--out", out);
         browser.open(out.resolve("explore.html"));
-        checkEverywhere("explore");
+        browser.checkEverywhere("explore");
         assertThat(browser.all(".gallery img")).hasSize(25 + 10);
         for (String name : List.of("classes", "examples", "averages")) {
             browser.open(out.resolve(name + ".svg"));
@@ -177,6 +154,85 @@ class BrowserTest {
                     .isGreaterThanOrEqualTo(10);
             browser.picture(name);
         }
+    }
+
+    @Test
+    void namesThatAreLongerThanTheirPlace() throws IOException {
+        Path images = folder.resolve("images");
+        for (int c = 0; c < 3; c++) {
+            Path of =
+                    images.resolve(
+                            "ein recht langer Name einer Klasse, die Nummer " + c + " trägt");
+            Files.createDirectories(of);
+            for (int i = 0; i < 30; i++) {
+                byte[] pixels = new byte[64];
+                java.util.Arrays.fill(pixels, 8 * c, 8 * c + 24, (byte) (200 + i));
+                Files.write(of.resolve(i + ".png"), Png.grey(pixels, 0, 8, 8));
+            }
+        }
+        Path out = folder.resolve("long");
+        for (int epochs : new int[] {1, 2}) {
+            quern(
+                    "train",
+                    "--data",
+                    images,
+                    "--model",
+                    "dense 3",
+                    "--epochs",
+                    epochs,
+                    "--out",
+                    out.resolve("a run that has a long name, the one of " + epochs),
+                    "--report",
+                    page("long" + epochs));
+        }
+        browser.open(page("long1"));
+        browser.checkEverywhere("long");
+        assertThat(browser.all("figure svg text title")).hasSize(3);
+        quern(
+                "compare",
+                out.resolve("a run that has a long name, the one of 1"),
+                out.resolve("a run that has a long name, the one of 2"),
+                "--out",
+                page("long-compared"));
+        browser.open(page("long-compared"));
+        browser.checkEverywhere("long-compared");
+        quern("explore", images, "--out", out.resolve("explored"));
+        browser.open(out.resolve("explored/explore.html"));
+        browser.checkEverywhere("long-explored");
+        for (String name : List.of("classes", "examples", "averages")) {
+            browser.open(out.resolve("explored/" + name + ".svg"));
+            assertThat(
+                            browser.<Long>ask(
+                                    "const boxes = [...document.querySelectorAll('text')].map(t =>"
+                                            + " t.getBBox()); const width ="
+                                            + " document.documentElement.viewBox.baseVal.width;"
+                                            + " return boxes.filter((a, i) => a.x < 0 || a.x + a.width >"
+                                            + " width || boxes.some((b, j) => j < i && a.x < b.x +"
+                                            + " b.width && b.x < a.x + a.width && Math.abs(a.y - b.y) <"
+                                            + " 8)).length"))
+                    .as(name)
+                    .isZero();
+            browser.picture("long-" + name);
+        }
+    }
+
+    @Test
+    void aConfusionMatrixOfManyClasses() throws IOException {
+        StringBuilder rows = new StringBuilder("x,label\n");
+        for (int i = 0; i < 600; i++) {
+            rows.append(i % 30 + i * 1e-3).append(",kind-").append(i % 30).append('\n');
+        }
+        Path csv = folder.resolve("kinds.csv");
+        Files.writeString(csv, rows);
+        quern("train", "--data", csv, "--model", "dense 30", "--report", page("kinds"));
+        browser.open(page("kinds"));
+        browser.checkEverywhere("kinds");
+        List<Long> counts =
+                browser.ask(
+                        "return [...document.querySelectorAll('table.heat td[title]')].map(td =>"
+                                + " Number(td.textContent))");
+        assertThat(counts).hasSize(900);
+        assertThat(counts.stream().mapToLong(Long::longValue).sum()).isEqualTo(120);
     }
 
     @Test
@@ -201,7 +257,7 @@ class BrowserTest {
             Files.writeString(page("sine"), html);
         }
         browser.open(page("sine"));
-        checkEverywhere("regression");
+        browser.checkEverywhere("regression");
         assertThat(browser.all("h2").stream().map(WebElement::getText))
                 .containsExactly("Loss", "Model and settings");
         assertThat(browser.text(".figures dt")).isEqualTo("test R²");
@@ -217,7 +273,7 @@ class BrowserTest {
                         "--data",
                         "generated:20000,2000",
                         "--epochs",
-                        "100",
+                        "40",
                         "--watch",
                         "--backend",
                         "java");
@@ -266,115 +322,5 @@ class BrowserTest {
             Thread.sleep(20);
         }
         throw new AssertionError(jvm.soFar(process));
-    }
-
-    /** Each digit of the test set that is recognised first, drawn as strokes along its lines. */
-    @Test
-    void digitsDrawnStrokeByStroke() throws IOException {
-        TrainedModel model = TrainedModel.open(run);
-        try (Predictor predictor = predictor(model);
-                DrawServer server = new DrawServer(0, model.saved(), predictor)) {
-            browser.open(server.address());
-            assertThat(browser.text("#verdict")).isEqualTo("Draw a digit.");
-            checkEverywhere("draw-empty");
-            Dataset test = RealMnist.splits().test();
-            int[] predicted = predictor.evaluate(test).predicted();
-            for (int digit = 0; digit < 10; digit++) {
-                int row = 0;
-                while (test.labels()[row] != digit || predicted[row] != digit) {
-                    row++;
-                }
-                draw(Pictures.of(test).pixels(row), PointerInput.Kind.MOUSE);
-                browser.until("document.querySelector('#verdict').textContent === '" + digit + "'");
-                assertThat(browser.text("li.best .name")).isEqualTo(Integer.toString(digit));
-                if (digit == 3) {
-                    browser.check("draw-3", 1280);
-                    browser.size(1280, 900);
-                    browser.until(
-                            "document.querySelector('.spoken').textContent.startsWith('3, probability')");
-                }
-                browser.driver().findElement(By.id("clear")).click();
-                browser.until("document.querySelector('#verdict').textContent === 'Draw a digit.'");
-            }
-        }
-    }
-
-    private static Predictor predictor(TrainedModel model) {
-        Backends.Choice choice = Backends.choose("auto");
-        return new Predictor(
-                model.saved().model(),
-                model.saved().loss(),
-                model.saved().parameters(),
-                choice.backend(),
-                org.quern.backend.Backend.Options.DEFAULT);
-    }
-
-    /**
-     * Draws the ink of each line of an image as strokes from left to right, the pen's width inside.
-     */
-    private static void draw(byte[] pixels, PointerInput.Kind kind) {
-        WebElement canvas = browser.driver().findElement(By.cssSelector("canvas[tabindex]"));
-        PointerInput pen = new PointerInput(kind, kind.name());
-        Sequence strokes = new Sequence(pen, 0);
-        for (int y = 0; y < 28; y++) {
-            for (int x = 0; x < 28; x++) {
-                if ((pixels[y * 28 + x] & 0xff) < 128) {
-                    continue;
-                }
-                int from = x;
-                while (x < 28 && (pixels[y * 28 + x] & 0xff) >= 128) {
-                    x++;
-                }
-                int middle = (from + x) * 5;
-                int left = Math.min(middle, from * 10 + 8);
-                int right = Math.max(middle, x * 10 - 8);
-                List<Interaction> stroke =
-                        List.of(
-                                to(pen, canvas, left, y * 10 + 5),
-                                pen.createPointerDown(PointerInput.MouseButton.LEFT.asArg()),
-                                to(pen, canvas, right, y * 10 + 5),
-                                pen.createPointerUp(PointerInput.MouseButton.LEFT.asArg()));
-                stroke.forEach(strokes::addAction);
-            }
-        }
-        browser.driver().perform(List.of(strokes));
-    }
-
-    /** A place is said from the middle of the canvas of 280 × 280 on. */
-    private static Interaction to(PointerInput pen, WebElement canvas, int x, int y) {
-        return pen.createPointerMove(
-                Duration.ZERO, PointerInput.Origin.fromElement(canvas), x - 140, y - 140);
-    }
-
-    @Test
-    void drawnByKeyboardAndByFinger() throws IOException {
-        TrainedModel model = TrainedModel.open(run);
-        try (Predictor predictor = predictor(model);
-                DrawServer server = new DrawServer(0, model.saved(), predictor)) {
-            browser.open(server.address());
-            WebElement canvas = browser.driver().findElement(By.cssSelector("canvas[tabindex]"));
-            List<CharSequence> keys = new ArrayList<>();
-            keys.add(Keys.TAB);
-            browser.driver()
-                    .findElement(By.tagName("body"))
-                    .sendKeys(keys.toArray(CharSequence[]::new));
-            assertThat(browser.driver().switchTo().activeElement()).isEqualTo(canvas);
-            canvas.sendKeys(
-                    Keys.ARROW_UP.toString().repeat(14),
-                    " ",
-                    Keys.ARROW_DOWN.toString().repeat(28),
-                    " ");
-            browser.until("document.querySelector('#verdict').textContent === '1'");
-            browser.check("draw-keyboard", 1280);
-            browser.size(1280, 900);
-            canvas.sendKeys(Keys.BACK_SPACE);
-            browser.until("document.querySelector('#verdict').textContent === 'Draw a digit.'");
-            draw(Pictures.of(RealMnist.splits().test()).pixels(0), PointerInput.Kind.TOUCH);
-            browser.until("document.querySelector('#verdict').textContent === '7'");
-            canvas.sendKeys(Keys.DELETE);
-            browser.until("document.querySelector('#verdict').textContent === 'Draw a digit.'");
-        }
-        draw(Pictures.of(RealMnist.splits().test()).pixels(0), PointerInput.Kind.MOUSE);
-        browser.until("/does not answer/.test(document.querySelector('#verdict').textContent)");
     }
 }

@@ -26,6 +26,7 @@ import org.openqa.selenium.support.ui.WebDriverWait;
 
 /** A real browser without a window, and what every page must hold in it. */
 final class Chromium implements AutoCloseable {
+    private static final int[] WIDTHS = {360, 768, 1280};
     private static final Path PICTURES = Path.of("target", "screenshots");
 
     /** Kept, or the garbage collector would forget the level. */
@@ -141,6 +142,19 @@ final class Chromium implements AutoCloseable {
         new WebDriverWait(driver, Duration.ofSeconds(30), Duration.ofMillis(50))
                 .withMessage(() -> script + " on a page that reads\n" + text("body"))
                 .until(d -> Boolean.TRUE.equals(ask("return " + script)));
+    }
+
+    /** Looks at the open page on a phone and on a desk, by day, by night and on paper. */
+    void checkEverywhere(String name) throws IOException {
+        for (int width : WIDTHS) {
+            check(name + "-" + width, width);
+        }
+        medium("screen", "dark");
+        check(name + "-dark", 1280);
+        medium("print", "dark");
+        check(name + "-print", 700);
+        medium("screen", "light");
+        size(1280, 900);
     }
 
     /**

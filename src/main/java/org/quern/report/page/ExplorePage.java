@@ -20,13 +20,15 @@ public final class ExplorePage {
 
     private final Exploration exploration;
     private final Pictures pictures;
+    private final String numbers;
     private final List<String> classes;
 
     /** For data that was looked at. */
     public ExplorePage(Exploration exploration) {
         this.exploration = exploration;
         pictures = Pictures.of(exploration.splits().train());
-        classes = exploration.splits().train().classes();
+        numbers = ExploreText.numbers(exploration);
+        classes = numbers == null ? exploration.splits().train().classes() : List.of();
     }
 
     /**
@@ -40,6 +42,7 @@ public final class ExplorePage {
         data.put("title", exploration.splits().description());
         data.put("splits", splits());
         data.put("duplicates", ExploreText.duplicates(exploration));
+        data.put("numbers", numbers);
         if (!classes.isEmpty()) {
             String bars = bars();
             data.put("bars", bars);
@@ -123,12 +126,12 @@ public final class ExplorePage {
         return splits;
     }
 
-    private static Map<String, Object> split(String name, Dataset set, Statistics s) {
+    private Map<String, Object> split(String name, Dataset set, Statistics s) {
         Map<String, Object> split = new LinkedHashMap<>();
         split.put("name", name);
         split.put("rows", s.rows());
         split.put("shape", DataText.shape(set.shape()));
-        split.put("classes", set.classes().size());
+        split.put("classes", classes.isEmpty() ? 0 : set.classes().size());
         split.put(
                 "range",
                 Numbers.format("%s to %s", DataText.number(s.min()), DataText.number(s.max())));

@@ -70,6 +70,7 @@ public final class RunPage {
         ConfusionMatrix confusion = evaluation.confusion();
         if (confusion == null) {
             test.put("r2", evaluation.accuracy());
+            test.put("meanAbsoluteError", evaluation.meanAbsoluteError());
         } else {
             test.put("accuracy", evaluation.accuracy());
             test.put("wrong", evaluation.mistakes().size());

@@ -15,6 +15,12 @@ final class Svg {
         "fill: var(--first, #0067a8)", "fill: var(--second, #c2500a)"
     };
     private static final double LETTER = 8.2;
+    private static final int WIDTH = 400;
+
+    /** Letters of a name that stand beside a bar, and of one below an image, before an ellipsis. */
+    private static final int BESIDE = 18;
+
+    private static final int BELOW = 11;
 
     private Svg() {}
 
@@ -25,15 +31,16 @@ final class Svg {
      * @param counts [series][name]
      */
     static String bars(String title, List<String> names, List<String> series, int[][] counts) {
-        int left = 16 + (int) (LETTER * names.stream().mapToInt(String::length).max().orElse(0));
+        int longest = names.stream().mapToInt(String::length).max().orElse(0);
+        int left = 16 + (int) (LETTER * Math.min(BESIDE, longest));
         int most = 1;
         for (int[] of : counts) {
             most = Math.max(most, IntStream.of(of).max().orElse(1));
         }
         int bar = 14;
         int row = bar * series.size() + 8;
-        int length = 560 - left - 70;
-        StringBuilder svg = open(560, 34 + row * names.size(), title);
+        int length = WIDTH - left - 70;
+        StringBuilder svg = open(WIDTH, 34 + row * names.size(), title);
         int x = left;
         for (int s = 0; s < series.size(); s++) {
             svg.append(
@@ -46,7 +53,7 @@ final class Svg {
         svg.append('\n');
         for (int i = 0; i < names.size(); i++) {
             int y = 30 + i * row;
-            svg.append(text(left - 8, y + row / 2, "end", names.get(i)));
+            svg.append(text(left - 8, y + row / 2, "end", names.get(i), BESIDE));
             for (int s = 0; s < series.size(); s++) {
                 int count = counts[s][i];
                 double width = (double) length * count / most;
@@ -88,7 +95,8 @@ final class Svg {
                     format(
                             "<image x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" style=\"image-rendering: pixelated\" href=\"%s\"/>",
                             x, y, side, side, addresses.get(i)));
-            svg.append(text(x + side / 2, y + side + 15, "middle", labels.get(i))).append('\n');
+            svg.append(text(x + side / 2, y + side + 15, "middle", labels.get(i), BELOW))
+                    .append('\n');
         }
         return svg.append("</svg>\n").toString();
     }
@@ -100,6 +108,15 @@ final class Svg {
                                 + " height=\"%d\" role=\"img\" font-family=\"system-ui, DejaVu Sans,"
                                 + " sans-serif\" font-size=\"13\">\n<title>%s</title>\n",
                         width, height, width, height, Page.escaped(title)));
+    }
+
+    /** A text of at most so many letters; one that was cut is whole in the title. */
+    private static String text(int x, int y, String anchor, String text, int most) {
+        if (text.length() <= most) {
+            return text(x, y, anchor, text);
+        }
+        return text(x, y, anchor, text.substring(0, most - 1) + "…")
+                .replace("</text>", "<title>" + Page.escaped(text) + "</title></text>");
     }
 
     private static String text(int x, int y, String anchor, String text) {

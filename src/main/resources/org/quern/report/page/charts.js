@@ -6,17 +6,23 @@ function chart(label, height, draw) {
     const place = h("div", {style: `min-height: ${height}px`});
     const figure = h("figure", {role: "img", "aria-label": label}, place);
     let drawnFor = 0;
-    const redraw = () => {
-        const width = Math.round(place.clientWidth);
+    const paint = width => {
         if (width > 0 && width !== drawnFor) {
             drawnFor = width;
             place.replaceChildren();
             draw(d3.select(place).append("svg").attr("viewBox", [0, 0, width, height]), width, height);
         }
     };
+    const redraw = () => paint(Math.round(place.clientWidth));
     new ResizeObserver(redraw).observe(place);
+    // Paper is laid out after this event: a chart is drawn for about the room that it will have there.
+    addEventListener("beforeprint", () => paint(figure.closest(".charts") ? PAPER / 2 : PAPER));
+    addEventListener("afterprint", redraw);
     return figure;
 }
+
+/** Width of a printed page, in pixels, about. */
+const PAPER = 680;
 
 /** Room for the axes. */
 const margin = {top: 12, right: 14, bottom: 40, left: 50};
@@ -29,7 +35,7 @@ function axes(svg, width, height, y, xAxis, yAxis, xTitle, yTitle) {
     svg.append("text").attr("class", "axis-title").attr("text-anchor", "end")
         .attr("x", width - margin.right).attr("y", height - 6).text(xTitle);
     if (yTitle) {
-        svg.append("text").attr("class", "axis-title").attr("x", 4).attr("y", 4).attr("dy", "-.1em").text(yTitle);
+        svg.append("text").attr("class", "axis-title").attr("x", 4).attr("y", 11).text(yTitle);
     }
 }
 
@@ -72,16 +78,21 @@ function lineChart({title, yDomain, yFormat, series}) {
         }));
 }
 
+/** A text that ends in an ellipsis where it has more letters than fit into so many pixels. */
+const cut = (text, width) => text.length * LETTER < width + 1 ? text : text.slice(0, Math.max(1, Math.floor(width / LETTER) - 1)) + "…";
+const LETTER = 7.2; // pixels, about
+
 /** Horizontal bars with their values: each bar {name, value, text}. */
 function barChart(label, bars, colour) {
     const longest = d3.max(bars, b => b.name.length);
     const row = 24;
     return chart(`${label}: ${bars.map(b => `${b.name} ${b.text}`).join(", ")}`, bars.length * row + 6, (svg, width) => {
-        const left = Math.min(width * .4, 14 + 7.2 * longest);
-        const texts = 16 + 7.2 * d3.max(bars, b => b.text.length);
+        const left = Math.min(width * .4, 14 + LETTER * longest);
+        const texts = 16 + LETTER * d3.max(bars, b => b.text.length);
         const x = d3.scaleLinear([0, d3.max(bars, b => b.value) || 1], [0, width - left - texts]);
         const rows = svg.selectAll("g").data(bars).join("g").attr("transform", (b, i) => `translate(0,${i * row + 3})`);
-        rows.append("text").attr("x", left - 8).attr("y", row / 2).attr("dy", ".35em").attr("text-anchor", "end").text(b => b.name);
+        rows.append("text").attr("x", left - 8).attr("y", row / 2).attr("dy", ".35em").attr("text-anchor", "end").text(b => cut(b.name, left - 14))
+            .filter(b => cut(b.name, left - 14) !== b.name).append("title").text(b => b.name);
         rows.append("rect").attr("x", left).attr("y", 2).attr("height", row - 5).attr("width", b => x(b.value))
             .attr("fill", b => b.colour || colour).attr("rx", 2);
         rows.append("text").attr("x", b => left + x(b.value) + 6).attr("y", row / 2).attr("dy", ".35em").text(b => b.text);
@@ -93,9 +104,10 @@ function reliabilityChart(bins) {
     const filled = bins.filter(b => b.rows > 0);
     const label = filled.map(b => `sure of ${b.from} to ${b.to}: right ${four(b.accuracy)} of ${count(b.rows)}`).join("; ");
     return chart("Reliability: " + label, 320, (svg, width, height) => {
-        const [xs, ys] = inner(width, height);
+        const [xs, [bottom, top]] = inner(width, height);
         const x = d3.scaleLinear([0, 1], xs);
-        const y = d3.scaleLinear([0, 1], ys);
+        const y = d3.scaleLinear([0, 1], [bottom, top + 12]);
+        const rows = width < 600 ? b => d3.format(".2~s")(b.rows) : b => count(b.rows);
         axes(svg, width, height, y, d3.axisBottom(x).ticks(6), d3.axisLeft(y).ticks(6), "probability given to the predicted class", "fraction that was right");
         svg.append("g").selectAll("rect").data(filled).join("rect")
             .attr("x", b => x(b.from) + 1).attr("width", b => x(b.to) - x(b.from) - 2)
@@ -105,19 +117,25 @@ function reliabilityChart(bins) {
             .attr("stroke", "var(--second)").attr("stroke-width", 1.5).attr("stroke-dasharray", "5 4");
         svg.append("g").selectAll("circle").data(filled).join("circle")
             .attr("cx", b => x(b.confidence)).attr("cy", b => y(b.accuracy)).attr("r", 3.5).attr("fill", "var(--first)");
+        svg.append("g").attr("font-size", width < 600 ? 9 : 11).selectAll("text").data(filled).join("text")
+            .attr("x", b => x((b.from + b.to) / 2)).attr("y", y(0) - 5).attr("text-anchor", "middle").text(rows);
     });
 }
+
+/** More classes than this are shown in small cells, without zeros. */
+const MANY = 20;
 
 /** Counts of a true class (rows) predicted as each class (columns): the right ones blue, the wrong ones orange. */
 function confusionTable(classes, counts) {
     const wrongest = d3.max(counts, (row, a) => d3.max(row, (n, p) => a === p ? 0 : n)) || 1;
+    const many = classes.length > MANY;
     const cell = (n, a, p) => {
         const all = d3.sum(counts[a]) || 1;
         const share = a === p ? n / all : Math.sqrt(n / wrongest);
         return h("td", {class: n ? null : "zero", title: `${classes[a]} predicted as ${classes[p]}: ${n}`,
-            style: `--hue: var(--${a === p ? "right" : "wrong"}); --share: ${n ? share.toFixed(3) : 0}`}, n ? count(n) : "0");
+            style: `--hue: var(--${a === p ? "right" : "wrong"}); --share: ${n ? share.toFixed(3) : 0}`}, n ? count(n) : many ? "" : "0");
     };
-    return h("div", {class: "scroll"}, h("table", {class: "heat"},
+    return h("div", {class: "scroll"}, h("table", {class: many ? "heat many" : "heat"},
         h("caption", {class: "note"}, "rows: true class; columns: predicted class"),
         h("thead", {}, h("tr", {}, h("td", {"aria-hidden": "true", style: "--hue: transparent; --share: 0; background: none"}),
             classes.map(c => h("th", {scope: "col"}, c)))),

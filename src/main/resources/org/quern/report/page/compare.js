@@ -12,6 +12,11 @@ const curve = (title, name, yDomain) => epochs(name).some(s => s.points.length)
     ? lineChart({title, yFormat: four, yDomain, series: epochs(name)}) : null;
 const fromZero = values => [0, d3.max(values)];
 const nearOne = values => [Math.min(.9, d3.min(values)), 1];
+const start = name => {
+    const values = epochs(name).flatMap(s => s.points.map(p => p[1]));
+    return values.length ? d3.scaleLinear(nearOne(values), [0, 1]).nice(5).domain()[0] : 0;
+};
+const starts = ["accuracy", "validationAccuracy"].map(start).filter(from => from > 0);
 
 function perClass() {
     const tested = given.runs.map((run, i) => ({name: names[i], test: run.test})).filter(r => r.test && r.test.wrongPerClass);
@@ -27,12 +32,12 @@ document.title = "Runs: " + names.join(", ");
 document.getElementById("page").append(
     h("h1", {}, "Runs compared"),
     h("p", {class: "muted"}, names.join(", ")),
-    section("Results", table([{title: "", text: true, of: row => row.name}, ...cells], results)),
+    section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ")}, ...cells], results)),
     ...[
-        section("Curves", h("div", {class: "pair"},
+        section("Curves", h("div", {class: "pair charts"},
             curve("Training loss", "loss", fromZero), curve("Training accuracy", "accuracy", nearOne),
             curve("Validation loss", "validationLoss", fromZero), curve("Validation accuracy", "validationAccuracy", nearOne)),
-        h("p", {class: "note"}, "The accuracy axes do not start at 0.")),
+        starts.length ? h("p", {class: "note"}, `Accuracy axes start at ${[...new Set(starts)].join(" and ")}.`) : null),
         perClass(),
     ].filter(part => part),
     section("Settings", table([{title: "setting", text: true, of: row => row.name}, ...cells.map(c => ({...c, text: true}))],

@@ -14,7 +14,7 @@ function h(tag, attributes, ...children) {
 /** A heading with what belongs to it. */
 function section(title, ...children) {
     const id = title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-    return h("section", {"aria-labelledby": id}, h("h2", {id}, title), ...children);
+    return h("section", {"aria-labelledby": id}, h("h2", {id}, title), ...children.filter(child => child));
 }
 
 /** Pairs of a name and a figure that is to be seen at once. */
@@ -35,6 +35,9 @@ function table(columns, rows, rowClass) {
         h("tbody", {}, rows.map(row => h("tr", {class: rowClass ? rowClass(row) : null},
             columns.map((c, i) => h(i ? "td" : "th", {...(i ? {} : {scope: "row"}), ...align(c)}, c.of(row))))))));
 }
+
+/** A name such as learningRate as words. */
+const spaced = name => name.replace(/([A-Z])/g, " $1").toLowerCase();
 
 const count = value => value.toLocaleString("en");
 const fixed = digits => value => value === null || value === undefined ? "–" : value.toFixed(digits);

@@ -121,22 +121,24 @@ const place = event => {
     const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height];
 };
-let drawing = null;
+let drawing = null, pointer = null;
 canvas.addEventListener("pointerdown", event => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || drawing) return; // a second finger draws nothing
     event.preventDefault();
     canvas.focus({preventScroll: true});
-    canvas.setPointerCapture(event.pointerId);
+    canvas.setPointerCapture(pointer = event.pointerId);
     cursor.shown = false;
     strokes.push(drawing = [place(event)]);
     changed();
 });
 canvas.addEventListener("pointermove", event => {
-    if (!drawing) return;
+    if (!drawing || event.pointerId !== pointer) return;
     for (const part of event.getCoalescedEvents?.() ?? [event]) drawing.push(place(part));
     changed();
 });
-for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => drawing = null);
+for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, event => {
+    if (event.pointerId === pointer) drawing = null;
+});
 
 const moves = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 canvas.addEventListener("keydown", event => {
@@ -159,6 +161,10 @@ canvas.addEventListener("keydown", event => {
     event.preventDefault();
     cursor.shown = true;
     changed();
+});
+canvas.addEventListener("focus", () => {
+    cursor.shown = canvas.matches(":focus-visible"); // where a keyboard would begin
+    paint();
 });
 canvas.addEventListener("blur", () => {
     cursor.shown = cursor.down = false;

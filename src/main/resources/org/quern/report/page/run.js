@@ -15,6 +15,7 @@ function header(data) {
             ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
             ["wrong", test && test.wrong !== undefined ? withUnit(count(test.wrong), ` of ${count(test.rows)}`) : null],
             ["test R²", test && test.r2 !== undefined ? four(test.r2) : null],
+            ["mean absolute error", test && test.meanAbsoluteError !== undefined ? four(test.meanAbsoluteError) : null],
             ["test loss", test ? four(test.loss) : null],
             ["accuracy in training", !test && data.progress && data.classifies ? four(data.progress.accuracy) : null],
             ["loss in training", !test && data.progress ? four(data.progress.loss) : null],
@@ -39,16 +40,23 @@ function curves(data) {
         return series;
     };
     const accuracies = [...of("accuracy"), ...of("validationAccuracy"), ...within("accuracy")].map(p => p[1]).filter(v => v !== null);
-    const start = Math.min(.9, Math.floor(20 * d3.min(accuracies)) / 20);
+    const start = d3.scaleLinear([Math.min(.9, d3.min(accuracies)), 1], [0, 1]).nice(5).domain()[0];
     if (epochs.length === 0 && !(data.points && data.points.length)) return null;
     return section(data.classifies ? "Loss and accuracy" : "Loss",
-        h("div", {class: "pair"},
+        h("div", {class: "pair charts"},
             lineChart({title: "Loss", yFormat: four, yDomain: values => [0, d3.max(values)], series: both("loss", "validationLoss")}),
             data.classifies
                 ? lineChart({title: "Accuracy", yFormat: four, yDomain: () => [start, 1], series: both("accuracy", "validationAccuracy")})
                 : null),
-        h("p", {class: "note"}, "Training figures are means over the epoch with dropout on, so they may lie below those of validation."
-            + (data.classifies && start > 0 ? ` The accuracy axis starts at ${start}.` : "")));
+        h("p", {class: "note"}, meaning(data.run, epochs) + (data.classifies && start > 0 ? ` The accuracy axis starts at ${start}.` : "")));
+}
+
+/** What the two kinds of figures are, so that nobody wonders why the network does better on rows that it never saw. */
+function meaning(run, epochs) {
+    const dropout = String(run.model).includes("dropout");
+    const validated = epochs.some(e => e.validationLoss !== undefined && e.validationLoss !== null);
+    return "Training figures are means over the epoch" + (dropout ? ", with dropout on" : "")
+        + (validated ? "; those of validation are from its end" + (dropout ? ", without dropout, and may be better." : ".") : ".");
 }
 
 function mistakes(data) {
@@ -67,7 +75,7 @@ function mistakes(data) {
             h("div", {}, h("h3", {}, "Wrong predictions by true class"), barChart("Wrong predictions by true class", bars, "var(--wrong)")))),
         test.gallery.length ? gallery(test) : null,
         section("Reliability",
-            h("p", {}, `When the network gives a probability, how often is it right? On the dashed line it knows how sure it may be. Expected calibration error: ${four(test.calibrationError)}.`),
+            h("p", {}, `When the network gives a probability, how often is it right? On the dashed line it knows how sure it may be. The number in a bar says how many rows it stands for. Expected calibration error: ${four(test.calibrationError)}.`),
             reliabilityChart(test.reliability)),
     ];
 }
@@ -99,18 +107,18 @@ function weights(data) {
 function time(run) {
     if (!run.seconds) return null;
     const parts = Object.entries(run.seconds).filter(([name]) => name !== "total");
-    return section("Time", h("p", {}, `${seconds(run.seconds.total)} of wall time, from the first line of the command on.`),
+    return section("Time", h("p", {}, `${seconds(run.seconds.total)} of wall time, from the first line of the command on${run.resumedAfter === undefined ? "" : `; the command went on after epoch ${run.resumedAfter}, what came before is not counted`}.`),
         barChart("Wall time", parts.map(([name, value]) => ({name, value, text: `${seconds(value)} · ${(100 * value / run.seconds.total).toFixed(0)} %`})), "var(--first)"));
 }
 
 function settings(data) {
     const run = data.run;
-    const skip = new Set(["quern", "epochs", "test", "seconds", "timing", "model", "parameters", "end", "bestEpoch"]);
+    const skip = new Set(["quern", "epochs", "test", "seconds", "timing", "model", "parameters", "end", "bestEpoch", "resumedAfter"]);
     const rows = Object.entries(run).filter(([name]) => !skip.has(name));
     if (run.end) rows.push(["ended", run.end], ["best epoch", run.bestEpoch]);
     return section("Model and settings", h("div", {class: "pair"},
         table([{title: "layer", text: true, of: l => l.layer}, {title: "output", of: l => l.shape}, {title: "parameters", of: l => l.parameters}], data.layers),
-        table([{title: "setting", text: true, of: r => r[0]}, {title: "value", text: true, of: r => String(r[1])}], rows)));
+        table([{title: "setting", text: true, of: r => spaced(r[0])}, {title: "value", text: true, of: r => String(r[1])}], rows)));
 }
 
 function render(data) {

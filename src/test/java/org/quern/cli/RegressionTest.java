@@ -1,0 +1,121 @@
+package org.quern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Numbers that are predicted from a table, through the commands. */
+class RegressionTest {
+    @TempDir Path folder;
+    private Path csv;
+    private Path run;
+
+    @BeforeEach
+    void table() throws IOException {
+        Random random = new Random(7);
+        StringBuilder rows = new StringBuilder("a,b,name,y\n");
+        for (int i = 0; i < 600; i++) {
+            double a = random.nextGaussian();
+            double b = random.nextGaussian();
+            rows.append(
+                    "%s,%s,%d,%s%n"
+                            .formatted(a, b, i % 5, 2 * a - b + 0.2 * random.nextGaussian()));
+        }
+        csv = folder.resolve("numbers.csv");
+        Files.writeString(csv, rows);
+        run = folder.resolve("run");
+    }
+
+    private Cli.Outcome quern(String command, Object... more) {
+        String[] words = command.split(" ");
+        for (int i = 0; i < words.length; i++) {
+            words[i] =
+                    switch (words[i]) {
+                        case "CSV" -> csv.toString();
+                        case "RUN" -> run.toString();
+                        default -> words[i].replace('_', ' ');
+                    };
+        }
+        return new Cli(folder.resolve("cache")).run(words);
+    }
+
+    @Test
+    void aColumnOfATableIsPredicted() throws IOException {
+        Cli.Outcome trained =
+                quern(
+                        "train --data CSV --loss mse --model dense_1 --lr 0.05 --epochs 20 --out RUN"
+                                + " --validation 0.2 --gallery");
+        assertThat(trained.err()).isEmpty();
+        assertThat(trained.code()).isZero();
+        assertThat(trained.out())
+                .contains("384 to train, 96 to validate, 120 to test, 3 values\n")
+                .contains("no gallery: a model trained by mean squared error")
+                .doesNotContain("accuracy");
+        String result =
+                trained.lines().stream()
+                        .filter(line -> line.startsWith("test "))
+                        .findFirst()
+                        .orElseThrow();
+        assertThat(result).matches("test R2 0\\.99\\d\\d, .* on 120 rows");
+        assertThat(quern("evaluate RUN").out()).contains(result);
+        assertThat(quern("evaluate RUN --data CSV").out())
+                .containsPattern("R2 0\\.99\\d\\d, .* on 600 rows");
+        assertThat(quern("report RUN").err()).isEmpty();
+        assertThat(Files.readString(run.resolve("report.html"))).contains("\"r2\":0.99");
+        assertThat(quern("train --resume RUN").err()).isEmpty();
+        Path rows = folder.resolve("rows.csv");
+        Files.writeString(rows, "a,b,name\n0,0,1\n1.5,0,1\n0,1,1\n");
+        Cli.Outcome predicted = quern("predict RUN " + rows);
+        assertThat(predicted.err()).isEmpty();
+        assertThat(predicted.lines()).hasSize(3);
+        assertThat(predicted.lines().get(1)).matches("row 1: \\[(2\\.[89]|3\\.[012])\\d*\\]");
+    }
+
+    @Test
+    void aSweepIsByR2() {
+        Cli.Outcome swept =
+                quern("sweep --data CSV --loss mse --model dense_1 --lr 0.01,0.05 --epochs 2");
+        assertThat(swept.err()).isEmpty();
+        assertThat(swept.out())
+                .containsPattern("lr 0\\.05: R2 -?\\d+\\.\\d{4}, loss ")
+                .containsPattern("lr +R2 +loss +seconds")
+                .doesNotContain("accuracy");
+    }
+
+    @Test
+    void labelsThatAreNoNumbers() throws IOException {
+        Files.writeString(csv, "a,b,label\n1.5,2,one\n2.5,3,two\n3,4,two\n");
+        assertThat(quern("train --data CSV --loss mse --model dense_1").err())
+                .isEqualTo(
+                        "quern: numbers.csv: label \"one\" is not a finite number, which mean squared"
+                                + " error needs: train by cross-entropy, or name another column\n");
+    }
+
+    @Test
+    void oneNumberNeedsOneOutput() {
+        assertThat(quern("train --data CSV --loss mse --model dense_3").err())
+                .isEqualTo(
+                        "quern: numbers.csv has targets of width 1, but the model has 3 outputs:"
+                                + " make its last layer \"dense 1\"\n");
+    }
+
+    @Test
+    void numbersAreExplored() throws IOException {
+        Path out = folder.resolve("explored");
+        Cli.Outcome explored =
+                new Cli(folder).run("explore", csv.toString(), "--out", out.toString());
+        assertThat(explored.err()).isEmpty();
+        assertThat(explored.out())
+                .contains("labels are numbers: 600 different ones, -")
+                .contains("; train --loss mse predicts them")
+                .doesNotContain("rows of each class");
+        assertThat(out.resolve("classes.svg")).doesNotExist();
+        assertThat(Files.readString(out.resolve("explore.html"))).contains("labels are numbers");
+    }
+}
