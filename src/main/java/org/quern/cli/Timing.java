@@ -133,7 +133,7 @@ final class Timing implements Listener {
             case "compile" -> code;
             case "data" ->
                     format(
-                            "waiting; reading it took %.3f, %.3f of it beside the device",
+                            "waiting; reading it took %.3f, %.3f of it beside what is above",
                             reading, reading - waiting);
             case "steps" -> format("%,d after the first", trainer.step() - stepsBefore - 1);
             default -> "";

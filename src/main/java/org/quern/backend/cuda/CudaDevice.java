@@ -40,7 +40,9 @@ import org.quern.backend.kernel.Product;
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice implements Device {
     private static final int STAGING = 4 << 20;
-    private static final String KERNELS = "quern";
+
+    /** The unit that all kernels but the fused ones are in. */
+    static final String KERNELS = "quern";
 
     private final CudaHardware hardware;
     private final CudaContext context;
