@@ -55,7 +55,7 @@ class GpuTest {
     }
 
     private static Backend.Options own(int deviceMemory) {
-        return Backend.Options.DEFAULT.withDeviceMemory(deviceMemory);
+        return Backend.Options.DEFAULT.with(Backend.Gemm.OWN).withDeviceMemory(deviceMemory);
     }
 
     private static Device device(Backend backend) {
