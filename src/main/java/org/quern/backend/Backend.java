@@ -22,6 +22,12 @@ public interface Backend {
     Availability availability();
 
     /**
+     * Begins what {@link #open} takes long for and what no plan is needed for, from any thread.
+     * Never throws: what fails is told by {@link #open}.
+     */
+    default void prepare(Options options) {}
+
+    /**
      * Prepares to execute a plan. The state is all zeros until written.
      *
      * @throws org.quern.QuernException with the reason and the cure, if it cannot run here

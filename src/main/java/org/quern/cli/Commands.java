@@ -45,12 +45,21 @@ final class Commands {
                 .addSubcommand(new BenchMnistCommand(console));
     }
 
-    static void add(CommandLine line, Console console, Interrupts interrupts, String... arguments) {
+    static void add(
+            CommandLine line,
+            Console console,
+            Interrupts interrupts,
+            HeadStart begun,
+            String... arguments) {
         String asked = arguments.length == 0 ? "" : arguments[0];
         BY_NAME.forEach(
                 (name, command) -> {
                     if (name.equals(asked) || !BY_NAME.containsKey(asked)) {
-                        line.addSubcommand(name, command.apply(console, interrupts));
+                        Object made = command.apply(console, interrupts);
+                        if (made instanceof TrainCommand train) {
+                            train.begun = begun;
+                        }
+                        line.addSubcommand(name, made);
                     }
                 });
     }

@@ -51,8 +51,9 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command. @return the exit code */
     static int run(Console console, Interrupts interrupts, String... arguments) {
+        HeadStart begun = HeadStart.of(console, arguments);
         CommandLine line = new CommandLine(new Quern());
-        Commands.add(line, console, interrupts, arguments);
+        Commands.add(line, console, interrupts, begun, arguments);
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(console.out(), true));

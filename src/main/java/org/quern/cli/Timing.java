@@ -63,7 +63,6 @@ final class Timing implements Listener {
         Executor.Code loaded = trainer.executor().code();
         code = loaded.what();
         stopwatch.move("device", "compile", loaded.nanos());
-        stepsBefore = trainer.step();
     }
 
     @Override
@@ -133,9 +132,10 @@ final class Timing implements Listener {
             case "compile" -> code;
             case "data" ->
                     format(
-                            "waiting; reading it took %.3f, %.3f of it beside the device",
+                            "waiting; reading it took %.3f, %.3f of it beside what is above",
                             reading, reading - waiting);
-            case "steps" -> format("%,d after the first", trainer.step() - stepsBefore - 1);
+            case "steps" ->
+                    format("%,d after the first", Math.max(0, trainer.step() - stepsBefore - 1));
             default -> "";
         };
     }

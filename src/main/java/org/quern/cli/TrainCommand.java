@@ -27,6 +27,9 @@ final class TrainCommand implements Callable<Integer> {
     private final Console console;
     private final Interrupts interrupts;
 
+    /** What the command line has begun already. */
+    HeadStart begun;
+
     @Mixin SettingOptions settings;
 
     @Option(

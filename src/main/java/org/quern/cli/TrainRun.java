@@ -7,8 +7,6 @@ import static org.quern.report.Numbers.format;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
 import org.quern.backend.Resident;
@@ -50,18 +48,19 @@ final class TrainRun {
         settle();
         DataSource source = new DataSource(console);
         settings = settings.with(Map.of("data", source.locate(settings.data())));
-        long started = System.nanoTime();
-        long[] read = new long[1];
-        CompletableFuture<Splits> loading =
-                CompletableFuture.supplyAsync(() -> source.read(settings.data(), settings.label()))
-                        .whenComplete((done, failure) -> read[0] = System.nanoTime() - started);
+        Loading begun = options.begun.loading(settings.data());
+        Loading loading =
+                begun != null
+                        ? begun
+                        : Loading.of(() -> source.read(settings.data(), settings.label()));
         Backends.Choice choice = Backends.choose(settings.backend());
         console.about("device", choice.backend().name() + ": " + choice.reason());
+        choice.backend().prepare(settings.options());
         stopwatch.lap("device");
         long waiting = System.nanoTime();
-        Splits splits = join(loading);
+        Splits splits = loading.join();
         if (timing != null) {
-            timing.data(read[0], System.nanoTime() - waiting);
+            timing.data(loading.nanos(), System.nanoTime() - waiting);
         }
         settings = settings.with(Map.of("backend", choice.backend().name()));
         if (resumed == null && !options.settings.scaled() && !splits.train().isPixels()) {
@@ -248,19 +247,5 @@ final class TrainRun {
         return new QuernException(
                 QuernException.Kind.INTERRUPTED,
                 where + "; go on with: quern train --resume " + folder.folder());
-    }
-
-    private static <T> T join(CompletableFuture<T> future) {
-        try {
-            return future.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            if (e.getCause() instanceof Error cause) {
-                throw cause;
-            }
-            throw e;
-        }
     }
 }

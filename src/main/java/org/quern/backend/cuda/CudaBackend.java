@@ -3,6 +3,7 @@ package org.quern.backend.cuda;
 import static org.quern.QuernException.backend;
 
 import java.util.Optional;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Limits;
 import org.quern.backend.kernel.Device;
@@ -46,6 +47,25 @@ public final class CudaBackend implements Backend {
                                 Cublas.found(System.getenv()),
                                 others);
         return new Availability(true, !device.isSimulated(), detail);
+    }
+
+    /** Makes the device's context, with the kernels in it: most of what a start takes. */
+    @Override
+    public void prepare(Options options) {
+        CudaDriver driver = CudaDriver.instance();
+        if (driver.problem() != null) {
+            return;
+        }
+        try {
+            CudaHardware hardware = CudaHardware.choose(driver.devices(), options.device());
+            if (hardware.lacks() == null) {
+                CudaContext context = CudaContext.of(hardware);
+                context.enter();
+                context.module(CudaDevice.KERNELS);
+            }
+        } catch (QuernException e) {
+            return; // open comes to the same and tells it
+        }
     }
 
     @Override

@@ -6,7 +6,6 @@ import static jcuda.driver.JCudaDriver.cuGraphInstantiate;
 import static jcuda.driver.JCudaDriver.cuGraphLaunch;
 import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
-import static jcuda.driver.JCudaDriver.cuMemFreeHost;
 import static jcuda.driver.JCudaDriver.cuMemGetInfo;
 import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoDAsync;
@@ -21,7 +20,6 @@ import static jcuda.driver.JCudaDriver.cuStreamQuery;
 import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
@@ -41,8 +39,9 @@ import org.quern.backend.kernel.Team;
 
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice implements Device {
-    private static final int STAGING = 4 << 20;
-    private static final String KERNELS = "quern";
+
+    /** The unit that all kernels but the fused ones are in. */
+    static final String KERNELS = "quern";
 
     private final CudaHardware hardware;
     private final CudaContext context;
@@ -52,8 +51,7 @@ final class CudaDevice implements Device {
     private final Cublas cublas;
     private final GemmTable table;
     private final long budget;
-    private final ByteBuffer staging;
-    private final Pointer stagingPointer;
+    private final CudaStaging staging;
     private Thread current;
     private ByteBuffer lastBuffer;
     private Pointer lastPointer;
@@ -69,8 +67,7 @@ final class CudaDevice implements Device {
                 cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
         CudaErrors.check(
                 cuStreamCreate(copies, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-        stagingPointer = pinned(STAGING, 0);
-        staging = stagingPointer.getByteBuffer(0, STAGING).order(ByteOrder.nativeOrder());
+        staging = new CudaStaging(this);
         budget = options.deviceMemory() > 0 ? (long) options.deviceMemory() << 20 : -1;
         try {
             cublas = Cublas.open(this, options);
@@ -193,12 +190,14 @@ final class CudaDevice implements Device {
 
     @Override
     public ByteBuffer staging() {
-        return staging;
+        enter();
+        return staging.next();
     }
 
     private Pointer pointer(ByteBuffer buffer) {
-        if (buffer == staging) {
-            return stagingPointer;
+        Pointer pinned = staging.pointer(buffer);
+        if (pinned != null) {
+            return pinned;
         }
         if (buffer != lastBuffer) { // the same one every time, in a loop that must not allocate
             lastBuffer = buffer;
@@ -214,7 +213,11 @@ final class CudaDevice implements Device {
                 cuMemcpyHtoDAsync(
                         ((CudaMemory) to).at(offset), pointer(from), from.remaining(), stream),
                 "cuMemcpyHtoDAsync");
-        finish();
+        if (staging.pointer(from) != null) {
+            staging.sent(stream); // the host fills the other half meanwhile
+        } else {
+            finish();
+        }
     }
 
     @Override
@@ -378,7 +381,8 @@ final class CudaDevice implements Device {
     }
 
     private void release() {
-        CudaErrors.check(cuMemFreeHost(stagingPointer), "cuMemFreeHost");
+        finish();
+        staging.close();
         CudaErrors.check(cuStreamDestroy(copies), "cuStreamDestroy");
         CudaErrors.check(cuStreamDestroy(stream), "cuStreamDestroy");
         current = null;

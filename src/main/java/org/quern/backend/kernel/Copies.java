@@ -22,11 +22,9 @@ final class Copies {
         for (int done = 0; done < size; ) {
             ByteBuffer staging = device.staging();
             int now = Math.min(staging.capacity() / 4, size - done);
-            staging.clear();
-            for (int i = 0; i < now; i++) {
-                staging.putFloat(from[at + done + i]);
-            }
-            device.write(to, offset + 4L * done, staging.flip());
+            staging.clear().limit(4 * now);
+            staging.asFloatBuffer().put(from, at + done, now);
+            device.write(to, offset + 4L * done, staging);
             done += now;
         }
     }
@@ -37,10 +35,7 @@ final class Copies {
             int now = Math.min(staging.capacity() / 4, size - done);
             staging.clear().limit(4 * now);
             device.read(from, offset + 4L * done, staging);
-            staging.flip();
-            for (int i = 0; i < now; i++) {
-                to[at + done + i] = staging.getFloat(4 * i);
-            }
+            staging.rewind().asFloatBuffer().get(to, at + done, now);
             done += now;
         }
     }

@@ -106,7 +106,10 @@ public interface Device extends AutoCloseable {
     /** Gives memory back. */
     void release(Buffer buffer);
 
-    /** Host memory that is quickly copied from and to, for use until the next copy. */
+    /**
+     * Host memory that is quickly copied from and to, for use until the next copy; waits until the
+     * copies are done that read what it gives. A {@link #write} from it need not wait.
+     */
     ByteBuffer staging();
 
     /** Copies {@code from}'s remaining bytes to the device, in order with the kernels. */

@@ -10,17 +10,17 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Map;
+import java.util.zip.CRC32;
 
 /**
  * Unpacks native libraries from the jar into a private folder of the user's cache and loads them
- * from there. The folder is named by the library's SHA-256 and readable by its owner alone; what is
- * found there is compared byte by byte before it is loaded, and put in place by an atomic rename,
- * so a truncated file is mended and two processes may start at once.
+ * from there. The folder is named by the library's CRC-32 and length (SHA-256 takes a tenth of a
+ * second while its code is not compiled yet) and readable by its owner alone; what is found there
+ * is compared byte by byte before it is loaded, and put in place by an atomic rename, so a
+ * truncated file is mended and two processes may start at once.
  */
 public final class NativeLibraries {
     /** Names another folder to unpack into, for machines whose cache is read-only or noexec. */
@@ -139,7 +139,7 @@ public final class NativeLibraries {
 
     /** Puts the content in place, unless it is there already, and returns where. */
     Path unpack(String file, byte[] content, String what) throws UnavailableException {
-        Path folder = folder().resolve(sha256(content));
+        Path folder = folder().resolve(name(content));
         Path target = folder.resolve(file);
         try {
             createPrivate(folder);
@@ -217,11 +217,9 @@ public final class NativeLibraries {
         }
     }
 
-    private static String sha256(byte[] content) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
+    private static String name(byte[] content) {
+        CRC32 crc = new CRC32();
+        crc.update(content);
+        return HexFormat.of().toHexDigits(crc.getValue() << 32 | content.length);
     }
 }

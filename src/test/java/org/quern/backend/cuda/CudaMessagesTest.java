@@ -218,7 +218,7 @@ class CudaMessagesTest {
         assertThat(outcome.code()).isEqualTo(4);
         assertThat(outcome.err())
                 .matches(
-                        "quern: backend cuda cannot run: %s/[0-9a-f]{64}/libJCudaDriver-12.6.0-linux-x86_64.so cannot be loaded \\(failed to map segment from shared object\\): if its folder is mounted noexec, set QUERN_NATIVE_DIR to another one\n"
+                        "quern: backend cuda cannot run: %s/[0-9a-f]{16}/libJCudaDriver-12.6.0-linux-x86_64.so cannot be loaded \\(failed to map segment from shared object\\): if its folder is mounted noexec, set QUERN_NATIVE_DIR to another one\n"
                                 .formatted(folder.resolve("mounted")));
     }
 
@@ -228,7 +228,7 @@ class CudaMessagesTest {
         assertThat(outcome.code()).isEqualTo(4);
         assertThat(outcome.err())
                 .matches(
-                        "quern: backend cuda cannot run: cannot unpack JCuda's driver binding into %s/[0-9a-f]{64} \\(FileSystemException: .*: Read-only file system\\): set QUERN_NATIVE_DIR to a folder that can be written\n"
+                        "quern: backend cuda cannot run: cannot unpack JCuda's driver binding into %s/[0-9a-f]{16} \\(FileSystemException: .*: Read-only file system\\): set QUERN_NATIVE_DIR to a folder that can be written\n"
                                 .formatted(folder.resolve("mounted")));
     }
 

@@ -29,6 +29,8 @@ final class CudaTrouble {
                 case "freed" -> freed();
                 case "arguments" -> wrongArguments();
                 case "early" -> readTooEarly();
+                case "pieces" -> pieces(true);
+                case "hasty" -> pieces(false);
                 case "image" -> image();
                 case "foreign" -> foreign(arguments[1]);
                 default -> throw new IllegalArgumentException(arguments[0]);
@@ -56,6 +58,40 @@ final class CudaTrouble {
     private static void leak() {
         try (Device device = device()) {
             device.allocate(12_345, "what is forgotten");
+        }
+    }
+
+    /**
+     * Sends numbers piece by piece and reads them back.
+     *
+     * @param turns whether each piece is put where {@link Device#staging} says, or all into the
+     *     place of the first, whatever is still to be copied from there
+     */
+    private static void pieces(boolean turns) {
+        try (Device device = device()) {
+            ByteBuffer first = device.staging();
+            int piece = first.capacity();
+            Device.Buffer buffer = device.allocate(5L * piece, "five pieces");
+            for (int i = 0; i < 5; i++) {
+                ByteBuffer staging = turns ? device.staging() : first;
+                staging.clear();
+                while (staging.hasRemaining()) {
+                    staging.putInt(i * piece + staging.position());
+                }
+                device.write(buffer, (long) i * piece, staging.flip());
+            }
+            int wrong = 0;
+            for (int i = 0; i < 5; i++) {
+                ByteBuffer got = device.staging().clear();
+                device.read(buffer, (long) i * piece, got);
+                got.flip();
+                while (got.hasRemaining()) {
+                    int place = i * piece + got.position();
+                    wrong += got.getInt() == place ? 0 : 1;
+                }
+            }
+            device.release(buffer);
+            System.out.println(wrong > 0 ? "wrong" : "right");
         }
     }
 

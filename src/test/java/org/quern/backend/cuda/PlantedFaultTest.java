@@ -123,4 +123,10 @@ two threads that write one value|loss.cl|arena[hits_at + row] = 0.0f;|arena[hits
     void pinnedMemoryThatIsWrittenTooEarlyArrivesChanged() throws IOException {
         assertThat(report("early")).endsWith("seen\n").doesNotEndWith("not seen\n");
     }
+
+    @Test
+    void theHostFillsOneHalfOfTheStagingMemoryWhileTheOtherIsCopied() throws IOException {
+        assertThat(report("pieces")).isEqualTo("right\n");
+        assertThat(report("hasty")).isEqualTo("wrong\n"); // nobody waited for the half's copy
+    }
 }

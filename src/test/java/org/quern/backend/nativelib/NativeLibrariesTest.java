@@ -31,7 +31,7 @@ class NativeLibrariesTest {
         assertThat(Files.readAllBytes(path)).isEqualTo(CONTENT);
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path.getParent())))
                 .isEqualTo("rwx------");
-        assertThat(path.getParent().getFileName().toString()).matches("[0-9a-f]{64}");
+        assertThat(path.getParent().getFileName().toString()).matches("[0-9a-f]{16}");
         try (var files = Files.list(path.getParent())) {
             assertThat(files).containsExactly(path);
         }
@@ -84,7 +84,7 @@ class NativeLibrariesTest {
         assertThatThrownBy(() -> libraries(file).unpack("libx.so", CONTENT, "C kernels"))
                 .isInstanceOf(NativeLibraries.UnavailableException.class)
                 .hasMessageMatching(
-                        "cannot unpack C kernels into .+/quern/native/[0-9a-f]{64} \\(\\w+: .+\\): set"
+                        "cannot unpack C kernels into .+/quern/native/[0-9a-f]{16} \\(\\w+: .+\\): set"
                                 + " QUERN_NATIVE_DIR to a folder that can be written");
     }
 

@@ -49,6 +49,23 @@ class TraceTest {
     }
 
     @Test
+    void anUploadIsOnePassOverTheData() {
+        Plan plan = TrainingConfig.of(MODEL).plan();
+        TraceBackend trace = new TraceBackend();
+        try (Executor executor = trace.open(plan, Backend.Options.DEFAULT)) {
+            executor.initialise(1);
+            TraceDevice.Counts before = trace.device().counts();
+            // weights are drawn, and moments cleared, where they are
+            assertThat(before.copies()).isZero();
+            executor.upload(DIGITS).close();
+            TraceDevice.Counts after = trace.device().counts();
+            assertThat(after.bytes()).isEqualTo(333 * 784 + 333 * 4);
+            // 64 KiB a piece: four for the pixels, one for the labels
+            assertThat(after.copies()).isEqualTo(5);
+        }
+    }
+
+    @Test
     void fittingUploadsEachDataSetOnceAndClosesIt() {
         TraceBackend trace = new TraceBackend();
         try (Trainer trainer =
