@@ -23,7 +23,9 @@ public interface Peer extends AutoCloseable {
     @Override
     void close();
 
-    /** Makes a peer: builds the network and takes the data in, in whatever form suits the library. */
+    /**
+     * Makes a peer: builds the network and takes the data in, in whatever form suits the library.
+     */
     interface Factory {
         /**
          * @param threads how many to use; 0 leaves the library its default
@@ -34,14 +36,16 @@ public interface Peer extends AutoCloseable {
     /**
      * A whole run. Prints the lines that {@code bench/peers/run} reads, which are like Quern's.
      *
-     * @param arguments workload, threads
+     * @param arguments workload, threads, epochs
      */
     static void run(Factory factory, String[] arguments) throws Exception {
-        if (arguments.length != 2) {
-            throw new IllegalArgumentException("usage: tutorial|wide THREADS (0: the default)");
+        if (arguments.length != 3) {
+            throw new IllegalArgumentException(
+                    "usage: tutorial|wide THREADS (0: the default) EPOCHS");
         }
         Workload workload = Workload.valueOf(arguments[0].toUpperCase(Locale.ROOT));
         int threads = Integer.parseInt(arguments[1]);
+        int epochs = Integer.parseInt(arguments[2]);
         String folder = System.getenv("QUERN_MNIST");
         if (folder == null) {
             throw new IOException("QUERN_MNIST does not name the folder with MNIST");
@@ -56,7 +60,7 @@ public interface Peer extends AutoCloseable {
                 order[i] = i;
             }
             Random random = new Random(1);
-            for (int epoch = 1; epoch <= workload.epochs; epoch++) {
+            for (int epoch = 1; epoch <= epochs; epoch++) {
                 long started = System.nanoTime();
                 shuffle(order, random);
                 peer.epoch(order);
@@ -65,7 +69,7 @@ public interface Peer extends AutoCloseable {
                         Locale.ROOT,
                         "epoch %d/%d  %.2f s  %.1f us/step%n",
                         epoch,
-                        workload.epochs,
+                        epochs,
                         seconds,
                         seconds * 1e6 / steps);
             }

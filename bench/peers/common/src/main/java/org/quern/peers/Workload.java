@@ -1,11 +1,13 @@
 package org.quern.peers;
 
-/** What every peer trains: Quern's two measured networks, with its defaults (Keras') in all else. */
+/**
+ * What every peer trains: Quern's two measured networks, with its defaults (Keras') in all else.
+ */
 public enum Workload {
     /** 784-48-15-10 of the Keras tutorial; the second layer is linear. */
-    TUTORIAL(new int[] {784, 48, 15, 10}, new boolean[] {true, false}, 0.3f, 32, 5),
+    TUTORIAL(new int[] {784, 48, 15, 10}, new boolean[] {true, false}, 0.3f, 32),
     /** 784-800-800-10. */
-    WIDE(new int[] {784, 800, 800, 10}, new boolean[] {true, true}, 0.5f, 128, 3);
+    WIDE(new int[] {784, 800, 800, 10}, new boolean[] {true, true}, 0.5f, 128);
 
     /** Adam's settings. */
     public static final float RATE = 1e-3f;
@@ -26,15 +28,11 @@ public enum Workload {
     /** Rows in a training step. */
     public final int batch;
 
-    /** Times through the training data. */
-    public final int epochs;
-
-    Workload(int[] widths, boolean[] relu, float dropout, int batch, int epochs) {
+    Workload(int[] widths, boolean[] relu, float dropout, int batch) {
         this.widths = widths;
         this.relu = relu;
         this.dropout = dropout;
         this.batch = batch;
-        this.epochs = epochs;
     }
 
     /** The number of dense layers. */

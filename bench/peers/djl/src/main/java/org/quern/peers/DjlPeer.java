@@ -24,8 +24,8 @@ import java.util.Arrays;
 
 /**
  * PyTorch through the Deep Java Library: its blocks, its trainer and its Adam, in the loop that its
- * EasyTrain is, less what that does for listeners and metrics. The training data is one tensor of bytes,
- * of which a step gathers its rows.
+ * EasyTrain is, less what that does for listeners and metrics. The training data is one tensor of
+ * bytes, of which a step gathers its rows.
  */
 final class DjlPeer implements Peer {
     private final Workload workload;
@@ -72,7 +72,9 @@ final class DjlPeer implements Peer {
         trainer.initialize(new Shape(workload.batch, Mnist.PIXELS));
         manager = model.getNDManager().newSubManager();
         images = pixels(manager, train);
-        labels = manager.create(ByteBuffer.wrap(train.labels()), new Shape(train.rows()), DataType.UINT8);
+        labels =
+                manager.create(
+                        ByteBuffer.wrap(train.labels()), new Shape(train.rows()), DataType.UINT8);
     }
 
     private static NDArray pixels(NDManager manager, Mnist part) {
@@ -96,7 +98,8 @@ final class DjlPeer implements Peer {
     public void epoch(int[] order) {
         Loss loss = trainer.getLoss();
         for (int at = 0; at < order.length; at += workload.batch) {
-            int[] batch = Arrays.copyOfRange(order, at, Math.min(at + workload.batch, order.length));
+            int[] batch =
+                    Arrays.copyOfRange(order, at, Math.min(at + workload.batch, order.length));
             try (NDManager step = manager.newSubManager()) {
                 NDIndex rows = new NDIndex("{}", step.create(batch));
                 NDArray x = images.get(step, rows).toType(DataType.FLOAT32, false).muli(1 / 255f);
@@ -130,7 +133,7 @@ final class DjlPeer implements Peer {
     }
 
     public static void main(String[] arguments) throws Exception {
-        if (arguments.length == 2 && !arguments[1].equals("0")) {
+        if (arguments.length > 1 && !arguments[1].equals("0")) {
             System.setProperty("ai.djl.pytorch.num_threads", arguments[1]);
             System.setProperty("ai.djl.pytorch.num_interop_threads", arguments[1]);
         }

@@ -10,6 +10,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+import org.nd4j.versioncheck.VersionCheck;
+import org.nd4j.versioncheck.VersionInfo;
 
 /** Deeplearning4j: {@code MultiLayerNetwork.fit} on an iterator over data in memory. */
 final class Dl4jPeer implements Peer {
@@ -52,20 +54,27 @@ final class Dl4jPeer implements Peer {
                         .build());
         net = new MultiLayerNetwork(layers.build());
         net.init();
-        rows = new Rows(train.scaled(), train.labels(), workload.batch);
+        rows = new Rows(train, workload.batch);
     }
 
-    /** Deeplearning4j's dropout is before a layer, and given as the probability of keeping; 0 is none. */
+    /**
+     * Deeplearning4j's dropout is before a layer, and given as the probability of keeping; 0 is
+     * none.
+     */
     private static double keptOfInput(Workload workload, int layer) {
         return layer == 0 ? 0 : 1 - workload.dropout;
     }
 
     @Override
     public String engine() {
-        return "Deeplearning4j %s, %s, threads %s"
+        return "Deeplearning4j %s with %s, threads %s"
                 .formatted(
-                        MultiLayerNetwork.class.getPackage().getImplementationVersion(),
-                        Nd4j.getBackend().getClass().getSimpleName(),
+                        VersionCheck.getVersionInfos().stream()
+                                .filter(part -> part.getArtifactId().equals("deeplearning4j-nn"))
+                                .map(VersionInfo::getBuildVersion)
+                                .findFirst()
+                                .orElse("of unknown version"),
+                        Nd4j.factory().blas().getBlasVendor(),
                         threads == 0 ? "default" : threads);
     }
 
@@ -77,7 +86,8 @@ final class Dl4jPeer implements Peer {
 
     @Override
     public double testAccuracy() {
-        try (INDArray images = Nd4j.createFromArray(test.scaled()).reshape(test.rows(), Mnist.PIXELS)) {
+        try (INDArray images =
+                Nd4j.createFromArray(test.scaled()).reshape(test.rows(), Mnist.PIXELS)) {
             int[] digits = net.predict(images);
             int right = 0;
             for (int i = 0; i < test.rows(); i++) {

@@ -1,5 +1,6 @@
 package org.quern.peers;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -8,21 +9,28 @@ import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Batches of rows of data in memory, in a given order. Deeplearning4j runs it in a thread beside the training. */
+/**
+ * Batches of rows of data in memory, in a given order. Deeplearning4j runs it in a thread beside
+ * the training.
+ */
 final class Rows implements DataSetIterator {
     private static final long serialVersionUID = 1;
     private static final int CLASSES = 10;
 
-    private final float[] images;
-    private final byte[] labels;
+    private final INDArray images;
+    private final INDArray labels;
     private final int batch;
     private int[] order;
     private int at;
 
-    Rows(float[] images, byte[] labels, int batch) {
-        this.images = images;
-        this.labels = labels;
+    Rows(Mnist data, int batch) {
         this.batch = batch;
+        images = Nd4j.createFromArray(data.scaled()).reshape(data.rows(), Mnist.PIXELS);
+        float[] oneHot = new float[data.rows() * CLASSES];
+        for (int i = 0; i < data.rows(); i++) {
+            oneHot[i * CLASSES + data.labels()[i]] = 1;
+        }
+        labels = Nd4j.createFromArray(oneHot).reshape(data.rows(), CLASSES);
     }
 
     /** The order of the rows from the next reset on. */
@@ -36,20 +44,9 @@ final class Rows implements DataSetIterator {
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
-        int rows = Math.min(most, order.length - at);
-        float[] x = new float[rows * Mnist.PIXELS];
-        float[] y = new float[rows * CLASSES];
-        for (int i = 0; i < rows; i++) {
-            int row = order[at + i];
-            System.arraycopy(images, row * Mnist.PIXELS, x, i * Mnist.PIXELS, Mnist.PIXELS);
-            y[i * CLASSES + labels[row]] = 1;
-        }
-        at += rows;
-        return new DataSet(array(x, rows, Mnist.PIXELS), array(y, rows, CLASSES));
-    }
-
-    private static INDArray array(float[] values, int rows, int columns) {
-        return Nd4j.create(values, new long[] {rows, columns}, 'c');
+        int[] rows = Arrays.copyOfRange(order, at, Math.min(at + most, order.length));
+        at += rows.length;
+        return new DataSet(Nd4j.pullRows(images, 1, rows), Nd4j.pullRows(labels, 1, rows));
     }
 
     @Override

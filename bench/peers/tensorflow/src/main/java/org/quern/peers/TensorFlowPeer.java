@@ -22,8 +22,8 @@ import org.tensorflow.types.TInt64;
 import org.tensorflow.types.TUint8;
 
 /**
- * TensorFlow as its Java API trains: a graph that is built once, with gradients and Adam in it, and a
- * session that runs it once for each step. The training data lives in a variable; a step is told
+ * TensorFlow as its Java API trains: a graph that is built once, with gradients and Adam in it, and
+ * a session that runs it once for each step. The training data lives in a variable; a step is told
  * the rows to gather.
  */
 final class TensorFlowPeer implements Peer {
@@ -58,8 +58,7 @@ final class TensorFlowPeer implements Peer {
             biases.add(tf.variable(tf.zeros(tf.array(units), TFloat32.class)));
         }
 
-        Variable<TUint8> images =
-                tf.variable(Shape.of(train.rows(), Mnist.PIXELS), TUint8.class);
+        Variable<TUint8> images = tf.variable(Shape.of(train.rows(), Mnist.PIXELS), TUint8.class);
         Variable<TUint8> labels = tf.variable(Shape.of(train.rows()), TUint8.class);
         rows = tf.placeholder(TInt32.class, Placeholder.shape(Shape.of(-1)));
         Operand<TFloat32> logits = forward(tf.gather(images, rows, tf.constant(0)), true);
@@ -71,19 +70,12 @@ final class TensorFlowPeer implements Peer {
                         tf.constant(0f));
         Operand<TFloat32> loss =
                 tf.math.mean(
-                        tf.nn.softmaxCrossEntropyWithLogits(logits, wanted).loss(),
-                        tf.constant(0));
+                        tf.nn.softmaxCrossEntropyWithLogits(logits, wanted).loss(), tf.constant(0));
         trainStep =
-                new Adam(
-                                graph,
-                                Workload.RATE,
-                                Workload.BETA1,
-                                Workload.BETA2,
-                                Workload.EPSILON)
+                new Adam(graph, Workload.RATE, Workload.BETA1, Workload.BETA2, Workload.EPSILON)
                         .minimize(loss);
 
-        testImages =
-                tf.placeholder(TUint8.class, Placeholder.shape(Shape.of(-1, Mnist.PIXELS)));
+        testImages = tf.placeholder(TUint8.class, Placeholder.shape(Shape.of(-1, Mnist.PIXELS)));
         predicted = tf.math.argMax(forward(testImages, false), tf.constant(1));
 
         // The training data, into its variables.
@@ -146,7 +138,8 @@ final class TensorFlowPeer implements Peer {
     @Override
     public void epoch(int[] order) {
         for (int at = 0; at < order.length; at += workload.batch) {
-            int[] batch = Arrays.copyOfRange(order, at, Math.min(at + workload.batch, order.length));
+            int[] batch =
+                    Arrays.copyOfRange(order, at, Math.min(at + workload.batch, order.length));
             try (TInt32 index = TInt32.vectorOf(batch)) {
                 session.runner().feed(rows, index).addTarget(trainStep).run().close();
             }
