@@ -1,5 +1,9 @@
 package org.quern.peers;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Properties;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
@@ -10,11 +14,12 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
-import org.nd4j.versioncheck.VersionCheck;
-import org.nd4j.versioncheck.VersionInfo;
 
 /** Deeplearning4j: {@code MultiLayerNetwork.fit} on an iterator over data in memory. */
 final class Dl4jPeer implements Peer {
+    private static final String POM =
+            "/META-INF/maven/org.deeplearning4j/deeplearning4j-nn/pom.properties";
+
     private final int threads;
     private final Mnist test;
     private final MultiLayerNetwork net;
@@ -69,13 +74,20 @@ final class Dl4jPeer implements Peer {
     public String engine() {
         return "Deeplearning4j %s with %s, threads %s"
                 .formatted(
-                        VersionCheck.getVersionInfos().stream()
-                                .filter(part -> part.getArtifactId().equals("deeplearning4j-nn"))
-                                .map(VersionInfo::getBuildVersion)
-                                .findFirst()
-                                .orElse("of unknown version"),
+                        version(),
                         Nd4j.factory().blas().getBlasVendor(),
                         threads == 0 ? "default" : threads);
+    }
+
+    /** The library itself does not tell; Maven left it in the jar. */
+    private static String version() {
+        Properties properties = new Properties();
+        try (InputStream in = MultiLayerNetwork.class.getResourceAsStream(POM)) {
+            properties.load(in);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return properties.getProperty("version");
     }
 
     @Override
