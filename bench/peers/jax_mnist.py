@@ -1,6 +1,8 @@
 """The tutorial's network and a wide one in JAX: a whole epoch as one jitted scan.
 
-    jax_mnist.py OUT.json [quick]
+    jax_mnist.py OUT.json [quick] [cpu]
+
+On the device that JAX takes, or with "cpu" on the processor. Random data of MNIST's shape.
 """
 
 import json
@@ -12,6 +14,8 @@ import jax
 import jax.numpy as jnp
 
 QUICK = "quick" in sys.argv[2:]
+if "cpu" in sys.argv[2:]:
+    jax.config.update("jax_platforms", "cpu")
 NETS = {
     "tutorial": ([784, 48, 15, 10], [True, False], 0.3, 32),
     "wide": ([784, 800, 800, 10], [True, True], 0.5, 128),

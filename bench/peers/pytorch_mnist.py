@@ -1,8 +1,8 @@
 """The tutorial's network and a wide one in PyTorch: eager, as a CUDA graph, and with torch.compile.
 
-    pytorch_mnist.py OUT.json [quick]
+    pytorch_mnist.py OUT.json [quick] [cpu]
 
-Random data of MNIST's shape on the GPU; a step is: gather the batch by a permutation made beforehand, forward, loss,
+On a GPU, or with "cpu" on the processor, where there is no CUDA graph. Random data of MNIST's shape on the device; a step is: gather the batch by a permutation made beforehand, forward, loss,
 backward, Adam. Times are wall clock over many steps between two synchronisations; medians of rounds.
 """
 
@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 QUICK = "quick" in sys.argv[2:]
+CPU = "cpu" in sys.argv[2:]
 NETS = {
     "tutorial": ([784, 48, 15, 10], [True, False], 0.3, 32),
     "wide": ([784, 800, 800, 10], [True, True], 0.5, 128),
@@ -33,16 +34,21 @@ def network(name, device):
     return torch.nn.Sequential(*layers).to(device)
 
 
+def wait(device):
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def measure(step, device, count, rounds):
     for i in range(max(20, count // 10)):
         step(i)
-    torch.cuda.synchronize(device)
+    wait(device)
     micros = []
     for _ in range(rounds):
         started = time.perf_counter()
         for i in range(count):
             step(i)
-        torch.cuda.synchronize(device)
+        wait(device)
         micros.append((time.perf_counter() - started) * 1e6 / count)
     return statistics.median(micros)
 
@@ -88,10 +94,11 @@ def run(name, how, device, count, rounds):
 
 
 def main():
-    device = torch.device("cuda")
-    result = {"torch": torch.__version__, "device": torch.cuda.get_device_name(device), "steps": []}
+    device = torch.device("cpu" if CPU else "cuda")
+    name = f"cpu, {torch.get_num_threads()} threads" if CPU else torch.cuda.get_device_name(device)
+    result = {"torch": torch.__version__, "device": name, "steps": []}
     for name in NETS:
-        for how in ("eager", "graph", "compile"):
+        for how in ("eager", "compile") if CPU else ("eager", "graph", "compile"):
             try:
                 micros = run(name, how, device, 50 if QUICK else 1875, 3 if QUICK else 7)
                 result["steps"].append({"workload": name, "how": how, "micros": micros})
