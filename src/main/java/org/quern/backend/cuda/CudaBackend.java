@@ -10,6 +10,17 @@ import org.quern.plan.Plan;
 
 /** The kernels on an NVIDIA GPU, through the driver alone; cuBLAS where it is found and faster. */
 public final class CudaBackend implements Backend {
+    private final Epilogues epilogues;
+
+    /** Takes products with epilogues where they measure faster. */
+    public CudaBackend() {
+        this(Epilogues.MEASURED);
+    }
+
+    CudaBackend(Epilogues epilogues) {
+        this.epilogues = epilogues;
+    }
+
     @Override
     public String name() {
         return "cuda";
@@ -62,6 +73,6 @@ public final class CudaBackend implements Backend {
         if (hardware.lacks() != null) {
             throw backend("%s", hardware.lacks());
         }
-        return new CudaDevice(hardware, driver.version(), options);
+        return new CudaDevice(hardware, driver.version(), options, epilogues);
     }
 }
