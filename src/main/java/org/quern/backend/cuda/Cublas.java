@@ -101,18 +101,19 @@ final class Cublas implements AutoCloseable {
         }
         Cublas cublas = new Cublas(device, options.precision());
         if (epilogues != Epilogues.NEVER) {
-            cublas.openLight(library);
+            cublas.openLight(library, epilogues == Epilogues.ALWAYS);
         }
         return cublas;
     }
 
-    private void openLight(CublasLibrary library) {
+    private void openLight(CublasLibrary library, boolean strict) {
         try {
             light =
                     CublasLt.open(
                             library,
                             System.getenv(),
                             precision,
+                            strict,
                             (CudaMemory) workspace,
                             device.stream());
         } catch (UnavailableException e) {
@@ -168,13 +169,11 @@ final class Cublas implements AutoCloseable {
      * and may not while a graph is captured.
      */
     CudaDevice.Launchable launch(Product p) {
-        CudaDevice.Launchable launchable =
-                p.epilogue() == Product.Epilogue.NONE
-                        ? new Multiplication(p)
-                        : light == null ? null : light.launch(p);
-        if (launchable != null) {
-            launchable.launch();
+        if (p.epilogue() != Product.Epilogue.NONE) {
+            return light == null ? null : light.launch(p);
         }
+        CudaDevice.Launchable launchable = new Multiplication(p);
+        launchable.launch();
         return launchable;
     }
 

@@ -39,11 +39,14 @@ final class CublasLt implements AutoCloseable {
     private static boolean loaded;
 
     private final long handle;
+    private final boolean strict;
     private final int compute;
     private final CudaMemory workspace;
     private final long stream;
 
-    private CublasLt(Backend.Precision precision, CudaMemory workspace, CUstream stream) {
+    private CublasLt(
+            Backend.Precision precision, boolean strict, CudaMemory workspace, CUstream stream) {
+        this.strict = strict;
         compute = precision == Backend.Precision.TF32 ? COMPUTE_32F_FAST_TF32 : COMPUTE_32F;
         this.workspace = workspace;
         this.stream = new Address(stream).value();
@@ -67,17 +70,20 @@ final class CublasLt implements AutoCloseable {
     /**
      * Opens the cublasLt of a cuBLAS that is loaded.
      *
+     * @param strict whether a product that it refuses is an error, unless it says that it has none
+     *     such; else what it refuses is done without it
      * @throws UnavailableException if there is none
      */
     static CublasLt open(
             CublasLibrary library,
             Map<String, String> environment,
             Backend.Precision precision,
+            boolean strict,
             CudaMemory workspace,
             CUstream stream)
             throws UnavailableException {
         load(library, environment);
-        return new CublasLt(precision, workspace, stream);
+        return new CublasLt(precision, strict, workspace, stream);
     }
 
     private static synchronized void load(CublasLibrary library, Map<String, String> environment)
@@ -119,7 +125,7 @@ final class CublasLt implements AutoCloseable {
         return names;
     }
 
-    /** A product, ready to be run; null if the library has none such. */
+    /** A product, ready to be run, and run once; null if the library has none such. */
     CudaDevice.Launchable launch(Product p) {
         // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
         Product.Operand a = p.b();
@@ -150,13 +156,24 @@ final class CublasLt implements AutoCloseable {
             workspace.bytes()
         };
         long plan = plan(handle, numbers, pointers, epilogue.alpha());
-        if (plan == -cublasStatus.CUBLAS_STATUS_NOT_SUPPORTED) {
+        if (plan <= 0) {
+            refused("the product of " + p.what(), (int) -plan);
             return null;
         }
-        if (plan <= 0) {
-            throw Cublas.failure("cublasLt for the product of " + p.what(), (int) -plan);
+        Planned planned = new Planned(p.what(), plan);
+        int status = planned.put();
+        if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+            planned.close();
+            refused("the first product of " + p.what(), status);
+            return null;
         }
-        return new Planned(p.what(), plan);
+        return planned;
+    }
+
+    private void refused(String what, int status) {
+        if (strict && status != cublasStatus.CUBLAS_STATUS_NOT_SUPPORTED) {
+            throw Cublas.failure("cublasLt for " + what, status);
+        }
     }
 
     private static int type(Product.Operand operand) {
@@ -184,9 +201,13 @@ final class CublasLt implements AutoCloseable {
             this.plan = plan;
         }
 
+        int put() {
+            return run(handle, plan, workspace.address(), workspace.bytes(), stream);
+        }
+
         @Override
         public void launch() {
-            int status = run(handle, plan, workspace.address(), workspace.bytes(), stream);
+            int status = put();
             if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
                 throw Cublas.failure("cublasLtMatmul for the product of " + what, status);
             }
@@ -210,9 +231,9 @@ final class CublasLt implements AutoCloseable {
     private static native String open(String path);
 
     /** A handle, or the negative status. */
-    private static native long create();
+    static native long create();
 
-    private static native int destroy(long handle);
+    static native int destroy(long handle);
 
     /**
      * A column-major product, ready to be run, or the negative status.
@@ -221,9 +242,9 @@ final class CublasLt implements AutoCloseable {
      *     and of D, compute type, epilogue, leading dimension of the bits
      * @param pointers A, B, D, bias and bits, and the workspace's bytes
      */
-    private static native long plan(long handle, int[] numbers, long[] pointers, float alpha);
+    static native long plan(long handle, int[] numbers, long[] pointers, float alpha);
 
-    private static native int run(long handle, long plan, long workspace, long bytes, long stream);
+    static native int run(long handle, long plan, long workspace, long bytes, long stream);
 
-    private static native void release(long plan);
+    static native void release(long plan);
 }

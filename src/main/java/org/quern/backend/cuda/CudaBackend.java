@@ -17,7 +17,8 @@ public final class CudaBackend implements Backend {
         this(Epilogues.MEASURED);
     }
 
-    CudaBackend(Epilogues epilogues) {
+    /** Takes products with epilogues as told. */
+    public CudaBackend(Epilogues epilogues) {
         this.epilogues = epilogues;
     }
 

@@ -1,11 +1,11 @@
 package org.quern.backend.cuda;
 
 /** When cublasLt's products with epilogues are taken, where there are such. */
-enum Epilogues {
+public enum Epilogues {
     /** Where they measure faster. */
     MEASURED,
-    /** Always: for tests. */
+    /** Always: for tests and benchmarks. */
     ALWAYS,
-    /** Never: for tests, and as if there were none. */
+    /** Never, as if there were none: for tests and benchmarks. */
     NEVER
 }

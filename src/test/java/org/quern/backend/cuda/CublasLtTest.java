@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import jcuda.jcublas.cublasStatus;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -20,6 +21,7 @@ import org.quern.backend.Usable;
 import org.quern.backend.check.KernelCase;
 import org.quern.backend.check.KernelCases;
 import org.quern.backend.check.RoundedFactors;
+import org.quern.backend.kernel.Device;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
@@ -39,6 +41,26 @@ class CublasLtTest {
         return Backend.Options.DEFAULT.with(Backend.Gemm.CUBLAS).with(precision);
     }
 
+    /** The kernel cases of products, and some whose rows cublasLt takes in bfloat16, too. */
+    private static List<KernelCase> products() {
+        List<KernelCase> products = new ArrayList<>();
+        KernelCases.all().stream().filter(CublasLtTest::isDense).forEach(products::add);
+        Plan plan =
+                plan(
+                        "dense 32 relu, dropout 0.3, dense 24 relu, dense 40, dense 10",
+                        Loss.CROSS_ENTROPY,
+                        Optimizer.Adam.DEFAULT);
+        for (int step = 0; step < 3; step += 2) {
+            int rows = step == 0 ? 47 : 9;
+            for (Op op : plan.training()) {
+                String name = "%s of %s, %d rows".formatted(op.what(), op.layer(), rows);
+                products.add(new KernelCase(name, plan, op, true, step, rows, DIGITS, 1));
+            }
+        }
+        products.removeIf(one -> !isDense(one));
+        return products;
+    }
+
     private static boolean isDense(KernelCase one) {
         return one.op() instanceof Op.DenseForward
                 || one.op() instanceof Op.DenseBackwardInput
@@ -49,8 +71,7 @@ class CublasLtTest {
     Stream<DynamicTest> everyProductInFloat32() {
         Usable.named("cuda");
         Backend cuda = new CudaBackend(Epilogues.ALWAYS);
-        return KernelCases.all().stream()
-                .filter(CublasLtTest::isDense)
+        return products().stream()
                 .map(
                         one ->
                                 DynamicTest.dynamicTest(
@@ -75,19 +96,17 @@ class CublasLtTest {
             boolean isBfloat16 = precision == Backend.Precision.BF16;
             for (Epilogues epilogues : List.of(Epilogues.ALWAYS, Epilogues.NEVER)) {
                 Backend cuda = new CudaBackend(epilogues);
-                for (KernelCase one : KernelCases.all()) {
-                    if (isDense(one)) {
-                        tests.add(
-                                DynamicTest.dynamicTest(
-                                        precision + " " + epilogues + " " + one.name(),
-                                        () ->
-                                                rounded(
-                                                        one,
-                                                        cuda,
-                                                        precision(precision),
-                                                        isBfloat16 ? 8 : 11,
-                                                        isBfloat16)));
-                    }
+                for (KernelCase one : products()) {
+                    tests.add(
+                            DynamicTest.dynamicTest(
+                                    precision + " " + epilogues + " " + one.name(),
+                                    () ->
+                                            rounded(
+                                                    one,
+                                                    cuda,
+                                                    precision(precision),
+                                                    isBfloat16 ? 8 : 11,
+                                                    isBfloat16)));
                 }
             }
         }
@@ -184,6 +203,65 @@ class CublasLtTest {
             executor.write(plan.state(), state, 0);
             executor.infer(data, 0, 1, second);
             assertThat(second).isEqualTo(first);
+        }
+    }
+
+    /** The simulator's cublasLt refuses what the real one would; a call that is wrong shows. */
+    @Test
+    void theSimulatorRefusesCallsThatAreWrong() {
+        Usable.named("cuda");
+        int notSupported = -cublasStatus.CUBLAS_STATUS_NOT_SUPPORTED;
+        int invalid = -cublasStatus.CUBLAS_STATUS_INVALID_VALUE;
+        Backend.Options options = precision(Backend.Precision.FP32);
+        try (Device device = new CudaBackend(Epilogues.ALWAYS).device(options)) {
+            Device.Buffer memory = device.allocate(1 << 16, "matrices");
+            long handle = CublasLt.create();
+            Wrong right = new Wrong(handle, ((CudaMemory) memory).address());
+            long plan = right.plan();
+            assertThat(plan).isPositive();
+            long workspace = right.pointers[0];
+            assertThat(CublasLt.run(handle, plan, workspace, 4095, 0)).isEqualTo(-invalid);
+            assertThat(CublasLt.run(handle, plan, workspace + (1 << 20), 4096, 0))
+                    .isEqualTo(-invalid);
+            CublasLt.release(plan);
+            assertThat(right.with(5, 7).plan()).as("a leading dimension").isEqualTo(invalid);
+            assertThat(right.with(7, 7).plan()).as("that of D").isEqualTo(invalid);
+            assertThat(right.with(3, 1).plan()).as("a transpose").isEqualTo(invalid);
+            assertThat(right.with(12, 64).plan()).as("that of the bits").isEqualTo(invalid);
+            assertThat(right.with(11, 1000).plan()).as("an epilogue").isEqualTo(notSupported);
+            assertThat(right.with(10, 77).with(8, 14).plan()).as("types").isEqualTo(notSupported);
+            assertThat(right.at(3, 0).plan()).as("no bias").isEqualTo(invalid);
+            assertThat(right.at(4, 0).plan()).as("no bits").isEqualTo(invalid);
+            assertThat(right.at(5, 4095).plan()).as("a workspace").isEqualTo(notSupported);
+            assertThat(CublasLt.destroy(handle)).isZero();
+            device.release(memory);
+        }
+    }
+
+    /** The arguments of a plan, right or with some changed. */
+    private record Wrong(long handle, int[] numbers, long[] pointers) {
+        /** D [8 x 16] = A [8 x 24] B [24 x 16], bias, ReLU and its bits. */
+        Wrong(long handle, long at) {
+            this(
+                    handle,
+                    new int[] {8, 16, 24, 0, 0, 8, 24, 8, 0, 0, 68, 134, 128},
+                    new long[] {at, at + 4096, at + 8192, at + 12_288, at + 16_384, 4096});
+        }
+
+        Wrong with(int index, int value) {
+            int[] changed = numbers.clone();
+            changed[index] = value;
+            return new Wrong(handle, changed, pointers);
+        }
+
+        Wrong at(int index, long value) {
+            long[] changed = pointers.clone();
+            changed[index] = value;
+            return new Wrong(handle, numbers, changed);
+        }
+
+        long plan() {
+            return CublasLt.plan(handle, numbers, pointers, 1);
         }
     }
 }
