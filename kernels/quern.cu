@@ -4,4 +4,7 @@
 #include "loss.cl"
 #include "update.cl"
 #include "step.cl"
-#include "convert.cl"
+/* for the products of cuBLAS, which only CUDA has */
+#ifndef __OPENCL_VERSION__
+#include "mixed.cl"
+#endif

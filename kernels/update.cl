@@ -18,10 +18,9 @@ DEVICE float adam_one(float w, float g, float *m, float *v, float rate, float de
     return w * decay - rate * *m / (sqrt(*v) + epsilon);
 }
 
-KERNEL(256)
-adam_update(__global float *arena, __global const uint *pass, uint w_at, uint g_at, uint m_at, uint v_at, uint count,
-            float one_minus_beta1, float one_minus_beta2, float epsilon) {
-    uint i = (get_group_id(0) * 256 + get_local_id(0)) * 4;
+/* Four parameters from i < count on, and what they become: all four, or what is left. */
+DEVICE float4 adam_four(__global float *arena, __global const uint *pass, uint i, uint w_at, uint g_at, uint m_at,
+                        uint v_at, uint count, float one_minus_beta1, float one_minus_beta2, float epsilon) {
     float rate = as_float(pass[PASS_RATE]), decay = as_float(pass[PASS_DECAY]);
     if (i + 4 <= count) {
         float4 w = LOAD4(arena + w_at + i), g = LOAD4(arena + g_at + i);
@@ -34,22 +33,35 @@ adam_update(__global float *arena, __global const uint *pass, uint w_at, uint g_
         STORE4(w, arena + w_at + i);
         STORE4(MAKE4(m0, m1, m2, m3), arena + m_at + i);
         STORE4(MAKE4(v0, v1, v2, v3), arena + v_at + i);
-    } else {
-        for (; i < count; i++) {
-            float m = arena[m_at + i], v = arena[v_at + i];
-            arena[w_at + i] = adam_one(arena[w_at + i], arena[g_at + i], &m, &v, rate, decay, one_minus_beta1,
-                                       one_minus_beta2, epsilon);
-            arena[m_at + i] = m;
-            arena[v_at + i] = v;
+        return w;
+    }
+    float left[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    UNROLL for (uint k = 0; k < 3; k++) {
+        if (i + k >= count) {
+            break;
         }
+        float m = arena[m_at + i + k], v = arena[v_at + i + k];
+        left[k] = adam_one(arena[w_at + i + k], arena[g_at + i + k], &m, &v, rate, decay, one_minus_beta1,
+                           one_minus_beta2, epsilon);
+        arena[w_at + i + k] = left[k];
+        arena[m_at + i + k] = m;
+        arena[v_at + i + k] = v;
+    }
+    return MAKE4(left[0], left[1], left[2], left[3]);
+}
+
+KERNEL(256)
+adam_update(__global float *arena, __global const uint *pass, uint w_at, uint g_at, uint m_at, uint v_at, uint count,
+            float one_minus_beta1, float one_minus_beta2, float epsilon) {
+    uint i = (get_group_id(0) * 256 + get_local_id(0)) * 4;
+    if (i < count) {
+        adam_four(arena, pass, i, w_at, g_at, m_at, v_at, count, one_minus_beta1, one_minus_beta2, epsilon);
     }
 }
 
 /* Without momentum, u_at is 0xffffffff. */
-KERNEL(256)
-sgd_update(__global float *arena, __global const uint *pass, uint w_at, uint g_at, uint u_at, uint count,
-           float momentum) {
-    uint i = (get_group_id(0) * 256 + get_local_id(0)) * 4;
+DEVICE float4 sgd_four(__global float *arena, __global const uint *pass, uint i, uint w_at, uint g_at, uint u_at,
+                       uint count, float momentum) {
     float rate = as_float(pass[PASS_RATE]), decay = as_float(pass[PASS_DECAY]);
     bool heavy = u_at != 0xffffffffu;
     if (i + 4 <= count) {
@@ -61,16 +73,31 @@ sgd_update(__global float *arena, __global const uint *pass, uint w_at, uint g_a
                          momentum * u.w + move.w);
             STORE4(move, arena + u_at + i);
         }
-        STORE4(MAKE4(w.x * decay + move.x, w.y * decay + move.y, w.z * decay + move.z, w.w * decay + move.w),
-               arena + w_at + i);
-    } else {
-        for (; i < count; i++) {
-            float move = -rate * arena[g_at + i];
-            if (heavy) {
-                move += momentum * arena[u_at + i];
-                arena[u_at + i] = move;
-            }
-            arena[w_at + i] = arena[w_at + i] * decay + move;
+        w = MAKE4(w.x * decay + move.x, w.y * decay + move.y, w.z * decay + move.z, w.w * decay + move.w);
+        STORE4(w, arena + w_at + i);
+        return w;
+    }
+    float left[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    UNROLL for (uint k = 0; k < 3; k++) {
+        if (i + k >= count) {
+            break;
         }
+        float move = -rate * arena[g_at + i + k];
+        if (heavy) {
+            move += momentum * arena[u_at + i + k];
+            arena[u_at + i + k] = move;
+        }
+        left[k] = arena[w_at + i + k] * decay + move;
+        arena[w_at + i + k] = left[k];
+    }
+    return MAKE4(left[0], left[1], left[2], left[3]);
+}
+
+KERNEL(256)
+sgd_update(__global float *arena, __global const uint *pass, uint w_at, uint g_at, uint u_at, uint count,
+           float momentum) {
+    uint i = (get_group_id(0) * 256 + get_local_id(0)) * 4;
+    if (i < count) {
+        sgd_four(arena, pass, i, w_at, g_at, u_at, count, momentum);
     }
 }

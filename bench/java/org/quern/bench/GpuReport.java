@@ -255,5 +255,19 @@ public final class GpuReport {
             }
         }
         report.put("kernels", results);
+        if (results.containsKey("cuda") && hasCublas()) {
+            report.put("layer", new LayerRates(quick).measure());
+        }
+    }
+
+    private static boolean hasCublas() {
+        Backend.Options options = options(Backend.Gemm.CUBLAS);
+        try (Device device = new CudaBackend().device(options)) {
+            say("%-10s %s", "layer", device.description());
+            return true;
+        } catch (QuernException e) {
+            say("%-10s %s", "layer", e.getMessage());
+            return false;
+        }
     }
 }

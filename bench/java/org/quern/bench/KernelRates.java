@@ -218,7 +218,17 @@ final class KernelRates {
             double mine = time(times -> repeat(ours, times));
             ours.close();
             Product product =
-                    new Product("square", arena, n, n, n, 0, true, square, false, 2 * square);
+                    new Product(
+                            "square",
+                            n,
+                            n,
+                            n,
+                            Product.Operand.of(arena, 0, n),
+                            true,
+                            Product.Operand.of(arena, square, n),
+                            false,
+                            Product.Operand.of(arena, 2 * square, n),
+                            Product.Epilogue.NONE);
             Device.Launch library = device.product(product);
             double theirs = library == null ? 0 : time(times -> repeat(library, times));
             double flops = 2.0 * n * n * n;

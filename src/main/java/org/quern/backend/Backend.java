@@ -62,13 +62,21 @@ public interface Backend {
         CUBLAS
     }
 
-    /** In what the factors of matrix products are taken; sums and weights are float32 always. */
+    /**
+     * In what the factors of matrix products are taken. Sums, weights and what optimizers keep are
+     * float32 always.
+     */
     enum Precision {
         /** Float32. */
         FP32,
         /** Rounded to 11 bits (TensorFloat-32), by tensor cores. */
         TF32,
-        /** Rounded to 8 bits (bfloat16), by tensor cores. */
+        /**
+         * Rounded to 8 bits (bfloat16), by tensor cores. Hidden outputs of linear layers and ReLU,
+         * and gradients of hidden outputs, which are factors and nothing else, are kept so; biases
+         * of hidden layers that a library adds, and the gradients that it sums to those of biases,
+         * are rounded, too.
+         */
         BF16
     }
 

@@ -9,7 +9,6 @@ import static jcuda.jcublas.JCublas2.cublasSetStream;
 import static jcuda.jcublas.JCublas2.cublasSetWorkspace;
 import static org.quern.QuernException.backend;
 
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import jcuda.Pointer;
@@ -22,10 +21,9 @@ import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
-import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.Product;
-import org.quern.backend.nativelib.NativeLibraries;
+import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
 /**
  * Matrix products by cuBLAS, in the device's stream and with a workspace of our own, so that they
@@ -40,6 +38,8 @@ final class Cublas implements AutoCloseable {
     private final Device.Buffer workspace;
     private final int version;
     private final Backend.Precision precision;
+    private CublasLt light;
+    private String lightProblem;
     private final Pointer one = Pointer.to(new float[] {1});
     private final Pointer zero = Pointer.to(new float[] {0});
 
@@ -68,7 +68,7 @@ final class Cublas implements AutoCloseable {
     static String found(Map<String, String> environment) {
         try {
             return CublasLibrary.find(null, environment).description();
-        } catch (NativeLibraries.UnavailableException e) {
+        } catch (UnavailableException e) {
             return e.getMessage();
         }
     }
@@ -76,7 +76,7 @@ final class Cublas implements AutoCloseable {
     /**
      * Opens cuBLAS if the options want it; null if they do not, or leave it open and there is none.
      */
-    static Cublas open(CudaDevice device, Backend.Options options) {
+    static Cublas open(CudaDevice device, Backend.Options options, Epilogues epilogues) {
         boolean asked =
                 options.gemm() == Backend.Gemm.CUBLAS
                         || options.precision() != Backend.Precision.FP32
@@ -89,24 +89,62 @@ final class Cublas implements AutoCloseable {
             }
             return null;
         }
+        CublasLibrary library;
         try {
-            CublasLibrary.find(options.cublas(), System.getenv()).load(System.getenv());
-        } catch (NativeLibraries.UnavailableException e) {
+            library = CublasLibrary.find(options.cublas(), System.getenv());
+            library.load(System.getenv());
+        } catch (UnavailableException e) {
             if (asked) {
                 throw backend("%s", e.getMessage());
             }
             return null;
         }
-        return new Cublas(device, options.precision());
+        Cublas cublas = new Cublas(device, options.precision());
+        if (epilogues != Epilogues.NEVER) {
+            cublas.openLight(library, epilogues == Epilogues.ALWAYS);
+        }
+        return cublas;
+    }
+
+    private void openLight(CublasLibrary library, boolean strict) {
+        try {
+            light =
+                    CublasLt.open(
+                            library,
+                            System.getenv(),
+                            precision,
+                            strict,
+                            (CudaMemory) workspace,
+                            device.stream());
+        } catch (UnavailableException e) {
+            lightProblem = e.getMessage();
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     private static void check(int status, String call) {
         if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
-            throw new QuernException(
-                    QuernException.Kind.DEVICE,
-                    "cuBLAS failed: %s gave %s: try --gemm own"
-                            .formatted(call, cublasStatus.stringFor(status)));
+            throw failure(call, status);
         }
+    }
+
+    static QuernException failure(String call, int status) {
+        return new QuernException(
+                QuernException.Kind.DEVICE,
+                "cuBLAS failed: %s gave %s: try --gemm own"
+                        .formatted(call, cublasStatus.stringFor(status)));
+    }
+
+    /** Whether products may have epilogues. */
+    boolean hasEpilogues() {
+        return light != null;
+    }
+
+    /** Why products may not have epilogues, if they might have had; else null. */
+    String lightProblem() {
+        return lightProblem;
     }
 
     /** The version, and the precision if it is not float32. */
@@ -126,83 +164,47 @@ final class Cublas implements AutoCloseable {
     }
 
     /**
-     * A product, ready to be run. It is run once here, which writes what any run writes: cuBLAS
-     * loads its kernels when they are first wanted, and may not while a graph is captured.
+     * A product, ready to be run; null if it has an epilogue that there is not. It is run once
+     * here, which writes what any run writes: cuBLAS loads its kernels when they are first wanted,
+     * and may not while a graph is captured.
      */
     CudaDevice.Launchable launch(Product p) {
-        CudaDevice.Launchable launchable = prepare(p);
+        if (p.epilogue() != Product.Epilogue.NONE) {
+            return light == null ? null : light.launch(p);
+        }
+        CudaDevice.Launchable launchable = new Multiplication(p);
         launchable.launch();
         return launchable;
     }
 
-    private CudaDevice.Launchable prepare(Product p) {
-        CudaMemory arena = (CudaMemory) p.arena();
-        // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
-        int strideA = p.transposeA() ? p.m() : p.k();
-        int strideB = p.transposeB() ? p.k() : p.n();
-        Pointer c = arena.at(4L * p.c());
-        if (precision != Backend.Precision.BF16) {
-            Pointer a = arena.at(4L * p.a());
-            Pointer b = arena.at(4L * p.b());
-            return new Multiplication(p, a, strideA, b, strideB, c, cudaDataType.CUDA_R_32F);
-        }
-        Bfloat16 a = new Bfloat16(arena, p.a(), Math.multiplyExact(p.m(), p.k()));
-        Bfloat16 b = new Bfloat16(arena, p.b(), Math.multiplyExact(p.k(), p.n()));
-        CudaDevice.Launchable product =
-                new Multiplication(
-                        p, a.pointer(), strideA, b.pointer(), strideB, c, cudaDataType.CUDA_R_16BF);
-        return new CudaDevice.Launchable() {
-            @Override
-            public void launch() {
-                a.convert.launch();
-                b.convert.launch();
-                product.launch();
-            }
-
-            @Override
-            public void close() {
-                device.release(a.rounded);
-                device.release(b.rounded);
-            }
-        };
+    static long address(Product.Operand operand) {
+        return ((CudaMemory) operand.buffer()).address() + bytes(operand);
     }
 
-    /** A factor rounded to bfloat16 before each product; the arena keeps float32. */
-    private final class Bfloat16 {
-        final CudaMemory rounded;
-        final CudaDevice.Launchable convert;
+    private static Pointer pointer(Product.Operand operand) {
+        return ((CudaMemory) operand.buffer()).at(bytes(operand));
+    }
 
-        Bfloat16(CudaMemory arena, int at, int count) {
-            rounded = (CudaMemory) device.allocate((count + 3L) / 4 * 8, "factors in bfloat16");
-            int groups = (int) ((count + 4L * Device.THREADS - 1) / (4 * Device.THREADS));
-            Call call = new Call("bfloat16_convert", groups, 1, List.of(arena, rounded, at, count));
-            convert = (CudaDevice.Launchable) device.prepare(call);
-        }
+    private static long bytes(Product.Operand operand) {
+        return (operand.bfloat16() ? 2L : 4L) * operand.at();
+    }
 
-        Pointer pointer() {
-            return rounded.pointer();
-        }
+    private static int type(Product.Operand operand) {
+        return operand.bfloat16() ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
     }
 
     /** One call of cublasGemmEx. */
     private final class Multiplication implements CudaDevice.Launchable {
         private final Product p;
         private final Pointer a;
-        private final int strideA;
         private final Pointer b;
-        private final int strideB;
         private final Pointer c;
-        private final int type;
 
-        Multiplication(
-                Product p, Pointer a, int strideA, Pointer b, int strideB, Pointer c, int type) {
+        Multiplication(Product p) {
             this.p = p;
-            this.a = a;
-            this.strideA = strideA;
-            this.b = b;
-            this.strideB = strideB;
-            this.c = c;
-            this.type = type;
+            a = pointer(p.a());
+            b = pointer(p.b());
+            c = pointer(p.c());
         }
 
         @Override
@@ -210,6 +212,7 @@ final class Cublas implements AutoCloseable {
             check(
                     cublasGemmEx(
                             handle,
+                            // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
                             operation(p.transposeB()),
                             operation(p.transposeA()),
                             p.n(),
@@ -217,15 +220,15 @@ final class Cublas implements AutoCloseable {
                             p.k(),
                             one,
                             b,
-                            type,
-                            strideB,
+                            type(p.b()),
+                            p.b().stride(),
                             a,
-                            type,
-                            strideA,
+                            type(p.a()),
+                            p.a().stride(),
                             zero,
                             c,
-                            cudaDataType.CUDA_R_32F,
-                            p.n(),
+                            type(p.c()),
+                            p.c().stride(),
                             // JCuda takes this function's older form: the type, not a compute type
                             cudaDataType.CUDA_R_32F,
                             cublasGemmAlgo.CUBLAS_GEMM_DEFAULT),
@@ -244,6 +247,9 @@ final class Cublas implements AutoCloseable {
 
     @Override
     public void close() {
+        if (light != null) {
+            light.close();
+        }
         check(cublasDestroy(handle), "cublasDestroy");
         device.release(workspace);
     }

@@ -14,6 +14,18 @@ import org.quern.plan.Plan;
 
 /** The kernels on an NVIDIA GPU, through the driver alone; cuBLAS where it is found and faster. */
 public final class CudaBackend implements Backend {
+    private final Epilogues epilogues;
+
+    /** Takes products with epilogues where they measure faster. */
+    public CudaBackend() {
+        this(Epilogues.MEASURED);
+    }
+
+    /** Takes products with epilogues as told. */
+    public CudaBackend(Epilogues epilogues) {
+        this.epilogues = epilogues;
+    }
+
     @Override
     public String name() {
         return "cuda";
@@ -89,6 +101,6 @@ public final class CudaBackend implements Backend {
         if (hardware.lacks() != null) {
             throw backend("%s", hardware.lacks());
         }
-        return new CudaDevice(hardware, driver.version(), options);
+        return new CudaDevice(hardware, driver.version(), options, epilogues);
     }
 }

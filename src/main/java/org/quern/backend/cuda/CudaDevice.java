@@ -50,6 +50,8 @@ final class CudaDevice implements Device {
     private final CudaModule module;
     private final Cublas cublas;
     private final GemmTable table;
+    private final Epilogues epilogues;
+    private final boolean mayBeOwn;
     private final long budget;
     private final CudaStaging staging;
     private Thread current;
@@ -58,8 +60,16 @@ final class CudaDevice implements Device {
     private String largest = "nothing";
     private long largestBytes;
 
-    CudaDevice(CudaHardware hardware, int driverVersion, Backend.Options options) {
+    CudaDevice(
+            CudaHardware hardware,
+            int driverVersion,
+            Backend.Options options,
+            Epilogues epilogues) {
         this.hardware = hardware;
+        this.epilogues = epilogues;
+        mayBeOwn =
+                options.gemm() != Backend.Gemm.CUBLAS
+                        && options.precision() == Backend.Precision.FP32;
         context = CudaContext.of(hardware);
         enter();
         module = context.module(KERNELS);
@@ -70,17 +80,12 @@ final class CudaDevice implements Device {
         staging = new CudaStaging(this);
         budget = options.deviceMemory() > 0 ? (long) options.deviceMemory() << 20 : -1;
         try {
-            cublas = Cublas.open(this, options);
+            cublas = Cublas.open(this, options, epilogues);
         } catch (RuntimeException e) {
             release();
             throw e;
         }
-        table =
-                cublas != null
-                                && options.gemm() == Backend.Gemm.AUTO
-                                && options.precision() == Backend.Precision.FP32
-                        ? new GemmTable(this, cublas, driverVersion)
-                        : null;
+        table = cublas != null ? new GemmTable(this, cublas, driverVersion) : null;
     }
 
     /** Makes the context that of the calling thread. */
@@ -112,6 +117,10 @@ final class CudaDevice implements Device {
 
     @Override
     public String notice() {
+        if (cublas != null && cublas.lightProblem() != null) {
+            return "cuBLAS has no cublasLt beside it (%s): biases and activations take longer"
+                    .formatted(cublas.lightProblem());
+        }
         return module.notice();
     }
 
@@ -346,13 +355,29 @@ final class CudaDevice implements Device {
     }
 
     @Override
+    public boolean roundsFactors() {
+        return cublas != null && cublas.precision() == Backend.Precision.BF16;
+    }
+
+    @Override
+    public boolean hasEpilogues() {
+        return cublas != null && cublas.hasEpilogues();
+    }
+
+    @Override
     public Launch product(Product product) {
         return cublas == null ? null : cublas.launch(product);
     }
 
     @Override
-    public boolean prefers(Product product, List<Launch> library, List<Launch> own) {
-        return table == null || table.prefers(product, library, own);
+    public Way choose(Product product, List<Way> ways) {
+        Way last = ways.get(ways.size() - 1);
+        if (epilogues == Epilogues.ALWAYS && last.name().equals(EPILOGUE)) {
+            return last;
+        }
+        List<Way> allowed =
+                ways.stream().filter(way -> mayBeOwn || !way.name().equals(OWN)).toList();
+        return allowed.size() == 1 ? allowed.get(0) : table.fastest(product, allowed);
     }
 
     @Override

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -23,28 +24,32 @@ import org.quern.backend.kernel.Product;
 import org.quern.data.Caches;
 
 /**
- * Which of cuBLAS and our own kernels is faster for a shape: measured when the shape is first met
- * on a device, each with all that it takes (bias, activation, mask), and kept in the user's cache,
- * so that later runs choose the same, and give the same bits. A line a shape: {@code
- * what,m,n,k,cublas µs,own µs}.
+ * Which of our own kernels, cuBLAS and cublasLt is fastest for a shape: measured when the shape is
+ * first met on a device, each with all that it takes (bias, activation, mask), and kept in the
+ * user's cache, so that later runs choose the same, and give the same bits. A line a shape, with
+ * the microseconds of each way: {@code what,m,n,k,own=µs,cublas=µs,cublasLt=µs}.
  */
 final class GemmTable {
     private static final int WARM_UPS = 2;
     private static final int SAMPLES = 5;
     private static final int RUNS = 4;
 
+    /** Fields of a line that say what is measured. */
+    private static final int SHAPE = 4;
+
     private final CudaDevice device;
     private final Path file;
-    private final Map<String, double[]> micros = new TreeMap<>();
+    private final Map<String, Map<String, Double>> micros = new TreeMap<>();
 
     GemmTable(CudaDevice device, Cublas cublas, int driverVersion) {
         this.device = device;
         String key =
-                "%s %d %s %08x"
+                "%s %d %s %s %08x"
                         .formatted(
                                 device.hardware().name(),
                                 driverVersion,
                                 cublas.versionText(),
+                                cublas.precision().name().toLowerCase(Locale.ROOT),
                                 KernelSource.text("quern").hashCode());
         file =
                 Caches.folder(System.getenv())
@@ -57,13 +62,13 @@ final class GemmTable {
         try {
             for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
                 String[] fields = line.split(",");
-                if (fields.length == 6) {
-                    String shape = String.join(",", Arrays.copyOf(fields, 4));
-                    micros.put(
-                            shape,
-                            new double[] {
-                                Double.parseDouble(fields[4]), Double.parseDouble(fields[5])
-                            });
+                Map<String, Double> times = new LinkedHashMap<>();
+                for (int i = SHAPE; i < fields.length; i++) {
+                    String[] time = fields[i].split("=", 2);
+                    times.put(time[0], Double.parseDouble(time[time.length - 1]));
+                }
+                if (!times.isEmpty()) {
+                    micros.put(String.join(",", Arrays.copyOf(fields, SHAPE)), times);
                 }
             }
         } catch (IOException | NumberFormatException e) {
@@ -71,17 +76,26 @@ final class GemmTable {
         }
     }
 
-    /** Whether cuBLAS's way took less time. */
-    boolean prefers(Product product, List<Device.Launch> library, List<Device.Launch> own) {
+    /** The way that took the least time. */
+    Device.Way fastest(Product product, List<Device.Way> ways) {
         String shape =
                 "%s,%d,%d,%d".formatted(product.what(), product.m(), product.n(), product.k());
-        double[] times = micros.get(shape);
-        if (times == null) {
-            times = new double[] {measure(library), measure(own)};
-            micros.put(shape, times);
+        Map<String, Double> times = micros.computeIfAbsent(shape, s -> new LinkedHashMap<>());
+        boolean isNew = false;
+        Device.Way fastest = ways.get(0);
+        for (Device.Way way : ways) {
+            if (!times.containsKey(way.name())) {
+                times.put(way.name(), measure(way.launches()));
+                isNew = true;
+            }
+            if (times.get(way.name()) < times.get(fastest.name())) {
+                fastest = way;
+            }
+        }
+        if (isNew) {
             write();
         }
-        return times[0] < times[1];
+        return fastest;
     }
 
     /** Median microseconds of a run. */
@@ -107,16 +121,19 @@ final class GemmTable {
         CudaErrors.check(cuEventDestroy(start), "cuEventDestroy");
         CudaErrors.check(cuEventDestroy(end), "cuEventDestroy");
         Arrays.sort(samples);
-        return samples[SAMPLES / 2];
+        return Math.round(samples[SAMPLES / 2] * 100) / 100.0; // as it is kept
     }
 
     private void write() {
         StringBuilder text = new StringBuilder();
         micros.forEach(
-                (shape, times) ->
-                        text.append(
-                                String.format(
-                                        Locale.ROOT, "%s,%.2f,%.2f%n", shape, times[0], times[1])));
+                (shape, times) -> {
+                    text.append(shape);
+                    times.forEach(
+                            (way, time) ->
+                                    text.append(String.format(Locale.ROOT, ",%s=%.2f", way, time)));
+                    text.append('\n');
+                });
         try {
             Files.createDirectories(file.getParent());
             Path part = Files.createTempFile(file.getParent(), "gemm", ".part");

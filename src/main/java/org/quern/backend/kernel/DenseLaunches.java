@@ -1,7 +1,9 @@
 package org.quern.backend.kernel;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.quern.model.Activation;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
@@ -9,7 +11,8 @@ import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
 /**
- * The launches of dense layers: one kernel of ours, or a library's product and what comes after.
+ * The launches of dense layers. There are up to three ways for each product: one kernel of ours; a
+ * library's product and what comes after; a library's product whose epilogue does that.
  */
 final class DenseLaunches {
     private static final int NONE = -1;
@@ -21,18 +24,24 @@ final class DenseLaunches {
     private final Device.Buffer pass;
     private final Device.Buffer partialSums;
     private final Tiling.Choice tiling;
+    private final SideBuffers side;
+
+    /** The outputs whose forward pass, for so many rows, leaves the bits of ReLU's derivative. */
+    private final Set<List<Long>> bitsLeft = new HashSet<>();
 
     DenseLaunches(
             Device device,
             Device.Buffer arena,
             Device.Buffer pass,
             Device.Buffer partialSums,
-            Tiling.Choice tiling) {
+            Tiling.Choice tiling,
+            SideBuffers side) {
         this.device = device;
         this.arena = arena;
         this.pass = pass;
         this.partialSums = partialSums;
         this.tiling = tiling;
+        this.side = side;
     }
 
     /** Values of partial sums that a plan needs room for. */
@@ -53,100 +62,246 @@ final class DenseLaunches {
         return Call.groups(rows, ROWS_PER_GROUP);
     }
 
-    /**
-     * Adds a library's product and what comes after it, if that is the better way, else our own
-     * kernel.
-     */
-    private void add(List<Device.Launch> launches, Product product, List<Call> after, Call ours) {
-        List<Device.Launch> own = List.of(device.prepare(ours));
-        Device.Launch first = device.product(product);
-        if (first == null) {
-            launches.addAll(own);
-            return;
+    /** The ways to compute one thing, of which one is taken. */
+    private final class Ways {
+        private final List<Device.Way> ways = new ArrayList<>();
+
+        void own(Call call) {
+            if (!side.round()) {
+                ways.add(new Device.Way(Device.OWN, List.of(device.prepare(call))));
+            }
         }
-        List<Device.Launch> library = new ArrayList<>(List.of(first));
-        after.forEach(call -> library.add(device.prepare(call)));
-        boolean takeLibrary = device.prefers(product, library, own);
-        launches.addAll(takeLibrary ? library : own);
-        (takeLibrary ? own : library).forEach(Device.Launch::close);
+
+        /** Adds a library's product between calls, if the library has it. */
+        void library(String name, List<Call> before, Product product, List<Call> after) {
+            Device.Launch launch = device.product(product);
+            if (launch != null) {
+                List<Device.Launch> all = new ArrayList<>();
+                before.forEach(call -> all.add(device.prepare(call)));
+                all.add(launch);
+                after.forEach(call -> all.add(device.prepare(call)));
+                ways.add(new Device.Way(name, all));
+            }
+        }
+
+        /** Adds the launches of the way that is taken, and tells its name. */
+        String take(Product product, List<Device.Launch> to) {
+            Device.Way taken = ways.size() == 1 ? ways.get(0) : device.choose(product, ways);
+            to.addAll(taken.launches());
+            for (Device.Way way : ways) {
+                if (way != taken) {
+                    way.launches().forEach(Device.Launch::close);
+                }
+            }
+            return taken.name();
+        }
     }
 
-    void forward(List<Device.Launch> launches, Op.DenseForward o, int rows, int most) {
+    /** Rounds what an op takes where it runs by itself, and nothing before it has. */
+    private void convert(List<Device.Launch> launches, Slice slice, boolean wanted, Extent extent) {
+        if (side.round() && wanted) {
+            launches.add(device.prepare(side.convert(pass, slice, extent.most())));
+        }
+    }
+
+    /** Brings to the arena what such an op gives as bfloat16 alone. */
+    private void expand(List<Device.Launch> launches, Slice slice, boolean wanted, Extent extent) {
+        if (side.round() && wanted) {
+            launches.add(device.prepare(side.expand(pass, slice, extent.most())));
+        }
+    }
+
+    private static boolean drops(Mask mask, Extent extent) {
+        return mask.drops() && extent.training();
+    }
+
+    private static String name(String what, Activation activation, boolean drops) {
+        return what + "_" + activation.text() + (drops ? "_dropout" : "");
+    }
+
+    private static List<Long> key(Slice y, Extent extent) {
+        return List.of(y.offset(), (long) extent.rows());
+    }
+
+    void forward(List<Device.Launch> launches, Op.DenseForward o, Extent extent) {
         int in = o.weights().rows();
         int out = o.weights().columns();
-        Tiling tile = tiling.of(most, out);
+        boolean drops = drops(o.mask(), extent);
+        boolean hidden = !side.isOutput(o.y());
+        boolean bits = extent.training() && side.hasBits(o.y());
+        String name = name("dense_forward", o.activation(), drops);
+        Product.Operand sums = side.inArena(o.y());
+        Product product = forward(name, o, extent.rows(), sums, Product.Epilogue.NONE);
+        convert(launches, o.x(), extent.alone() || side.isInput(o.x()), extent);
+        Ways ways = new Ways();
         List<Object> epilogue = epilogue(o.activation(), o.mask());
-        Product product =
-                new Product(
-                        "dense_forward",
-                        arena,
-                        rows,
-                        out,
-                        in,
-                        at(o.x()),
-                        false,
-                        at(o.weights()),
-                        false,
-                        at(o.y()));
         List<Object> outputs = List.of(at(o.bias()), at(o.z()), at(o.y()));
-        Call after =
-                Call.of(
-                        "dense_forward_after",
-                        elementGroups(rows, out),
-                        1,
-                        List.of(arena, pass),
-                        outputs,
-                        out,
-                        epilogue);
-        Call ours =
+        Tiling tile = tiling.of(extent.most(), out);
+        ways.own(
                 Call.of(
                         tile.kernel("dense_forward"),
                         tile.groups(out),
-                        tile.groups(most),
+                        tile.groups(extent.most()),
                         List.of(arena, pass, at(o.x()), at(o.weights())),
                         outputs,
                         List.of(in, out),
-                        epilogue);
-        add(launches, product, List.of(after), ours);
+                        epilogue));
+        Call after =
+                side.round() && hidden || bits
+                        ? finish(o, extent.most(), bits)
+                        : Call.of(
+                                "dense_forward_after",
+                                elementGroups(extent.most(), out),
+                                1,
+                                List.of(arena, pass),
+                                outputs,
+                                out,
+                                epilogue);
+        ways.library(Device.LIBRARY, List.of(), product, List.of(after));
+        boolean relu = o.activation() == Activation.RELU;
+        if (device.hasEpilogues() && !drops && (relu || o.activation() == Activation.LINEAR)) {
+            Product.Kind kind =
+                    relu ? bits ? Product.Kind.RELU_BITS : Product.Kind.RELU : Product.Kind.BIAS;
+            boolean narrow = side.round() && hidden;
+            Product.Operand bias = narrow ? side.inBfloat16(o.bias()) : side.inArena(o.bias());
+            Product.Operand y = narrow ? side.inBfloat16(o.y()) : sums;
+            Product.Epilogue done =
+                    new Product.Epilogue(kind, bias, bits ? side.bits(o.y()) : null, 1);
+            ways.library(
+                    Device.EPILOGUE,
+                    List.of(),
+                    forward(name, o, extent.rows(), y, done),
+                    List.of());
+        }
+        String taken = ways.take(product, launches);
+        if (bits && !extent.alone() && !taken.equals(Device.OWN)) {
+            bitsLeft.add(key(o.y(), extent));
+        }
+        expand(launches, o.y(), extent.alone() && !side.keeps(o.y()), extent);
     }
 
-    void backwardInput(List<Device.Launch> launches, Op.DenseBackwardInput o, int rows, int most) {
+    private Product forward(
+            String name,
+            Op.DenseForward o,
+            int rows,
+            Product.Operand y,
+            Product.Epilogue epilogue) {
+        return new Product(
+                name,
+                rows,
+                o.weights().columns(),
+                o.weights().rows(),
+                side.factor(o.x()),
+                false,
+                side.factor(o.weights()),
+                false,
+                y,
+                epilogue);
+    }
+
+    private Call finish(Op.DenseForward o, int most, boolean bits) {
+        Slice y = o.y();
+        return Call.of(
+                "dense_forward_finish",
+                SideBuffers.groupsOfWords(most, y.columns()),
+                1,
+                List.of(arena, pass, side.roundedArgument(), side.bitsArgument()),
+                List.of(at(o.bias()), at(o.z()), at(y), side.keeps(y) ? 1 : 0),
+                side.roundedAt(y, side.round()),
+                bits ? side.bits(y).at() : SideBuffers.NOWHERE,
+                List.of(y.columns(), side.stride(y), bits ? side.bits(y).stride() : 0),
+                epilogue(o.activation(), o.mask()));
+    }
+
+    void backwardInput(List<Device.Launch> launches, Op.DenseBackwardInput o, Extent extent) {
         int in = o.weights().rows();
         int out = o.weights().columns();
-        Tiling tile = tiling.of(most, in);
+        boolean drops = drops(o.mask(), extent);
+        boolean plain = o.activation() == Activation.LINEAR && !drops;
+        String name = name("dense_backward_input", o.activation(), drops);
+        convert(launches, o.dy(), extent.alone(), extent);
+        convert(launches, o.x(), extent.alone() && !side.keeps(o.x()), extent);
+        Ways ways = new Ways();
+        Tiling tile = tiling.of(extent.most(), in);
         List<Object> epilogue = epilogue(o.activation(), o.mask());
-        Product product =
-                new Product(
-                        "dense_backward_input",
-                        arena,
-                        rows,
-                        in,
-                        out,
-                        at(o.dy()),
-                        false,
-                        at(o.weights()),
-                        true,
-                        at(o.dx()));
         List<Object> outputs = List.of(at(o.x()), at(o.z()), at(o.dx()));
-        Call after =
-                Call.of(
-                        "dense_backward_input_after",
-                        elementGroups(rows, in),
-                        1,
-                        List.of(arena, pass),
-                        outputs,
-                        in,
-                        epilogue);
-        Call ours =
+        ways.own(
                 Call.of(
                         tile.kernel("dense_backward_input"),
                         tile.groups(in),
-                        tile.groups(most),
+                        tile.groups(extent.most()),
                         List.of(arena, pass, at(o.dy()), at(o.weights())),
                         outputs,
                         List.of(in, out),
-                        epilogue);
-        add(launches, product, List.of(after), ours);
+                        epilogue));
+        Call after =
+                side.round()
+                        ? finish(o, extent.most())
+                        : Call.of(
+                                "dense_backward_input_after",
+                                elementGroups(extent.most(), in),
+                                1,
+                                List.of(arena, pass),
+                                outputs,
+                                in,
+                                epilogue);
+        Product.Operand last = side.factor(o.dx());
+        Product product =
+                backwardInput(
+                        name,
+                        o,
+                        extent.rows(),
+                        plain ? last : side.inArena(o.dx()),
+                        Product.Epilogue.NONE);
+        ways.library(Device.LIBRARY, List.of(), product, plain ? List.of() : List.of(after));
+        if (o.activation() == Activation.RELU && side.hasBits(o.x())) {
+            boolean left = !extent.alone() && bitsLeft.contains(key(o.x(), extent));
+            Product.Epilogue done =
+                    new Product.Epilogue(
+                            Product.Kind.RELU_GRADIENT,
+                            null,
+                            side.bits(o.x()),
+                            drops ? o.mask().scale() : 1);
+            ways.library(
+                    Device.EPILOGUE,
+                    left ? List.of() : List.of(side.pack(pass, o.x(), o.mask(), extent.most())),
+                    backwardInput(name, o, extent.rows(), last, done),
+                    List.of());
+        }
+        ways.take(product, launches);
+        expand(launches, o.dx(), extent.alone(), extent);
+    }
+
+    private Product backwardInput(
+            String name,
+            Op.DenseBackwardInput o,
+            int rows,
+            Product.Operand dx,
+            Product.Epilogue epilogue) {
+        return new Product(
+                name,
+                rows,
+                o.weights().rows(),
+                o.weights().columns(),
+                side.factor(o.dy()),
+                false,
+                side.factor(o.weights()),
+                true,
+                dx,
+                epilogue);
+    }
+
+    private Call finish(Op.DenseBackwardInput o, int most) {
+        Slice x = o.x();
+        return Call.of(
+                "dense_backward_input_finish",
+                SideBuffers.groupsOfWords(most, x.columns()),
+                1,
+                List.of(arena, pass, side.roundedArgument()),
+                List.of(at(x), side.roundedAt(x, !side.keeps(x)), at(o.z())),
+                List.of(at(o.dx()), side.roundedAt(o.dx(), true)),
+                List.of(x.columns(), side.stride(x)),
+                epilogue(o.activation(), o.mask()));
     }
 
     /** The arguments with which every kernel ends that applies activation and mask. */
@@ -158,37 +313,45 @@ final class DenseLaunches {
         return Call.groups((long) rows * columns, Device.THREADS);
     }
 
-    void backwardWeights(
-            List<Device.Launch> launches, Op.DenseBackwardWeights o, int rows, int most) {
+    void backwardWeights(List<Device.Launch> launches, Op.DenseBackwardWeights o, Extent extent) {
         int in = o.dw().rows();
         int out = o.dw().columns();
+        convert(launches, o.x(), extent.alone(), extent);
+        convert(launches, o.dy(), extent.alone(), extent);
+        Ways ways = new Ways();
         Tiling tile = tiling.of(in, out);
-        Product product =
-                new Product(
-                        "dense_backward_weights",
-                        arena,
-                        in,
-                        out,
-                        rows,
-                        at(o.x()),
-                        true,
-                        at(o.dy()),
-                        false,
-                        at(o.dw()));
-        Call ours =
+        ways.own(
                 Call.of(
                         tile.kernel("dense_backward_weights"),
                         tile.groups(out),
                         tile.groups(in),
-                        arena,
-                        pass,
-                        at(o.x()),
-                        at(o.dy()),
-                        at(o.dw()),
-                        at(o.db()),
-                        in,
-                        out);
-        add(launches, product, biasGradient(o, most), ours);
+                        List.of(arena, pass),
+                        List.of(at(o.x()), at(o.dy()), at(o.dw()), at(o.db())),
+                        List.of(in, out)));
+        Product product = backwardWeights(o, extent.rows(), Product.Epilogue.NONE);
+        ways.library(Device.LIBRARY, List.of(), product, biasGradient(o, extent.most()));
+        if (device.hasEpilogues()) {
+            Product.Epilogue sums =
+                    Product.Epilogue.of(Product.Kind.BIAS_GRADIENT, side.inArena(o.db()));
+            ways.library(
+                    Device.EPILOGUE, List.of(), backwardWeights(o, extent.rows(), sums), List.of());
+        }
+        ways.take(product, launches);
+    }
+
+    private Product backwardWeights(
+            Op.DenseBackwardWeights o, int rows, Product.Epilogue epilogue) {
+        return new Product(
+                "dense_backward_weights",
+                o.dw().rows(),
+                o.dw().columns(),
+                rows,
+                side.factor(o.x()),
+                true,
+                side.factor(o.dy()),
+                false,
+                side.inArena(o.dw()),
+                epilogue);
     }
 
     /** db as sums over columns: in one launch, or in parts of the rows and then over the parts. */
@@ -196,32 +359,34 @@ final class DenseLaunches {
         int out = op.db().columns();
         int parts = rowGroups(most);
         if (parts == 1) {
-            return List.of(columnSums(1, arena, arena, at(op.dy()), at(op.db()), 0, out));
+            return List.of(sumsOf(op.dy(), 1, arena, at(op.db())));
         }
         return List.of(
-                columnSums(parts, arena, partialSums, at(op.dy()), 0, 0, out),
-                columnSums(1, partialSums, arena, 0, at(op.db()), parts, out));
+                sumsOf(op.dy(), parts, partialSums, 0),
+                columnSums(
+                        1,
+                        partialSums,
+                        arena,
+                        List.of(0, at(op.db()), parts, out, Integer.MAX_VALUE)));
+    }
+
+    private Call sumsOf(Slice dy, int parts, Device.Buffer to, int toAt) {
+        int each = parts == 1 ? Integer.MAX_VALUE : ROWS_PER_GROUP;
+        return side.round()
+                ? Call.of(
+                        "column_sums_bfloat16",
+                        Call.groups(dy.columns(), COLUMNS_PER_GROUP),
+                        parts,
+                        List.of(side.roundedArgument(), to, pass),
+                        List.of(side.roundedAt(dy, true), toAt, dy.columns(), side.stride(dy)),
+                        each)
+                : columnSums(parts, arena, to, List.of(at(dy), toAt, 0, dy.columns(), each));
     }
 
     private Call columnSums(
-            int parts,
-            Device.Buffer from,
-            Device.Buffer to,
-            int fromAt,
-            int toAt,
-            int rows,
-            int columns) {
-        return Call.of(
-                "column_sums",
-                Call.groups(columns, COLUMNS_PER_GROUP),
-                parts,
-                from,
-                to,
-                pass,
-                fromAt,
-                toAt,
-                rows,
-                columns,
-                parts == 1 ? Integer.MAX_VALUE : ROWS_PER_GROUP);
+            int parts, Device.Buffer from, Device.Buffer to, List<Integer> numbers) {
+        int columns = numbers.get(3);
+        int groups = Call.groups(columns, COLUMNS_PER_GROUP);
+        return Call.of("column_sums", groups, parts, from, to, pass, numbers);
     }
 }

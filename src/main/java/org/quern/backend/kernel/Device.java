@@ -171,17 +171,43 @@ public interface Device extends AutoCloseable {
     /** A slot of some bytes. */
     Slot slot(long bytes, String what);
 
-    /** The product by a library; null if there is none. */
+    /** Whether products are by a library that takes their factors as bfloat16. */
+    default boolean roundsFactors() {
+        return false;
+    }
+
+    /** Whether a library's products may have epilogues. */
+    default boolean hasEpilogues() {
+        return false;
+    }
+
+    /** The product by a library; null if there is none, or none with such an epilogue. */
     default Launch product(Product product) {
         return null;
     }
 
     /**
-     * Whether a library's way to compute something is to be taken instead of our own. Both may be
-     * run to find out: they write the same outputs from the same inputs.
+     * A way to compute something.
+     *
+     * @param name by whom: {@link #OWN}, {@link #LIBRARY} or {@link #EPILOGUE}
      */
-    default boolean prefers(Product product, List<Launch> library, List<Launch> own) {
-        return true;
+    record Way(String name, List<Launch> launches) {}
+
+    /** Our own kernels. */
+    String OWN = "own";
+
+    /** A library's product, and kernels after it. */
+    String LIBRARY = "cublas";
+
+    /** A library's product with an epilogue. */
+    String EPILOGUE = "cublasLt";
+
+    /**
+     * Which of the ways to compute something is to be taken. All may be run to find out: they write
+     * the same outputs from the same inputs.
+     */
+    default Way choose(Product product, List<Way> ways) {
+        return ways.get(ways.size() - 1);
     }
 
     /** Whether everything is done; does not wait. A kernel's fault shows here, too. */

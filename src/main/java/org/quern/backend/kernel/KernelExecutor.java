@@ -33,6 +33,7 @@ public final class KernelExecutor implements Executor {
     private final FusedEngine engine;
     private final Device.Buffer arena;
     private final Device.Buffer partialSums;
+    private final SideBuffers side;
     private final Map<Key, List<Device.Launch>> launches = new HashMap<>();
     private final List<Op> step;
     private final Pass inference = Pass.inference();
@@ -46,7 +47,7 @@ public final class KernelExecutor implements Executor {
     private boolean open = true;
 
     /** The launches of an op that does not depend on the data. */
-    private record Key(Op op, int rows, boolean training) {}
+    private record Key(Op op, Extent extent) {}
 
     /**
      * Takes over a device, which is closed with the executor.
@@ -61,6 +62,7 @@ public final class KernelExecutor implements Executor {
         this.options = options;
         engine = new FusedEngine(device, plan, options);
         List<Device.Buffer> made = new ArrayList<>();
+        SideBuffers beside = null;
         try {
             Room.check(device, plan);
             arena = device.allocate(4 * plan.arena(), Room.text(plan));
@@ -69,8 +71,13 @@ public final class KernelExecutor implements Executor {
             partialSums =
                     device.allocate(4 * DenseLaunches.partialSums(plan), "partial sums of biases");
             made.add(partialSums);
+            beside = new SideBuffers(device, arena, plan);
+            side = beside;
             reserve(1);
         } catch (RuntimeException e) {
+            if (beside != null) {
+                beside.close();
+            }
             made.forEach(device::release);
             device.close();
             throw e;
@@ -93,7 +100,7 @@ public final class KernelExecutor implements Executor {
         passHost = DeviceData.direct(PassBlock.bytes(steps));
         log = new StepLog(device, steps);
         closeLaunches();
-        factory = new Launches(device, arena, pass, log.buffer(), partialSums, tiling);
+        factory = new Launches(device, arena, pass, log.buffer(), partialSums, tiling, side);
     }
 
     private void closeLaunches() {
@@ -220,6 +227,7 @@ public final class KernelExecutor implements Executor {
             batches = new Batches(data.rows(), plan.batch());
         }
         log.reset();
+        side.refresh();
         PassBlock.steps(passHost.clear(), steps, batches, data.chunk());
         device.write(pass, 0, passHost.flip());
         FusedSteps fused = engine.fused(data, arena, pass, log.buffer());
@@ -272,7 +280,7 @@ public final class KernelExecutor implements Executor {
                 done++;
             } else if (options.engine() == Backend.Engine.OPS) {
                 for (Op op : this.step) {
-                    launches(op, data, batches.rowsAt(step), true).forEach(device::run);
+                    launches(op, data, step(batches.rowsAt(step))).forEach(device::run);
                 }
                 done++;
             } else if (left == 1 && lastRows != plan.batch()) {
@@ -297,7 +305,7 @@ public final class KernelExecutor implements Executor {
         if (sequence == null) {
             List<Device.Launch> all = new ArrayList<>();
             for (Op op : step) {
-                all.addAll(launches(op, data, rows, true));
+                all.addAll(launches(op, data, step(rows)));
             }
             sequence = device.sequence(all, repeats);
             data.keep(full, repeats > 1, sequence);
@@ -309,7 +317,7 @@ public final class KernelExecutor implements Executor {
     private void carefully(DeviceData data, int rows, long number) {
         for (Op op : step) {
             try {
-                for (Device.Launch launch : launches(op, data, rows, true)) {
+                for (Device.Launch launch : launches(op, data, step(rows))) {
                     device.run(launch);
                 }
                 device.finish();
@@ -323,22 +331,25 @@ public final class KernelExecutor implements Executor {
         }
     }
 
-    private List<Device.Launch> launches(Op op, DeviceData data, int rows, boolean training) {
-        int most = training ? plan.batch() : plan.inferenceBatch();
+    private Extent step(int rows) {
+        return new Extent(rows, plan.batch(), true, false);
+    }
+
+    private List<Device.Launch> launches(Op op, DeviceData data, Extent extent) {
         if (op instanceof Op.Gather) {
-            if (data.gather(training) == null) {
-                data.keep(training, factory.of(op, data, rows, most).get(0));
+            if (data.gather(extent.training()) == null) {
+                data.keep(extent.training(), factory.of(op, data, extent).get(0));
             }
-            return List.of(data.gather(training));
+            return List.of(data.gather(extent.training()));
         }
-        return launches.computeIfAbsent(
-                new Key(op, rows, training), key -> factory.of(op, data, rows, most));
+        return launches.computeIfAbsent(new Key(op, extent), key -> factory.of(op, data, extent));
     }
 
     @Override
     public void infer(Resident resident, int first, int rows, float[] outputs) {
         DeviceData data = ((DeviceData) resident).of(generation);
         Objects.checkFromIndexSize(first, rows, data.rows());
+        side.refresh();
         int width = plan.outputSize();
         Objects.checkFromIndexSize(0, rows * width, outputs.length);
         for (int done = 0; done < rows; ) {
@@ -347,8 +358,9 @@ public final class KernelExecutor implements Executor {
                 now = Math.min(now, data.chunk() - (first + done) % data.chunk());
             }
             begin(data, inference.rows(first + done, now));
+            Extent extent = new Extent(now, plan.inferenceBatch(), false, false);
             for (Op op : plan.inference()) {
-                for (Device.Launch launch : launches(op, data, now, false)) {
+                for (Device.Launch launch : launches(op, data, extent)) {
                     device.run(launch);
                 }
             }
@@ -371,8 +383,11 @@ public final class KernelExecutor implements Executor {
             return;
         }
         DeviceData data = ((DeviceData) resident).of(generation);
+        side.refresh();
         begin(data, newPass);
-        Repeats.run(device, launches(op, data, newPass.rows(), newPass.isTraining()), times);
+        int most = newPass.isTraining() ? plan.batch() : plan.inferenceBatch();
+        Extent alone = new Extent(newPass.rows(), most, newPass.isTraining(), true);
+        Repeats.run(device, launches(op, data, alone), times);
         end(data);
         device.finish();
         if (op instanceof Op.Metrics) {
@@ -404,6 +419,7 @@ public final class KernelExecutor implements Executor {
             closeLaunches();
             log.close();
             device.release(pass);
+            side.close();
             device.release(partialSums);
             device.release(arena);
             device.close();

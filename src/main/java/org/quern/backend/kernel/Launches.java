@@ -17,6 +17,7 @@ final class Launches {
     private final Device.Buffer arena;
     private final Device.Buffer pass;
     private final Device.Buffer log;
+    private final SideBuffers side;
     private final DenseLaunches dense;
 
     Launches(
@@ -25,34 +26,34 @@ final class Launches {
             Device.Buffer pass,
             Device.Buffer log,
             Device.Buffer partialSums,
-            Tiling.Choice tiling) {
+            Tiling.Choice tiling,
+            SideBuffers side) {
         this.device = device;
         this.arena = arena;
         this.pass = pass;
         this.log = log;
-        dense = new DenseLaunches(device, arena, pass, partialSums, tiling);
+        this.side = side;
+        dense = new DenseLaunches(device, arena, pass, partialSums, tiling, side);
     }
 
-    /**
-     * The launches of an op.
-     *
-     * @param rows of the pass: launches that a library makes are for exactly so many
-     * @param most rows that any pass of this kind has: our own launches are for up to so many
-     */
-    List<Device.Launch> of(Op op, DeviceData data, int rows, int most) {
+    /** The launches of an op. */
+    List<Device.Launch> of(Op op, DeviceData data, Extent extent) {
+        int most = extent.most();
         List<Device.Launch> launches = new ArrayList<>();
         if (op instanceof Op.Gather o) {
             launches.add(device.prepare(gather(o, data, most)));
         } else if (op instanceof Op.DenseForward o) {
-            dense.forward(launches, o, rows, most);
+            dense.forward(launches, o, extent);
         } else if (op instanceof Op.CrossEntropy o) {
             launches.add(device.prepare(crossEntropy(o, most)));
+            round(launches, o.gradient(), most);
         } else if (op instanceof Op.SquaredError o) {
             launches.add(device.prepare(squaredError(o, most)));
+            round(launches, o.gradient(), most);
         } else if (op instanceof Op.DenseBackwardInput o) {
-            dense.backwardInput(launches, o, rows, most);
+            dense.backwardInput(launches, o, extent);
         } else if (op instanceof Op.DenseBackwardWeights o) {
-            dense.backwardWeights(launches, o, rows, most);
+            dense.backwardWeights(launches, o, extent);
         } else if (op instanceof Op.Adam o) {
             launches.add(device.prepare(adam(o)));
         } else if (op instanceof Op.Sgd o) {
@@ -71,6 +72,13 @@ final class Launches {
                                     at(o.hits()))));
         }
         return launches;
+    }
+
+    /** Products take the gradient at the output rounded, if they round. */
+    private void round(List<Device.Launch> launches, Slice gradient, int most) {
+        if (side.round()) {
+            launches.add(device.prepare(side.convert(pass, gradient, most)));
+        }
     }
 
     private Call gather(Op.Gather op, DeviceData data, int most) {
@@ -136,11 +144,10 @@ final class Launches {
     private Call adam(Op.Adam op) {
         int count = op.parameters().columns();
         return Call.of(
-                "adam_update",
+                side.round() ? "adam_update_bfloat16" : "adam_update",
                 Call.groups(count, 4 * Device.THREADS),
                 1,
-                arena,
-                pass,
+                updated(),
                 at(op.parameters()),
                 at(op.gradients()),
                 at(op.m()),
@@ -151,14 +158,18 @@ final class Launches {
                 (float) op.form().epsilon());
     }
 
+    /** The buffers that an update takes. */
+    private List<Device.Buffer> updated() {
+        return side.round() ? List.of(arena, pass, side.roundedArgument()) : List.of(arena, pass);
+    }
+
     private Call sgd(Op.Sgd op) {
         int count = op.parameters().columns();
         return Call.of(
-                "sgd_update",
+                side.round() ? "sgd_update_bfloat16" : "sgd_update",
                 Call.groups(count, 4 * Device.THREADS),
                 1,
-                arena,
-                pass,
+                updated(),
                 at(op.parameters()),
                 at(op.gradients()),
                 at(op.velocity()),

@@ -99,6 +99,7 @@ class CublasLibraryTest {
             }
         }
         Files.write(other, content);
+        Files.copy(simulated.resolve("libcublasLt.so.12"), root.resolve("libcublasLt.so." + major));
         List<String> outputs = new java.util.ArrayList<>();
         for (Path library : List.of(simulated.resolve("libcublas.so.12"), other)) {
             Jvm.Outcome outcome =
@@ -123,5 +124,33 @@ class CublasLibraryTest {
                     outcome.out().lines().filter(l -> l.startsWith("test ")).toList().toString());
         }
         assertThat(outputs.get(1)).startsWith("[test accuracy").isEqualTo(outputs.get(0));
+    }
+
+    /** A cuBLAS that came without its cublasLt still does the products. */
+    @Test
+    void withoutCublasLtItSaysSo() throws Exception {
+        Usable.named("cuda");
+        Path library = root.resolve("libcublas.so.12");
+        Files.copy(Path.of("target", "cudasim", "libcublas.so.12"), library);
+        Jvm.Outcome outcome =
+                new Jvm(root)
+                        .run(
+                                Quern.class,
+                                "train",
+                                "--backend",
+                                "cuda",
+                                "--precision",
+                                "bf16",
+                                "--cublas",
+                                library.toString(),
+                                "--data",
+                                "generated:200,100",
+                                "--epochs",
+                                "1");
+        assertThat(outcome.err()).isEmpty();
+        assertThat(outcome.code()).isZero();
+        assertThat(outcome.out())
+                .contains("cuBLAS has no cublasLt beside it (libcublasLt.so.12: ")
+                .contains("test accuracy");
     }
 }

@@ -19,6 +19,7 @@ import org.quern.backend.Steps;
 import org.quern.backend.Usable;
 import org.quern.backend.check.KernelCase;
 import org.quern.backend.check.KernelCases;
+import org.quern.backend.check.RoundedFactors;
 import org.quern.backend.check.StepCheck;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
@@ -42,6 +43,24 @@ class CudaCheckedTest {
         for (Backend.Gemm gemm : List.of(Backend.Gemm.OWN, Backend.Gemm.CUBLAS)) {
             Backend.Options options = Backend.Options.DEFAULT.with(gemm);
             assertThat(one.check(cuda, options)).isEmpty();
+        }
+    }
+
+    /** What is kept beside the arena for cuBLAS's products, with cublasLt and without. */
+    @TestFactory
+    Stream<DynamicTest> productsInBfloat16() {
+        Usable.named("cuda");
+        return KernelCases.all().stream()
+                .filter(one -> one.name().startsWith("Dense") && one.operands().flops() < 1e5)
+                .map(one -> DynamicTest.dynamicTest(one.name(), () -> inBfloat16(one)));
+    }
+
+    private static void inBfloat16(KernelCase one) {
+        Backend.Options options = Backend.Options.DEFAULT.with(Backend.Precision.BF16);
+        for (Epilogues epilogues : List.of(Epilogues.ALWAYS, Epilogues.NEVER)) {
+            try (Executor executor = new CudaBackend(epilogues).open(one.plan(), options)) {
+                assertThat(RoundedFactors.check(one, executor, 8, true)).isEmpty();
+            }
         }
     }
 

@@ -6,11 +6,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.Optional;
 import jcuda.driver.CUmodule;
 import org.quern.backend.Backend;
+import org.quern.backend.Executor;
 import org.quern.backend.check.KernelCase;
 import org.quern.backend.check.KernelCases;
+import org.quern.backend.check.RoundedFactors;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 
@@ -40,13 +41,22 @@ final class CudaTrouble {
         }
     }
 
-    private static void cases(String prefix) {
-        Backend cuda = new CudaBackend();
+    private static void cases(String words) {
+        boolean bf16 = words.startsWith("bf16 ");
+        String prefix = bf16 ? words.substring(5) : words;
+        Backend cuda = bf16 ? new CudaBackend(Epilogues.ALWAYS) : new CudaBackend();
+        Backend.Options options = Backend.Options.DEFAULT;
         for (KernelCase one : KernelCases.all()) {
-            if (one.name().startsWith(prefix)) {
-                Optional<String> wrong =
-                        one.check(cuda, Backend.Options.DEFAULT.with(Backend.Gemm.OWN));
-                wrong.ifPresent(System.out::println);
+            if (!one.name().startsWith(prefix)) {
+                continue;
+            }
+            if (bf16) {
+                try (Executor executor =
+                        cuda.open(one.plan(), options.with(Backend.Precision.BF16))) {
+                    RoundedFactors.check(one, executor, 8, true).ifPresent(System.out::println);
+                }
+            } else {
+                one.check(cuda, options.with(Backend.Gemm.OWN)).ifPresent(System.out::println);
             }
         }
     }

@@ -16,6 +16,9 @@ import org.quern.cli.Quern;
 
 /** The measured choice between cuBLAS and our own kernels, and that it is kept. */
 class GemmTableTest {
+    private static final String LINE =
+            "dense_[a-z_]+(,\\d+){3},own=\\d+\\.\\d\\d,cublas=\\d+\\.\\d\\d(,cublasLt=\\d+\\.\\d\\d)?";
+
     @TempDir Path folder;
 
     private String train(String... more) throws IOException {
@@ -53,29 +56,38 @@ class GemmTableTest {
         // last batch of 200 rows has 8; inference has 100
         assertThat(first.lines())
                 .hasSize(3 * 3 + 2 * 3 + 2 * 2)
-                .allMatch(line -> line.matches("dense_[a-z_]+(,\\d+){3}(,\\d+\\.\\d\\d){2}"))
-                .anyMatch(line -> line.startsWith("dense_forward,32,48,784,"))
+                .allMatch(line -> line.matches(LINE))
+                .anyMatch(line -> line.startsWith("dense_forward_relu_dropout,32,48,784,"))
                 .anyMatch(line -> line.startsWith("dense_backward_weights,784,48,8,"));
         train();
         assertThat(Files.readString(table())).isEqualTo(first);
+    }
+
+    /** The table as if one way were faster than the others wherever there is that way. */
+    private void prefer(String way) throws IOException {
+        List<String> changed = new ArrayList<>();
+        for (String line : Files.readAllLines(table())) {
+            changed.add(
+                    line.replaceAll("=[0-9.]+", "=2.00")
+                            .replaceFirst(way + "=2.00", way + "=1.00"));
+        }
+        Files.write(table(), changed);
     }
 
     @Test
     void decidesForEachShape() throws IOException {
         Usable.named("cuda");
         String own = train("--gemm", "own");
-        String cublas = train("--gemm", "cublas");
         train();
-        Path table = table();
-        List<String> lines = Files.readAllLines(table);
-        for (boolean preferCublas : new boolean[] {true, false}) {
-            List<String> changed = new ArrayList<>();
-            for (String line : lines) {
-                String shape = String.join(",", List.of(line.split(",")).subList(0, 4));
-                changed.add(shape + (preferCublas ? ",1.00,2.00" : ",2.00,1.00"));
-            }
-            Files.write(table, changed);
-            assertThat(train()).isEqualTo(preferCublas ? cublas : own);
+        prefer("own");
+        assertThat(train()).isEqualTo(own);
+        for (String way : List.of("cublas", "cublasLt")) {
+            prefer(way);
+            String line = Files.readAllLines(table()).get(0);
+            String library = train();
+            // where our own kernels are left out, the same table decides among what is left
+            assertThat(train("--gemm", "cublas")).isEqualTo(library);
+            assertThat(Files.readAllLines(table()).get(0)).isEqualTo(line);
         }
     }
 
@@ -84,9 +96,9 @@ class GemmTableTest {
         Usable.named("cuda");
         train();
         Path table = table();
-        Files.writeString(table, "dense_forward,32,48,784,fast,slow\nnothing\n");
+        Files.writeString(table, "dense_forward_linear,32,10,15,own=fast,cublas=2\nnothing\n");
         train();
-        assertThat(Files.readString(table)).contains("dense_forward,32,48,784,");
+        assertThat(Files.readString(table)).contains("dense_forward_linear,32,10,15,own=");
         assertThat(Files.readString(table)).doesNotContain("fast");
     }
 }

@@ -25,7 +25,14 @@ class KernelTableTest {
     /** What no op launches, and the test that runs it. */
     private static final Map<String, String> APART =
             Map.of(
-                    "bfloat16_convert", "CublasTest",
+                    "adam_update_bfloat16", "CublasLtTest",
+                    "bfloat16_convert", "CublasLtTest",
+                    "bfloat16_expand", "CublasLtTest",
+                    "column_sums_bfloat16", "CublasLtTest",
+                    "dense_backward_input_finish", "CublasLtTest",
+                    "dense_forward_finish", "CublasLtTest",
+                    "relu_bits", "CublasLtTest",
+                    "sgd_update_bfloat16", "CublasLtTest",
                     "finite_check", "GpuTest",
                     "fused_train_block", "FusedTest",
                     "fused_train_cluster_12", "FusedTest",
