@@ -1,8 +1,5 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-import static jcuda.driver.JCudaDriver.cuGraphDestroy;
-import static jcuda.driver.JCudaDriver.cuGraphInstantiate;
 import static jcuda.driver.JCudaDriver.cuGraphLaunch;
 import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
@@ -12,10 +9,8 @@ import static jcuda.driver.JCudaDriver.cuMemcpyDtoDAsync;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
 import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
 import static jcuda.driver.JCudaDriver.cuMemsetD32Async;
-import static jcuda.driver.JCudaDriver.cuStreamBeginCapture;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
 import static jcuda.driver.JCudaDriver.cuStreamDestroy;
-import static jcuda.driver.JCudaDriver.cuStreamEndCapture;
 import static jcuda.driver.JCudaDriver.cuStreamQuery;
 import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
 
@@ -24,8 +19,6 @@ import java.util.List;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
-import jcuda.driver.CUgraph;
-import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
@@ -304,44 +297,16 @@ final class CudaDevice implements Device {
         void launch();
     }
 
-    /** A captured graph. */
-    private record Graph(CUgraphExec exec) implements Sequence {
-        @Override
-        public void close() {
-            CudaErrors.check(
-                    jcuda.driver.JCudaDriver.cuGraphExecDestroy(exec), "cuGraphExecDestroy");
-        }
-    }
-
     @Override
     public Sequence sequence(List<Launch> launches, int repeats) {
         enter();
-        CudaErrors.check(
-                cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
-                "cuStreamBeginCapture");
-        CUgraph graph = new CUgraph();
-        try {
-            for (int i = 0; i < repeats; i++) {
-                for (Launch launch : launches) {
-                    ((Launchable) launch).launch();
-                }
-            }
-        } catch (RuntimeException e) {
-            cuStreamEndCapture(stream, graph);
-            throw e;
-        }
-        CudaErrors.check(cuStreamEndCapture(stream, graph), "cuStreamEndCapture");
-        CUgraphExec exec = new CUgraphExec();
-        int code = cuGraphInstantiate(exec, graph, 0);
-        CudaErrors.check(cuGraphDestroy(graph), "cuGraphDestroy");
-        CudaErrors.check(code, "cuGraphInstantiate");
-        return new Graph(exec);
+        return CudaGraph.capture(stream, launches, repeats);
     }
 
     @Override
     public void run(Sequence sequence) {
         enter();
-        CudaErrors.check(cuGraphLaunch(((Graph) sequence).exec, stream), "cuGraphLaunch");
+        CudaErrors.check(cuGraphLaunch(((CudaGraph) sequence).exec(), stream), "cuGraphLaunch");
     }
 
     @Override

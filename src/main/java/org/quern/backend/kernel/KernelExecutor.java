@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Pass;
@@ -29,13 +28,12 @@ public final class KernelExecutor implements Executor {
 
     private final Device device;
     private final Plan plan;
-    private final Backend.Options options;
     private final FusedEngine engine;
     private final Device.Buffer arena;
     private final Device.Buffer partialSums;
     private final SideBuffers side;
     private final Map<Key, List<Device.Launch>> launches = new HashMap<>();
-    private final List<Op> step;
+    private final OpSteps opSteps;
     private final Pass inference = Pass.inference();
     private Device.Buffer pass;
     private ByteBuffer passHost;
@@ -59,7 +57,6 @@ public final class KernelExecutor implements Executor {
         this.device = device;
         this.plan = plan;
         this.tiling = tiling;
-        this.options = options;
         engine = new FusedEngine(device, plan, options);
         List<Device.Buffer> made = new ArrayList<>();
         SideBuffers beside = null;
@@ -82,10 +79,7 @@ public final class KernelExecutor implements Executor {
             device.close();
             throw e;
         }
-        // the op that moves on to the next step comes last; it commutes with the update
-        step = new ArrayList<>(plan.training());
-        step.removeIf(Op.Metrics.class::isInstance);
-        plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(step::add);
+        opSteps = new OpSteps(device, plan, options, this::launches);
     }
 
     /** Makes room for runs of so many steps; what was prepared before, data's too, is void. */
@@ -233,11 +227,8 @@ public final class KernelExecutor implements Executor {
         FusedSteps fused = engine.fused(data, arena, pass, log.buffer());
         if (fused != null) {
             fused.run(steps.count());
-        } else if (data.chunk() == 0) {
-            data.slot(0);
-            steps(data, steps, 0, steps.count());
         } else {
-            stream(data, steps);
+            opSteps.run(data, steps, batches);
         }
         log.await(steps);
     }
@@ -245,94 +236,6 @@ public final class KernelExecutor implements Executor {
     @Override
     public boolean reportsProgress() {
         return log.isLive();
-    }
-
-    /** Runs steps chunk by chunk: while the device has one, the host fills and sends the next. */
-    private void stream(DeviceData data, Steps steps) {
-        for (int done = 0; done < steps.count(); ) {
-            long step = steps.first() + done;
-            int place = batches.place(step);
-            int untilChunk = data.chunk() - place % data.chunk();
-            int rows = Math.min(untilChunk, batches.rows() - place);
-            int now = Math.min(Call.groups(rows, batches.batch()), steps.count() - done);
-            data.slot(1 - data.slot());
-            data.send(
-                    batches,
-                    steps.seed(),
-                    batches.epoch(step),
-                    place,
-                    Math.min(rows, now * batches.batch()));
-            steps(data, steps, done, now);
-            data.used();
-            done += now;
-        }
-    }
-
-    /** Runs the steps [from, from + count) of a run, whose data is in place. */
-    private void steps(DeviceData data, Steps steps, int from, int count) {
-        int perEpoch = batches.stepsPerEpoch();
-        int lastRows = batches.rowsAt(perEpoch - 1L);
-        for (int done = 0; done < count; ) {
-            long step = steps.first() + from + done;
-            int left = perEpoch - (int) (step % perEpoch);
-            if (options.sync()) {
-                carefully(data, batches.rowsAt(step), step);
-                done++;
-            } else if (options.engine() == Backend.Engine.OPS) {
-                for (Op op : this.step) {
-                    launches(op, data, step(batches.rowsAt(step))).forEach(device::run);
-                }
-                done++;
-            } else if (left == 1 && lastRows != plan.batch()) {
-                device.run(sequence(data, lastRows, 1));
-                done++;
-            } else {
-                int full =
-                        lastRows == plan.batch() ? count - done : Math.min(left - 1, count - done);
-                int now = full >= MANY ? MANY : 1;
-                device.run(sequence(data, plan.batch(), now));
-                done += now;
-            }
-        }
-    }
-
-    /** Steps that are prepared as one sequence. */
-    private static final int MANY = 32;
-
-    private Device.Sequence sequence(DeviceData data, int rows, int repeats) {
-        boolean full = rows == plan.batch();
-        Device.Sequence sequence = data.sequence(full, repeats > 1);
-        if (sequence == null) {
-            List<Device.Launch> all = new ArrayList<>();
-            for (Op op : step) {
-                all.addAll(launches(op, data, step(rows)));
-            }
-            sequence = device.sequence(all, repeats);
-            data.keep(full, repeats > 1, sequence);
-        }
-        return sequence;
-    }
-
-    /** A step with a wait after each op. */
-    private void carefully(DeviceData data, int rows, long number) {
-        for (Op op : step) {
-            try {
-                for (Device.Launch launch : launches(op, data, step(rows))) {
-                    device.run(launch);
-                }
-                device.finish();
-            } catch (QuernException e) {
-                throw new QuernException(
-                        e.kind(),
-                        "%s, in the %s of %s at step %d"
-                                .formatted(e.getMessage(), op.what(), op.layer(), number),
-                        e);
-            }
-        }
-    }
-
-    private Extent step(int rows) {
-        return new Extent(rows, plan.batch(), true, false);
     }
 
     private List<Device.Launch> launches(Op op, DeviceData data, Extent extent) {
