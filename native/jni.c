@@ -216,6 +216,7 @@ NATIVE(void, train)(JNIEnv *env, jclass type, jlong h, jlong d, jlong seed, jlon
     Pass pass = {.training = 1, .seed = (uint64_t)seed};
     float rate[STEPS], decay[STEPS], loss[STEPS];
     jint hit[STEPS];
+    unsigned mode = quern_flush_subnormals();
     for (int done = 0; done < count; done += STEPS) {
         int n = count - done < STEPS ? count - done : STEPS;
         (*env)->GetFloatArrayRegion(env, rates, done, n, rate);
@@ -231,13 +232,20 @@ NATIVE(void, train)(JNIEnv *env, jclass type, jlong h, jlong d, jlong seed, jlon
         (*env)->SetFloatArrayRegion(env, losses, done, n, loss);
         (*env)->SetIntArrayRegion(env, hits, done, n, hit);
     }
+    quern_restore_subnormals(mode);
+}
+
+static void infer_rows(Handle *h, const Data *data, int first, int rows, float *outputs) {
+    unsigned mode = quern_flush_subnormals();
+    h->kernels->infer(&h->net, data, first, rows, outputs);
+    quern_restore_subnormals(mode);
 }
 
 NATIVE(void, infer)(JNIEnv *env, jclass type, jlong h, jlong d, jint first, jint rows, jfloatArray outputs) {
     (void)type;
     float *out = (*env)->GetPrimitiveArrayCritical(env, outputs, NULL);
     if (out != NULL) {
-        handle(h)->kernels->infer(&handle(h)->net, data_of(d), first, rows, out);
+        infer_rows(handle(h), data_of(d), first, rows, out);
         (*env)->ReleasePrimitiveArrayCritical(env, outputs, out, 0);
     }
 }
@@ -255,7 +263,7 @@ NATIVE(void, inferHost)(JNIEnv *env, jclass type, jlong h, jbyteArray bytes, jfl
                      .skip = bytes != NULL && net->shift == 0,
                      .bytes = bytes != NULL ? in : NULL,
                      .floats = bytes != NULL ? NULL : in};
-        handle(h)->kernels->infer(net, &data, 0, rows, out);
+        infer_rows(handle(h), &data, 0, rows, out);
     }
     if (out != NULL) {
         (*env)->ReleasePrimitiveArrayCritical(env, outputs, out, 0);
@@ -284,6 +292,7 @@ NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint la
                  .rows = (int)w[5],
                  .rate = r[0],
                  .decay = r[1]};
+    unsigned mode = quern_flush_subnormals();
     const float *kept = NULL;
     int masked = kind == 1 ? layer : kind == 4 ? layer - 1 : -1;
     if (masked >= 0 && pass.training && net->layer[masked].mask.threshold) {
@@ -320,6 +329,7 @@ NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint la
             (*env)->SetFloatArrayRegion(env, log, 0, 2, both);
         }
     }
+    quern_restore_subnormals(mode);
 }
 
 NATIVE(void, gemm)(JNIEnv *env, jclass type, jint wanted, jint m, jint n, jint k, jfloatArray a, jboolean transposedA,

@@ -5,6 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
 #include "quern.h"
 
 enum { CACHE_LINE = 64, OVERRUN = 64 };
@@ -36,6 +40,31 @@ int quern_processors(void) {
     return n < 1 ? 1 : (int)n;
 }
 
+unsigned quern_flush_subnormals(void) {
+#if defined(__SSE2__)
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040); /* results: flush to zero; operands: denormals are zeros */
+    return before;
+#elif defined(__aarch64__)
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | 1u << 24));
+    return (unsigned)before;
+#else
+    return 0;
+#endif
+}
+
+void quern_restore_subnormals(unsigned before) {
+#if defined(__SSE2__)
+    _mm_setcsr(before);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)before));
+#else
+    (void)before;
+#endif
+}
+
 /* Zeroed, at a cache line, with room for vectors that overrun the end. */
 static void *reserve(size_t count, size_t size, int *short_of_memory) {
     void *p = NULL;
@@ -60,14 +89,14 @@ int quern_net_open(Net *net) {
         widest = in > widest ? in : widest;
         keeps += (size_t)net->batch * out + OVERRUN;
     }
-    net->order = reserve(capacity, sizeof(int), &out_of);
+    net->order = reserve(capacity > (size_t)net->batch ? capacity : (size_t)net->batch, sizeof(int), &out_of);
+    net->order_ahead = reserve((size_t)net->batch, sizeof(int), &out_of);
     net->keep_of = reserve((size_t)net->layers + 1, sizeof(float *), &out_of);
     net->entry_column = reserve(capacity * (size_t)net->input, sizeof(int), &out_of);
     net->entry_value = reserve(capacity * (size_t)net->input, sizeof(float), &out_of);
     net->entry_start = reserve(capacity + 1, sizeof(int), &out_of);
-    net->list_row = reserve((size_t)net->batch * (size_t)net->input, sizeof(int), &out_of);
-    net->list_value = reserve((size_t)net->batch * (size_t)net->input, sizeof(float), &out_of);
-    net->list_start = reserve((size_t)net->input + 2, sizeof(int), &out_of);
+    net->lit = reserve(((size_t)net->batch + 63) / 64 * (size_t)net->input, sizeof(uint64_t), &out_of);
+    net->next = reserve((size_t)net->batch * (size_t)net->threads, sizeof(int), &out_of);
     int drops_input = net->input_mask.threshold != 0;
     net->keep = reserve(keeps + (drops_input ? (size_t)net->batch * (size_t)net->input : 0), sizeof(float), &out_of);
     /* gemm.h: at most 384 rows of all columns (rounded up to a panel), and a block of 248 rows */
@@ -93,8 +122,8 @@ int quern_net_open(Net *net) {
 
 void quern_net_close(Net *net) {
     quern_pool_close(net->pool);
-    void *all[] = {net->arena,     net->order,      net->keep_of,    net->entry_column, net->entry_value,
-                   net->entry_start, net->list_row, net->list_value, net->list_start,   net->keep,
+    void *all[] = {net->arena,     net->order,      net->order_ahead, net->keep_of,    net->entry_column, net->entry_value,
+                   net->entry_start, net->lit,      net->next,       net->keep,
                    net->pack,      net->tile,       net->layer};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]);
@@ -113,11 +142,11 @@ static int64_t count_entries(const uint8_t *bytes, const float *floats, int64_t 
 /* Rows without their zeros: at most 3 bytes (or 6) for each value that is not zero. */
 static int make_sparse(Data *data, const uint8_t *bytes, const float *floats, int64_t entries) {
     data->start = malloc(((size_t)data->rows + 1) * sizeof *data->start);
-    data->column = malloc((size_t)entries * sizeof *data->column + 8);
+    data->column = malloc((size_t)entries * sizeof *data->column + OVERRUN * 2);
     if (bytes != NULL) {
-        data->byte_value = malloc((size_t)entries + 8);
+        data->byte_value = malloc((size_t)entries + OVERRUN);
     } else {
-        data->float_value = malloc((size_t)entries * sizeof(float) + 8);
+        data->float_value = malloc(((size_t)entries + OVERRUN) * sizeof(float));
     }
     if (data->start == NULL || data->column == NULL || (data->byte_value == NULL && data->float_value == NULL)) {
         return 0;

@@ -56,6 +56,13 @@ typedef struct {
     float rate, decay;
 } Pass;
 
+/* Which rows a batch has: those at places first .. first + rows - 1 of an epoch's order of `of` rows. */
+typedef struct {
+    int of;
+    uint64_t seed, epoch;
+    int first, rows;
+} Batch;
+
 typedef struct Pool Pool;
 
 /* A plan with its arena, its scratch memory and its threads. */
@@ -78,14 +85,15 @@ typedef struct {
     int alone; /* set while the pool is left out, see jni.c */
     /* scratch */
     int *order;          /* capacity */
+    int *order_ahead;    /* of the batch that probably comes next ... */
+    Batch ahead;         /* ... which is this; no rows: none */
     float *keep;         /* per layer, one after the other: batch x out */
     float **keep_of;     /* where each layer's part begins; [layers] is the input's */
     int *entry_column;   /* sparse rows of the batch, row by row */
     float *entry_value;
     int *entry_start;    /* capacity + 1 */
-    int *list_row;       /* the same, column by column */
-    float *list_value;
-    int *list_start;     /* input + 1 */
+    uint64_t *lit;       /* per 64 rows: for each column the rows of the batch that have an entry in it, a bit each */
+    int *next;           /* per thread: for each row of the batch its next entry, while columns are gone through */
     float *pack;         /* per thread: packed panels of a matrix product */
     size_t pack_size;
     float *tile;         /* per thread: a block of weight gradients */
@@ -119,6 +127,14 @@ extern const Kernels quern_kernels_avx512;
 /* net.c. The kernels that this processor can run: 0 the best, else 1 baseline, 2 AVX2, 3 AVX-512; NULL if it cannot. */
 const Kernels *quern_kernels(int wanted);
 int quern_processors(void); /* that this process may use */
+
+/*
+ * Lets the calling thread take numbers below the least normal one for 0, and returns what to hand back afterwards. The moments
+ * of weights that get no gradient any more fade into such numbers and stay there, and arithmetic on them takes two to
+ * three times as long. No kernel promises anything below the least normal number.
+ */
+unsigned quern_flush_subnormals(void);
+void quern_restore_subnormals(unsigned);
 
 /* Allocates the arena (zeros), scratch and threads; layers and masks are filled in. 0 if memory is short. */
 int quern_net_open(Net *);

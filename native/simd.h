@@ -40,6 +40,48 @@ INLINE vfloat all(float f) { return f - (vfloat){0}; }
 
 INLINE vuint all_u(uint32_t u) { return u - (vuint){0}; }
 
+/* LANES bytes, or 16-bit integers, as 32-bit integers. */
+INLINE vint load_bytes(const uint8_t *p) {
+#if defined(__AVX512F__)
+    return (vint)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+#elif defined(__AVX2__)
+    return (vint)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#else
+    vint v;
+    for (int i = 0; i < LANES; i++) {
+        v[i] = p[i];
+    }
+    return v;
+#endif
+}
+
+INLINE vint load_shorts(const uint16_t *p) {
+#if defined(__AVX512F__)
+    return (vint)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+#elif defined(__AVX2__)
+    return (vint)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+#else
+    vint v;
+    for (int i = 0; i < LANES; i++) {
+        v[i] = p[i];
+    }
+    return v;
+#endif
+}
+
+/* Whether any bit is set. */
+INLINE int any(vuint v) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)v, (__m512i)v) != 0;
+#elif defined(__AVX2__)
+    return !_mm256_testz_si256((__m256i)v, (__m256i)v);
+#else
+    uint64_t two[LANES / 2];
+    memcpy(two, &v, sizeof v);
+    return (two[0] | two[1]) != 0;
+#endif
+}
+
 /* The first n values; the lanes behind are 0, and memory behind is not touched. */
 INLINE vfloat load_first(const float *p, int n) {
 #if defined(__AVX512F__)

@@ -4,31 +4,24 @@
  * - Zeros of the input are skipped. MNIST has 150 pixels of 784 that are not zero, so X W is a sum of 150 rows of W, and
  *   X^T dY touches a weight row once for each image in which its pixel is lit. (A product of a zero with a weight
  *   that is infinite would be NaN; here it is 0. Such a weight is found at the end of the epoch.)
- * - Gradients of weights are never stored: a few rows of dW are summed in a block that stays in the first-level
- *   cache, and the optimizer takes them from there.
+ * - Gradients of weights are never stored. Those of the first layer are summed in registers, from which the optimizer
+ *   takes them, so that its divisions and roots, which one unit does slowly, run beside the sums of other rows; elsewhere
+ *   a few rows of dW are summed in a block that stays in the first-level cache.
  * - Dropout masks are drawn once for both passes.
  *
  * Included by kernels.c.
  */
 
-/* Entries of a sparse row, scaled. */
-static int copy_entries(const Data *data, int row, float scale, int *restrict column, float *restrict value) {
+/* Entries of a sparse row, scaled; up to LANES - 1 more are read and written, which the next row's replace. */
+static int copy_entries(const Data *data, int row, float scale, int *column, float *value) {
     int64_t from = data->start[row];
     int n = (int)(data->start[row + 1] - from);
-    const uint16_t *restrict source = data->column + from;
-    for (int e = 0; e < n; e++) {
-        column[e] = source[e];
-    }
-    if (data->byte_value != NULL) {
-        const uint8_t *restrict raw = data->byte_value + from;
-        for (int e = 0; e < n; e++) {
-            value[e] = (float)raw[e] * scale;
-        }
-    } else {
-        const float *restrict raw = data->float_value + from;
-        for (int e = 0; e < n; e++) {
-            value[e] = raw[e] * scale;
-        }
+    for (int e = 0; e < n; e += LANES) {
+        vint c = load_shorts(data->column + from + e);
+        memcpy(column + e, &c, sizeof c);
+        store(value + e, (data->byte_value != NULL
+                              ? __builtin_convertvector(load_bytes(data->byte_value + from + e), vfloat)
+                              : load(data->float_value + from + e)) * scale);
     }
     return n;
 }
@@ -78,22 +71,14 @@ static void collect_entries(Net *net, const Data *data, const Pass *pass) {
     net->entry_start[pass->rows] = at;
 }
 
-/* The same entries column by column, rows rising within a column: a counting sort. */
-static void sort_entries(Net *net, int rows) {
-    int *restrict start = net->list_start;
-    int n = net->entry_start[rows];
-    memset(start, 0, ((size_t)net->input + 2) * sizeof *start);
-    for (int e = 0; e < n; e++) {
-        start[net->entry_column[e] + 2]++;
-    }
-    for (int i = 2; i <= net->input + 1; i++) {
-        start[i] += start[i - 1];
-    }
+/* The rows of the batch that have an entry in a column, for each column. */
+static void mark_entries(Net *net, int rows) {
+    memset(net->lit, 0, ((size_t)rows + 63) / 64 * (size_t)net->input * sizeof *net->lit);
     for (int b = 0; b < rows; b++) {
-        for (int e = net->entry_start[b]; e < net->entry_start[b + 1]; e++) {
-            int to = start[net->entry_column[e] + 1]++;
-            net->list_row[to] = b;
-            net->list_value[to] = net->entry_value[e];
+        uint64_t *lit = net->lit + (int64_t)(b / 64) * net->input, bit = (uint64_t)1 << b % 64;
+        const int *column = net->entry_column;
+        for (int e = net->entry_start[b], end = net->entry_start[b + 1]; e < end; e++) {
+            lit[column[e]] |= bit;
         }
     }
 }
@@ -159,6 +144,20 @@ static void sum_rows_wide(const int *index, const float *value, int n, const flo
     }
 }
 
+/* Asks for the entries of a row that will be wanted in the next step. */
+INLINE void fetch_row(const Data *data, int row) {
+    int64_t from = data->start[row], to = data->start[row + 1];
+    const char *column = (const char *)(data->column + from), *end = (const char *)(data->column + to);
+    for (; column < end; column += 64) {
+        __builtin_prefetch(column, 0, 2);
+    }
+    size_t size = data->byte_value != NULL ? 1 : sizeof(float);
+    const char *value = data->byte_value != NULL ? (const char *)data->byte_value : (const char *)data->float_value;
+    for (const char *p = value + from * (int64_t)size, *last = value + to * (int64_t)size; p < last; p += 64) {
+        __builtin_prefetch(p, 0, 2);
+    }
+}
+
 static void forward_sparse_part(void *argument, int thread, int threads) {
     Task *t = argument;
     Net *net = t->net;
@@ -167,6 +166,9 @@ static void forward_sparse_part(void *argument, int thread, int threads) {
     share(t->pass->rows, 1, thread, threads, &from, &to);
     for (int b = from; b < to; b++) {
         int e = net->entry_start[b];
+        if (t->pass->training && b < net->ahead.rows) {
+            fetch_row(t->data, net->order_ahead[b]);
+        }
         int64_t at = (int64_t)b * l->out;
         sum_rows_wide(net->entry_column + e, net->entry_value + e, net->entry_start[b + 1] - e, l->w, l->out,
                       l->y + at);
@@ -184,6 +186,9 @@ static void forward_all(Net *net, const Data *data, const Pass *pass) {
         select_rows(net, data, pass);
         keep(net, net->layers, pass);
         collect_entries(net, data, pass);
+        if (pass->training) {
+            look_ahead(net, data, pass);
+        }
     } else {
         gather(net, data, pass);
     }
@@ -192,7 +197,7 @@ static void forward_all(Net *net, const Data *data, const Pass *pass) {
         keep(net, i, pass);
         if (i == 0 && data->skip) {
             run(net, 2.0 * net->entry_start[pass->rows] * l->out, forward_sparse_part,
-                &(Task){.net = net, .pass = pass, .layer = l, .keep = kept(net, i, pass)});
+                &(Task){.net = net, .data = data, .pass = pass, .layer = l, .keep = kept(net, i, pass)});
         } else {
             forward(net, i, pass, kept(net, i, pass));
         }
@@ -221,21 +226,121 @@ static void update_weights_part(void *argument, int thread, int threads) {
     }
 }
 
+/* The first layer's weight rows, as update_rows goes through them; by value like Update. */
+typedef struct {
+    const uint64_t *lit;
+    const float *value, *dy;
+    int *next;
+    int64_t at; /* of W in the parameter slice */
+    int in, out, rows;
+} Sparse;
+
+/*
+ * nv vectors of row i of dW from column j, the last with `last` columns, in registers, and the optimizer on their weights.
+ * `rule` and nv are constants after inlining; `advance` is 1 for the last columns of the row, else 0.
+ */
+INLINE void update_row_part(const int rule, const int nv, int last, int advance, Sparse s, Update u, int i, int j) {
+    vfloat sum[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++) {
+        sum[v] = (vfloat){0};
+    }
+    for (int b0 = 0; b0 < s.rows; b0 += 64) {
+        for (uint64_t rows = s.lit[(int64_t)(b0 / 64) * s.in + i]; rows != 0; rows &= rows - 1) {
+            int b = b0 + __builtin_ctzll(rows), e = s.next[b];
+            s.next[b] = e + advance;
+            vfloat x = all(s.value[e]);
+            const float *dy = s.dy + (int64_t)b * s.out + j;
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++) {
+                sum[v] += x * load(dy + v * LANES);
+            }
+        }
+    }
+    int64_t at = s.at + (int64_t)i * s.out + j;
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++) {
+        update_vector(rule, u, at + v * LANES, sum[v], v == nv - 1 ? last : LANES);
+    }
+}
+
+/* Whether the update leaves n weights from index `at` as they are if their gradients are 0: whether it always was so. */
+INLINE int rests(Update u, int64_t at, int n) {
+    vuint bits = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        bits |= (vuint)load(u.m + at + i) | (vuint)load(u.v + at + i);
+    }
+    if (i < n) {
+        bits |= (vuint)load_first(u.m + at + i, n - i) | (vuint)load_first(u.v + at + i, n - i);
+    }
+    return !any(bits);
+}
+
+INLINE void update_rows(const int rule, Sparse s, Update u, int from, int to) {
+    int may_rest = rule == ADAM_RULE && u.decay == 1 && u.epsilon > 0;
+    int wide = (s.out - 1) / (4 * LANES) * 4 * LANES, left = s.out - wide;
+    for (int i = from; i < to; i++) {
+        uint64_t lit = 0;
+        for (int b0 = 0; b0 < s.rows; b0 += 64) {
+            lit |= s.lit[(int64_t)(b0 / 64) * s.in + i];
+        }
+        if (lit == 0 && may_rest && rests(u, s.at + (int64_t)i * s.out, s.out)) {
+            continue;
+        }
+        for (int j = 0; j < wide; j += 4 * LANES) {
+            update_row_part(rule, 4, LANES, 0, s, u, i, j);
+        }
+        switch ((left + LANES - 1) / LANES) {
+            case 1:
+                update_row_part(rule, 1, left, 1, s, u, i, wide);
+                break;
+            case 2:
+                update_row_part(rule, 2, left - LANES, 1, s, u, i, wide);
+                break;
+            case 3:
+                update_row_part(rule, 3, left - 2 * LANES, 1, s, u, i, wide);
+                break;
+            default:
+                update_row_part(rule, 4, left - 3 * LANES, 1, s, u, i, wide);
+        }
+    }
+}
+
+/* The first of the entries [from, to) of a row whose column is not below `column`. */
+static int first_entry(const int *columns, int from, int to, int column) {
+    while (from < to) {
+        int middle = from + (to - from) / 2;
+        if (columns[middle] < column) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return from;
+}
+
 static void update_weights_sparse_part(void *argument, int thread, int threads) {
     Task *t = argument;
     Net *net = t->net;
-    Layer *l = t->layer;
-    float *g = net->tile + (size_t)thread * net->tile_size;
-    int from, to, block = block_rows(l, 1);
+    const Layer *l = t->layer;
+    Sparse s = {net->lit, net->entry_value, l->dy,  net->next + (int64_t)thread * net->batch,
+                l->w - net->arena, l->in, l->out, t->pass->rows};
+    Update u = update_of(net, t->pass);
+    int from, to;
     share(l->in, 1, thread, threads, &from, &to);
-    for (int i0 = from; i0 < to; i0 += block) {
-        int i1 = i0 + block < to ? i0 + block : to;
-        for (int i = i0; i < i1; i++) {
-            int e = net->list_start[i];
-            sum_rows_wide(net->list_row + e, net->list_value + e, net->list_start[i + 1] - e, l->dy, l->out,
-                          g + (int64_t)(i - i0) * l->out);
-        }
-        update_range(net, t->pass, l->w + (int64_t)i0 * l->out - net->arena, g, (i1 - i0) * l->out);
+    for (int b = 0; b < s.rows; b++) {
+        s.next[b] = first_entry(net->entry_column, net->entry_start[b], net->entry_start[b + 1], from);
+    }
+    switch (rule_of(net)) {
+        case ADAM_RULE:
+            update_rows(ADAM_RULE, s, u, from, to);
+            break;
+        case MOMENTUM_RULE:
+            update_rows(MOMENTUM_RULE, s, u, from, to);
+            break;
+        default:
+            update_rows(PLAIN_RULE, s, u, from, to);
     }
 }
 
@@ -244,7 +349,7 @@ static void update_layer(Net *net, int layer, const Data *data, const Pass *pass
     Layer *l = &net->layer[layer];
     Task task = {.net = net, .pass = pass, .layer = l};
     if (layer == 0 && data->skip) {
-        sort_entries(net, pass->rows);
+        mark_entries(net, pass->rows);
         run(net, 2.0 * net->entry_start[pass->rows] * l->out + 8.0 * l->in * l->out, update_weights_sparse_part, &task);
     } else {
         run(net, (2.0 * pass->rows + 8) * l->in * l->out, update_weights_part, &task);

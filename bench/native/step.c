@@ -113,6 +113,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < ROWS; i++) {
         data->targets[i] = labels[i];
     }
+    quern_flush_subnormals();
     int steps = (ROWS - 1) / net->batch + 1;
     double *seconds = malloc((size_t)(steps * epochs) * sizeof *seconds);
     for (int s = 0; s < steps * epochs; s++) {
