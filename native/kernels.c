@@ -103,9 +103,12 @@ static void dense_row(Net *net, const Data *data, int row, float *x) {
     int n = net->input;
     if (data->start != NULL) {
         memset(x, 0, (size_t)n * sizeof *x);
-        for (int64_t e = data->start[row]; e < data->start[row + 1]; e++) {
+        for (int64_t e = 4 * data->start[row]; e < 4 * data->start[row + 1]; e++) {
             float raw = data->byte_value ? (float)data->byte_value[e] : data->float_value[e];
-            x[data->column[e]] = raw * net->scale;
+            int column = data->quad[e / 4] * 4 + (int)(e % 4);
+            if (column < n) { /* the last quad may be filled up */
+                x[column] = raw * net->scale;
+            }
         }
     } else if (data->bytes != NULL) {
         const uint8_t *raw = data->bytes + (int64_t)row * n;

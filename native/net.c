@@ -79,7 +79,7 @@ static void *reserve(size_t count, size_t size, int *short_of_memory) {
 
 int quern_net_open(Net *net) {
     int out_of = 0;
-    size_t capacity = (size_t)net->capacity, widest = 0, keeps = 0;
+    size_t capacity = (size_t)(net->capacity > net->batch ? net->capacity : net->batch), widest = 0, keeps = 0;
     if (net->threads == 0) {
         net->threads = quern_processors();
     }
@@ -89,14 +89,15 @@ int quern_net_open(Net *net) {
         widest = in > widest ? in : widest;
         keeps += (size_t)net->batch * out + OVERRUN;
     }
-    net->order = reserve(capacity > (size_t)net->batch ? capacity : (size_t)net->batch, sizeof(int), &out_of);
+    net->order = reserve(capacity, sizeof(int), &out_of);
     net->order_ahead = reserve((size_t)net->batch, sizeof(int), &out_of);
     net->keep_of = reserve((size_t)net->layers + 1, sizeof(float *), &out_of);
+    size_t quads = ((size_t)net->input + 3) / 4;
     net->entry_column = reserve(capacity * (size_t)net->input, sizeof(int), &out_of);
-    net->entry_value = reserve(capacity * (size_t)net->input, sizeof(float), &out_of);
+    net->entry_value = reserve(capacity * 4 * quads, sizeof(float), &out_of);
     net->entry_start = reserve(capacity + 1, sizeof(int), &out_of);
-    net->lit = reserve(((size_t)net->batch + 63) / 64 * (size_t)net->input, sizeof(uint64_t), &out_of);
-    net->next = reserve((size_t)net->batch * (size_t)net->threads, sizeof(int), &out_of);
+    net->quad_rows = reserve((capacity + 31) / 32 * quads, sizeof(uint32_t), &out_of);
+    net->next = reserve(capacity * (size_t)net->threads, sizeof(int), &out_of);
     int drops_input = net->input_mask.threshold != 0;
     net->keep = reserve(keeps + (drops_input ? (size_t)net->batch * (size_t)net->input : 0), sizeof(float), &out_of);
     /* gemm.h: at most 384 rows of all columns (rounded up to a panel), and a block of 248 rows */
@@ -123,7 +124,7 @@ int quern_net_open(Net *net) {
 void quern_net_close(Net *net) {
     quern_pool_close(net->pool);
     void *all[] = {net->arena,     net->order,      net->order_ahead, net->keep_of,    net->entry_column, net->entry_value,
-                   net->entry_start, net->lit,      net->next,       net->keep,
+                   net->entry_start, net->quad_rows, net->next,      net->keep,
                    net->pack,      net->tile,       net->layer};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]);
@@ -131,54 +132,68 @@ void quern_net_close(Net *net) {
     free(net);
 }
 
-static int64_t count_entries(const uint8_t *bytes, const float *floats, int64_t size) {
+/* Whether any of the four values from `at` of a row of n is not zero. */
+static int is_lit(const uint8_t *bytes, const float *floats, int at, int n) {
+    if (bytes != NULL && at + 4 <= n) {
+        uint32_t four;
+        memcpy(&four, bytes + at, 4);
+        return four != 0;
+    }
+    for (int i = at; i < n && i < at + 4; i++) {
+        if (bytes != NULL ? bytes[i] != 0 : floats[i] != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The quads that are not all zeros: counted, or with `data` put into it. */
+static int64_t find_quads(const uint8_t *bytes, const float *floats, int rows, int n, Data *data) {
     int64_t count = 0;
-    for (int64_t i = 0; i < size; i++) {
-        count += bytes != NULL ? bytes[i] != 0 : floats[i] != 0;
+    for (int r = 0; r < rows; r++) {
+        if (data != NULL) {
+            data->start[r] = count;
+        }
+        for (int at = 0; at < n; at += 4) {
+            if (!is_lit(bytes, floats, at, n)) {
+                continue;
+            }
+            int whole = at + 4 <= n ? 4 : n - at;
+            if (data != NULL) {
+                data->quad[count] = (uint16_t)(at / 4);
+                for (int c = 0; c < whole; c++) {
+                    if (bytes != NULL) {
+                        data->byte_value[4 * count + c] = bytes[at + c];
+                    } else {
+                        data->float_value[4 * count + c] = floats[at + c];
+                    }
+                }
+            }
+            count++;
+        }
+        bytes = bytes == NULL ? NULL : bytes + n;
+        floats = floats == NULL ? NULL : floats + n;
+    }
+    if (data != NULL) {
+        data->start[rows] = count;
     }
     return count;
 }
 
-/* Rows without their zeros: at most 3 bytes (or 6) for each value that is not zero. */
-static int make_sparse(Data *data, const uint8_t *bytes, const float *floats, int64_t entries) {
+/* Rows without their zeros; the values of the last quad of a row are filled up with zeros. */
+static int make_sparse(Data *data, const uint8_t *bytes, const float *floats, int64_t quads) {
+    size_t n = (size_t)quads + OVERRUN / 4; /* vectors may overrun the last quad */
     data->start = malloc(((size_t)data->rows + 1) * sizeof *data->start);
-    data->column = malloc((size_t)entries * sizeof *data->column + OVERRUN * 2);
+    data->quad = malloc(n * sizeof *data->quad);
     if (bytes != NULL) {
-        data->byte_value = malloc((size_t)entries + OVERRUN);
+        data->byte_value = calloc(n, 4);
     } else {
-        data->float_value = malloc(((size_t)entries + OVERRUN) * sizeof(float));
+        data->float_value = calloc(n, 4 * sizeof(float));
     }
-    if (data->start == NULL || data->column == NULL || (data->byte_value == NULL && data->float_value == NULL)) {
+    if (data->start == NULL || data->quad == NULL || (data->byte_value == NULL && data->float_value == NULL)) {
         return 0;
     }
-    int64_t at = 0;
-    int size = data->features;
-    for (int r = 0; r < data->rows; r++) {
-        data->start[r] = at;
-        for (int i = 0; bytes != NULL && i < size;) {
-            uint64_t eight = 1;
-            if (i + 8 <= size) {
-                memcpy(&eight, bytes + i, 8);
-            }
-            int end = eight == 0 ? i : i + 8 <= size ? i + 8 : size;
-            i = eight == 0 ? i + 8 : i;
-            for (; i < end; i++) {
-                if (bytes[i] != 0) {
-                    data->column[at] = (uint16_t)i;
-                    data->byte_value[at++] = bytes[i];
-                }
-            }
-        }
-        for (int i = 0; floats != NULL && i < size; i++) {
-            if (floats[i] != 0) {
-                data->column[at] = (uint16_t)i;
-                data->float_value[at++] = floats[i];
-            }
-        }
-        bytes = bytes == NULL ? NULL : bytes + size;
-        floats = floats == NULL ? NULL : floats + size;
-    }
-    data->start[data->rows] = at;
+    find_quads(bytes, floats, data->rows, data->features, data);
     return 1;
 }
 
@@ -190,11 +205,11 @@ Data *quern_data_open(const Net *net, const uint8_t *bytes, const float *floats,
     data->rows = rows;
     data->features = net->input;
     int64_t size = (int64_t)rows * net->input;
-    int64_t entries = count_entries(bytes, floats, size);
+    int64_t all = (net->input + 3) / 4, quads = all <= 65536 && net->shift == 0 ? find_quads(bytes, floats, rows, net->input, NULL) : INT64_MAX / 2;
     int done;
-    if (net->shift == 0 && net->input <= 65536 && entries * 2 <= size) {
+    if (quads * 2 <= all * rows) {
         data->skip = 1;
-        done = make_sparse(data, bytes, floats, entries);
+        done = make_sparse(data, bytes, floats, quads);
     } else {
         size_t width = bytes != NULL ? 1 : sizeof(float);
         data->owned = malloc((size_t)size * width);
@@ -214,7 +229,7 @@ Data *quern_data_open(const Net *net, const uint8_t *bytes, const float *floats,
 
 void quern_data_close(Data *data) {
     free(data->start);
-    free(data->column);
+    free(data->quad);
     free(data->byte_value);
     free(data->float_value);
     free(data->targets);

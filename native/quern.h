@@ -32,16 +32,16 @@ typedef struct {
 } Layer;
 
 /*
- * A data set: dense rows of bytes or floats, or sparse rows without their zeros. Where `skip` is set, the first layer
- * takes the rows entry by entry; dense bytes are then searched for them each time.
+ * A data set: dense rows of bytes or floats, or sparse rows: the quads of a row, features 4 q .. 4 q + 3, that are not all
+ * zeros. Where `skip` is set, the first layer skips what is zero; dense bytes are then searched for it each time.
  */
 typedef struct {
     int rows, features, skip;
     const uint8_t *bytes;   /* dense, one of the two ... */
     const float *floats;
-    int64_t *start;         /* ... or sparse: entries of row r are start[r] .. start[r + 1] - 1 */
-    uint16_t *column;
-    uint8_t *byte_value;    /* one of the two */
+    int64_t *start;         /* ... or sparse: the quads of row r are start[r] .. start[r + 1] - 1 */
+    uint16_t *quad;
+    uint8_t *byte_value;    /* four for each quad, one of the two */
     float *float_value;
     float *targets;         /* rows x target width, NULL without */
     void *owned;            /* the copy of the dense rows, NULL if they are somebody else's */
@@ -89,11 +89,11 @@ typedef struct {
     Batch ahead;         /* ... which is this; no rows: none */
     float *keep;         /* per layer, one after the other: batch x out */
     float **keep_of;     /* where each layer's part begins; [layers] is the input's */
-    int *entry_column;   /* sparse rows of the batch, row by row */
-    float *entry_value;
-    int *entry_start;    /* capacity + 1 */
-    uint64_t *lit;       /* per 64 rows: for each column the rows of the batch that have an entry in it, a bit each */
-    int *next;           /* per thread: for each row of the batch its next entry, while columns are gone through */
+    int *entry_column;   /* dense rows of bytes without their zeros, row by row */
+    float *entry_value;  /* their values; of sparse rows, four numbers for each quad */
+    int *entry_start;    /* capacity + 1: where a row's begin, in entries or in quads */
+    uint32_t *quad_rows; /* per 32 rows of the batch, for each quad the rows that have it, a bit each */
+    int *next;           /* per thread: for each row of the batch its next quad, while quads are gone through in order */
     float *pack;         /* per thread: packed panels of a matrix product */
     size_t pack_size;
     float *tile;         /* per thread: a block of weight gradients */

@@ -26,6 +26,9 @@ typedef float vfloat __attribute__((vector_size(LANES * 4)));
 typedef int32_t vint __attribute__((vector_size(LANES * 4)));
 typedef uint32_t vuint __attribute__((vector_size(LANES * 4)));
 
+/* Vectors of columns that are worked on side by side, beside four rows: as many as the registers hold. */
+#define PANEL (LANES == 16 ? 4 : 2)
+
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vfloat load(const float *p) {
@@ -40,28 +43,14 @@ INLINE vfloat all(float f) { return f - (vfloat){0}; }
 
 INLINE vuint all_u(uint32_t u) { return u - (vuint){0}; }
 
-/* LANES bytes, or 16-bit integers, as 32-bit integers. */
-INLINE vint load_bytes(const uint8_t *p) {
+/* LANES bytes as numbers. */
+INLINE vfloat load_bytes(const uint8_t *p) {
 #if defined(__AVX512F__)
-    return (vint)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+    return (vfloat)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
 #elif defined(__AVX2__)
-    return (vint)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return (vfloat)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 #else
-    vint v;
-    for (int i = 0; i < LANES; i++) {
-        v[i] = p[i];
-    }
-    return v;
-#endif
-}
-
-INLINE vint load_shorts(const uint16_t *p) {
-#if defined(__AVX512F__)
-    return (vint)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
-#elif defined(__AVX2__)
-    return (vint)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
-#else
-    vint v;
+    vfloat v;
     for (int i = 0; i < LANES; i++) {
         v[i] = p[i];
     }
@@ -82,10 +71,18 @@ INLINE int any(vuint v) {
 #endif
 }
 
+#if defined(__AVX2__)
+INLINE __m256i first_lanes(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
 /* The first n values; the lanes behind are 0, and memory behind is not touched. */
 INLINE vfloat load_first(const float *p, int n) {
 #if defined(__AVX512F__)
     return (vfloat)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX2__)
+    return (vfloat)_mm256_maskload_ps(p, first_lanes(n));
 #else
     vfloat v = {0};
     for (int i = 0; i < n; i++) {
@@ -98,6 +95,8 @@ INLINE vfloat load_first(const float *p, int n) {
 INLINE void store_first(float *p, vfloat v, int n) {
 #if defined(__AVX512F__)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(p, first_lanes(n), (__m256)v);
 #else
     for (int i = 0; i < n; i++) {
         p[i] = v[i];

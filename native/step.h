@@ -1,30 +1,287 @@
 /*
  * A whole training step, and inference. What makes it faster than its ops one after the other:
  *
- * - Zeros of the input are skipped. MNIST has 150 pixels of 784 that are not zero, so X W is a sum of 150 rows of W, and
- *   X^T dY touches a weight row once for each image in which its pixel is lit. (A product of a zero with a weight
- *   that is infinite would be NaN; here it is 0. Such a weight is found at the end of the epoch.)
+ * - Zeros of the input are skipped. MNIST has 150 pixels of 784 that are not zero, in 55 of 196 quads, so X W is a sum over
+ *   these quads of 4 rows of W, and X^T dY touches 4 weight rows for each image in which one of their pixels is lit. (A
+ *   product of a zero with a weight that is infinite would be NaN; here it may be 0. Such a weight is found at the end of
+ *   the epoch.) Rows of data without their zeros are taken quad by quad rather than row by row: W is then read once
+ *   and stays in registers while the images pass by, and loops end where processors expect it more often.
  * - Gradients of weights are never stored. Those of the first layer are summed in registers, from which the optimizer
- *   takes them, so that its divisions and roots, which one unit does slowly, run beside the sums of other rows; elsewhere
- *   a few rows of dW are summed in a block that stays in the first-level cache.
+ *   takes them; elsewhere a few rows of dW are summed in a block that stays in the first-level cache.
  * - Dropout masks are drawn once for both passes.
+ *
+ * Sums over the input run in the order of its columns, whichever way they are computed; a zero more or less changes no
+ * bit of them.
  *
  * Included by kernels.c.
  */
 
-/* Entries of a sparse row, scaled; up to LANES - 1 more are read and written, which the next row's replace. */
-static int copy_entries(const Data *data, int row, float scale, int *column, float *value) {
-    int64_t from = data->start[row];
-    int n = (int)(data->start[row + 1] - from);
-    for (int e = 0; e < n; e += LANES) {
-        vint c = load_shorts(data->column + from + e);
-        memcpy(column + e, &c, sizeof c);
-        store(value + e, (data->byte_value != NULL
-                              ? __builtin_convertvector(load_bytes(data->byte_value + from + e), vfloat)
-                              : load(data->float_value + from + e)) * scale);
+/* ---- sparse rows, quad by quad -------------------------------------------------------------------------- */
+
+/* The batch's quads that are not zeros, row by row, with values scaled and dropped out; and the rows that have a quad. */
+static void collect_quads(Net *net, const Data *data, const Pass *pass) {
+    int quads = (net->input + 3) / 4, at = 0;
+    memset(net->quad_rows, 0, ((size_t)pass->rows + 31) / 32 * (size_t)quads * sizeof *net->quad_rows);
+    for (int b = 0; b < pass->rows; b++) {
+        int64_t from = data->start[net->order[b]];
+        int n = (int)(data->start[net->order[b] + 1] - from);
+        float *value = net->entry_value + 4 * (int64_t)at;
+        /* up to LANES - 1 more are read, and written where the next row's go */
+        for (int e = 0; e < 4 * n; e += LANES) {
+            store(value + e, (data->byte_value != NULL ? load_bytes(data->byte_value + 4 * from + e)
+                                                       : load(data->float_value + 4 * from + e)) * net->scale);
+        }
+        const uint16_t *quad = data->quad + from;
+        uint32_t *rows = net->quad_rows + (int64_t)(b / 32) * quads, bit = (uint32_t)1 << b % 32;
+        for (int e = 0; e < n; e++) {
+            rows[quad[e]] |= bit;
+        }
+        if (pass->training && net->input_mask.threshold) {
+            const float *kept = net->keep_of[net->layers] + (int64_t)b * net->input;
+            for (int e = 0; e < 4 * n; e++) {
+                int column = 4 * quad[e / 4] + e % 4;
+                value[e] *= column < net->input ? kept[column] : 0;
+            }
+        }
+        net->entry_start[b] = at;
+        at += n;
     }
-    return n;
+    net->entry_start[pass->rows] = at;
 }
+
+/* Asks for the quads of a row, which will be wanted in the next step. (As a function of its own it would be dropped as pure.) */
+INLINE void fetch_row(const Data *data, int row) {
+    int64_t from = data->start[row], to = data->start[row + 1];
+    for (const char *p = (const char *)(data->quad + from); p < (const char *)(data->quad + to); p += 64) {
+        __builtin_prefetch(p, 0, 2);
+    }
+    size_t size = 4 * (data->byte_value != NULL ? 1 : sizeof(float));
+    const char *value = data->byte_value != NULL ? (const char *)data->byte_value : (const char *)data->float_value;
+    for (const char *p = value + from * (int64_t)size, *end = value + to * (int64_t)size; p < end; p += 64) {
+        __builtin_prefetch(p, 0, 2);
+    }
+}
+
+/* The first layer as a thread's loops over quads take it, by value like Update. */
+typedef struct {
+    const uint32_t *quad_rows;
+    const float *value;
+    int *next;
+    int quads, in, out, rows;
+} Quads;
+
+/* For loops that begin at a quad. */
+INLINE Quads quads_from(const Net *net, const Data *data, const Pass *pass, int thread, int quad) {
+    int *next = net->next + (int64_t)thread * net->capacity;
+    for (int b = 0; b < pass->rows; b++) {
+        next[b] = net->entry_start[b];
+        if (quad > 0) { /* bisection */
+            const uint16_t *q = data->quad + data->start[net->order[b]];
+            int low = 0, high = net->entry_start[b + 1] - net->entry_start[b];
+            while (low < high) {
+                int middle = (low + high) / 2;
+                if (q[middle] < quad) {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            next[b] += low;
+        }
+    }
+    const Layer *l = net->layer;
+    return (Quads){net->quad_rows, net->entry_value, next, (l->in + 3) / 4, l->in, l->out, pass->rows};
+}
+
+/* nv vectors of columns of Y = X W, the last of them with `last` columns, from columns of W; nv is a constant after inlining. */
+INLINE void multiply_quads(const int nv, int last, Quads s, const float *w, float *y) {
+    for (int b = 0; b < s.rows; b++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++) {
+            store_first(y + (int64_t)b * s.out + v * LANES, (vfloat){0}, v == nv - 1 ? last : LANES);
+        }
+    }
+    for (int q = 0; q < s.quads; q++) {
+        for (int b0 = 0; b0 < s.rows; b0 += 32) {
+            uint32_t rows = s.quad_rows[(int64_t)(b0 / 32) * s.quads + q];
+            if (rows == 0) {
+                continue;
+            }
+            vfloat wv[4][PANEL];
+#pragma GCC unroll 4
+            for (int c = 0; c < 4; c++) {
+                int row = 4 * q + c < s.in ? 4 * q + c : s.in - 1; /* behind the last row values are 0 */
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++) {
+                    wv[c][v] = load(w + (int64_t)row * s.out + v * LANES);
+                }
+            }
+            for (; rows != 0; rows &= rows - 1) {
+                int b = b0 + __builtin_ctz(rows);
+                const float *x = s.value + 4 * (int64_t)s.next[b]++;
+                float *to = y + (int64_t)b * s.out;
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++) {
+                    vfloat sum = load(to + v * LANES);
+#pragma GCC unroll 4
+                    for (int c = 0; c < 4; c++) {
+                        sum += x[c] * wv[c][v];
+                    }
+                    if (v == nv - 1 && last < LANES) {
+                        store_first(to + v * LANES, sum, last);
+                    } else {
+                        store(to + v * LANES, sum);
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void forward_quads_part(void *argument, int thread, int threads) {
+    Task *t = argument;
+    Net *net = t->net;
+    Layer *l = t->layer;
+    int from, to;
+    share(l->out, LANES, thread, threads, &from, &to);
+    for (int j = from; j < to; j += PANEL * LANES) {
+        Quads s = quads_from(net, t->data, t->pass, thread, 0);
+        int left = to - j < PANEL * LANES ? to - j : PANEL * LANES;
+        switch ((left + LANES - 1) / LANES) {
+            case 1:
+                multiply_quads(1, left, s, l->w + j, l->y + j);
+                break;
+            case 2:
+                multiply_quads(2, left - LANES, s, l->w + j, l->y + j);
+                break;
+#if PANEL > 2
+            case 3:
+                multiply_quads(3, left - 2 * LANES, s, l->w + j, l->y + j);
+                break;
+            default:
+                multiply_quads(4, left - 3 * LANES, s, l->w + j, l->y + j);
+#endif
+        }
+    }
+    for (int b = 0; b < t->pass->rows && from < to; b++) {
+        int64_t at = (int64_t)b * l->out + from;
+        activate(l, l->y + at, l->z ? l->z + at : NULL, l->b + from, t->keep ? t->keep + at : NULL, to - from);
+    }
+}
+
+/*
+ * nv vectors of the four rows of dW that belong to a quad, from column j, the last with `last` columns, in registers, and the
+ * optimizer on their weights. `rule` and nv are constants after inlining; `advance` is 1 for the last columns, else 0.
+ */
+INLINE void update_quad_part(const int rule, const int nv, int last, int advance, Quads s, Update u, int64_t w,
+                             const float *dy, int q, int j) {
+    vfloat sum[4][PANEL];
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++) {
+            sum[c][v] = (vfloat){0};
+        }
+    }
+    for (int b0 = 0; b0 < s.rows; b0 += 32) {
+        for (uint32_t rows = s.quad_rows[(int64_t)(b0 / 32) * s.quads + q]; rows != 0; rows &= rows - 1) {
+            int b = b0 + __builtin_ctz(rows);
+            const float *x = s.value + 4 * (int64_t)s.next[b];
+            s.next[b] += advance;
+            const float *d = dy + (int64_t)b * s.out + j;
+            vfloat dv[PANEL];
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++) {
+                dv[v] = load(d + v * LANES);
+            }
+#pragma GCC unroll 4
+            for (int c = 0; c < 4; c++) {
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++) {
+                    sum[c][v] += x[c] * dv[v];
+                }
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        if (4 * q + c < s.in) {
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++) {
+                update_vector(rule, u, w + (int64_t)(4 * q + c) * s.out + j + v * LANES, sum[c][v],
+                              v == nv - 1 ? last : LANES);
+            }
+        }
+    }
+}
+
+/* Whether the update leaves n weights from index `at` as they are if their gradients are 0: whether it always was so. */
+INLINE int rests(Update u, int64_t at, int n) {
+    vuint bits = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        bits |= (vuint)load(u.m + at + i) | (vuint)load(u.v + at + i);
+    }
+    if (i < n) {
+        bits |= (vuint)load_first(u.m + at + i, n - i) | (vuint)load_first(u.v + at + i, n - i);
+    }
+    return !any(bits);
+}
+
+INLINE void update_quads(const int rule, Quads s, Update u, int64_t w, const float *dy, int from, int to) {
+    int may_rest = rule == ADAM_RULE && u.decay == 1 && u.epsilon > 0;
+    int wide = (s.out - 1) / (PANEL * LANES) * PANEL * LANES, left = s.out - wide;
+    for (int q = from; q < to; q++) {
+        uint32_t lit = 0;
+        for (int b0 = 0; b0 < s.rows; b0 += 32) {
+            lit |= s.quad_rows[(int64_t)(b0 / 32) * s.quads + q];
+        }
+        int rows = s.in - 4 * q < 4 ? s.in - 4 * q : 4;
+        if (lit == 0 && may_rest && rests(u, w + (int64_t)4 * q * s.out, rows * s.out)) {
+            continue;
+        }
+        for (int j = 0; j < wide; j += PANEL * LANES) {
+            update_quad_part(rule, PANEL, LANES, 0, s, u, w, dy, q, j);
+        }
+        switch ((left + LANES - 1) / LANES) {
+            case 1:
+                update_quad_part(rule, 1, left, 1, s, u, w, dy, q, wide);
+                break;
+            case 2:
+                update_quad_part(rule, 2, left - LANES, 1, s, u, w, dy, q, wide);
+                break;
+#if PANEL > 2
+            case 3:
+                update_quad_part(rule, 3, left - 2 * LANES, 1, s, u, w, dy, q, wide);
+                break;
+            default:
+                update_quad_part(rule, 4, left - 3 * LANES, 1, s, u, w, dy, q, wide);
+#endif
+        }
+    }
+}
+
+static void update_weights_quads_part(void *argument, int thread, int threads) {
+    Task *t = argument;
+    Net *net = t->net;
+    const Layer *l = t->layer;
+    Update u = update_of(net, t->pass);
+    int from, to;
+    share((l->in + 3) / 4, 1, thread, threads, &from, &to);
+    Quads s = quads_from(net, t->data, t->pass, thread, from);
+    switch (rule_of(net)) {
+        case ADAM_RULE:
+            update_quads(ADAM_RULE, s, u, l->w - net->arena, l->dy, from, to);
+            break;
+        case MOMENTUM_RULE:
+            update_quads(MOMENTUM_RULE, s, u, l->w - net->arena, l->dy, from, to);
+            break;
+        default:
+            update_quads(PLAIN_RULE, s, u, l->w - net->arena, l->dy, from, to);
+    }
+}
+
+/* ---- dense rows of bytes, entry by entry ---------------------------------------------------------------- */
 
 /* Entries of a dense row of bytes, scaled; runs of 8 zeros are skipped at once. */
 static int find_entries(const uint8_t *raw, int size, float scale, int *column, float *value) {
@@ -49,75 +306,42 @@ static int find_entries(const uint8_t *raw, int size, float scale, int *column, 
     return n;
 }
 
-/* The batch's entries that are not zero, row by row: columns, and values scaled and dropped out. */
+/* The batch's bytes that are not zero, row by row: columns, and values scaled. */
 static void collect_entries(Net *net, const Data *data, const Pass *pass) {
     int at = 0;
     for (int b = 0; b < pass->rows; b++) {
-        int row = net->order[b];
-        int *column = net->entry_column + at;
-        float *value = net->entry_value + at;
-        int n = data->start != NULL ? copy_entries(data, row, net->scale, column, value)
-                                    : find_entries(data->bytes + (int64_t)row * net->input, net->input, net->scale,
-                                                   column, value);
         net->entry_start[b] = at;
-        if (pass->training && net->input_mask.threshold) {
-            const float *kept = net->keep_of[net->layers] + (int64_t)b * net->input;
-            for (int e = 0; e < n; e++) {
-                value[e] *= kept[column[e]];
-            }
-        }
-        at += n;
+        at += find_entries(data->bytes + (int64_t)net->order[b] * net->input, net->input, net->scale,
+                           net->entry_column + at, net->entry_value + at);
     }
     net->entry_start[pass->rows] = at;
 }
 
-/* The rows of the batch that have an entry in a column, for each column. */
-static void mark_entries(Net *net, int rows) {
-    memset(net->lit, 0, ((size_t)rows + 63) / 64 * (size_t)net->input * sizeof *net->lit);
-    for (int b = 0; b < rows; b++) {
-        uint64_t *lit = net->lit + (int64_t)(b / 64) * net->input, bit = (uint64_t)1 << b % 64;
-        const int *column = net->entry_column;
-        for (int e = net->entry_start[b], end = net->entry_start[b + 1]; e < end; e++) {
-            lit[column[e]] |= bit;
-        }
-    }
-}
-
 /*
  * sum[j] = the sum over n entries of value[e] * matrix[index[e] * stride + j], for nv vectors of columns (a constant
- * after inlining), even and odd entries apart, for the sake of latency.
+ * after inlining).
  */
 INLINE void sum_rows(const int nv, int last, const int *index, const float *value, int n, const float *matrix, int64_t stride,
                      float *sum) {
-    vfloat even[4], odd[4];
+    vfloat s[4];
 #pragma GCC unroll 4
     for (int v = 0; v < nv; v++) {
-        even[v] = odd[v] = (vfloat){0};
+        s[v] = (vfloat){0};
     }
-    int e = 0;
-    for (; e + 1 < n; e += 2) {
-        const float *r0 = matrix + index[e] * stride, *r1 = matrix + index[e + 1] * stride;
-        vfloat v0 = all(value[e]), v1 = all(value[e + 1]);
+    for (int e = 0; e < n; e++) {
+        const float *row = matrix + index[e] * stride;
+        vfloat x = all(value[e]);
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++) {
-            even[v] += v0 * load(r0 + v * LANES);
-            odd[v] += v1 * load(r1 + v * LANES);
-        }
-    }
-    if (e < n) {
-        const float *r0 = matrix + index[e] * stride;
-        vfloat v0 = all(value[e]);
-#pragma GCC unroll 4
-        for (int v = 0; v < nv; v++) {
-            even[v] += v0 * load(r0 + v * LANES);
+            s[v] += x * load(row + v * LANES);
         }
     }
 #pragma GCC unroll 4
     for (int v = 0; v < nv; v++) {
         if (v == nv - 1 && last < LANES) {
-            store_first(sum + v * LANES, even[v] + odd[v], last);
+            store_first(sum + v * LANES, s[v], last);
         } else {
-            store(sum + v * LANES, even[v] + odd[v]);
+            store(sum + v * LANES, s[v]);
         }
     }
 }
@@ -144,20 +368,6 @@ static void sum_rows_wide(const int *index, const float *value, int n, const flo
     }
 }
 
-/* Asks for the entries of a row that will be wanted in the next step. */
-INLINE void fetch_row(const Data *data, int row) {
-    int64_t from = data->start[row], to = data->start[row + 1];
-    const char *column = (const char *)(data->column + from), *end = (const char *)(data->column + to);
-    for (; column < end; column += 64) {
-        __builtin_prefetch(column, 0, 2);
-    }
-    size_t size = data->byte_value != NULL ? 1 : sizeof(float);
-    const char *value = data->byte_value != NULL ? (const char *)data->byte_value : (const char *)data->float_value;
-    for (const char *p = value + from * (int64_t)size, *last = value + to * (int64_t)size; p < last; p += 64) {
-        __builtin_prefetch(p, 0, 2);
-    }
-}
-
 static void forward_sparse_part(void *argument, int thread, int threads) {
     Task *t = argument;
     Net *net = t->net;
@@ -166,9 +376,6 @@ static void forward_sparse_part(void *argument, int thread, int threads) {
     share(t->pass->rows, 1, thread, threads, &from, &to);
     for (int b = from; b < to; b++) {
         int e = net->entry_start[b];
-        if (t->pass->training && b < net->ahead.rows) {
-            fetch_row(t->data, net->order_ahead[b]);
-        }
         int64_t at = (int64_t)b * l->out;
         sum_rows_wide(net->entry_column + e, net->entry_value + e, net->entry_start[b + 1] - e, l->w, l->out,
                       l->y + at);
@@ -180,23 +387,29 @@ static const float *kept(const Net *net, int layer, const Pass *pass) {
     return pass->training && net->layer[layer].mask.threshold ? net->keep_of[layer] : NULL;
 }
 
-/* Forward through all layers; sparse data skips its zeros. */
+/* Forward through all layers, zeros skipped where the data says so. */
 static void forward_all(Net *net, const Data *data, const Pass *pass) {
+    int sparse = data->start != NULL;
     if (data->skip) {
         select_rows(net, data, pass);
         keep(net, net->layers, pass);
-        collect_entries(net, data, pass);
-        if (pass->training) {
-            look_ahead(net, data, pass);
+        if (sparse) {
+            collect_quads(net, data, pass);
+        } else {
+            collect_entries(net, data, pass);
         }
     } else {
         gather(net, data, pass);
+    }
+    if (pass->training && sparse) {
+        look_ahead(net, data, pass);
     }
     for (int i = 0; i < net->layers; i++) {
         Layer *l = &net->layer[i];
         keep(net, i, pass);
         if (i == 0 && data->skip) {
-            run(net, 2.0 * net->entry_start[pass->rows] * l->out, forward_sparse_part,
+            double entries = (sparse ? 4.0 : 1.0) * net->entry_start[pass->rows];
+            run(net, 2.0 * entries * l->out, sparse ? forward_quads_part : forward_sparse_part,
                 &(Task){.net = net, .data = data, .pass = pass, .layer = l, .keep = kept(net, i, pass)});
         } else {
             forward(net, i, pass, kept(net, i, pass));
@@ -226,131 +439,12 @@ static void update_weights_part(void *argument, int thread, int threads) {
     }
 }
 
-/* The first layer's weight rows, as update_rows goes through them; by value like Update. */
-typedef struct {
-    const uint64_t *lit;
-    const float *value, *dy;
-    int *next;
-    int64_t at; /* of W in the parameter slice */
-    int in, out, rows;
-} Sparse;
-
-/*
- * nv vectors of row i of dW from column j, the last with `last` columns, in registers, and the optimizer on their weights.
- * `rule` and nv are constants after inlining; `advance` is 1 for the last columns of the row, else 0.
- */
-INLINE void update_row_part(const int rule, const int nv, int last, int advance, Sparse s, Update u, int i, int j) {
-    vfloat sum[4];
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; v++) {
-        sum[v] = (vfloat){0};
-    }
-    for (int b0 = 0; b0 < s.rows; b0 += 64) {
-        for (uint64_t rows = s.lit[(int64_t)(b0 / 64) * s.in + i]; rows != 0; rows &= rows - 1) {
-            int b = b0 + __builtin_ctzll(rows), e = s.next[b];
-            s.next[b] = e + advance;
-            vfloat x = all(s.value[e]);
-            const float *dy = s.dy + (int64_t)b * s.out + j;
-#pragma GCC unroll 4
-            for (int v = 0; v < nv; v++) {
-                sum[v] += x * load(dy + v * LANES);
-            }
-        }
-    }
-    int64_t at = s.at + (int64_t)i * s.out + j;
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; v++) {
-        update_vector(rule, u, at + v * LANES, sum[v], v == nv - 1 ? last : LANES);
-    }
-}
-
-/* Whether the update leaves n weights from index `at` as they are if their gradients are 0: whether it always was so. */
-INLINE int rests(Update u, int64_t at, int n) {
-    vuint bits = {0};
-    int i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        bits |= (vuint)load(u.m + at + i) | (vuint)load(u.v + at + i);
-    }
-    if (i < n) {
-        bits |= (vuint)load_first(u.m + at + i, n - i) | (vuint)load_first(u.v + at + i, n - i);
-    }
-    return !any(bits);
-}
-
-INLINE void update_rows(const int rule, Sparse s, Update u, int from, int to) {
-    int may_rest = rule == ADAM_RULE && u.decay == 1 && u.epsilon > 0;
-    int wide = (s.out - 1) / (4 * LANES) * 4 * LANES, left = s.out - wide;
-    for (int i = from; i < to; i++) {
-        uint64_t lit = 0;
-        for (int b0 = 0; b0 < s.rows; b0 += 64) {
-            lit |= s.lit[(int64_t)(b0 / 64) * s.in + i];
-        }
-        if (lit == 0 && may_rest && rests(u, s.at + (int64_t)i * s.out, s.out)) {
-            continue;
-        }
-        for (int j = 0; j < wide; j += 4 * LANES) {
-            update_row_part(rule, 4, LANES, 0, s, u, i, j);
-        }
-        switch ((left + LANES - 1) / LANES) {
-            case 1:
-                update_row_part(rule, 1, left, 1, s, u, i, wide);
-                break;
-            case 2:
-                update_row_part(rule, 2, left - LANES, 1, s, u, i, wide);
-                break;
-            case 3:
-                update_row_part(rule, 3, left - 2 * LANES, 1, s, u, i, wide);
-                break;
-            default:
-                update_row_part(rule, 4, left - 3 * LANES, 1, s, u, i, wide);
-        }
-    }
-}
-
-/* The first of the entries [from, to) of a row whose column is not below `column`. */
-static int first_entry(const int *columns, int from, int to, int column) {
-    while (from < to) {
-        int middle = from + (to - from) / 2;
-        if (columns[middle] < column) {
-            from = middle + 1;
-        } else {
-            to = middle;
-        }
-    }
-    return from;
-}
-
-static void update_weights_sparse_part(void *argument, int thread, int threads) {
-    Task *t = argument;
-    Net *net = t->net;
-    const Layer *l = t->layer;
-    Sparse s = {net->lit, net->entry_value, l->dy,  net->next + (int64_t)thread * net->batch,
-                l->w - net->arena, l->in, l->out, t->pass->rows};
-    Update u = update_of(net, t->pass);
-    int from, to;
-    share(l->in, 1, thread, threads, &from, &to);
-    for (int b = 0; b < s.rows; b++) {
-        s.next[b] = first_entry(net->entry_column, net->entry_start[b], net->entry_start[b + 1], from);
-    }
-    switch (rule_of(net)) {
-        case ADAM_RULE:
-            update_rows(ADAM_RULE, s, u, from, to);
-            break;
-        case MOMENTUM_RULE:
-            update_rows(MOMENTUM_RULE, s, u, from, to);
-            break;
-        default:
-            update_rows(PLAIN_RULE, s, u, from, to);
-    }
-}
-
 /* dW and db of a layer, and the optimizer on its parameters. */
 static void update_layer(Net *net, int layer, const Data *data, const Pass *pass) {
     Layer *l = &net->layer[layer];
-    Task task = {.net = net, .pass = pass, .layer = l};
-    if (layer == 0 && data->skip) {
-        mark_entries(net, pass->rows);
-        run(net, 2.0 * net->entry_start[pass->rows] * l->out + 8.0 * l->in * l->out, update_weights_sparse_part, &task);
+    Task task = {.net = net, .data = data, .pass = pass, .layer = l};
+    if (layer == 0 && data->start != NULL) {
+        run(net, 8.0 * net->entry_start[pass->rows] * l->out + 8.0 * l->in * l->out, update_weights_quads_part, &task);
     } else {
         run(net, (2.0 * pass->rows + 8) * l->in * l->out, update_weights_part, &task);
     }
@@ -367,6 +461,9 @@ static void train(Net *net, const Data *data, Pass *pass, float *loss, int *hits
         squared_error(net, pass);
     }
     metrics(net, pass, loss, hits);
+    for (int b = 0; data->start != NULL && b < net->ahead.rows; b++) {
+        fetch_row(data, net->order_ahead[b]);
+    }
     for (int i = net->layers - 1; i >= 0; i--) {
         if (i > 0) {
             backward_input(net, i, pass, kept(net, i - 1, pass));
