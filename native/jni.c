@@ -103,13 +103,9 @@ NATIVE(jlong, open)(JNIEnv *env, jclass type, jlongArray longs, jfloatArray floa
         Net *net = &h->net;
         h->kernels = quern_kernels(wanted);
         net->arena_size = l[0];
-        /* vectors may overrun the last slice */
-        size_t bytes = ((size_t)l[0] + 64) * sizeof(float);
-        void *arena = NULL;
         net->layer = calloc((size_t)l[3], sizeof *net->layer);
-        if (posix_memalign(&arena, 64, bytes) == 0 && net->layer != NULL) {
-            memset(arena, 0, bytes);
-            net->arena = arena;
+        net->arena = quern_memory((size_t)l[0], sizeof(float));
+        if (net->arena != NULL && net->layer != NULL) {
             fill_in(net, l, f);
             opened = quern_net_open(net);
         }
@@ -216,11 +212,11 @@ NATIVE(void, train)(JNIEnv *env, jclass type, jlong h, jlong d, jlong seed, jlon
     Pass pass = {.training = 1, .seed = (uint64_t)seed};
     float rate[STEPS], decay[STEPS], loss[STEPS];
     jint hit[STEPS];
-    unsigned mode = quern_flush_subnormals();
     for (int done = 0; done < count; done += STEPS) {
         int n = count - done < STEPS ? count - done : STEPS;
         (*env)->GetFloatArrayRegion(env, rates, done, n, rate);
         (*env)->GetFloatArrayRegion(env, decays, done, n, decay);
+        unsigned mode = quern_flush_subnormals();
         for (int i = 0; i < n; i++) {
             place(&pass, net, data->rows, first + done + i);
             pass.rate = rate[i];
@@ -229,10 +225,10 @@ NATIVE(void, train)(JNIEnv *env, jclass type, jlong h, jlong d, jlong seed, jlon
             one_step(handle(h), data, &pass, &loss[i], &right);
             hit[i] = right;
         }
+        quern_restore_subnormals(mode);
         (*env)->SetFloatArrayRegion(env, losses, done, n, loss);
         (*env)->SetIntArrayRegion(env, hits, done, n, hit);
     }
-    quern_restore_subnormals(mode);
 }
 
 static void infer_rows(Handle *h, const Data *data, int first, int rows, float *outputs) {
@@ -292,6 +288,8 @@ NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint la
                  .rows = (int)w[5],
                  .rate = r[0],
                  .decay = r[1]};
+    float loss = 0;
+    int hits = 0;
     unsigned mode = quern_flush_subnormals();
     const float *kept = NULL;
     int masked = kind == 1 ? layer : kind == 4 ? layer - 1 : -1;
@@ -321,15 +319,14 @@ NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint la
         case 6:
             k->update(net, &pass);
             break;
-        default: {
-            float loss;
-            int hits;
+        default:
             k->metrics(net, &pass, &loss, &hits);
-            jfloat both[2] = {loss, (jfloat)hits};
-            (*env)->SetFloatArrayRegion(env, log, 0, 2, both);
-        }
     }
     quern_restore_subnormals(mode);
+    if (kind == 7) {
+        jfloat both[2] = {loss, (jfloat)hits};
+        (*env)->SetFloatArrayRegion(env, log, 0, 2, both);
+    }
 }
 
 NATIVE(void, gemm)(JNIEnv *env, jclass type, jint wanted, jint m, jint n, jint k, jfloatArray a, jboolean transposedA,

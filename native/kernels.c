@@ -376,24 +376,24 @@ INLINE void update_vector(const int rule, Update u, int64_t at, vfloat g, int n)
     vfloat w = whole ? load(to_w) : load_first(to_w, n);
     if (rule == ADAM_RULE) {
         vfloat m = whole ? load(to_m) : load_first(to_m, n), v = whole ? load(to_v) : load_first(to_v, n);
-        m += (g - m) * u.one_minus_beta1;
-        v += (g * g - v) * u.one_minus_beta2;
-        w = w * u.decay - u.rate * m / (root(v) + u.epsilon);
+        m = multiply_add(g - m, all(u.one_minus_beta1), m);
+        v = multiply_add(multiply_add(g, g, -v), all(u.one_minus_beta2), v);
+        w = multiply_add(w, all(u.decay), -(u.rate * m / (root(v) + u.epsilon)));
         if (whole) {
             store(to_m, m), store(to_v, v);
         } else {
             store_first(to_m, m, n), store_first(to_v, v, n);
         }
     } else if (rule == MOMENTUM_RULE) {
-        vfloat m = u.momentum * (whole ? load(to_m) : load_first(to_m, n)) - u.rate * g;
+        vfloat m = multiply_add(all(u.momentum), whole ? load(to_m) : load_first(to_m, n), -(u.rate * g));
         if (whole) {
             store(to_m, m);
         } else {
             store_first(to_m, m, n);
         }
-        w = w * u.decay + m;
+        w = multiply_add(w, all(u.decay), m);
     } else {
-        w = w * u.decay - u.rate * g;
+        w = multiply_add(w, all(u.decay), -(u.rate * g));
     }
     if (whole) {
         store(to_w, w);

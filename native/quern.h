@@ -136,6 +136,9 @@ int quern_processors(void); /* that this process may use */
 unsigned quern_flush_subnormals(void);
 void quern_restore_subnormals(unsigned);
 
+/* Zeros, at a cache line, with room for vectors that overrun the end; free() gives them back. NULL if memory is short. */
+void *quern_memory(size_t count, size_t size);
+
 /* Allocates the arena (zeros), scratch and threads; layers and masks are filled in. 0 if memory is short. */
 int quern_net_open(Net *);
 void quern_net_close(Net *);

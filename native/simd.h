@@ -41,6 +41,28 @@ INLINE void store(float *p, vfloat v) { memcpy(p, &v, sizeof v); }
 
 INLINE vfloat all(float f) { return f - (vfloat){0}; }
 
+/* all(f), in a register: compilers would rather read f from memory again for each use, and loads are what is scarce. */
+INLINE vfloat all_kept(float f) {
+    vfloat v = all(f);
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(v));
+#elif defined(__SSE2__)
+    __asm__("" : "+x"(v));
+#endif
+    return v;
+}
+
+/* x * y + sum, in one operation wherever there is one: compilers split some chains of them. */
+INLINE vfloat multiply_add(vfloat x, vfloat y, vfloat sum) {
+#if defined(__AVX512F__)
+    return (vfloat)_mm512_fmadd_ps((__m512)x, (__m512)y, (__m512)sum);
+#elif defined(__AVX2__)
+    return (vfloat)_mm256_fmadd_ps((__m256)x, (__m256)y, (__m256)sum);
+#else
+    return x * y + sum;
+#endif
+}
+
 INLINE vuint all_u(uint32_t u) { return u - (vuint){0}; }
 
 /* LANES bytes as numbers. */

@@ -6,8 +6,9 @@
  *   product of a zero with a weight that is infinite would be NaN; here it may be 0. Such a weight is found at the end of
  *   the epoch.) Rows of data without their zeros are taken quad by quad rather than row by row: W is then read once
  *   and stays in registers while the images pass by, and loops end where processors expect it more often.
- * - Gradients of weights are never stored. Those of the first layer are summed in registers, from which the optimizer
- *   takes them; elsewhere a few rows of dW are summed in a block that stays in the first-level cache.
+ * - Gradients of weights are never stored: a few rows of dW are summed in a block that stays in the first-level cache,
+ *   and the optimizer takes them from there. Its divisions and roots, which one slow unit does, run beside the sums of the
+ *   next rows.
  * - Dropout masks are drawn once for both passes.
  *
  * Sums over the input run in the order of its columns, whichever way they are computed; a zero more or less changes no
@@ -120,12 +121,13 @@ INLINE void multiply_quads(const int nv, int last, Quads s, const float *w, floa
                 int b = b0 + __builtin_ctz(rows);
                 const float *x = s.value + 4 * (int64_t)s.next[b]++;
                 float *to = y + (int64_t)b * s.out;
+                vfloat xv[4] = {all_kept(x[0]), all_kept(x[1]), all_kept(x[2]), all_kept(x[3])};
 #pragma GCC unroll 4
                 for (int v = 0; v < nv; v++) {
                     vfloat sum = load(to + v * LANES);
 #pragma GCC unroll 4
                     for (int c = 0; c < 4; c++) {
-                        sum += x[c] * wv[c][v];
+                        sum = multiply_add(xv[c], wv[c][v], sum);
                     }
                     if (v == nv - 1 && last < LANES) {
                         store_first(to + v * LANES, sum, last);
@@ -169,12 +171,29 @@ static void forward_quads_part(void *argument, int thread, int threads) {
     }
 }
 
+/* Gradients that wait for the optimizer, in a ring: those of n parameters from index `at`, from g on. */
+typedef struct {
+    float *ring, *end;
+    int64_t at;
+    const float *g;
+    int n;
+} Waiting;
+
+/* The optimizer on one vector of those that wait. */
+INLINE void update_some(const int rule, Update u, Waiting *some) {
+    if (some->n >= LANES) {
+        update_vector(rule, u, some->at, load(some->g), LANES);
+        some->at += LANES, some->g += LANES, some->n -= LANES;
+        some->g = some->g == some->end ? some->ring : some->g;
+    }
+}
+
 /*
- * nv vectors of the four rows of dW that belong to a quad, from column j, the last with `last` columns, in registers, and the
- * optimizer on their weights. `rule` and nv are constants after inlining; `advance` is 1 for the last columns, else 0.
+ * nv vectors of the four rows of dW that belong to a quad, from column j, the last with `last` columns; meanwhile the optimizer
+ * on gradients that wait. `rule` and nv are constants after inlining; `advance` is 1 for the last columns, else 0.
  */
-INLINE void update_quad_part(const int rule, const int nv, int last, int advance, Quads s, Update u, int64_t w,
-                             const float *dy, int q, int j) {
+INLINE void sum_quad(const int rule, const int nv, int last, int advance, Quads s, Update u, const float *dy, int q, int j,
+                     float *g, Waiting *waiting) {
     vfloat sum[4][PANEL];
 #pragma GCC unroll 4
     for (int c = 0; c < 4; c++) {
@@ -196,20 +215,24 @@ INLINE void update_quad_part(const int rule, const int nv, int last, int advance
             }
 #pragma GCC unroll 4
             for (int c = 0; c < 4; c++) {
+                vfloat xv = all_kept(x[c]);
 #pragma GCC unroll 4
                 for (int v = 0; v < nv; v++) {
-                    sum[c][v] += x[c] * dv[v];
+                    sum[c][v] = multiply_add(xv, dv[v], sum[c][v]);
                 }
             }
+            update_some(rule, u, waiting);
         }
     }
 #pragma GCC unroll 4
     for (int c = 0; c < 4; c++) {
-        if (4 * q + c < s.in) {
 #pragma GCC unroll 4
-            for (int v = 0; v < nv; v++) {
-                update_vector(rule, u, w + (int64_t)(4 * q + c) * s.out + j + v * LANES, sum[c][v],
-                              v == nv - 1 ? last : LANES);
+        for (int v = 0; v < nv; v++) {
+            float *to = g + c * s.out + j + v * LANES;
+            if (v == nv - 1 && last < LANES) {
+                store_first(to, sum[c][v], last);
+            } else {
+                store(to, sum[c][v]);
             }
         }
     }
@@ -217,48 +240,72 @@ INLINE void update_quad_part(const int rule, const int nv, int last, int advance
 
 /* Whether the update leaves n weights from index `at` as they are if their gradients are 0: whether it always was so. */
 INLINE int rests(Update u, int64_t at, int n) {
-    vuint bits = {0};
     int i = 0;
     for (; i + LANES <= n; i += LANES) {
-        bits |= (vuint)load(u.m + at + i) | (vuint)load(u.v + at + i);
+        if (any((vuint)load(u.m + at + i) | (vuint)load(u.v + at + i))) {
+            return 0;
+        }
     }
-    if (i < n) {
-        bits |= (vuint)load_first(u.m + at + i, n - i) | (vuint)load_first(u.v + at + i, n - i);
-    }
-    return !any(bits);
+    return i == n || !any((vuint)load_first(u.m + at + i, n - i) | (vuint)load_first(u.v + at + i, n - i));
 }
 
-INLINE void update_quads(const int rule, Quads s, Update u, int64_t w, const float *dy, int from, int to) {
+/* Quads whose gradients may wait. The ring holds whole vectors, since this is a multiple of 4. */
+INLINE int most_waiting(int out) {
+    int quads = 2048 / out / 4 * 4;
+    return quads < 4 ? 4 : quads > 12 ? 12 : quads;
+}
+
+INLINE void update_quads(const int rule, Quads s, Update u, int64_t w, const float *dy, float *ring, int from, int to) {
     int may_rest = rule == ADAM_RULE && u.decay == 1 && u.epsilon > 0;
     int wide = (s.out - 1) / (PANEL * LANES) * PANEL * LANES, left = s.out - wide;
+    int room = most_waiting(s.out) * 4 * s.out;
+    float *end = ring + room, *g = ring;
+    Waiting waiting = {.ring = ring, .end = end, .g = ring};
     for (int q = from; q < to; q++) {
         uint32_t lit = 0;
         for (int b0 = 0; b0 < s.rows; b0 += 32) {
             lit |= s.quad_rows[(int64_t)(b0 / 32) * s.quads + q];
         }
-        int rows = s.in - 4 * q < 4 ? s.in - 4 * q : 4;
-        if (lit == 0 && may_rest && rests(u, w + (int64_t)4 * q * s.out, rows * s.out)) {
+        int n = (s.in - 4 * q < 4 ? s.in - 4 * q : 4) * s.out;
+        int64_t at = w + (int64_t)4 * q * s.out;
+        int resting = lit == 0 && may_rest && rests(u, at, n);
+        int keep = resting || waiting.at + waiting.n != at ? 0 : room - 4 * s.out;
+        while (waiting.n > keep && waiting.n >= LANES) {
+            update_some(rule, u, &waiting);
+        }
+        if (keep == 0) {
+            update_by(rule, u, waiting.at, waiting.g, waiting.n);
+            waiting = (Waiting){.ring = ring, .end = end, .at = at, .g = ring};
+            g = ring;
+        }
+        if (resting) {
             continue;
         }
         for (int j = 0; j < wide; j += PANEL * LANES) {
-            update_quad_part(rule, PANEL, LANES, 0, s, u, w, dy, q, j);
+            sum_quad(rule, PANEL, LANES, 0, s, u, dy, q, j, g, &waiting);
         }
         switch ((left + LANES - 1) / LANES) {
             case 1:
-                update_quad_part(rule, 1, left, 1, s, u, w, dy, q, wide);
+                sum_quad(rule, 1, left, 1, s, u, dy, q, wide, g, &waiting);
                 break;
             case 2:
-                update_quad_part(rule, 2, left - LANES, 1, s, u, w, dy, q, wide);
+                sum_quad(rule, 2, left - LANES, 1, s, u, dy, q, wide, g, &waiting);
                 break;
 #if PANEL > 2
             case 3:
-                update_quad_part(rule, 3, left - 2 * LANES, 1, s, u, w, dy, q, wide);
+                sum_quad(rule, 3, left - 2 * LANES, 1, s, u, dy, q, wide, g, &waiting);
                 break;
             default:
-                update_quad_part(rule, 4, left - 3 * LANES, 1, s, u, w, dy, q, wide);
+                sum_quad(rule, 4, left - 3 * LANES, 1, s, u, dy, q, wide, g, &waiting);
 #endif
         }
+        waiting.n += n;
+        g = g + 4 * s.out == end ? ring : g + 4 * s.out;
     }
+    while (waiting.n >= LANES) {
+        update_some(rule, u, &waiting);
+    }
+    update_by(rule, u, waiting.at, waiting.g, waiting.n);
 }
 
 static void update_weights_quads_part(void *argument, int thread, int threads) {
@@ -269,15 +316,16 @@ static void update_weights_quads_part(void *argument, int thread, int threads) {
     int from, to;
     share((l->in + 3) / 4, 1, thread, threads, &from, &to);
     Quads s = quads_from(net, t->data, t->pass, thread, from);
+    float *ring = net->tile + (size_t)thread * net->tile_size;
     switch (rule_of(net)) {
         case ADAM_RULE:
-            update_quads(ADAM_RULE, s, u, l->w - net->arena, l->dy, from, to);
+            update_quads(ADAM_RULE, s, u, l->w - net->arena, l->dy, ring, from, to);
             break;
         case MOMENTUM_RULE:
-            update_quads(MOMENTUM_RULE, s, u, l->w - net->arena, l->dy, from, to);
+            update_quads(MOMENTUM_RULE, s, u, l->w - net->arena, l->dy, ring, from, to);
             break;
         default:
-            update_quads(PLAIN_RULE, s, u, l->w - net->arena, l->dy, from, to);
+            update_quads(PLAIN_RULE, s, u, l->w - net->arena, l->dy, ring, from, to);
     }
 }
 
@@ -333,7 +381,7 @@ INLINE void sum_rows(const int nv, int last, const int *index, const float *valu
         vfloat x = all(value[e]);
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++) {
-            s[v] += x * load(row + v * LANES);
+            s[v] = multiply_add(x, load(row + v * LANES), s[v]);
         }
     }
 #pragma GCC unroll 4

@@ -69,12 +69,7 @@ static Net *plan(const int *units, int relus, float rate, int batch, int threads
     }
     int64_t losses = slice(&end, batch, 1), hits = slice(&end, batch, 1);
     net->arena_size = end;
-    void *arena = NULL;
-    if (posix_memalign(&arena, 64, ((size_t)end + 64) * sizeof(float)) != 0) {
-        exit(1);
-    }
-    memset(arena, 0, ((size_t)end + 64) * sizeof(float));
-    net->arena = arena;
+    net->arena = quern_memory((size_t)end, sizeof(float));
     net->m = net->arena + m, net->v = net->arena + v, net->x = net->arena + x, net->targets = net->arena + targets;
     net->losses = net->arena + losses, net->hits = net->arena + hits;
     uint32_t random = 1;
