@@ -142,8 +142,11 @@ static void gather(Net *net, const Data *data, const Pass *pass) {
 
 /* ---- dense layers --------------------------------------------------------------------------------------- */
 
-/* y = act(y) * keep over n values, which hold x W + b; z keeps them where they are needed. */
-INLINE void activate(const Layer *l, float *y, float *z, const float *kept, int n) {
+/* y = act(y + b) * keep over n values of a row; z keeps y + b where it is needed. */
+INLINE void activate(const Layer *l, float *y, float *z, const float *bias, const float *kept, int n) {
+    for (int j = 0; j < n; j++) {
+        y[j] += bias[j];
+    }
     if (z != NULL) {
         memcpy(z, y, (size_t)n * sizeof *y);
     }
@@ -178,26 +181,6 @@ INLINE void activate(const Layer *l, float *y, float *z, const float *kept, int 
     }
 }
 
-/* Y = dropout(act(Y + b)) in rows [first, last) and columns [from, to); all columns are one run of values. */
-static void activate_part(const Task *t, int first, int last, int from, int to) {
-    const Layer *l = t->layer;
-    int n = to - from, whole = n == l->out;
-    for (int b = first; b < last; b++) {
-        float *y = l->y + (int64_t)b * l->out;
-        int j = from;
-        for (; j + LANES <= to; j += LANES) {
-            store(y + j, load(y + j) + load(l->b + j));
-        }
-        if (j < to) {
-            store_first(y + j, load_first(y + j, to - j) + load_first(l->b + j, to - j), to - j);
-        }
-    }
-    for (int b = first; b < (whole && last > first ? first + 1 : last); b++) {
-        int64_t at = (int64_t)b * l->out + from;
-        activate(l, l->y + at, l->z ? l->z + at : NULL, t->keep ? t->keep + at : NULL, whole ? (last - first) * n : n);
-    }
-}
-
 static void forward_part(void *argument, int thread, int threads) {
     Task *t = argument;
     Layer *l = t->layer;
@@ -208,7 +191,10 @@ static void forward_part(void *argument, int thread, int threads) {
     }
     gemm(t->pass->rows, to - from, l->in, l->x, l->in, 1, l->w + from, l->out, 1, l->y + from, l->out,
          pack_of(t->net, thread));
-    activate_part(t, 0, t->pass->rows, from, to);
+    for (int b = 0; b < t->pass->rows; b++) {
+        int64_t at = (int64_t)b * l->out + from;
+        activate(l, l->y + at, l->z ? l->z + at : NULL, l->b + from, t->keep ? t->keep + at : NULL, to - from);
+    }
 }
 
 /* Y = dropout(act(X W + b)); keep is NULL without dropout. */
@@ -264,11 +250,10 @@ static void backward_input_part(void *argument, int thread, int threads) {
     }
     gemm(t->pass->rows, to - from, l->out, l->dy, l->out, 1, l->w + (int64_t)from * l->out, 1, l->out,
          below->dy + from, l->in, pack_of(t->net, thread));
-    int n = to - from, whole = n == l->in; /* all columns are one run of values */
-    for (int b = 0; b < (whole ? 1 : t->pass->rows); b++) {
+    for (int b = 0; b < t->pass->rows; b++) {
         int64_t at = (int64_t)b * l->in + from;
         through_activation(below, below->dy + at, below->y + at, below->z ? below->z + at : NULL,
-                           t->keep ? t->keep + at : NULL, whole ? t->pass->rows * n : n);
+                           t->keep ? t->keep + at : NULL, to - from);
     }
 }
 

@@ -103,7 +103,7 @@ int quern_net_open(Net *net) {
         keeps += (size_t)net->batch * out + OVERRUN;
     }
     net->order = reserve(capacity, sizeof(int), &out_of);
-    net->order_ahead = reserve((size_t)net->batch, sizeof(int), &out_of);
+    net->order_ahead = reserve(capacity, sizeof(int), &out_of); /* the two change places */
     net->keep_of = reserve((size_t)net->layers + 1, sizeof(float *), &out_of);
     size_t quads = ((size_t)net->input + 3) / 4;
     net->entry_column = reserve(capacity * (size_t)net->input, sizeof(int), &out_of);

@@ -142,11 +142,12 @@ INLINE void multiply_quads(const int nv, int last, Quads s, const float *w, floa
 
 static void forward_quads_part(void *argument, int thread, int threads) {
     Task *t = argument;
+    Net *net = t->net;
     Layer *l = t->layer;
     int from, to;
     share(l->out, LANES, thread, threads, &from, &to);
     for (int j = from; j < to; j += PANEL * LANES) {
-        Quads s = quads_from(t->net, t->data, t->pass, thread, 0);
+        Quads s = quads_from(net, t->data, t->pass, thread, 0);
         int left = to - j < PANEL * LANES ? to - j : PANEL * LANES;
         switch ((left + LANES - 1) / LANES) {
             case 1:
@@ -164,8 +165,9 @@ static void forward_quads_part(void *argument, int thread, int threads) {
 #endif
         }
     }
-    if (from < to) {
-        activate_part(t, 0, t->pass->rows, from, to);
+    for (int b = 0; b < t->pass->rows && from < to; b++) {
+        int64_t at = (int64_t)b * l->out + from;
+        activate(l, l->y + at, l->z ? l->z + at : NULL, l->b + from, t->keep ? t->keep + at : NULL, to - from);
     }
 }
 
@@ -422,10 +424,11 @@ static void forward_sparse_part(void *argument, int thread, int threads) {
     share(t->pass->rows, 1, thread, threads, &from, &to);
     for (int b = from; b < to; b++) {
         int e = net->entry_start[b];
+        int64_t at = (int64_t)b * l->out;
         sum_rows_wide(net->entry_column + e, net->entry_value + e, net->entry_start[b + 1] - e, l->w, l->out,
-                      l->y + (int64_t)b * l->out);
+                      l->y + at);
+        activate(l, l->y + at, l->z ? l->z + at : NULL, l->b, t->keep ? t->keep + at : NULL, l->out);
     }
-    activate_part(t, from, to, 0, l->out);
 }
 
 static const float *kept(const Net *net, int layer, const Pass *pass) {
