@@ -103,13 +103,9 @@ NATIVE(jlong, open)(JNIEnv *env, jclass type, jlongArray longs, jfloatArray floa
         Net *net = &h->net;
         h->kernels = quern_kernels(wanted);
         net->arena_size = l[0];
-        /* vectors may overrun the last slice */
-        size_t bytes = ((size_t)l[0] + 64) * sizeof(float);
-        void *arena = NULL;
         net->layer = calloc((size_t)l[3], sizeof *net->layer);
-        if (posix_memalign(&arena, 64, bytes) == 0 && net->layer != NULL) {
-            memset(arena, 0, bytes);
-            net->arena = arena;
+        net->arena = quern_memory((size_t)l[0], sizeof(float));
+        if (net->arena != NULL && net->layer != NULL) {
             fill_in(net, l, f);
             opened = quern_net_open(net);
         }
@@ -220,6 +216,7 @@ NATIVE(void, train)(JNIEnv *env, jclass type, jlong h, jlong d, jlong seed, jlon
         int n = count - done < STEPS ? count - done : STEPS;
         (*env)->GetFloatArrayRegion(env, rates, done, n, rate);
         (*env)->GetFloatArrayRegion(env, decays, done, n, decay);
+        unsigned mode = quern_flush_subnormals();
         for (int i = 0; i < n; i++) {
             place(&pass, net, data->rows, first + done + i);
             pass.rate = rate[i];
@@ -228,16 +225,23 @@ NATIVE(void, train)(JNIEnv *env, jclass type, jlong h, jlong d, jlong seed, jlon
             one_step(handle(h), data, &pass, &loss[i], &right);
             hit[i] = right;
         }
+        quern_restore_subnormals(mode);
         (*env)->SetFloatArrayRegion(env, losses, done, n, loss);
         (*env)->SetIntArrayRegion(env, hits, done, n, hit);
     }
+}
+
+static void infer_rows(Handle *h, const Data *data, int first, int rows, float *outputs) {
+    unsigned mode = quern_flush_subnormals();
+    h->kernels->infer(&h->net, data, first, rows, outputs);
+    quern_restore_subnormals(mode);
 }
 
 NATIVE(void, infer)(JNIEnv *env, jclass type, jlong h, jlong d, jint first, jint rows, jfloatArray outputs) {
     (void)type;
     float *out = (*env)->GetPrimitiveArrayCritical(env, outputs, NULL);
     if (out != NULL) {
-        handle(h)->kernels->infer(&handle(h)->net, data_of(d), first, rows, out);
+        infer_rows(handle(h), data_of(d), first, rows, out);
         (*env)->ReleasePrimitiveArrayCritical(env, outputs, out, 0);
     }
 }
@@ -255,7 +259,7 @@ NATIVE(void, inferHost)(JNIEnv *env, jclass type, jlong h, jbyteArray bytes, jfl
                      .skip = bytes != NULL && net->shift == 0,
                      .bytes = bytes != NULL ? in : NULL,
                      .floats = bytes != NULL ? NULL : in};
-        handle(h)->kernels->infer(net, &data, 0, rows, out);
+        infer_rows(handle(h), &data, 0, rows, out);
     }
     if (out != NULL) {
         (*env)->ReleasePrimitiveArrayCritical(env, outputs, out, 0);
@@ -323,9 +327,11 @@ NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint la
                  .rate = r[0],
                  .decay = r[1]};
     jfloat both[2] = {0};
+    unsigned mode = quern_flush_subnormals();
     for (jlong i = 0; i < w[6]; i++) {
         one_op(handle(h), data_of(d), kind, layer, &pass, both);
     }
+    quern_restore_subnormals(mode);
     if (kind == METRICS) {
         (*env)->SetFloatArrayRegion(env, log, 0, 2, both);
     }

@@ -21,6 +21,7 @@ INLINE void share(int n, int unit, int thread, int threads, int *from, int *to) 
 
 typedef struct {
     Net *net;
+    const Data *data;
     const Pass *pass;
     Layer *layer;
     const Layer *below;
@@ -46,18 +47,45 @@ INLINE float keep_at(const Mask *mask, const Pass *pass, const float *keep, int6
     return pass->training && mask->threshold ? keep[position] : 1.0f;
 }
 
+/* The batch's rows, from what was foreseen if it was, and their targets. */
 static void select_rows(Net *net, const Data *data, const Pass *pass) {
-    if (pass->training) {
-        fill_order(net->order, pass->rows, pass->first, data->rows, pass->seed, pass->epoch);
-    } else {
+    if (!pass->training) {
         for (int b = 0; b < pass->rows; b++) {
             net->order[b] = pass->first + b;
         }
+        return;
     }
-    for (int b = 0; pass->training && data->targets != NULL && b < pass->rows; b++) {
+    Batch batch = {data->rows, pass->seed, pass->epoch, pass->first, pass->rows};
+    const Batch *ahead = &net->ahead;
+    if (batch.of == ahead->of && batch.seed == ahead->seed && batch.epoch == ahead->epoch &&
+        batch.first == ahead->first && batch.rows == ahead->rows) {
+        int *order = net->order;
+        net->order = net->order_ahead;
+        net->order_ahead = order;
+    } else {
+        fill_order(net->order, batch.rows, batch.first, batch.of, batch.seed, batch.epoch);
+    }
+    net->ahead.rows = 0;
+    for (int b = 0; data->targets != NULL && b < pass->rows; b++) {
         int width = net->target_width;
         memcpy(net->targets + (int64_t)b * width, data->targets + (int64_t)net->order[b] * width,
                (size_t)width * sizeof(float));
+    }
+}
+
+/* Draws the rows of the batch that comes after this one, if steps follow in order. */
+static void look_ahead(Net *net, const Data *data, const Pass *pass) {
+    Batch batch = {data->rows, pass->seed, pass->epoch, pass->first + pass->rows, net->batch};
+    if (batch.first >= batch.of) {
+        batch.first = 0;
+        batch.epoch++;
+    }
+    batch.rows = batch.of - batch.first < net->batch ? batch.of - batch.first : net->batch;
+    fill_order(net->order_ahead, batch.rows, batch.first, batch.of, batch.seed, batch.epoch);
+    net->ahead = batch;
+    for (int b = 0; b < batch.rows; b++) {
+        __builtin_prefetch(data->start + net->order_ahead[b]);
+        __builtin_prefetch(data->targets + (int64_t)net->order_ahead[b] * net->target_width);
     }
 }
 
@@ -75,9 +103,12 @@ static void dense_row(Net *net, const Data *data, int row, float *x) {
     int n = net->input;
     if (data->start != NULL) {
         memset(x, 0, (size_t)n * sizeof *x);
-        for (int64_t e = data->start[row]; e < data->start[row + 1]; e++) {
+        for (int64_t e = 4 * data->start[row]; e < 4 * data->start[row + 1]; e++) {
             float raw = data->byte_value ? (float)data->byte_value[e] : data->float_value[e];
-            x[data->column[e]] = raw * net->scale;
+            int column = data->quad[e / 4] * 4 + (int)(e % 4);
+            if (column < n) { /* the last quad may be filled up */
+                x[column] = raw * net->scale;
+            }
         }
     } else if (data->bytes != NULL) {
         const uint8_t *raw = data->bytes + (int64_t)row * n;
@@ -318,41 +349,81 @@ static void metrics(Net *net, const Pass *pass, float *loss, int *hits) {
 
 /* ---- updates -------------------------------------------------------------------------------------------- */
 
-/* Adam or SGD on n parameters from index `at` of the parameter slice, with their gradients. */
-INLINE void update_range(Net *net, const Pass *pass, int64_t at, const float *restrict g, int n) {
-    float *restrict w = net->arena + at, *restrict m = net->m ? net->m + at : NULL;
-    float rate = pass->rate, decay = pass->decay;
-    if (net->optimizer == ADAM) {
-        float *restrict v = net->v + at;
-        float one = net->one_minus_beta1, two = net->one_minus_beta2, epsilon = net->epsilon;
-        int i = 0;
-        for (; i < n; i += LANES) {
-            int left = n - i;
-            vfloat gi, mi, vi, wi;
-            if (left >= LANES) {
-                gi = load(g + i), mi = load(m + i), vi = load(v + i), wi = load(w + i);
-            } else {
-                gi = load_first(g + i, left), mi = load_first(m + i, left), vi = load_first(v + i, left),
-                wi = load_first(w + i, left);
-            }
-            mi += (gi - mi) * one;
-            vi += (gi * gi - vi) * two;
-            wi = wi * decay - rate * mi / (root(vi) + epsilon);
-            if (left >= LANES) {
-                store(m + i, mi), store(v + i, vi), store(w + i, wi);
-            } else {
-                store_first(m + i, mi, left), store_first(v + i, vi, left), store_first(w + i, wi, left);
-            }
+enum { ADAM_RULE, MOMENTUM_RULE, PLAIN_RULE };
+
+/* What an update needs, by value, so that compilers see that no store changes it. */
+typedef struct {
+    float *w, *m, *v;
+    float one_minus_beta1, one_minus_beta2, epsilon, momentum, rate, decay;
+} Update;
+
+INLINE Update update_of(const Net *net, const Pass *pass) {
+    return (Update){net->arena, net->m, net->v, net->one_minus_beta1, net->one_minus_beta2, net->epsilon,
+                    net->momentum, pass->rate, pass->decay};
+}
+
+INLINE int rule_of(const Net *net) {
+    return net->optimizer == ADAM ? ADAM_RULE : net->m != NULL ? MOMENTUM_RULE : PLAIN_RULE;
+}
+
+/*
+ * The optimizer on a vector of parameters, the first n lanes of it, from index `at` of the parameter slice. The rule is a
+ * constant after inlining.
+ */
+INLINE void update_vector(const int rule, Update u, int64_t at, vfloat g, int n) {
+    float *to_w = u.w + at, *to_m = u.m + at, *to_v = u.v + at;
+    int whole = n >= LANES;
+    vfloat w = whole ? load(to_w) : load_first(to_w, n);
+    if (rule == ADAM_RULE) {
+        vfloat m = whole ? load(to_m) : load_first(to_m, n), v = whole ? load(to_v) : load_first(to_v, n);
+        m = multiply_add(g - m, all(u.one_minus_beta1), m);
+        v = multiply_add(multiply_add(g, g, -v), all(u.one_minus_beta2), v);
+        w = multiply_add(w, all(u.decay), -(u.rate * m / (root(v) + u.epsilon)));
+        if (whole) {
+            store(to_m, m), store(to_v, v);
+        } else {
+            store_first(to_m, m, n), store_first(to_v, v, n);
         }
-    } else if (net->m != NULL) {
-        for (int i = 0; i < n; i++) {
-            m[i] = net->momentum * m[i] - rate * g[i];
-            w[i] = w[i] * decay + m[i];
+    } else if (rule == MOMENTUM_RULE) {
+        vfloat m = multiply_add(all(u.momentum), whole ? load(to_m) : load_first(to_m, n), -(u.rate * g));
+        if (whole) {
+            store(to_m, m);
+        } else {
+            store_first(to_m, m, n);
         }
+        w = multiply_add(w, all(u.decay), m);
     } else {
-        for (int i = 0; i < n; i++) {
-            w[i] = w[i] * decay - rate * g[i];
-        }
+        w = multiply_add(w, all(u.decay), -(u.rate * g));
+    }
+    if (whole) {
+        store(to_w, w);
+    } else {
+        store_first(to_w, w, n);
+    }
+}
+
+INLINE void update_by(const int rule, Update u, int64_t at, const float *g, int n) {
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        update_vector(rule, u, at + i, load(g + i), LANES);
+    }
+    if (i < n) {
+        update_vector(rule, u, at + i, load_first(g + i, n - i), n - i);
+    }
+}
+
+/* Adam or SGD on n parameters from index `at` of the parameter slice, with their gradients. */
+static void update_range(const Net *net, const Pass *pass, int64_t at, const float *g, int n) {
+    Update u = update_of(net, pass);
+    switch (rule_of(net)) {
+        case ADAM_RULE:
+            update_by(ADAM_RULE, u, at, g, n);
+            break;
+        case MOMENTUM_RULE:
+            update_by(MOMENTUM_RULE, u, at, g, n);
+            break;
+        default:
+            update_by(PLAIN_RULE, u, at, g, n);
     }
 }
 

@@ -3,11 +3,16 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 
 #include "quern.h"
 
-enum { CACHE_LINE = 64, OVERRUN = 64 };
+enum { CACHE_LINE = 64, LARGE_PAGE = 2 << 20, OVERRUN = 64 };
 
 const Kernels *quern_kernels(int wanted) {
 #if defined(__x86_64__)
@@ -36,21 +41,58 @@ int quern_processors(void) {
     return n < 1 ? 1 : (int)n;
 }
 
-/* Zeroed, at a cache line, with room for vectors that overrun the end. */
-static void *reserve(size_t count, size_t size, int *short_of_memory) {
+unsigned quern_flush_subnormals(void) {
+#if defined(__SSE2__)
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040); /* results: flush to zero; operands: denormals are zeros */
+    return before;
+#elif defined(__aarch64__)
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | 1u << 24));
+    return (unsigned)before;
+#else
+    return 0;
+#endif
+}
+
+void quern_restore_subnormals(unsigned before) {
+#if defined(__SSE2__)
+    _mm_setcsr(before);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)before));
+#else
+    (void)before;
+#endif
+}
+
+void *quern_memory(size_t count, size_t size) {
     void *p = NULL;
-    size_t bytes = (count * size + OVERRUN * sizeof(float) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    if (posix_memalign(&p, CACHE_LINE, bytes) != 0) {
-        *short_of_memory = 1;
+    size_t bytes = count * size + OVERRUN * sizeof(float);
+    /* large pages, where the system has them, spare most of the misses of rows drawn from all over a data set */
+    size_t unit = bytes < LARGE_PAGE / 2 ? CACHE_LINE : LARGE_PAGE;
+    bytes = (bytes + unit - 1) / unit * unit;
+    if (posix_memalign(&p, unit, bytes) != 0) {
         return NULL;
     }
+#if defined(MADV_HUGEPAGE)
+    if (unit == LARGE_PAGE) {
+        madvise(p, bytes, MADV_HUGEPAGE);
+    }
+#endif
     memset(p, 0, bytes);
+    return p;
+}
+
+static void *reserve(size_t count, size_t size, int *short_of_memory) {
+    void *p = quern_memory(count, size);
+    *short_of_memory |= p == NULL;
     return p;
 }
 
 int quern_net_open(Net *net) {
     int out_of = 0;
-    size_t capacity = (size_t)net->capacity, widest = 0, keeps = 0;
+    size_t capacity = (size_t)(net->capacity > net->batch ? net->capacity : net->batch), widest = 0, keeps = 0;
     if (net->threads == 0) {
         net->threads = quern_processors();
     }
@@ -61,13 +103,14 @@ int quern_net_open(Net *net) {
         keeps += (size_t)net->batch * out + OVERRUN;
     }
     net->order = reserve(capacity, sizeof(int), &out_of);
+    net->order_ahead = reserve(capacity, sizeof(int), &out_of); /* the two change places */
     net->keep_of = reserve((size_t)net->layers + 1, sizeof(float *), &out_of);
+    size_t quads = ((size_t)net->input + 3) / 4;
     net->entry_column = reserve(capacity * (size_t)net->input, sizeof(int), &out_of);
-    net->entry_value = reserve(capacity * (size_t)net->input, sizeof(float), &out_of);
+    net->entry_value = reserve(capacity * 4 * quads, sizeof(float), &out_of);
     net->entry_start = reserve(capacity + 1, sizeof(int), &out_of);
-    net->list_row = reserve((size_t)net->batch * (size_t)net->input, sizeof(int), &out_of);
-    net->list_value = reserve((size_t)net->batch * (size_t)net->input, sizeof(float), &out_of);
-    net->list_start = reserve((size_t)net->input + 2, sizeof(int), &out_of);
+    net->quad_rows = reserve((capacity + 31) / 32 * quads, sizeof(uint32_t), &out_of);
+    net->next = reserve(capacity * (size_t)net->threads, sizeof(int), &out_of);
     int drops_input = net->input_mask.threshold != 0;
     net->keep = reserve(keeps + (drops_input ? (size_t)net->batch * (size_t)net->input : 0), sizeof(float), &out_of);
     /* gemm.h: at most 384 rows of all columns (rounded up to a panel), and a block of 248 rows */
@@ -93,8 +136,8 @@ int quern_net_open(Net *net) {
 
 void quern_net_close(Net *net) {
     quern_pool_close(net->pool);
-    void *all[] = {net->arena,     net->order,      net->keep_of,    net->entry_column, net->entry_value,
-                   net->entry_start, net->list_row, net->list_value, net->list_start,   net->keep,
+    void *all[] = {net->arena,     net->order,      net->order_ahead, net->keep_of,    net->entry_column, net->entry_value,
+                   net->entry_start, net->quad_rows, net->next,      net->keep,
                    net->pack,      net->tile,       net->layer};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]);
@@ -102,54 +145,67 @@ void quern_net_close(Net *net) {
     free(net);
 }
 
-static int64_t count_entries(const uint8_t *bytes, const float *floats, int64_t size) {
+/* Whether any of the four values from `at` of a row of n is not zero. */
+static int is_lit(const uint8_t *bytes, const float *floats, int at, int n) {
+    if (bytes != NULL && at + 4 <= n) {
+        uint32_t four;
+        memcpy(&four, bytes + at, 4);
+        return four != 0;
+    }
+    for (int i = at; i < n && i < at + 4; i++) {
+        if (bytes != NULL ? bytes[i] != 0 : floats[i] != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The quads that are not all zeros: counted, or with `data` put into it. */
+static int64_t find_quads(const uint8_t *bytes, const float *floats, int rows, int n, Data *data) {
     int64_t count = 0;
-    for (int64_t i = 0; i < size; i++) {
-        count += bytes != NULL ? bytes[i] != 0 : floats[i] != 0;
+    for (int r = 0; r < rows; r++) {
+        if (data != NULL) {
+            data->start[r] = count;
+        }
+        for (int at = 0; at < n; at += 4) {
+            if (!is_lit(bytes, floats, at, n)) {
+                continue;
+            }
+            int whole = at + 4 <= n ? 4 : n - at;
+            if (data != NULL) {
+                data->quad[count] = (uint16_t)(at / 4);
+                for (int c = 0; c < whole; c++) {
+                    if (bytes != NULL) {
+                        data->byte_value[4 * count + c] = bytes[at + c];
+                    } else {
+                        data->float_value[4 * count + c] = floats[at + c];
+                    }
+                }
+            }
+            count++;
+        }
+        bytes = bytes == NULL ? NULL : bytes + n;
+        floats = floats == NULL ? NULL : floats + n;
+    }
+    if (data != NULL) {
+        data->start[rows] = count;
     }
     return count;
 }
 
-/* Rows without their zeros: at most 3 bytes (or 6) for each value that is not zero. */
-static int make_sparse(Data *data, const uint8_t *bytes, const float *floats, int64_t entries) {
-    data->start = malloc(((size_t)data->rows + 1) * sizeof *data->start);
-    data->column = malloc((size_t)entries * sizeof *data->column + 8);
+/* Rows without their zeros; the values of the last quad of a row are filled up with zeros. */
+static int make_sparse(Data *data, const uint8_t *bytes, const float *floats, int64_t quads) {
+    data->start = quern_memory((size_t)data->rows + 1, sizeof *data->start);
+    data->quad = quern_memory((size_t)quads, sizeof *data->quad);
     if (bytes != NULL) {
-        data->byte_value = malloc((size_t)entries + 8);
+        data->byte_value = quern_memory((size_t)quads, 4);
     } else {
-        data->float_value = malloc((size_t)entries * sizeof(float) + 8);
+        data->float_value = quern_memory((size_t)quads, 4 * sizeof(float));
     }
-    if (data->start == NULL || data->column == NULL || (data->byte_value == NULL && data->float_value == NULL)) {
+    if (data->start == NULL || data->quad == NULL || (data->byte_value == NULL && data->float_value == NULL)) {
         return 0;
     }
-    int64_t at = 0;
-    int size = data->features;
-    for (int r = 0; r < data->rows; r++) {
-        data->start[r] = at;
-        for (int i = 0; bytes != NULL && i < size;) {
-            uint64_t eight = 1;
-            if (i + 8 <= size) {
-                memcpy(&eight, bytes + i, 8);
-            }
-            int end = eight == 0 ? i : i + 8 <= size ? i + 8 : size;
-            i = eight == 0 ? i + 8 : i;
-            for (; i < end; i++) {
-                if (bytes[i] != 0) {
-                    data->column[at] = (uint16_t)i;
-                    data->byte_value[at++] = bytes[i];
-                }
-            }
-        }
-        for (int i = 0; floats != NULL && i < size; i++) {
-            if (floats[i] != 0) {
-                data->column[at] = (uint16_t)i;
-                data->float_value[at++] = floats[i];
-            }
-        }
-        bytes = bytes == NULL ? NULL : bytes + size;
-        floats = floats == NULL ? NULL : floats + size;
-    }
-    data->start[data->rows] = at;
+    find_quads(bytes, floats, data->rows, data->features, data);
     return 1;
 }
 
@@ -161,14 +217,18 @@ Data *quern_data_open(const Net *net, const uint8_t *bytes, const float *floats,
     data->rows = rows;
     data->features = net->input;
     int64_t size = (int64_t)rows * net->input;
-    int64_t entries = count_entries(bytes, floats, size);
-    int done;
-    if (net->shift == 0 && net->input <= 65536 && entries * 2 <= size) {
+    int64_t all = (net->input + 3) / 4, quads = 0;
+    int sparse = net->shift == 0 && all <= 65536, done;
+    if (sparse) {
+        quads = find_quads(bytes, floats, rows, net->input, NULL);
+        sparse = quads * 2 <= all * rows;
+    }
+    if (sparse) {
         data->skip = 1;
-        done = make_sparse(data, bytes, floats, entries);
+        done = make_sparse(data, bytes, floats, quads);
     } else {
         size_t width = bytes != NULL ? 1 : sizeof(float);
-        data->owned = malloc((size_t)size * width);
+        data->owned = quern_memory((size_t)size, width);
         done = data->owned != NULL;
         if (done) {
             memcpy(data->owned, bytes != NULL ? (const void *)bytes : floats, (size_t)size * width);
@@ -185,7 +245,7 @@ Data *quern_data_open(const Net *net, const uint8_t *bytes, const float *floats,
 
 void quern_data_close(Data *data) {
     free(data->start);
-    free(data->column);
+    free(data->quad);
     free(data->byte_value);
     free(data->float_value);
     free(data->targets);

@@ -59,28 +59,49 @@ INLINE vuint lane_numbers(void) {
     return v;
 }
 
+/*
+ * The words of four vectors, each vector in blocks of four, block k of each after the other: what was word w of lane
+ * 4 k + j comes to lane 4 k + w of vector j.
+ */
+INLINE void turn_blocks(vuint x[4]) {
+#if defined(__AVX512F__)
+    __m512i a = _mm512_unpacklo_epi32((__m512i)x[0], (__m512i)x[1]), b = _mm512_unpackhi_epi32((__m512i)x[0], (__m512i)x[1]),
+            c = _mm512_unpacklo_epi32((__m512i)x[2], (__m512i)x[3]), d = _mm512_unpackhi_epi32((__m512i)x[2], (__m512i)x[3]);
+    x[0] = (vuint)_mm512_unpacklo_epi64(a, c), x[1] = (vuint)_mm512_unpackhi_epi64(a, c);
+    x[2] = (vuint)_mm512_unpacklo_epi64(b, d), x[3] = (vuint)_mm512_unpackhi_epi64(b, d);
+#elif defined(__AVX2__)
+    __m256i a = _mm256_unpacklo_epi32((__m256i)x[0], (__m256i)x[1]), b = _mm256_unpackhi_epi32((__m256i)x[0], (__m256i)x[1]),
+            c = _mm256_unpacklo_epi32((__m256i)x[2], (__m256i)x[3]), d = _mm256_unpackhi_epi32((__m256i)x[2], (__m256i)x[3]);
+    x[0] = (vuint)_mm256_unpacklo_epi64(a, c), x[1] = (vuint)_mm256_unpackhi_epi64(a, c);
+    x[2] = (vuint)_mm256_unpacklo_epi64(b, d), x[3] = (vuint)_mm256_unpackhi_epi64(b, d);
+#else
+    vuint y[4];
+    for (int j = 0; j < 4; j++) {
+        for (int i = 0; i < LANES; i++) {
+            y[j][i] = x[i % 4][i / 4 * 4 + j];
+        }
+    }
+    memcpy(x, y, sizeof y);
+#endif
+}
+
 /* keep[i] = scale where the word at position i is kept, else 0, for i in [from, to), from a multiple of 4 * LANES. */
 INLINE void fill_keep(float *keep, int64_t from, int64_t to, uint64_t seed, uint32_t stream, uint64_t step,
                       uint32_t threshold, float scale) {
+    /* counters so placed among the lanes that turned blocks of words lie in order */
     vuint lanes = lane_numbers();
-    float words[4][LANES];
+    lanes = (lanes & 3) * (LANES / 4) + (lanes >> 2);
     for (int64_t at = from; at < to; at += 4 * LANES) {
         vuint x[4];
         philox_blocks(seed, lanes + (uint32_t)(at / 4), stream, step, x);
+        turn_blocks(x);
         for (int w = 0; w < 4; w++) {
-            vint kept = (vint)(x[w] >= threshold);
-            store(words[w], (vfloat)(kept & (vint)all(scale)));
-        }
-        int64_t n = to - at < 4 * LANES ? to - at : 4 * LANES;
-        if (n == 4 * LANES) {
-            for (int l = 0; l < LANES; l++) {
-                for (int w = 0; w < 4; w++) {
-                    keep[at + 4 * l + w] = words[w][l];
-                }
-            }
-        } else {
-            for (int i = 0; i < n; i++) {
-                keep[at + i] = words[i % 4][i / 4];
+            vfloat kept = (vfloat)((vint)(x[w] >= threshold) & (vint)all(scale));
+            int64_t left = to - at - w * LANES;
+            if (left >= LANES) {
+                store(keep + at + w * LANES, kept);
+            } else if (left > 0) {
+                store_first(keep + at + w * LANES, kept, (int)left);
             }
         }
     }

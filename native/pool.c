@@ -63,6 +63,7 @@ static void *serve(void *argument) {
     free(argument);
     Pool *pool = member.pool;
     unsigned seen = 0;
+    quern_flush_subnormals(); /* as whoever calls run has done, for equal bits */
     for (;;) {
         seen = await(pool, seen);
         if (atomic_load(&pool->closing)) {

@@ -32,16 +32,16 @@ typedef struct {
 } Layer;
 
 /*
- * A data set: dense rows of bytes or floats, or sparse rows without their zeros. Where `skip` is set, the first layer
- * takes the rows entry by entry; dense bytes are then searched for them each time.
+ * A data set: dense rows of bytes or floats, or sparse rows: the quads of a row, features 4 q .. 4 q + 3, that are not all
+ * zeros. Where `skip` is set, the first layer skips what is zero; dense bytes are then searched for it each time.
  */
 typedef struct {
     int rows, features, skip;
     const uint8_t *bytes;   /* dense, one of the two ... */
     const float *floats;
-    int64_t *start;         /* ... or sparse: entries of row r are start[r] .. start[r + 1] - 1 */
-    uint16_t *column;
-    uint8_t *byte_value;    /* one of the two */
+    int64_t *start;         /* ... or sparse: the quads of row r are start[r] .. start[r + 1] - 1 */
+    uint16_t *quad;
+    uint8_t *byte_value;    /* four for each quad, one of the two */
     float *float_value;
     float *targets;         /* rows x target width, NULL without */
     void *owned;            /* the copy of the dense rows, NULL if they are somebody else's */
@@ -55,6 +55,13 @@ typedef struct {
     int rows;
     float rate, decay;
 } Pass;
+
+/* Which rows a batch has: those at places first .. first + rows - 1 of an epoch's order of `of` rows. */
+typedef struct {
+    int of;
+    uint64_t seed, epoch;
+    int first, rows;
+} Batch;
 
 typedef struct Pool Pool;
 
@@ -78,14 +85,15 @@ typedef struct {
     int alone; /* set while the pool is left out, see jni.c */
     /* scratch */
     int *order;          /* capacity */
+    int *order_ahead;    /* of the batch that probably comes next ... */
+    Batch ahead;         /* ... which is this; no rows: none */
     float *keep;         /* per layer, one after the other: batch x out */
     float **keep_of;     /* where each layer's part begins; [layers] is the input's */
-    int *entry_column;   /* sparse rows of the batch, row by row */
-    float *entry_value;
-    int *entry_start;    /* capacity + 1 */
-    int *list_row;       /* the same, column by column */
-    float *list_value;
-    int *list_start;     /* input + 1 */
+    int *entry_column;   /* dense rows of bytes without their zeros, row by row */
+    float *entry_value;  /* their values; of sparse rows, four numbers for each quad */
+    int *entry_start;    /* capacity + 1: where a row's begin, in entries or in quads */
+    uint32_t *quad_rows; /* per 32 rows of the batch, for each quad the rows that have it, a bit each */
+    int *next;           /* per thread: for each row of the batch its next quad, while quads are gone through in order */
     float *pack;         /* per thread: packed panels of a matrix product */
     size_t pack_size;
     float *tile;         /* per thread: a block of weight gradients */
@@ -119,6 +127,17 @@ extern const Kernels quern_kernels_avx512;
 /* net.c. The kernels that this processor can run: 0 the best, else 1 baseline, 2 AVX2, 3 AVX-512; NULL if it cannot. */
 const Kernels *quern_kernels(int wanted);
 int quern_processors(void); /* that this process may use */
+
+/*
+ * Lets the calling thread take numbers below the least normal one for 0, and returns what to hand back afterwards. The moments
+ * of weights that get no gradient any more fade into such numbers and stay there, and arithmetic on them takes two to
+ * three times as long. No kernel promises anything below the least normal number.
+ */
+unsigned quern_flush_subnormals(void);
+void quern_restore_subnormals(unsigned);
+
+/* Zeros, at a cache line, with room for vectors that overrun the end; free() gives them back. NULL if memory is short. */
+void *quern_memory(size_t count, size_t size);
 
 /* Allocates the arena (zeros), scratch and threads; layers and masks are filled in. 0 if memory is short. */
 int quern_net_open(Net *);
