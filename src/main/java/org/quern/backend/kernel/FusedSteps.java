@@ -12,6 +12,9 @@ import java.util.List;
 final class FusedSteps implements AutoCloseable {
     private static final long LONGEST_NANOS = 250_000_000;
 
+    /** Steps of a launch that say how long a step takes, the launch itself left aside. */
+    private static final int ENOUGH = 100;
+
     /** Steps of a launch, at most. */
     private static final int[] LIMITS = {8, 128, 2048, 32_768};
 
@@ -21,6 +24,7 @@ final class FusedSteps implements AutoCloseable {
     private final Device.Buffer scratch;
     private final List<Device.Launch> launches = new ArrayList<>();
     private long nanosPerStep;
+    private int measured;
 
     private FusedSteps(Device device, FusedLayout layout) {
         this.device = device;
@@ -96,21 +100,28 @@ final class FusedSteps implements AutoCloseable {
 
     /** Runs the steps that the pass stands for, {@code count} of them. */
     void run(int count) {
-        int done = 0;
-        if (nanosPerStep == 0) {
+        for (int done = 0; done < count; ) {
+            int size = size();
+            int now = Math.min(count - done, LIMITS[size]);
             long started = System.nanoTime();
-            device.run(launches.get(1));
-            device.finish();
-            done = Math.min(count, LIMITS[0]);
-            nanosPerStep = Math.max(1, (System.nanoTime() - started) / done);
+            device.run(launches.get(1 + size));
+            if (measured < ENOUGH) {
+                device.finish();
+                nanosPerStep = (System.nanoTime() - started) / now;
+                measured = now;
+            }
+            done += now;
         }
+    }
+
+    /** The longest launch that is expected to be done in time, by what was measured. */
+    private int size() {
         int size = 0;
-        while (size + 1 < LIMITS.length && LIMITS[size + 1] * nanosPerStep <= LONGEST_NANOS) {
+        int most = measured == 0 ? 0 : LIMITS.length - 1;
+        while (size < most && LIMITS[size + 1] * nanosPerStep <= LONGEST_NANOS) {
             size++;
         }
-        for (; done < count; done += LIMITS[size]) {
-            device.run(launches.get(1 + size));
-        }
+        return size;
     }
 
     @Override

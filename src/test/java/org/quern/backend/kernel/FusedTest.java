@@ -183,22 +183,26 @@ class FusedTest {
                 cuda,
                 new Net("dense 48, dense 10", unit, adam, 129, DIGITS),
                 Backend.Options.DEFAULT,
+                true,
                 "batch 129 is above 128");
         refuses(
                 cuda,
                 new Net("dense 8, dense 129, dense 10", unit, adam, 32, DIGITS),
                 Backend.Options.DEFAULT,
+                true,
                 "above the first layer, 129 units are more than 128");
         refuses(
                 cuda,
                 new Net("dense 800 relu, dense 10", unit, adam, 32, DIGITS),
                 Backend.Options.DEFAULT,
-                "a block of a cluster of 16 blocks would need 6[0-9]{2} KiB of shared memory, and"
+                false, // one block, slow as it is, has all memory
+                "a block of a cluster of 16 blocks would need [0-9]{3} KiB of shared memory, and"
                         + " has 227 KiB");
         refuses(
                 cuda,
                 NETS.get(0),
                 Backend.Options.DEFAULT.with(Backend.Precision.TF32),
+                true,
                 "products are in tf32, and a fused kernel computes in fp32");
         try (Executor executor =
                 cuda.open(NETS.get(0).plan(), Backend.Options.DEFAULT.with(Backend.Engine.GRAPH))) {
@@ -206,10 +210,14 @@ class FusedTest {
         }
     }
 
-    private static void refuses(Backend backend, Net net, Backend.Options options, String reason) {
+    private static void refuses(
+            Backend backend, Net net, Backend.Options options, boolean always, String reason) {
         try (Executor executor = backend.open(net.plan(), options)) {
             assertThat(executor.engine(net.data()))
                     .matches("as a graph of launches \\(not fused: " + reason + "\\)");
+        }
+        if (!always) {
+            return;
         }
         try (Executor executor = backend.open(net.plan(), options.with(Backend.Engine.FUSED));
                 Resident data = executor.upload(net.data())) {
@@ -257,9 +265,10 @@ class FusedTest {
                                 device, plan, Tiling.forUnits(1), Backend.Options.DEFAULT);
                 Resident data = executor.upload(DIGITS)) {
             Steps steps = new Steps(1, 20_000);
-            executor.train(data, steps.select(0, 1, plan.optimizer(), s -> 1e-3));
+            // how long a step takes is measured first
+            executor.train(data, steps.select(0, 500, plan.optimizer(), s -> 1e-3));
             TraceDevice.Counts before = device.counts();
-            executor.train(data, steps.select(1, 20_000, plan.optimizer(), s -> 1e-3));
+            executor.train(data, steps.select(500, 20_000, plan.optimizer(), s -> 1e-3));
             TraceDevice.Counts after = device.counts();
             assertThat(after.allLaunches() - before.allLaunches()).isEqualTo(1);
             assertThat(after.copies() - before.copies()).isEqualTo(2);
