@@ -103,7 +103,7 @@ static inline unsigned __ballot_sync(unsigned mask, bool vote) {
 }
 
 /* For what the checks shall not see: the simulator's own accesses, and atomics, which are no races. */
-#define CUDASIM_UNCHECKED __attribute__((no_sanitize("kernel-address")))
+#define CUDASIM_UNCHECKED __attribute__((no_sanitize("thread")))
 template <class T>
 CUDASIM_UNCHECKED static inline T atomicMin(T *p, T v) {
     T old = *p;

@@ -9,7 +9,7 @@ extern "C" char __start_cudasim_shared[], __stop_cudasim_shared[];
 extern "C" __attribute__((weak)) char __start_cudasim_dynamic[], __stop_cudasim_dynamic[];
 __shared__ float cudasim_shared_least[4] __attribute__((used, aligned(64)));
 
-extern "C" __attribute__((visibility("default"), no_sanitize("kernel-address"))) const cudasim::Module *cudasim_module(
+extern "C" __attribute__((visibility("default"), no_sanitize("thread"))) const cudasim::Module *cudasim_module(
     cudasim::Runtime *runtime) {
     static cudasim::Module module;
     cudasim_runtime = runtime;
@@ -26,26 +26,22 @@ extern "C" __attribute__((visibility("default"), no_sanitize("kernel-address")))
 }
 
 #ifdef CUDASIM_CHECKED
-/* What gcc calls at every load and store under -fsanitize=kernel-address. */
-#define ACCESS(kind, size, write)                                                                               \
-    extern "C" __attribute__((no_sanitize("kernel-address"))) void __asan_##kind##size##_noabort(void *p) {     \
-        cudasim_runtime->access(p, size, write);                                                                \
-    }
-ACCESS(load, 1, false)
-ACCESS(load, 2, false)
-ACCESS(load, 4, false)
-ACCESS(load, 8, false)
-ACCESS(load, 16, false)
-ACCESS(store, 1, true)
-ACCESS(store, 2, true)
-ACCESS(store, 4, true)
-ACCESS(store, 8, true)
-ACCESS(store, 16, true)
-extern "C" __attribute__((no_sanitize("kernel-address"))) void __asan_loadN_noabort(void *p, size_t size) {
-    cudasim_runtime->access(p, size, false);
-}
-extern "C" __attribute__((no_sanitize("kernel-address"))) void __asan_storeN_noabort(void *p, size_t size) {
-    cudasim_runtime->access(p, size, true);
-}
-extern "C" void __asan_handle_no_return() {}
+/* What gcc calls at every load and store under -fsanitize=thread, a store that follows a load of the same value, too. */
+#define UNSEEN extern "C" __attribute__((no_sanitize("thread"), visibility("hidden"))) void
+#define ACCESS(size)                                                                       \
+    UNSEEN __tsan_read##size(void *p) { cudasim_runtime->access(p, size, false); }           \
+    UNSEEN __tsan_write##size(void *p) { cudasim_runtime->access(p, size, true); }           \
+    UNSEEN __tsan_unaligned_read##size(void *p) { cudasim_runtime->access(p, size, false); } \
+    UNSEEN __tsan_unaligned_write##size(void *p) { cudasim_runtime->access(p, size, true); } \
+    UNSEEN __tsan_volatile_read##size(void *p) { cudasim_runtime->access(p, size, false); }  \
+    UNSEEN __tsan_volatile_write##size(void *p) { cudasim_runtime->access(p, size, true); }
+ACCESS(1)
+ACCESS(2)
+ACCESS(4)
+ACCESS(8)
+ACCESS(16)
+UNSEEN __tsan_read_range(void *p, size_t size) { cudasim_runtime->access(p, size, false); }
+UNSEEN __tsan_write_range(void *p, size_t size) { cudasim_runtime->access(p, size, true); }
+UNSEEN __tsan_init() {}
+UNSEEN __tsan_atomic_thread_fence(int) {}
 #endif

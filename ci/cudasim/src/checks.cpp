@@ -110,7 +110,7 @@ static bool ordered(uint32_t time, uint32_t other, uint32_t self) {
     return time < since.barrier || ((other - 1) % 1024 / 32 == warp && time < since.warp[warp]);
 }
 
-static void check_race(Word &w, uint32_t span, bool write, const char *memory) {
+static void check_race(Word &w, uint32_t span, bool write, const char *memory, size_t offset) {
     /* threads are numbered 1024 a block, so that block and warp can be told from the number */
     uint32_t block = current_block(), self = block * 1024 + current_thread() + 1;
     if (w.span != span) {
@@ -122,30 +122,29 @@ static void check_race(Word &w, uint32_t span, bool write, const char *memory) {
         conflict = write ? "two stores" : "a load after a store";
         other = w.writer;
     }
-    if (write && w.reader && !conflict) {
-        /* of several readers of a block, any stands for all; of more blocks, only the team's barrier orders */
-        bool fine = w.reader == many ? team_size() > 1 && w.time_read < team_since
-                                     : ordered(w.time_read, w.reader == many_of_block ? w.reader_block * 1024 + 1024
-                                                                                     : w.reader,
-                                               self);
-        if (!fine) {
-            conflict = "a store after a load";
-            other = w.reader;
-        }
+    /* of several readers of a block, any stands for all; of more blocks, only the team's barrier orders */
+    bool after_reads = !w.reader || (w.reader == many ? team_size() > 1 && w.time_read < team_since
+                                                      : ordered(w.time_read, w.reader == many_of_block
+                                                                                 ? w.reader_block * 1024 + 1024
+                                                                                 : w.reader,
+                                                                self));
+    if (write && !after_reads && !conflict) {
+        conflict = "a store after a load";
+        other = w.reader;
     }
     if (conflict) {
         std::string by = other >= many_of_block ? "several threads"
                                                 : "thread " + std::to_string((other - 1) % 1024) + " of block " +
                                              std::to_string((other - 1) / 1024);
-        fault(LAUNCH_FAILED, std::string("race in ") + memory + " memory: " + conflict + " by " + by +
-                                 " with nothing between: " + where());
+        fault(LAUNCH_FAILED, std::string("race in ") + memory + " memory at byte " + std::to_string(offset) + ": " +
+                                 conflict + " by " + by + " with nothing between: " + where());
     }
     if (write) {
         w.writer = self;
         w.time_written = now;
     } else {
-        bool first = w.reader == 0 || w.reader == self;
-        w.reader = first ? self : w.reader_block == block ? many_of_block : many;
+        /* reads that come before this one come before all that will be after it */
+        w.reader = after_reads ? self : w.reader_block == block ? many_of_block : many;
         w.reader_block = block;
         w.time_read = now;
     }
@@ -157,7 +156,7 @@ void access(const void *address, size_t size, bool write) {
     int owner = shared_owner(at, &offset);
     if (owner >= 0) {
         for (size_t i = 0; i < size; i += 4) {
-            check_race(blocks[owner].words[(offset + i) / 4], blocks[owner].run, write, "shared");
+            check_race(blocks[owner].words[(offset + i) / 4], blocks[owner].run, write, "shared", offset + i);
         }
         return;
     }
@@ -179,7 +178,7 @@ void access(const void *address, size_t size, bool write) {
         }
         Word *words = words_of(a);
         for (size_t i = 0; i < size; i += 4) {
-            check_race(words[(offset + i) / 4], launches, write, "device");
+            check_race(words[(offset + i) / 4], launches, write, "device", offset + i);
         }
         return;
     }

@@ -52,6 +52,14 @@ public interface Backend {
         return Optional.empty();
     }
 
+    /**
+     * Trainings of a plan that can run side by side, each in the time that it takes alone: as many
+     * as there are processors on the host; on a GPU as many teams of blocks as it has room for.
+     */
+    default int sideBySide(Plan plan, Options options) {
+        return onHost() ? Runtime.getRuntime().availableProcessors() : 1;
+    }
+
     /** How matrix products are computed where there is a choice. */
     enum Gemm {
         /** By whichever measures faster for a shape. */

@@ -149,7 +149,7 @@ final class SweepCommand implements Callable<Integer> {
                         "%,d %s, %d at a time",
                         members.size(),
                         members.size() == 1 ? "training" : "trainings",
-                        Math.min(members.size(), sweep.workers())));
+                        sweep.workers(members)));
         long start = console.nanoTime().getAsLong();
         List<Sweep.Result> results =
                 interrupts.during(() -> sweep.run(members, this::tell), sweep::stop);

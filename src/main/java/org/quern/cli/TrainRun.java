@@ -77,6 +77,10 @@ final class TrainRun {
             if (trainer.executor().notice() != null) {
                 console.about("", trainer.executor().notice());
             }
+            String engine = trainer.executor().engine(parts.train());
+            if (engine != null) {
+                console.about("engine", engine);
+            }
             console.about("model", trainer.config().model().text());
             console.about("", Headlines.memory(trainer.plan()));
             console.about("config", Headlines.config(settings, trainer.config()));

@@ -13,7 +13,8 @@ import org.quern.plan.Plan;
 /**
  * A trained model that answers. Thread-safe: on the host's processors as many threads as there are
  * processors work side by side, each on memory of its own; on a device one works at a time. Every
- * thread gets the same bits. {@link #predict(byte[], float[])} and {@link #predict(float[],
+ * thread gets the same bits; where cuBLAS is chosen by measurement, a row's last bits may depend on
+ * how many are asked for at once. {@link #predict(byte[], float[])} and {@link #predict(float[],
  * float[])} allocate nothing on the {@code cpu} and {@code java} backends once a thread's memory is
  * there. Memory is held until closed.
  */

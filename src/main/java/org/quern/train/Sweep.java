@@ -20,11 +20,12 @@ import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
+import org.quern.plan.Plan;
 
 /**
- * Many trainings that differ in a few settings. On the host's processors as many run side by side
- * as there are processors, a thread each; on a device one after another. Each gives the bits that
- * it gives alone.
+ * Many trainings that differ in a few settings, as many side by side as the backend has room for:
+ * on the host's processors one a processor; on a GPU one a team of blocks, each driven by a thread.
+ * Each gives the bits that it gives alone.
  */
 public final class Sweep {
     private static final int MOST = 10_000;
@@ -64,17 +65,33 @@ public final class Sweep {
     /**
      * A sweep over data.
      *
-     * @param workers trainings side by side on the host; 0 for one a processor
+     * @param workers trainings side by side; 0 for as many as the backend has room for
      */
     public Sweep(Splits data, Backend backend, int workers) {
         this.data = data;
         this.backend = backend;
-        this.workers = workers == 0 ? Runtime.getRuntime().availableProcessors() : workers;
+        this.workers = workers;
     }
 
-    /** Trainings side by side, at most. */
-    public int workers() {
-        return workers;
+    /** How many of some trainings run side by side, at most. */
+    public int workers(List<Member> members) {
+        int most = workers;
+        if (most == 0) {
+            most =
+                    members.stream()
+                            .mapToInt(member -> backend.sideBySide(plan(member), options(member)))
+                            .min()
+                            .orElse(1);
+        }
+        return Math.max(1, Math.min(most, members.size()));
+    }
+
+    private Plan plan(Member member) {
+        return member.settings().config(data.train().shape()).plan();
+    }
+
+    private static Backend.Options options(Member member) {
+        return member.settings().options();
     }
 
     /**
@@ -117,7 +134,7 @@ public final class Sweep {
      *     other trainings have ended then
      */
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
-        ExecutorService threads = Executors.newFixedThreadPool(workers);
+        ExecutorService threads = Executors.newFixedThreadPool(workers(members));
         try {
             List<Future<Result>> futures = new ArrayList<>();
             for (Member member : members) {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,6 +60,28 @@ class SweepTest {
             }
         }
         assertThat(results.stream().map(Sweep.Result::loss).distinct()).hasSize(16);
+    }
+
+    /** On a GPU each is a team of blocks, and a thread on the host. */
+    @Test
+    @Tag("once")
+    void trainingsSideBySideOnAGpuAreWhatTheyAreAlone() {
+        Backend cuda = Usable.named("cuda");
+        Splits few = Digits.splits(100, 50);
+        Map<String, List<String>> varied = new LinkedHashMap<>();
+        varied.put("width", List.of("16", "48"));
+        varied.put("seed", List.of("1", "2"));
+        RunSettings base = RunSettings.DEFAULT.with(Map.of("epochs", "2", "gemm", "own"));
+        List<Sweep.Member> members = Sweep.members(base, varied);
+        List<Sweep.Result> beside = new Sweep(few, cuda, 3).run(members, result -> {});
+        List<Sweep.Result> alone = new Sweep(few, cuda, 1).run(members, result -> {});
+        assertThat(beside.stream().map(Sweep.Result::loss).toList())
+                .isEqualTo(alone.stream().map(Sweep.Result::loss).toList());
+        assertThat(beside.stream().map(Sweep.Result::loss).distinct()).hasSize(4);
+        // four multiprocessors: one cluster of twelve, or of four for the narrow one
+        assertThat(new Sweep(few, cuda, 0).workers(members)).isEqualTo(1);
+        assertThat(new Sweep(few, Usable.named("java"), 0).workers(members))
+                .isEqualTo(Math.min(4, Runtime.getRuntime().availableProcessors()));
     }
 
     @Test

@@ -8,6 +8,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.Limits;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.DeviceLimits;
+import org.quern.backend.kernel.FusedEngine;
 import org.quern.backend.kernel.KernelExecutor;
 import org.quern.backend.kernel.Tiling;
 import org.quern.plan.Plan;
@@ -91,8 +92,19 @@ public final class CudaBackend implements Backend {
         return Optional.of(new DeviceLimits(device(options)));
     }
 
+    @Override
+    public int sideBySide(Plan plan, Options options) {
+        CudaHardware hardware = hardware(options);
+        return FusedEngine.sideBySide(plan, CudaTeams.of(hardware), hardware.units(), options);
+    }
+
     /** The device that the options name. */
     public Device device(Options options) {
+        CudaHardware hardware = hardware(options);
+        return new CudaDevice(hardware, CudaDriver.instance().version(), options, epilogues);
+    }
+
+    private static CudaHardware hardware(Options options) {
         CudaDriver driver = CudaDriver.instance();
         if (driver.problem() != null) {
             throw backend("backend cuda cannot run: %s", driver.problem());
@@ -101,6 +113,6 @@ public final class CudaBackend implements Backend {
         if (hardware.lacks() != null) {
             throw backend("%s", hardware.lacks());
         }
-        return new CudaDevice(hardware, driver.version(), options, epilogues);
+        return hardware;
     }
 }

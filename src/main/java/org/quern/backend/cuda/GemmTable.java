@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -39,7 +40,10 @@ final class GemmTable {
 
     private final CudaDevice device;
     private final Path file;
-    private final Map<String, Map<String, Double>> micros = new TreeMap<>();
+    private final Map<String, Map<String, Double>> micros;
+
+    /** By file: trainings side by side in a process choose the same. */
+    private static final Map<Path, Map<String, Map<String, Double>>> SHARED = new HashMap<>();
 
     GemmTable(CudaDevice device, Cublas cublas, int driverVersion) {
         this.device = device;
@@ -55,10 +59,13 @@ final class GemmTable {
                 Caches.folder(System.getenv())
                         .resolve("gemm")
                         .resolve(key.replaceAll("[^A-Za-z0-9.]+", "-") + ".csv");
-        read();
+        synchronized (SHARED) {
+            micros = SHARED.computeIfAbsent(file, GemmTable::read);
+        }
     }
 
-    private void read() {
+    private static Map<String, Map<String, Double>> read(Path file) {
+        Map<String, Map<String, Double>> micros = new TreeMap<>();
         try {
             for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
                 String[] fields = line.split(",");
@@ -74,10 +81,17 @@ final class GemmTable {
         } catch (IOException | NumberFormatException e) {
             micros.clear(); // not there yet, or damaged: measured again
         }
+        return micros;
     }
 
     /** The way that took the least time. */
     Device.Way fastest(Product product, List<Device.Way> ways) {
+        synchronized (SHARED) {
+            return chosen(product, ways);
+        }
+    }
+
+    private Device.Way chosen(Product product, List<Device.Way> ways) {
         String shape =
                 "%s,%d,%d,%d".formatted(product.what(), product.m(), product.n(), product.k());
         Map<String, Double> times = micros.computeIfAbsent(shape, s -> new LinkedHashMap<>());

@@ -1,11 +1,12 @@
 package org.quern.backend.kernel;
 
+import java.util.List;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.plan.Plan;
 
 /** Decides between the fused kernel and launches by the op, for a plan on a device. */
-final class FusedEngine {
+public final class FusedEngine {
     private final Device device;
     private final Plan plan;
     private final Backend.Options options;
@@ -14,6 +15,17 @@ final class FusedEngine {
         this.device = device;
         this.plan = plan;
         this.options = options;
+    }
+
+    /**
+     * Trainings of a plan that a device with some multiprocessors can run side by side: as many as
+     * it has room for teams, or one if the plan takes none.
+     */
+    public static int sideBySide(Plan plan, List<Team> teams, int units, Backend.Options options) {
+        List<FusedLayout> layouts = Fused.of(plan, teams, true, options).layouts();
+        return layouts.isEmpty() || layouts.get(0).team().blocks() == 1
+                ? 1
+                : Math.max(1, units / layouts.get(0).team().blocks());
     }
 
     private Fused choice(boolean pixels) {

@@ -38,7 +38,10 @@ class CublasLtTest {
     private static final Dataset DIGITS = Digits.generate("digits", 103, 0, 5);
 
     private static Backend.Options precision(Backend.Precision precision) {
-        return Backend.Options.DEFAULT.with(Backend.Gemm.CUBLAS).with(precision);
+        return Backend.Options.DEFAULT
+                .with(Backend.Gemm.CUBLAS)
+                .with(precision)
+                .with(Backend.Engine.GRAPH);
     }
 
     /** The kernel cases of products, and some whose rows cublasLt takes in bfloat16, too. */

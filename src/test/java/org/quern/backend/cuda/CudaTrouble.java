@@ -9,11 +9,20 @@ import java.util.List;
 import jcuda.driver.CUmodule;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
+import org.quern.backend.Resident;
+import org.quern.backend.Steps;
 import org.quern.backend.check.KernelCase;
 import org.quern.backend.check.KernelCases;
 import org.quern.backend.check.RoundedFactors;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
+import org.quern.data.Dataset;
+import org.quern.data.Digits;
+import org.quern.model.Model;
+import org.quern.model.ModelText;
+import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
+import org.quern.plan.Plan;
 
 /**
  * Does one thing to the simulator, in a process of its own, for {@link PlantedFaultTest} and {@link
@@ -26,6 +35,7 @@ final class CudaTrouble {
         try {
             switch (arguments[0]) {
                 case "cases" -> cases(arguments[1]);
+                case "fused" -> fused();
                 case "leak" -> leak();
                 case "freed" -> freed();
                 case "arguments" -> wrongArguments();
@@ -58,6 +68,24 @@ final class CudaTrouble {
             } else {
                 one.check(cuda, options.with(Backend.Gemm.OWN)).ifPresent(System.out::println);
             }
+        }
+    }
+
+    private static void fused() {
+        Dataset data = Digits.generate("digits", 64, 0, 1);
+        Plan plan =
+                Plan.of(
+                        ModelText.parse(
+                                Model.input(28, 28), "dense 48 relu, dropout 0.3, dense 10"),
+                        Loss.CROSS_ENTROPY,
+                        Optimizer.Adam.DEFAULT,
+                        32);
+        try (Executor executor =
+                        new CudaBackend()
+                                .open(plan, Backend.Options.DEFAULT.with(Backend.Engine.FUSED));
+                Resident resident = executor.upload(data)) {
+            executor.initialise(1);
+            executor.train(resident, new Steps(1, 3).select(0, 3, plan.optimizer(), step -> 1e-3));
         }
     }
 

@@ -31,7 +31,9 @@ class GemmTableTest {
                                 "--data",
                                 "generated:200,100",
                                 "--epochs",
-                                "1"));
+                                "1",
+                                "--engine",
+                                "graph"));
         command.addAll(List.of(more));
         Jvm.Outcome outcome = new Jvm(folder).run(Quern.class, command.toArray(String[]::new));
         assertThat(outcome.err()).isEmpty();

@@ -62,15 +62,51 @@ a missing tail guard|loss.cl|if (row < rows && lane == 0) {|if (lane == 0) {|Squ
 a barrier that some threads miss|gather.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    if (t < 5) barrier(CLK_LOCAL_MEM_FENCE);|Gather|a barrier that 251 of 256 threads do not reach
 a removed barrier before a word of bits|convert.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    ;|bf16 DenseForward 32x784x48|race in shared memory
 rows of bfloat16 that overlap|convert.cl|store_rounded(x, rounded, rounded_at + row * stride + column);|store_rounded(x, rounded, rounded_at + row * (stride - 8) + column);|bf16 DenseForward 32x784x48|race in device memory
-two threads that write one value|loss.cl|arena[hits_at + row] = 0.0f;|arena[hits_at] = 0.0f;|SquaredError|race in device memory: two stores by thread
+two threads that write one value|loss.cl|arena[hits_at + row] = 0.0f;|arena[hits_at] = 0.0f;|SquaredError|two stores by thread
 """)
     void tellsOfAFaultInAKernel(
             String fault, String file, String sound, String faulty, String cases, String message)
             throws IOException, InterruptedException {
+        assertThat(report(planted(file, sound, faulty), "cases", cases))
+                .startsWith("cudasim: ")
+                .contains(message)
+                .contains("the CUDA device failed");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+"""
+no wait for what other blocks put|cuda/fused_cluster.cu|#define TEAM_GATHER(slot) cooperative_groups::this_cluster().sync()|#define TEAM_GATHER(slot) SYNC()|race in shared memory
+no wait for others to have begun|fused_train.h|TEAM_SYNC(); /* nobody puts into|SYNC(); /* nobody puts into|race in
+no wait for the loss|fused_train.h|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }\\n        SYNC();|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }|race in shared memory
+no wait for the next step|fused_train.h|        } else {\\n            SYNC();\\n        }\\n        now = next;|        }\\n        now = next;|race in shared memory
+a sum that is stored by both lanes|fused_train.h|            if (lane % 2 == 0) {|            {|two stores by thread
+memory that was not asked for|fused_layers.h|mem[NET(NET_LOSS) + b] = log(sum)|mem[NET(NET_WORDS) + b] = log(sum)|outside all memory of the device
+""")
+    void tellsOfAFaultInTheFusedKernel(
+            String fault, String file, String sound, String faulty, String message)
+            throws IOException, InterruptedException {
+        Path module = planted(file, sound.replace("\\n", "\n"), faulty.replace("\\n", "\n"));
+        assertThat(report(module, "fused"))
+                .startsWith("cudasim: ")
+                .contains(message)
+                .contains("fused_train_cluster_12")
+                .contains("the CUDA device failed");
+    }
+
+    /** A checked module of all kernels with something else in one of the sources. */
+    private Path planted(String file, String sound, String faulty)
+            throws IOException, InterruptedException {
         Path kernels = Files.createDirectory(folder.resolve("kernels"));
-        try (Stream<Path> sources = Files.list(Path.of("kernels"))) {
+        Files.createDirectory(kernels.resolve("cuda"));
+        Path all = Path.of("kernels");
+        try (Stream<Path> sources = Files.walk(all)) {
             for (Path source : sources.filter(Files::isRegularFile).toList()) {
-                Files.copy(source, kernels.resolve(source.getFileName()));
+                if (source.toString().matches(".*\\.(h|cl|cu)")) {
+                    Files.copy(source, kernels.resolve(all.relativize(source)));
+                }
             }
         }
         Path planted = kernels.resolve(file);
@@ -84,15 +120,12 @@ two threads that write one value|loss.cl|arena[hits_at + row] = 0.0f;|arena[hits
                                 "ci/cudasim/build-module",
                                 kernels.resolve("quern.cu").toString(),
                                 module.toString(),
-                                "checked")
+                                "checked",
+                                kernels.resolve("cuda/fused_cluster.cu").toString())
                         .inheritIO()
                         .start();
         assertThat(build.waitFor()).isZero();
-
-        assertThat(report(module, "cases", cases))
-                .startsWith("cudasim: ")
-                .contains(message)
-                .contains("the CUDA device failed");
+        return module;
     }
 
     @Test

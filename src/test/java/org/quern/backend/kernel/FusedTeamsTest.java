@@ -1,0 +1,64 @@
+package org.quern.backend.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.quern.Jvm;
+import org.quern.backend.Usable;
+
+/**
+ * Which team trains, on devices of each kind, every access of it checked; the same bits in another
+ * order of blocks and threads.
+ */
+@Tag("once")
+class FusedTeamsTest {
+    private static final String TUTORIAL =
+            "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10";
+
+    @TempDir Path folder;
+
+    @ParameterizedTest(name = "capability {0}, {1} multiprocessors, clusters of {2}: {4}")
+    @CsvSource({
+        "9.0, 4, 16, tutorial, a cluster of 12 blocks",
+        "9.0, 4, 8, tutorial, a cluster of 8 blocks",
+        "9.0, 16, 1, tutorial, a grid of 12 blocks",
+        "8.0, 132, 1, tutorial, a grid of 12 blocks",
+        "8.6, 4, 1, tutorial, none",
+        "7.5, 40, 1, small, a grid of 4 blocks"
+    })
+    void devicesHaveTheTeamThatTheyCan(
+            String capability, int units, int cluster, String network, String team)
+            throws Exception {
+        Usable.named("cuda");
+        boolean small = network.equals("small");
+        String[] lines = null;
+        for (int seed = 1; seed <= 2; seed++) {
+            Path report = folder.resolve("report.txt");
+            Jvm.Outcome outcome =
+                    new Jvm(folder)
+                            .with("QUERN_CUDASIM_MODULE", Path.of("target/cudasim/module.so"))
+                            .with("QUERN_CUDASIM_REPORT", report)
+                            .with("QUERN_CUDASIM_CC", capability)
+                            .with("QUERN_CUDASIM_UNITS", units)
+                            .with("QUERN_CUDASIM_CLUSTER", cluster)
+                            .with("QUERN_CUDASIM_SEED", seed)
+                            .run(
+                                    FusedRun.class,
+                                    small ? "dense 16 tanh, dropout 0.2, dense 10" : TUTORIAL,
+                                    small ? "9" : "32");
+            assertThat(outcome.err()).isEmpty();
+            assertThat(Files.exists(report) ? Files.readString(report) : "").isEmpty();
+            String[] now = outcome.out().split("\n");
+            assertThat(now).hasSize(3);
+            assertThat(now[0]).isEqualTo(team);
+            assertThat(Float.parseFloat(now[1])).isLessThan(1e-4f);
+            assertThat(now[2]).isEqualTo(lines == null ? now[2] : lines[2]);
+            lines = now;
+        }
+    }
+}
