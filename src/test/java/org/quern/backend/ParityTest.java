@@ -179,8 +179,11 @@ class ParityTest {
         assertThat(host).isEqualTo(resident);
     }
 
-    private static Executor open(String backend, Plan plan) {
-        return Backends.choose(backend).backend().open(plan, new Backend.Options(2));
+    /** By graph on a device: the fused kernel's runs are FusedTest's. */
+    private static Executor open(String name, Plan plan) {
+        Backend backend = Backends.choose(name).backend();
+        Backend.Options options = new Backend.Options(2);
+        return backend.open(plan, backend.onHost() ? options : options.with(Backend.Engine.GRAPH));
     }
 
     private static float[] losses(Executor executor, long seed, long first, int count) {
