@@ -169,8 +169,11 @@ public final class GpuReport {
                 if (backend.name().equals("java") && workload == Workload.WIDE) {
                     continue;
                 }
-                for (Backend.Gemm gemm : gemms(backend)) {
-                    times.add(time(workload, backend, gemm, digits));
+                for (Backend.Options way : ways(backend)) {
+                    Map<String, Object> one = time(workload, backend, way, digits);
+                    if (one != null) {
+                        times.add(one);
+                    }
                 }
             }
         }
@@ -190,19 +193,40 @@ public final class GpuReport {
         return List.of(Backend.Gemm.AUTO);
     }
 
+    /** On a GPU each engine, and by graph each way to multiply. */
+    private static List<Backend.Options> ways(Backend backend) {
+        if (backend.onHost()) {
+            return List.of(Backend.Options.DEFAULT);
+        }
+        List<Backend.Options> ways = new ArrayList<>();
+        ways.add(Backend.Options.DEFAULT.with(Backend.Engine.FUSED));
+        for (Backend.Gemm gemm : gemms(backend)) {
+            ways.add(options(gemm).with(Backend.Engine.GRAPH));
+        }
+        ways.add(Backend.Options.DEFAULT.with(Backend.Engine.OPS));
+        return ways;
+    }
+
     private static Backend.Options options(Backend.Gemm gemm) {
         return Backend.Options.DEFAULT.with(gemm);
     }
 
+    /** Null where the workload is not trained so. */
     private Map<String, Object> time(
-            Workload workload, Backend backend, Backend.Gemm gemm, Dataset digits) {
+            Workload workload, Backend backend, Backend.Options way, Dataset digits) {
         Plan plan = workload.plan();
         boolean gpu = backend.priority() >= 200;
         int count = quick ? (workload == Workload.WIDE ? 3 : 20) : gpu ? 1875 : 400;
         int rounds = quick ? 3 : 9;
         double[] micros = new double[rounds];
-        try (Executor executor = backend.open(plan, options(gemm));
+        String engine;
+        try (Executor executor = backend.open(plan, way);
                 Resident data = executor.upload(digits)) {
+            engine = executor.engine(digits) == null ? "" : executor.engine(digits);
+            if (way.engine() == Backend.Engine.FUSED && !engine.startsWith("fused")) {
+                say("%-10s %-8s %s", backend.name(), workload, engine);
+                return null;
+            }
             executor.initialise(1);
             Steps steps = new Steps(1, count);
             for (int round = -2; round < rounds; round++) {
@@ -217,20 +241,23 @@ public final class GpuReport {
         Arrays.sort(micros);
         double median = micros[rounds / 2];
         say(
-                "%-10s %-8s gemm %-6s %.2f us a step (%.2f to %.2f)",
+                "%-10s %-8s gemm %-6s %.2f us a step (%.2f to %.2f) %s",
                 backend.name(),
                 workload.name().toLowerCase(Locale.ROOT),
-                gemm.name().toLowerCase(Locale.ROOT),
+                way.gemm().name().toLowerCase(Locale.ROOT),
                 median,
                 micros[0],
-                micros[rounds - 1]);
+                micros[rounds - 1],
+                engine);
         return Map.of(
                 "backend",
                 backend.name(),
                 "workload",
                 workload.name().toLowerCase(Locale.ROOT),
                 "gemm",
-                gemm.name().toLowerCase(Locale.ROOT),
+                way.gemm().name().toLowerCase(Locale.ROOT),
+                "engine",
+                engine,
                 "micros",
                 median,
                 "least",

@@ -83,7 +83,7 @@ class BrowserTest {
         browser.checkEverywhere("report");
         String json = Files.readString(run.resolve("run.json"));
         Map<String, Object> test = browser.ask("return JSON.parse(arguments[0]).test", json);
-        String accuracy = "%.4f".formatted((Double) test.get("accuracy"));
+        String accuracy = "%.4f".formatted(((Number) test.get("accuracy")).doubleValue());
         assertThat(browser.text(".figures div:first-child dd")).isEqualTo(accuracy);
         assertThat(browser.all("h2").stream().map(WebElement::getText))
                 .containsExactly(
@@ -103,11 +103,13 @@ class BrowserTest {
         assertThat(shown).isEqualTo(test.get("confusion"));
         assertThat(browser.all(".gallery.seven img")).hasSize(49);
         assertThat(browser.all(".gallery.weights img")).hasSize(48);
-        List<Double> sure =
+        List<Number> sure =
                 browser.ask(
                         "return [...document.querySelectorAll('.gallery.seven .muted')].map(e =>"
                                 + " Number(e.textContent))");
-        assertThat(sure).isSortedAccordingTo((a, b) -> Double.compare(b, a));
+        // a whole number comes as a Long
+        assertThat(sure)
+                .isSortedAccordingTo((a, b) -> Double.compare(b.doubleValue(), a.doubleValue()));
         // curves: a dot for each of five epochs, in training and validation, of loss and accuracy
         assertThat(browser.all("figure svg circle title")).hasSize(20);
     }

@@ -9,6 +9,7 @@ import java.util.stream.Stream;
 import jcuda.jcublas.cublasStatus;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,6 +35,7 @@ import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 
 /** Products with cublasLt's epilogues, and what is kept beside the arena for them. */
+@Tag("once")
 class CublasLtTest {
     private static final Dataset DIGITS = Digits.generate("digits", 103, 0, 5);
 
