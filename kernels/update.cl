@@ -37,15 +37,14 @@ DEVICE float4 adam_four(__global float *arena, __global const uint *pass, uint i
     }
     float left[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     UNROLL for (uint k = 0; k < 3; k++) {
-        if (i + k >= count) {
-            break;
+        if (i + k < count) {
+            float m = arena[m_at + i + k], v = arena[v_at + i + k];
+            left[k] = adam_one(arena[w_at + i + k], arena[g_at + i + k], &m, &v, rate, decay, one_minus_beta1,
+                               one_minus_beta2, epsilon);
+            arena[w_at + i + k] = left[k];
+            arena[m_at + i + k] = m;
+            arena[v_at + i + k] = v;
         }
-        float m = arena[m_at + i + k], v = arena[v_at + i + k];
-        left[k] = adam_one(arena[w_at + i + k], arena[g_at + i + k], &m, &v, rate, decay, one_minus_beta1,
-                           one_minus_beta2, epsilon);
-        arena[w_at + i + k] = left[k];
-        arena[m_at + i + k] = m;
-        arena[v_at + i + k] = v;
     }
     return MAKE4(left[0], left[1], left[2], left[3]);
 }
@@ -79,16 +78,15 @@ DEVICE float4 sgd_four(__global float *arena, __global const uint *pass, uint i,
     }
     float left[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     UNROLL for (uint k = 0; k < 3; k++) {
-        if (i + k >= count) {
-            break;
+        if (i + k < count) {
+            float move = -rate * arena[g_at + i + k];
+            if (heavy) {
+                move += momentum * arena[u_at + i + k];
+                arena[u_at + i + k] = move;
+            }
+            left[k] = arena[w_at + i + k] * decay + move;
+            arena[w_at + i + k] = left[k];
         }
-        float move = -rate * arena[g_at + i + k];
-        if (heavy) {
-            move += momentum * arena[u_at + i + k];
-            arena[u_at + i + k] = move;
-        }
-        left[k] = arena[w_at + i + k] * decay + move;
-        arena[w_at + i + k] = left[k];
     }
     return MAKE4(left[0], left[1], left[2], left[3]);
 }

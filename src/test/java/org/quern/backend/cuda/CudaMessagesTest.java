@@ -154,7 +154,16 @@ class CudaMessagesTest {
     @Test
     void aLostDeviceEndsTheRunAndItsFolderGoesOn() throws IOException {
         Path run = folder.resolve("run");
-        String[] long4 = train("--out", run.toString(), "--gemm", "own", "--epochs", "4");
+        String[] long4 =
+                train(
+                        "--out",
+                        run.toString(),
+                        "--gemm",
+                        "own",
+                        "--engine",
+                        "graph",
+                        "--epochs",
+                        "4");
         // the last --epochs counts
         List<String> command = new java.util.ArrayList<>(List.of(long4));
         command.remove(command.indexOf("--epochs") + 1);
@@ -170,7 +179,15 @@ class CudaMessagesTest {
                         + " nvidia-smi and the system's log, then train --resume from the last"
                         + " checkpoint");
         Jvm.Outcome resumed =
-                jvm().run(Quern.class, "train", "--resume", run.toString(), "--backend", "java");
+                jvm().run(
+                                Quern.class,
+                                "train",
+                                "--resume",
+                                run.toString(),
+                                "--backend",
+                                "java",
+                                "--engine",
+                                "auto");
         assertThat(resumed.err()).isEmpty();
         assertThat(resumed.code()).isZero();
         assertThat(resumed.out()).contains("epoch 4/4");
