@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,7 @@ import org.quern.backend.check.UseCases;
 import org.quern.measure.StepBench;
 
 /** What {@code quern bench} says and leaves; no figure of it is held against anything. */
+@Tag("once")
 class BenchCommandTest {
     private static final int COLUMNS = 100;
 

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.Jvm;
@@ -15,6 +16,7 @@ import org.quern.backend.Usable;
 import org.quern.cli.Quern;
 
 /** The measured choice between cuBLAS and our own kernels, and that it is kept. */
+@Tag("once")
 class GemmTableTest {
     private static final String LINE =
             "dense_[a-z_]+(,\\d+){3},own=\\d+\\.\\d\\d,cublas=\\d+\\.\\d\\d(,cublasLt=\\d+\\.\\d\\d)?";

@@ -13,6 +13,7 @@ import jcuda.nvptxcompiler.JNvPTXCompiler;
 import jcuda.nvptxcompiler.nvPTXCompileResult;
 import jcuda.nvptxcompiler.nvPTXCompilerHandle;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,6 +25,7 @@ import org.quern.backend.nativelib.NativeLibraries;
  * The PTX and the cubins of the jar: made of the sources, complete, and what NVIDIA's compiler
  * makes.
  */
+@Tag("once")
 class PtxTest {
     private static final Path PTX = Path.of("kernels", "ptx", "quern.ptx");
 
