@@ -161,20 +161,22 @@ void access(const void *address, size_t size, bool write) {
         return;
     }
     if (on_stack(address) || (size_t)(at - (const char *)runtime) < sizeof(Runtime)) return;
-    std::string doing = std::string(write ? "a store of " : "a load of ") + std::to_string(size) + " bytes ";
+    auto doing = [=] { return std::string(write ? "a store of " : "a load of ") + std::to_string(size) + " bytes "; };
     Allocation *a = find(address);
     if (a) {
         offset = (size_t)(at - a->begin);
-        std::string whose = " allocation " + std::to_string(a->number) + " of " + std::to_string(a->bytes) + " bytes: ";
+        auto whose = [=] {
+            return " allocation " + std::to_string(a->number) + " of " + std::to_string(a->bytes) + " bytes: ";
+        };
         if (!a->live) {
-            fault(ILLEGAL_ADDRESS, doing + "in freed" + whose + where());
+            fault(ILLEGAL_ADDRESS, doing() + "in freed" + whose() + where());
         }
         if (offset + size > a->bytes) {
-            fault(ILLEGAL_ADDRESS, doing + std::to_string((long)(offset + size - a->bytes)) + " bytes past the end of" +
-                                       whose + where());
+            fault(ILLEGAL_ADDRESS, doing() + std::to_string((long)(offset + size - a->bytes)) + " bytes past the end of" +
+                                       whose() + where());
         }
         if (a->host && !a->mapped) {
-            fault(ILLEGAL_ADDRESS, doing + "in host memory that is not mapped," + whose + where());
+            fault(ILLEGAL_ADDRESS, doing() + "in host memory that is not mapped," + whose() + where());
         }
         Word *words = words_of(a);
         for (size_t i = 0; i < size; i += 4) {
@@ -183,7 +185,7 @@ void access(const void *address, size_t size, bool write) {
         return;
     }
     if (!write && at >= image_begin && at < image_end) return; /* constants */
-    fault(ILLEGAL_ADDRESS, doing + "outside all memory of the device: " + where());
+    fault(ILLEGAL_ADDRESS, doing() + "outside all memory of the device: " + where());
 }
 
 }  // namespace cudasim

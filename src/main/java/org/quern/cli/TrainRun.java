@@ -63,6 +63,9 @@ final class TrainRun {
             timing.data(loading.nanos(), System.nanoTime() - waiting);
         }
         settings = settings.with(Map.of("backend", choice.backend().name()));
+        if (resumed != null && choice.backend().onHost()) {
+            settings = settings.onHost(options.settings.given());
+        }
         if (resumed == null && !options.settings.scaled() && !splits.train().isPixels()) {
             settings = settings.with(Map.of("scale", "1.0"));
         }

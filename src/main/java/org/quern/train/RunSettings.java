@@ -74,6 +74,10 @@ public final class RunSettings {
                     "cublas",
                     "engine");
 
+    /** Of these, what only a GPU understands. */
+    private static final Set<String> ON_A_GPU =
+            Set.of("device", "device-memory", "sync", "gemm", "cublas", "engine");
+
     /** The tutorial's network with Keras' defaults on whatever data is found. */
     public static final RunSettings DEFAULT = new RunSettings(DEFAULTS);
 
@@ -107,6 +111,21 @@ public final class RunSettings {
         RunSettings settings = new RunSettings(all);
         settings.check();
         return settings;
+    }
+
+    /**
+     * The same without what only a GPU understands: for a run that goes on on the host.
+     *
+     * @param given by name, what was asked for now, which stays and is refused as ever
+     */
+    public RunSettings onHost(Map<String, String> given) {
+        Map<String, String> plain = new LinkedHashMap<>();
+        for (String name : ON_A_GPU) {
+            if (!given.containsKey(name)) {
+                plain.put(name, DEFAULTS.get(name));
+            }
+        }
+        return with(plain);
     }
 
     /** The same for one epoch of one batch. */

@@ -77,7 +77,8 @@ class AccuracyTest {
         if (!backend.onHost()) {
             options =
                     options.with(
-                            Backend.Engine.GRAPH); // the simulator takes three times as long fused
+                            Backend.Engine.GRAPH); // which the simulator runs faster than the fused
+            // kernel
         }
         try (Trainer trainer = Trainer.open(config, backend, options)) {
             trainer.fit(data.train(), null, 5);

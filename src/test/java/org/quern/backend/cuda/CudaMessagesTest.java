@@ -179,15 +179,7 @@ class CudaMessagesTest {
                         + " nvidia-smi and the system's log, then train --resume from the last"
                         + " checkpoint");
         Jvm.Outcome resumed =
-                jvm().run(
-                                Quern.class,
-                                "train",
-                                "--resume",
-                                run.toString(),
-                                "--backend",
-                                "java",
-                                "--engine",
-                                "auto");
+                jvm().run(Quern.class, "train", "--resume", run.toString(), "--backend", "java");
         assertThat(resumed.err()).isEmpty();
         assertThat(resumed.code()).isZero();
         assertThat(resumed.out()).contains("epoch 4/4");
