@@ -169,8 +169,8 @@ final class CudaModule implements AutoCloseable {
         }
     }
 
-    /** A kernel by its entry's name. */
-    CUfunction function(String entry) {
+    /** A kernel by its entry's name; for trainings side by side, from any thread. */
+    synchronized CUfunction function(String entry) {
         return functions.computeIfAbsent(
                 entry,
                 name -> {

@@ -58,7 +58,7 @@ final class CudaTeams {
                 || !allows(
                         function,
                         CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                        (int) bytes)
+                        (int) team.memory()) // all: other networks use the same function
                 || (cluster
                         && !allows(
                                 function,
