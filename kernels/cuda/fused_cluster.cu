@@ -10,7 +10,8 @@
 #include "fused.h"
 
 #define FUSED(name) name##_in_cluster
-#define FUSED_BODY __device__ __noinline__ static
+/* extern "C": the name of a static function holds a hash of the folder that nvcc ran in, and so would the PTX */
+#define FUSED_BODY extern "C" __device__ __noinline__
 #define TEAM_MEMORY fused_memory
 #define TEAM_RANK cooperative_groups::this_cluster().block_rank()
 /* the two lanes that hold a sum take the blocks in turn */
