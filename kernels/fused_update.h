@@ -27,7 +27,8 @@ DEVICE float fused_update(MEM float *mem, uint optimizer, float w, float g, uint
 /* Four parameters from `at` on, the first `count` of them real. */
 DEVICE void fused_update_four(MEM float *mem, uint at, uint size, uint count, float4 g, float rate, float decay) {
     uint optimizer = NET(NET_OPTIMIZER);
-    float form0 = NET_FLOAT(NET_FORM_0), form1 = NET_FLOAT(NET_FORM_1), form2 = NET_FLOAT(NET_FORM_2);
+    float4 form = LOAD4(mem + NET_FORM_0); /* as one: of three loads nvcc makes now two, now one */
+    float form0 = form.x, form1 = form.y, form2 = form.z;
     if (count >= 4 && optimizer == ADAM) {
         float4 w = LOAD4(mem + at), m = LOAD4(mem + at + size), v = LOAD4(mem + at + 2 * size);
         m = MAKE4(m.x + (g.x - m.x) * form0, m.y + (g.y - m.y) * form0, m.z + (g.z - m.z) * form0,
