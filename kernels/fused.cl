@@ -19,6 +19,7 @@
 #define TEAM_SYNC() SYNC()
 #define TEAM_GATHER(slot) SYNC()
 #define TEAM_HELPERS 0
+#define TEAM_TENSOR 0
 #define COPY16(to, from) STORE4(LOAD4((__global const float *)(from)), to)
 #define COPY4(to, from) *(to) = *(from)
 #define COPY_WAIT()

@@ -85,8 +85,9 @@ enum {
     NET_H_NEXT, /* words from one to the other, or 0 */
     NET_LOSS, /* [B] */
     NET_HITS, /* [B] */
-    NET_PARTS, /* sums of threads, where they cannot shuffle */
+    NET_PARTS, /* sums of threads, where they cannot shuffle, or of warps with tensor cores */
     NET_WORDS, /* of all of mem */
+    NET_TOPS,  /* cuda/fused_tensor.h; 0: without tensor cores */
     NET_HEADER = 32
 };
 

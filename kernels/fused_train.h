@@ -9,6 +9,7 @@
  *   TEAM_GATHER(slot)  the same; what was put before is there then
  *   TEAM_HELPERS       threads beyond FUSED_THREADS: a warp that draws the batch order, a warp that draws masks; or 0
  *   COPY16, COPY4(to, from), COPY_WAIT()   copies into `mem` that need not be there before COPY_WAIT
+ *   TEAM_TENSOR        whether it has cuda/fused_tensor.h
  *
  * A step: X W1 of the own columns, bias, activation, mask | exchange | the layers above | loss | gradients down to the own
  * columns | weight gradients, each with the optimizer's update of the weights that the thread has just got the gradient of.
@@ -93,6 +94,34 @@ DEVICE void FUSED(fused_first)(MEM float *mem, __global float *scratch, uint slo
 #endif
 }
 
+#if TEAM_TENSOR
+/* The same by tensor cores; all threads come here. */
+DEVICE void FUSED(tensor_first)(float *mem, uint slot, uint x, uint rows, uint c0, uint own, uint t) {
+    uint h = NET(NET_H) + slot * NET(NET_H_NEXT);
+    float scale = fused_scale(mem);
+    for (uint n0 = 0; n0 < own; n0 += TENSOR_COLUMNS) {
+        uint width = own - n0 <= 4 ? 4 : TENSOR_COLUMNS;
+        if (t < FUSED_THREADS) {
+            tensor_forward(mem, x, rows, own, n0, t);
+        }
+        SYNC();
+        for (uint u = t / 2; t < FUSED_THREADS && u < rows * width; u += FUSED_THREADS / 2) {
+            uint b = u / width, column = n0 + u % width;
+            if (column < own) {
+                float factor, y = fused_first_output(mem, b, c0, column, tensor_parts(mem, b, u % width) * scale, &factor);
+                if (t % 2 == 0) {
+                    mem[LAYER(0, LAYER_G) + b * LAYER(0, LAYER_STRIDE) + column] = factor;
+                }
+                TEAM_PUT(h + b * NET(NET_H_STRIDE) + c0 + column, y, t % 2);
+            }
+        }
+        if (n0 + TENSOR_COLUMNS < own) {
+            SYNC();
+        }
+    }
+}
+#endif
+
 /* dW1 in the own columns with its update: four inputs and four columns to a thread. */
 DEVICE void FUSED(fused_first_update)(MEM float *mem, uint x, uint rows, uint own, uint t, float rate, float decay) {
     uint inputs4 = (NET(NET_INPUTS) + 3) / 4, units = inputs4 * ((own + 3) / 4);
@@ -123,6 +152,7 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
     SYNC();
     uint units = LAYER(0, LAYER_OUT), c0 = min(rank * NET(NET_COLUMNS), units), own = min(NET(NET_COLUMNS), units - c0);
     uint layers = NET(NET_LAYERS), batch = NET(NET_BATCH), data_rows = pass[PASS_DATA_ROWS];
+    bool tensor = TEAM_TENSOR && NET(NET_TOPS) != 0;
     bool pixels = NET(NET_PIXELS) != 0, ahead = pixels && NET(NET_X_NEXT) != 0;
     Moment now = {pass[PASS_INDEX],     pass[PASS_ROWS],      pass[PASS_FIRST],     pass[PASS_STEP_LOW],
                   pass[PASS_STEP_HIGH], pass[PASS_EPOCH_LOW], pass[PASS_EPOCH_HIGH]};
@@ -140,6 +170,11 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
             FUSED(fused_pixels)(mem, 0, now.rows, raw, t);
         }
         FUSED(fused_targets)(mem, 0, now.rows, source, t);
+#if TEAM_TENSOR
+        if (tensor) {
+            tensor_begin(mem, own, t);
+        }
+#endif
     }
     COPY_WAIT();
     TEAM_SYNC(); /* nobody puts into memory that its block still clears */
@@ -170,7 +205,11 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
             }
             SYNC();
         }
-        if (works) {
+        if (tensor) {
+#if TEAM_TENSOR
+            FUSED(tensor_first)(mem, slot, x, now.rows, c0, own, t);
+#endif
+        } else if (works) {
             FUSED(fused_first)(mem, scratch, slot, x, now.rows, c0, own, t);
         }
         TEAM_GATHER(slot);
@@ -191,6 +230,11 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
             SYNC();
         }
         Moment later = moment_after(next, data_rows, batch);
+#if TEAM_TENSOR
+        if (works && tensor) {
+            tensor_first_update(mem, x, now.rows, own, t, rate, decay);
+        } else
+#endif
 #if TEAM_HELPERS
         if (works) {
             FUSED(fused_first_update)(mem, x, now.rows, own, t, rate, decay);
@@ -241,6 +285,7 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
 #undef TEAM_SYNC
 #undef TEAM_GATHER
 #undef TEAM_HELPERS
+#undef TEAM_TENSOR
 #undef COPY16
 #undef COPY4
 #undef COPY_WAIT

@@ -24,8 +24,13 @@ DEVICE float fused_update(MEM float *mem, uint optimizer, float w, float g, uint
     return w * decay + move;
 }
 
-/* Four parameters from `at` on, the first `count` of them real. */
-DEVICE void fused_update_four(MEM float *mem, uint at, uint size, uint count, float4 g, float rate, float decay) {
+/* The bits of the larger magnitude; NaN is larger than all. */
+DEVICE uint larger(uint top, float v) { return max(top, as_uint(v) & 0x7fffffffu); }
+
+DEVICE uint larger4(uint top, float4 v) { return larger(larger(larger(larger(top, v.x), v.y), v.z), v.w); }
+
+/* Four parameters from `at` on, the first `count` of them real. Gives the bits of the largest magnitude that is left there. */
+DEVICE uint fused_update_four(MEM float *mem, uint at, uint size, uint count, float4 g, float rate, float decay) {
     uint optimizer = NET(NET_OPTIMIZER);
     float4 form = LOAD4(mem + NET_FORM_0); /* as one: of three loads nvcc makes now two, now one */
     float form0 = form.x, form1 = form.y, form2 = form.z;
@@ -42,12 +47,16 @@ DEVICE void fused_update_four(MEM float *mem, uint at, uint size, uint count, fl
         STORE4(w, mem + at);
         STORE4(m, mem + at + size);
         STORE4(v, mem + at + 2 * size);
-        return;
+        return larger4(0, w);
     }
+    uint top = 0;
     for (uint q = 0; q < min(count, 4u); q++) {
-        mem[at + q] = fused_update(mem, optimizer, mem[at + q], pick(g, q), at + size + q, size, rate, decay, form0,
-                                   form1, form2);
+        float w = fused_update(mem, optimizer, mem[at + q], pick(g, q), at + size + q, size, rate, decay, form0, form1,
+                               form2);
+        mem[at + q] = w;
+        top = larger(top, w);
     }
+    return top;
 }
 
 /* dW of the first layer in four columns from c on and four inputs from 4 q on, and the update of these weights. */

@@ -22,9 +22,11 @@
 #define TEAM_SYNC() cooperative_groups::this_cluster().sync()
 #define TEAM_GATHER(slot) cooperative_groups::this_cluster().sync()
 #define TEAM_HELPERS 64
+#define TEAM_TENSOR 1
 #define COPY16(to, from) copy16_async(to, from)
 #define COPY4(to, from) copy4_async(to, from)
 #define COPY_WAIT() copies_wait()
+#include "fused_tensor.h"
 #include "../fused_train.h"
 
 #define CLUSTER(n)                                                                                                   \

@@ -32,6 +32,7 @@ DEVICE void fused_collect(float *mem, uint slot, const float *scratch, uint t) {
     fused_collect(mem, slot, scratch, t);     \
     SYNC()
 #define TEAM_HELPERS 64
+#define TEAM_TENSOR 0
 #define COPY16(to, from) copy16_async(to, from)
 #define COPY4(to, from) copy4_async(to, from)
 #define COPY_WAIT() copies_wait()

@@ -58,6 +58,18 @@ struct alignas(4) uchar4 {
 };
 static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
+/* Byte i of the result is that of the eight bytes b a which the i-th half byte of the selector names. */
+static inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
+    uint64_t both = (uint64_t)b << 32 | a;
+    unsigned result = 0;
+    for (int i = 0; i < 4; i++) result |= (unsigned)(both >> 8 * (selector >> 4 * i & 7) & 255) << 8 * i;
+    return result;
+}
+/* To the nearest, halves to even; what is too large to the limits, NaN to 0. */
+static inline int __float2int_rn(float v) {
+    return v >= 2147483648.0f ? INT32_MAX : v <= -2147483648.0f ? INT32_MIN : v != v ? 0 : (int)lrintf(v);
+}
+
 static inline unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((uint64_t)a * b) >> 32); }
 
 template <class To, class From>
@@ -115,6 +127,29 @@ CUDASIM_UNCHECKED static inline T atomicAdd(T *p, T v) {
     T old = *p;
     *p = old + v;
     return old;
+}
+
+/* What each lane has of the matrices A (4 words), B (2) and of a block's thread, for others of its warp to read. */
+static const unsigned *cudasim_fragments[16][1024];
+
+/* D [16][8] += A [16][32] B [32][8] by a warp, lanes and words as PTX has them: A unsigned bytes, B these or signed ones. */
+CUDASIM_UNCHECKED static inline void cudasim_mma_m16n8k32(int *d, const unsigned *a, unsigned b0, unsigned b1, bool is_signed) {
+    unsigned mine[6] = {a[0], a[1], a[2], a[3], b0, b1}, lane = cudasim_lane(), first = threadIdx.x - lane;
+    const unsigned **warp = cudasim_fragments[cudasim_runtime->state.rank] + first;
+    warp[lane] = mine;
+    __syncwarp();
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned group = lane / 4, column = lane % 4 * 2 + i % 2;
+        int sum = d[i];
+        for (unsigned k = 0; k < 32; k++) {
+            unsigned quarter = k % 16 / 4, shift = 8 * (k % 4);
+            unsigned left = warp[4 * group + quarter][i / 2 + k / 16 * 2] >> shift & 255;
+            unsigned right = warp[4 * column + quarter][4 + k / 16] >> shift & 255;
+            sum += (int)left * (is_signed ? (int)(signed char)right : (int)right);
+        }
+        d[i] = sum;
+    }
+    __syncwarp(); /* the words are gone when a lane has left */
 }
 
 /* ---- registration ------------------------------------------------------------------------------------------- */

@@ -200,6 +200,7 @@ public final class GpuReport {
         }
         List<Backend.Options> ways = new ArrayList<>();
         ways.add(Backend.Options.DEFAULT.with(Backend.Engine.FUSED));
+        ways.add(Backend.Options.DEFAULT.with(Backend.Engine.TENSOR));
         for (Backend.Gemm gemm : gemms(backend)) {
             ways.add(options(gemm).with(Backend.Engine.GRAPH));
         }
@@ -223,7 +224,9 @@ public final class GpuReport {
         try (Executor executor = backend.open(plan, way);
                 Resident data = executor.upload(digits)) {
             engine = executor.engine(digits) == null ? "" : executor.engine(digits);
-            if (way.engine() == Backend.Engine.FUSED && !engine.startsWith("fused")) {
+            boolean named =
+                    way.engine() == Backend.Engine.FUSED || way.engine() == Backend.Engine.TENSOR;
+            if (named && !engine.startsWith("fused")) {
                 say("%-10s %-8s %s", backend.name(), workload, engine);
                 return null;
             }

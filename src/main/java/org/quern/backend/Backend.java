@@ -94,6 +94,11 @@ public interface Backend {
         AUTO,
         /** Many steps in one launch, by one team of blocks. */
         FUSED,
+        /**
+         * The same, the two products with the rows of the batch by tensor cores: data of bytes, the
+         * other factor in 32 bits as fixed-point numbers.
+         */
+        TENSOR,
         /** The launches of many steps in a row, captured once where the device can. */
         GRAPH,
         /** Launch by launch. */

@@ -63,8 +63,8 @@ final class BackendOptions {
             names = "--engine",
             paramLabel = "HOW",
             description =
-                    "Training steps on a GPU: fused into few launches, as a graph, as ops, or auto"
-                            + " (auto).")
+                    "Training steps on a GPU: fused into few launches, the same with tensor cores,"
+                            + " as a graph, as ops, or auto (auto).")
     String engine;
 
     /** The backend that was asked for. */

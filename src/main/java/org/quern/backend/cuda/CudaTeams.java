@@ -33,19 +33,37 @@ final class CudaTeams {
         List<Team> teams = new ArrayList<>();
         for (int blocks : SIZES) {
             if (hardware.clusters()) {
-                teams.add(team(CLUSTER + blocks, "fused_cluster", "a cluster", blocks, hardware));
+                teams.add(cluster(blocks, false, hardware));
+                teams.add(cluster(blocks, true, hardware));
             }
             if (hardware.cooperative() && blocks <= hardware.units()) {
-                teams.add(team(GRID, "fused_grid", "a grid", blocks, hardware));
+                teams.add(
+                        new Team(
+                                GRID,
+                                "fused_grid",
+                                "a grid",
+                                blocks,
+                                THREADS,
+                                hardware.blockMemory(),
+                                false,
+                                true));
             }
         }
         teams.add(Team.alone(false));
         return teams;
     }
 
-    private static Team team(
-            String kernel, String unit, String kind, int blocks, CudaHardware hardware) {
-        return new Team(kernel, unit, kind, blocks, THREADS, hardware.blockMemory(), true);
+    /** Tensor cores are for who asks for them until a device has measured them faster. */
+    private static Team cluster(int blocks, boolean tensor, CudaHardware hardware) {
+        return new Team(
+                CLUSTER + blocks,
+                "fused_cluster",
+                "a cluster",
+                blocks,
+                THREADS,
+                hardware.blockMemory(),
+                tensor,
+                !tensor);
     }
 
     /**

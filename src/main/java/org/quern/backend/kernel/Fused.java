@@ -45,12 +45,21 @@ record Fused(List<FusedLayout> layouts, String reason) {
         if (refusal != null) {
             return none(refusal);
         }
+        boolean tensor = engine == Backend.Engine.TENSOR;
+        if (tensor && !(pixels && FusedLayout.gather(plan).shift() == 0)) {
+            return none("tensor cores take rows of bytes that are not shifted");
+        }
+        boolean any = engine == Backend.Engine.FUSED;
         List<Team> wanted =
                 teams.stream()
-                        .filter(team -> team.automatic() || engine == Backend.Engine.FUSED)
+                        .filter(team -> tensor ? team.tensor() : !team.tensor())
+                        .filter(team -> tensor || any || team.automatic())
                         .toList();
         if (wanted.isEmpty()) {
-            return none("this device has neither clusters nor cooperative launches");
+            return none(
+                    tensor
+                            ? "this device has no clusters"
+                            : "this device has neither clusters nor cooperative launches");
         }
         List<FusedLayout> all =
                 wanted.stream().map(team -> new FusedLayout(plan, team, pixels)).toList();

@@ -1,6 +1,7 @@
 package org.quern.backend.kernel;
 
 import java.util.List;
+import java.util.Locale;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.plan.Plan;
@@ -62,9 +63,13 @@ public final class FusedEngine {
                 choice.layouts().isEmpty()
                         ? null
                         : FusedSteps.open(device, choice.layouts(), arena, pass, log, data);
-        if (steps == null && options.engine() == Backend.Engine.FUSED) {
+        boolean named =
+                options.engine() == Backend.Engine.FUSED
+                        || options.engine() == Backend.Engine.TENSOR;
+        if (steps == null && named) {
             throw QuernException.usage(
-                    "--engine fused cannot train this network here: %s: leave it to --engine auto",
+                    "--engine %s cannot train this network here: %s: leave it to --engine auto",
+                    options.engine().name().toLowerCase(Locale.ROOT),
                     choice.reason() != null ? choice.reason() : Fused.NO_TEAM);
         }
         data.keep(steps);

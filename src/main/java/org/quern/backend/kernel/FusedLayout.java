@@ -26,6 +26,8 @@ final class FusedLayout {
     // Places in the header and in a layer's part: the enums of kernels/fused.h.
     private static final int X = 18;
     private static final int WORDS = 29;
+    private static final int TOPS = 30;
+    private static final int WARPS = 8;
 
     private final Plan plan;
     private final Team team;
@@ -45,8 +47,8 @@ final class FusedLayout {
         // bytes that are dropped out are zeros, which stand for 0 only without a shift
         this.pixels =
                 pixels
-                        && (!gather().mask().drops()
-                                || (gather().shift() == 0 && plan.inputSize() % 4 == 0));
+                        && (!gather(plan).mask().drops()
+                                || (gather(plan).shift() == 0 && plan.inputSize() % 4 == 0));
         int units = plan.dense().get(0).layer().units();
         columns = (units + team.blocks() - 1) / team.blocks();
         // what is kept twice spares a wait; there may be no room for it
@@ -101,7 +103,7 @@ final class FusedLayout {
         return 2L * plan.batch() * odd(plan.dense().get(0).layer().units());
     }
 
-    private Op.Gather gather() {
+    static Op.Gather gather(Plan plan) {
         return (Op.Gather) plan.training().get(0);
     }
 
@@ -133,9 +135,9 @@ final class FusedLayout {
         int rows = four(batch);
         words = new int[HEADER + layers * LAYER];
         end = four(words.length);
-        int stride = pixels ? (inputs + 15) / 16 * 4 : four(inputs);
+        int stride = pixels ? odd((inputs + 15) / 16 * 4) : four(inputs);
         int moments = plan.optimizer().moments();
-        Op.Gather gather = gather();
+        Op.Gather gather = gather(plan);
         Plan.DenseSlices first = plan.dense().get(0);
         List<Integer> header =
                 List.of(
@@ -170,12 +172,22 @@ final class FusedLayout {
         words[at++] = outputBuffers == 2 ? batch * h : 0;
         words[at++] = take(batch);
         words[at++] = take(batch);
-        words[at++] = team.blocks() == 1 ? take(16 * Device.THREADS) : 0;
+        words[at++] = take(parts());
         assert at == WORDS;
+        int eights = (columns + 7) / 8 * 8;
+        words[TOPS] = team.tensor() ? take(WARPS * eights) : 0;
         for (int i = 0; i < layers; i++) {
             layer(HEADER + i * LAYER, plan.dense().get(i), i == 0, moments + 1);
         }
         words[WORDS] = end;
+    }
+
+    /** Words for sums of threads that cannot shuffle, or of warps with tensor cores. */
+    private int parts() {
+        if (team.tensor()) {
+            return WARPS * ((plan.batch() + 31) / 32 * 32) * 8;
+        }
+        return team.blocks() == 1 ? 16 * Device.THREADS : 0;
     }
 
     private int optimizer(int from) {

@@ -10,7 +10,9 @@ package org.quern.backend.kernel;
  * @param blocks how many they are
  * @param threads of a block
  * @param memory bytes that a block may work on
- * @param automatic whether it is expected to be faster than a graph of launches
+ * @param tensor whether tensor cores compute the two products with the rows of the batch
+ * @param automatic whether it is expected to be faster than a graph of launches, and no other team
+ *     of the same blocks to be faster yet
  */
 public record Team(
         String kernel,
@@ -19,6 +21,7 @@ public record Team(
         int blocks,
         int threads,
         long memory,
+        boolean tensor,
         boolean automatic) {
 
     /** One block, which works on global memory: any device has it. */
@@ -30,11 +33,14 @@ public record Team(
                 1,
                 Device.THREADS,
                 1L << 28,
+                false,
                 automatic);
     }
 
     /** For logs. */
     String description() {
-        return blocks == 1 ? kind : "%s of %d blocks".formatted(kind, blocks);
+        return blocks == 1
+                ? kind
+                : "%s of %d blocks%s".formatted(kind, blocks, tensor ? " with tensor cores" : "");
     }
 }

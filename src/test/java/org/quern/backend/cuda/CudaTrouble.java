@@ -35,7 +35,8 @@ final class CudaTrouble {
         try {
             switch (arguments[0]) {
                 case "cases" -> cases(arguments[1]);
-                case "fused" -> fused();
+                case "fused" -> fused(Backend.Engine.FUSED);
+                case "tensor" -> fused(Backend.Engine.TENSOR);
                 case "leak" -> leak();
                 case "freed" -> freed();
                 case "arguments" -> wrongArguments();
@@ -71,7 +72,7 @@ final class CudaTrouble {
         }
     }
 
-    private static void fused() {
+    private static void fused(Backend.Engine engine) {
         Dataset data = Digits.generate("digits", 64, 0, 1);
         Plan plan =
                 Plan.of(
@@ -81,8 +82,7 @@ final class CudaTrouble {
                         Optimizer.Adam.DEFAULT,
                         32);
         try (Executor executor =
-                        new CudaBackend()
-                                .open(plan, Backend.Options.DEFAULT.with(Backend.Engine.FUSED));
+                        new CudaBackend().open(plan, Backend.Options.DEFAULT.with(engine));
                 Resident resident = executor.upload(data)) {
             executor.initialise(1);
             executor.train(resident, new Steps(1, 3).select(0, 3, plan.optimizer(), step -> 1e-3));

@@ -84,12 +84,15 @@ no wait for the loss|fused_train.h|fused_loss(mem, slot, now.rows, c0, own, t);\
 no wait for the next step|fused_train.h|        } else {\\n            SYNC();\\n        }\\n        now = next;|        }\\n        now = next;|race in shared memory
 a sum that is stored by both lanes|fused_train.h|            if (lane % 2 == 0) {|            {|two stores by thread
 memory that was not asked for|fused_layers.h|mem[NET(NET_LOSS) + b] = log(sum)|mem[NET(NET_WORDS) + b] = log(sum)|outside all memory of the device
+no wait for what the warps have summed|fused_train.h|n0, t);\\n        }\\n        SYNC();|n0, t);\\n        }|race in shared memory
+largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + warp *|return NET(NET_TOPS) + 0 *|race in shared memory
 """)
     void tellsOfAFaultInTheFusedKernel(
             String fault, String file, String sound, String faulty, String message)
             throws IOException, InterruptedException {
         Path module = planted(file, sound.replace("\\n", "\n"), faulty.replace("\\n", "\n"));
-        assertThat(report(module, "fused"))
+        boolean tensor = fault.contains("warp");
+        assertThat(report(module, tensor ? "tensor" : "fused"))
                 .startsWith("cudasim: ")
                 .contains(message)
                 .contains("fused_train_cluster_12")

@@ -41,7 +41,10 @@ final class FusedRun {
             executor.initialise(3);
             executor.train(resident, expected);
         }
-        try (Executor executor = new CudaBackend().open(plan, Backend.Options.DEFAULT);
+        Backend.Options options =
+                Backend.Options.DEFAULT.with(
+                        Backend.Engine.valueOf(arguments[2].toUpperCase(Locale.ROOT)));
+        try (Executor executor = new CudaBackend().open(plan, options);
                 Resident resident = executor.upload(data)) {
             executor.initialise(3);
             Steps got = steps(plan);

@@ -22,17 +22,19 @@ class FusedTeamsTest {
 
     @TempDir Path folder;
 
-    @ParameterizedTest(name = "capability {0}, {1} multiprocessors, clusters of {2}: {4}")
+    @ParameterizedTest(name = "capability {0}, {1} multiprocessors, clusters of {2}, {4}: {5}")
     @CsvSource({
-        "9.0, 4, 16, tutorial, a cluster of 12 blocks",
-        "9.0, 4, 8, tutorial, a cluster of 8 blocks",
-        "9.0, 16, 1, tutorial, a grid of 12 blocks",
-        "8.0, 132, 1, tutorial, a grid of 12 blocks",
-        "8.6, 4, 1, tutorial, none",
-        "7.5, 40, 1, small, a grid of 4 blocks"
+        "9.0, 4, 16, tutorial, auto, a cluster of 12 blocks",
+        "9.0, 4, 8, tutorial, auto, a cluster of 8 blocks",
+        "9.0, 16, 1, tutorial, auto, a grid of 12 blocks",
+        "8.0, 132, 1, tutorial, auto, a grid of 12 blocks",
+        "8.6, 4, 1, tutorial, auto, none",
+        "7.5, 40, 1, small, auto, a grid of 4 blocks",
+        "9.0, 4, 16, tutorial, tensor, a cluster of 12 blocks with tensor cores",
+        "9.0, 4, 8, tutorial, tensor, a cluster of 8 blocks with tensor cores"
     })
     void devicesHaveTheTeamThatTheyCan(
-            String capability, int units, int cluster, String network, String team)
+            String capability, int units, int cluster, String network, String engine, String team)
             throws Exception {
         Usable.named("cuda");
         boolean small = network.equals("small");
@@ -50,7 +52,8 @@ class FusedTeamsTest {
                             .run(
                                     FusedRun.class,
                                     small ? "dense 16 tanh, dropout 0.2, dense 10" : TUTORIAL,
-                                    small ? "9" : "32");
+                                    small ? "9" : "32",
+                                    engine);
             assertThat(outcome.err()).isEmpty();
             assertThat(Files.exists(report) ? Files.readString(report) : "").isEmpty();
             String[] now = outcome.out().split("\n");

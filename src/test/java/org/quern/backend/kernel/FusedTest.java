@@ -37,6 +37,22 @@ class FusedTest {
             Dataset.ofValues("values", new int[] {13}, waves(13 * 205))
                     .withTargets(waves(3 * 205), 3);
 
+    /** Rows that are no whole number of words. */
+    private static final Dataset ODD = odd(63, 130);
+
+    private static Dataset odd(int inputs, int rows) {
+        byte[] bytes = new byte[inputs * rows];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (i * 2654435761L >> 16);
+        }
+        int[] labels = new int[rows];
+        for (int i = 0; i < rows; i++) {
+            labels[i] = (bytes[inputs * i] & 255) * 3 / 256;
+        }
+        return Dataset.ofPixels("bytes", new int[] {inputs}, bytes)
+                .withLabels(labels, List.of("a", "b", "c"));
+    }
+
     /** A network and what it is trained on. */
     private record Net(
             String layers, Scaling scaling, Optimizer optimizer, int batch, Dataset data) {
@@ -95,6 +111,30 @@ class FusedTest {
                             VALUES),
                     new Net("dense 3", new Scaling(1, 0), Optimizer.Adam.DEFAULT, 1, VALUES));
 
+    /** For tensor cores: bytes, not shifted. */
+    private static final List<Net> BYTE_NETS =
+            List.of(
+                    NETS.get(0),
+                    NETS.get(1),
+                    NETS.get(2),
+                    // 13 columns of a block, all of the rows that a batch can have, and two
+                    new Net(
+                            "dense 200 relu, dropout 0.5, dense 3",
+                            new Scaling(1 / 64f, 0),
+                            new Optimizer.Sgd(0.9, 0.001),
+                            128,
+                            ODD),
+                    new Net(
+                            "dense 85 tanh, dense 3",
+                            Scaling.UNIT,
+                            Optimizer.Adam.DEFAULT,
+                            1,
+                            ODD));
+
+    static Stream<Arguments> byteNets() {
+        return BYTE_NETS.stream().map(Arguments::of);
+    }
+
     static Stream<Arguments> nets() {
         List<Arguments> all = new ArrayList<>();
         for (String backend : List.of("cuda", "opencl")) {
@@ -122,8 +162,10 @@ class FusedTest {
         }
         try (Executor executor = backend.open(plan, options);
                 Resident data = executor.upload(net.data())) {
-            if (engine == Backend.Engine.FUSED) {
+            if (engine == Backend.Engine.FUSED || engine == Backend.Engine.TENSOR) {
                 assertThat(executor.engine(net.data())).startsWith("fused into one launch, by ");
+                assertThat(executor.engine(net.data()).endsWith(" with tensor cores"))
+                        .isEqualTo(engine == Backend.Engine.TENSOR);
             }
             executor.initialise(7);
             Steps steps = new Steps(7, STEPS);
@@ -143,9 +185,18 @@ class FusedTest {
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("nets")
     void isTheRunOfTheReferenceAndTheSameBitsTwice(String name, Net net) {
-        Backend backend = Usable.named(name);
+        isTheRunOfTheReference(Usable.named(name), Backend.Engine.FUSED, net);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("byteNets")
+    void isTheRunOfTheReferenceWithTensorCores(Net net) {
+        isTheRunOfTheReference(Usable.named("cuda"), Backend.Engine.TENSOR, net);
+    }
+
+    private static void isTheRunOfTheReference(Backend backend, Backend.Engine engine, Net net) {
         Run expected = train(new ReferenceBackend(), Backend.Engine.AUTO, net, STEPS);
-        Run fused = train(backend, Backend.Engine.FUSED, net, STEPS);
+        Run fused = train(backend, engine, net, STEPS);
         for (int i = 0; i < STEPS; i++) {
             assertThat(Math.abs(fused.losses[i] - expected.losses[i]) / expected.losses[i])
                     .as("loss of step %d", i)
@@ -157,10 +208,33 @@ class FusedTest {
             differ += Math.abs(fused.hits[i] - expected.hits[i]);
         }
         assertThat(differ).isLessThanOrEqualTo(1);
-        Run inParts = train(backend, Backend.Engine.FUSED, net, 19);
+        Run inParts = train(backend, engine, net, 19);
         assertThat(inParts.losses).isEqualTo(fused.losses);
         assertThat(inParts.hits).isEqualTo(fused.hits);
         assertThat(inParts.state).isEqualTo(fused.state);
+    }
+
+    /** Fixed-point numbers have no NaN: what made them must not be lost. */
+    @Test
+    void numbersThatAreNoneAreSeenWithTensorCores() {
+        Backend cuda = Usable.named("cuda");
+        Net net = BYTE_NETS.get(0);
+        Plan plan = net.plan();
+        try (Executor executor =
+                        cuda.open(plan, Backend.Options.DEFAULT.with(Backend.Engine.TENSOR));
+                Resident data = executor.upload(net.data())) {
+            for (float none : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
+                executor.initialise(7);
+                float[] parameters = new float[(int) plan.state().size()];
+                executor.read(plan.state(), parameters, 0);
+                parameters[(int) plan.dense().get(0).weights().offset() + 300 * 48 + 7] = none;
+                executor.write(plan.state(), parameters, 0);
+                Steps steps = new Steps(7, 2).select(0, 2, plan.optimizer(), s -> 1e-3);
+                executor.train(data, steps);
+                assertThat(steps.losses()[0]).isNaN();
+                assertThat(executor.finite(plan.state())).isFalse();
+            }
+        }
     }
 
     @Test
