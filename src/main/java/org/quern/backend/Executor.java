@@ -23,8 +23,9 @@ public interface Executor extends AutoCloseable {
     }
 
     /**
-     * How it gives training steps on some data to its device, and why not otherwise, in a sentence;
-     * null where there is but one way.
+     * How it gives training steps on some data to its device, and why not otherwise, in a sentence:
+     * what it plans, or, once it has trained, what the device had room for; null where there is but
+     * one way.
      */
     default String engine(Dataset data) {
         return null;

@@ -93,6 +93,10 @@ final class TrainRun {
                 trainer.tellFirstStep().listen(timing);
             }
             train(trainer, splits, parts);
+            String taken = trainer.executor().engine(parts.train());
+            if (engine != null && !engine.equals(taken)) {
+                console.about("engine", "in the end " + taken);
+            }
         }
     }
 

@@ -20,7 +20,7 @@ record Fused(List<FusedLayout> layouts, String reason) {
     /** For data that is streamed through the device's memory. */
     static final Fused STREAMED = none("the data does not fit the device's memory");
 
-    private static Fused none(String reason) {
+    static Fused none(String reason) {
         return new Fused(List.of(), reason);
     }
 

@@ -11,6 +11,7 @@ public final class FusedEngine {
     private final Device device;
     private final Plan plan;
     private final Backend.Options options;
+    private Fused taken; // what the device gave, once it was asked
 
     FusedEngine(Device device, Plan plan, Backend.Options options) {
         this.device = device;
@@ -33,9 +34,12 @@ public final class FusedEngine {
         return Fused.of(plan, device.teams(), pixels, options);
     }
 
-    /** How steps on some data are given to the device, and why not otherwise, in a sentence. */
+    /**
+     * How steps on some data are given to the device, and why not otherwise, in a sentence: what is
+     * planned, or, when steps were run, what the device had room for.
+     */
     String description(boolean pixels) {
-        Fused fused = choice(pixels);
+        Fused fused = taken != null ? taken : choice(pixels);
         if (!fused.layouts().isEmpty()) {
             return "fused into one launch, by " + fused.layouts().get(0).team().description();
         }
@@ -63,14 +67,17 @@ public final class FusedEngine {
                 choice.layouts().isEmpty()
                         ? null
                         : FusedSteps.open(device, choice.layouts(), arena, pass, log, data);
+        taken =
+                steps != null
+                        ? new Fused(List.of(steps.layout()), null)
+                        : choice.layouts().isEmpty() ? choice : Fused.none(Fused.NO_TEAM);
         boolean named =
                 options.engine() == Backend.Engine.FUSED
                         || options.engine() == Backend.Engine.TENSOR;
         if (steps == null && named) {
             throw QuernException.usage(
                     "--engine %s cannot train this network here: %s: leave it to --engine auto",
-                    options.engine().name().toLowerCase(Locale.ROOT),
-                    choice.reason() != null ? choice.reason() : Fused.NO_TEAM);
+                    options.engine().name().toLowerCase(Locale.ROOT), taken.reason());
         }
         data.keep(steps);
         return steps;

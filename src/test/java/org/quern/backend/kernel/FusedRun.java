@@ -49,8 +49,7 @@ final class FusedRun {
             executor.initialise(3);
             Steps got = steps(plan);
             executor.train(resident, got);
-            FusedSteps fused = ((DeviceData) resident).fused();
-            System.out.println(fused == null ? "none" : fused.layout().team().description());
+            System.out.println(executor.engine(data));
             float worst = 0;
             for (int i = 0; i < STEPS; i++) {
                 float loss = expected.losses()[i];

@@ -23,18 +23,21 @@ class FusedTeamsTest {
     @TempDir Path folder;
 
     @ParameterizedTest(name = "capability {0}, {1} multiprocessors, clusters of {2}, {4}: {5}")
-    @CsvSource({
-        "9.0, 4, 16, tutorial, auto, a cluster of 12 blocks",
-        "9.0, 4, 8, tutorial, auto, a cluster of 8 blocks",
-        "9.0, 16, 1, tutorial, auto, a grid of 12 blocks",
-        "8.0, 132, 1, tutorial, auto, a grid of 12 blocks",
-        "8.6, 4, 1, tutorial, auto, none",
-        "7.5, 40, 1, small, auto, a grid of 4 blocks",
-        "9.0, 4, 16, tutorial, tensor, a cluster of 12 blocks with tensor cores",
-        "9.0, 4, 8, tutorial, tensor, a cluster of 8 blocks with tensor cores"
-    })
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+"""
+9.0 | 4 | 16 | tutorial | auto | fused into one launch, by a cluster of 12 blocks
+9.0 | 4 | 8 | tutorial | auto | fused into one launch, by a cluster of 8 blocks
+9.0 | 16 | 1 | tutorial | auto | fused into one launch, by a grid of 12 blocks
+8.0 | 132 | 1 | tutorial | auto | fused into one launch, by a grid of 12 blocks
+8.6 | 4 | 1 | tutorial | auto | as a graph of launches (not fused: a block of a grid of 4 blocks would need 167 KiB of shared memory, and has 99 KiB)
+7.5 | 40 | 1 | small | auto | fused into one launch, by a grid of 4 blocks
+9.0 | 4 | 16 | tutorial | tensor | fused into one launch, by a cluster of 12 blocks with tensor cores
+9.0 | 4 | 8 | tutorial | tensor | fused into one launch, by a cluster of 8 blocks with tensor cores
+""")
     void devicesHaveTheTeamThatTheyCan(
-            String capability, int units, int cluster, String network, String engine, String team)
+            String capability, int units, int cluster, String network, String engine, String steps)
             throws Exception {
         Usable.named("cuda");
         boolean small = network.equals("small");
@@ -58,7 +61,7 @@ class FusedTeamsTest {
             assertThat(Files.exists(report) ? Files.readString(report) : "").isEmpty();
             String[] now = outcome.out().split("\n");
             assertThat(now).hasSize(3);
-            assertThat(now[0]).isEqualTo(team);
+            assertThat(now[0]).isEqualTo(steps);
             assertThat(Float.parseFloat(now[1])).isLessThan(1e-4f);
             assertThat(now[2]).isEqualTo(lines == null ? now[2] : lines[2]);
             lines = now;
