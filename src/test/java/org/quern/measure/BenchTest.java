@@ -232,8 +232,8 @@ class BenchTest {
 
         assertThat(all)
                 .extracting(Contender::name)
-                .containsExactly("gpu fused", "gpu graph", "gpu ops", "java");
-        assertThat(all.get(1).options().engine()).isEqualTo(Backend.Engine.GRAPH);
+                .containsExactly("gpu fused", "gpu tensor", "gpu graph", "gpu ops", "java");
+        assertThat(all.get(2).options().engine()).isEqualTo(Backend.Engine.GRAPH);
         assertThat(
                         Contender.withEngines(
                                 backends, Backend.Options.DEFAULT.with(Backend.Engine.OPS)))
