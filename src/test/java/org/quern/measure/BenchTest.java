@@ -249,6 +249,7 @@ class BenchTest {
         assertThat(told.leftOut)
                 .containsExactly(
                         "784-48-15-10 from batch 1 on with gpu fused: no engine FUSED here",
+                        "784-48-15-10 from batch 1 on with gpu tensor: no engine TENSOR here",
                         "784-48-15-10 from batch 1 on with gpu graph: no engine GRAPH here",
                         "784-48-15-10 from batch 1 on with gpu ops: no engine OPS here");
     }
