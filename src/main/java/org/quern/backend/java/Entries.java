@@ -16,6 +16,7 @@ final class Entries {
     private final float[] sortedValue;
     private final int[] columnStart;
     private int rows;
+    private int touched;
 
     Entries(int mostRows, int columns) {
         this.columns = columns;
@@ -54,6 +55,7 @@ final class Entries {
     /** Takes the scaled entries of sparse rows; {@code order[b]} is the row at place b. */
     void collect(SparseRows source, int[] order, int newRows, float scale) {
         rows = newRows;
+        touched += source.touch(order, rows);
         int n = 0;
         for (int b = 0; b < rows; b++) {
             rowStart[b] = n;
@@ -92,13 +94,21 @@ final class Entries {
         }
     }
 
-    /** y[j] += Σᵢ X[b,i] · w[wAt + i·n + j]. */
-    void addProduct(int b, float[] w, int wAt, float[] y, int yAt, int n) {
-        Loops.addRows(value, column, rowStart[b], rowStart[b + 1], w, wAt, n, y, yAt, n);
+    /** The rows of W [I × n] that a product needs. */
+    float[][] rowsOf(float[] w, int wAt, int n, Rows rows) {
+        int count = rowStart[this.rows];
+        return count < columns
+                ? rows.copy(w, wAt, column, count, n)
+                : rows.copy(w, wAt, columns, n);
     }
 
-    /** y[j] += Σ_b X[b,i] · d[dAt + b·n + j]; the entries must be sorted. */
-    void addTransposedProduct(int i, float[] d, int dAt, float[] y, int yAt, int n) {
-        Loops.addRows(sortedValue, row, columnStart[i], columnStart[i + 1], d, dAt, n, y, yAt, n);
+    /** y[j] = Σᵢ X[b,i] · w[i][j]. */
+    void product(int b, float[][] w, float[] y, int n) {
+        Loops.sumRows(value, column, rowStart[b], rowStart[b + 1], w, y, n);
+    }
+
+    /** y[j] = Σ_b X[b,i] · d[b][j]; the entries must be sorted. */
+    void transposedProduct(int i, float[][] d, float[] y, int n) {
+        Loops.sumRows(sortedValue, row, columnStart[i], columnStart[i + 1], d, y, n);
     }
 }

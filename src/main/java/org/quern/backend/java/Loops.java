@@ -1,70 +1,69 @@
 package org.quern.backend.java;
 
+import java.util.Arrays;
+
 /**
- * The inner loops, each a counted loop over whole arrays that C2 turns into vector instructions.
+ * The inner loops, each a counted loop that C2 turns into vector instructions. It does so only if
+ * all arrays are read and written at the same index: of two places in arrays, which might be one
+ * array, it does not know that they do not overlap. So a matrix is given as arrays of its rows.
+ * Longer sums than of four rows are too much for it.
  */
 final class Loops {
     private Loops() {}
 
-    /** y[j] += a · x[xAt + j] */
-    static void add(float a, float[] x, int xAt, float[] y, int yAt, int n) {
+    /** y[j] += a · x[j] */
+    static void add(float a, float[] x, float[] y, int n) {
         for (int j = 0; j < n; j++) {
-            y[yAt + j] += a * x[xAt + j];
+            y[j] += a * x[j];
         }
     }
 
-    /** y[j] += a·x[p + j] + b·x[q + j] + c·x[r + j] + d·x[s + j], added in that order. */
-    static void add4(
+    private static void add2(float a, float[] p, float b, float[] q, float[] y, int n) {
+        for (int j = 0; j < n; j++) {
+            y[j] = y[j] + a * p[j] + b * q[j];
+        }
+    }
+
+    private static void add4(
             float a,
-            int p,
+            float[] p,
             float b,
-            int q,
+            float[] q,
             float c,
-            int r,
+            float[] r,
             float d,
-            int s,
-            float[] x,
+            float[] s,
             float[] y,
-            int yAt,
             int n) {
         for (int j = 0; j < n; j++) {
-            y[yAt + j] = y[yAt + j] + a * x[p + j] + b * x[q + j] + c * x[r + j] + d * x[s + j];
+            y[j] = y[j] + a * p[j] + b * q[j] + c * r[j] + d * s[j];
         }
     }
 
-    /**
-     * y[j] += Σₑ values[e] · x[indices[e] · stride + xAt + j] over entries [from, to), four at a
-     * time: a sum of rows of a matrix.
-     */
-    static void addRows(
-            float[] values,
-            int[] indices,
-            int from,
-            int to,
-            float[] x,
-            int xAt,
-            int stride,
-            float[] y,
-            int yAt,
-            int n) {
+    /** y[j] = Σₑ values[e] · x[indices[e]][j] over entries [from, to), added in that order. */
+    static void sumRows(
+            float[] values, int[] indices, int from, int to, float[][] x, float[] y, int n) {
+        Arrays.fill(y, 0, n, 0);
         int e = from;
         for (; e + 4 <= to; e += 4) {
             add4(
                     values[e],
-                    indices[e] * stride + xAt,
+                    x[indices[e]],
                     values[e + 1],
-                    indices[e + 1] * stride + xAt,
+                    x[indices[e + 1]],
                     values[e + 2],
-                    indices[e + 2] * stride + xAt,
+                    x[indices[e + 2]],
                     values[e + 3],
-                    indices[e + 3] * stride + xAt,
-                    x,
+                    x[indices[e + 3]],
                     y,
-                    yAt,
                     n);
         }
-        for (; e < to; e++) {
-            add(values[e], x, indices[e] * stride + xAt, y, yAt, n);
+        if (e + 2 <= to) {
+            add2(values[e], x[indices[e]], values[e + 1], x[indices[e + 1]], y, n);
+            e += 2;
+        }
+        if (e < to) {
+            add(values[e], x[indices[e]], y, n);
         }
     }
 

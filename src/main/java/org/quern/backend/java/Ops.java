@@ -18,6 +18,10 @@ final class Ops {
     private final Entries entries;
     private final int[] order;
     private final float[] sums;
+    private final float[] bias;
+    private final float[] values;
+    private final int[] indices;
+    private final Rows rows;
     private final Map<Mask, Keep> keeps = new HashMap<>();
 
     /** Factors of a mask, drawn for one step: scale where a value is kept, else 0. */
@@ -39,12 +43,14 @@ final class Ops {
             step = pass.step();
             seed = pass.seed();
             size = newSize;
-            float scale = mask.scale();
-            int least = mask.threshold() + Integer.MIN_VALUE;
+            int scale = Float.floatToRawIntBits(mask.scale());
+            long below = Integer.toUnsignedLong(mask.threshold()) - 1;
             for (int i = 0; i < size; i += 4) {
                 Philox.block(seed, mask.stream(), step, i / 4, block, 0);
                 for (int w = 0; w < 4; w++) {
-                    factors[i + w] = block[w] + Integer.MIN_VALUE >= least ? scale : 0;
+                    // without a branch, which would be guessed wrong every third time
+                    int kept = (int) (below - Integer.toUnsignedLong(block[w]) >> 63);
+                    factors[i + w] = Float.intBitsToFloat(scale & kept);
                 }
             }
             return factors;
@@ -62,6 +68,10 @@ final class Ops {
         entries = new Entries(plan.inferenceBatch(), widest);
         order = new int[plan.inferenceBatch()];
         sums = new float[widest];
+        bias = new float[widest];
+        values = new float[widest];
+        indices = new int[widest];
+        rows = new Rows(Math.max(widest, plan.batch()));
     }
 
     private void addKeep(Mask mask, int size) {
@@ -160,11 +170,12 @@ final class Ops {
         int n = op.y().columns();
         float[] y = arena.array(op.y());
         float[] factors = pass.drops(op.mask()) ? keep(op.mask(), pass, n) : null;
+        float[][] w = x.rowsOf(arena.array(op.weights()), arena.at(op.weights()), n, rows);
+        System.arraycopy(arena.array(op.bias()), arena.at(op.bias()), bias, 0, n);
         for (int b = 0; b < pass.rows(); b++) {
             int at = arena.at(op.y()) + b * n;
-            Arrays.fill(sums, 0, n, 0);
-            x.addProduct(b, arena.array(op.weights()), arena.at(op.weights()), sums, 0, n);
-            Loops.add(1, arena.array(op.bias()), arena.at(op.bias()), sums, 0, n);
+            x.product(b, w, sums, n);
+            Loops.add(1, bias, sums, n);
             if (op.z() != null) {
                 System.arraycopy(sums, 0, arena.array(op.z()), arena.at(op.z()) + b * n, n);
             }
@@ -173,8 +184,7 @@ final class Ops {
                 System.arraycopy(sums, 0, y, at, n);
             } else {
                 for (int j = 0; j < n; j++) {
-                    float factor = factors[b * n + j];
-                    y[at + j] = factor == 0 ? 0 : sums[j] * factor;
+                    y[at + j] = ifPositive(factors[b * n + j], sums[j] * factors[b * n + j]);
                 }
             }
         }
@@ -191,58 +201,59 @@ final class Ops {
         float[] factors = pass.drops(op.mask()) ? keep(op.mask(), pass, in) : null;
         float unscale = factors == null ? 1 : 1 / op.mask().scale();
         Activation activation = op.activation();
+        float[][] columns = rows.columns(w, arena.at(op.weights()), in, out);
         for (int b = 0; b < pass.rows(); b++) {
             int dyAt = arena.at(op.dy()) + b * out;
-            for (int i = 0; i < in; i++) {
-                float factor = factors == null ? 1 : factors[b * in + i];
-                float y = x[arena.at(op.x()) + b * in + i];
-                int at = arena.at(op.dx()) + b * in + i;
-                if (factor == 0 || activation == Activation.RELU && y <= 0) {
-                    dx[at] = 0;
-                    continue;
+            int count = 0;
+            for (int j = 0; j < out; j++) {
+                values[count] = dy[dyAt + j];
+                indices[count] = j;
+                count += values[count] != 0 ? 1 : 0; // NaN counts
+            }
+            Loops.sumRows(values, indices, 0, count, columns, sums, in);
+            int xAt = arena.at(op.x()) + b * in;
+            int at = arena.at(op.dx()) + b * in;
+            for (int i = 0; factors != null && i < in; i++) {
+                sums[i] = ifPositive(factors[b * in + i], sums[i] * factors[b * in + i]);
+            }
+            if (activation == Activation.RELU) {
+                for (int i = 0; i < in; i++) {
+                    dx[at + i] = ifPositive(x[xAt + i], sums[i]);
                 }
-                float sum = dot(w, arena.at(op.weights()) + i * out, dy, dyAt, out);
+                continue;
+            }
+            for (int i = 0; i < in; i++) {
                 float zi = z == null ? 0 : z[arena.at(op.z()) + b * in + i];
-                dx[at] = sum * factor * Activations.derivative(activation, y * unscale, zi);
+                dx[at + i] = sums[i] * Activations.derivative(activation, x[xAt + i] * unscale, zi);
             }
         }
     }
 
-    /** Σⱼ a[p + j] · b[q + j] in four interleaved sums, which C2 does not do by itself. */
-    private static float dot(float[] a, int p, float[] b, int q, int n) {
-        float s0 = 0;
-        float s1 = 0;
-        float s2 = 0;
-        float s3 = 0;
-        int j = 0;
-        for (; j + 4 <= n; j += 4) {
-            s0 += a[p + j] * b[q + j];
-            s1 += a[p + j + 1] * b[q + j + 1];
-            s2 += a[p + j + 2] * b[q + j + 2];
-            s3 += a[p + j + 3] * b[q + j + 3];
-        }
-        for (; j < n; j++) {
-            s0 += a[p + j] * b[q + j];
-        }
-        return s0 + s1 + (s2 + s3);
+    /**
+     * {@code value} where {@code y}, which is no negative number, is not 0, else 0, even for a
+     * value that is infinite; without a branch, since masks cannot be guessed.
+     */
+    private static float ifPositive(float y, float value) {
+        int mask = -Float.floatToRawIntBits(y) >> 31;
+        return Float.intBitsToFloat(Float.floatToRawIntBits(value) & mask);
     }
 
     /** dW and db; the entries of X must be sorted. */
-    void backwardWeights(Op.DenseBackwardWeights op, Entries x, int rows) {
+    void backwardWeights(Op.DenseBackwardWeights op, Entries x, int batch) {
         int n = op.dw().columns();
         float[] g = arena.array(op.dw());
         float[] dy = arena.array(op.dy());
-        int dyAt = arena.at(op.dy());
         int at = arena.at(op.dw());
-        Arrays.fill(g, at, at + (int) op.dw().size(), 0);
+        float[][] d = rows.copy(dy, arena.at(op.dy()), batch, n);
         for (int i = 0; i < op.dw().rows(); i++) {
-            x.addTransposedProduct(i, dy, dyAt, g, at + i * n, n);
+            x.transposedProduct(i, d, sums, n);
+            System.arraycopy(sums, 0, g, at + i * n, n);
         }
-        int biasAt = arena.at(op.db());
-        Arrays.fill(g, biasAt, biasAt + n, 0);
-        for (int b = 0; b < rows; b++) {
-            Loops.add(1, dy, dyAt + b * n, g, biasAt, n);
+        Arrays.fill(sums, 0, n, 0);
+        for (int b = 0; b < batch; b++) {
+            Loops.add(1, d[b], sums, n);
         }
+        System.arraycopy(sums, 0, g, arena.at(op.db()), n);
     }
 
     private void sgd(Op.Sgd op, Pass pass) {
