@@ -26,6 +26,7 @@ typedef struct {
     Layer *layer;
     const Layer *below;
     const float *keep;
+    int sparse; /* whether zeros of the left factor are skipped */
 } Task;
 
 /* Products below this many flops are not worth waking a thread for. */
@@ -40,6 +41,10 @@ INLINE void run(Net *net, double flops, void (*work)(void *, int, int), Task *ta
 }
 
 static float *pack_of(Net *net, int thread) { return net->pack + (size_t)thread * net->pack_size; }
+
+#include "update.h"
+
+#include "sparse.h"
 
 /* ---- input ---------------------------------------------------------------------------------------------- */
 
@@ -189,8 +194,13 @@ static void forward_part(void *argument, int thread, int threads) {
     if (from == to) {
         return;
     }
-    gemm(t->pass->rows, to - from, l->in, l->x, l->in, 1, l->w + from, l->out, 1, l->y + from, l->out,
-         pack_of(t->net, thread));
+    if (t->sparse) {
+        sparse_gemm(t->pass->rows, to - from, l->in, l->x, l->in, l->w + from, l->out, 1, l->y + from, l->out,
+                    list_of(t->net, thread), pack_of(t->net, thread));
+    } else {
+        gemm(t->pass->rows, to - from, l->in, l->x, l->in, 1, l->w + from, l->out, 1, l->y + from, l->out,
+             pack_of(t->net, thread));
+    }
     for (int b = 0; b < t->pass->rows; b++) {
         int64_t at = (int64_t)b * l->out + from;
         activate(l, l->y + at, l->z ? l->z + at : NULL, l->b + from, t->keep ? t->keep + at : NULL, to - from);
@@ -200,8 +210,9 @@ static void forward_part(void *argument, int thread, int threads) {
 /* Y = dropout(act(X W + b)); keep is NULL without dropout. */
 static void forward(Net *net, int layer, const Pass *pass, const float *kept) {
     Layer *l = &net->layer[layer];
+    int sparse = pass->training && may_be_sparse(pass->rows, l) && is_sparse(l->x, pass->rows, l->in);
     run(net, 2.0 * pass->rows * l->in * l->out, forward_part,
-        &(Task){.net = net, .pass = pass, .layer = l, .keep = kept});
+        &(Task){.net = net, .pass = pass, .layer = l, .keep = kept, .sparse = sparse});
 }
 
 /* d *= keep * act' of the layer whose output is y, value before activation z */
@@ -248,8 +259,14 @@ static void backward_input_part(void *argument, int thread, int threads) {
     if (from == to) {
         return;
     }
-    gemm(t->pass->rows, to - from, l->out, l->dy, l->out, 1, l->w + (int64_t)from * l->out, 1, l->out,
-         below->dy + from, l->in, pack_of(t->net, thread));
+    const float *w = l->w + (int64_t)from * l->out;
+    if (t->sparse) {
+        sparse_gemm(t->pass->rows, to - from, l->out, l->dy, l->out, w, 1, l->out, below->dy + from, l->in,
+                    list_of(t->net, thread), pack_of(t->net, thread));
+    } else {
+        gemm(t->pass->rows, to - from, l->out, l->dy, l->out, 1, w, 1, l->out, below->dy + from, l->in,
+             pack_of(t->net, thread));
+    }
     for (int b = 0; b < t->pass->rows; b++) {
         int64_t at = (int64_t)b * l->in + from;
         through_activation(below, below->dy + at, below->y + at, below->z ? below->z + at : NULL,
@@ -260,8 +277,9 @@ static void backward_input_part(void *argument, int thread, int threads) {
 /* dX = (dY W^T) * keep * act' of the layer below */
 static void backward_input(Net *net, int layer, const Pass *pass, const float *kept) {
     Layer *l = &net->layer[layer];
+    int sparse = may_be_sparse(pass->rows, l) && is_sparse(l->dy, pass->rows, l->out);
     run(net, 2.0 * pass->rows * l->in * l->out, backward_input_part,
-        &(Task){.net = net, .pass = pass, .layer = l, .below = l - 1, .keep = kept});
+        &(Task){.net = net, .pass = pass, .layer = l, .below = l - 1, .keep = kept, .sparse = sparse});
 }
 
 /* db[j] = sum over b of dY[b, j], in row order */
@@ -347,8 +365,6 @@ static void metrics(Net *net, const Pass *pass, float *loss, int *hits) {
     *hits = right;
 }
 /* ---- updates -------------------------------------------------------------------------------------------- */
-
-#include "update.h"
 
 /* The optimizer over all parameters, gradients from the arena. */
 static void update(Net *net, const Pass *pass) {

@@ -116,6 +116,8 @@ int quern_net_open(Net *net) {
     /* gemm.h: at most 384 rows of all columns (rounded up to a panel), and a block of 248 rows */
     net->pack_size = 384 * (widest + 48) + 248 * 384 + 64;
     net->pack = reserve(net->pack_size * (size_t)net->threads, sizeof(float), &out_of);
+    net->list_row = reserve((LISTED + 16) * (size_t)net->threads, sizeof(int), &out_of);
+    net->list_value = reserve((LISTED + 16) * (size_t)net->threads, sizeof(float), &out_of);
     net->tile_size = 96 * widest + 6144 + OVERRUN;
     net->tile = reserve(net->tile_size * (size_t)net->threads, sizeof(float), &out_of);
     if (net->threads > 1) {
@@ -138,6 +140,7 @@ void quern_net_close(Net *net) {
     quern_pool_close(net->pool);
     void *all[] = {net->arena,     net->order,      net->order_ahead, net->keep_of,    net->entry_column, net->entry_value,
                    net->entry_start, net->quad_rows, net->next,      net->keep,
+                   net->list_row,  net->list_value,
                    net->pack,      net->tile,       net->layer};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]);

@@ -94,11 +94,16 @@ typedef struct {
     int *entry_start;    /* capacity + 1: where a row's begin, in entries or in quads */
     uint32_t *quad_rows; /* per 32 rows of the batch, for each quad the rows that have it, a bit each */
     int *next;           /* per thread: for each row of the batch its next quad, while quads are gone through in order */
+    int *list_row;       /* per thread: LISTED and a vector of places ... */
+    float *list_value;   /* ... and of values */
     float *pack;         /* per thread: packed panels of a matrix product */
     size_t pack_size;
     float *tile;         /* per thread: a block of weight gradients */
     size_t tile_size;
 } Net;
+
+/* Values of a matrix that a thread lists at once, without its zeros: see sparse.h. */
+enum { LISTED = 28672 };
 
 /* The kernels of one instruction set. */
 typedef struct {

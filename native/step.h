@@ -183,7 +183,8 @@ static void update_layer(Net *net, int layer, const Data *data, const Pass *pass
     if (layer == 0 && data->start != NULL) {
         run(net, 8.0 * net->entry_start[pass->rows] * l->out + 8.0 * l->in * l->out, update_weights_quads_part, &task);
     } else {
-        run(net, (2.0 * pass->rows + 8) * l->in * l->out, update_weights_part, &task);
+        int sparse = pass->rows <= MOST_LISTED && may_be_sparse(pass->rows, l) && is_sparse(l->x, pass->rows, l->in);
+        run(net, (2.0 * pass->rows + 8) * l->in * l->out, sparse ? update_weights_sparse_part : update_weights_part, &task);
     }
     backward_bias(l, pass->rows);
     update_range(net, pass, l->b - net->arena, l->db, l->out);
