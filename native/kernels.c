@@ -43,7 +43,6 @@ INLINE void run(Net *net, double flops, void (*work)(void *, int, int), Task *ta
 static float *pack_of(Net *net, int thread) { return net->pack + (size_t)thread * net->pack_size; }
 
 #include "update.h"
-
 #include "sparse.h"
 
 /* ---- input ---------------------------------------------------------------------------------------------- */

@@ -9,9 +9,10 @@
  * - Gradients of weights are never stored: a few rows of dW are summed in a block that stays in the first-level cache,
  *   and the optimizer takes them from there. Its divisions and roots, which one slow unit does, run beside the sums of the
  *   next rows.
+ * - Zeros that ReLU and dropout leave in wide layers are skipped, too, forward and back: sparse.h.
  * - Dropout masks are drawn once for both passes.
  *
- * Sums over the input run in the order of its columns, whichever way they are computed; a zero more or less changes no
+ * Sums over the data's columns run in their order, whichever way they are computed; a zero more or less changes no
  * bit of them.
  *
  * Included by kernels.c.
