@@ -81,3 +81,12 @@ static void update_range(const Net *net, const Pass *pass, int64_t at, const flo
             update_by(PLAIN_RULE, u, at, g, n);
     }
 }
+
+/* The optimizer over all parameters, gradients from the arena. */
+static void update(Net *net, const Pass *pass) {
+    const float *g = net->layer[0].dw;
+    for (int64_t at = 0; at < net->parameters; at += 4096) {
+        int64_t left = net->parameters - at;
+        update_range(net, pass, at, g + at, (int)(left < 4096 ? left : 4096));
+    }
+}

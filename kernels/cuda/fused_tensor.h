@@ -7,8 +7,8 @@
  *
  *   X V = 2^(e - 31) (X P0 + 2^8 X P1 + 2^16 X P2 + 2^24 X P3)      e: |v| < 2^e for each v of the column
  *
- * The products of bytes are exact and so are their sums, in any order; V is rounded to 2^-32 of the column's largest value,
- * and what a warp has summed is rounded to floats. Three parts in bfloat16 would hold as many bits, for which each byte of X
+ * The products of bytes are exact and so are their sums, in any order; V is rounded to within 2^-31 of the column's largest
+ * value (so that a value below 2^-8 of it has fewer bits than as a float), and what a warp has summed to floats. Three parts in bfloat16 would hold as many bits, for which each byte of X
  * would have to become a bfloat16 twice a step; and there are twice as many of these products to a cycle (H100: 1,979 to 989
  * 10^12 operations a second, NVIDIA's data sheet).
  *

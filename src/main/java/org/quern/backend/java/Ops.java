@@ -213,18 +213,20 @@ final class Ops {
             Loops.sumRows(values, indices, 0, count, columns, sums, in);
             int xAt = arena.at(op.x()) + b * in;
             int at = arena.at(op.dx()) + b * in;
-            for (int i = 0; factors != null && i < in; i++) {
-                sums[i] = ifPositive(factors[b * in + i], sums[i] * factors[b * in + i]);
-            }
             if (activation == Activation.RELU) {
                 for (int i = 0; i < in; i++) {
                     dx[at + i] = ifPositive(x[xAt + i], sums[i]);
                 }
-                continue;
+            } else {
+                for (int i = 0; i < in; i++) {
+                    float zi = z == null ? 0 : z[arena.at(op.z()) + b * in + i];
+                    dx[at + i] =
+                            sums[i] * Activations.derivative(activation, x[xAt + i] * unscale, zi);
+                }
             }
-            for (int i = 0; i < in; i++) {
-                float zi = z == null ? 0 : z[arena.at(op.z()) + b * in + i];
-                dx[at + i] = sums[i] * Activations.derivative(activation, x[xAt + i] * unscale, zi);
+            for (int i = 0; factors != null && i < in; i++) {
+                float factor = factors[b * in + i];
+                dx[at + i] = ifPositive(factor, dx[at + i] * factor);
             }
         }
     }
@@ -234,7 +236,7 @@ final class Ops {
      * value that is infinite; without a branch, since masks cannot be guessed.
      */
     private static float ifPositive(float y, float value) {
-        int mask = -Float.floatToRawIntBits(y) >> 31;
+        int mask = -(Float.floatToRawIntBits(y) & Integer.MAX_VALUE) >> 31; // NaN is not 0
         return Float.intBitsToFloat(Float.floatToRawIntBits(value) & mask);
     }
 

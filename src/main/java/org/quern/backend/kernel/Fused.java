@@ -46,8 +46,12 @@ record Fused(List<FusedLayout> layouts, String reason) {
             return none(refusal);
         }
         boolean tensor = engine == Backend.Engine.TENSOR;
-        if (tensor && !(pixels && FusedLayout.gather(plan).shift() == 0)) {
-            return none("tensor cores take rows of bytes that are not shifted");
+        if (tensor
+                && !(FusedLayout.keepsBytes(plan, pixels)
+                        && FusedLayout.gather(plan).shift() == 0)) {
+            return none(
+                    "tensor cores take rows of bytes that are not shifted, and drop out whole words"
+                            + " of them");
         }
         boolean any = engine == Backend.Engine.FUSED;
         List<Team> wanted =

@@ -11,7 +11,8 @@ public final class FusedEngine {
     private final Device device;
     private final Plan plan;
     private final Backend.Options options;
-    private Fused taken; // what the device gave, once it was asked
+    private Fused taken; // what the device gave, once it was asked, for such data
+    private boolean takenPixels;
 
     FusedEngine(Device device, Plan plan, Backend.Options options) {
         this.device = device;
@@ -39,7 +40,7 @@ public final class FusedEngine {
      * planned, or, when steps were run, what the device had room for.
      */
     String description(boolean pixels) {
-        Fused fused = taken != null ? taken : choice(pixels);
+        Fused fused = taken != null && takenPixels == pixels ? taken : choice(pixels);
         if (!fused.layouts().isEmpty()) {
             return "fused into one launch, by " + fused.layouts().get(0).team().description();
         }
@@ -67,6 +68,7 @@ public final class FusedEngine {
                 choice.layouts().isEmpty()
                         ? null
                         : FusedSteps.open(device, choice.layouts(), arena, pass, log, data);
+        takenPixels = data.isPixels();
         taken =
                 steps != null
                         ? new Fused(List.of(steps.layout()), null)

@@ -44,11 +44,7 @@ final class FusedLayout {
     FusedLayout(Plan plan, Team team, boolean pixels) {
         this.plan = plan;
         this.team = team;
-        // bytes that are dropped out are zeros, which stand for 0 only without a shift
-        this.pixels =
-                pixels
-                        && (!gather(plan).mask().drops()
-                                || (gather(plan).shift() == 0 && plan.inputSize() % 4 == 0));
+        this.pixels = keepsBytes(plan, pixels);
         int units = plan.dense().get(0).layer().units();
         columns = (units + team.blocks() - 1) / team.blocks();
         // what is kept twice spares a wait; there may be no room for it
@@ -73,6 +69,18 @@ final class FusedLayout {
             }
         }
         return null;
+    }
+
+    /**
+     * Whether a block keeps rows as bytes.
+     *
+     * @param pixels whether the data's rows are bytes
+     */
+    static boolean keepsBytes(Plan plan, boolean pixels) {
+        // bytes that are dropped out are zeros, which stand for 0 only without a shift
+        return pixels
+                && (!gather(plan).mask().drops()
+                        || (gather(plan).shift() == 0 && plan.inputSize() % 4 == 0));
     }
 
     /** Bytes of a block's memory. */

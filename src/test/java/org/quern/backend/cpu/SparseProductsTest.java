@@ -91,6 +91,39 @@ class SparseProductsTest {
                 });
     }
 
+    /** Batches that a list of columns just holds, and just does not. */
+    @TestFactory
+    Stream<DynamicTest> theLargestBatchesAreRight() {
+        Dataset many = Digits.generate("digits", 1030, 0, 1);
+        Model model =
+                ModelText.parse(
+                        Model.input(28, 28).scaled(Scaling.UNIT),
+                        "dense 65 relu, dropout 0.5, dense 67 relu, dropout 0.5, dense 10");
+        return instructionSets().stream()
+                .flatMap(
+                        isa ->
+                                Stream.of(1024, 1025)
+                                        .map(
+                                                batch ->
+                                                        DynamicTest.dynamicTest(
+                                                                Native.instructionSet(isa)
+                                                                        + ", batch "
+                                                                        + batch,
+                                                                () ->
+                                                                        update(
+                                                                                Plan.of(
+                                                                                        model,
+                                                                                        Loss
+                                                                                                .CROSS_ENTROPY,
+                                                                                        new Optimizer
+                                                                                                .Sgd(
+                                                                                                0,
+                                                                                                0),
+                                                                                        batch),
+                                                                                many,
+                                                                                isa))));
+    }
+
     /** What training leaves after a step is what the float64 reference leaves. */
     @TestFactory
     Stream<DynamicTest> everyUpdateOfAStepIsRight() {
@@ -102,27 +135,27 @@ class SparseProductsTest {
                         optimizer ->
                                 everywhere(
                                         optimizer.toString(),
-                                        (isa, batch) -> update(optimizer, isa, batch)));
+                                        (isa, batch) ->
+                                                update(plan(optimizer, batch), DIGITS, isa)));
     }
 
-    private static void update(Optimizer optimizer, int isa, int batch) {
-        Plan plan = plan(optimizer, batch);
+    private static void update(Plan plan, Dataset set, int isa) {
         float[] expected;
         try (Executor reference = new ReferenceBackend().open(plan, Backend.Options.DEFAULT)) {
-            expected = stepped(reference);
+            expected = stepped(reference, set);
         }
         float[] got;
         try (CpuExecutor executor = new CpuExecutor(plan, 2, isa)) {
-            got = stepped(executor);
+            got = stepped(executor, set);
         }
         // Adam's first step is its rate times the gradient's sign, whatever the gradient: its
         // moments tell
-        boolean adam = optimizer instanceof Optimizer.Adam;
+        boolean adam = plan.optimizer() instanceof Optimizer.Adam;
         List<Slice> slices = new ArrayList<>();
         if (!adam) {
             slices.add(plan.parameters());
         }
-        for (int i = 0; i < optimizer.moments(); i++) {
+        for (int i = 0; i < plan.optimizer().moments(); i++) {
             slices.add(plan.moment(i));
         }
         for (Slice slice : slices) {
@@ -146,9 +179,9 @@ class SparseProductsTest {
         }
     }
 
-    private static float[] stepped(Executor executor) {
+    private static float[] stepped(Executor executor, Dataset set) {
         Plan plan = executor.plan();
-        try (Resident data = executor.upload(DIGITS)) {
+        try (Resident data = executor.upload(set)) {
             executor.write(plan.state(), Initializer.state(plan, 1), 0);
             Steps steps = new Steps(1, 1).select(0, 1, plan.optimizer(), s -> 0.5);
             executor.train(data, steps);

@@ -77,10 +77,10 @@ final class CudaTrouble {
         Plan plan =
                 Plan.of(
                         ModelText.parse(
-                                Model.input(28, 28), "dense 48 relu, dropout 0.3, dense 10"),
+                                Model.input(28, 28), "dense 144 relu, dropout 0.3, dense 10"),
                         Loss.CROSS_ENTROPY,
                         Optimizer.Adam.DEFAULT,
-                        32);
+                        17);
         try (Executor executor =
                         new CudaBackend().open(plan, Backend.Options.DEFAULT.with(engine));
                 Resident resident = executor.upload(data)) {

@@ -35,12 +35,19 @@ class FusedTeamsTest {
 7.5 | 40 | 1 | small | auto | fused into one launch, by a grid of 4 blocks
 9.0 | 4 | 16 | tutorial | tensor | fused into one launch, by a cluster of 12 blocks with tensor cores
 9.0 | 4 | 8 | tutorial | tensor | fused into one launch, by a cluster of 8 blocks with tensor cores
+9.0 | 4 | 16 | wide | tensor | fused into one launch, by a cluster of 12 blocks with tensor cores
 """)
     void devicesHaveTheTeamThatTheyCan(
             String capability, int units, int cluster, String network, String engine, String steps)
             throws Exception {
         Usable.named("cuda");
-        boolean small = network.equals("small");
+        String layers =
+                switch (network) {
+                    case "small" -> "dense 16 tanh, dropout 0.2, dense 10";
+                    case "wide" -> "dense 144 relu, dropout 0.3, dense 10";
+                    default -> TUTORIAL;
+                };
+        int batch = network.equals("tutorial") ? 32 : network.equals("wide") ? 17 : 9;
         String[] lines = null;
         for (int seed = 1; seed <= 2; seed++) {
             Path report = folder.resolve("report.txt");
@@ -52,11 +59,7 @@ class FusedTeamsTest {
                             .with("QUERN_CUDASIM_UNITS", units)
                             .with("QUERN_CUDASIM_CLUSTER", cluster)
                             .with("QUERN_CUDASIM_SEED", seed)
-                            .run(
-                                    FusedRun.class,
-                                    small ? "dense 16 tanh, dropout 0.2, dense 10" : TUTORIAL,
-                                    small ? "9" : "32",
-                                    engine);
+                            .run(FusedRun.class, layers, Integer.toString(batch), engine);
             assertThat(outcome.err()).isEmpty();
             assertThat(Files.exists(report) ? Files.readString(report) : "").isEmpty();
             String[] now = outcome.out().split("\n");
