@@ -193,9 +193,12 @@ public final class GpuReport {
         return List.of(Backend.Gemm.AUTO);
     }
 
-    /** On a GPU each engine, and by graph each way to multiply. */
+    /**
+     * On a GPU each engine, and by graph each way to multiply; on OpenCL's CPUs, which nobody
+     * trains on and which take minutes to compile the fused kernel, no engine is asked for by name.
+     */
     private static List<Backend.Options> ways(Backend backend) {
-        if (backend.onHost()) {
+        if (!isGpu(backend)) {
             return List.of(Backend.Options.DEFAULT);
         }
         List<Backend.Options> ways = new ArrayList<>();
@@ -208,6 +211,10 @@ public final class GpuReport {
         return ways;
     }
 
+    private static boolean isGpu(Backend backend) {
+        return !backend.onHost() && backend.availability().automatic();
+    }
+
     private static Backend.Options options(Backend.Gemm gemm) {
         return Backend.Options.DEFAULT.with(gemm);
     }
@@ -216,7 +223,7 @@ public final class GpuReport {
     private Map<String, Object> time(
             Workload workload, Backend backend, Backend.Options way, Dataset digits) {
         Plan plan = workload.plan();
-        boolean gpu = backend.priority() >= 200;
+        boolean gpu = isGpu(backend);
         int count = quick ? (workload == Workload.WIDE ? 3 : 20) : gpu ? 1875 : 400;
         int rounds = quick ? 3 : 9;
         double[] micros = new double[rounds];
