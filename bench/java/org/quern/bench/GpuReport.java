@@ -198,7 +198,8 @@ public final class GpuReport {
      * trains on and which take minutes to compile the fused kernel, no engine is asked for by name.
      */
     private static List<Backend.Options> ways(Backend backend) {
-        if (!isGpu(backend)) {
+        boolean posing = backend.name().equals("opencl") && !backend.availability().automatic();
+        if (backend.onHost() || posing) {
             return List.of(Backend.Options.DEFAULT);
         }
         List<Backend.Options> ways = new ArrayList<>();
@@ -211,10 +212,6 @@ public final class GpuReport {
         return ways;
     }
 
-    private static boolean isGpu(Backend backend) {
-        return !backend.onHost() && backend.availability().automatic();
-    }
-
     private static Backend.Options options(Backend.Gemm gemm) {
         return Backend.Options.DEFAULT.with(gemm);
     }
@@ -223,7 +220,7 @@ public final class GpuReport {
     private Map<String, Object> time(
             Workload workload, Backend backend, Backend.Options way, Dataset digits) {
         Plan plan = workload.plan();
-        boolean gpu = isGpu(backend);
+        boolean gpu = !backend.onHost();
         int count = quick ? (workload == Workload.WIDE ? 3 : 20) : gpu ? 1875 : 400;
         int rounds = quick ? 3 : 9;
         double[] micros = new double[rounds];
