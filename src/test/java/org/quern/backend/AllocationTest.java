@@ -49,8 +49,12 @@ class AllocationTest {
                     least[twice] = Math.min(least[twice], taken);
                 }
             }
-            assertThat(least[1] - least[0]).as("bytes in %d more steps", STEPS).isZero();
-            assertThat(least[0]).as("bytes in a call").isLessThanOrEqualTo(MOST_FOR_A_CALL);
+            assertThat(least[1] - least[0])
+                    .as("bytes in %d more steps on %s", STEPS, backend.name())
+                    .isZero();
+            assertThat(least[0])
+                    .as("bytes in a call on %s", backend.name())
+                    .isLessThanOrEqualTo(MOST_FOR_A_CALL);
         }
     }
 }
