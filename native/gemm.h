@@ -113,17 +113,17 @@ static const Tile tiles[MR][NV] = {
 #endif
 };
 
-/* panel[p * NR + j] = b[p][j] for j < n, zeros up to whole vectors */
-static void pack_b(float *panel, const float *b, int64_t brs, int64_t bcs, int k, int n) {
+/* panel[p * width + j] = b[p][j] for j < n, zeros up to whole vectors; width is a constant after inlining */
+INLINE void pack_panel(float *panel, const int width, const float *b, int64_t brs, int64_t bcs, int k, int n) {
     int padded = (n + LANES - 1) / LANES * LANES;
     if (bcs == 1) {
         for (int p = 0; p < k; p++) {
             int j = 0;
             for (; j + LANES <= n; j += LANES) {
-                store(panel + p * NR + j, load(b + p * brs + j));
+                store(panel + p * width + j, load(b + p * brs + j));
             }
             if (j < n) {
-                store(panel + p * NR + j, load_first(b + p * brs + j, n - j));
+                store(panel + p * width + j, load_first(b + p * brs + j, n - j));
             }
         }
         return;
@@ -137,16 +137,16 @@ static void pack_b(float *panel, const float *b, int64_t brs, int64_t bcs, int k
                 __m128 c0 = _mm_loadu_ps(from), c1 = _mm_loadu_ps(from + bcs), c2 = _mm_loadu_ps(from + 2 * bcs),
                        c3 = _mm_loadu_ps(from + 3 * bcs);
                 _MM_TRANSPOSE4_PS(c0, c1, c2, c3);
-                float *to = panel + p0 * NR + j0;
-                _mm_storeu_ps(to, c0), _mm_storeu_ps(to + NR, c1), _mm_storeu_ps(to + 2 * NR, c2),
-                    _mm_storeu_ps(to + 3 * NR, c3);
+                float *to = panel + p0 * width + j0;
+                _mm_storeu_ps(to, c0), _mm_storeu_ps(to + width, c1), _mm_storeu_ps(to + 2 * width, c2),
+                    _mm_storeu_ps(to + 3 * width, c3);
             }
         }
     }
 #endif
     for (int p = 0; p < k; p++) {
         for (int j = p < p0 ? j0 : 0; j < padded; j++) {
-            panel[p * NR + j] = j < n ? b[p * brs + j * bcs] : 0;
+            panel[p * width + j] = j < n ? b[p * brs + j * bcs] : 0;
         }
     }
 }
@@ -198,7 +198,7 @@ static void gemm(int m, int n, int k, const float *a, int64_t ars, int64_t acs, 
             const float *bpart = b + p0 * brs + j0 * bcs;
             if (!b_lies_well) {
                 for (int j = 0; j < nc; j += NR) {
-                    pack_b(panels + (int64_t)j * kc, bpart + j * bcs, brs, bcs, kc, nc - j < NR ? nc - j : NR);
+                    pack_panel(panels + (int64_t)j * kc, NR, bpart + j * bcs, brs, bcs, kc, nc - j < NR ? nc - j : NR);
                 }
             }
             for (int i0 = 0; i0 < m; i0 += MC) {

@@ -9,6 +9,13 @@
 /* Vectors of a panel: their sums stay in registers. Rows of a panel: as many as fit in 24 KB. */
 enum { SUMS = LANES == 16 ? 5 : 6, PANEL_WIDTH = SUMS * LANES, PANEL_ROWS = 6144 / PANEL_WIDTH / 16 * 16 };
 
+/* What is compiled for each number of vectors. */
+#if LANES == 16
+#define EACH_WIDTH(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5)
+#else
+#define EACH_WIDTH(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#endif
+
 /* Batches beyond this are not listed by column; a matrix with more values in a hundred is taken for dense. */
 enum { MOST_LISTED = 1024, MOST_PERCENT = 45 };
 
@@ -63,41 +70,6 @@ static int is_sparse(const float *x, int rows, int columns) {
 /* Products large enough that lists and panels pay. */
 INLINE int may_be_sparse(int rows, const Layer *l) { return rows >= 16 && l->in >= 64 && l->out >= 64; }
 
-/* panel[p * PANEL_WIDTH + j] = b[p][j] for j < n */
-INLINE void pack_panel(float *panel, const float *b, int64_t brs, int64_t bcs, int k, int n) {
-    int p0 = 0, j0 = 0;
-    if (bcs == 1) {
-        for (int p = 0; p < k; p++) {
-            int j = 0;
-            for (; j + LANES <= n; j += LANES) {
-                store(panel + p * PANEL_WIDTH + j, load(b + p * brs + j));
-            }
-            if (j < n) {
-                store(panel + p * PANEL_WIDTH + j, load_first(b + p * brs + j, n - j));
-            }
-        }
-        return;
-    }
-#if defined(__SSE2__)
-    for (p0 = 0; p0 + 4 <= k; p0 += 4) { /* brs == 1: turned in squares of 4 x 4 */
-        for (j0 = 0; j0 + 4 <= n; j0 += 4) {
-            const float *from = b + p0 + j0 * bcs;
-            __m128 c0 = _mm_loadu_ps(from), c1 = _mm_loadu_ps(from + bcs), c2 = _mm_loadu_ps(from + 2 * bcs),
-                   c3 = _mm_loadu_ps(from + 3 * bcs);
-            _MM_TRANSPOSE4_PS(c0, c1, c2, c3);
-            float *to = panel + p0 * PANEL_WIDTH + j0;
-            _mm_storeu_ps(to, c0), _mm_storeu_ps(to + PANEL_WIDTH, c1), _mm_storeu_ps(to + 2 * PANEL_WIDTH, c2),
-                _mm_storeu_ps(to + 3 * PANEL_WIDTH, c3);
-        }
-    }
-#endif
-    for (int p = 0; p < k; p++) {
-        for (int j = p < p0 ? j0 : 0; j < n; j++) {
-            panel[p * PANEL_WIDTH + j] = b[p * brs + j * bcs];
-        }
-    }
-}
-
 /* sum[v] += the sum over a list of value times row of a panel, in the order of the list. */
 INLINE void add_listed(const int nv, const int *row, const float *value, int n, const float *panel, vfloat *sum) {
     for (int e = 0; e < n; e++) {
@@ -150,20 +122,13 @@ static void sparse_gemm(int m, int n, int k, const float *a, int64_t lda, const 
                 nv = panel_vectors(n - j);
                 int last = n - j < nv * LANES ? n - j - (nv - 1) * LANES : LANES;
                 float *to = c + i0 * ldc + j;
-                pack_panel(panel, b + p0 * brs + j * bcs, brs, bcs, kc, (nv - 1) * LANES + last);
+                pack_panel(panel, PANEL_WIDTH, b + p0 * brs + j * bcs, brs, bcs, kc, (nv - 1) * LANES + last);
 #define CASE(V)                                                                    \
     case V:                                                                        \
         rows_times_panel(V, last, rows, list, count, panel, to, ldc, p0 > 0);      \
         break;
                 switch (nv) {
-                    CASE(1)
-                    CASE(2)
-                    CASE(3)
-                    CASE(4)
-                    CASE(5)
-#if LANES != 16
-                    CASE(6)
-#endif
+                    EACH_WIDTH(CASE)
                 }
 #undef CASE
             }
@@ -230,7 +195,7 @@ static void update_weights_sparse_part(void *argument, int thread, int threads) 
             nv = panel_vectors(l->out - j);
             int last = l->out - j < nv * LANES ? l->out - j - (nv - 1) * LANES : LANES;
             int64_t at = l->w - net->arena + (int64_t)i * l->out + j;
-            pack_panel(panel, l->dy + j, l->out, 1, rows, (nv - 1) * LANES + last);
+            pack_panel(panel, PANEL_WIDTH, l->dy + j, l->out, 1, rows, (nv - 1) * LANES + last);
 #define CASE(V)                                                                                         \
     case V:                                                                                             \
         if (rule == ADAM_RULE) {                                                                        \
@@ -242,14 +207,7 @@ static void update_weights_sparse_part(void *argument, int thread, int threads) 
         }                                                                                               \
         break;
             switch (nv) {
-                CASE(1)
-                CASE(2)
-                CASE(3)
-                CASE(4)
-                CASE(5)
-#if LANES != 16
-                CASE(6)
-#endif
+                EACH_WIDTH(CASE)
             }
 #undef CASE
         }
