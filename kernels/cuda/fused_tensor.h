@@ -81,8 +81,11 @@ DEVICE void tensor_begin(float *mem, uint own, uint t) {
     uint warp = t / FUSED_WARP, g = t % FUSED_WARP / 4, q = t % 4, inputs4 = (NET(NET_INPUTS) + 3) / 4;
     for (uint n = g; n < (own + 7) / 8 * 8; n += TENSOR_COLUMNS) {
         uint w = LAYER(0, LAYER_W) + n * LAYER(0, LAYER_W_STRIDE), top = 0;
-        for (uint k = warp * TENSOR_WORDS + q; n < own && k < inputs4; k += k % TENSOR_WORDS < 4 ? 4 : FUSED_WARPS * TENSOR_WORDS - 4) {
+        for (uint k = warp * TENSOR_WORDS + q; n < own && k < inputs4; k += FUSED_WARPS * TENSOR_WORDS) {
             top = larger4(top, LOAD4(mem + w + 4 * k));
+            if (k + 4 < inputs4) {
+                top = larger4(top, LOAD4(mem + w + 4 * k + 16));
+            }
         }
         top = max(top, __shfl_xor_sync(0xffffffffu, top, 1));
         top = max(top, __shfl_xor_sync(0xffffffffu, top, 2));
@@ -103,10 +106,7 @@ DEVICE void tensor_forward(float *mem, uint x, uint rows, uint own, uint n0, uin
     float unit0 = tensor_unit(((const uint *)mem)[tops + 2 * q]), unit1 = tensor_unit(((const uint *)mem)[tops + 2 * q + 1]);
     float4 zeros = MAKE4(0.0f, 0.0f, 0.0f, 0.0f);
     for (uint b0 = 0; b0 < rows; b0 += TENSOR_ROWS) {
-        int d[2][PLANES][4];
-        UNROLL for (int i = 0; i < 2 * PLANES * 4; i++) {
-            d[i / (PLANES * 4)][i / 4 % PLANES][i % 4] = 0;
-        }
+        int d[2][PLANES][4] = {};
         for (uint k0 = warp * TENSOR_WORDS; k0 < inputs4; k0 += FUSED_WARPS * TENSOR_WORDS) {
             uint k = k0 + q, near[PLANES], far[PLANES];
             bool here = k < inputs4, there = k + 4 < inputs4;
@@ -164,10 +164,7 @@ DEVICE uint tensor_gradient(const float *mem, uint rows, uint n, bool real, uint
 DEVICE void tensor_weights(const float *mem, uint x, uint word, bool real, uint rows, uint q,
                            uint (*planes)[2][PLANES], float (*sums)[4]) {
     uint x_stride = NET(NET_X_STRIDE);
-    int d[2][PLANES][4];
-    UNROLL for (int i = 0; i < 2 * PLANES * 4; i++) {
-        d[i / (PLANES * 4)][i / 4 % PLANES][i % 4] = 0;
-    }
+    int d[2][PLANES][4] = {};
     UNROLL for (int some = 0; some < 4; some++) {
         uint b0 = some * TENSOR_ROWS;
         if (b0 < rows) {

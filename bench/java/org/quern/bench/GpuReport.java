@@ -228,9 +228,7 @@ public final class GpuReport {
         try (Executor executor = backend.open(plan, way);
                 Resident data = executor.upload(digits)) {
             engine = executor.engine(digits) == null ? "" : executor.engine(digits);
-            boolean named =
-                    way.engine() == Backend.Engine.FUSED || way.engine() == Backend.Engine.TENSOR;
-            if (named && !engine.startsWith("fused")) {
+            if (way.engine().isFused() && !engine.startsWith("fused")) {
                 say("%-10s %-8s %s", backend.name(), workload, engine);
                 return null;
             }

@@ -102,7 +102,12 @@ public interface Backend {
         /** The launches of many steps in a row, captured once where the device can. */
         GRAPH,
         /** Launch by launch. */
-        OPS
+        OPS;
+
+        /** Whether it asks for a fused kernel by name. */
+        public boolean isFused() {
+            return this == FUSED || this == TENSOR;
+        }
     }
 
     /**

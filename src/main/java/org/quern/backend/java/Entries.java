@@ -16,7 +16,7 @@ final class Entries {
     private final float[] sortedValue;
     private final int[] columnStart;
     private int rows;
-    private int touched;
+    private int touched; // kept, so that the compiler keeps the reads
 
     Entries(int mostRows, int columns) {
         this.columns = columns;

@@ -19,8 +19,6 @@ final class Ops {
     private final int[] order;
     private final float[] sums;
     private final float[] bias;
-    private final float[] values;
-    private final int[] indices;
     private final Rows rows;
     private final Map<Mask, Keep> keeps = new HashMap<>();
 
@@ -69,8 +67,6 @@ final class Ops {
         order = new int[plan.inferenceBatch()];
         sums = new float[widest];
         bias = new float[widest];
-        values = new float[widest];
-        indices = new int[widest];
         rows = new Rows(Math.max(widest, plan.batch()));
     }
 
@@ -194,7 +190,6 @@ final class Ops {
         int in = op.weights().rows();
         int out = op.weights().columns();
         float[] w = arena.array(op.weights());
-        float[] dy = arena.array(op.dy());
         float[] dx = arena.array(op.dx());
         float[] x = arena.array(op.x());
         float[] z = op.z() == null ? null : arena.array(op.z());
@@ -202,15 +197,10 @@ final class Ops {
         float unscale = factors == null ? 1 : 1 / op.mask().scale();
         Activation activation = op.activation();
         float[][] columns = rows.columns(w, arena.at(op.weights()), in, out);
+        Entries gradients = entries.of(out);
+        gradients.collect(arena.array(op.dy()), arena.at(op.dy()), pass.rows());
         for (int b = 0; b < pass.rows(); b++) {
-            int dyAt = arena.at(op.dy()) + b * out;
-            int count = 0;
-            for (int j = 0; j < out; j++) {
-                values[count] = dy[dyAt + j];
-                indices[count] = j;
-                count += values[count] != 0 ? 1 : 0; // NaN counts
-            }
-            Loops.sumRows(values, indices, 0, count, columns, sums, in);
+            gradients.product(b, columns, sums, in);
             int xAt = arena.at(op.x()) + b * in;
             int at = arena.at(op.dx()) + b * in;
             if (activation == Activation.RELU) {

@@ -53,11 +53,10 @@ record Fused(List<FusedLayout> layouts, String reason) {
                     "tensor cores take rows of bytes that are not shifted, and drop out whole words"
                             + " of them");
         }
-        boolean any = engine == Backend.Engine.FUSED;
         List<Team> wanted =
                 teams.stream()
-                        .filter(team -> tensor ? team.tensor() : !team.tensor())
-                        .filter(team -> tensor || any || team.automatic())
+                        .filter(team -> team.tensor() == tensor)
+                        .filter(team -> engine.isFused() || team.automatic())
                         .toList();
         if (wanted.isEmpty()) {
             return none(

@@ -73,10 +73,7 @@ public final class FusedEngine {
                 steps != null
                         ? new Fused(List.of(steps.layout()), null)
                         : choice.layouts().isEmpty() ? choice : Fused.none(Fused.NO_TEAM);
-        boolean named =
-                options.engine() == Backend.Engine.FUSED
-                        || options.engine() == Backend.Engine.TENSOR;
-        if (steps == null && named) {
+        if (steps == null && options.engine().isFused()) {
             throw QuernException.usage(
                     "--engine %s cannot train this network here: %s: leave it to --engine auto",
                     options.engine().name().toLowerCase(Locale.ROOT), taken.reason());

@@ -162,7 +162,7 @@ class FusedTest {
         }
         try (Executor executor = backend.open(plan, options);
                 Resident data = executor.upload(net.data())) {
-            if (engine == Backend.Engine.FUSED || engine == Backend.Engine.TENSOR) {
+            if (engine.isFused()) {
                 assertThat(executor.engine(net.data())).startsWith("fused into one launch, by ");
                 assertThat(executor.engine(net.data()).endsWith(" with tensor cores"))
                         .isEqualTo(engine == Backend.Engine.TENSOR);
