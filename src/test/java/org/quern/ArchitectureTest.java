@@ -147,7 +147,7 @@ class ArchitectureTest {
         onlyUserOf("jcuda..", "backend.cuda");
         onlyUserOf("picocli..", "cli");
         onlyUserOf("com.sun.net.httpserver..", "web");
-        onlyUserOf("org.apache.commons.csv..", "data");
+        onlyUserOf("de.siegmar.fastcsv..", "data");
     }
 
     @Test

@@ -35,7 +35,7 @@ public final class Train {
         }
         Splits digits =
                 arguments.length > 1
-                        ? Source.read(Path.of(arguments[1]), null)
+                        ? Source.read(Path.of(arguments[1]))
                         : Digits.splits(20_000, 2_000);
         Model model =
                 Model.input(28, 28)

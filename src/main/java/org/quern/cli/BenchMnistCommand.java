@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.quern.backend.Backends;
+import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.io.AtomicFile;
 import org.quern.io.Json;
@@ -83,7 +84,7 @@ final class BenchMnistCommand implements Callable<Integer> {
         }
         DataSource source = new DataSource(console);
         String located = source.locate(data);
-        Splits splits = source.read(located, "");
+        Splits splits = source.read(RunSettings.DEFAULT, located);
         Backends.Choice choice = running.choose();
         console.about("device", choice.backend().name() + ": " + choice.reason());
         console.about("data", splits.description());
@@ -118,15 +119,16 @@ final class BenchMnistCommand implements Callable<Integer> {
         RunSettings settings =
                 RunSettings.DEFAULT.with(
                         Map.of("recipe", recipe.text(), "seed", Integer.toString(seed)));
+        Parts parts = settings.parts(splits);
         long start = console.nanoTime().getAsLong();
         try (Trainer trainer =
                 Trainer.open(
-                        settings.config(splits.train().shape()),
+                        settings.config(parts.train().shape()),
                         choice.backend(),
                         running.options())) {
-            trainer.fit(splits.train(), null, settings.epochs());
+            trainer.fit(parts.train(), null, settings.epochs());
             double seconds = (console.nanoTime().getAsLong() - start) * 1e-9;
-            double accuracy = trainer.evaluate(splits.test()).accuracy();
+            double accuracy = trainer.evaluate(parts.test()).accuracy();
             return new Run(recipe.text(), seed, accuracy, seconds);
         }
     }

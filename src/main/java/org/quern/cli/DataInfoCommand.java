@@ -36,7 +36,7 @@ final class DataInfoCommand implements Callable<Integer> {
         DataSource source = new DataSource(console);
         String located = path.locate(source);
         Splits splits = path.read(source, located);
-        console.about("data", splits.description());
+        console.about("data", splits.description() + DataText.reading(splits));
         console.about("train", DataText.of(splits.train()));
         if (splits.test() != null) {
             console.about("test", DataText.of(splits.test()));

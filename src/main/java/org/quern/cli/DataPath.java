@@ -1,7 +1,8 @@
 package org.quern.cli;
 
 import org.quern.data.Splits;
-import picocli.CommandLine.Option;
+import org.quern.train.RunSettings;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** The options that say which data is to be looked at. */
@@ -12,11 +13,7 @@ final class DataPath {
             description = "As for train --data. Default: what train takes.")
     String path = "";
 
-    @Option(
-            names = "--label",
-            paramLabel = "COLUMN",
-            description = "For CSV: name or index of the label's column.")
-    String label = "";
+    @Mixin TableOptions table;
 
     /** Where the data is: see {@link DataSource#locate}. */
     String locate(DataSource source) {
@@ -25,6 +22,6 @@ final class DataPath {
 
     /** Reads what was located. */
     Splits read(DataSource source, String located) {
-        return source.read(located, label);
+        return source.read(RunSettings.DEFAULT.with(table.given()), located);
     }
 }

@@ -10,6 +10,7 @@ import org.quern.data.Mnist;
 import org.quern.data.MnistFetch;
 import org.quern.data.Source;
 import org.quern.data.Splits;
+import org.quern.train.RunSettings;
 
 /** Where a command's data comes from. */
 final class DataSource {
@@ -66,10 +67,10 @@ final class DataSource {
     /**
      * Reads data.
      *
+     * @param settings say what is known of a CSV file
      * @param located as {@link #locate} gives it
-     * @param label for CSV, the label's column; empty to find it
      */
-    Splits read(String located, String label) {
+    Splits read(RunSettings settings, String located) {
         if (located.equals(GENERATED)) {
             return Digits.splits(TRAIN, TEST);
         }
@@ -81,6 +82,6 @@ final class DataSource {
                 throw usage("data \"%s\": write generated:TRAIN,TEST with two counts", located);
             }
         }
-        return Source.read(Path.of(located), label.isEmpty() ? null : label);
+        return Source.read(Path.of(located), settings.format());
     }
 }

@@ -43,10 +43,12 @@ final class EvaluateCommand implements Callable<Integer> {
     public Integer call() {
         gallery.check();
         TrainedModel model = trained.open();
-        Dataset rows = trained.rows(model, new DataSource(console));
+        TrainedOptions.Rows given = trained.rows(model, new DataSource(console));
+        Dataset rows = given.set();
         try (Predictor predictor = trained.predictor(model)) {
             console.about("device", predictor.device());
-            console.about("data", format("%s, %,d rows", rows.name(), rows.rows()));
+            console.about(
+                    "data", format("%s, %,d rows%s", rows.name(), rows.rows(), given.reading()));
             console.about("model", model.saved().model().text());
             Evaluation evaluation = predictor.evaluate(rows);
             console.line(TextReport.of(trained.partName(), evaluation));

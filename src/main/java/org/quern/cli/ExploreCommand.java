@@ -57,7 +57,7 @@ final class ExploreCommand implements Callable<Integer> {
         }
         DataSource source = new DataSource(console);
         Splits splits = path.read(source, path.locate(source));
-        console.about("data", splits.description());
+        console.about("data", splits.description() + DataText.reading(splits));
         console.about("train", DataText.values(splits.train()));
         if (splits.test() != null) {
             console.about("test", DataText.values(splits.test()));

@@ -38,7 +38,7 @@ final class HeadStart {
             return new HeadStart(null, null);
         }
         Path folder = any(arguments, DATA) ? null : mnist(console);
-        Loading loading = folder == null ? null : Loading.of(() -> Source.read(folder, null));
+        Loading loading = folder == null ? null : Loading.of(() -> Source.read(folder));
         if (!any(arguments, DEVICE)) {
             Thread thread = new Thread(HeadStart::device, "device");
             thread.setDaemon(true);

@@ -6,8 +6,12 @@ import static org.quern.report.Numbers.format;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.quern.data.Dataset;
+import org.quern.data.Exploration;
 import org.quern.data.Parts;
+import org.quern.data.Splits;
+import org.quern.data.Statistics;
 import org.quern.model.Scaling;
+import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
@@ -16,10 +20,49 @@ import org.quern.train.TrainingConfig;
 
 /** The lines that say what is about to be trained, and how. */
 final class Headlines {
+    /** Two orders of magnitude above what initial weights are made for. */
+    private static final double LARGE = 100;
+
     private Headlines() {}
 
-    /** What data it is, and how many rows each part has. */
-    static String data(String description, Parts parts) {
+    /** Says what data it is, how many rows each part has, and how it was read and goes in. */
+    static void data(Console console, Splits splits, Parts parts, RunSettings settings) {
+        console.about("data", counts(splits.description(), parts));
+        reading(console, splits, settings);
+    }
+
+    /** Says how data was read and goes in, and what may be wrong with that. */
+    static void reading(Console console, Splits splits, RunSettings settings) {
+        Dataset train = splits.train();
+        Scaling scaling = settings.config(train.shape()).model().scaling();
+        boolean image = train.isImage();
+        Statistics statistics = image ? null : Statistics.of(train);
+        console.about(
+                "",
+                (splits.reading().isEmpty() ? "" : splits.reading() + "; ")
+                        + (image ? "pixels 0 to 255" : DataText.range(statistics))
+                        + scaling(scaling));
+        if (!image && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
+            console.about(
+                    "note",
+                    format(
+                            "values as large as %s go in as they are, and training does best with"
+                                    + " values near 1: bring the columns to one range, or multiply"
+                                    + " all by --scale",
+                            DataText.number(statistics.largest())));
+        }
+        if (settings.loss() == Loss.CROSS_ENTROPY && Exploration.isManyClasses(train)) {
+            console.about(
+                    "note",
+                    format(
+                            "the label has %,d different values in %,d rows: if it is a number to"
+                                    + " predict, give --loss mse; if it is no label, name another"
+                                    + " column by --label",
+                            train.classes().size(), train.rows()));
+        }
+    }
+
+    private static String counts(String description, Parts parts) {
         Dataset train = parts.train();
         return description
                 + format(": %,d to train", train.rows())
@@ -28,7 +71,7 @@ final class Headlines {
                         : format(", %,d to validate", parts.validation().rows()))
                 + format(", %,d to test, ", parts.test().rows())
                 + DataText.shape(train.shape())
-                + (train.hasLabels() ? format(", %d classes", train.classes().size()) : "");
+                + (train.hasLabels() ? ", " + DataText.classes(train) : "");
     }
 
     /** What a model needs to be trained. */
@@ -45,14 +88,13 @@ final class Headlines {
     /** How it is trained. */
     static String config(RunSettings settings, TrainingConfig config) {
         return format(
-                "%s, %s, rate %s %s, batch %d, %s, input %s, seed %d%s",
+                "%s, %s, rate %s %s, batch %d, %s, seed %d%s",
                 settings.text("loss"),
                 optimizer(config.optimizer()),
                 settings.text("lr"),
                 config.schedule().text(),
                 config.batch(),
                 settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
-                scaling(config.model().scaling()),
                 config.seed(),
                 settings.text("distort").equals("none")
                         ? ""
@@ -78,11 +120,13 @@ final class Headlines {
 
     private static String scaling(Scaling scaling) {
         if (scaling.equals(Scaling.UNIT)) {
-            return "/ 255";
+            return ", divided by 255";
         }
         return scaling.equals(Scaling.NONE)
-                ? "as it is"
-                : "* " + scaling.scale() + (scaling.shift() == 0 ? "" : " + " + scaling.shift());
+                ? ", as they are"
+                : ", times "
+                        + scaling.scale()
+                        + (scaling.shift() == 0 ? "" : " plus " + scaling.shift());
     }
 
     /** Where the wall time went. */

@@ -24,7 +24,7 @@ final class ModelOptions {
     @Option(
             names = "--scale",
             paramLabel = "X",
-            description = "What raw input is multiplied by (1/255; not pixels: 1).")
+            description = "What raw input is multiplied by (pixels 0 to 255: 1/255; else 1).")
     Float scale;
 
     @Option(names = "--shift", paramLabel = "X", description = "What is then added (0).")

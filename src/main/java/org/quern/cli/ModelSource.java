@@ -1,6 +1,7 @@
 package org.quern.cli;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.quern.train.RunSettings;
 import org.quern.train.TrainedModel;
@@ -25,11 +26,23 @@ final class ModelSource {
             description = "With --model: shape of one example (28x28).")
     int[] input = {28, 28};
 
+    @Option(
+            names = "--classes",
+            paramLabel = "NAMES",
+            split = ",",
+            description =
+                    "For a file without class names: those of the outputs, in their order (their"
+                            + " numbers from 0).")
+    List<String> classes = List.of();
+
     /** Reads the model. */
     TrainedModel open() {
         Map<String, String> given = layers.given();
-        return given.isEmpty()
-                ? TrainedModel.open(path)
-                : TrainedModel.open(path, RunSettings.DEFAULT.with(given).config(input).model());
+        TrainedModel model =
+                given.isEmpty()
+                        ? TrainedModel.open(path)
+                        : TrainedModel.open(
+                                path, RunSettings.DEFAULT.with(given).config(input).model());
+        return classes.isEmpty() ? model : model.named(classes);
     }
 }

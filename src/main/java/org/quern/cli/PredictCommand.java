@@ -90,22 +90,33 @@ final class PredictCommand implements Callable<Integer> {
             return Input.parse(csvRow);
         }
         if (index != null) {
-            return Input.row(trained.rows(model, new DataSource(console)), index);
+            return Input.row(trained.rows(model, new DataSource(console)).set(), index);
         }
         return file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")
-                ? Source.rows(file, trained.label, model.saved().model().inputSize())
+                ? table(model)
                 : Source.image(file);
+    }
+
+    private Dataset table(TrainedModel model) {
+        Dataset rows =
+                Source.rows(file, trained.table(model).format(), model.saved().model().inputSize());
+        if (trained.table.label != null && !rows.hasLabels()) {
+            throw usage(
+                    "--label %s: %s has %d columns, which all are values for this model",
+                    trained.table.label, file, rows.features());
+        }
+        return rows;
     }
 
     private void print(Dataset rows, float[] outputs, TrainedModel model) {
         PredictionText text =
                 new PredictionText(
-                        model.saved().classes(), model.saved().loss() == Loss.CROSS_ENTROPY);
+                        model.saved().outputNames(), model.saved().loss() == Loss.CROSS_ENTROPY);
         int width = outputs.length / rows.rows();
         for (int row = 0; row < rows.rows(); row++) {
             float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
-            String label =
-                    rows.hasLabels() ? ", labelled " + rows.classes().get(rows.labels()[row]) : "";
+            String label = rows.hasLabels() ? rows.classes().get(rows.labels()[row]) : "";
+            label = label.isEmpty() ? "" : ", labelled " + label;
             if (rows.rows() == 1) {
                 console.line("%s: %s%s", rows.name(), text.brief(one), label);
                 console.line(text.full(one, MOST));

@@ -26,11 +26,7 @@ final class SettingOptions {
                             + " Default: MNIST, else generated digits.")
     String data;
 
-    @Option(
-            names = "--label",
-            paramLabel = "COLUMN",
-            description = "For CSV: name or index of the label's column.")
-    String label;
+    @Mixin TableOptions table;
 
     @Option(names = "--limit", paramLabel = "N", description = "Train on N rows only.")
     Integer limit;
@@ -54,6 +50,12 @@ final class SettingOptions {
     Integer overfit;
 
     @Mixin ModelOptions layers;
+
+    @Option(
+            names = "--outputs",
+            paramLabel = "N",
+            description = "Outputs of the model (one for each class).")
+    Integer outputs;
 
     @Option(
             names = "--loss",
@@ -134,10 +136,5 @@ final class SettingOptions {
             }
         }
         return given;
-    }
-
-    /** Whether it was said how input is scaled. */
-    boolean scaled() {
-        return layers.recipe != null || layers.scale != null;
     }
 }

@@ -4,6 +4,7 @@ import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,6 +53,7 @@ final class SweepCommand implements Callable<Integer> {
             Set.of(
                     "data",
                     "label",
+                    "header",
                     "split",
                     "limit",
                     "overfit",
@@ -132,17 +134,16 @@ final class SweepCommand implements Callable<Integer> {
         settle(common, varied);
         DataSource source = new DataSource(console);
         RunSettings base = RunSettings.DEFAULT.with(common);
-        Splits data = source.read(source.locate(base.data()), base.label());
-        if (!data.train().isPixels()
-                && !common.containsKey("scale")
-                && !common.containsKey("recipe")) {
-            base = base.with(Map.of("scale", "1.0"));
-        }
+        Splits data = source.read(base, source.locate(base.data()));
         Backends.Choice choice = Backends.choose(base.backend());
-        List<Sweep.Member> members = Sweep.members(base, varied);
+        Set<String> given = new HashSet<>(common.keySet());
+        given.addAll(varied.keySet());
+        List<Sweep.Member> members =
+                Sweep.members(base, varied).stream().map(one -> one.on(data, given)).toList();
         Sweep sweep = new Sweep(data, choice.backend(), workers(common));
         console.about("device", choice.backend().name() + ": " + choice.reason());
         console.about("data", data.description());
+        Headlines.reading(console, data, members.get(0).settings());
         console.about(
                 "sweep",
                 format(

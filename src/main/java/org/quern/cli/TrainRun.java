@@ -16,6 +16,7 @@ import org.quern.data.Splits;
 import org.quern.io.AtomicFile;
 import org.quern.io.ModelFile;
 import org.quern.report.TextReport;
+import org.quern.train.DataDefaults;
 import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
@@ -50,9 +51,7 @@ final class TrainRun {
         settings = settings.with(Map.of("data", source.locate(settings.data())));
         Loading begun = options.begun.loading(settings.data());
         Loading loading =
-                begun != null
-                        ? begun
-                        : Loading.of(() -> source.read(settings.data(), settings.label()));
+                begun != null ? begun : Loading.of(() -> source.read(settings, settings.data()));
         Backends.Choice choice = Backends.choose(settings.backend());
         console.about("device", choice.backend().name() + ": " + choice.reason());
         choice.backend().prepare(settings.options());
@@ -66,11 +65,12 @@ final class TrainRun {
         if (resumed != null && choice.backend().onHost()) {
             settings = settings.onHost(options.settings.given());
         }
-        if (resumed == null && !options.settings.scaled() && !splits.train().isPixels()) {
-            settings = settings.with(Map.of("scale", "1.0"));
+        String asked = settings.text("model");
+        if (resumed == null) {
+            settings = DataDefaults.complete(settings, splits, options.settings.given().keySet());
         }
         Parts parts = settings.parts(splits);
-        console.about("data", Headlines.data(splits.description(), parts));
+        Headlines.data(console, splits, parts, settings);
         stopwatch.lap("data");
         try (Trainer trainer =
                 Trainer.open(
@@ -84,7 +84,12 @@ final class TrainRun {
             if (engine != null) {
                 console.about("engine", engine);
             }
-            console.about("model", trainer.config().model().text());
+            console.about(
+                    "model",
+                    settings.text("model")
+                            + (settings.text("model").equals(asked)
+                                    ? ""
+                                    : "; last layer sized to the data"));
             console.about("", Headlines.memory(trainer.plan()));
             console.about("config", Headlines.config(settings, trainer.config()));
             stopwatch.lap("device");
@@ -193,7 +198,7 @@ final class TrainRun {
                             trainer.config().loss(),
                             trainer.parameters(),
                             parts.train().classes(),
-                            Map.of("seed", Long.toString(settings.seed()))));
+                            settings.notes()));
             console.about("saved", options.save.toString());
         }
         if (folder != null) {

@@ -1,8 +1,10 @@
 package org.quern.cli;
 
 import java.util.Locale;
+import java.util.Map;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
+import org.quern.report.DataText;
 import org.quern.train.Predictor;
 import org.quern.train.RunSettings;
 import org.quern.train.TrainedModel;
@@ -19,11 +21,7 @@ final class TrainedOptions {
             description = "As for train. Default: the run's data, else MNIST.")
     String data;
 
-    @Option(
-            names = "--label",
-            paramLabel = "COLUMN",
-            description = "For CSV: name or index of the label's column.")
-    String label;
+    @Mixin TableOptions table;
 
     @Option(
             names = "--split",
@@ -44,14 +42,31 @@ final class TrainedOptions {
         return source.open();
     }
 
+    /**
+     * Rows to measure a model on.
+     *
+     * @param reading how they were read, as the end of a line
+     */
+    record Rows(Dataset set, String reading) {}
+
     /** The rows that are meant, in the model's classes. */
-    Dataset rows(TrainedModel trained, DataSource from) {
-        RunSettings settings = trained.settings();
+    Rows rows(TrainedModel trained, DataSource from) {
         boolean own = trained.fromRun() && data == null;
-        String path = own ? settings.data() : data == null ? "" : data;
-        String column = own ? settings.label() : label == null ? "" : label;
-        Splits splits = from.read(from.locate(path), column);
-        return trained.rows(splits, part == Part.TEST, own);
+        String path = own ? trained.settings().data() : data == null ? "" : data;
+        Splits splits =
+                from.read(
+                        own ? trained.settings().with(table.given()) : table(trained),
+                        from.locate(path));
+        return new Rows(trained.rows(splits, part == Part.TEST, own), DataText.reading(splits));
+    }
+
+    /**
+     * What is known of a CSV file that is not the run's own: the model's label, if none is given.
+     */
+    RunSettings table(TrainedModel trained) {
+        return RunSettings.DEFAULT
+                .with(Map.of("label", trained.settings().label()))
+                .with(table.given());
     }
 
     /** The name of the rows that are meant. */

@@ -2,8 +2,14 @@ package org.quern.data;
 
 import static org.quern.QuernException.data;
 
+import de.siegmar.fastcsv.reader.CsvParseException;
+import de.siegmar.fastcsv.reader.CsvReader;
+import de.siegmar.fastcsv.reader.CsvRecord;
+import de.siegmar.fastcsv.reader.CsvRecordHandler;
+import de.siegmar.fastcsv.reader.FieldModifiers;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.Reader;
 import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -11,156 +17,297 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
-import org.apache.commons.csv.CSVFormat;
-import org.apache.commons.csv.CSVRecord;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.quern.QuernException;
 
 /**
  * A table of comma-separated values, one row an example: a class label in one column, numbers in
  * the others.
  *
- * <p>The label column is the one that is asked for; else the one that the header calls label,
- * class, target or y; else the first. A first line counts as a header if one of its fields, the
- * label's aside, is not a number. Features that are all whole numbers from 0 to 255 become bytes,
- * others floats. 784 features are taken for 28 × 28 pixels.
+ * <p>The label column is the one that is asked for, else the first of {@link #LABEL_NAMES} that the
+ * header has; it is never guessed otherwise. The first line is a header if it is said to be; else
+ * if it names the label, or if a field of it is text in a column whose next lines hold numbers.
  */
 final class Csv {
-    private static final Set<String> LABEL_NAMES = Set.of("label", "class", "target", "y");
-    private static final int MNIST_FEATURES = 784;
+    /** The column that holds the label if nobody says: the best name first. */
+    private static final List<String> LABEL_NAMES = List.of("label", "class", "target", "y");
+
+    /** Lines that are looked at to tell a header from a row. */
+    private static final int LOOKED_AT = 100;
+
+    private static final int MOST_COLUMNS = 1 << 20;
+    private static final int NAMES_SHOWN = 20;
+    private static final char BYTE_ORDER_MARK = '\ufeff';
 
     private final Path file;
-    private final int unlabelled;
+    private final TableFormat format;
+    private final int features;
     private final List<String> labels = new ArrayList<>();
     private float[] values = new float[1 << 16];
     private int count;
-    private int columns = -1;
+    private int columns;
+    private List<String> names = List.of();
     private int labelColumn;
+    private boolean counts;
+    private String missingLabel;
+    private int missingLabels;
 
-    private Csv(Path file, int unlabelled) {
+    private Csv(Path file, TableFormat format, int features) {
         this.file = file;
-        this.unlabelled = unlabelled;
+        this.format = format;
+        this.features = features;
     }
 
     /**
-     * Reads a table.
+     * What was read.
      *
-     * @param label name or index (from 0) of the label's column; null to find it
+     * @param rows the examples
+     * @param columns names of the columns, the label's included; empty without a header
+     * @param label the label's column, as {@link TableFormat#label} takes it; null for none
+     * @param reading how the file was taken: header, label
      */
-    static Dataset read(Path file, String label, String name) {
-        return read(file, label, 0, name);
+    record Table(Dataset rows, List<String> columns, String label, String reading) {}
+
+    /** Reads a table with labels. */
+    static Table read(Path file, TableFormat format, String name) {
+        return new Csv(file, format, 0).table(name);
     }
 
     /**
-     * Reads a table that may be without labels.
-     *
-     * @param unlabelled a table of so many columns has values alone; 0 for none
+     * Reads rows that may be without labels: a table of so many columns as {@code features}, none
+     * of which is the label by its name, has values alone.
      */
-    static Dataset read(Path file, String label, int unlabelled, String name) {
-        Csv csv = new Csv(file, unlabelled);
-        csv.readRows(label);
-        return csv.dataset(name);
+    static Table rows(Path file, TableFormat format, int features, String name) {
+        return new Csv(file, format, features).table(name);
     }
 
-    private void readRows(String label) {
+    private Table table(String name) {
         try (BufferedReader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-            CSVFormat format =
-                    CSVFormat.DEFAULT
-                            .builder()
-                            .setIgnoreEmptyLines(true)
-                            .setIgnoreSurroundingSpaces(true)
-                            .get();
-            try (var parser = format.parse(in)) {
-                Iterator<CSVRecord> rows = parser.iterator();
-                if (!rows.hasNext()) {
-                    throw data("%s is empty: it needs a line for each example", file);
-                }
-                CSVRecord first = rows.next();
-                columns = first.size();
-                boolean header = isHeader(first);
-                labelColumn = columns == unlabelled ? -1 : labelColumn(first, header, label);
-                if (columns < 2 && columns != unlabelled) {
-                    throw data(
-                            "%s has %d column; it needs a label and at least one value, separated"
-                                    + " by commas",
-                            file, columns);
-                }
-                if (!header) {
-                    add(first);
-                }
-                while (rows.hasNext()) {
-                    add(rows.next());
-                }
-            }
-        } catch (IOException | UncheckedIOException | IllegalStateException e) {
-            boolean text =
-                    !(e instanceof CharacterCodingException
-                            || e.getCause() instanceof CharacterCodingException);
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    file
-                            + (text
-                                    ? " cannot be read: " + e.getMessage()
-                                    : " is not UTF-8 text: is it a CSV file?"),
-                    e);
+            skipByteOrderMark(in);
+            read(
+                    CsvReader.builder()
+                            .allowExtraFields(true) // told below, with both counts
+                            .allowMissingFields(true)
+                            .trimWhitespacesAroundQuotes(true)
+                            .build(
+                                    CsvRecordHandler.builder()
+                                            .maxFields(MOST_COLUMNS)
+                                            .fieldModifier(FieldModifiers.TRIM)
+                                            .build(),
+                                    in)
+                            .iterator());
+        } catch (CharacterCodingException e) {
+            throw noText(e);
+        } catch (IOException e) {
+            throw unreadable(e.getMessage(), e);
+        } catch (UncheckedIOException e) {
+            throw e.getCause() instanceof CharacterCodingException
+                    ? noText(e)
+                    : unreadable(e.getCause().getMessage(), e);
+        } catch (CsvParseException e) {
+            throw unreadable(e.getCause() == null ? e.getMessage() : e.getCause().getMessage(), e);
         }
+        if (missingLabels > 0) {
+            throw data(
+                    missingLabels == 1
+                            ? "%s: fill it in, or remove the row"
+                            : "%s, nor have %,d other rows: fill them in, or remove the rows",
+                    missingLabel,
+                    missingLabels - 1);
+        }
+        Dataset rows = Pixels.dataset(name, Pixels.shape(features()), Arrays.copyOf(values, count));
+        return labelColumn < 0
+                ? new Table(rows, names, null, reading())
+                : new Table(
+                        Classes.label(rows, labels),
+                        names,
+                        labelOption(),
+                        reading() + "; " + label());
+    }
+
+    private QuernException noText(Exception e) {
+        return new QuernException(
+                QuernException.Kind.DATA, file + " is not UTF-8 text: is it a CSV file?", e);
+    }
+
+    private QuernException unreadable(String why, Exception e) {
+        return new QuernException(QuernException.Kind.DATA, file + " cannot be read: " + why, e);
+    }
+
+    private static void skipByteOrderMark(Reader in) throws IOException {
+        in.mark(1);
+        if (in.read() != BYTE_ORDER_MARK) {
+            in.reset();
+        }
+    }
+
+    private void read(Iterator<CsvRecord> lines) {
+        if (!lines.hasNext()) {
+            throw data("%s is empty: it needs a line for each example", file);
+        }
+        CsvRecord first = lines.next();
+        columns = first.getFieldCount();
+        List<CsvRecord> next = new ArrayList<>();
+        while (next.size() < LOOKED_AT && lines.hasNext()) {
+            next.add(lines.next());
+        }
+        boolean header = format.header() != null ? format.header() : isHeader(first, next);
+        if (header) {
+            names = first.getFields();
+            refuseEqualNames();
+        }
+        if (columns < 2 && columns != features) {
+            throw data(
+                    "%s has 1 column; it needs a label and at least one value, separated by commas",
+                    file);
+        }
+        labelColumn = labelColumn();
+        if (!header) {
+            counts = counts(first);
+            add(first);
+        }
+        next.forEach(this::add);
+        lines.forEachRemaining(this::add);
         if (count == 0) {
             throw data("%s has a header but no rows", file);
         }
     }
 
-    private static boolean isHeader(CSVRecord first) {
-        int numbers = 0;
-        for (String field : first) {
-            numbers += isNumber(field) ? 1 : 0;
+    private boolean isHeader(CsvRecord first, List<CsvRecord> next) {
+        for (int i = 0; i < columns; i++) {
+            String field = first.getField(i);
+            List<String> below = column(i, next);
+            if (isLabelName(field) && below.stream().noneMatch(field::equals)) {
+                return true;
+            }
+            if (isText(field)
+                    && below.stream().noneMatch(Csv::isText)
+                    && below.stream().anyMatch(Decimal::isNumber)) {
+                return true;
+            }
         }
-        return numbers < first.size() - 1 || first.size() == 1 && numbers == 0;
+        return next.isEmpty() && first.getFields().stream().allMatch(Csv::isText);
     }
 
-    private static boolean isNumber(String field) {
-        try {
-            Float.parseFloat(field);
-            return true;
-        } catch (NumberFormatException e) {
-            return false;
+    private static List<String> column(int index, List<CsvRecord> records) {
+        return records.stream()
+                .filter(record -> index < record.getFieldCount())
+                .map(record -> record.getField(index))
+                .toList();
+    }
+
+    private static boolean isText(String field) {
+        return !Decimal.isNumber(field) && !Decimal.isMissing(field);
+    }
+
+    private boolean isLabelName(String field) {
+        return field.equals(format.label())
+                ? !Decimal.isNumber(field)
+                : LABEL_NAMES.stream().anyMatch(field::equalsIgnoreCase);
+    }
+
+    private void refuseEqualNames() {
+        for (int i = 0; i < columns; i++) {
+            int same = names.lastIndexOf(names.get(i));
+            if (same > i && !names.get(i).isEmpty()) {
+                throw data(
+                        "%s: columns %d and %d are both called \"%s\": rename one",
+                        file, i + 1, same + 1, names.get(i));
+            }
         }
     }
 
-    private int labelColumn(CSVRecord first, boolean header, String asked) {
-        List<String> names = header ? first.toList() : List.of();
-        if (asked == null) {
+    /** The label's column; −1 where there are values alone. */
+    private int labelColumn() {
+        String asked = format.label();
+        int column = asked == null ? bestName() : names.indexOf(asked);
+        if (column < 0 && asked != null && asked.matches("\\d{1,8}")) {
+            column = columns == features ? -1 : Integer.parseInt(asked);
+        }
+        if (column >= 0 && column < columns) {
+            return column;
+        }
+        if (columns == features) {
+            return -1;
+        }
+        throw data("%s%s", file, names.isEmpty() ? withoutNames(asked) : withNames(asked));
+    }
+
+    private String withoutNames(String asked) {
+        return asked == null
+                ? " has no header: say which column holds the labels, --label 0 (the first) to"
+                        + " --label %d (the last)".formatted(columns - 1)
+                : " has no column \"%s\" for the labels: it has no header, and columns 0 to %d"
+                        .formatted(asked, columns - 1);
+    }
+
+    private String withNames(String asked) {
+        String all =
+                names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "))
+                        + (columns > NAMES_SHOWN
+                                ? " and %d more".formatted(columns - NAMES_SHOWN)
+                                : "");
+        return asked == null
+                ? ": which column holds the labels? Name it by --label: " + all
+                : " has no column \"%s\" for the labels: it has %s".formatted(asked, all);
+    }
+
+    private int bestName() {
+        for (String best : LABEL_NAMES) {
             for (int i = 0; i < names.size(); i++) {
-                if (LABEL_NAMES.contains(names.get(i).toLowerCase(java.util.Locale.ROOT))) {
+                if (best.equalsIgnoreCase(names.get(i))) {
                     return i;
                 }
             }
-            return 0;
         }
-        int column = names.indexOf(asked);
-        if (column < 0 && asked.chars().allMatch(Character::isDigit) && asked.length() < 9) {
-            column = Integer.parseInt(asked);
-        }
-        if (column < 0 || column >= columns) {
-            throw data("%s has no column \"%s\" for the labels", file, asked);
-        }
-        return column;
+        return -1;
     }
 
-    private void add(CSVRecord row) {
-        if (row.size() != columns) {
+    private String reading() {
+        if (!names.isEmpty()) {
+            int unnamed = names.indexOf("");
+            return "line 1 is a header"
+                    + (unnamed < 0 ? "" : ", without a name for column " + (unnamed + 1));
+        }
+        return format.header() == null && counts
+                ? "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes)"
+                : "no header";
+    }
+
+    /** Whether a line numbers the columns, as pandas does where they have no names. */
+    private static boolean counts(CsvRecord line) {
+        return IntStream.range(0, line.getFieldCount())
+                .allMatch(i -> line.getField(i).equals(Integer.toString(i)));
+    }
+
+    private String labelOption() {
+        return names.isEmpty() || names.get(labelColumn).isEmpty()
+                ? Integer.toString(labelColumn)
+                : names.get(labelColumn);
+    }
+
+    private String label() {
+        return names.isEmpty()
+                ? "label column %d".formatted(labelColumn + 1)
+                : "label \"%s\" (column %d)".formatted(names.get(labelColumn), labelColumn + 1);
+    }
+
+    private int features() {
+        return labelColumn < 0 ? columns : columns - 1;
+    }
+
+    private void add(CsvRecord row) {
+        if (row.getFieldCount() != columns) {
             throw data(
                     "%s:%d has %d fields, but the first line has %d",
-                    file, row.getRecordNumber(), row.size(), columns);
+                    file, row.getStartingLineNumber(), row.getFieldCount(), columns);
         }
         for (int i = 0; i < columns; i++) {
             if (i == labelColumn) {
-                labels.add(row.get(i));
+                labels.add(label(row));
             } else {
                 if (count == values.length) {
                     values = Arrays.copyOf(values, Math.addExact(count, count));
@@ -170,74 +317,36 @@ final class Csv {
         }
     }
 
-    private float number(CSVRecord row, int column) {
-        String field = row.get(column);
-        float value;
-        try {
-            value = Float.parseFloat(field);
-        } catch (NumberFormatException e) {
-            throw data(
-                    "%s:%d column %d is \"%s\", not a number",
-                    file, row.getRecordNumber(), column + 1, field);
+    /**
+     * Rows to predict may be without labels; all others are refused, once their number is known.
+     */
+    private String label(CsvRecord row) {
+        String label = row.getField(labelColumn);
+        if (Decimal.isMissing(label)) {
+            if (features > 0) {
+                return "";
+            }
+            if (missingLabels++ == 0) {
+                missingLabel =
+                        "%s:%d has no label (column %d is \"%s\")"
+                                .formatted(
+                                        file, row.getStartingLineNumber(), labelColumn + 1, label);
+            }
         }
+        return label;
+    }
+
+    private float number(CsvRecord row, int column) {
+        float value = (float) Decimal.parse(row.getField(column));
         if (!Float.isFinite(value)) {
             throw data(
-                    "%s:%d column %d is %s: every value must be finite",
-                    file, row.getRecordNumber(), column + 1, field);
+                    "%s:%d column %d%s is \"%s\": every value must be a finite number",
+                    file,
+                    row.getStartingLineNumber(),
+                    column + 1,
+                    names.isEmpty() ? "" : " (" + names.get(column) + ")",
+                    row.getField(column));
         }
         return value;
-    }
-
-    private Dataset dataset(String name) {
-        int features = labelColumn < 0 ? columns : columns - 1;
-        int[] shape = features == MNIST_FEATURES ? new int[] {28, 28} : new int[] {features};
-        boolean bytes = true;
-        for (int i = 0; i < count; i++) {
-            bytes &= values[i] >= 0 && values[i] <= 255 && values[i] == (int) values[i];
-        }
-        Dataset set;
-        if (bytes) {
-            byte[] pixels = new byte[count];
-            for (int i = 0; i < count; i++) {
-                pixels[i] = (byte) (int) values[i];
-            }
-            set = Dataset.ofPixels(name, shape, pixels);
-        } else {
-            set = Dataset.ofValues(name, shape, Arrays.copyOf(values, count));
-        }
-        return labelColumn < 0 ? set : labelled(set);
-    }
-
-    /** Classes in order: of numbers if all are whole numbers, else of text. */
-    private Dataset labelled(Dataset set) {
-        boolean numbers = labels.stream().allMatch(label -> label.matches("-?\\d{1,18}"));
-        Set<String> sorted =
-                new TreeSet<>(
-                        numbers
-                                ? Comparator.comparingLong(Long::parseLong)
-                                : Comparator.naturalOrder());
-        sorted.addAll(labels);
-        List<String> classes = List.copyOf(sorted);
-        Map<String, Integer> index = new HashMap<>();
-        for (String c : classes) {
-            index.put(c, index.size());
-        }
-        int[] indices = new int[labels.size()];
-        for (int row = 0; row < indices.length; row++) {
-            Integer found = index.get(labels.get(row));
-            // "01" and "1" are one class where labels are numbers
-            indices[row] = found != null ? found : classIndex(classes, labels.get(row));
-        }
-        return set.withLabels(indices, classes);
-    }
-
-    private static int classIndex(List<String> classes, String label) {
-        long value = Long.parseLong(label);
-        for (int c = 0; c < classes.size(); c++) {
-            if (Long.parseLong(classes.get(c)) == value) {
-                return c;
-            }
-        }
-        throw new IllegalStateException(label);
     }
 }

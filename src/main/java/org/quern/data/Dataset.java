@@ -3,8 +3,11 @@ package org.quern.data;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -17,6 +20,8 @@ import java.util.Objects;
  * #values()} only read.
  */
 public final class Dataset {
+    private static final int CLASSES_SHOWN = 20;
+
     private final String name;
     private final int[] shape;
     private final int rows;
@@ -77,9 +82,22 @@ public final class Dataset {
      * Unlabelled rows of floats.
      *
      * @param values {@code rows × product(shape)} values, each finite
+     * @throws org.quern.QuernException if one is not; the message names its row and column
      */
     public static Dataset ofValues(String name, int[] shape, float[] values) {
-        return new Dataset(name, shape, null, values, null, null, null, 0);
+        Dataset set = new Dataset(name, shape, null, values, null, null, null, 0);
+        requireFinite(name, "column", values, set.features);
+        return set;
+    }
+
+    private static void requireFinite(String name, String what, float[] values, int width) {
+        for (int i = 0; i < values.length; i++) {
+            if (!Float.isFinite(values[i])) {
+                throw data(
+                        "%s: row %,d, %s %,d is %s: every value must be finite",
+                        name, i / width, what, i % width, values[i]);
+            }
+        }
     }
 
     /**
@@ -103,9 +121,59 @@ public final class Dataset {
     }
 
     /**
+     * The same rows with their classes numbered as another data set numbers them, by name. Classes
+     * of rows that it lacks follow behind.
+     *
+     * @param others names of its classes
+     */
+    public Dataset inClassesOf(List<String> others) {
+        if (labels == null || classes.equals(others)) {
+            return this;
+        }
+        List<String> all = new ArrayList<>(others);
+        Map<String, Integer> index = new HashMap<>();
+        others.forEach(name -> index.put(name, index.size()));
+        int[] renumbered = new int[rows];
+        for (int row = 0; row < rows; row++) {
+            String name = classes.get(labels[row]);
+            if (index.putIfAbsent(name, all.size()) == null) {
+                all.add(name);
+            }
+            renumbered[row] = index.get(name);
+        }
+        return withLabels(renumbered, all);
+    }
+
+    /**
+     * The same rows in the classes of those who know no others: {@link #inClassesOf}, or refused.
+     *
+     * @param known names of their classes
+     * @param who for the message: "training", "the model"
+     * @throws org.quern.QuernException if a row is of another class; the message names the first
+     */
+    public Dataset inClassesKnownTo(String who, List<String> known) {
+        Dataset set = inClassesOf(known);
+        if (set.classes.size() > known.size() && labels != null) {
+            int row = 0;
+            while (set.labels[row] < known.size()) {
+                row++;
+            }
+            throw data(
+                    "%s: row %d is of class \"%s\", which %s does not know: it knows %s",
+                    name,
+                    row,
+                    set.classes.get(set.labels[row]),
+                    who,
+                    String.join(", ", known.subList(0, Math.min(known.size(), CLASSES_SHOWN)))
+                            + (known.size() > CLASSES_SHOWN ? ", ..." : ""));
+        }
+        return set;
+    }
+
+    /**
      * The same rows with regression targets.
      *
-     * @param targets {@code rows × width} values
+     * @param targets {@code rows × width} values, each finite
      */
     public Dataset withTargets(float[] targets, int width) {
         if (width < 1 || targets.length != (long) rows * width) {
@@ -113,6 +181,7 @@ public final class Dataset {
                     "%s: %,d target values are not %,d rows of %d",
                     name, targets.length, rows, width);
         }
+        requireFinite(name, "target", targets, width);
         return new Dataset(name, shape, pixels, values, null, null, targets, width);
     }
 
@@ -135,13 +204,8 @@ public final class Dataset {
     }
 
     private float number(String label) {
-        try {
-            float number = Float.parseFloat(label);
-            if (Float.isFinite(number)) {
-                return number;
-            }
-        } catch (NumberFormatException e) {
-            // told below, as for what is not finite
+        if (Decimal.isNumber(label)) {
+            return (float) Decimal.parse(label);
         }
         throw data(
                 "%s: label \"%s\" is not a finite number, which mean squared error needs: train by"
@@ -204,6 +268,18 @@ public final class Dataset {
     /** Whether features are unsigned bytes; otherwise they are floats. */
     public boolean isPixels() {
         return pixels != null;
+    }
+
+    /**
+     * Whether rows are pixels from 0 to 255: bytes, or floats in the shape of an image that fill
+     * more than half of that range.
+     */
+    public boolean isImage() {
+        if (pixels != null) {
+            return true;
+        }
+        Statistics statistics = Statistics.of(this);
+        return Pixels.are(shape, statistics.min(), statistics.max());
     }
 
     /**

@@ -59,8 +59,7 @@ public record Exploration(
      */
     public Statistics numbers() {
         Dataset train = splits.train();
-        long classes = train.classes().size();
-        if (classes <= MANY_CLASSES || classes * ROWS_OF_A_CLASS <= train.rows()) {
+        if (!isManyClasses(train)) {
             return null;
         }
         try {
@@ -69,6 +68,12 @@ public record Exploration(
         } catch (QuernException e) {
             return null; // names
         }
+    }
+
+    /** Whether there are more than 30 classes, of fewer than ten rows each on average. */
+    public static boolean isManyClasses(Dataset set) {
+        long classes = set.classes().size();
+        return classes > MANY_CLASSES && classes * ROWS_OF_A_CLASS > set.rows();
     }
 
     /** The training rows of a class. */

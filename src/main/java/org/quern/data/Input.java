@@ -35,11 +35,7 @@ public final class Input {
         String[] fields = text.split(",", -1);
         float[] values = new float[fields.length];
         for (int i = 0; i < fields.length; i++) {
-            try {
-                values[i] = Float.parseFloat(fields[i].trim());
-            } catch (NumberFormatException e) {
-                values[i] = Float.NaN;
-            }
+            values[i] = (float) Decimal.parse(fields[i].trim());
             if (!Float.isFinite(values[i])) {
                 throw usage("CSV row: value %d is \"%s\", not a number", i, fields[i].trim());
             }

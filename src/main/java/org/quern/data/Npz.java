@@ -27,12 +27,6 @@ final class Npz {
         try (ZipFile zip = new ZipFile(file.toFile())) {
             Dataset train = labelled(zip, file, "train");
             Dataset test = zip.getEntry("x_test.npy") == null ? null : labelled(zip, file, "test");
-            int classes = train.classes().size();
-            if (test != null && test.classes().size() != classes) {
-                classes = Math.max(classes, test.classes().size());
-                train = train.withLabels(train.labels(), names(classes));
-                test = test.withLabels(test.labels(), names(classes));
-            }
             return new Splits(train, test, file.toString());
         } catch (EOFException e) {
             throw new QuernException(
@@ -59,44 +53,32 @@ final class Npz {
                     "%s: x_%s has %,d rows, but y_%s has %,d labels",
                     file, split, x.shape()[0], split, y.count());
         }
-        int[] shape = Arrays.copyOfRange(x.shape(), 1, x.shape().length);
-        int[] labels = new int[y.count()];
-        int most = 0;
-        for (int row = 0; row < labels.length; row++) {
+        List<String> labels = new ArrayList<>();
+        for (int row = 0; row < y.count(); row++) {
             double label = y.value(row);
-            labels[row] = (int) label;
-            if (labels[row] != label || label < 0 || label >= MOST_CLASSES) {
+            if ((int) label != label || label < 0 || label >= MOST_CLASSES) {
                 throw data(
                         "%s: y_%s[%d] is %s, which is not a class number from 0",
                         file, split, row, label);
             }
-            most = Math.max(most, labels[row]);
+            labels.add(Integer.toString((int) label));
         }
-        return features(x, file, split, shape, name).withLabels(labels, names(most + 1));
+        return Classes.label(features(x, name), labels);
     }
 
-    private static Dataset features(Npy x, Path file, String split, int[] shape, String name) {
-        if (x.type().equals("u1")) {
+    private static Dataset features(Npy x, String name) {
+        int[] shape =
+                x.shape().length == 2
+                        ? Pixels.shape(x.shape()[1])
+                        : Arrays.copyOfRange(x.shape(), 1, x.shape().length);
+        if (x.type().equals("u1") && Pixels.are(shape, x.bytes())) {
             return Dataset.ofPixels(name, shape, x.bytes());
         }
         float[] values = new float[x.count()];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) x.value(i);
-            if (!Float.isFinite(values[i])) {
-                throw data(
-                        "%s: value %,d of x_%s is %s: every value must be finite",
-                        file, i, split, values[i]);
-            }
         }
-        return Dataset.ofValues(name, shape, values);
-    }
-
-    private static List<String> names(int classes) {
-        List<String> names = new ArrayList<>();
-        for (int c = 0; c < classes; c++) {
-            names.add(Integer.toString(c));
-        }
-        return names;
+        return Pixels.dataset(name, shape, values);
     }
 
     private static Npy array(ZipFile zip, Path file, String name) throws IOException {

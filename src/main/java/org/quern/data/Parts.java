@@ -21,6 +21,7 @@ public record Parts(Dataset train, Dataset validation, Dataset test) {
      * @param validationFraction of the training rows; 0 for none
      * @param overfit if above 0, train and test are this many of the training rows, the same ones
      * @param seed decides which rows
+     * @throws org.quern.QuernException if a test row has a class that no training row has
      */
     public static Parts of(
             Splits source,
@@ -41,6 +42,7 @@ public record Parts(Dataset train, Dataset validation, Dataset test) {
                     "%s has %d values a row, but %s has %d: they do not belong together",
                     train.name(), train.features(), test.name(), test.features());
         }
+        test = test.inClassesKnownTo("training", train.classes());
         if (overfit > 0) {
             Dataset few = Split.limit(train, overfit, seed);
             return new Parts(few, null, few);

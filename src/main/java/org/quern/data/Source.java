@@ -21,15 +21,24 @@ public final class Source {
      *   <li>a .csv file.
      * </ul>
      *
-     * @param label for CSV, name or index of the label's column; null to find it
      * @throws org.quern.QuernException if it is none of these, or damaged
      */
-    public static Splits read(Path path, String label) {
+    public static Splits read(Path path) {
+        return read(path, TableFormat.UNKNOWN);
+    }
+
+    /**
+     * Reads a data set, as {@link #read(Path)} does.
+     *
+     * @param format for CSV, what is known of it
+     * @throws org.quern.QuernException if it is of no known kind, or damaged
+     */
+    public static Splits read(Path path, TableFormat format) {
         if (!Files.exists(path)) {
             throw data("%s does not exist", path);
         }
         if (Files.isDirectory(path)) {
-            return folder(path, label);
+            return folder(path, format);
         }
         String name = path.getFileName().toString();
         String lower = name.toLowerCase(Locale.ROOT);
@@ -37,7 +46,7 @@ public final class Source {
             return Npz.read(path);
         }
         if (lower.endsWith(".csv")) {
-            return new Splits(Csv.read(path, label, name), null, path.toString());
+            return splits(Csv.read(path, format, name), null, path);
         }
         throw data(
                 "%s is of no known kind: give a folder with MNIST's four files, a folder of images"
@@ -45,18 +54,23 @@ public final class Source {
                 path);
     }
 
+    private static Splits splits(Csv.Table train, Dataset test, Path path) {
+        return new Splits(train.rows(), test, path.toString(), train.label(), train.reading());
+    }
+
     /**
-     * Rows of a CSV file to predict, with or without a column of labels.
+     * Rows of a CSV file to predict, with or without a column of labels, and in it with or without
+     * labels.
      *
-     * @param label name or index of the label's column; null to find it, unless there are so many
-     *     columns as {@code features}, which then are all values
+     * @param format its label is looked for by name or index; where it is not there, a table of so
+     *     many columns as {@code features} has values alone
      * @throws org.quern.QuernException if it cannot be read
      */
-    public static Dataset rows(Path csv, String label, int features) {
+    public static Dataset rows(Path csv, TableFormat format, int features) {
         if (!Files.exists(csv)) {
             throw data("%s does not exist", csv);
         }
-        return Csv.read(csv, label, label == null ? features : 0, csv.getFileName().toString());
+        return Csv.rows(csv, format, features, csv.getFileName().toString()).rows();
     }
 
     /**
@@ -75,17 +89,43 @@ public final class Source {
                 grey.pixels());
     }
 
-    private static Splits folder(Path folder, String label) {
+    private static Splits tables(Path trainFile, Path testFile, TableFormat format, Path folder) {
+        Csv.Table train = Csv.read(trainFile, format, trainFile.getFileName().toString());
+        if (!Files.isRegularFile(testFile)) {
+            return splits(train, null, folder);
+        }
+        Csv.Table test =
+                Csv.read(
+                        testFile,
+                        format.withLabel(train.label()),
+                        testFile.getFileName().toString());
+        if (!train.columns().isEmpty()
+                && !test.columns().isEmpty()
+                && !train.columns().equals(test.columns())) {
+            int first = 0;
+            while (first < Math.min(train.columns().size(), test.columns().size())
+                    && train.columns().get(first).equals(test.columns().get(first))) {
+                first++;
+            }
+            throw data(
+                    "%s and %s differ from column %d on (%s, %s): give them the same columns in the"
+                            + " same order",
+                    trainFile, testFile, first + 1, column(train, first), column(test, first));
+        }
+        return splits(train, test.rows(), folder);
+    }
+
+    private static String column(Csv.Table table, int index) {
+        return index < table.columns().size() ? '"' + table.columns().get(index) + '"' : "none";
+    }
+
+    private static Splits folder(Path folder, TableFormat format) {
         if (Mnist.isIn(folder)) {
             return Mnist.load(folder);
         }
         Path csv = folder.resolve("train.csv");
         if (Files.isRegularFile(csv)) {
-            Path test = folder.resolve("test.csv");
-            return new Splits(
-                    Csv.read(csv, label, "train.csv"),
-                    Files.isRegularFile(test) ? Csv.read(test, label, "test.csv") : null,
-                    folder.toString());
+            return tables(csv, folder.resolve("test.csv"), format, folder);
         }
         Path train = folder.resolve("train");
         if (Files.isDirectory(train) && ImageFolder.isOne(train)) {

@@ -20,6 +20,11 @@ public record Statistics(
         double nonZero,
         int[] perClass) {
 
+    /** The largest absolute value. */
+    public double largest() {
+        return Math.max(-min, max);
+    }
+
     /** Looks at every value once. */
     public static Statistics of(Dataset set) {
         double min = Double.POSITIVE_INFINITY;

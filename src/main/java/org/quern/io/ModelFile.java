@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.quern.data.Classes;
 import org.quern.io.SafeTensors.Tensor;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
@@ -41,6 +42,16 @@ public final class ModelFile {
         public SavedModel {
             classes = List.copyOf(classes);
             notes = Map.copyOf(notes);
+        }
+
+        /** A name for each output: see {@link Classes#ofOutputs}. */
+        public List<String> outputNames() {
+            return Classes.ofOutputs(classes, model.outputSize());
+        }
+
+        /** The same with names for its classes. */
+        public SavedModel named(List<String> names) {
+            return new SavedModel(model, loss, parameters, names, notes);
         }
     }
 

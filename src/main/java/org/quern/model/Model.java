@@ -106,6 +106,14 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return last;
     }
 
+    /** This model with another number of units in its last layer. */
+    public Model withOutputs(int units) {
+        Layer.Dense last = output();
+        List<Layer> changed = new ArrayList<>(layers);
+        changed.set(layers.size() - 1, new Layer.Dense(units, last.activation(), last.init()));
+        return new Model(inputShape, scaling, changed);
+    }
+
     /** Trainable numbers: the sum of in · units + units over the dense layers. */
     public long parameters() {
         long sum = 0;

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.quern.data.Dataset;
+import org.quern.data.Splits;
 import org.quern.data.Statistics;
 
 /** What a data set looks like, in words. */
@@ -19,7 +20,9 @@ public final class DataText {
         }
         int[] perClass = Statistics.of(set).perClass();
         return values(set)
-                + format("; %d classes: ", set.classes().size())
+                + "; "
+                + classes(set)
+                + ": "
                 + IntStream.range(0, set.classes().size())
                         .mapToObj(c -> format("%s (%,d)", set.classes().get(c), perClass[c]))
                         .collect(Collectors.joining(", "));
@@ -29,20 +32,30 @@ public final class DataText {
     public static String values(Dataset set) {
         Statistics s = Statistics.of(set);
         return format(
-                "%,d rows of %s, %s to %s, mean %.4f, deviation %.4f, %.1f %% not 0",
-                s.rows(),
-                shape(set.shape()),
-                number(s.min()),
-                number(s.max()),
-                s.mean(),
-                s.deviation(),
-                100 * s.nonZero());
+                "%,d rows of %s, %s, mean %.4f, deviation %.4f, %.1f %% not 0",
+                s.rows(), shape(set.shape()), range(s), s.mean(), s.deviation(), 100 * s.nonZero());
+    }
+
+    /** Least and largest value: {@code values 0 to 255}. */
+    public static String range(Statistics statistics) {
+        return "values " + number(statistics.min()) + " to " + number(statistics.max());
+    }
+
+    /** How a source was read, as the end of a line; empty where there is nothing to tell. */
+    public static String reading(Splits splits) {
+        return splits.reading().isEmpty() ? "" : "; " + splits.reading();
+    }
+
+    /** How many classes there are. */
+    public static String classes(Dataset set) {
+        int classes = set.classes().size();
+        return format(classes == 1 ? "%,d class" : "%,d classes", classes);
     }
 
     /** Extents with crosses between: {@code 28 x 28}. */
     public static String shape(int[] shape) {
         return shape.length == 1
-                ? shape[0] + " values"
+                ? shape[0] + (shape[0] == 1 ? " value" : " values")
                 : IntStream.of(shape)
                         .mapToObj(Integer::toString)
                         .collect(Collectors.joining(" x "));

@@ -18,7 +18,7 @@ public final class PredictionText {
     /**
      * For a model.
      *
-     * @param classes names of its outputs; those without one are called by their index
+     * @param classes names of its outputs, one for each
      * @param probabilities whether its outputs are class probabilities, else numbers
      */
     public PredictionText(List<String> classes, boolean probabilities) {
@@ -32,12 +32,16 @@ public final class PredictionText {
      */
     public String full(float[] outputs, int most) {
         List<String> lines = new ArrayList<>();
-        int width = IntStream.range(0, outputs.length).map(i -> name(i).length()).max().orElse(0);
+        int width =
+                IntStream.range(0, outputs.length)
+                        .map(i -> classes.get(i).length())
+                        .max()
+                        .orElse(0);
         for (int i : order(outputs)) {
             if (lines.size() == most) {
                 break;
             }
-            String line = format("%-" + width + "s  ", name(i));
+            String line = format("%-" + width + "s  ", classes.get(i));
             lines.add(
                     probabilities
                             ? (line
@@ -55,11 +59,7 @@ public final class PredictionText {
             return Arrays.toString(outputs);
         }
         int best = order(outputs)[0];
-        return format("%s (%.4f)", name(best), outputs[best]);
-    }
-
-    private String name(int output) {
-        return output < classes.size() ? classes.get(output) : Integer.toString(output);
+        return format("%s (%.4f)", classes.get(best), outputs[best]);
     }
 
     private int[] order(float[] outputs) {

@@ -5,6 +5,7 @@ import static org.quern.QuernException.data;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import org.quern.data.Classes;
 import org.quern.data.Dataset;
 import org.quern.plan.Loss;
 
@@ -57,10 +58,7 @@ public record Evaluation(
                     "%s has %d classes, but the model knows %d",
                     set.name(), set.classes().size(), columns);
         }
-        List<String> names = new ArrayList<>(set.classes());
-        for (int c = names.size(); c < columns; c++) {
-            names.add(Integer.toString(c));
-        }
+        List<String> names = Classes.ofOutputs(set.classes(), columns);
         int[] predicted = new int[set.rows()];
         float[] confidence = new float[set.rows()];
         List<Mistake> mistakes = new ArrayList<>();

@@ -247,10 +247,8 @@ public final class RunFolder {
     private void writeWeights(
             Trainer trainer, Checkpoint checkpoint, float[] numbers, String name) {
         TrainingConfig config = trainer.config();
-        Map<String, String> notes =
-                Map.of(
-                        "epoch", Integer.toString(checkpoint.epochs().size()),
-                        "seed", Long.toString(config.seed()));
+        Map<String, String> notes = RunSettings.ofRun(settings).notes();
+        notes.put("epoch", Integer.toString(checkpoint.epochs().size()));
         int parameters = Math.toIntExact(trainer.plan().parameters().size());
         ModelFile.write(
                 folder.resolve(name),

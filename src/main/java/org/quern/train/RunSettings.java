@@ -12,6 +12,7 @@ import org.quern.backend.Backend;
 import org.quern.data.Distortion;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
+import org.quern.data.TableFormat;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -29,11 +30,13 @@ public final class RunSettings {
     static {
         DEFAULTS.put("data", "");
         DEFAULTS.put("label", "");
+        DEFAULTS.put("header", "auto");
         DEFAULTS.put("limit", "0");
         DEFAULTS.put("overfit", "0");
         DEFAULTS.put("split", "0.2");
         DEFAULTS.put("validation", "0.0");
         DEFAULTS.put("model", Recipe.TUTORIAL.model());
+        DEFAULTS.put("outputs", "0");
         DEFAULTS.put("scale", Float.toString(Recipe.TUTORIAL.scaling().scale()));
         DEFAULTS.put("shift", Float.toString(Recipe.TUTORIAL.scaling().shift()));
         DEFAULTS.put("loss", "cross-entropy");
@@ -204,12 +207,26 @@ public final class RunSettings {
         if (!(split() > 0 && split() < 1)) {
             throw usage("split %s: give a fraction above 0 and below 1", split());
         }
+        if (integer("outputs") < 0) {
+            throw usage("outputs %d: give at least 1", integer("outputs"));
+        }
+        format();
         options();
     }
 
     /** The settings as texts by name. */
     public Map<String, String> texts() {
         return texts;
+    }
+
+    /** What a model's file says of its training. */
+    public Map<String, String> notes() {
+        Map<String, String> notes = new LinkedHashMap<>();
+        notes.put("seed", text("seed"));
+        if (!label().isEmpty()) {
+            notes.put("label", label());
+        }
+        return notes;
     }
 
     /** The text of one setting. */
@@ -245,7 +262,8 @@ public final class RunSettings {
                 seed());
     }
 
-    private Loss loss() {
+    /** What is minimised. */
+    public Loss loss() {
         return switch (text("loss")) {
             case "cross-entropy" -> Loss.CROSS_ENTROPY;
             case "mse" -> Loss.MEAN_SQUARED_ERROR;
@@ -271,6 +289,20 @@ public final class RunSettings {
     /** For CSV, the label's column; empty to find it. */
     public String label() {
         return text("label");
+    }
+
+    /** For CSV, what is known of it. */
+    public TableFormat format() {
+        return new TableFormat(
+                label().isEmpty() ? null : label(),
+                switch (text("header")) {
+                    case "auto" -> null;
+                    case "yes" -> true;
+                    case "no" -> false;
+                    default ->
+                            throw usage(
+                                    "unknown header \"%s\": use auto, yes or no", text("header"));
+                });
     }
 
     /** Most rows to train on; 0 for all. */

@@ -43,7 +43,12 @@ public final class Sweep {
      * @param varied what makes it another than the rest: setting, value
      * @param settings all of its settings
      */
-    public record Member(int number, Map<String, String> varied, RunSettings settings) {}
+    public record Member(int number, Map<String, String> varied, RunSettings settings) {
+        /** The same training with what only its data tells: see {@link DataDefaults}. */
+        public Member on(Splits data, Set<String> given) {
+            return new Member(number, varied, DataDefaults.complete(settings, data, given));
+        }
+    }
 
     /**
      * How a training went.

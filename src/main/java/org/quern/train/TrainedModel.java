@@ -1,10 +1,13 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.usage;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
@@ -52,7 +55,32 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         if (!Files.exists(file)) {
             throw data("%s does not exist: give a safetensors file or a run's folder", file);
         }
-        return new TrainedModel(ModelFile.read(file, spec), RunSettings.DEFAULT, false);
+        ModelFile.SavedModel saved = ModelFile.read(file, spec);
+        String label = saved.notes().getOrDefault("label", "");
+        return new TrainedModel(saved, RunSettings.DEFAULT.with(Map.of("label", label)), false);
+    }
+
+    /**
+     * The same with names for its classes.
+     *
+     * @param classes one for each output
+     * @throws org.quern.QuernException if they are not as many, or its file says otherwise
+     */
+    public TrainedModel named(List<String> classes) {
+        if (classes.size() != saved.model().outputSize()) {
+            throw usage(
+                    "%d names of classes, but the model has %d outputs: name each once",
+                    classes.size(), saved.model().outputSize());
+        }
+        if (Set.copyOf(classes).size() < classes.size()) {
+            throw usage("classes %s: two have one name", String.join(",", classes));
+        }
+        if (!saved.classes().isEmpty() && !saved.classes().equals(classes)) {
+            throw usage(
+                    "classes %s: the model's file names them %s: leave --classes out",
+                    String.join(",", classes), String.join(",", saved.classes()));
+        }
+        return new TrainedModel(saved.named(classes), settings, fromRun);
     }
 
     /**
@@ -75,21 +103,12 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         return known(test && given.test() != null ? given.test() : given.train());
     }
 
+    /** Where the file names no classes, a label is the number of an output. */
     private Dataset known(Dataset set) {
-        List<String> mine = saved.classes();
-        if (!set.hasLabels() || mine.isEmpty() || set.classes().equals(mine)) {
-            return set;
-        }
-        int[] labels = new int[set.rows()];
-        for (int row = 0; row < labels.length; row++) {
-            String name = set.classes().get(set.labels()[row]);
-            labels[row] = mine.indexOf(name);
-            if (labels[row] < 0) {
-                throw data(
-                        "%s: row %d is of class \"%s\", which the model does not know: it knows %s",
-                        set.name(), row, name, String.join(", ", mine));
-            }
-        }
-        return set.withLabels(labels, mine);
+        return saved.classes().isEmpty()
+                ? set.inClassesKnownTo(
+                        "the model, whose file names none (--classes a,b,c does),",
+                        saved.outputNames())
+                : set.inClassesKnownTo("the model", saved.classes());
     }
 }

@@ -4,7 +4,6 @@ import static org.quern.QuernException.data;
 
 import com.sun.net.httpserver.HttpExchange;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,10 +46,7 @@ public final class DrawServer implements AutoCloseable {
                             : "takes " + model.model().inputSize() + " values, not an image");
         }
         normalizer = new Normalizer(input.get(1), input.get(0));
-        List<String> classes = new ArrayList<>(model.classes());
-        for (int c = classes.size(); c < model.model().outputSize(); c++) {
-            classes.add(Integer.toString(c));
-        }
+        List<String> classes = model.outputNames();
         String html = DrawingPage.html(model.model().text(), classes, input.get(1), input.get(0));
         server = new LocalServer(port, "--port");
         server.page(html);

@@ -18,87 +18,18 @@ import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.QuernException;
 
-/** NPZ, CSV and image folders. */
+/** NPZ and image folders. */
 class SourceTest {
     @TempDir Path folder;
 
-    // ---- CSV
-
-    private Path csv(String text) throws IOException {
-        return Files.writeString(folder.resolve("t.csv"), text);
-    }
-
     private AbstractThrowableAssert<?, ?> refused(Path path) {
-        return assertThatThrownBy(() -> Source.read(path, null))
+        return assertThatThrownBy(() -> Source.read(path))
                 .isInstanceOfSatisfying(
                         QuernException.class,
                         e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA));
-    }
-
-    @Test
-    void bytesWithAHeaderBecomePixels() throws IOException {
-        Dataset set = Source.read(csv("label,a,b\n7,0,255\n3,1,2\n7,9,9\n"), null).train();
-        assertThat(set.isPixels()).isTrue();
-        assertThat(set.classes()).containsExactly("3", "7");
-        assertThat(set.labels()).containsExactly(1, 0, 1);
-        assertThat(set.value(0, 1)).isEqualTo(255);
-    }
-
-    @Test
-    void otherNumbersBecomeFloatsAndClassesMayBeText() throws IOException {
-        Path file = csv("5.1,3.5,setosa\n4.9,-3.0,virginica\n5.0,256,setosa\n");
-        Dataset set = Source.read(file, "2").train();
-        assertThat(set.isPixels()).isFalse();
-        assertThat(set.classes()).containsExactly("setosa", "virginica");
-        assertThat(set.values()).containsExactly(5.1f, 3.5f, 4.9f, -3.0f, 5.0f, 256f);
-    }
-
-    @Test
-    void theLabelColumnIsFoundByName() throws IOException {
-        assertThat(Source.read(csv("a,b,Class\n1,2,10\n3,4,9\n"), null).train().classes())
-                .containsExactly("9", "10");
-        assertThat(Source.read(csv("a,kind,c\n1,x,10\n3,y,9\n"), "kind").train().classes())
-                .containsExactly("x", "y");
-        assertThatThrownBy(() -> Source.read(csv("a,b\n1,2\n"), "color"))
-                .hasMessage(folder.resolve("t.csv") + " has no column \"color\" for the labels");
-    }
-
-    @Test
-    void quotedFieldsAndBlankLines() throws IOException {
-        Dataset set =
-                Source.read(csv("\"label\",\"a, b\"\n\"x\"\"y\",1\n\n\"z\", 2\n"), null).train();
-        assertThat(set.classes()).containsExactly("x\"y", "z");
-    }
-
-    @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            value = {
-                "label,a\\n1,2\\n1,red\\n | :3 column 2 is \"red\", not a number",
-                "label,a\\n1,2\\n1,NaN\\n | :3 column 2 is NaN: every value must be finite",
-                "label,a\\n1,Infinity\\n | :2 column 2 is Infinity: every value must be finite",
-                "label,a,b\\n1,2,3\\n1,2\\n | :3 has 2 fields, but the first line has 3",
-                "1,2\\n1,2,3\\n | :2 has 3 fields, but the first line has 2",
-                "label,a\\n | ' has a header but no rows'",
-                "5\\n6\\n | ' has 1 column; it needs a label and at least one value, separated by"
-                        + " commas'"
-            })
-    void badTables(String text, String message) throws IOException {
-        Path file = csv(text.replace("\\n", "\n"));
-        refused(file).hasMessage(file + message);
-    }
-
-    @Test
-    void emptyAndBinaryTables() throws IOException {
-        refused(csv(""))
-                .hasMessage(
-                        folder.resolve("t.csv") + " is empty: it needs a line for each example");
-        Path binary =
-                Files.write(folder.resolve("b.csv"), new byte[] {1, (byte) 0xff, (byte) 0xfe, 3});
-        refused(binary).hasMessage(binary + " is not UTF-8 text: is it a CSV file?");
     }
 
     @Test
@@ -160,13 +91,101 @@ class SourceTest {
                 Source.read(
                         npz(
                                 "x_train", PIXELS, "y_train", LABELS, "x_test", PIXELS, "y_test",
-                                longs),
-                        null);
+                                longs));
         assertThat(splits.train().shape()).containsExactly(1, 2);
         assertThat(splits.train().value(1, 1)).isEqualTo(255);
         assertThat(splits.train().labels()).containsExactly(1, 0);
-        assertThat(splits.train().classes()).containsExactly("0", "1", "2");
+        assertThat(splits.train().classes()).containsExactly("0", "1");
+        // numbered as in training; what training lacks comes behind, to be refused where it counts
+        assertThat(splits.test().classes()).containsExactly("0", "1", "2");
         assertThat(splits.test().labels()).containsExactly(2, 0);
+    }
+
+    /**
+     * The same numbers as each type that is read: {@code u1}, {@code <i8}, {@code >f4} and so on.
+     */
+    private static byte[] typed(String descr, String shape, int... numbers) {
+        boolean little = !descr.startsWith(">");
+        int width = descr.charAt(2) - '0';
+        ByteBuffer buffer = ByteBuffer.allocate(numbers.length * width);
+        buffer.order(little ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
+        for (int number : numbers) {
+            switch (descr.substring(1)) {
+                case "f4" -> buffer.putFloat(number);
+                case "f8" -> buffer.putDouble(number);
+                case "u1" -> buffer.put((byte) number);
+                case "i2", "u2" -> buffer.putShort((short) number);
+                case "i4", "u4" -> buffer.putInt(number);
+                default -> buffer.putLong(number);
+            }
+        }
+        return npy(descr, "False", shape, buffer.array());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"|u1", "<i2", ">u2", "<i4", "<u4", ">i8", "<u8", "<f4", ">f8"})
+    void whatIsPixelsDoesNotDependOnTheElementType(String type) throws IOException {
+        Dataset image =
+                Source.read(npz("x_train", typed(type, "2, 1, 2", 1, 2, 3, 255), "y_train", LABELS))
+                        .train();
+        assertThat(image.isImage()).isTrue();
+        assertThat(image.pixels()).containsExactly(1, 2, 3, -1);
+        Dataset table =
+                Source.read(npz("x_train", typed(type, "2, 2", 1, 2, 3, 255), "y_train", LABELS))
+                        .train();
+        assertThat(table.isImage()).isFalse();
+        assertThat(table.values()).containsExactly(1, 2, 3, 255);
+        Dataset dark =
+                Source.read(npz("x_train", typed(type, "2, 1, 2", 1, 2, 3, 16), "y_train", LABELS))
+                        .train();
+        assertThat(dark.isImage()).isFalse();
+        assertThat(dark.values()).containsExactly(1, 2, 3, 16);
+    }
+
+    @Test
+    void pixelsWithFractionsAreAnImageToo() throws IOException {
+        byte[] halves =
+                npy(">f4", "False", "1, 1, 2", new byte[] {0x3f, 0, 0, 0, 0x43, 0x7f, 0, 0});
+        byte[] one = npy("|u1", "False", "1,", new byte[] {0});
+        Dataset set = Source.read(npz("x_train", halves, "y_train", one)).train();
+        assertThat(set.values()).containsExactly(0.5f, 255f);
+        assertThat(set.isImage()).isTrue();
+    }
+
+    @Test
+    void sevenHundredAndEightyFourValuesAreMnistsShape() throws IOException {
+        int[] numbers = new int[784];
+        numbers[783] = 255;
+        byte[] one = npy("|u1", "False", "1,", new byte[] {0});
+        Dataset set =
+                Source.read(npz("x_train", typed("<f8", "1, 784", numbers), "y_train", one))
+                        .train();
+        assertThat(set.shape()).containsExactly(28, 28);
+        assertThat(set.isPixels()).isTrue();
+    }
+
+    @Test
+    void classesAreTheNumbersThatAreThere() throws IOException {
+        Dataset set =
+                Source.read(
+                                npz(
+                                        "x_train",
+                                        typed("<f4", "3, 1", 5, 6, 7),
+                                        "y_train",
+                                        typed("<i8", "3,", 10, 1, 10)))
+                        .train();
+        assertThat(set.classes()).containsExactly("1", "10");
+        assertThat(set.labels()).containsExactly(1, 0, 1);
+    }
+
+    @Test
+    void notANumberIsFoundByRowAndColumn() throws IOException {
+        byte[] nan = new byte[24];
+        System.arraycopy(
+                new byte[] {0x7f, (byte) 0xc0, 0, 0, 0x7f, (byte) 0x80, 0, 0}, 0, nan, 16, 8);
+        byte[] labels = typed("<i8", "2,", 0, 1);
+        refused(npz("x_train", npy(">f4", "False", "2, 3", nan), "y_train", labels))
+                .hasMessage("m.npz train: row 1, column 1 is NaN: every value must be finite");
     }
 
     @Test
@@ -174,7 +193,7 @@ class SourceTest {
         byte[] big =
                 npy(">f4", "False", "1, 2", new byte[] {0x3f, (byte) 0x80, 0, 0, 0x40, 0, 0, 0});
         byte[] one = npy("|u1", "False", "1,", new byte[] {0});
-        Dataset set = Source.read(npz("x_train", big, "y_train", one), null).train();
+        Dataset set = Source.read(npz("x_train", big, "y_train", one)).train();
         assertThat(set.values()).containsExactly(1f, 2f);
     }
 
@@ -249,7 +268,7 @@ class SourceTest {
         image("pets/dog/1.png", 3, 2, BufferedImage.TYPE_BYTE_GRAY, 100);
         image("pets/cat/a.PNG", 3, 2, BufferedImage.TYPE_INT_RGB, 0xff0000);
         image("pets/cat/b.png", 3, 2, BufferedImage.TYPE_INT_ARGB, 0x00ffffff);
-        Dataset set = Source.read(folder.resolve("pets"), null).train();
+        Dataset set = Source.read(folder.resolve("pets")).train();
         assertThat(set.shape()).containsExactly(2, 3);
         assertThat(set.classes()).containsExactly("cat", "dog");
         assertThat(set.labels()).containsExactly(0, 0, 1);
@@ -262,7 +281,7 @@ class SourceTest {
     void trainAndTestFolders() throws IOException {
         image("d/train/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
         image("d/test/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
-        Splits splits = Source.read(folder.resolve("d"), null);
+        Splits splits = Source.read(folder.resolve("d"));
         assertThat(splits.train().value(0, 0)).isEqualTo(1);
         assertThat(splits.test().value(0, 0)).isEqualTo(2);
     }

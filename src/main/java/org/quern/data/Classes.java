@@ -1,0 +1,57 @@
+package org.quern.data;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** Names of classes. */
+public final class Classes {
+    private Classes() {}
+
+    /**
+     * A name for each output of a model. Outputs beyond the named classes are called "output 3",
+     * and never like a class; where no class is named, outputs are called by their index.
+     *
+     * @param classes names of the first outputs; may be empty
+     */
+    public static List<String> ofOutputs(List<String> classes, int outputs) {
+        List<String> names = new ArrayList<>(classes);
+        for (int output = names.size(); output < outputs; output++) {
+            String name = classes.isEmpty() ? Integer.toString(output) : "output " + output;
+            while (classes.contains(name)) {
+                name += "'";
+            }
+            names.add(name);
+        }
+        return names;
+    }
+
+    /**
+     * The rows with a class for each different label, in order: of their values if all are numbers,
+     * else of the text. Numbers are compared as numbers: "1", "01" and "1.0" are one class.
+     *
+     * @param labels one a row
+     */
+    static Dataset label(Dataset set, List<String> labels) {
+        Map<String, String> canonical = new HashMap<>();
+        labels.forEach(label -> canonical.computeIfAbsent(label, Decimal::canonical));
+        boolean numbers = canonical.keySet().stream().allMatch(Decimal::isNumber);
+        Comparator<String> order = Comparator.naturalOrder();
+        Set<String> names =
+                new TreeSet<>(
+                        numbers
+                                ? Comparator.comparingDouble(Decimal::parse).thenComparing(order)
+                                : order);
+        names.addAll(canonical.values());
+        List<String> classes = List.copyOf(names);
+        Map<String, Integer> index = new HashMap<>();
+        classes.forEach(name -> index.put(name, index.size()));
+        return set.withLabels(
+                labels.stream().mapToInt(label -> index.get(canonical.get(label))).toArray(),
+                classes);
+    }
+}

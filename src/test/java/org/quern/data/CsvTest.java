@@ -1,0 +1,348 @@
+package org.quern.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.QuernException;
+
+/** Tables: header, label, numbers, and what is refused. */
+class CsvTest {
+    private static final TableFormat FIRST = new TableFormat("0", null);
+
+    @TempDir Path folder;
+
+    private Path csv(String text) throws IOException {
+        return Files.writeString(folder.resolve("t.csv"), text.replace("\\n", "\n"));
+    }
+
+    private Splits read(String text) throws IOException {
+        return Source.read(csv(text));
+    }
+
+    private Splits read(String text, TableFormat format) throws IOException {
+        return Source.read(csv(text), format);
+    }
+
+    /** The message behind the file's name. */
+    private AbstractThrowableAssert<?, ?> refused(String text, TableFormat format, String message)
+            throws IOException {
+        Path file = csv(text);
+        return assertThatThrownBy(() -> Source.read(file, format))
+                .isInstanceOfSatisfying(
+                        QuernException.class,
+                        e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA))
+                .hasMessage(file + message);
+    }
+
+    private static String row(int count, String value) {
+        return IntStream.range(0, count).mapToObj(i -> value).collect(Collectors.joining(","));
+    }
+
+    private static String names(int count) {
+        return IntStream.range(0, count).mapToObj(i -> "c" + i).collect(Collectors.joining(","));
+    }
+
+    // ---- what the values are
+
+    @Test
+    void aTableIsNoImageWhateverItsNumbers() throws IOException {
+        for (String values : new String[] {"0,255", "1,10", "0,1", "-1,2.5"}) {
+            Dataset set = read("label,a,b\\n7,%s\\n3,1,2\\n".formatted(values)).train();
+            assertThat(set.isImage()).as(values).isFalse();
+            assertThat(set.isPixels()).as(values).isFalse();
+            assertThat(set.values()).hasSize(4);
+        }
+    }
+
+    @Test
+    void rowsOf784FromZeroTo255AreMnistsPixels() throws IOException {
+        Dataset pixels = read("label,%s\\n7,%s\\n".formatted(names(784), row(784, "200"))).train();
+        assertThat(pixels.shape()).containsExactly(28, 28);
+        assertThat(pixels.isPixels()).isTrue();
+        assertThat(pixels.value(0, 5)).isEqualTo(200);
+        Dataset unit = read("label,%s\\n7,%s\\n".formatted(names(784), row(784, "0.5"))).train();
+        assertThat(unit.isImage()).isFalse();
+        assertThat(unit.shape()).containsExactly(28, 28);
+    }
+
+    @Test
+    void numbersAreWhatPeopleWrite() throws IOException {
+        assertThat(read("label,a\\nx,+1.5e-3\\ny,.5\\nz,1.\\n").train().values())
+                .containsExactly(1.5e-3f, .5f, 1f);
+        for (String none :
+                new String[] {
+                    "3f",
+                    "0d",
+                    "1D",
+                    "0x1p3",
+                    "NaN",
+                    "nan",
+                    "Infinity",
+                    "-inf",
+                    "1e39",
+                    "1,5",
+                    "",
+                    "NA",
+                    "?",
+                    "--1",
+                    "1e",
+                    "red",
+                    "１"
+                }) {
+            refused(
+                    "label,a\\nx,1\\ny,\"%s\"\\n".formatted(none),
+                    TableFormat.UNKNOWN,
+                    ":3 column 2 (a) is \"" + none + "\": every value must be a finite number");
+        }
+    }
+
+    // ---- the header
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "label,0,1\\n7,1.5,2\\n3,1,2\\n | a known name in the label's column",
+                "0,1,label\\n1.5,2,7\\n1,2,3\\n | the same in the last",
+                "Y,0,1\\n7,1.5,2\\n3,1,2\\n | in capitals",
+                "\ufefflabel,a,b\\n7,1.5,2\\n3,1,2\\n | behind a byte-order mark",
+                "\ufeffa,b,target\\n1.5,2,7\\n1,2,3\\n | the same, the label last",
+                "label,?,\\n7,1.5,2\\n3,1,2\\n | names that stand for missing values",
+                "class,a,b\\nclass 1,1.5,2\\nclass 2,1,2\\n | names as classes"
+            })
+    void firstLinesThatAreHeaders(String text, String why) throws IOException {
+        Splits splits = read(text);
+        assertThat(splits.train().rows()).as(why).isEqualTo(2);
+        assertThat(splits.reading()).contains("line 1 is a header");
+        assertThat(splits.train().classes()).hasSize(2).doesNotContain("label");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "5,1,2\\n3,1,2\\n3,4,5\\n | 5;3",
+                "\ufeff5,1,2\\n3,1,2\\n5,4,5\\n | 5;3",
+                "setosa,1.5,2\\nvirginica,1,2\\nsetosa,1,1\\n | setosa;virginica",
+                "y,1.5,2\\nn,1,2\\ny,1,1\\n | y;n",
+                "0,1,2\\n1,1,2\\n0,4,5\\n | 0;1"
+            })
+    void firstLinesThatAreRows(String text, String classes) throws IOException {
+        Splits splits = read(text, FIRST);
+        assertThat(splits.train().rows()).isEqualTo(3);
+        assertThat(splits.train().classes()).containsExactlyInAnyOrder(classes.split(";"));
+        assertThat(splits.reading()).doesNotContain("is a header");
+    }
+
+    @Test
+    void aColumnOfNumbersBelowATextMakesAHeader() throws IOException {
+        TableFormat kind = new TableFormat("kind", null);
+        assertThat(read("a,kind\\n1,x\\n2,y\\n", kind).train().rows()).isEqualTo(2);
+        assertThat(read("id,kind\\n1,x\\n,y\\n2,x\\n", new TableFormat("0", null)).label())
+                .isEqualTo("id");
+    }
+
+    @Test
+    void aMissingValueInTheFirstRowMakesNoHeader() throws IOException {
+        refused(
+                "0,?,?,3\\n1,1,21,3\\n1,2,3,4\\n",
+                FIRST,
+                ":1 column 2 is \"?\": every value must be a finite number");
+    }
+
+    @Test
+    void theHeaderIsWhatIsSaid() throws IOException {
+        TableFormat yes = new TableFormat("1", true);
+        Splits named = read("0,1,2\\n5,6,7\\n", yes);
+        assertThat(named.train().rows()).isEqualTo(1);
+        assertThat(named.reading()).isEqualTo("line 1 is a header; label \"1\" (column 2)");
+        Splits row = read("5,6,7\\n8,9,7\\n", new TableFormat("1", false));
+        assertThat(row.train().rows()).isEqualTo(2);
+        assertThat(row.reading()).isEqualTo("no header; label column 2");
+        refused(
+                "label,a\\n1,2\\n",
+                new TableFormat("0", false),
+                ":1 column 2 is \"a\": every value must be a finite number");
+    }
+
+    @Test
+    void aLineThatCountsIsPointedOut() throws IOException {
+        assertThat(read("0,1,2\\n5,6,7\\n", FIRST).reading())
+                .isEqualTo(
+                        "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes);"
+                                + " label column 1");
+        assertThat(read(",label\\n0,6\\n", TableFormat.UNKNOWN).reading())
+                .isEqualTo(
+                        "line 1 is a header, without a name for column 1; label \"label\" (column"
+                                + " 2)");
+    }
+
+    @Test
+    void equalNamesAreRefused() throws IOException {
+        refused(
+                "a,label,a\\n1,2,3\\n",
+                TableFormat.UNKNOWN,
+                ": columns 1 and 3 are both called \"a\": rename one");
+    }
+
+    // ---- the label
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "a,b,label | label",
+                "y,target,class,label | label",
+                "y,target,Class | Class",
+                "y,TARGET | TARGET",
+                "x,Y | Y"
+            })
+    void theBestNameWins(String header, String label) throws IOException {
+        int columns = header.split(",").length;
+        Splits splits = read(header + "\\n" + row(columns, "1.5") + "\\n");
+        assertThat(splits.label()).isEqualTo(label);
+        assertThat(splits.reading()).contains("label \"" + label + "\" (column ");
+    }
+
+    @Test
+    void noOtherColumnIsGuessed() throws IOException {
+        refused(
+                "Pregnancies,Age,Outcome\\n1,30,0\\n",
+                TableFormat.UNKNOWN,
+                ": which column holds the labels? Name it by --label: Pregnancies, Age, Outcome");
+        refused(
+                "1,30,0\\n2,40,1\\n",
+                TableFormat.UNKNOWN,
+                " has no header: say which column holds the labels, --label 0 (the first) to"
+                        + " --label 2 (the last)");
+        refused(
+                "a,b\\n1,2\\n",
+                new TableFormat("color", null),
+                " has no column \"color\" for the labels: it has a, b");
+        refused(
+                "1,2\\n3,4\\n",
+                new TableFormat("color", null),
+                " has no column \"color\" for the labels: it has no header, and columns 0 to 1");
+        assertThatThrownBy(() -> read(names(30) + "\\n" + row(30, "1") + "\\n"))
+                .hasMessageEndingWith(", c18, c19 and 10 more");
+    }
+
+    @Test
+    void namesComeBeforeIndices() throws IOException {
+        assertThat(read("1,0,a\\n5,6,x\\n", new TableFormat("0", true)).train().classes())
+                .containsExactly("6");
+        assertThat(read("a,kind,c\\n1,x,10\\n3,y,9\\n", new TableFormat("1", null)).label())
+                .isEqualTo("kind");
+    }
+
+    @Test
+    void numbersAreComparedAsNumbers() throws IOException {
+        Dataset set =
+                read("label,a\\n1,0\\n1.0,0\\n01,0\\n+1,0\\n1e0,0\\n10,0\\n9.50,0\\n").train();
+        assertThat(set.classes()).containsExactly("1", "9.5", "10");
+        assertThat(set.labels()).containsExactly(0, 0, 0, 0, 0, 2, 1);
+        Dataset text = read("label,a\\nb,0\\n1.0,0\\n1,0\\n").train();
+        assertThat(text.classes()).containsExactly("1", "b");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "NA", "nan", "NaN", "N/A", "null", "?", "  "})
+    void missingLabelsAreRefusedByLine(String missing) throws IOException {
+        refused(
+                "label,a\\nx,1\\n%1$s,2\\ny,3\\n%1$s,4\\n".formatted(missing),
+                TableFormat.UNKNOWN,
+                ":3 has no label (column 1 is \"%s\"), nor have 1 other rows: fill them in, or remove the rows"
+                        .formatted(missing.trim()));
+        refused(
+                "label,a\\nx,1\\n%s,2\\n".formatted(missing),
+                TableFormat.UNKNOWN,
+                ":3 has no label (column 1 is \"%s\"): fill it in, or remove the row"
+                        .formatted(missing.trim()));
+    }
+
+    // ---- rows to predict
+
+    @Test
+    void rowsToPredictMayBeWithoutLabels() throws IOException {
+        TableFormat price = new TableFormat("price", null);
+        assertThat(Source.rows(csv("a,b\\n1,2\\n"), price, 2).hasLabels()).isFalse();
+        assertThat(Source.rows(csv("1,2\\n3,4\\n"), price, 2).values()).containsExactly(1, 2, 3, 4);
+        Dataset labelled = Source.rows(csv("a,price,b\\n1,9,2\\n3,NA,4\\n"), price, 2);
+        assertThat(labelled.values()).containsExactly(1, 2, 3, 4);
+        assertThat(labelled.classes()).containsExactly("", "9");
+        TableFormat last = new TableFormat("2", null);
+        assertThat(Source.rows(csv("1,2\\n3,4\\n"), last, 2).hasLabels()).isFalse();
+        assertThat(Source.rows(csv("1,2,5\\n3,4,6\\n"), last, 2).classes())
+                .containsExactly("5", "6");
+        Path file = csv("a,b,c\\n1,2,3\\n");
+        assertThatThrownBy(() -> Source.rows(file, price, 2))
+                .hasMessage(file + " has no column \"price\" for the labels: it has a, b, c");
+    }
+
+    // ---- lines
+
+    @Test
+    void quotedFieldsAndBlankLines() throws IOException {
+        Dataset set = read("\"label\",\"a, b\"\\n\"x\"\"y\",1\\n\\n \"z\" , 2\\n").train();
+        assertThat(set.classes()).containsExactly("x\"y", "z");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "label,a\\n1,2\\n1,red\\n | :3 column 2 (a) is \"red\": every value must be a finite"
+                        + " number",
+                "label,a\\n\\n\\n1,2\\n\\n1,red\\n | :6 column 2 (a) is \"red\": every value must be"
+                        + " a finite number",
+                "label,a\\n\"x\\ny\",2\\n1,red\\n | :4 column 2 (a) is \"red\": every value must be"
+                        + " a finite number",
+                "label,a,b\\n1,2,3\\n\\n1,2\\n | :4 has 2 fields, but the first line has 3",
+                "1,2\\n1,2,3\\n | :2 has 3 fields, but the first line has 2",
+                "label,a\\n | ' has a header but no rows'",
+                "5\\n6\\n | ' has 1 column; it needs a label and at least one value, separated by"
+                        + " commas'"
+            })
+    void badTables(String text, String message) throws IOException {
+        refused(text, text.startsWith("label") ? TableFormat.UNKNOWN : FIRST, message);
+    }
+
+    @Test
+    void emptyAndBinaryTables() throws IOException {
+        refused("", FIRST, " is empty: it needs a line for each example");
+        refused("\ufeff", FIRST, " is empty: it needs a line for each example");
+        Path binary =
+                Files.write(folder.resolve("b.csv"), new byte[] {1, (byte) 0xff, (byte) 0xfe, 3});
+        assertThatThrownBy(() -> Source.read(binary, FIRST))
+                .hasMessage(binary + " is not UTF-8 text: is it a CSV file?");
+    }
+
+    @Test
+    void trainAndTestHaveTheSameColumns() throws IOException {
+        Path both = Files.createDirectory(folder.resolve("both"));
+        Files.writeString(both.resolve("train.csv"), "label,a,b\nx,1,2\ny,3,4\n");
+        Files.writeString(both.resolve("test.csv"), "b,a,label\n2,1,x\n");
+        assertThatThrownBy(() -> Source.read(both))
+                .hasMessage(
+                        "%s and %s differ from column 1 on (\"label\", \"b\"): give them the same"
+                                        .formatted(
+                                                both.resolve("train.csv"), both.resolve("test.csv"))
+                                + " columns in the same order");
+        Files.writeString(both.resolve("test.csv"), "a,b\n1,2\n");
+        assertThatThrownBy(() -> Source.read(both))
+                .hasMessage(
+                        both.resolve("test.csv")
+                                + " has no column \"label\" for the labels: it has a, b");
+    }
+}
