@@ -1,7 +1,6 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
-import static org.quern.QuernException.usage;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -77,7 +76,7 @@ public final class DataDefaults {
                 !asked && classes && model.outputSize() > outputs
                         ? ", or keep outputs without a class by --outputs " + model.outputSize()
                         : "";
-        return usage(
+        return data(
                 "model \"%s\" has %d outputs, but %s: make its last layer \"dense %d\"%s",
                 model.text(), model.outputSize(), but, outputs, keep);
     }

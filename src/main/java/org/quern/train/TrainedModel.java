@@ -67,13 +67,11 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      * @throws org.quern.QuernException if they are not as many, or its file says otherwise
      */
     public TrainedModel named(List<String> classes) {
-        if (classes.size() != saved.model().outputSize()) {
+        int outputs = saved.model().outputSize();
+        if (classes.size() != outputs || Set.copyOf(classes).size() != outputs) {
             throw usage(
-                    "%d names of classes, but the model has %d outputs: name each once",
-                    classes.size(), saved.model().outputSize());
-        }
-        if (Set.copyOf(classes).size() < classes.size()) {
-            throw usage("classes %s: two have one name", String.join(",", classes));
+                    "classes %s: the model has %d outputs, so give %d different names",
+                    String.join(",", classes), outputs, outputs);
         }
         if (!saved.classes().isEmpty() && !saved.classes().equals(classes)) {
             throw usage(
@@ -107,7 +105,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     private Dataset known(Dataset set) {
         return saved.classes().isEmpty()
                 ? set.inClassesKnownTo(
-                        "the model, whose file names none (--classes a,b,c does),",
+                        "the model, whose file names no classes (give --classes),",
                         saved.outputNames())
                 : set.inClassesKnownTo("the model", saved.classes());
     }

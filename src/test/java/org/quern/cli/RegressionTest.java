@@ -101,8 +101,8 @@ class RegressionTest {
     void oneNumberNeedsOneOutput() {
         assertThat(quern("train --data CSV --loss mse --model dense_3").err())
                 .isEqualTo(
-                        "quern: numbers.csv has targets of width 1, but the model has 3 outputs:"
-                                + " make its last layer \"dense 1\"\n");
+                        "quern: model \"dense 3\" has 3 outputs, but mean squared error predicts one"
+                                + " number a row: make its last layer \"dense 1\"\n");
     }
 
     @Test

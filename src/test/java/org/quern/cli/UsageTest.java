@@ -28,7 +28,8 @@ class UsageTest {
                         "train --epohcs=3",
                         "unknown option \"--epohcs\": did you mean \"--epochs\"? (quern train"
                                 + " --help)"),
-                arguments("train --wheather", "unknown option \"--wheather\" (quern train --help)"),
+                arguments(
+                        "train --wonderful", "unknown option \"--wonderful\" (quern train --help)"),
                 arguments("train extra", "unknown argument \"extra\" (quern train --help)"),
                 arguments(
                         "trian",
@@ -175,8 +176,8 @@ class UsageTest {
 
         assertThat(outcome.err())
                 .isEqualTo(
-                        "quern: generated digits train has 10 classes, but the model has 5"
-                                + " outputs: make its last layer \"dense 10\""
+                        "quern: model \"dense 5\" has 5 outputs, but generated digits train has 10"
+                                + " classes: make its last layer \"dense 10\""
                                 + System.lineSeparator());
         assertThat(outcome.code()).isEqualTo(3);
         assertNothingWritten();

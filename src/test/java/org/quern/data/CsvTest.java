@@ -149,8 +149,6 @@ class CsvTest {
     void aColumnOfNumbersBelowATextMakesAHeader() throws IOException {
         TableFormat kind = new TableFormat("kind", null);
         assertThat(read("a,kind\\n1,x\\n2,y\\n", kind).train().rows()).isEqualTo(2);
-        assertThat(read("id,kind\\n1,x\\n,y\\n2,x\\n", new TableFormat("0", null)).label())
-                .isEqualTo("id");
     }
 
     @Test
@@ -240,7 +238,7 @@ class CsvTest {
 
     @Test
     void namesComeBeforeIndices() throws IOException {
-        assertThat(read("1,0,a\\n5,6,x\\n", new TableFormat("0", true)).train().classes())
+        assertThat(read("1,0,a\\n5,6,7\\n", new TableFormat("0", true)).train().classes())
                 .containsExactly("6");
         assertThat(read("a,kind,c\\n1,x,10\\n3,y,9\\n", new TableFormat("1", null)).label())
                 .isEqualTo("kind");

@@ -101,7 +101,7 @@ class EvaluationTest {
                 Dataset.ofValues("v", new int[] {1}, new float[rows])
                         .withLabels(labels, List.of("no", "yes"));
         Evaluation evaluation = Evaluation.of(Loss.CROSS_ENTROPY, logits, set);
-        assertThat(evaluation.confusion().classes()).containsExactly("no", "yes", "2");
+        assertThat(evaluation.confusion().classes()).containsExactly("no", "yes", "output 2");
         assertThat(evaluation.accuracy()).isEqualTo(evaluation.confusion().accuracy());
         assertThat(evaluation.confusion().total()).isEqualTo(rows);
         assertThat(evaluation.mistakes())

@@ -1,0 +1,209 @@
+package org.quern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the commands say of a table, and that they all read it alike. */
+class TablesTest {
+    @TempDir Path folder;
+
+    private Cli.Outcome quern(String... arguments) {
+        return new Cli(folder.resolve("cache")).run(arguments);
+    }
+
+    private String file(String name, String text) throws IOException {
+        return Files.writeString(folder.resolve(name), text).toString();
+    }
+
+    private String path(String name) {
+        return folder.resolve(name).toString();
+    }
+
+    private static String line(Cli.Outcome outcome, String start) {
+        assertThat(outcome.err()).isEmpty();
+        return outcome.lines().stream()
+                .filter(line -> line.startsWith(start))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError(outcome.out()));
+    }
+
+    /** The price is 3 · rooms − 2 · age; the column y has nothing to do with it. */
+    private static String houses(int seed) {
+        Random random = new Random(seed);
+        return "y,rooms,age,price\n"
+                + IntStream.range(0, 300)
+                        .mapToObj(
+                                i -> {
+                                    double rooms = random.nextDouble();
+                                    double age = random.nextDouble();
+                                    return "%d,%s,%s,%s"
+                                            .formatted(i % 2, rooms, age, 3 * rooms - 2 * age);
+                                })
+                        .collect(Collectors.joining("\n"))
+                + "\n";
+    }
+
+    @Test
+    void theModelsOwnLabelIsTheDefault() throws IOException {
+        String old = file("old.csv", houses(1));
+        String young = file("new.csv", houses(2));
+        Cli.Outcome trained =
+                quern(
+                        "train",
+                        "--data",
+                        old,
+                        "--label",
+                        "price",
+                        "--loss",
+                        "mse",
+                        "--model",
+                        "dense 1",
+                        "--lr",
+                        "0.1",
+                        "--batch",
+                        "8",
+                        "--epochs",
+                        "6",
+                        "--out",
+                        path("run"),
+                        "--save",
+                        path("saved.safetensors"));
+        assertThat(line(trained, "data"))
+                .isEqualTo("data      " + old + ": 240 to train, 60 to test, 3 values");
+        assertThat(trained.out())
+                .contains(
+                        "\n          line 1 is a header; label \"price\" (column 4); values 0 to ")
+                .contains(", as they are\n");
+        for (String model :
+                new String[] {
+                    path("run"), path("run/last.safetensors"), path("saved.safetensors")
+                }) {
+            Cli.Outcome evaluated = quern("evaluate", model, "--data", young);
+            assertThat(line(evaluated, "data"))
+                    .isEqualTo(
+                            "data      new.csv, 300 rows; line 1 is a header; label \"price\" (column"
+                                    + " 4)");
+            assertThat(line(evaluated, "test")).startsWith("test R2 1.0000");
+            assertThat(line(quern("predict", model, young), "row 0")).contains(", labelled ");
+            assertThat(quern("evaluate", model, "--data", young, "--label", "rooms").out())
+                    .contains("label \"rooms\" (column 2)")
+                    .doesNotContain("R2 1.0000");
+        }
+        assertThat(line(quern("evaluate", path("run")), "test")).isEqualTo(line(trained, "test"));
+        String without = file("without.csv", "y,rooms,age\n0,1,0\n1,0,1\n");
+        assertThat(line(quern("predict", path("run"), without), "row 1"))
+                .matches("row 1: \\[-[12]\\.\\d+\\]");
+        assertThat(quern("predict", path("run"), without, "--label", "price").err())
+                .isEqualTo(
+                        "quern: --label price: %s has 3 columns, which all are values for this model\n"
+                                .formatted(without));
+    }
+
+    /** What is guessed is kept: another file may have a better name. */
+    @Test
+    void aLabelThatWasFoundIsTheRunsToo() throws IOException {
+        String train = file("t.csv", "target,a\n" + "x,1\ny,2\n".repeat(20));
+        line(quern("train", "--data", train, "--epochs", "1", "--out", path("run")), "test");
+        String other = file("o.csv", "label,target,a\n" + "9,x,1\n9,y,2\n".repeat(2));
+        assertThat(quern("evaluate", path("run"), "--data", other).err())
+                .isEqualTo(
+                        "quern: o.csv has 2 values a row, but the model takes 1: use data of"
+                                + " shape [1]\n");
+    }
+
+    @Test
+    void tablesGoInAsTheyAreAndLargeValuesAreRemarkedOn() throws IOException {
+        String small = file("small.csv", "label,a,b\n" + "x,1,10\ny,9,3\n".repeat(30));
+        Cli.Outcome trained = quern("train", "--data", small, "--epochs", "1");
+        assertThat(trained.out())
+                .contains("label \"label\" (column 1); values 1 to 10, as they are\n")
+                .doesNotContain("note");
+        assertThat(trained.out())
+                .isNotEqualTo(
+                        quern("train", "--data", small, "--epochs", "1", "--scale", "0.00392")
+                                .out());
+        String large = file("large.csv", "label,a,b\n" + "x,1,1000\ny,9,-3000\n".repeat(30));
+        assertThat(line(quern("train", "--data", large, "--epochs", "1"), "note"))
+                .isEqualTo(
+                        "note      values as large as 3000 go in as they are, and training does best"
+                                + " with values near 1: bring the columns to one range, or multiply"
+                                + " all by --scale");
+        assertThat(quern("sweep", "--data", large, "--epochs", "1", "--lr", "0.1,0.2").out())
+                .contains("values -3000 to 1000, as they are\n")
+                .contains("note      values as large as 3000");
+        assertThat(quern("train", "--data", large, "--epochs", "1", "--scale", "0.001").out())
+                .contains("values -3000 to 1000, times 0.001\n")
+                .doesNotContain("note");
+    }
+
+    @Test
+    void pixelsAreSaidToBe() {
+        assertThat(quern("train", "--data", "generated:50,10", "--epochs", "1").out())
+                .contains("28 x 28, 10 classes\n          pixels 0 to 255, divided by 255\n");
+        assertThat(
+                        quern(
+                                        "train",
+                                        "--data",
+                                        "generated:50,10",
+                                        "--epochs",
+                                        "1",
+                                        "--recipe",
+                                        "first")
+                                .out())
+                .contains("          pixels 0 to 255, as they are\n");
+    }
+
+    @Test
+    void aLabelOfManyValuesIsRemarkedOn() throws IOException {
+        String rows =
+                IntStream.range(0, 60)
+                        .mapToObj(i -> "%s,%d".formatted(i / 10.0, i % 7))
+                        .collect(Collectors.joining("\n"));
+        String many = file("many.csv", "y,a\n" + rows + "\n");
+        assertThat(line(quern("train", "--data", many, "--epochs", "1"), "note"))
+                .isEqualTo(
+                        "note      the label has 60 different values in 60 rows: if it is a number to"
+                                + " predict, give --loss mse; if it is no label, name another column"
+                                + " by --label");
+        assertThat(quern("train", "--data", many, "--epochs", "1", "--loss", "mse").out())
+                .doesNotContain("note");
+    }
+
+    @Test
+    void theHeaderIsWhatIsSaid() throws IOException {
+        String numbers = file("n.csv", "0,1\n" + "0,5\n1,6\n".repeat(10));
+        assertThat(quern("data", "info", numbers, "--label", "0", "--header", "yes").out())
+                .contains("; line 1 is a header; label \"0\" (column 1)\n")
+                .contains("20 rows of 1 value,");
+        assertThat(quern("data", "info", numbers, "--label", "0", "--header", "no").out())
+                .contains("; no header; label column 1\n")
+                .contains("21 rows of 1 value,");
+        Cli.Outcome refused = quern("data", "info", numbers, "--header", "maybe");
+        assertThat(refused.err())
+                .isEqualTo("quern: unknown header \"maybe\": use auto, yes or no\n");
+        assertThat(refused.code()).isEqualTo(2);
+        line(
+                quern(
+                        "train",
+                        "--data",
+                        numbers,
+                        "--label",
+                        "0",
+                        "--header",
+                        "yes",
+                        "--epochs",
+                        "1",
+                        "--out",
+                        path("run")),
+                "test");
+        assertThat(line(quern("evaluate", path("run")), "data")).contains("line 1 is a header");
+    }
+}
