@@ -76,7 +76,7 @@ class KilledRunTest {
 
     @Test
     void killedAtAnyMomentAndResumed() throws Exception {
-        String[] train = with(TRAIN, "--data", data().toString());
+        String[] train = with(TRAIN, "--data", data().toString(), "--label", "0");
         Path log = folder.resolve("log");
         Path whole = folder.resolve("whole");
         Random random = new Random(1);
@@ -115,7 +115,8 @@ class KilledRunTest {
         Assumptions.assumeTrue(
                 Files.isExecutable(Path.of("/bin/kill")),
                 "there is no /bin/kill to send SIGINT with");
-        String[] train = with(TRAIN, "--data", data().toString(), "--epochs", "150");
+        String[] train =
+                with(TRAIN, "--data", data().toString(), "--label", "0", "--epochs", "150");
         String[] once = new String[train.length - 2];
         System.arraycopy(train, 0, once, 0, 3); // train --limit 6000
         System.arraycopy(train, 5, once, 3, train.length - 5); // without the first --epochs
