@@ -17,8 +17,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.quern.QuernException;
@@ -114,9 +116,9 @@ final class Csv {
             throw data(
                     missingLabels == 1
                             ? "%s: fill it in, or remove the row"
-                            : "%s, nor have %,d other rows: fill them in, or remove the rows",
+                            : "%s; %,d rows have none: fill them in, or remove the rows",
                     missingLabel,
-                    missingLabels - 1);
+                    missingLabels);
         }
         Dataset rows = Pixels.dataset(name, Pixels.shape(features()), Arrays.copyOf(values, count));
         return labelColumn < 0
@@ -210,12 +212,13 @@ final class Csv {
     }
 
     private void refuseEqualNames() {
+        Map<String, Integer> columnOf = new HashMap<>();
         for (int i = 0; i < columns; i++) {
-            int same = names.lastIndexOf(names.get(i));
-            if (same > i && !names.get(i).isEmpty()) {
+            Integer same = names.get(i).isEmpty() ? null : columnOf.put(names.get(i), i);
+            if (same != null) {
                 throw data(
                         "%s: columns %d and %d are both called \"%s\": rename one",
-                        file, i + 1, same + 1, names.get(i));
+                        file, same + 1, i + 1, names.get(i));
             }
         }
     }
@@ -223,6 +226,9 @@ final class Csv {
     /** The label's column; −1 where there are values alone. */
     private int labelColumn() {
         String asked = format.label();
+        if (asked == null && columns == features) {
+            return -1;
+        }
         int column = asked == null ? bestName() : names.indexOf(asked);
         if (column < 0 && asked != null && asked.matches("\\d{1,8}")) {
             column = columns == features ? -1 : Integer.parseInt(asked);

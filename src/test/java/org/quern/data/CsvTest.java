@@ -260,7 +260,7 @@ class CsvTest {
         refused(
                 "label,a\\nx,1\\n%1$s,2\\ny,3\\n%1$s,4\\n".formatted(missing),
                 TableFormat.UNKNOWN,
-                ":3 has no label (column 1 is \"%s\"), nor have 1 other rows: fill them in, or remove the rows"
+                ":3 has no label (column 1 is \"%s\"); 2 rows have none: fill them in, or remove the rows"
                         .formatted(missing.trim()));
         refused(
                 "label,a\\nx,1\\n%s,2\\n".formatted(missing),
