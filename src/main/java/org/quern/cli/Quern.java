@@ -16,7 +16,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line. An error is one line on standard error; the exit code tells its kind: {@link
- * QuernException.Kind}, or 70 (EX_SOFTWARE of BSD's sysexits.h) for a fault of Quern's own.
+ * QuernException.Kind}; {@link OutputLost}, where the output could not be written; or 70
+ * (EX_SOFTWARE of BSD's sysexits.h) for a fault of Quern's own.
  */
 @Command(
         name = "quern",
@@ -62,14 +63,20 @@ public final class Quern implements Callable<Integer> {
         line.setParameterExceptionHandler((e, given) -> usage(console, e));
         line.setExecutionExceptionHandler((e, at, parsed) -> failed(console, at, e));
         int code = execute(line, console, arguments);
-        console.out().flush();
         console.err().flush();
         return code;
     }
 
     private static int execute(CommandLine line, Console console, String... arguments) {
         try {
-            return line.execute(arguments);
+            int code = line.execute(arguments);
+            console.out().flush();
+            return code;
+        } catch (OutputLost e) {
+            if (!e.isPipe()) {
+                console.err().println("quern: " + e.getMessage());
+            }
+            return e.exitCode();
         } catch (OutOfMemoryError e) {
             console.err()
                     .println(
