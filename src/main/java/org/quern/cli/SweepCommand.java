@@ -35,6 +35,8 @@ import picocli.CommandLine.Spec;
             "Each option of train takes a list (32,64,128) or a range (1..16 each whole number,"
                     + " 1e-4..1e-2:5 so many); models are separated by \"|\". All combinations are"
                     + " trained; each gives what it gives alone.",
+            "They are compared by rows set aside to validate (--validation, here 0.1); what the"
+                    + " best does on the test rows is told of it alone.",
             ""
         },
         sortOptions = false,
@@ -54,6 +56,7 @@ final class SweepCommand implements Callable<Integer> {
                     "label",
                     "split",
                     "limit",
+                    "validation", // else not all would be measured on as many rows
                     "overfit",
                     "backend",
                     "device",
@@ -131,7 +134,7 @@ final class SweepCommand implements Callable<Integer> {
         Map<String, List<String>> varied = new LinkedHashMap<>();
         settle(common, varied);
         DataSource source = new DataSource(console);
-        RunSettings base = RunSettings.DEFAULT.with(common);
+        RunSettings base = RunSettings.DEFAULT.with(common).validated(common.keySet());
         Splits data = source.read(source.locate(base.data()), base.label());
         if (!data.train().isPixels()
                 && !common.containsKey("scale")
@@ -143,6 +146,7 @@ final class SweepCommand implements Callable<Integer> {
         Sweep sweep = new Sweep(data, choice.backend(), workers(common));
         console.about("device", choice.backend().name() + ": " + choice.reason());
         console.about("data", data.description());
+        console.about("validate", Headlines.validation(base, base.parts(data)));
         console.about(
                 "sweep",
                 format(
@@ -158,6 +162,8 @@ final class SweepCommand implements Callable<Integer> {
         console.out().println();
         if (!results.isEmpty()) {
             console.out().println(SweepText.table(results));
+            String winner = SweepText.winner(results);
+            console.about("best", winner == null ? "none: all diverged" : winner);
         }
         console.about("seconds", format("%.2f", seconds));
         if (results.size() < members.size()) {
