@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.nio.file.InvalidPathException;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
@@ -127,6 +128,13 @@ public final class Quern implements Callable<Integer> {
         if (e instanceof QuernException known) {
             console.err().println("quern: " + known.getMessage());
             return known.kind().exitCode();
+        }
+        if (e instanceof InvalidPathException path) {
+            console.err()
+                    .println(
+                            "quern: \"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8"
+                                    .formatted(path.getInput(), path.getReason()));
+            return QuernException.Kind.USAGE.exitCode();
         }
         console.err()
                 .println(

@@ -107,8 +107,7 @@ class SweepCommandTest {
         assertThat(records).hasSize(8);
         assertThat(records.get(7).getAsJsonObject().get("number").getAsInt()).isEqualTo(8);
         assertThat(records)
-                .filteredOn(
-                        record -> record.getAsJsonObject().has("test_accuracy"))
+                .filteredOn(record -> record.getAsJsonObject().has("test_accuracy"))
                 .hasSize(2); // the best, with each seed
     }
 
