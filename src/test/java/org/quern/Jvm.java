@@ -15,6 +15,7 @@ public final class Jvm {
     private final Path folder;
     private final Map<String, String> environment = new HashMap<>();
     private final List<String> options = new ArrayList<>();
+    private ProcessBuilder.Redirect stdout;
 
     /** Runs in a folder, which also is its cache. */
     public Jvm(Path folder) {
@@ -26,7 +27,7 @@ public final class Jvm {
      * How a process ended.
      *
      * @param code its exit code
-     * @param out what it wrote to stdout
+     * @param out what it wrote to stdout; empty if that went elsewhere
      * @param err what it wrote to stderr
      */
     public record Outcome(int code, String out, String err) {}
@@ -40,6 +41,12 @@ public final class Jvm {
     /** Adds an option of the JVM. */
     public Jvm option(String option) {
         options.add(option);
+        return this;
+    }
+
+    /** Sends stdout elsewhere than to a file that is read when the process has ended. */
+    public Jvm stdout(ProcessBuilder.Redirect elsewhere) {
+        stdout = elsewhere;
         return this;
     }
 
@@ -60,15 +67,11 @@ public final class Jvm {
                         builder.environment().put(name, value);
                     }
                 });
-        builder.redirectOutput(Files.createTempFile(folder, "out", ".txt").toFile());
+        Path out = Files.createTempFile(folder, "out", ".txt");
+        builder.redirectOutput(stdout == null ? ProcessBuilder.Redirect.to(out.toFile()) : stdout);
         builder.redirectError(Files.createTempFile(folder, "err", ".txt").toFile());
         Process process = builder.start();
-        outputs.put(
-                process,
-                new Path[] {
-                    builder.redirectOutput().file().toPath(),
-                    builder.redirectError().file().toPath()
-                });
+        outputs.put(process, new Path[] {out, builder.redirectError().file().toPath()});
         return process;
     }
 

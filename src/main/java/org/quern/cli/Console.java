@@ -2,6 +2,7 @@ package org.quern.cli;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
@@ -32,8 +33,8 @@ record Console(
     static Console system() {
         Map<String, String> environment = System.getenv();
         return new Console(
-                stream(FileDescriptor.out),
-                stream(FileDescriptor.err),
+                stream(OutputLost.watched(new FileOutputStream(FileDescriptor.out))),
+                stream(new FileOutputStream(FileDescriptor.err)),
                 isTerminal(environment),
                 environment,
                 System::nanoTime);
@@ -61,11 +62,9 @@ record Console(
     }
 
     /** UTF-8 whatever the locale, and one write for each line. */
-    private static PrintStream stream(FileDescriptor descriptor) {
+    private static PrintStream stream(OutputStream to) {
         return new PrintStream(
-                new java.io.BufferedOutputStream(new FileOutputStream(descriptor), BUFFER),
-                true,
-                StandardCharsets.UTF_8);
+                new java.io.BufferedOutputStream(to, BUFFER), true, StandardCharsets.UTF_8);
     }
 
     /**

@@ -74,6 +74,30 @@ final class Headlines {
                 + (train.hasLabels() ? ", " + DataText.classes(train) : "");
     }
 
+    /** Which rows are set aside to compare trainings by, or epochs of one. */
+    static String validation(RunSettings settings, Parts parts) {
+        if (parts.validation() == null) {
+            return "nothing set aside"
+                    + (settings.overfit() > 0
+                            ? ": the rows are to be learned by heart (--overfit)"
+                            : " (--validation 0)");
+        }
+        int rows = parts.validation().rows();
+        return format(
+                "%,d of %,d training rows set aside to validate (--validation %s)",
+                rows, rows + parts.train().rows(), settings.text("validation"));
+    }
+
+    /** What early stopping goes by; null without it. */
+    static String stopping(RunSettings settings, TrainingConfig config, Parts parts) {
+        return config.earlyStopping() == null
+                ? null
+                : format(
+                        "by the %s loss, %s",
+                        parts.validation() == null ? "training" : "validation",
+                        validation(settings, parts));
+    }
+
     /** What a model needs to be trained. */
     static String memory(Plan plan) {
         long parameters = plan.model().parameters();

@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.nio.file.InvalidPathException;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
@@ -16,7 +17,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line. An error is one line on standard error; the exit code tells its kind: {@link
- * QuernException.Kind}, or 70 (EX_SOFTWARE of BSD's sysexits.h) for a fault of Quern's own.
+ * QuernException.Kind}; {@link OutputLost}, where the output could not be written; or 70
+ * (EX_SOFTWARE of BSD's sysexits.h) for a fault of Quern's own.
  */
 @Command(
         name = "quern",
@@ -62,14 +64,20 @@ public final class Quern implements Callable<Integer> {
         line.setParameterExceptionHandler((e, given) -> usage(console, e));
         line.setExecutionExceptionHandler((e, at, parsed) -> failed(console, at, e));
         int code = execute(line, console, arguments);
-        console.out().flush();
         console.err().flush();
         return code;
     }
 
     private static int execute(CommandLine line, Console console, String... arguments) {
         try {
-            return line.execute(arguments);
+            int code = line.execute(arguments);
+            console.out().flush();
+            return code;
+        } catch (OutputLost e) {
+            if (!e.isPipe()) {
+                console.err().println("quern: " + e.getMessage());
+            }
+            return e.exitCode();
         } catch (OutOfMemoryError e) {
             console.err()
                     .println(
@@ -120,6 +128,13 @@ public final class Quern implements Callable<Integer> {
         if (e instanceof QuernException known) {
             console.err().println("quern: " + known.getMessage());
             return known.kind().exitCode();
+        }
+        if (e instanceof InvalidPathException path) {
+            console.err()
+                    .println(
+                            "quern: \"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8"
+                                    .formatted(path.getInput(), path.getReason()));
+            return QuernException.Kind.USAGE.exitCode();
         }
         console.err()
                 .println(

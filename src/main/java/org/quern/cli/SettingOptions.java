@@ -40,7 +40,8 @@ final class SettingOptions {
     @Option(
             names = "--validation",
             paramLabel = "FRACTION",
-            description = "Training rows to validate on after each epoch (0).")
+            description =
+                    "Training rows to validate on after each epoch (0; 0.1 for early stopping).")
     Double validation;
 
     @Option(
@@ -104,7 +105,9 @@ final class SettingOptions {
     @Option(
             names = "--early-stopping",
             paramLabel = "N",
-            description = "Stop after N epochs without a better loss (off).")
+            description =
+                    "Stop after N epochs without a better validation loss (off); with"
+                            + " --validation 0, training loss.")
     Integer earlyStopping;
 
     @Option(

@@ -36,6 +36,8 @@ import picocli.CommandLine.Spec;
             "Each option of train takes a list (32,64,128) or a range (1..16 each whole number,"
                     + " 1e-4..1e-2:5 so many); models are separated by \"|\". All combinations are"
                     + " trained; each gives what it gives alone.",
+            "They are compared by rows set aside to validate (--validation, here 0.1); what the"
+                    + " best does on the test rows is told of it alone.",
             ""
         },
         sortOptions = false,
@@ -56,6 +58,7 @@ final class SweepCommand implements Callable<Integer> {
                     "header",
                     "split",
                     "limit",
+                    "validation", // else not all would be measured on as many rows
                     "overfit",
                     "backend",
                     "device",
@@ -133,7 +136,7 @@ final class SweepCommand implements Callable<Integer> {
         Map<String, List<String>> varied = new LinkedHashMap<>();
         settle(common, varied);
         DataSource source = new DataSource(console);
-        RunSettings base = RunSettings.DEFAULT.with(common);
+        RunSettings base = RunSettings.DEFAULT.with(common).validated(common.keySet());
         Splits data = source.read(base, source.locate(base.data()));
         Backends.Choice choice = Backends.choose(base.backend());
         Set<String> given = new HashSet<>(common.keySet());
@@ -144,6 +147,7 @@ final class SweepCommand implements Callable<Integer> {
         console.about("device", choice.backend().name() + ": " + choice.reason());
         console.about("data", data.description());
         Headlines.reading(console, data, members.get(0).settings());
+        console.about("validate", Headlines.validation(base, base.parts(data)));
         console.about(
                 "sweep",
                 format(
@@ -159,6 +163,8 @@ final class SweepCommand implements Callable<Integer> {
         console.out().println();
         if (!results.isEmpty()) {
             console.out().println(SweepText.table(results));
+            String winner = SweepText.winner(results);
+            console.about("best", winner == null ? "none: all diverged" : winner);
         }
         console.about("seconds", format("%.2f", seconds));
         if (results.size() < members.size()) {

@@ -97,7 +97,9 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        new TrainRun(console, interrupts, this).run();
+        try (TrainRun run = new TrainRun(console, interrupts, this)) {
+            run.run();
+        }
         return 0;
     }
 }

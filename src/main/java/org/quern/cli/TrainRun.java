@@ -26,7 +26,7 @@ import org.quern.train.RunSettings;
 import org.quern.train.Trainer;
 
 /** One call of {@code quern train}, from its options to its last line. */
-final class TrainRun {
+final class TrainRun implements AutoCloseable {
     private static final String FINGERPRINT = "fingerprint";
 
     private final Console console;
@@ -36,6 +36,9 @@ final class TrainRun {
     private final Timing timing;
     private RunSettings settings = RunSettings.DEFAULT;
     private RunFolder.Resumed resumed;
+
+    /** Where the run is kept, held against other runs; null if nowhere, or not yet. */
+    private RunFolder folder;
 
     TrainRun(Console console, Interrupts interrupts, TrainCommand options) {
         this.console = console;
@@ -92,6 +95,10 @@ final class TrainRun {
                                     : "; last layer sized to the data"));
             console.about("", Headlines.memory(trainer.plan()));
             console.about("config", Headlines.config(settings, trainer.config()));
+            String stopping = Headlines.stopping(settings, trainer.config(), parts);
+            if (stopping != null) {
+                console.about("stopping", stopping);
+            }
             stopwatch.lap("device");
             if (timing != null) {
                 timing.opened(trainer);
@@ -127,6 +134,9 @@ final class TrainRun {
         }
         if (options.resume == null) {
             settings = settings.with(given);
+            if (settings.config(1).earlyStopping() != null) {
+                settings = settings.validated(given.keySet());
+            }
             if (options.dryRun) {
                 settings = settings.forOneBatch();
             }
@@ -141,6 +151,7 @@ final class TrainRun {
                     options.out, options.resume);
         }
         resumed = RunFolder.resume(options.resume, List.of(), options.keep);
+        folder = resumed.run();
         settings = RunSettings.ofRun(resumed.settings());
         settings.refuseOthers(given, options.resume.toString());
         settings = settings.with(given);
@@ -153,11 +164,14 @@ final class TrainRun {
                 new RunReport(trainer, settings.backend(), splits.description(), settings.epochs())
                         .parts(parts);
         try (RunPages pages = new RunPages(console, options, trainer, report)) {
-            RunFolder folder = folder(trainer, parts.train());
+            open(trainer, parts.train());
             if (resumed != null) {
                 report.resumedAfter(resumed.checkpoint().epochs().size());
             }
             if (folder != null) {
+                if (folder.notice() != null) {
+                    console.about("note", folder.notice());
+                }
                 trainer.listen(new Saving(folder, report));
             }
             trainer.listen(progressLine(trainer, parts.train()));
@@ -167,7 +181,7 @@ final class TrainRun {
                             trainer::interrupt);
             stopwatch.lap(timing == null ? "training" : "steps");
             if (history.end() == History.End.INTERRUPTED) {
-                throw interrupted(trainer, folder);
+                throw interrupted(trainer);
             }
             Evaluation evaluation = trainer.evaluate(parts.test());
             stopwatch.lap("evaluation");
@@ -178,7 +192,7 @@ final class TrainRun {
             if (timing != null) {
                 report.timing(timing.json(where));
             }
-            keep(trainer, parts, folder, report);
+            keep(trainer, parts, report);
             pages.finished(evaluation, parts.test());
             if (timing == null) {
                 console.about("seconds", Headlines.seconds(stopwatch.seconds()));
@@ -189,7 +203,7 @@ final class TrainRun {
         }
     }
 
-    private void keep(Trainer trainer, Parts parts, RunFolder folder, RunReport report) {
+    private void keep(Trainer trainer, Parts parts, RunReport report) {
         if (options.save != null) {
             ModelFile.write(
                     options.save,
@@ -217,8 +231,8 @@ final class TrainRun {
         }
     }
 
-    /** The run's folder, with a first checkpoint in it; null without one. */
-    private RunFolder folder(Trainer trainer, Dataset train) {
+    /** Opens the run's folder, if it has one, with a first checkpoint in it. */
+    private void open(Trainer trainer, Dataset train) {
         if (resumed != null) {
             String was = resumed.settings().get(FINGERPRINT);
             String is = DataFingerprint.of(train);
@@ -228,16 +242,20 @@ final class TrainRun {
                         options.resume, was, is);
             }
             resumed.restore(trainer);
-            return resumed.run().withClasses(train.classes());
+            folder = folder.withClasses(train.classes());
+        } else if (options.out != null) {
+            Map<String, String> saved = new LinkedHashMap<>(settings.texts());
+            saved.put(FINGERPRINT, DataFingerprint.of(train));
+            folder = RunFolder.create(options.out, saved, train.classes(), options.keep);
+            folder.saveState(trainer);
         }
-        if (options.out == null) {
-            return null;
+    }
+
+    @Override
+    public void close() {
+        if (folder != null) {
+            folder.close();
         }
-        Map<String, String> saved = new LinkedHashMap<>(settings.texts());
-        saved.put(FINGERPRINT, DataFingerprint.of(train));
-        RunFolder folder = RunFolder.create(options.out, saved, train.classes(), options.keep);
-        folder.saveState(trainer);
-        return folder;
     }
 
     private ProgressLine progressLine(Trainer trainer, Dataset train) {
@@ -249,7 +267,7 @@ final class TrainRun {
                 settings.epochs());
     }
 
-    private static QuernException interrupted(Trainer trainer, RunFolder folder) {
+    private QuernException interrupted(Trainer trainer) {
         String where =
                 format(
                         "interrupted in epoch %d after step %,d",

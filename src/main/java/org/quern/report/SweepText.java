@@ -6,6 +6,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 import org.quern.train.Sweep;
 
 /** The results of a sweep as a table, as CSV, and as what JSON is made of. */
@@ -14,64 +17,91 @@ public final class SweepText {
 
     private SweepText() {}
 
-    /**
-     * A line for each combination of settings but the seed, best mean accuracy first.
-     *
-     * @param results at least one
-     */
-    public static String table(List<Sweep.Result> results) {
+    /** Trainings that differ in their seed alone, and what they did in the mean. */
+    private record Group(Map<String, String> varied, List<Sweep.Result> results) {
+        double mean(ToDoubleFunction<Sweep.Result> of) {
+            return results.stream().mapToDouble(of).average().orElse(Double.NaN);
+        }
+
+        double accuracy() {
+            return mean(result -> result.validation().accuracy());
+        }
+
+        DoubleStream accuracies() {
+            return results.stream().mapToDouble(result -> result.validation().accuracy());
+        }
+    }
+
+    /** By validation accuracy, the best first; those of which one failed last. */
+    private static List<Group> ranked(List<Sweep.Result> results) {
         Map<Map<String, String>, List<Sweep.Result>> groups = new LinkedHashMap<>();
         for (Sweep.Result result : results) {
             Map<String, String> key = new LinkedHashMap<>(result.member().varied());
             key.remove(SEED);
             groups.computeIfAbsent(key, k -> new ArrayList<>()).add(result);
         }
-        List<Line> lines = new ArrayList<>();
-        groups.forEach((varied, of) -> lines.add(line(varied, of)));
-        lines.sort((a, b) -> Double.compare(sortable(b.mean), sortable(a.mean)));
+        List<Group> ranked = new ArrayList<>();
+        groups.forEach((varied, of) -> ranked.add(new Group(varied, of)));
+        ranked.sort((a, b) -> Double.compare(sortable(b.accuracy()), sortable(a.accuracy())));
+        return ranked;
+    }
+
+    /**
+     * A line for each combination of settings but the seed, best mean validation accuracy first.
+     *
+     * @param results at least one
+     */
+    public static String table(List<Sweep.Result> results) {
+        List<Group> groups = ranked(results);
         List<List<String>> cells = new ArrayList<>();
-        List<String> head = new ArrayList<>(groups.keySet().iterator().next().keySet());
-        boolean several = lines.stream().anyMatch(line -> line.results > 1);
+        List<String> head = new ArrayList<>(groups.get(0).varied().keySet());
+        boolean several = groups.stream().anyMatch(group -> group.results().size() > 1);
         head.addAll(
                 several
-                        ? List.of("runs", "mean", "least", "most", "loss", "seconds")
-                        : List.of(score(results.get(0)), "loss", "seconds"));
+                        ? List.of("runs", "val mean", "least", "most", "val loss", "seconds")
+                        : List.of("val " + score(results.get(0)), "val loss", "seconds"));
         cells.add(head);
-        for (Line line : lines) {
-            List<String> row = new ArrayList<>(line.varied.values());
+        for (Group group : groups) {
+            List<String> row = new ArrayList<>(group.varied().values());
             if (several) {
-                row.add(Integer.toString(line.results));
+                row.add(Integer.toString(group.results().size()));
             }
-            row.add(number(line.mean));
+            row.add(number(group.accuracy()));
             if (several) {
-                row.add(number(line.least));
-                row.add(number(line.most));
+                row.add(number(group.accuracies().min().orElse(Double.NaN)));
+                row.add(number(group.accuracies().max().orElse(Double.NaN)));
             }
-            row.add(number(line.loss));
-            row.add(format("%.2f", line.seconds));
+            row.add(number(group.mean(result -> result.validation().loss())));
+            row.add(format("%.2f", group.mean(Sweep.Result::seconds)));
             cells.add(row);
         }
         return aligned(cells);
     }
 
-    private record Line(
-            Map<String, String> varied,
-            int results,
-            double mean,
-            double least,
-            double most,
-            double loss,
-            double seconds) {}
+    /**
+     * The settings that did best by validation, and what they do on the test rows, which had no say
+     * in it; null if all trainings failed.
+     *
+     * @param results at least one
+     */
+    public static String winner(List<Sweep.Result> results) {
+        Group best = ranked(results).get(0);
+        int runs = best.results().size();
+        return Double.isNaN(best.accuracy())
+                ? null
+                : (best.varied().isEmpty() ? "" : settings(best.varied()) + ": ")
+                        + format(
+                                "test %s %.4f, loss %.4f",
+                                score(results.get(0)),
+                                best.mean(result -> result.test().accuracy()),
+                                best.mean(result -> result.test().loss()))
+                        + (runs == 1 ? "" : format(", the mean of %,d runs", runs));
+    }
 
-    private static Line line(Map<String, String> varied, List<Sweep.Result> of) {
-        return new Line(
-                varied,
-                of.size(),
-                of.stream().mapToDouble(Sweep.Result::accuracy).average().orElse(Double.NaN),
-                of.stream().mapToDouble(Sweep.Result::accuracy).min().orElse(Double.NaN),
-                of.stream().mapToDouble(Sweep.Result::accuracy).max().orElse(Double.NaN),
-                of.stream().mapToDouble(Sweep.Result::loss).average().orElse(Double.NaN),
-                of.stream().mapToDouble(Sweep.Result::seconds).average().orElse(Double.NaN));
+    private static String settings(Map<String, String> varied) {
+        return varied.entrySet().stream()
+                .map(setting -> setting.getKey() + " " + setting.getValue())
+                .collect(Collectors.joining(", "));
     }
 
     private static double sortable(double accuracy) {
@@ -102,13 +132,15 @@ public final class SweepText {
 
     /** One result in a line: what was varied, and how it went. */
     public static String brief(Sweep.Result result) {
-        List<String> parts = new ArrayList<>();
-        result.member().varied().forEach((name, value) -> parts.add(name + " " + value));
-        return (parts.isEmpty() ? "" : String.join(", ", parts) + ": ")
+        Map<String, String> varied = result.member().varied();
+        return (varied.isEmpty() ? "" : settings(varied) + ": ")
                 + (result.failure() == null
                         ? format(
-                                "%s %.4f, loss %.4f, %.2f s",
-                                score(result), result.accuracy(), result.loss(), result.seconds())
+                                "val %s %.4f, val loss %.4f, %.2f s",
+                                score(result),
+                                result.validation().accuracy(),
+                                result.validation().loss(),
+                                result.seconds())
                         : result.failure());
     }
 
@@ -117,15 +149,19 @@ public final class SweepText {
         return result.member().settings().text("loss").equals("mse") ? "R2" : "accuracy";
     }
 
-    /** A map for each result, numbers in full. */
+    /** A map for each result, numbers in full; the test rows' of the best alone. */
     public static List<Map<String, Object>> records(List<Sweep.Result> results) {
+        List<Sweep.Result> best = results.isEmpty() ? List.of() : ranked(results).get(0).results();
         List<Map<String, Object>> records = new ArrayList<>();
         for (Sweep.Result result : results) {
             Map<String, Object> record = new LinkedHashMap<>();
             record.put("number", result.member().number());
             record.putAll(result.member().varied());
-            record.put(score(result), result.accuracy());
-            record.put("loss", result.loss());
+            Sweep.Score test = best.contains(result) ? result.test() : null;
+            record.put("validation_" + score(result), result.validation().accuracy());
+            record.put("validation_loss", result.validation().loss());
+            record.put("test_" + score(result), test == null ? null : test.accuracy());
+            record.put("test_loss", test == null ? null : test.loss());
             record.put("epochs", result.epochs());
             record.put("seconds", result.seconds());
             record.put("failure", result.failure());

@@ -31,8 +31,11 @@ import org.quern.io.ModelFile;
  * <p>After each epoch the weights are written first and the state last, each file atomically. A
  * process that is killed in between leaves weights one epoch ahead of the state; a resume trains
  * that epoch again, to the same bits.
+ *
+ * <p>Who writes to it holds it alone, by a lock on {@code run.lock}, until closed; reading asks for
+ * no lock.
  */
-public final class RunFolder {
+public final class RunFolder implements AutoCloseable {
     private static final String STATE = "last.state.safetensors";
     private static final String LAST = "last.safetensors";
     private static final Pattern EPOCH_FILE = Pattern.compile("epoch-(\\d{4,9})\\.safetensors");
@@ -43,12 +46,19 @@ public final class RunFolder {
     private final Map<String, String> settings;
     private final List<String> classes;
     private final int keep;
+    private final RunLock lock;
 
-    private RunFolder(Path folder, Map<String, String> settings, List<String> classes, int keep) {
+    private RunFolder(
+            Path folder,
+            Map<String, String> settings,
+            List<String> classes,
+            int keep,
+            RunLock lock) {
         this.folder = folder;
         this.settings = Map.copyOf(settings);
         this.classes = List.copyOf(classes);
         this.keep = keep;
+        this.lock = lock;
     }
 
     /**
@@ -57,7 +67,8 @@ public final class RunFolder {
      * @param settings the configuration and whatever else must be the same when it is resumed
      * @param classes names of the classes, for the model files
      * @param keep epochs whose weights are kept besides last and best
-     * @throws org.quern.QuernException if the folder holds a run, or anything else
+     * @throws org.quern.QuernException if the folder holds a run, or anything else, or another run
+     *     is about to use it
      */
     public static RunFolder create(
             Path folder, Map<String, String> settings, List<String> classes, int keep) {
@@ -74,13 +85,21 @@ public final class RunFolder {
         if (!Files.isWritable(folder)) {
             throw data("no permission to write in %s: give --out another folder", folder);
         }
-        return new RunFolder(folder, settings, classes, keep);
+        RunLock lock = RunLock.of(folder);
+        try {
+            checkEmpty(folder); // another run may have come and gone since
+            return new RunFolder(folder, settings, classes, keep, lock);
+        } catch (RuntimeException e) {
+            lock.close();
+            throw e;
+        }
     }
 
     /**
-     * Checks that a new run may use a folder, without touching it.
+     * Checks that a new run may use a folder, without making it.
      *
-     * @throws org.quern.QuernException if the folder holds a run, or anything else
+     * @throws org.quern.QuernException if the folder holds a run, or anything else, or another run
+     *     is about to use it
      */
     public static void check(Path folder) {
         if (!Files.exists(folder)) {
@@ -89,6 +108,13 @@ public final class RunFolder {
         if (!Files.isDirectory(folder)) {
             throw data("%s is a file: give --out a new or empty folder", folder);
         }
+        if (Files.exists(folder.resolve(RunLock.FILE))) {
+            RunLock.of(folder).close(); // says who holds it
+        }
+        checkEmpty(folder);
+    }
+
+    private static void checkEmpty(Path folder) {
         if (Files.exists(folder.resolve(STATE))) {
             throw data(
                     "%s holds a run already: go on with it by --resume %s, or give --out another"
@@ -96,6 +122,7 @@ public final class RunFolder {
                     folder, folder);
         }
         List<Path> content = list(folder, "*");
+        content.remove(folder.resolve(RunLock.FILE));
         if (!content.isEmpty()) {
             throw data(
                     "%s is not empty (%s): give --out a new or empty folder",
@@ -131,26 +158,59 @@ public final class RunFolder {
     }
 
     /**
-     * Opens the folder of an earlier run.
+     * Opens the folder of an earlier run, to go on with it.
      *
-     * @throws org.quern.QuernException if there is no state in it, or it is damaged
+     * @throws org.quern.QuernException if there is no state in it, or it is damaged, or the run is
+     *     going on already
      */
     public static Resumed resume(Path folder, List<String> classes, int keep) {
+        Path state = stateOf(folder); // before the lock: none is left where there is no run
+        RunLock lock = RunLock.of(folder);
+        try {
+            StateFile.Saved saved = StateFile.read(state);
+            return new Resumed(
+                    new RunFolder(folder, saved.settings(), classes, keep, lock),
+                    saved.checkpoint(),
+                    saved.config(),
+                    saved.settings());
+        } catch (RuntimeException e) {
+            lock.close();
+            throw e;
+        }
+    }
+
+    /**
+     * The settings of a run, which may be going on.
+     *
+     * @return as given to {@link #create}
+     * @throws org.quern.QuernException if there is no state in the folder, or it is damaged
+     */
+    public static Map<String, String> settings(Path folder) {
+        return StateFile.read(stateOf(folder)).settings();
+    }
+
+    private static Path stateOf(Path folder) {
         Path state = folder.resolve(STATE);
         if (!Files.exists(state)) {
             throw data("%s holds no run to go on with: there is no %s in it", folder, STATE);
         }
-        StateFile.Saved saved = StateFile.read(state);
-        return new Resumed(
-                new RunFolder(folder, saved.settings(), classes, keep),
-                saved.checkpoint(),
-                saved.config(),
-                saved.settings());
+        return state;
     }
 
     /** The same run once its classes are known. */
     public RunFolder withClasses(List<String> names) {
-        return new RunFolder(folder, settings, names, keep);
+        return new RunFolder(folder, settings, names, keep, lock);
+    }
+
+    /** What is to be said of its lock; null if nothing is. */
+    public String notice() {
+        return lock.notice();
+    }
+
+    /** Lets others write to it. */
+    @Override
+    public void close() {
+        lock.close();
     }
 
     /** Where it is. */

@@ -65,6 +65,12 @@ public final class RunSettings {
         DEFAULTS.put("engine", "auto");
     }
 
+    /**
+     * Rows to validate on where they are needed and nobody says how many: scikit-learn's default
+     * for early stopping, which leaves nine tenths to learn from.
+     */
+    private static final String VALIDATION = "0.1";
+
     /** What says on what a run is computed, and may change when it is resumed. */
     private static final Set<String> RUNNING =
             Set.of(
@@ -129,6 +135,18 @@ public final class RunSettings {
             }
         }
         return with(plain);
+    }
+
+    /**
+     * The same with rows to validate on, if it was not said how many; rows that are to be learned
+     * by heart are not parted.
+     *
+     * @param given names of what was asked for
+     */
+    public RunSettings validated(Set<String> given) {
+        return given.contains("validation") || overfit() > 0
+                ? this
+                : with(Map.of("validation", VALIDATION));
     }
 
     /** The same for one epoch of one batch. */

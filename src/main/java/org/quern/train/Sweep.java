@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.plan.Plan;
@@ -51,18 +52,33 @@ public final class Sweep {
     }
 
     /**
+     * How well a training did on some rows.
+     *
+     * @param accuracy R² under mean squared error
+     */
+    public record Score(double accuracy, double loss) {
+        /** That of a training that failed. */
+        static final Score NONE = new Score(Double.NaN, Double.NaN);
+
+        static Score of(Evaluation evaluation) {
+            return new Score(evaluation.accuracy(), evaluation.loss());
+        }
+    }
+
+    /**
      * How a training went.
      *
-     * @param accuracy on the test rows (R² under mean squared error); NaN if it failed
-     * @param loss on the test rows; NaN if it failed
+     * @param validation on the rows that trainings are compared by; not numbers if it failed
+     * @param test on the test rows. Those are for the one that is taken in the end: the best of
+     *     many by its test rows looks better than it is
      * @param epochs that it trained
      * @param seconds that it took, its data and its test included
      * @param failure why it has no result: it diverged, for instance; null if it has one
      */
     public record Result(
             Member member,
-            double accuracy,
-            double loss,
+            Score validation,
+            Score test,
             int epochs,
             double seconds,
             String failure) {}
@@ -103,9 +119,14 @@ public final class Sweep {
      * All combinations of values, the last setting varying fastest.
      *
      * @param varied values by setting: those of {@link RunSettings}, and {@link Variant}'s
-     * @throws org.quern.QuernException if a value is not understood, or there are too many
+     * @throws org.quern.QuernException if a value is not understood, there are too many, or no rows
+     *     to compare by
      */
     public static List<Member> members(RunSettings base, Map<String, List<String>> varied) {
+        if (base.validation() == 0 && base.overfit() == 0) {
+            throw usage(
+                    "validation 0: a sweep compares by validation rows, give a fraction above 0");
+        }
         List<Map<String, String>> combinations = new ArrayList<>();
         combinations.add(Map.of());
         for (Map.Entry<String, List<String>> axis : varied.entrySet()) {
@@ -198,11 +219,10 @@ public final class Sweep {
             if (history.end() == History.End.INTERRUPTED) {
                 return null;
             }
-            Evaluation test = trainer.evaluate(parts.test());
             return new Result(
                     member,
-                    test.accuracy(),
-                    test.loss(),
+                    Score.of(trainer.evaluate(compared(parts))),
+                    Score.of(trainer.evaluate(parts.test())),
                     history.epochs().size(),
                     (System.nanoTime() - start) * 1e-9,
                     null);
@@ -211,8 +231,13 @@ public final class Sweep {
                 throw e;
             }
             double seconds = (System.nanoTime() - start) * 1e-9;
-            return new Result(member, Double.NaN, Double.NaN, 0, seconds, e.getMessage());
+            return new Result(member, Score.NONE, Score.NONE, 0, seconds, e.getMessage());
         }
+    }
+
+    /** Validation rows; those that were to be learned by heart are all that there are. */
+    private static Dataset compared(Parts parts) {
+        return parts.validation() != null ? parts.validation() : parts.train();
     }
 
     private History fit(Trainer trainer, Parts parts, RunSettings settings) {

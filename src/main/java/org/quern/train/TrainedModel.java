@@ -35,7 +35,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         if (!Files.isDirectory(path)) {
             return open(path, null);
         }
-        RunSettings settings = RunSettings.ofRun(RunFolder.resume(path, List.of(), 0).settings());
+        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path));
         Path best = path.resolve("best.safetensors");
         boolean stopped = settings.config(1).earlyStopping() != null && Files.exists(best);
         return new TrainedModel(

@@ -86,7 +86,8 @@ public final class Trainer implements AutoCloseable {
      * call included.
      *
      * @param train rows with targets
-     * @param validation rows to measure after each epoch; null for none
+     * @param validation rows to measure after each epoch; null for none, in which case early
+     *     stopping watches the training loss
      * @throws org.quern.QuernException if the data does not fit the model, or if training diverges;
      *     in the latter case the state is that of the last good epoch
      */

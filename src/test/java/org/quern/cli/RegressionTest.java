@@ -83,8 +83,8 @@ class RegressionTest {
                 quern("sweep --data CSV --loss mse --model dense_1 --lr 0.01,0.05 --epochs 2");
         assertThat(swept.err()).isEmpty();
         assertThat(swept.out())
-                .containsPattern("lr 0\\.05: R2 -?\\d+\\.\\d{4}, loss ")
-                .containsPattern("lr +R2 +loss +seconds")
+                .containsPattern("lr 0\\.05: val R2 -?\\d+\\.\\d{4}, val loss ")
+                .containsPattern("lr +val R2 +val loss +seconds")
                 .doesNotContain("accuracy");
     }
 

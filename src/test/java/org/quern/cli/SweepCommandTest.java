@@ -10,11 +10,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.report.SweepText;
+import org.quern.train.RunSettings;
+import org.quern.train.Sweep;
 
 class SweepCommandTest {
     @TempDir Path folder;
@@ -80,20 +84,68 @@ class SweepCommandTest {
         assertThat(outcome.out())
                 .containsPattern("sweep +8 trainings, \\d at a time")
                 .containsPattern(
-                        "model dense 16 relu, dense 10, lr 0\\.0*10*, seed 2: accuracy 0\\.\\d{4}, loss ");
+                        "model dense 16 relu, dense 10, lr 0\\.0*10*, seed 2: val accuracy 0\\.\\d{4}, val loss ")
+                .contains(
+                        "validate  100 of 1,000 training rows set aside to validate (--validation 0.1)");
         List<String> table =
                 outcome.lines().stream().dropWhile(line -> !line.contains("mean")).toList();
-        assertThat(table.get(0).strip().split(" +"))
-                .containsExactly("model", "lr", "runs", "mean", "least", "most", "loss", "seconds");
-        assertThat(table).hasSize(1 + 4 + 1);
+        assertThat(table.get(0).strip().split("  +"))
+                .containsExactly(
+                        "model", "lr", "runs", "val mean", "least", "most", "val loss", "seconds");
+        assertThat(table).hasSize(1 + 4 + 2);
+        assertThat(table.get(5))
+                .matches(
+                        "best +model .*, lr .*: test accuracy 0\\.\\d{4}, loss \\d\\.\\d{4}, the mean of 2 runs");
         List<String> lines = Files.readAllLines(csv);
         assertThat(lines.get(0))
-                .isEqualTo("number,model,lr,seed,accuracy,loss,epochs,seconds,failure");
+                .isEqualTo(
+                        "number,model,lr,seed,validation_accuracy,validation_loss,test_accuracy,"
+                                + "test_loss,epochs,seconds,failure");
         assertThat(lines).hasSize(9);
         assertThat(lines.get(5)).startsWith("5,\"dense 16 relu, dense 10\",");
         JsonArray records = JsonParser.parseString(Files.readString(json)).getAsJsonArray();
         assertThat(records).hasSize(8);
         assertThat(records.get(7).getAsJsonObject().get("number").getAsInt()).isEqualTo(8);
+        assertThat(records)
+                .filteredOn(record -> record.getAsJsonObject().has("test_accuracy"))
+                .hasSize(2); // the best, with each seed
+    }
+
+    private static Sweep.Result result(int number, String lr, double validation, double test) {
+        RunSettings settings = RunSettings.DEFAULT.with(Map.of("lr", lr));
+        return new Sweep.Result(
+                new Sweep.Member(number, Map.of("lr", lr), settings),
+                new Sweep.Score(validation, 0.5),
+                new Sweep.Score(test, 0.25),
+                2,
+                1,
+                Double.isNaN(validation) ? "diverged in epoch 1" : null);
+    }
+
+    /** Whoever picks the best of many by its test rows finds one, be it all noise. */
+    @Test
+    void testRowsHaveNoSayInWhatIsBest() {
+        List<Sweep.Result> results =
+                List.of(
+                        result(1, "0.1", Double.NaN, Double.NaN),
+                        result(2, "0.2", 0.5, 0.9),
+                        result(3, "0.3", 0.75, 0.6));
+        assertThat(SweepText.table(results).lines())
+                .containsExactly(
+                        " lr  val accuracy  val loss  seconds",
+                        "0.3        0.7500    0.5000     1.00",
+                        "0.2        0.5000    0.5000     1.00",
+                        "0.1      diverged    0.5000     1.00");
+        assertThat(SweepText.winner(results))
+                .isEqualTo("lr 0.3: test accuracy 0.6000, loss 0.2500");
+        assertThat(SweepText.csv(results).lines())
+                .containsExactly(
+                        "number,lr,validation_accuracy,validation_loss,test_accuracy,test_loss,"
+                                + "epochs,seconds,failure",
+                        "1,0.1,NaN,0.5,,,2,1.0,diverged in epoch 1",
+                        "2,0.2,0.5,0.5,,,2,1.0,",
+                        "3,0.3,0.75,0.5,0.6,0.25,2,1.0,");
+        assertThat(SweepText.winner(results.subList(0, 1))).isNull();
     }
 
     @Test
@@ -113,13 +165,15 @@ class SweepCommandTest {
         assertThat(outcome.err()).isEmpty();
         assertThat(outcome.out()).contains("2 trainings, 1 at a time");
         assertThat(outcome.lines())
-                .anyMatch(line -> line.matches("batch +accuracy +loss +seconds"));
+                .anyMatch(line -> line.matches("batch +val accuracy +val loss +seconds"));
     }
 
     @ParameterizedTest
     @CsvSource(
             delimiter = ';',
             value = {
+                "--validation 0; validation 0: a sweep compares by validation rows, give a fraction above 0",
+                "--validation 0.1,0.2; validation \"0.1,0.2\" is not a number",
                 "--seeds 0; seeds 0: give 1 or more, and not --seed as well",
                 "--seeds 2 --seed 1,2; seeds 2: give 1 or more, and not --seed as well",
                 "--lr fast,slow; lr \"fast\" is not a number",

@@ -13,6 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.Jvm;
 
 /** What is typed wrongly: one line, verbatim, exit code 2, and nothing written. */
 class UsageTest {
@@ -226,6 +227,24 @@ class UsageTest {
         assertThat(outcome.code()).isEqualTo(3);
         assertThat(new Cli(folder).with("QUERN_MNIST", folder.toString()).run("train").err())
                 .startsWith("quern: QUERN_MNIST is " + folder + ", which does not hold MNIST: no ");
+    }
+
+    /** In the C locale the JVM knows no path that is not ASCII; nor has any a NUL. */
+    @Test
+    void saysWhatCannotBeAPath() throws IOException {
+        Cli.Outcome nul = new Cli(folder).run("data", "info", "a\0b");
+        assertThat(nul.err())
+                .isEqualTo(
+                        "quern: \"a\0b\" cannot be a path here (Nul character not allowed): if it is"
+                                + " not ASCII, set LC_ALL=C.UTF-8%n".formatted());
+        assertThat(nul.code()).isEqualTo(2);
+        Jvm.Outcome locale =
+                new Jvm(folder)
+                        .with("LC_ALL", "C")
+                        .run(Quern.class, "data", "info", "\u00e9t\u00e9");
+        assertThat(locale.err())
+                .matches("quern: \".*t.*\" (cannot be a path here .*|does not exist)\\R");
+        assertThat(locale.code()).isBetween(2, 3);
     }
 
     private void assertNothingWritten() throws IOException {

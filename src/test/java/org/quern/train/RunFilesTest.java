@@ -43,8 +43,8 @@ class RunFilesTest {
 
     private Path run() {
         Path run = folder.resolve("run");
-        RunFolder saver = RunFolder.create(run, Map.of("data", "here"), CLASSES, 0);
-        try (Trainer trainer = open(CONFIG)) {
+        try (RunFolder saver = RunFolder.create(run, Map.of("data", "here"), CLASSES, 0);
+                Trainer trainer = open(CONFIG)) {
             saver.saveState(trainer);
         }
         return run;

@@ -52,14 +52,16 @@ class SweepTest {
             try (Trainer alone =
                     Trainer.open(settings.config(28, 28), backend, Backend.Options.DEFAULT)) {
                 alone.fit(parts.train(), parts.validation(), 2);
-                Evaluation test = alone.evaluate(parts.test());
-                assertThat(result.loss()).as(member.toString()).isEqualTo(test.loss());
-                assertThat(result.accuracy()).isEqualTo(test.accuracy());
+                assertThat(result.test())
+                        .as(member.toString())
+                        .isEqualTo(Sweep.Score.of(alone.evaluate(parts.test())));
+                assertThat(result.validation())
+                        .isEqualTo(Sweep.Score.of(alone.evaluate(parts.validation())));
                 assertThat(result.epochs()).isEqualTo(2);
                 assertThat(result.failure()).isNull();
             }
         }
-        assertThat(results.stream().map(Sweep.Result::loss).distinct()).hasSize(16);
+        assertThat(results.stream().map(Sweep.Result::test).distinct()).hasSize(16);
     }
 
     /** On a GPU each is a team of blocks, and a thread on the host. */
@@ -71,13 +73,13 @@ class SweepTest {
         Map<String, List<String>> varied = new LinkedHashMap<>();
         varied.put("width", List.of("37", "48")); // one kernel, of two sizes of memory
         varied.put("seed", List.of("1", "2"));
-        RunSettings base = RunSettings.DEFAULT.with(Map.of("epochs", "2", "gemm", "own"));
+        RunSettings base = BASE.with(Map.of("gemm", "own"));
         List<Sweep.Member> members = Sweep.members(base, varied);
         List<Sweep.Result> beside = new Sweep(few, cuda, 3).run(members, result -> {});
         List<Sweep.Result> alone = new Sweep(few, cuda, 1).run(members, result -> {});
-        assertThat(beside.stream().map(Sweep.Result::loss).toList())
-                .isEqualTo(alone.stream().map(Sweep.Result::loss).toList());
-        assertThat(beside.stream().map(Sweep.Result::loss).distinct()).hasSize(4);
+        assertThat(beside.stream().map(Sweep.Result::test).toList())
+                .isEqualTo(alone.stream().map(Sweep.Result::test).toList());
+        assertThat(beside.stream().map(Sweep.Result::test).distinct()).hasSize(4);
         // four multiprocessors are less than a cluster of twelve
         assertThat(new Sweep(few, cuda, 0).workers(members)).isEqualTo(1);
         assertThat(new Sweep(few, Usable.named("java"), 0).workers(members))
@@ -106,7 +108,7 @@ class SweepTest {
                         .run(Sweep.members(BASE, varied), result -> {});
         assertThat(results.get(0).failure()).isNull();
         assertThat(results.get(1).failure()).contains("epoch 1");
-        assertThat(results.get(1).accuracy()).isNaN();
+        assertThat(results.get(1).validation().accuracy()).isNaN();
     }
 
     @Test
@@ -169,6 +171,21 @@ class SweepTest {
         List<String> many = java.util.Collections.nCopies(101, "1");
         assertThatThrownBy(() -> Sweep.members(flat, Map.of("seed", many, "batch", many)))
                 .hasMessage("a sweep of more than 10,000 trainings: vary less at once");
+    }
+
+    @Test
+    void withoutValidationThereIsNothingToCompareBy() {
+        assertThatThrownBy(() -> Sweep.members(RunSettings.DEFAULT, Map.of()))
+                .isInstanceOf(QuernException.class)
+                .hasMessage(
+                        "validation 0: a sweep compares by validation rows, give a fraction above 0");
+        RunSettings few = RunSettings.DEFAULT.with(Map.of("overfit", "20", "epochs", "1"));
+        assertThat(few.validated(java.util.Set.of())).isSameAs(few);
+        Sweep.Result byHeart =
+                new Sweep(DIGITS, Usable.named("java"), 1)
+                        .run(Sweep.members(few, Map.of()), result -> {})
+                        .get(0);
+        assertThat(byHeart.validation()).isEqualTo(byHeart.test());
     }
 
     @Test

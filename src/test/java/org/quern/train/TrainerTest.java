@@ -70,8 +70,8 @@ class TrainerTest {
             expected = trainer.state();
         }
         Path run = folder.resolve(backend.name());
-        RunFolder saver = RunFolder.create(run, ConfigText.write(CONFIG), Mnist.DIGITS, 2);
-        try (Trainer trainer = open(backend, CONFIG)) {
+        try (RunFolder saver = RunFolder.create(run, ConfigText.write(CONFIG), Mnist.DIGITS, 2);
+                Trainer trainer = open(backend, CONFIG)) {
             trainer.listen(
                     new Listener() {
                         @Override
@@ -268,6 +268,7 @@ class TrainerTest {
                     });
             trainer.fit(TRAIN, null, 4);
         }
+        saver.close();
         try (var files = Files.list(run)) {
             assertThat(files.map(f -> f.getFileName().toString()))
                     .containsExactlyInAnyOrder(
@@ -275,6 +276,7 @@ class TrainerTest {
                             "last.safetensors",
                             "last.state.safetensors",
                             "history.csv",
+                            "run.lock",
                             "epoch-0003.safetensors",
                             "epoch-0004.safetensors");
         }
@@ -288,5 +290,6 @@ class TrainerTest {
         Files.writeString(other.resolve("thesis.tex"), "mine");
         assertThatThrownBy(() -> RunFolder.create(other, Map.of(), Mnist.DIGITS, 0))
                 .hasMessage(other + " is not empty (thesis.tex): give --out a new or empty folder");
+        assertThat(other.toFile().list()).containsExactly("thesis.tex");
     }
 }
