@@ -1,5 +1,7 @@
 package org.quern.data;
 
+import static org.quern.QuernException.usage;
+
 /**
  * What a CSV file does not always say of itself.
  *
@@ -9,6 +11,23 @@ package org.quern.data;
 public record TableFormat(String label, Boolean header) {
     /** Nothing is said: all is found out, or refused. */
     public static final TableFormat UNKNOWN = new TableFormat(null, null);
+
+    /**
+     * The format that two texts tell of.
+     *
+     * @param label empty for one that is to be found
+     * @param header auto, yes or no
+     */
+    public static TableFormat of(String label, String header) {
+        Boolean named =
+                switch (header) {
+                    case "auto" -> null;
+                    case "yes" -> true;
+                    case "no" -> false;
+                    default -> throw usage("unknown header \"%s\": use auto, yes or no", header);
+                };
+        return new TableFormat(label.isEmpty() ? null : label, named);
+    }
 
     /** This format for another label; null to find it. */
     public TableFormat withLabel(String newLabel) {

@@ -311,16 +311,7 @@ public final class RunSettings {
 
     /** For CSV, what is known of it. */
     public TableFormat format() {
-        return new TableFormat(
-                label().isEmpty() ? null : label(),
-                switch (text("header")) {
-                    case "auto" -> null;
-                    case "yes" -> true;
-                    case "no" -> false;
-                    default ->
-                            throw usage(
-                                    "unknown header \"%s\": use auto, yes or no", text("header"));
-                });
+        return TableFormat.of(label(), text("header"));
     }
 
     /** Most rows to train on; 0 for all. */

@@ -180,27 +180,22 @@ class ClassesByNameTest {
         return format.path(data);
     }
 
-    private String[] train(Format format, Path data, String... more) {
-        String[] common = {
-            "train",
-            "--data",
-            data.toString(),
-            "--model",
-            "dense 16 relu, dense " + (format == Format.IDX ? 10 : 3),
-            "--lr",
-            "0.02",
-            "--batch",
-            "4",
-            "--epochs",
-            "10",
-            "--scale",
-            "0.01",
-            "--out",
-            folder.resolve("run").toString()
-        };
-        String[] all = Arrays.copyOf(common, common.length + more.length);
-        System.arraycopy(more, 0, all, common.length, more.length);
-        return all;
+    private Cli.Outcome quern(String command, Format format, Path data, String... more) {
+        String settings =
+                "--lr 0.02 --batch 4 --epochs 10 --scale 0.01 --validation 0.1 --data " + data;
+        List<String> words = new ArrayList<>(List.of(command));
+        words.addAll(List.of(settings.split(" ")));
+        words.addAll(List.of(more));
+        words.add("--model");
+        words.add("dense 16 relu, dense " + (format == Format.IDX ? 10 : 3));
+        return quern(words.toArray(String[]::new));
+    }
+
+    private Cli.Outcome train(Format format, Path data, String... more) {
+        String[] all = Arrays.copyOf(more, more.length + 2);
+        all[more.length] = "--out";
+        all[more.length + 1] = folder.resolve("run").toString();
+        return quern("train", format, data, all);
     }
 
     /** Training has 3, 6 and 8; the first of the test's classes, in order, would be 3. */
@@ -212,7 +207,7 @@ class ClassesByNameTest {
     void eachCommandMeasuresTheSame(Format format, String test) throws IOException {
         Path data = data(format, rows(3, 6, 8), test.equals("absent") ? rows(6, 8) : rows(8, 3, 6));
         String run = folder.resolve("run").toString();
-        String trained = measured(quern(train(format, data, "--target-accuracy", "0.95")));
+        String trained = measured(train(format, data, "--target-accuracy", "0.95"));
         assertThat(trained)
                 .contains("accuracy 1.0000")
                 .endsWith("0 of %d wrong".formatted(test.equals("absent") ? 2 * EACH : 3 * EACH));
@@ -229,6 +224,13 @@ class ClassesByNameTest {
         assertThat(Files.readString(folder.resolve("run/run.json")))
                 .containsPattern("\"accuracy\": 1(\\.0)?,")
                 .contains(format == Format.IDX ? "\"9\"" : "\"6\"");
+        assertThat(trained)
+                .startsWith(
+                        quern("sweep", format, data).lines().stream()
+                                .filter(line -> line.startsWith("best "))
+                                .map(line -> line.replaceFirst("best +", ""))
+                                .findFirst()
+                                .orElseThrow());
         quern("report", run);
         assertThat(Files.readString(folder.resolve("run/report.html")))
                 .contains("\"accuracy\":1.0");
@@ -251,7 +253,7 @@ class ClassesByNameTest {
         String refused =
                 "quern: %s: row 20 is of class \"5\", which training does not know: it knows 3, 6, 8\n"
                         .formatted(name);
-        Cli.Outcome trained = quern(train(format, data));
+        Cli.Outcome trained = train(format, data);
         assertThat(trained.err()).isEqualTo(refused);
         assertThat(trained.code()).isEqualTo(3);
         assertThat(folder.resolve("run")).doesNotExist();
@@ -266,7 +268,7 @@ class ClassesByNameTest {
             }
             Files.delete(folder.resolve("data/test/5"));
         }
-        measured(quern(train(format, data)));
+        measured(train(format, data));
         format.write(folder.resolve("data"), rows(3, 6, 8), rows(3, 5, 6));
         Cli.Outcome evaluated =
                 quern("evaluate", folder.resolve("run").toString(), "--data", data.toString());
