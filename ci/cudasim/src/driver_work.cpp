@@ -93,6 +93,41 @@ static bool has_cluster(const Kernel &kernel) {
     return kernel.cluster <= std::min(most, kernel.any_cluster ? most : 8u);
 }
 
+/* CUlaunchConfig and CUlaunchAttribute, as cuda.h has them. */
+struct Attribute {
+    int id, pad;
+    unsigned value[16];
+};
+struct Config {
+    unsigned grid[3], block[3], shared;
+    Stream *stream;
+    const Attribute *attributes;
+    unsigned count;
+};
+
+/* Where clusters pack into groups of multiprocessors is a device's secret; here QUERN_CUDASIM_CLUSTERS says how many. */
+API(cuOccupancyMaxActiveClusters)(int *clusters, Kernel *kernel, const Config *config) {
+    ENTER_CONTEXT(cuOccupancyMaxActiveClusters)
+    if (config->shared > kernel->most_dynamic) return INVALID_VALUE;
+    for (unsigned i = 0; i < config->count; i++) {
+        const Attribute &a = config->attributes[i];
+        if (a.id != 4 || a.value[0] * a.value[1] * a.value[2] != kernel->cluster) return INVALID_VALUE; /* ..._CLUSTER_DIMENSION */
+    }
+    if (kernel->cluster > 8 && !kernel->any_cluster) return INVALID_CLUSTER_SIZE;
+    unsigned units = (unsigned)std::stoi(setting("QUERN_CUDASIM_UNITS", "4"));
+    std::string otherwise = std::to_string(std::max(1u, units / kernel->cluster));
+    *clusters = has_cluster(*kernel) ? std::stoi(setting("QUERN_CUDASIM_CLUSTERS", otherwise.c_str())) : 0;
+    return SUCCESS;
+}
+
+/* As many as shared memory and threads leave room for: each block takes 1 KiB more than it asks for. */
+API(cuOccupancyMaxActiveBlocksPerMultiprocessor)(int *blocks, Kernel *kernel, int threads, size_t shared) {
+    ENTER_CONTEXT(cuOccupancyMaxActiveBlocksPerMultiprocessor)
+    unsigned by_memory = (most_shared() + 1024) / (unsigned)(shared + 1024), by_threads = 2048u / (unsigned)threads;
+    *blocks = shared > kernel->most_dynamic ? 0 : (int)std::min(by_memory, by_threads);
+    return SUCCESS;
+}
+
 static Result ask(Kernel *kernel, const Shape &shape, unsigned shared, Stream *stream, void **parameters,
                   void **extra) {
     const Index &g = shape.grid, &b = shape.block;

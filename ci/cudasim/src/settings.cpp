@@ -49,7 +49,7 @@ Result injected(const char *call) {
     auto found = names.find(result);
     Result made = found != names.end() ? found->second : (Result)atoi(result.c_str());
     bool harmless = made == OUT_OF_MEMORY || made == INVALID_IMAGE || made == NO_BINARY_FOR_GPU ||
-                    made == UNSUPPORTED_PTX_VERSION;
+                    made == UNSUPPORTED_PTX_VERSION || made == NOT_SUPPORTED;
     if (!harmless) set_sticky(made);
     return made;
 }

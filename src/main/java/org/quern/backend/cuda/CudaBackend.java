@@ -95,7 +95,14 @@ public final class CudaBackend implements Backend {
     @Override
     public int sideBySide(Plan plan, Options options) {
         CudaHardware hardware = hardware(options);
-        return FusedEngine.sideBySide(plan, CudaTeams.of(hardware), hardware.units(), options);
+        CudaContext context = CudaContext.of(hardware);
+        context.enter();
+        return FusedEngine.sideBySide(
+                plan,
+                CudaTeams.of(hardware),
+                hardware.units(),
+                options,
+                (team, bytes) -> CudaTeams.room(context, hardware, team, bytes));
     }
 
     /** The device that the options name. */
