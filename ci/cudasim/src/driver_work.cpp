@@ -75,7 +75,7 @@ API(cuFuncSetAttribute)(Kernel *kernel, int attribute, int value) {
     ENTER_CONTEXT(cuFuncSetAttribute)
     switch (attribute) {
         case 8: /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
-            if (value < 0 || (unsigned)value > most_shared()) return INVALID_VALUE;
+            if (value < 0 || (unsigned)value > most_shared(current_device())) return INVALID_VALUE;
             kernel->most_dynamic = (unsigned)value;
             return SUCCESS;
         case 14: /* CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED */
@@ -123,7 +123,7 @@ API(cuOccupancyMaxActiveClusters)(int *clusters, Kernel *kernel, const Config *c
 /* As many as shared memory and threads leave room for: each block takes 1 KiB more than it asks for. */
 API(cuOccupancyMaxActiveBlocksPerMultiprocessor)(int *blocks, Kernel *kernel, int threads, size_t shared) {
     ENTER_CONTEXT(cuOccupancyMaxActiveBlocksPerMultiprocessor)
-    unsigned by_memory = (most_shared() + 1024) / (unsigned)(shared + 1024), by_threads = 2048u / (unsigned)threads;
+    unsigned by_memory = (most_shared(current_device()) + 1024) / (unsigned)(shared + 1024), by_threads = 2048u / (unsigned)threads;
     *blocks = shared > kernel->most_dynamic ? 0 : (int)std::min(by_memory, by_threads);
     return SUCCESS;
 }

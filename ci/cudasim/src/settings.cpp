@@ -22,8 +22,16 @@ void report(const std::string &line) {
     }
 }
 
-unsigned capability() {
-    std::string text = setting("QUERN_CUDASIM_CC", "9.0");
+std::string setting(const char *name, const char *otherwise, unsigned device) {
+    std::stringstream all(setting(name, otherwise));
+    std::string one;
+    for (unsigned i = 0; i <= device && getline(all, one, ','); i++) {
+    }
+    return one;
+}
+
+unsigned capability(unsigned device) {
+    std::string text = setting("QUERN_CUDASIM_CC", "9.0", device);
     size_t point = text.find('.');
     return (unsigned)(std::stoi(text.substr(0, point)) * 10 + std::stoi(text.substr(point + 1)));
 }
