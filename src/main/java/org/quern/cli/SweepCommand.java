@@ -138,7 +138,7 @@ final class SweepCommand implements Callable<Integer> {
         DataSource source = new DataSource(console);
         RunSettings base = RunSettings.DEFAULT.with(common).validated(common.keySet());
         Splits data = source.read(base, source.locate(base.data()));
-        Backends.Choice choice = Backends.choose(base.backend());
+        Backends.Choice choice = Backends.choose(base.backend(), base.options().device());
         Set<String> given = new HashSet<>(common.keySet());
         given.addAll(varied.keySet());
         List<Sweep.Member> members =

@@ -55,7 +55,7 @@ final class TrainRun implements AutoCloseable {
         Loading begun = options.begun.loading(settings.data());
         Loading loading =
                 begun != null ? begun : Loading.of(() -> source.read(settings, settings.data()));
-        Backends.Choice choice = Backends.choose(settings.backend());
+        Backends.Choice choice = Backends.choose(settings.backend(), settings.options().device());
         console.about("device", choice.backend().name() + ": " + choice.reason());
         choice.backend().prepare(settings.options());
         stopwatch.lap("device");

@@ -1,7 +1,5 @@
 package org.quern.backend.cuda;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +10,6 @@ import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import org.quern.backend.Backend;
 import org.quern.backend.kernel.Product;
-import org.quern.backend.nativelib.NativeLibraries;
 import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
 /**
@@ -35,8 +32,6 @@ final class CublasLt implements AutoCloseable {
 
     /** B's columns are the rows of the column-major matrix that comes first. */
     private static final int BGRADA = 256;
-
-    private static boolean loaded;
 
     private final long handle;
     private final boolean strict;
@@ -88,14 +83,7 @@ final class CublasLt implements AutoCloseable {
 
     private static synchronized void load(CublasLibrary library, Map<String, String> environment)
             throws UnavailableException {
-        if (!loaded) {
-            NativeLibraries natives = new NativeLibraries(environment);
-            String resource = "/native/" + NativeLibraries.platform() + "/libquern-cublaslt.so";
-            NativeLibraries.load(
-                    natives.unpackResource(
-                            resource, "libquern-cublaslt.so", "the way to cublasLt"));
-            loaded = true;
-        }
+        JCudaNatives.loadBridge(environment);
         List<String> problems = new ArrayList<>();
         for (String name : names(library)) {
             String problem = open(name);
@@ -108,20 +96,13 @@ final class CublasLt implements AutoCloseable {
     }
 
     /**
-     * Beside cuBLAS, by either of the names that are used; else by its name alone, which is that of
-     * the one that cuBLAS itself has loaded.
+     * Beside cuBLAS; else by its name alone, which is that of the one that cuBLAS itself has
+     * loaded.
      */
     private static List<String> names(CublasLibrary library) {
-        String name = "libcublasLt.so." + library.major();
-        String same = library.path().getFileName().toString().replace("cublas.so", "cublasLt.so");
         List<String> names = new ArrayList<>();
-        for (String beside : List.of(name, same)) {
-            Path file = library.path().resolveSibling(beside);
-            if (Files.exists(file) && !file.equals(library.path())) {
-                names.add(file.toString());
-            }
-        }
-        names.add(name);
+        library.light().forEach(file -> names.add(file.toString()));
+        names.add("libcublasLt.so." + library.major());
         return names;
     }
 

@@ -36,14 +36,14 @@ class CudaMessagesTest {
                 .with("QUERN_CUDASIM_REPORT", folder.resolve("report.txt"));
     }
 
-    private static String[] train(String... more) {
+    static String[] train(String... more) {
         List<String> all = new java.util.ArrayList<>(TRAIN);
         all.addAll(List.of(more));
         return all.toArray(String[]::new);
     }
 
     /** The command fails with one line on stderr. */
-    private static void fails(Jvm.Outcome outcome, int code, String message) {
+    static void fails(Jvm.Outcome outcome, int code, String message) {
         assertThat(outcome.err()).isEqualTo("quern: " + message + "\n");
         assertThat(outcome.code()).isEqualTo(code);
     }
@@ -111,6 +111,29 @@ class CudaMessagesTest {
                 jvm().run(Quern.class, train("--device", "7")),
                 2,
                 "--device 7: no such CUDA device; there is 0 (cudasim)");
+    }
+
+    @Test
+    void aTeamThatCannotBe() throws IOException {
+        fails(
+                jvm().with("QUERN_TEAM", "large").run(Quern.class, train()),
+                2,
+                "QUERN_TEAM is \"large\": set it to a number of blocks, or unset it");
+        fails(
+                jvm().with("QUERN_TEAM", "7").run(Quern.class, train()),
+                2,
+                "QUERN_TEAM=7 cannot train this network here: this device has teams of 1, 4, 8,"
+                        + " 12, 16 blocks: unset it");
+        fails(
+                jvm().with("QUERN_TEAM", "12")
+                        .run(Quern.class, train("--model", "dense 800 relu, dense 10")),
+                2,
+                "QUERN_TEAM=12 cannot train this network here: a block of a cluster of 12 blocks"
+                        + " would need 876 KiB of shared memory, and has 227 KiB: unset it");
+        Jvm.Outcome graph =
+                jvm().with("QUERN_TEAM", "8").run(Quern.class, train("--engine", "graph"));
+        assertThat(graph.err()).isEmpty(); // what was asked for by name is not fused
+        assertThat(graph.out()).contains("engine    as a graph of launches\n");
     }
 
     @Test

@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.List;
 import jcuda.driver.CUmodule;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Resident;
@@ -20,6 +21,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
+import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
@@ -35,6 +37,7 @@ final class CudaTrouble {
         try {
             switch (arguments[0]) {
                 case "cases" -> cases(arguments[1]);
+                case "all" -> allCases();
                 case "fused" -> fused(Backend.Engine.FUSED);
                 case "tensor" -> fused(Backend.Engine.TENSOR);
                 case "leak" -> leak();
@@ -44,6 +47,7 @@ final class CudaTrouble {
                 case "pieces" -> pieces(true);
                 case "hasty" -> pieces(false);
                 case "image" -> image();
+                case "beside" -> sideBySide(arguments[1]);
                 case "foreign" -> foreign(arguments[1]);
                 default -> throw new IllegalArgumentException(arguments[0]);
             }
@@ -70,6 +74,27 @@ final class CudaTrouble {
                 one.check(cuda, options.with(Backend.Gemm.OWN)).ifPresent(System.out::println);
             }
         }
+    }
+
+    /** Goes on with the next case whatever became of the last one, and counts. */
+    private static void allCases() {
+        int right = 0;
+        int lost = 0;
+        int other = 0;
+        for (KernelCase one : KernelCases.all()) {
+            try {
+                right += one.check(new CudaBackend(), Backend.Options.DEFAULT).isEmpty() ? 1 : 0;
+            } catch (RuntimeException e) {
+                if (QuernException.isDeviceLost(e)) {
+                    lost++;
+                } else {
+                    other++;
+                    System.out.println(one + ": " + e);
+                }
+            }
+        }
+        System.out.printf("%s right, %s others%n", right > 0, other);
+        System.out.printf("%s of %s%n", right + lost, KernelCases.all().size());
     }
 
     private static void fused(Backend.Engine engine) {
@@ -138,6 +163,17 @@ final class CudaTrouble {
         try (Device device = device()) {
             System.out.println(device.code().what());
         }
+    }
+
+    /** Tells how many trainings of a network the device has room for. */
+    private static void sideBySide(String layers) {
+        Plan plan =
+                Plan.of(
+                        ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), layers),
+                        Loss.CROSS_ENTROPY,
+                        Optimizer.Adam.DEFAULT,
+                        32);
+        System.out.println(new CudaBackend().sideBySide(plan, Backend.Options.DEFAULT));
     }
 
     /** Loads a cubin of the jar, whatever the device is. */
