@@ -49,7 +49,7 @@ final class CudaTeams {
                                 true));
             }
         }
-        teams.add(Team.alone(false));
+        teams.add(Team.ALONE);
         return teams;
     }
 

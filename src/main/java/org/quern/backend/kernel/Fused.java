@@ -62,7 +62,8 @@ record Fused(List<FusedLayout> layouts, String reason) {
             return none(
                     tensor
                             ? "this device has no clusters"
-                            : "this device has neither clusters nor cooperative launches");
+                            : "work-groups cannot wait for each other here, and one alone is taken only"
+                                    + " when asked for, by --engine fused");
         }
         List<FusedLayout> all =
                 wanted.stream().map(team -> new FusedLayout(plan, team, pixels)).toList();
