@@ -85,7 +85,7 @@ final class BenchMnistCommand implements Callable<Integer> {
         String located = source.locate(data);
         Splits splits = source.read(located, "");
         Backends.Choice choice = running.choose();
-        console.about("device", choice.backend().name() + ": " + choice.reason());
+        console.about("device", choice.text());
         console.about("data", splits.description());
         if (!source.isMnist(located)) {
             console.about("note", "the rungs are MNIST's: other data has its own");

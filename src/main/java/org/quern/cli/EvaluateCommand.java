@@ -3,6 +3,7 @@ package org.quern.cli;
 import static org.quern.report.Numbers.format;
 
 import java.util.concurrent.Callable;
+import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.report.TextReport;
 import org.quern.train.Evaluation;
@@ -44,8 +45,9 @@ final class EvaluateCommand implements Callable<Integer> {
         gallery.check();
         TrainedModel model = trained.open();
         Dataset rows = trained.rows(model, new DataSource(console));
-        try (Predictor predictor = trained.predictor(model)) {
-            console.about("device", predictor.device());
+        Backends.Choice choice = trained.running.choose();
+        console.about("device", choice.text());
+        try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
             console.about("data", format("%s, %,d rows", rows.name(), rows.rows()));
             console.about("model", model.saved().model().text());
             Evaluation evaluation = predictor.evaluate(rows);

@@ -53,9 +53,8 @@ final class TrainRun {
                 begun != null
                         ? begun
                         : Loading.of(() -> source.read(settings.data(), settings.label()));
-        Backends.Choice choice = Backends.choose(settings.backend());
-        console.about("device", choice.backend().name() + ": " + choice.reason());
-        choice.backend().prepare(settings.options());
+        Backends.Choice choice = Backends.choose(settings.backend(), settings.options());
+        console.about("device", choice.text());
         stopwatch.lap("device");
         long waiting = System.nanoTime();
         Splits splits = loading.join();
