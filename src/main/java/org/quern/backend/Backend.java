@@ -37,8 +37,10 @@ public interface Backend {
     }
 
     /**
-     * Begins what {@link #open} takes long for and what no plan is needed for, from any thread.
-     * Never throws: what fails is told by {@link #open}.
+     * Opens the device and compiles the kernels: what {@link #open} takes long for, and what can
+     * fail on a device, whatever the plan. From any thread; kept for {@link #open}.
+     *
+     * @throws org.quern.QuernException with the reason and the cure, if that cannot be done
      */
     default void prepare(Options options) {}
 

@@ -8,6 +8,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
+import org.quern.QuernException;
 
 /** Finds backends, and chooses one. */
 public final class Backends {
@@ -22,7 +23,12 @@ public final class Backends {
      * @param backend what was chosen
      * @param reason one line: what it runs on, and for {@code auto} why not each better one
      */
-    public record Choice(Backend backend, String reason) {}
+    public record Choice(Backend backend, String reason) {
+        /** For logs. */
+        public String text() {
+            return backend.name() + ": " + reason;
+        }
+    }
 
     /** All backends in this jar, best first. */
     public static List<Backend> all() {
@@ -32,29 +38,33 @@ public final class Backends {
                 .toList();
     }
 
-    /** As {@link #choose(String, String)}, on the device that the backend chooses. */
+    /** The same with everything left to the backend. */
     public static Choice choose(String name) {
-        return choose(name, null);
+        return choose(name, Backend.Options.DEFAULT);
     }
 
     /**
-     * The backend of that name, or for {@code auto} the best that can run.
+     * The backend of that name, or for {@code auto} the best that can run, made ready: its device
+     * is open and its kernels are compiled.
      *
-     * @param device number or part of the name of the device, or null for the backend's choice
-     * @throws org.quern.QuernException if name or device is unknown (usage), or if the backend that
-     *     was asked for by name cannot run (backend), never falling back to another
+     * @throws org.quern.QuernException if the name is unknown (usage), or if the backend, or the
+     *     device, that was asked for by name cannot run, never falling back to another
      */
-    public static Choice choose(String name, String device) {
-        List<Backend> all = all();
+    public static Choice choose(String name, Backend.Options options) {
+        return choose(all(), name, options);
+    }
+
+    static Choice choose(List<Backend> all, String name, Backend.Options options) {
         if (name.equals(AUTO)) {
-            return auto(all, device);
+            return auto(all, options);
         }
         for (Backend candidate : all) {
             if (candidate.name().equals(name)) {
-                Backend.Availability availability = candidate.availability(device);
+                Backend.Availability availability = candidate.availability(options.device());
                 if (!availability.usable()) {
                     throw backend("backend %s cannot run: %s", name, availability.detail());
                 }
+                candidate.prepare(options);
                 return new Choice(candidate, availability.detail());
             }
         }
@@ -63,14 +73,20 @@ public final class Backends {
                 name, all.stream().map(Backend::name).collect(Collectors.joining(", ")));
     }
 
-    private static Choice auto(List<Backend> all, String device) {
+    private static Choice auto(List<Backend> all, Backend.Options options) {
         List<String> skipped = new ArrayList<>();
         for (Backend candidate : all) {
             if (candidate.priority() < 0) {
                 continue;
             }
-            Backend.Availability availability = candidate.availability(device);
-            if (availability.automatic()) {
+            Backend.Availability availability = candidate.availability(options.device());
+            String problem =
+                    availability.automatic()
+                            ? problem(candidate, options)
+                            : availability.usable()
+                                    ? "its device is no GPU"
+                                    : availability.detail();
+            if (problem == null) {
                 return new Choice(
                         candidate,
                         skipped.isEmpty()
@@ -80,13 +96,22 @@ public final class Backends {
                                         + String.join("; not ", skipped)
                                         + ")");
             }
-            skipped.add(
-                    candidate.name()
-                            + ": "
-                            + (availability.usable()
-                                    ? "its device is no GPU"
-                                    : availability.detail()));
+            skipped.add(candidate.name() + ": " + problem);
         }
         throw backend("no backend can run here: %s", String.join("; ", skipped));
+    }
+
+    /** Why a backend cannot be made ready; null once it is. */
+    private static String problem(Backend candidate, Backend.Options options) {
+        try {
+            candidate.prepare(options);
+            return null;
+        } catch (QuernException e) {
+            // a wrong option is wrong everywhere, and a device that was asked for is not replaced
+            if (e.kind() == QuernException.Kind.USAGE || options.device() != null) {
+                throw e;
+            }
+            return e.getMessage();
+        }
     }
 }

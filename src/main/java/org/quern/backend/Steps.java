@@ -8,6 +8,9 @@ import org.quern.plan.Optimizer;
  * that comes out. Allocated once and reused.
  */
 public final class Steps {
+    /** The loss of a step that no executor has done: one that no step can have. */
+    public static final float UNDONE = -1;
+
     private final long seed;
     private final float[] rates;
     private final float[] decays;
@@ -69,6 +72,7 @@ public final class Steps {
             double rate = learningRate.at(newFirst + i);
             rates[i] = optimizer.rate(rate, newFirst + i);
             decays[i] = optimizer.decay(rate);
+            losses[i] = UNDONE;
         }
         return this;
     }
@@ -103,7 +107,10 @@ public final class Steps {
         return decays;
     }
 
-    /** Sum of the losses of each step's rows, not copied; written by the executor. */
+    /**
+     * Sum of the losses of each step's rows, not copied; written by the executor, until then {@link
+     * #UNDONE}.
+     */
     public float[] losses() {
         return losses;
     }

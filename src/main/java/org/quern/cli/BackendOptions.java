@@ -69,7 +69,7 @@ final class BackendOptions {
 
     /** The backend that was asked for. */
     Backends.Choice choose() {
-        return Backends.choose(backend == null ? Backends.AUTO : backend, device);
+        return Backends.choose(backend == null ? Backends.AUTO : backend, options());
     }
 
     /** How to run on it. */
@@ -86,10 +86,15 @@ final class BackendOptions {
         return RunSettings.DEFAULT.with(given).options();
     }
 
-    /** A model loaded onto the backend. */
+    /** A model loaded onto the backend that was asked for. */
     Predictor predictor(SavedModel model) {
+        return predictor(model, choose());
+    }
+
+    /** A model loaded onto the backend that was chosen. */
+    Predictor predictor(SavedModel model, Backends.Choice choice) {
         return new Predictor(
-                model.model(), model.loss(), model.parameters(), choose().backend(), options());
+                model.model(), model.loss(), model.parameters(), choice.backend(), options());
     }
 
     private static void put(Map<String, String> given, String name, Object value) {

@@ -86,7 +86,7 @@ final class BenchMnistCommand implements Callable<Integer> {
         String located = source.locate(data);
         Splits splits = source.read(RunSettings.DEFAULT, located);
         Backends.Choice choice = running.choose();
-        console.about("device", choice.backend().name() + ": " + choice.reason());
+        console.about("device", choice.text());
         console.about("data", splits.description());
         if (!source.isMnist(located)) {
             console.about("note", "the rungs are MNIST's: other data has its own");

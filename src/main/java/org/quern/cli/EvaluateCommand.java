@@ -3,6 +3,7 @@ package org.quern.cli;
 import static org.quern.report.Numbers.format;
 
 import java.util.concurrent.Callable;
+import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.report.TextReport;
 import org.quern.train.Evaluation;
@@ -45,8 +46,9 @@ final class EvaluateCommand implements Callable<Integer> {
         TrainedModel model = trained.open();
         TrainedOptions.Rows given = trained.rows(model, new DataSource(console));
         Dataset rows = given.set();
-        try (Predictor predictor = trained.predictor(model)) {
-            console.about("device", predictor.device());
+        Backends.Choice choice = trained.running.choose();
+        console.about("device", choice.text());
+        try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
             console.about(
                     "data", format("%s, %,d rows%s", rows.name(), rows.rows(), given.reading()));
             console.about("model", model.saved().model().text());

@@ -93,12 +93,22 @@ final class GradcheckCommand implements Callable<Integer> {
         }
         List<Backend> backends =
                 backend != null
-                        ? List.of(Backends.choose(backend, device).backend())
+                        ? List.of(
+                                Backends.choose(backend, Backend.Options.DEFAULT.withDevice(device))
+                                        .backend())
                         : Backends.all().stream()
                                 .filter(b -> b.priority() >= 0 && b.availability().usable())
                                 .toList();
         for (Backend each : backends) {
-            steps(each, networks);
+            try {
+                steps(each, networks);
+            } catch (QuernException e) {
+                if (backend != null) {
+                    throw e;
+                }
+                failures++; // the others are checked all the same
+                console.line("FAIL  %s: %s", each.name(), e.getMessage());
+            }
         }
         return failures == 0 ? 0 : QuernException.Kind.TARGET.exitCode();
     }

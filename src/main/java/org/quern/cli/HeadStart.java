@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.quern.QuernException;
-import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Mnist;
 import org.quern.data.Source;
@@ -63,7 +62,7 @@ final class HeadStart {
 
     private static void device() {
         try {
-            Backends.choose(Backends.AUTO).backend().prepare(Backend.Options.DEFAULT);
+            Backends.choose(Backends.AUTO);
         } catch (QuernException e) {
             return; // the command asks again
         }

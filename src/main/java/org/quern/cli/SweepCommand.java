@@ -138,13 +138,13 @@ final class SweepCommand implements Callable<Integer> {
         DataSource source = new DataSource(console);
         RunSettings base = RunSettings.DEFAULT.with(common).validated(common.keySet());
         Splits data = source.read(base, source.locate(base.data()));
-        Backends.Choice choice = Backends.choose(base.backend(), base.options().device());
+        Backends.Choice choice = Backends.choose(base.backend(), base.options());
         Set<String> given = new HashSet<>(common.keySet());
         given.addAll(varied.keySet());
         List<Sweep.Member> members =
                 Sweep.members(base, varied).stream().map(one -> one.on(data, given)).toList();
         Sweep sweep = new Sweep(data, choice.backend(), workers(common));
-        console.about("device", choice.backend().name() + ": " + choice.reason());
+        console.about("device", choice.text());
         console.about("data", data.description());
         Headlines.reading(console, data, members.get(0).settings());
         console.about("validate", Headlines.validation(base, base.parts(data)));

@@ -55,9 +55,8 @@ final class TrainRun implements AutoCloseable {
         Loading begun = options.begun.loading(settings.data());
         Loading loading =
                 begun != null ? begun : Loading.of(() -> source.read(settings, settings.data()));
-        Backends.Choice choice = Backends.choose(settings.backend(), settings.options().device());
-        console.about("device", choice.backend().name() + ": " + choice.reason());
-        choice.backend().prepare(settings.options());
+        Backends.Choice choice = Backends.choose(settings.backend(), settings.options());
+        console.about("device", choice.text());
         stopwatch.lap("device");
         long waiting = System.nanoTime();
         Splits splits = loading.join();

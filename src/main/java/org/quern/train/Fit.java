@@ -155,6 +155,7 @@ final class Fit {
         }
         firstStepAlone = false;
         for (int i = 0; i < count; i++) {
+            Believable.check(executor, steps, i, batches.rowsAt(from + i));
             if (!Float.isFinite(steps.losses()[i])) {
                 throw new Divergence(trainer, steps, learningRate)
                         .restore(resident, start, from + i);

@@ -3,7 +3,6 @@ package org.quern.backend.cuda;
 import static org.quern.QuernException.backend;
 
 import java.util.Optional;
-import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Limits;
 import org.quern.backend.kernel.Device;
@@ -72,23 +71,12 @@ public final class CudaBackend implements Backend {
         return Math.max(1, CudaDriver.instance().devices().size());
     }
 
-    /** Makes the device's context, with the kernels in it: most of what a start takes. */
+    /** Leaves cuBLAS aside, which is as quick to open with the network as before it. */
     @Override
     public void prepare(Options options) {
-        CudaDriver driver = CudaDriver.instance();
-        if (driver.problem() != null) {
-            return;
-        }
-        try {
-            CudaHardware hardware = CudaHardware.choose(driver.devices(), options.device());
-            if (hardware.lacks() == null) {
-                CudaContext context = CudaContext.of(hardware);
-                context.enter();
-                context.module(CudaDevice.KERNELS);
-            }
-        } catch (QuernException e) {
-            return; // open comes to the same and tells it
-        }
+        CudaHardware hardware = hardware(options);
+        Options own = Options.DEFAULT.with(Gemm.OWN);
+        new CudaDevice(hardware, CudaDriver.instance().version(), own, epilogues).close();
     }
 
     @Override

@@ -59,7 +59,7 @@ final class CudaTeams {
                                 true));
             }
         }
-        teams.add(Team.alone(false));
+        teams.add(Team.ALONE);
         return teams;
     }
 

@@ -117,7 +117,8 @@ record Fused(List<FusedLayout> layouts, String reason, List<Refusal> refused) {
             return none(
                     tensor
                             ? "this device has no clusters"
-                            : "this device has neither clusters nor cooperative launches");
+                            : "work-groups cannot wait for each other here, and one alone is taken only"
+                                    + " when asked for, by --engine fused");
         }
         if (size > 0 && wanted.stream().noneMatch(team -> team.blocks() == size)) {
             return none(

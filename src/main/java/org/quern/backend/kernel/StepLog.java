@@ -2,7 +2,9 @@ package org.quern.backend.kernel;
 
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
+import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
+import org.quern.QuernException;
 import org.quern.backend.Pass;
 import org.quern.backend.Steps;
 
@@ -43,11 +45,31 @@ final class StepLog implements AutoCloseable {
         log.reset();
     }
 
-    /** Waits for a run of steps that was asked for, tells how far it is, and takes its entries. */
+    /**
+     * Waits for a run of steps that was asked for, tells how far it is, and takes its entries.
+     *
+     * @throws QuernException if there are not as many: drivers are known that end a long loop early
+     *     and say that all went well
+     */
     void await(Steps steps) {
         int told = log.isLive() ? watch(steps) : 0;
         device.finish();
-        collect(log.read(bytes(steps.count())), steps, told, steps.count());
+        ByteBuffer entries = log.read(bytes(steps.count()));
+        int done = entries.getInt(0);
+        if (done != steps.count()) {
+            throw new QuernException(
+                    QuernException.Kind.DEVICE,
+                    String.format(
+                            Locale.ROOT,
+                            "%s did %,d of %,d steps from step %,d on and reported no error: its"
+                                    + " driver cannot be trusted with them: use --backend cpu, or"
+                                    + " another --device",
+                            device.description(),
+                            done,
+                            steps.count(),
+                            steps.first()));
+        }
+        collect(entries, steps, told, done);
     }
 
     /** Tells how far the device is while it goes on. @return the entries that were taken */

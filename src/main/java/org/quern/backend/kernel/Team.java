@@ -26,18 +26,20 @@ public record Team(
         boolean tensor,
         boolean automatic) {
 
-    /** One block, which works on global memory: any device has it. */
-    public static Team alone(boolean automatic) {
-        return new Team(
-                "fused_train_block",
-                "fused_block",
-                "one block",
-                1,
-                Device.THREADS,
-                1L << 28,
-                false,
-                automatic);
-    }
+    /**
+     * One block, which works on global memory: any device has it, and it leaves all but one of the
+     * device's multiprocessors idle.
+     */
+    public static final Team ALONE =
+            new Team(
+                    "fused_train_block",
+                    "fused_block",
+                    "one block",
+                    1,
+                    Device.THREADS,
+                    1L << 28,
+                    false,
+                    false);
 
     /** For logs. */
     String description() {

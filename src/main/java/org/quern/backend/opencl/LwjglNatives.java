@@ -1,6 +1,7 @@
 package org.quern.backend.opencl;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.lwjgl.opencl.CL;
 import org.lwjgl.system.Configuration;
@@ -18,6 +19,48 @@ final class LwjglNatives {
     static final String LOADER_VARIABLE = "QUERN_LIBOPENCL";
 
     private static final String LOADER = "libOpenCL.so.1";
+
+    /** How to come by one. */
+    static final String INSTALL =
+            "install an OpenCL driver (Debian: pocl-opencl-icd, or your GPU's)";
+
+    /**
+     * All of OpenCL's functions that are called. A loader may lack some, being of OpenCL 1.1 for
+     * instance, and a call of one that is not there ends the process.
+     */
+    static final List<String> FUNCTIONS =
+            List.of(
+                    "clBuildProgram",
+                    "clCreateBuffer",
+                    "clCreateCommandQueue",
+                    "clCreateContext",
+                    "clCreateKernel",
+                    "clCreateProgramWithBinary",
+                    "clCreateProgramWithSource",
+                    "clEnqueueBarrierWithWaitList",
+                    "clEnqueueCopyBuffer",
+                    "clEnqueueFillBuffer",
+                    "clEnqueueMapBuffer",
+                    "clEnqueueMarkerWithWaitList",
+                    "clEnqueueNDRangeKernel",
+                    "clEnqueueReadBuffer",
+                    "clEnqueueUnmapMemObject",
+                    "clEnqueueWriteBuffer",
+                    "clFinish",
+                    "clFlush",
+                    "clGetDeviceIDs",
+                    "clGetDeviceInfo",
+                    "clGetPlatformIDs",
+                    "clGetPlatformInfo",
+                    "clGetProgramBuildInfo",
+                    "clGetProgramInfo",
+                    "clReleaseCommandQueue",
+                    "clReleaseEvent",
+                    "clReleaseKernel",
+                    "clReleaseMemObject",
+                    "clReleaseProgram",
+                    "clSetKernelArg",
+                    "clWaitForEvents");
 
     private LwjglNatives() {}
 
@@ -37,7 +80,7 @@ final class LwjglNatives {
         String given = environment.get(LOADER_VARIABLE);
         boolean isGiven = given != null && !given.isBlank();
         if (!isGiven && !SystemLibraries.has(LOADER, environment)) {
-            throw notFound(null);
+            throw notFound();
         }
         if (Runtime.version().feature() >= 25) {
             // its default is memory access by sun.misc.Unsafe, of which newer JDKs complain
@@ -73,17 +116,33 @@ final class LwjglNatives {
                             "%s is %s, which cannot be loaded: set it to libOpenCL.so.1, or unset it"
                                     .formatted(LOADER_VARIABLE, given),
                             e)
-                    : notFound(e);
+                    : new UnavailableException(
+                            "%s cannot be loaded (%s): %s"
+                                    .formatted(LOADER, NativeLibraries.reason(e), INSTALL),
+                            e);
+        }
+        List<String> missing =
+                FUNCTIONS.stream()
+                        .filter(name -> CL.getFunctionProvider().getFunctionAddress(name) == 0)
+                        .toList();
+        if (!missing.isEmpty()) {
+            throw new UnavailableException(
+                    "%s lacks %s%s: it is damaged or older than OpenCL 1.2: %s"
+                            .formatted(
+                                    isGiven ? given : LOADER,
+                                    missing.get(0),
+                                    missing.size() == 1
+                                            ? ""
+                                            : " and %d other functions"
+                                                    .formatted(missing.size() - 1),
+                                    INSTALL),
+                    null);
         }
     }
 
-    private static UnavailableException notFound(Throwable cause) {
+    private static UnavailableException notFound() {
         return new UnavailableException(
-                LOADER
-                        + " was not found: install an OpenCL driver (Debian: pocl-opencl-icd, or"
-                        + " your GPU's), or set "
-                        + LOADER_VARIABLE
-                        + " to it",
-                cause);
+                "%s was not found: %s, or set %s to it".formatted(LOADER, INSTALL, LOADER_VARIABLE),
+                null);
     }
 }

@@ -2,7 +2,6 @@ package org.quern.backend.opencl;
 
 import static org.quern.QuernException.backend;
 
-import java.util.List;
 import java.util.Optional;
 import org.quern.backend.Backend;
 import org.quern.backend.Limits;
@@ -10,7 +9,6 @@ import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.DeviceLimits;
 import org.quern.backend.kernel.KernelExecutor;
 import org.quern.backend.kernel.Tiling;
-import org.quern.backend.nativelib.NativeLibraries;
 import org.quern.plan.Plan;
 
 /** The kernels as OpenCL C 1.2 on any device of any platform. */
@@ -32,24 +30,26 @@ public final class OpenclBackend implements Backend {
 
     @Override
     public int devices() {
-        return Math.max(1, Found.INSTANCE.devices.size());
+        return Math.max(1, OpenclDevices.found().all().size());
     }
 
     @Override
     public Availability availability(String wanted) {
-        Found found = Found.INSTANCE;
-        if (found.problem != null) {
-            return new Availability(false, found.problem);
+        OpenclDevices found = OpenclDevices.found();
+        if (found.problem() != null) {
+            return new Availability(false, found.problem());
         }
-        OpenclHardware device = OpenclHardware.choose(found.devices, wanted);
+        OpenclHardware device = OpenclHardware.choose(found.all(), wanted);
         if (device.lacks() != null) {
             return new Availability(false, device.name() + " " + device.lacks());
         }
-        String others =
-                wanted == null && found.devices.size() > 1
-                        ? "; devices: " + OpenclHardware.listed(found.devices)
-                        : "";
+        String others = wanted != null || found.isPlain() ? "" : "; devices: " + found.listed();
         return new Availability(true, device.isGpu(), device.description() + others);
+    }
+
+    @Override
+    public void prepare(Options options) {
+        device(options).close();
     }
 
     @Override
@@ -66,40 +66,14 @@ public final class OpenclBackend implements Backend {
     /** The device that the options name. */
     public Device device(Options options) {
         options.checkNoCublas(name());
-        Found found = Found.INSTANCE;
-        if (found.problem != null) {
-            throw backend("backend opencl cannot run: %s", found.problem);
+        OpenclDevices found = OpenclDevices.found();
+        if (found.problem() != null) {
+            throw backend("backend opencl cannot run: %s", found.problem());
         }
-        OpenclHardware hardware = OpenclHardware.choose(found.devices, options.device());
+        OpenclHardware hardware = OpenclHardware.choose(found.all(), options.device());
         if (hardware.lacks() != null) {
             throw backend("%s %s: use another --device", hardware.name(), hardware.lacks());
         }
         return new OpenclDevice(hardware, options.deviceMemory());
-    }
-
-    /** The devices, looked for once. */
-    private static final class Found {
-        static final Found INSTANCE = new Found();
-
-        final List<OpenclHardware> devices;
-        final String problem;
-
-        private Found() {
-            List<OpenclHardware> all = List.of();
-            String reason = null;
-            try {
-                LwjglNatives.load(System.getenv());
-                all = OpenclHardware.all();
-                if (all.isEmpty()) {
-                    reason =
-                            "no OpenCL device was found: install an OpenCL driver (Debian:"
-                                    + " pocl-opencl-icd, or your GPU's)";
-                }
-            } catch (NativeLibraries.UnavailableException e) {
-                reason = e.getMessage();
-            }
-            devices = all;
-            problem = reason;
-        }
     }
 }

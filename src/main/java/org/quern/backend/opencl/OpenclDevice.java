@@ -5,12 +5,10 @@ import static org.lwjgl.opencl.CL10.CL_MEM_READ_WRITE;
 import static org.lwjgl.opencl.CL10.clFinish;
 import static org.lwjgl.opencl.CL10.clFlush;
 import static org.lwjgl.opencl.CL10.clReleaseCommandQueue;
-import static org.lwjgl.opencl.CL10.clReleaseContext;
 import static org.lwjgl.opencl.CL10.clReleaseKernel;
 import static org.lwjgl.opencl.CL10.clReleaseMemObject;
 import static org.lwjgl.opencl.CL10.nclCreateBuffer;
 import static org.lwjgl.opencl.CL10.nclCreateCommandQueue;
-import static org.lwjgl.opencl.CL10.nclCreateContext;
 import static org.lwjgl.opencl.CL10.nclCreateKernel;
 import static org.lwjgl.opencl.CL10.nclEnqueueCopyBuffer;
 import static org.lwjgl.opencl.CL10.nclEnqueueNDRangeKernel;
@@ -22,29 +20,28 @@ import static org.lwjgl.system.MemoryUtil.memAddress;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import org.lwjgl.opencl.CL10;
 import org.quern.QuernException;
 import org.quern.backend.Executor;
 import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.KernelSource;
 import org.quern.backend.kernel.Team;
 
 /** An OpenCL device: one context, an in-order queue for kernels, a second one for copies. */
 final class OpenclDevice implements Device {
     private static final int STAGING = 4 << 20;
 
+    /** The unit that all kernels but the fused one are in. */
+    private static final String KERNELS = "quern";
+
     private final OpenclHardware hardware;
     private final long budget;
-    private final long context;
+    private final OpenclContext context;
     private final long queue;
-    private final Map<String, Long> programs = new HashMap<>();
-    private final long buildNanos;
     private final ByteBuffer code = OpenclHardware.direct(4);
     private final ByteBuffer staging = OpenclHardware.direct(STAGING);
+    private final ByteBuffer pattern = OpenclHardware.direct(4);
+    private final long patternAddress = memAddress(pattern); // for fills that must not allocate
     private ByteBuffer lastBuffer;
     private long lastAddress;
     private long allocated;
@@ -57,46 +54,16 @@ final class OpenclDevice implements Device {
                 budgetMib > 0
                         ? (long) budgetMib << 20
                         : Math.min(hardware.mostBytes(), hardware.memory() / 10 * 7);
-        ByteBuffer devices = OpenclHardware.direct(8).putLong(0, hardware.id());
-        ByteBuffer properties = OpenclHardware.direct(24);
-        properties.putLong(0, org.lwjgl.opencl.CL10.CL_CONTEXT_PLATFORM);
-        properties.putLong(8, hardware.platform());
-        context =
-                nclCreateContext(
-                        memAddress(properties), 1, memAddress(devices), 0, 0, memAddress(code));
-        check("clCreateContext");
+        context = OpenclContext.of(hardware);
+        context.program(KERNELS);
         queue = newQueue();
-        long started = System.nanoTime();
-        try {
-            program("quern");
-        } catch (RuntimeException e) {
-            clReleaseCommandQueue(queue);
-            clReleaseContext(context);
-            throw e;
-        }
-        buildNanos = System.nanoTime() - started;
-    }
-
-    /** A unit of the kernels, compiled when it is first asked for. */
-    private long program(String unit) {
-        return programs.computeIfAbsent(
-                unit,
-                name ->
-                        new OpenclProgram(
-                                        hardware,
-                                        context,
-                                        KernelSource.text(name),
-                                        OpenclProgram.cache())
-                                .build());
-    }
-
-    private void check(String call) {
-        OpenclErrors.check(code.getInt(0), call);
     }
 
     long newQueue() {
-        long created = nclCreateCommandQueue(context, hardware.id(), 0, memAddress(code));
-        check("clCreateCommandQueue");
+        long created = nclCreateCommandQueue(context.handle(), hardware.id(), 0, memAddress(code));
+        if (code.getInt(0) != 0) {
+            throw OpenclErrors.unopened(hardware.name(), "clCreateCommandQueue", code.getInt(0));
+        }
         return created;
     }
 
@@ -137,7 +104,7 @@ final class OpenclDevice implements Device {
                             .put((byte) 0)
                             .flip();
             kernel = nclCreateKernel(program, memAddress(text), memAddress(code));
-            check("clCreateKernel of " + name);
+            OpenclErrors.check(code.getInt(0), "clCreateKernel of " + name);
             ByteBuffer value = OpenclHardware.direct(8);
             for (int i = 0; i < call.arguments().size(); i++) {
                 Object argument = call.arguments().get(i);
@@ -182,7 +149,7 @@ final class OpenclDevice implements Device {
 
     @Override
     public Executor.Code code() {
-        return new Executor.Code("OpenCL program", buildNanos);
+        return new Executor.Code("OpenCL program", context.nanos());
     }
 
     @Override
@@ -214,7 +181,7 @@ final class OpenclDevice implements Device {
         if (bytes > hardware.mostBytes() || allocated + bytes > hardware.memory()) {
             throw outOfMemory(bytes, what);
         }
-        long handle = nclCreateBuffer(context, flags, bytes, 0, memAddress(code));
+        long handle = nclCreateBuffer(context.handle(), flags, bytes, 0, memAddress(code));
         if (code.getInt(0) != 0) {
             throw outOfMemory(bytes, what);
         }
@@ -287,10 +254,10 @@ final class OpenclDevice implements Device {
 
     @Override
     public void fill(Buffer buffer, long offset, long words, int value) {
-        ByteBuffer pattern = OpenclHardware.direct(4).putInt(0, value);
+        pattern.putInt(0, value);
         OpenclErrors.check(
                 nclEnqueueFillBuffer(
-                        queue, handle(buffer), memAddress(pattern), 4, offset, 4 * words, 0, 0, 0),
+                        queue, handle(buffer), patternAddress, 4, offset, 4 * words, 0, 0, 0),
                 "clEnqueueFillBuffer");
     }
 
@@ -303,17 +270,17 @@ final class OpenclDevice implements Device {
 
     @Override
     public Launch prepare(Call call) {
-        return new Prepared(call, program("quern"));
+        return new Prepared(call, context.program(KERNELS));
     }
 
     @Override
     public List<Team> teams() {
-        return List.of(Team.alone(hardware.isGpu()));
+        return List.of(Team.ALONE);
     }
 
     @Override
     public Launch prepare(Call call, Team team, long bytes) {
-        return new Prepared(call, program(team.unit()));
+        return new Prepared(call, context.program(team.unit()));
     }
 
     @Override
@@ -374,8 +341,6 @@ final class OpenclDevice implements Device {
 
     @Override
     public void close() {
-        programs.values().forEach(CL10::clReleaseProgram);
         clReleaseCommandQueue(queue);
-        clReleaseContext(context);
     }
 }

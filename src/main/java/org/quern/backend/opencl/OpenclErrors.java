@@ -33,6 +33,13 @@ final class OpenclErrors {
                 "the OpenCL device failed: %s gave %s%s".formatted(call, name(code), cure));
     }
 
+    /** What a device is told as that cannot be opened. */
+    static QuernException unopened(String device, String call, int code) {
+        return QuernException.backend(
+                "%s cannot be opened: %s gave %s: use another --device or --backend",
+                device, call, name(code));
+    }
+
     /** The constant's name, for instance {@code CL_OUT_OF_RESOURCES}. */
     static String name(int code) {
         for (Class<?> constants : new Class<?>[] {CL10.class, CL11.class, CL12.class}) {

@@ -28,7 +28,7 @@ final class OpenclLog implements Device.Log {
 
     @Override
     public void reset() {
-        // read when all entries are there
+        device.fill(buffer, 0, 1, 0);
     }
 
     @Override

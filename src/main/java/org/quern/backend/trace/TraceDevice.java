@@ -16,6 +16,9 @@ public class TraceDevice implements Device {
     private static final int STAGING = 1 << 16;
     private static final long MEMORY = 1L << 34;
 
+    /** A loss that a batch may have. */
+    private static final float WRONG = 1e6f;
+
     private final boolean library;
     private final List<Team> teams;
     private final Map<String, Long> launches = new TreeMap<>();
@@ -194,7 +197,7 @@ public class TraceDevice implements Device {
     @Override
     public Log log(int size) {
         Buffer buffer = allocate(size, "the log");
-        ByteBuffer zeros = direct(size);
+        ByteBuffer entries = direct(size);
         return new Log() {
             @Override
             public Buffer buffer() {
@@ -214,7 +217,11 @@ public class TraceDevice implements Device {
             @Override
             public ByteBuffer read(int wanted) {
                 copy(wanted);
-                return zeros;
+                int steps = (wanted - 4) / 8;
+                for (int i = 0; i < steps; i++) {
+                    entries.putFloat(4 + 8 * i, WRONG); // no row is right
+                }
+                return entries.putInt(0, steps); // as if all were done
             }
 
             @Override

@@ -343,10 +343,13 @@ class FusedTest {
     @Test
     void stepsAreFewLaunches() {
         Plan plan = NETS.get(0).plan();
-        TraceDevice device = new TraceDevice(List.of(Team.alone(true)));
+        TraceDevice device = new TraceDevice(List.of(Team.ALONE));
         try (Executor executor =
                         new KernelExecutor(
-                                device, plan, Tiling.forUnits(1), Backend.Options.DEFAULT);
+                                device,
+                                plan,
+                                Tiling.forUnits(1),
+                                Backend.Options.DEFAULT.with(Backend.Engine.FUSED));
                 Resident data = executor.upload(DIGITS)) {
             Steps steps = new Steps(1, 20_000);
             // how long a step takes is measured first

@@ -7,6 +7,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,10 +50,27 @@ class OpenclTest {
         assertThat(OpenclHardware.choose(DEVICES, "radeon").name()).isEqualTo("Radeon Pro");
         assertThatThrownBy(() -> OpenclHardware.choose(DEVICES, "4"))
                 .hasMessage(
-                        "--device 4: no such OpenCL device; there are 0 (some CPU), 1 (old GPU),"
+                        "--device 4: no such OpenCL device; there are 0 (some CPU), 1 (old GPU,"
+                                + " which takes work-groups of 64, and Quern needs 256),"
                                 + " 2 (Radeon Pro), 3 (another GPU)");
         assertThatThrownBy(() -> OpenclHardware.choose(DEVICES, "geforce"))
                 .hasMessageStartingWith("--device geforce: no such OpenCL device; there are 0");
+    }
+
+    /** A call of a function that the loader lacks ends the process, so none may be forgotten. */
+    @Test
+    void theFunctionsThatAreAskedForAreThoseThatAreCalled() throws IOException {
+        Pattern call = Pattern.compile("CL1[0-2](?:\\.|::)n?(cl[A-Z]\\w+)");
+        Set<String> called = new TreeSet<>();
+        try (Stream<Path> files = Files.list(Path.of("src/main/java/org/quern/backend/opencl"))) {
+            for (Path file : files.toList()) {
+                call.matcher(Files.readString(file))
+                        .results()
+                        .forEach(found -> called.add(found.group(1)));
+            }
+        }
+        assertThat(called).hasSizeGreaterThan(20);
+        assertThat(LwjglNatives.FUNCTIONS).containsExactlyElementsOf(called);
     }
 
     @Test
