@@ -270,4 +270,4 @@ API(cudasim_enqueue)(Stream *stream, Result (*work)(const void *), const void *d
 
 API(cudasim_check)(const void *pointer, size_t bytes) { return within(pointer, bytes) ? SUCCESS : ILLEGAL_ADDRESS; }
 
-API(cudasim_ready)() { return has_context() ? SUCCESS : NOT_INITIALIZED; }
+API(cudasim_ready)() { return has_context() ? sticky() : NOT_INITIALIZED; }

@@ -19,8 +19,12 @@ public final class QuernException extends RuntimeException {
         DATA(3),
         /** A backend that cannot run here. */
         BACKEND(4),
-        /** A device that failed: out of memory, lost. */
+        /** A device that failed and can be used again, for instance out of memory. */
         DEVICE(5),
+        /**
+         * A device that is lost to this process: whatever is asked of it from now on fails alike.
+         */
+        LOST(5),
         /** The user interrupted the run. */
         INTERRUPTED(130);
 
@@ -52,6 +56,19 @@ public final class QuernException extends RuntimeException {
     /** What went wrong. */
     public Kind kind() {
         return kind;
+    }
+
+    /**
+     * Whether a failure, or what caused it, is a device that is {@linkplain Kind#LOST lost}: who
+     * goes on to the next piece of work would only read the same fault once more.
+     */
+    public static boolean isDeviceLost(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof QuernException known && known.kind == Kind.LOST) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** A wrong argument: {@code message} filled in as by {@link String#formatted}. */

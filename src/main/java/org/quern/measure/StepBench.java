@@ -173,7 +173,9 @@ public final class StepBench {
                     before.get(contender).add(result);
                     row.add(result);
                 } catch (QuernException e) {
-                    if (e.kind() != QuernException.Kind.DEVICE && !contender.optional()) {
+                    boolean tolerated =
+                            e.kind() == QuernException.Kind.DEVICE || contender.optional();
+                    if (!tolerated || QuernException.isDeviceLost(e)) {
                         throw e;
                     }
                     listener.leftOut(

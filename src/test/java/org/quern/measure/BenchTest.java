@@ -1,6 +1,7 @@
 package org.quern.measure;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -202,8 +203,8 @@ class BenchTest {
                 .startsWith("784-48-15-10 from batch 2 on with java: a step would take about ");
     }
 
-    /** A GPU that cannot be opened. */
-    private record Gpu() implements Backend {
+    /** A GPU that cannot be opened: for a fault, or no engine is good enough. */
+    private record Gpu(QuernException fault) implements Backend {
         @Override
         public String name() {
             return "gpu";
@@ -221,13 +222,15 @@ class BenchTest {
 
         @Override
         public Executor open(Plan plan, Options options) {
-            throw QuernException.usage("no engine %s here", options.engine());
+            throw fault != null
+                    ? fault
+                    : QuernException.usage("no engine %s here", options.engine());
         }
     }
 
     @Test
     void onAGpuStepsAreMeasuredByEngine() {
-        List<Backend> backends = List.of(new Gpu(), new JavaBackend());
+        List<Backend> backends = List.of(new Gpu(null), new JavaBackend());
         List<Contender> all = Contender.withEngines(backends, Backend.Options.DEFAULT);
 
         assertThat(all)
@@ -252,6 +255,17 @@ class BenchTest {
                         "784-48-15-10 from batch 1 on with gpu tensor: no engine TENSOR here",
                         "784-48-15-10 from batch 1 on with gpu graph: no engine GRAPH here",
                         "784-48-15-10 from batch 1 on with gpu ops: no engine OPS here");
+    }
+
+    /** Else every network and batch size after it would be left out for the same fault. */
+    @Test
+    void aDeviceThatIsLostEndsTheBench() {
+        QuernException gone = new QuernException(QuernException.Kind.LOST, "gone");
+        List<Contender> all =
+                Contender.withEngines(List.of(new Gpu(gone)), Backend.Options.DEFAULT);
+        StepBench bench = new StepBench(all, SHORT, System::nanoTime, new Told());
+        assertThatThrownBy(() -> bench.run(StepBench.Network.TUTORIAL, List.of(1, 2)))
+                .isSameAs(gone);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package org.quern.backend.cuda;
 
+import static jcuda.driver.JCudaDriver.cuCtxSynchronize;
 import static jcuda.jcublas.JCublas2.cublasCreate;
 import static jcuda.jcublas.JCublas2.cublasDestroy;
 import static jcuda.jcublas.JCublas2.cublasGemmEx;
@@ -130,7 +131,14 @@ final class Cublas implements AutoCloseable {
         }
     }
 
+    /**
+     * A fault of a kernel before it shows as a status of cuBLAS's, too: the driver knows better.
+     */
     static QuernException failure(String call, int status) {
+        int code = cuCtxSynchronize();
+        if (CudaErrors.isSticky(code)) {
+            return CudaErrors.failure(code, call);
+        }
         return new QuernException(
                 QuernException.Kind.DEVICE,
                 "cuBLAS failed: %s gave %s: try --gemm own"

@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.List;
 import jcuda.driver.CUmodule;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Resident;
@@ -35,6 +36,7 @@ final class CudaTrouble {
         try {
             switch (arguments[0]) {
                 case "cases" -> cases(arguments[1]);
+                case "all" -> allCases();
                 case "fused" -> fused(Backend.Engine.FUSED);
                 case "tensor" -> fused(Backend.Engine.TENSOR);
                 case "leak" -> leak();
@@ -70,6 +72,27 @@ final class CudaTrouble {
                 one.check(cuda, options.with(Backend.Gemm.OWN)).ifPresent(System.out::println);
             }
         }
+    }
+
+    /** Goes on with the next case whatever became of the last one, and counts. */
+    private static void allCases() {
+        int right = 0;
+        int lost = 0;
+        int other = 0;
+        for (KernelCase one : KernelCases.all()) {
+            try {
+                right += one.check(new CudaBackend(), Backend.Options.DEFAULT).isEmpty() ? 1 : 0;
+            } catch (RuntimeException e) {
+                if (QuernException.isDeviceLost(e)) {
+                    lost++;
+                } else {
+                    other++;
+                    System.out.println(one + ": " + e);
+                }
+            }
+        }
+        System.out.printf("%s right, %s others%n", right > 0, other);
+        System.out.printf("%s of %s%n", right + lost, KernelCases.all().size());
     }
 
     private static void fused(Backend.Engine engine) {
