@@ -144,7 +144,7 @@ public final class GpuReport {
             throw e;
         } catch (RuntimeException e) {
             wrong("%s: %s".formatted(what, e));
-            if (isDeviceLost(e)) {
+            if (QuernException.isDeviceLost(e)) {
                 throw new DeviceLost();
             }
         }
@@ -306,7 +306,7 @@ public final class GpuReport {
             say("products: %s", device.description());
             return true;
         } catch (QuernException e) {
-            if (isDeviceLost(e)) {
+            if (QuernException.isDeviceLost(e)) {
                 throw e;
             }
             say("products: %s", e.getMessage());
@@ -413,11 +413,5 @@ public final class GpuReport {
                 }
             }
         }
-    }
-
-    // Until QuernException tells it.
-    private static boolean isDeviceLost(Throwable failure) {
-        return failure.getMessage() != null
-                && failure.getMessage().contains("the device is lost to this process");
     }
 }
