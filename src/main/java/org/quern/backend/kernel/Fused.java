@@ -1,8 +1,11 @@
 package org.quern.backend.kernel;
 
+import static org.quern.QuernException.usage;
+
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.quern.backend.Backend;
 import org.quern.plan.Plan;
 
@@ -13,6 +16,9 @@ import org.quern.plan.Plan;
  * @param reason why there is none, or null
  */
 record Fused(List<FusedLayout> layouts, String reason) {
+
+    /** Says of how many blocks the team is to be, for measurements: nothing else will do then. */
+    static final String SIZE = "QUERN_TEAM";
 
     /** Why a device refuses all of its teams. */
     static final String NO_TEAM = "the device has no room for a team of blocks";
@@ -29,8 +35,10 @@ record Fused(List<FusedLayout> layouts, String reason) {
      * smallest, a team that shares its memory before one block alone.
      *
      * @param pixels whether the data's rows are bytes
+     * @param size blocks of the team that alone will do, as {@link #size} has it
      */
-    static Fused of(Plan plan, List<Team> teams, boolean pixels, Backend.Options options) {
+    static Fused of(
+            Plan plan, List<Team> teams, boolean pixels, Backend.Options options, int size) {
         Backend.Engine engine = options.engine();
         if (engine == Backend.Engine.GRAPH || engine == Backend.Engine.OPS || options.sync()) {
             return none(null);
@@ -56,7 +64,7 @@ record Fused(List<FusedLayout> layouts, String reason) {
         List<Team> wanted =
                 teams.stream()
                         .filter(team -> team.tensor() == tensor)
-                        .filter(team -> engine.isFused() || team.automatic())
+                        .filter(team -> engine.isFused() || size > 0 || team.automatic())
                         .toList();
         if (wanted.isEmpty()) {
             return none(
@@ -64,8 +72,22 @@ record Fused(List<FusedLayout> layouts, String reason) {
                             ? "this device has no clusters"
                             : "this device has neither clusters nor cooperative launches");
         }
+        if (size > 0 && wanted.stream().noneMatch(team -> team.blocks() == size)) {
+            return none(
+                    wanted.stream()
+                            .map(Team::blocks)
+                            .distinct()
+                            .sorted()
+                            .map(blocks -> blocks.toString())
+                            .collect(
+                                    Collectors.joining(
+                                            ", ", "this device has teams of ", " blocks")));
+        }
         List<FusedLayout> all =
-                wanted.stream().map(team -> new FusedLayout(plan, team, pixels)).toList();
+                wanted.stream()
+                        .filter(team -> size == 0 || team.blocks() == size)
+                        .map(team -> new FusedLayout(plan, team, pixels))
+                        .toList();
         List<FusedLayout> fitting =
                 all.stream()
                         .filter(FusedLayout::fits)
@@ -86,6 +108,17 @@ record Fused(List<FusedLayout> layouts, String reason) {
                                 least.team().description(),
                                 least.bytes() + 1023 >> 10,
                                 least.team().memory() >> 10));
+    }
+
+    /** The size that {@value #SIZE} has, of a value of it; 0 if it is not set. */
+    static int size(String value) {
+        if (value == null || value.isBlank()) {
+            return 0;
+        }
+        if (!value.matches("[1-9][0-9]{0,2}")) {
+            throw usage("%s is \"%s\": set it to a number of blocks, or unset it", SIZE, value);
+        }
+        return Integer.parseInt(value);
     }
 
     /** Clusters before grids: their exchange does not leave the multiprocessors. */

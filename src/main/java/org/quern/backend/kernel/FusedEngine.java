@@ -25,14 +25,18 @@ public final class FusedEngine {
      * it has room for teams, or one if the plan takes none.
      */
     public static int sideBySide(Plan plan, List<Team> teams, int units, Backend.Options options) {
-        List<FusedLayout> layouts = Fused.of(plan, teams, true, options).layouts();
+        List<FusedLayout> layouts = Fused.of(plan, teams, true, options, size()).layouts();
         return layouts.isEmpty() || layouts.get(0).team().blocks() == 1
                 ? 1
                 : Math.max(1, units / layouts.get(0).team().blocks());
     }
 
     private Fused choice(boolean pixels) {
-        return Fused.of(plan, device.teams(), pixels, options);
+        return Fused.of(plan, device.teams(), pixels, options, size());
+    }
+
+    private static int size() {
+        return Fused.size(System.getenv(Fused.SIZE));
     }
 
     /**
@@ -42,7 +46,9 @@ public final class FusedEngine {
     String description(boolean pixels) {
         Fused fused = taken != null && takenPixels == pixels ? taken : choice(pixels);
         if (!fused.layouts().isEmpty()) {
-            return "fused into one launch, by " + fused.layouts().get(0).team().description();
+            return "fused into one launch, by "
+                    + fused.layouts().get(0).team().description()
+                    + (size() > 0 ? " (" + Fused.SIZE + ")" : "");
         }
         String steps =
                 options.sync() || options.engine() == Backend.Engine.OPS
@@ -57,7 +63,7 @@ public final class FusedEngine {
      * The fused kernel for some data, prepared when it is first asked for; null for none.
      *
      * @param pass whose words are those of the steps to come
-     * @throws QuernException if it was asked for by name and cannot be had
+     * @throws QuernException if it, or a size of its team, was asked for by name and cannot be had
      */
     FusedSteps fused(DeviceData data, Device.Buffer arena, Device.Buffer pass, Device.Buffer log) {
         if (data.triedFused()) {
@@ -73,6 +79,12 @@ public final class FusedEngine {
                 steps != null
                         ? new Fused(List.of(steps.layout()), null)
                         : choice.layouts().isEmpty() ? choice : Fused.none(Fused.NO_TEAM);
+        boolean asked = taken.reason() != null; // not so if a graph or ops were asked for
+        if (steps == null && asked && size() > 0) {
+            throw QuernException.usage(
+                    "%s=%d cannot train this network here: %s: unset it",
+                    Fused.SIZE, size(), taken.reason());
+        }
         if (steps == null && options.engine().isFused()) {
             throw QuernException.usage(
                     "--engine %s cannot train this network here: %s: leave it to --engine auto",

@@ -114,6 +114,29 @@ class CudaMessagesTest {
     }
 
     @Test
+    void aTeamThatCannotBe() throws IOException {
+        fails(
+                jvm().with("QUERN_TEAM", "large").run(Quern.class, train()),
+                2,
+                "QUERN_TEAM is \"large\": set it to a number of blocks, or unset it");
+        fails(
+                jvm().with("QUERN_TEAM", "7").run(Quern.class, train()),
+                2,
+                "QUERN_TEAM=7 cannot train this network here: this device has teams of 1, 4, 8,"
+                        + " 12, 16 blocks: unset it");
+        fails(
+                jvm().with("QUERN_TEAM", "12")
+                        .run(Quern.class, train("--model", "dense 800 relu, dense 10")),
+                2,
+                "QUERN_TEAM=12 cannot train this network here: a block of a cluster of 12 blocks"
+                        + " would need 876 KiB of shared memory, and has 227 KiB: unset it");
+        Jvm.Outcome graph =
+                jvm().with("QUERN_TEAM", "8").run(Quern.class, train("--engine", "graph"));
+        assertThat(graph.err()).isEmpty(); // what was asked for by name is not fused
+        assertThat(graph.out()).contains("engine    as a graph of launches\n");
+    }
+
+    @Test
     void theWrongMajorOfCublas() throws IOException {
         Path library = Files.createFile(folder.resolve("libcublas.so.10"));
         fails(

@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.Jvm;
 import org.quern.backend.Usable;
 
@@ -48,18 +49,37 @@ class FusedTeamsTest {
                     default -> TUTORIAL;
                 };
         int batch = network.equals("tutorial") ? 32 : network.equals("wide") ? 17 : 9;
+        Jvm jvm =
+                new Jvm(folder)
+                        .with("QUERN_CUDASIM_CC", capability)
+                        .with("QUERN_CUDASIM_UNITS", units)
+                        .with("QUERN_CUDASIM_CLUSTER", cluster);
+        trains(jvm, steps, layers, Integer.toString(batch), engine);
+    }
+
+    /** Of the sizes that do for a network, the one that is asked for. */
+    @ParameterizedTest
+    @ValueSource(ints = {4, 8, 16})
+    void theSizeOfTheTeamCanBeChosen(int size) throws Exception {
+        Usable.named("cuda");
+        trains(
+                new Jvm(folder).with("QUERN_TEAM", size),
+                "fused into one launch, by a cluster of %d blocks (QUERN_TEAM)".formatted(size),
+                TUTORIAL,
+                "32",
+                "auto");
+    }
+
+    /** Runs {@link FusedRun}, in two orders. */
+    private void trains(Jvm jvm, String steps, String... run) throws Exception {
         String[] lines = null;
         for (int seed = 1; seed <= 2; seed++) {
             Path report = folder.resolve("report.txt");
             Jvm.Outcome outcome =
-                    new Jvm(folder)
-                            .with("QUERN_CUDASIM_MODULE", Path.of("target/cudasim/module.so"))
+                    jvm.with("QUERN_CUDASIM_MODULE", Path.of("target/cudasim/module.so"))
                             .with("QUERN_CUDASIM_REPORT", report)
-                            .with("QUERN_CUDASIM_CC", capability)
-                            .with("QUERN_CUDASIM_UNITS", units)
-                            .with("QUERN_CUDASIM_CLUSTER", cluster)
                             .with("QUERN_CUDASIM_SEED", seed)
-                            .run(FusedRun.class, layers, Integer.toString(batch), engine);
+                            .run(FusedRun.class, run);
             assertThat(outcome.err()).isEmpty();
             assertThat(Files.exists(report) ? Files.readString(report) : "").isEmpty();
             String[] now = outcome.out().split("\n");
