@@ -244,7 +244,7 @@ public final class GpuReport {
 
     private void twice() {
         Splits mnist = mnist();
-        Dataset train = quick ? first(3200, mnist.train()) : mnist.train();
+        Dataset train = quick ? first(640, mnist.train()) : mnist.train();
         Dataset test = quick ? first(500, mnist.test()) : mnist.test();
         float[][] states = new float[2][];
         for (int run = 0; run < 2; run++) {
@@ -288,7 +288,7 @@ public final class GpuReport {
 
     /** Time of a step by wall clock over many steps in one call; medians of rounds. */
     private void steps() {
-        Dataset digits = Workload.digits();
+        Dataset digits = Workload.digits(quick ? 2048 : Workload.ROWS);
         for (Backend.Options way : ways()) {
             attempt("%s by %s".formatted(workload.label(), way), () -> time(way, digits));
         }
@@ -342,7 +342,7 @@ public final class GpuReport {
 
     private void time(Backend.Options way, Dataset digits) {
         Plan plan = workload.plan();
-        int count = quick ? (workload == Workload.TUTORIAL ? 8 : 1) : backend.onHost() ? 400 : 1875;
+        int count = quick ? (workload == Workload.TUTORIAL ? 4 : 1) : backend.onHost() ? 400 : 1875;
         int rounds = quick ? 1 : ROUNDS;
         double[] micros = new double[rounds];
         String taken;

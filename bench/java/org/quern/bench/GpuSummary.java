@@ -81,12 +81,13 @@ public final class GpuSummary {
                         ? "Quern was not measured"
                         : String.format(
                                 Locale.ROOT,
-                                "Quern %.2f us%s (%s)",
+                                "Quern %.2f us%s (%s, gemm %s)",
                                 micros(ours),
                                 ours.get("simulated").getAsBoolean()
                                         ? " on a simulator, which says nothing of a GPU"
                                         : "",
-                                text(ours, "engine"));
+                                text(ours, "engine"),
+                                text(ours, "gemm"));
         peers.add(0, first);
         return workload.label() + " step: " + String.join("; ", peers);
     }

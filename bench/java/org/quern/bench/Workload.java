@@ -20,6 +20,9 @@ enum Workload {
     /** 784-320-160-10, batch 64, likewise. */
     TAPERED("dense 320 relu, dense 160 relu, dense 10", 64);
 
+    /** As many as MNIST has. */
+    static final int ROWS = 60_000;
+
     private final String layers;
     private final int batch;
 
@@ -39,6 +42,10 @@ enum Workload {
     }
 
     static Dataset digits() {
-        return Digits.generate("digits", 60_000, 0, 1);
+        return digits(ROWS);
+    }
+
+    static Dataset digits(int rows) {
+        return Digits.generate("digits", rows, 0, 1);
     }
 }
