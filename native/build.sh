@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-cublaslt.so: build.sh OUT_DIR, with the
+# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-cuda.so: build.sh OUT_DIR, with the
 # compiler in CC and the JDK in JAVA_HOME.
 # On x86-64 the kernels are compiled three times; the library chooses when it is loaded.
 set -eu
@@ -58,8 +58,8 @@ case $(uname -s)-$($cc -dumpmachine) in
             -Wl,--version-script="$work/versions" "$here/cublas_bridge.c" -ldl -o "$work/libquern-cublas.so"
         mv "$work/libquern-cublas.so" "$out/libquern-cublas.so"
         # shellcheck disable=SC2086
-        $cc -std=c11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $jni -shared "$here/cublaslt.c" -ldl \
-            -o "$work/libquern-cublaslt.so"
-        mv "$work/libquern-cublaslt.so" "$out/libquern-cublaslt.so"
+        $cc -std=c11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $jni -shared "$here/cublaslt.c" \
+            "$here/occupancy.c" -ldl -o "$work/libquern-cuda.so"
+        mv "$work/libquern-cuda.so" "$out/libquern-cuda.so"
         ;;
 esac

@@ -57,7 +57,7 @@ Result read_cubin(const char *image, int driver_version, std::string *log, Entri
         return INVALID_IMAGE;
     }
     unsigned architecture = abi == abi_13 ? header.e_flags >> 8 & 0xff : header.e_flags & 0xff;
-    unsigned device = capability();
+    unsigned device = capability(current_device());
     bool exactly = abi == abi_until_12 && (header.e_flags & own_features);
     if (architecture / 10 != device / 10 || architecture > device || (exactly && architecture != device)) {
         *log = "the cubin is for sm_" + std::to_string(architecture);

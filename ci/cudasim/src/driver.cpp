@@ -8,6 +8,10 @@ namespace cudasim {
 std::recursive_mutex lock;
 static bool initialised;
 static int retained;
+static char contexts[64]; /* an address for the primary context of each device */
+static thread_local unsigned current = 0;
+
+unsigned current_device() { return current; }
 
 bool is_initialised() { return initialised; }
 
@@ -115,9 +119,9 @@ API(cuDeviceGet)(int *device, int ordinal) {
     return SUCCESS;
 }
 
-API(cuDeviceGetName)(char *name, int size, int) {
+API(cuDeviceGetName)(char *name, int size, int device) {
     ENTER(cuDeviceGetName)
-    snprintf(name, (size_t)size, "%s", setting("QUERN_CUDASIM_NAME", "cudasim").c_str());
+    snprintf(name, (size_t)size, "%s", setting("QUERN_CUDASIM_NAME", "cudasim", (unsigned)device).c_str());
     return SUCCESS;
 }
 
@@ -128,8 +132,8 @@ API(cuDeviceTotalMem_v2)(size_t *bytes, int) {
 }
 
 /* CUDA C++ Programming Guide, technical specifications. */
-unsigned cudasim::most_shared() {
-    switch (capability()) {
+unsigned cudasim::most_shared(unsigned device) {
+    switch (capability(device)) {
         case 75: return 64 << 10;
         case 80: case 87: return 163 << 10;
         case 86: case 89: case 120: return 99 << 10;
@@ -137,27 +141,28 @@ unsigned cudasim::most_shared() {
     }
 }
 
-API(cuDeviceGetAttribute)(int *value, int attribute, int) {
+API(cuDeviceGetAttribute)(int *value, int attribute, int ordinal) {
     ENTER(cuDeviceGetAttribute)
+    unsigned device = (unsigned)ordinal;
     switch (attribute) {
         case 1: *value = 1024; break;                                     /* threads of a block */
         case 8: *value = 48 << 10; break;                                 /* shared memory of a block */
         case 10: *value = 32; break;                                      /* lanes of a warp */
         case 16: *value = std::stoi(setting("QUERN_CUDASIM_UNITS", "4")); break; /* multiprocessors */
         case 95: *value = 1; break;                                       /* cooperative launches */
-        case 97: *value = (int)most_shared(); break;                      /* shared memory of a block that asks for it */
-        case 120: *value = capability() >= 90; break;                     /* clusters */
-        case 75: *value = (int)capability() / 10; break;
-        case 76: *value = (int)capability() % 10; break;
+        case 97: *value = (int)most_shared(device); break;                      /* shared memory of a block that asks for it */
+        case 120: *value = capability(device) >= 90; break;                     /* clusters */
+        case 75: *value = (int)capability(device) / 10; break;
+        case 76: *value = (int)capability(device) % 10; break;
         default: report("cuDeviceGetAttribute " + std::to_string(attribute) + " is not simulated"); return INVALID_VALUE;
     }
     return SUCCESS;
 }
 
-API(cuDevicePrimaryCtxRetain)(void **context, int) {
+API(cuDevicePrimaryCtxRetain)(void **context, int device) {
     ENTER(cuDevicePrimaryCtxRetain)
     retained++;
-    *context = &retained;
+    *context = &contexts[device];
     return SUCCESS;
 }
 
@@ -171,8 +176,9 @@ API(cuDevicePrimaryCtxRelease_v2)(int) {
     return SUCCESS;
 }
 
-API(cuCtxSetCurrent)(void *) {
+API(cuCtxSetCurrent)(void *context) {
     ENTER(cuCtxSetCurrent)
+    current = (unsigned)((char *)context - contexts);
     return SUCCESS;
 }
 

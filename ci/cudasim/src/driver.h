@@ -13,7 +13,7 @@ extern std::recursive_mutex lock;
 bool is_initialised();
 bool has_context();
 int driver_version();
-unsigned most_shared(); /* bytes of shared memory of a block that asks for it */
+unsigned most_shared(unsigned device); /* bytes of shared memory of a block that asks for it */
 
 }  // namespace cudasim
 

@@ -75,7 +75,7 @@ API(cuFuncSetAttribute)(Kernel *kernel, int attribute, int value) {
     ENTER_CONTEXT(cuFuncSetAttribute)
     switch (attribute) {
         case 8: /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
-            if (value < 0 || (unsigned)value > most_shared()) return INVALID_VALUE;
+            if (value < 0 || (unsigned)value > most_shared(current_device())) return INVALID_VALUE;
             kernel->most_dynamic = (unsigned)value;
             return SUCCESS;
         case 14: /* CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED */
@@ -91,6 +91,41 @@ API(cuFuncSetAttribute)(Kernel *kernel, int attribute, int value) {
 static bool has_cluster(const Kernel &kernel) {
     static const unsigned most = (unsigned)std::stoi(setting("QUERN_CUDASIM_CLUSTER", "16"));
     return kernel.cluster <= std::min(most, kernel.any_cluster ? most : 8u);
+}
+
+/* CUlaunchConfig and CUlaunchAttribute, as cuda.h has them. */
+struct Attribute {
+    int id, pad;
+    unsigned value[16];
+};
+struct Config {
+    unsigned grid[3], block[3], shared;
+    Stream *stream;
+    const Attribute *attributes;
+    unsigned count;
+};
+
+/* Where clusters pack into groups of multiprocessors is a device's secret; here QUERN_CUDASIM_CLUSTERS says how many. */
+API(cuOccupancyMaxActiveClusters)(int *clusters, Kernel *kernel, const Config *config) {
+    ENTER_CONTEXT(cuOccupancyMaxActiveClusters)
+    if (config->shared > kernel->most_dynamic) return INVALID_VALUE;
+    for (unsigned i = 0; i < config->count; i++) {
+        const Attribute &a = config->attributes[i];
+        if (a.id != 4 || a.value[0] * a.value[1] * a.value[2] != kernel->cluster) return INVALID_VALUE; /* ..._CLUSTER_DIMENSION */
+    }
+    if (kernel->cluster > 8 && !kernel->any_cluster) return INVALID_CLUSTER_SIZE;
+    unsigned units = (unsigned)std::stoi(setting("QUERN_CUDASIM_UNITS", "4"));
+    std::string otherwise = std::to_string(std::max(1u, units / kernel->cluster));
+    *clusters = has_cluster(*kernel) ? std::stoi(setting("QUERN_CUDASIM_CLUSTERS", otherwise.c_str())) : 0;
+    return SUCCESS;
+}
+
+/* As many as shared memory and threads leave room for: each block takes 1 KiB more than it asks for. */
+API(cuOccupancyMaxActiveBlocksPerMultiprocessor)(int *blocks, Kernel *kernel, int threads, size_t shared) {
+    ENTER_CONTEXT(cuOccupancyMaxActiveBlocksPerMultiprocessor)
+    unsigned by_memory = (most_shared(current_device()) + 1024) / (unsigned)(shared + 1024), by_threads = 2048u / (unsigned)threads;
+    *blocks = shared > kernel->most_dynamic ? 0 : (int)std::min(by_memory, by_threads);
+    return SUCCESS;
 }
 
 static Result ask(Kernel *kernel, const Shape &shape, unsigned shared, Stream *stream, void **parameters,

@@ -67,7 +67,7 @@ static Result read_ptx(const std::string &ptx, int driver_version, std::string *
         return UNSUPPORTED_PTX_VERSION;
     }
     static const std::regex target("\\.target sm_(\\d+)");
-    if (std::regex_search(head, found, target) && std::stoi(found[1]) > (int)capability()) {
+    if (std::regex_search(head, found, target) && std::stoi(found[1]) > (int)capability(current_device())) {
         *log = "ptxas fatal   : the program was compiled for a newer device: .target sm_" + found[1].str();
         return NO_BINARY_FOR_GPU;
     }

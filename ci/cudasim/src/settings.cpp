@@ -22,8 +22,16 @@ void report(const std::string &line) {
     }
 }
 
-unsigned capability() {
-    std::string text = setting("QUERN_CUDASIM_CC", "9.0");
+std::string setting(const char *name, const char *otherwise, unsigned device) {
+    std::stringstream all(setting(name, otherwise));
+    std::string one;
+    for (unsigned i = 0; i <= device && getline(all, one, ','); i++) {
+    }
+    return one;
+}
+
+unsigned capability(unsigned device) {
+    std::string text = setting("QUERN_CUDASIM_CC", "9.0", device);
     size_t point = text.find('.');
     return (unsigned)(std::stoi(text.substr(0, point)) * 10 + std::stoi(text.substr(point + 1)));
 }
@@ -49,7 +57,7 @@ Result injected(const char *call) {
     auto found = names.find(result);
     Result made = found != names.end() ? found->second : (Result)atoi(result.c_str());
     bool harmless = made == OUT_OF_MEMORY || made == INVALID_IMAGE || made == NO_BINARY_FOR_GPU ||
-                    made == UNSUPPORTED_PTX_VERSION;
+                    made == UNSUPPORTED_PTX_VERSION || made == NOT_SUPPORTED;
     if (!harmless) set_sticky(made);
     return made;
 }

@@ -35,6 +35,7 @@ enum Result {
     LAUNCH_TIMEOUT = 702,
     LAUNCH_FAILED = 719,
     COOPERATIVE_LAUNCH_TOO_LARGE = 720,
+    NOT_SUPPORTED = 801,
     STREAM_CAPTURE_UNSUPPORTED = 900,
     STREAM_CAPTURE_INVALIDATED = 901,
     INVALID_CLUSTER_SIZE = 912,
@@ -43,7 +44,10 @@ enum Result {
 
 /* ---- settings (settings.cpp) ---- */
 std::string setting(const char *name, const char *otherwise);
-unsigned capability();                /* of the device: ten times the major number plus the minor one */
+/* One of several, by commas, for a device; devices beyond the last are like it. */
+std::string setting(const char *name, const char *otherwise, unsigned device);
+unsigned capability(unsigned device); /* ten times the major number plus the minor one */
+unsigned current_device();            /* of the calling thread (driver.cpp) */
 void report(const std::string &line); /* to QUERN_CUDASIM_REPORT, else to stderr */
 Result injected(const char *call);    /* what QUERN_CUDASIM_FAIL has for this call of a function */
 uint64_t draw();                      /* the next number of the seed's sequence */

@@ -22,6 +22,21 @@ public interface Backend {
     Availability availability();
 
     /**
+     * The same of the device that is meant.
+     *
+     * @param device number or part of the name, or null for the backend's choice
+     * @throws org.quern.QuernException if it has no such device (usage)
+     */
+    default Availability availability(String device) {
+        return availability();
+    }
+
+    /** How many devices there are to choose among by number, whether or not all of them can run. */
+    default int devices() {
+        return 1;
+    }
+
+    /**
      * Begins what {@link #open} takes long for and what no plan is needed for, from any thread.
      * Never throws: what fails is told by {@link #open}.
      */
@@ -161,6 +176,12 @@ public interface Backend {
         public Options with(Precision newPrecision) {
             return new Options(
                     threads, device, deviceMemory, sync, gemm, newPrecision, cublas, engine);
+        }
+
+        /** The same on that device. */
+        public Options withDevice(String newDevice) {
+            return new Options(
+                    threads, newDevice, deviceMemory, sync, gemm, precision, cublas, engine);
         }
 
         /** The same with so many MiB of the device's memory for data. */

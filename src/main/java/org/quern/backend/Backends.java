@@ -32,20 +32,26 @@ public final class Backends {
                 .toList();
     }
 
+    /** As {@link #choose(String, String)}, on the device that the backend chooses. */
+    public static Choice choose(String name) {
+        return choose(name, null);
+    }
+
     /**
      * The backend of that name, or for {@code auto} the best that can run.
      *
-     * @throws org.quern.QuernException if the name is unknown (usage), or if the backend that was
-     *     asked for by name cannot run (backend), never falling back to another
+     * @param device number or part of the name of the device, or null for the backend's choice
+     * @throws org.quern.QuernException if name or device is unknown (usage), or if the backend that
+     *     was asked for by name cannot run (backend), never falling back to another
      */
-    public static Choice choose(String name) {
+    public static Choice choose(String name, String device) {
         List<Backend> all = all();
         if (name.equals(AUTO)) {
-            return auto(all);
+            return auto(all, device);
         }
         for (Backend candidate : all) {
             if (candidate.name().equals(name)) {
-                Backend.Availability availability = candidate.availability();
+                Backend.Availability availability = candidate.availability(device);
                 if (!availability.usable()) {
                     throw backend("backend %s cannot run: %s", name, availability.detail());
                 }
@@ -57,13 +63,13 @@ public final class Backends {
                 name, all.stream().map(Backend::name).collect(Collectors.joining(", ")));
     }
 
-    private static Choice auto(List<Backend> all) {
+    private static Choice auto(List<Backend> all, String device) {
         List<String> skipped = new ArrayList<>();
         for (Backend candidate : all) {
             if (candidate.priority() < 0) {
                 continue;
             }
-            Backend.Availability availability = candidate.availability();
+            Backend.Availability availability = candidate.availability(device);
             if (availability.automatic()) {
                 return new Choice(
                         candidate,

@@ -69,7 +69,7 @@ final class BackendOptions {
 
     /** The backend that was asked for. */
     Backends.Choice choose() {
-        return Backends.choose(backend == null ? Backends.AUTO : backend);
+        return Backends.choose(backend == null ? Backends.AUTO : backend, device);
     }
 
     /** How to run on it. */

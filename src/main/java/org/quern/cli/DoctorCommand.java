@@ -42,9 +42,7 @@ final class DoctorCommand implements Callable<Integer> {
     public Integer call() {
         boolean works = false;
         for (Backend backend : Backends.all()) {
-            Checkup checkup = Checkup.of(backend);
-            say(backend.name(), checkup.works(), checkup.detail());
-            works |= checkup.works();
+            works |= devices(backend);
         }
         data();
         cache();
@@ -63,6 +61,36 @@ final class DoctorCommand implements Callable<Integer> {
             throw backend("no backend works here: see the reasons above");
         }
         return 0;
+    }
+
+    /** Tries each device of a backend, by its number where there are several. @return if any works */
+    private boolean devices(Backend backend) {
+        int count = backend.devices();
+        if (count == 1) {
+            return examine(backend.name(), backend, Backend.Options.DEFAULT).works();
+        }
+        boolean works = false;
+        for (int i = 0; i < count; i++) {
+            String name = backend.name() + " " + i;
+            Checkup checkup =
+                    examine(name, backend, Backend.Options.DEFAULT.withDevice(Integer.toString(i)));
+            works |= checkup.works();
+            if (checkup.lost() && i + 1 < count) {
+                say(
+                        backend.name(),
+                        false,
+                        "later devices were not tried, because a fault like that of device %d may spoil all in this process: mend it first, or hide that device"
+                                .formatted(i));
+                break;
+            }
+        }
+        return works;
+    }
+
+    private Checkup examine(String name, Backend backend, Backend.Options options) {
+        Checkup checkup = Checkup.of(backend, options);
+        say(name, checkup.works(), checkup.detail());
+        return checkup;
     }
 
     private void say(String what, boolean passed, String detail) {

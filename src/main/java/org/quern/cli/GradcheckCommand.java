@@ -25,6 +25,7 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  quern gradcheck",
             "  quern gradcheck --backend cpu",
+            "  quern gradcheck --backend cuda --device 1",
             "  quern gradcheck --input 4 --model \"dense 16 tanh, dense 3\"",
             "",
             "Exit codes: 0 if all agree, else 1."
@@ -56,6 +57,12 @@ final class GradcheckCommand implements Callable<Integer> {
             description = "The backend to check (all that can run).")
     String backend;
 
+    @Option(
+            names = "--device",
+            paramLabel = "D",
+            description = "Its GPU to check: number or part of the name (the first).")
+    String device;
+
     @Mixin HelpOption help;
 
     private int failures;
@@ -68,6 +75,9 @@ final class GradcheckCommand implements Callable<Integer> {
     public Integer call() {
         if (entries < 1) {
             throw usage("--entries %d: check at least 1", entries);
+        }
+        if (device != null && backend == null) {
+            throw usage("--device %s goes with its backend: add --backend cuda or opencl", device);
         }
         List<GradientSuite.Network> networks =
                 model.given().isEmpty()
@@ -83,7 +93,7 @@ final class GradcheckCommand implements Callable<Integer> {
         }
         List<Backend> backends =
                 backend != null
-                        ? List.of(Backends.choose(backend).backend())
+                        ? List.of(Backends.choose(backend, device).backend())
                         : Backends.all().stream()
                                 .filter(b -> b.priority() >= 0 && b.availability().usable())
                                 .toList();
@@ -127,7 +137,7 @@ final class GradcheckCommand implements Callable<Integer> {
                 List<String> mismatches =
                         StepCheck.run(
                                 each,
-                                Backend.Options.DEFAULT,
+                                Backend.Options.DEFAULT.withDevice(device),
                                 network.plan(),
                                 GradientCheck.data(network.plan()),
                                 1,

@@ -138,7 +138,7 @@ final class SweepCommand implements Callable<Integer> {
                 && !common.containsKey("recipe")) {
             base = base.with(Map.of("scale", "1.0"));
         }
-        Backends.Choice choice = Backends.choose(base.backend());
+        Backends.Choice choice = Backends.choose(base.backend(), base.options().device());
         List<Sweep.Member> members = Sweep.members(base, varied);
         Sweep sweep = new Sweep(data, choice.backend(), workers(common));
         console.about("device", choice.backend().name() + ": " + choice.reason());

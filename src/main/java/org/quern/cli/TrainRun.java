@@ -53,7 +53,7 @@ final class TrainRun {
                 begun != null
                         ? begun
                         : Loading.of(() -> source.read(settings.data(), settings.label()));
-        Backends.Choice choice = Backends.choose(settings.backend());
+        Backends.Choice choice = Backends.choose(settings.backend(), settings.options().device());
         console.about("device", choice.backend().name() + ": " + choice.reason());
         choice.backend().prepare(settings.options());
         stopwatch.lap("device");

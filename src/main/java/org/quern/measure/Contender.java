@@ -16,7 +16,7 @@ import org.quern.backend.Backend;
 public record Contender(String name, Backend backend, Backend.Options options, boolean optional) {
     /** Whether it computes on a GPU: a CPU that poses as one for OpenCL or CUDA does not. */
     public boolean onGpu() {
-        return !backend.onHost() && backend.availability().automatic();
+        return !backend.onHost() && backend.availability(options.device()).automatic();
     }
 
     /** Whether it computes on the host without pretending to be something else. */
@@ -26,7 +26,7 @@ public record Contender(String name, Backend backend, Backend.Options options, b
 
     /** What it runs on, in a line that says so where that is no GPU. */
     public String detail() {
-        String detail = backend.availability().detail();
+        String detail = backend.availability(options.device()).detail();
         return onGpu() || onHost() || backend.priority() < 0 ? detail : "(no GPU) " + detail;
     }
 

@@ -12,7 +12,6 @@ import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import org.quern.backend.Backend;
 import org.quern.backend.kernel.Product;
-import org.quern.backend.nativelib.NativeLibraries;
 import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
 /**
@@ -35,8 +34,6 @@ final class CublasLt implements AutoCloseable {
 
     /** B's columns are the rows of the column-major matrix that comes first. */
     private static final int BGRADA = 256;
-
-    private static boolean loaded;
 
     private final long handle;
     private final boolean strict;
@@ -88,14 +85,7 @@ final class CublasLt implements AutoCloseable {
 
     private static synchronized void load(CublasLibrary library, Map<String, String> environment)
             throws UnavailableException {
-        if (!loaded) {
-            NativeLibraries natives = new NativeLibraries(environment);
-            String resource = "/native/" + NativeLibraries.platform() + "/libquern-cublaslt.so";
-            NativeLibraries.load(
-                    natives.unpackResource(
-                            resource, "libquern-cublaslt.so", "the way to cublasLt"));
-            loaded = true;
-        }
+        JCudaNatives.loadBridge(environment);
         List<String> problems = new ArrayList<>();
         for (String name : names(library)) {
             String problem = open(name);

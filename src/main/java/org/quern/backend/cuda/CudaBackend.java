@@ -39,16 +39,21 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Availability availability() {
+        return availability(null);
+    }
+
+    @Override
+    public Availability availability(String wanted) {
         CudaDriver driver = CudaDriver.instance();
         if (driver.problem() != null) {
             return new Availability(false, driver.problem());
         }
-        CudaHardware device = driver.devices().get(0);
+        CudaHardware device = CudaHardware.choose(driver.devices(), wanted);
         if (device.lacks() != null) {
             return new Availability(false, device.lacks());
         }
         String others =
-                driver.devices().size() > 1
+                wanted == null && driver.devices().size() > 1
                         ? "; devices: " + CudaHardware.listed(driver.devices())
                         : "";
         String detail =
@@ -60,6 +65,11 @@ public final class CudaBackend implements Backend {
                                 Cublas.found(System.getenv()),
                                 others);
         return new Availability(true, !device.isSimulated(), detail);
+    }
+
+    @Override
+    public int devices() {
+        return Math.max(1, CudaDriver.instance().devices().size());
     }
 
     /** Makes the device's context, with the kernels in it: most of what a start takes. */
@@ -95,7 +105,14 @@ public final class CudaBackend implements Backend {
     @Override
     public int sideBySide(Plan plan, Options options) {
         CudaHardware hardware = hardware(options);
-        return FusedEngine.sideBySide(plan, CudaTeams.of(hardware), hardware.units(), options);
+        CudaContext context = CudaContext.of(hardware);
+        context.enter();
+        return FusedEngine.sideBySide(
+                plan,
+                CudaTeams.of(hardware),
+                hardware.units(),
+                options,
+                (team, bytes) -> CudaTeams.room(context, hardware, team, bytes));
     }
 
     /** The device that the options name. */

@@ -6,6 +6,7 @@ import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
 import java.util.HashMap;
 import java.util.Map;
 import jcuda.driver.CUcontext;
+import org.quern.QuernException;
 
 /**
  * The primary context of a device with the kernels in it. Made when the device is first used and
@@ -17,6 +18,7 @@ final class CudaContext {
     private final CUcontext context = new CUcontext();
     private final CudaHardware hardware;
     private final Map<String, CudaModule> modules = new HashMap<>();
+    private final Map<String, QuernException> refused = new HashMap<>();
 
     private CudaContext(CudaHardware hardware) {
         CudaErrors.check(
@@ -41,12 +43,23 @@ final class CudaContext {
         CudaErrors.check(cuCtxSetCurrent(context), "cuCtxSetCurrent");
     }
 
-    /** A unit of kernels, loaded when it is first asked for; the context must be entered. */
+    /**
+     * A unit of kernels, loaded when it is first asked for; the context must be entered. A driver
+     * that does not take a unit is not asked for it again.
+     */
     CudaModule module(String unit) {
         synchronized (modules) {
+            if (refused.containsKey(unit)) {
+                throw refused.get(unit);
+            }
             CudaModule module = modules.get(unit);
             if (module == null) {
-                module = CudaModule.of(unit, hardware.capability());
+                try {
+                    module = CudaModule.of(unit, hardware.capability());
+                } catch (QuernException e) {
+                    refused.put(unit, e);
+                    throw e;
+                }
                 modules.put(unit, module);
             }
             return module;

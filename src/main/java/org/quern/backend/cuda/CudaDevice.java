@@ -29,6 +29,7 @@ import org.quern.backend.kernel.Call;
 import org.quern.backend.kernel.Device;
 import org.quern.backend.kernel.Product;
 import org.quern.backend.kernel.Team;
+import org.quern.backend.kernel.TeamRefused;
 
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice implements Device {
@@ -262,22 +263,29 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public Launch prepare(Call call, Team team, long bytes) {
+    public int room(Team team, long bytes) throws TeamRefused {
         enter();
-        CUfunction function = context.module(team.unit()).function(team.kernel());
+        return CudaTeams.room(context, hardware, team, bytes);
+    }
+
+    @Override
+    public Launch prepare(Call call, Team team, long bytes) throws TeamRefused {
+        enter();
+        CUfunction function = CudaTeams.function(context, team);
         return team.blocks() == 1
                 ? new CudaLaunch(call, function, stream)
                 : CudaTeams.prepare(call, team, bytes, function, stream);
     }
 
     @Override
-    public boolean tries(Launch launch) {
+    public void tries(Launch launch) throws TeamRefused {
         enter();
-        if (launch instanceof CudaTeams.TeamLaunch team && !team.tries()) {
-            return false;
+        if (launch instanceof CudaTeams.TeamLaunch team) {
+            team.tries();
+        } else {
+            run(launch);
         }
         finish();
-        return true;
     }
 
     @Override

@@ -98,10 +98,10 @@ record CudaHardware(
         return new String(zeroTerminated, 0, length, StandardCharsets.UTF_8);
     }
 
-    /** The device that is meant, by number or by part of its name; the first if null. */
+    /** The device that is meant, by number or by part of its name; if null, the first that can. */
     static CudaHardware choose(List<CudaHardware> all, String wanted) {
         if (wanted == null) {
-            return all.get(0);
+            return all.stream().filter(one -> one.lacks() == null).findFirst().orElse(all.get(0));
         }
         if (wanted.matches("[0-9]{1,3}")) {
             int number = Integer.parseInt(wanted);

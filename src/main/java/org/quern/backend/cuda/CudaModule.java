@@ -48,7 +48,7 @@ final class CudaModule implements AutoCloseable {
 
     /** Loads other PTX, zero-terminated, into the current context. */
     static CudaModule ofPtx(byte[] ptx) {
-        return compile(ptx, null, System.nanoTime());
+        return compile(CudaDevice.KERNELS, ptx, null, System.nanoTime());
     }
 
     /**
@@ -99,7 +99,7 @@ final class CudaModule implements AutoCloseable {
         if (text == null) {
             throw new IllegalStateException("this jar has no PTX of " + unit);
         }
-        return compile(Arrays.copyOf(text, text.length + 1), refused, started);
+        return compile(unit, Arrays.copyOf(text, text.length + 1), refused, started);
     }
 
     /**
@@ -130,17 +130,22 @@ final class CudaModule implements AutoCloseable {
         };
     }
 
-    private static CudaModule compile(byte[] ptx, String refused, long started) {
+    private static CudaModule compile(String unit, byte[] ptx, String refused, long started) {
         byte[] log = new byte[LOG_BYTES];
         JITOptions options = new JITOptions();
         options.putBytes(CU_JIT_ERROR_LOG_BUFFER, log);
         options.putInt(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
         CUmodule module = new CUmodule();
         int code = cuModuleLoadDataJIT(module, Pointer.to(ptx), options);
+        if (CudaErrors.isSticky(code) || code == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+            throw CudaErrors.failure(code, "cuModuleLoadData");
+        }
         if (code != CUresult.CUDA_SUCCESS) {
             throw backend(
-                    "the NVIDIA driver does not take the kernels: %s%s: update the driver, or use --backend opencl",
-                    CudaErrors.name(code), reason(options, log));
+                    "the NVIDIA driver does not take the kernels: %s%s: update the driver%s",
+                    CudaErrors.name(code),
+                    reason(options, log),
+                    unit.equals(CudaDevice.KERNELS) ? ", or use --backend opencl" : "");
         }
         return new CudaModule(module, "PTX", refused, System.nanoTime() - started);
     }
@@ -174,7 +179,7 @@ final class CudaModule implements AutoCloseable {
         return functions.computeIfAbsent(
                 entry,
                 name -> {
-                    CUfunction function = new CUfunction();
+                    CUfunction function = new CudaOccupancy.Function();
                     CudaErrors.check(
                             cuModuleGetFunction(function, module, name),
                             "cuModuleGetFunction of " + name);

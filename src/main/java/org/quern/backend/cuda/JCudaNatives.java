@@ -30,6 +30,7 @@ final class JCudaNatives {
     private static boolean driverLoaded;
     private static UnavailableException cublasProblem;
     private static boolean cublasLoaded;
+    private static boolean bridgeLoaded;
 
     private JCudaNatives() {}
 
@@ -80,6 +81,21 @@ final class JCudaNatives {
                 cublasProblem = e;
                 throw e;
             }
+        }
+    }
+
+    /** Loads what JCuda has no binding to: the C that is linked to no library of CUDA's, once. */
+    static synchronized void loadBridge(Map<String, String> environment)
+            throws UnavailableException {
+        if (!bridgeLoaded) {
+            String file = "libquern-cuda.so";
+            NativeLibraries.load(
+                    new NativeLibraries(environment)
+                            .unpackResource(
+                                    "/native/" + NativeLibraries.platform() + "/" + file,
+                                    file,
+                                    "the way to cublasLt and the driver"));
+            bridgeLoaded = true;
         }
     }
 

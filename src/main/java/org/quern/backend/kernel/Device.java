@@ -133,22 +133,27 @@ public interface Device extends AutoCloseable {
     }
 
     /**
-     * Prepares a launch of one of its teams; null if a block cannot have so much memory here.
+     * How many such teams work side by side, at most: at least one.
      *
      * @param bytes of memory that each block works on
      */
-    default Launch prepare(Call call, Team team, long bytes) {
-        return null;
+    default int room(Team team, long bytes) throws TeamRefused {
+        return 1;
     }
 
     /**
-     * Runs a team's launch and waits for it. @return false if the device has no room for such a
-     * team
+     * Prepares a launch of one of its teams.
+     *
+     * @param bytes of memory that each block works on
      */
-    default boolean tries(Launch launch) {
+    default Launch prepare(Call call, Team team, long bytes) throws TeamRefused {
+        throw new TeamRefused("the device has no teams");
+    }
+
+    /** Runs a team's launch and waits for it. */
+    default void tries(Launch launch) throws TeamRefused {
         run(launch);
         finish();
-        return true;
     }
 
     /** Runs a launch. */

@@ -2,9 +2,12 @@ package org.quern.backend.kernel;
 
 import static org.quern.QuernException.usage;
 
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.quern.backend.Backend;
 import org.quern.plan.Plan;
@@ -14,20 +17,64 @@ import org.quern.plan.Plan;
  *
  * @param layouts those that fit, in the order in which they are to be tried; empty for none
  * @param reason why there is none, or null
+ * @param refused those that would have been better and that the device cannot have
  */
-record Fused(List<FusedLayout> layouts, String reason) {
+record Fused(List<FusedLayout> layouts, String reason, List<Refusal> refused) {
+
+    /** A team that a device cannot have, and why. */
+    record Refusal(Team team, String reason) {}
 
     /** Says of how many blocks the team is to be, for measurements: nothing else will do then. */
     static final String SIZE = "QUERN_TEAM";
-
-    /** Why a device refuses all of its teams. */
-    static final String NO_TEAM = "the device has no room for a team of blocks";
 
     /** For data that is streamed through the device's memory. */
     static final Fused STREAMED = none("the data does not fit the device's memory");
 
     static Fused none(String reason) {
-        return new Fused(List.of(), reason);
+        return new Fused(List.of(), reason, List.of());
+    }
+
+    /** The layout to be tried first, or taken. */
+    FusedLayout first() {
+        return layouts.get(0);
+    }
+
+    /** The same without the first layout, whose team the device refuses. */
+    Fused without(TeamRefused why) {
+        List<Refusal> all = new ArrayList<>(refused);
+        all.add(new Refusal(first().team(), why.getMessage()));
+        List<FusedLayout> left = layouts.subList(1, layouts.size());
+        return new Fused(left, left.isEmpty() ? text(all) : null, List.copyOf(all));
+    }
+
+    /** The teams that were refused and why, those of a kind and a reason together. */
+    private static String text(List<Refusal> refused) {
+        Map<String, List<Team>> alike = new LinkedHashMap<>();
+        for (Refusal one : refused) {
+            String key = one.team.kind() + one.team.tensor() + "\n" + one.reason;
+            alike.computeIfAbsent(key, k -> new ArrayList<>()).add(one.team);
+        }
+        return alike.entrySet().stream()
+                .map(
+                        e ->
+                                Team.description(e.getValue())
+                                        + ": "
+                                        + e.getKey().substring(e.getKey().indexOf('\n') + 1))
+                .collect(Collectors.joining("; "));
+    }
+
+    /** By which team, and why not by a better one, to go on a sentence. */
+    String by(String remark) {
+        List<String> remarks = new ArrayList<>();
+        if (remark != null) {
+            remarks.add(remark);
+        }
+        if (!refused.isEmpty()) {
+            remarks.add("not by " + text(refused));
+        }
+        return "by "
+                + first().team().description()
+                + (remarks.isEmpty() ? "" : " (" + String.join("; ", remarks) + ")");
     }
 
     /**
@@ -98,7 +145,7 @@ record Fused(List<FusedLayout> layouts, String reason) {
                                         .thenComparing(l -> l.team().blocks()))
                         .toList();
         if (!fitting.isEmpty()) {
-            return new Fused(fitting, null);
+            return new Fused(fitting, null, List.of());
         }
         FusedLayout least =
                 all.stream().min(Comparator.comparing(FusedLayout::bytes)).orElseThrow();

@@ -20,19 +20,50 @@ public final class FusedEngine {
         this.options = options;
     }
 
+    /** How many teams of a device work side by side, as {@link Device#room} has it. */
+    public interface TeamRoom {
+        /** At least one. */
+        int of(Team team, long bytes) throws TeamRefused;
+    }
+
     /**
-     * Trainings of a plan that a device with some multiprocessors can run side by side: as many as
-     * it has room for teams, or one if the plan takes none.
+     * Trainings of a plan that a device can run side by side, each in the time that it takes alone:
+     * as many as it has room for teams, each of whose blocks has a multiprocessor to itself, or one
+     * if the plan takes no team.
+     *
+     * @param units its multiprocessors
      */
-    public static int sideBySide(Plan plan, List<Team> teams, int units, Backend.Options options) {
-        List<FusedLayout> layouts = Fused.of(plan, teams, true, options, size()).layouts();
-        return layouts.isEmpty() || layouts.get(0).team().blocks() == 1
-                ? 1
-                : Math.max(1, units / layouts.get(0).team().blocks());
+    public static int sideBySide(
+            Plan plan, List<Team> teams, int units, Backend.Options options, TeamRoom room) {
+        Fused fused = choice(Fused.of(plan, teams, true, options, size()), room);
+        if (fused.layouts().isEmpty() || fused.first().team().blocks() == 1) {
+            return 1;
+        }
+        FusedLayout layout = fused.first();
+        try {
+            int most = room.of(layout.team(), layout.bytes());
+            return Math.max(1, Math.min(most, units / layout.team().blocks()));
+        } catch (TeamRefused e) {
+            throw new IllegalStateException("a team that was there is no more", e);
+        }
+    }
+
+    /** What is left when the device was asked for the teams, until it has room for one. */
+    private static Fused choice(Fused fused, TeamRoom room) {
+        Fused left = fused;
+        while (!left.layouts().isEmpty()) {
+            try {
+                room.of(left.first().team(), left.first().bytes());
+                return left;
+            } catch (TeamRefused e) {
+                left = left.without(e);
+            }
+        }
+        return left;
     }
 
     private Fused choice(boolean pixels) {
-        return Fused.of(plan, device.teams(), pixels, options, size());
+        return choice(Fused.of(plan, device.teams(), pixels, options, size()), device::room);
     }
 
     private static int size() {
@@ -46,9 +77,7 @@ public final class FusedEngine {
     String description(boolean pixels) {
         Fused fused = taken != null && takenPixels == pixels ? taken : choice(pixels);
         if (!fused.layouts().isEmpty()) {
-            return "fused into one launch, by "
-                    + fused.layouts().get(0).team().description()
-                    + (size() > 0 ? " (" + Fused.SIZE + ")" : "");
+            return "fused into one launch, " + fused.by(size() > 0 ? Fused.SIZE : null);
         }
         String steps =
                 options.sync() || options.engine() == Backend.Engine.OPS
@@ -70,15 +99,16 @@ public final class FusedEngine {
             return data.fused();
         }
         Fused choice = data.chunk() == 0 ? choice(data.isPixels()) : Fused.STREAMED;
-        FusedSteps steps =
-                choice.layouts().isEmpty()
-                        ? null
-                        : FusedSteps.open(device, choice.layouts(), arena, pass, log, data);
+        FusedSteps steps = null;
+        while (steps == null && !choice.layouts().isEmpty()) {
+            try {
+                steps = FusedSteps.open(device, choice.first(), arena, pass, log, data);
+            } catch (TeamRefused e) {
+                choice = choice.without(e);
+            }
+        }
         takenPixels = data.isPixels();
-        taken =
-                steps != null
-                        ? new Fused(List.of(steps.layout()), null)
-                        : choice.layouts().isEmpty() ? choice : Fused.none(Fused.NO_TEAM);
+        taken = choice;
         boolean asked = taken.reason() != null; // not so if a graph or ops were asked for
         if (steps == null && asked && size() > 0) {
             throw QuernException.usage(

@@ -20,8 +20,8 @@ final class FusedSteps implements AutoCloseable {
 
     private final Device device;
     private final FusedLayout layout;
-    private final Device.Buffer net;
-    private final Device.Buffer scratch;
+    private Device.Buffer net;
+    private Device.Buffer scratch;
     private final List<Device.Launch> launches = new ArrayList<>();
     private long nanosPerStep;
     private int measured;
@@ -29,6 +29,37 @@ final class FusedSteps implements AutoCloseable {
     private FusedSteps(Device device, FusedLayout layout) {
         this.device = device;
         this.layout = layout;
+    }
+
+    /**
+     * Prepares the steps of a layout, for which the device then has all it needs.
+     *
+     * @param pass whose words are those of the steps to come
+     */
+    static FusedSteps open(
+            Device device,
+            FusedLayout layout,
+            Device.Buffer arena,
+            Device.Buffer pass,
+            Device.Buffer log,
+            DeviceData data)
+            throws TeamRefused {
+        FusedSteps steps = new FusedSteps(device, layout);
+        try {
+            steps.describe();
+            steps.prepare(arena, pass, log, data);
+            return steps;
+        } catch (TeamRefused | RuntimeException e) {
+            try {
+                steps.close();
+            } catch (RuntimeException after) {
+                e.addSuppressed(after); // a device that is lost takes nothing back either
+            }
+            throw e;
+        }
+    }
+
+    private void describe() {
         int[] words = layout.words();
         net = device.allocate(4L * words.length, "the description of the network");
         boolean alone = layout.team().blocks() == 1;
@@ -42,32 +73,10 @@ final class FusedSteps implements AutoCloseable {
         device.write(net, 0, to.flip());
     }
 
-    /**
-     * Prepares the first of some layouts whose team the device can have.
-     *
-     * @param pass whose words are those of the steps to come
-     * @return null if it can have none
-     */
-    static FusedSteps open(
-            Device device,
-            List<FusedLayout> layouts,
-            Device.Buffer arena,
-            Device.Buffer pass,
-            Device.Buffer log,
-            DeviceData data) {
-        for (FusedLayout layout : layouts) {
-            FusedSteps steps = new FusedSteps(device, layout);
-            if (steps.prepare(arena, pass, log, data)) {
-                return steps;
-            }
-            steps.close();
-        }
-        return null;
-    }
-
-    /** Prepares the launches. @return whether the device takes one, of no steps */
-    private boolean prepare(
-            Device.Buffer arena, Device.Buffer pass, Device.Buffer log, DeviceData data) {
+    /** Prepares the launches, and tries one of no steps. */
+    private void prepare(
+            Device.Buffer arena, Device.Buffer pass, Device.Buffer log, DeviceData data)
+            throws TeamRefused {
         int[] limits = new int[LIMITS.length + 1];
         System.arraycopy(LIMITS, 0, limits, 1, LIMITS.length);
         for (int limit : limits) {
@@ -85,17 +94,9 @@ final class FusedSteps implements AutoCloseable {
                             net,
                             limit,
                             data.isPixels() ? 1 : 0);
-            Device.Launch launch = device.prepare(call, layout.team(), layout.bytes());
-            if (launch == null) {
-                return false;
-            }
-            launches.add(launch);
+            launches.add(device.prepare(call, layout.team(), layout.bytes()));
         }
-        return device.tries(launches.get(0));
-    }
-
-    FusedLayout layout() {
-        return layout;
+        device.tries(launches.get(0));
     }
 
     /** Runs the steps that the pass stands for, {@code count} of them. */
@@ -128,7 +129,11 @@ final class FusedSteps implements AutoCloseable {
     public void close() {
         device.finish();
         launches.forEach(Device.Launch::close);
-        device.release(scratch);
-        device.release(net);
+        if (scratch != null) {
+            device.release(scratch);
+        }
+        if (net != null) {
+            device.release(net);
+        }
     }
 }

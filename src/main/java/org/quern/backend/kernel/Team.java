@@ -1,5 +1,7 @@
 package org.quern.backend.kernel;
 
+import java.util.List;
+
 /**
  * Blocks of a device that can train a network together in one launch of a kernel of {@code
  * kernels/fused_train.h}.
@@ -39,8 +41,21 @@ public record Team(
 
     /** For logs. */
     String description() {
-        return blocks == 1
-                ? kind
-                : "%s of %d blocks%s".formatted(kind, blocks, tensor ? " with tensor cores" : "");
+        return description(List.of(this));
+    }
+
+    /** The same of several that differ in their number of blocks alone. */
+    static String description(List<Team> alike) {
+        Team first = alike.get(0);
+        if (first.blocks == 1) {
+            return first.kind;
+        }
+        StringBuilder sizes = new StringBuilder();
+        for (int i = 0; i < alike.size(); i++) {
+            String between = i == 0 ? "" : i < alike.size() - 1 ? ", " : " or ";
+            sizes.append(between).append(alike.get(i).blocks);
+        }
+        return "%s of %s blocks%s"
+                .formatted(first.kind, sizes, first.tensor ? " with tensor cores" : "");
     }
 }

@@ -27,16 +27,26 @@ public final class OpenclBackend implements Backend {
 
     @Override
     public Availability availability() {
+        return availability(null);
+    }
+
+    @Override
+    public int devices() {
+        return Math.max(1, Found.INSTANCE.devices.size());
+    }
+
+    @Override
+    public Availability availability(String wanted) {
         Found found = Found.INSTANCE;
         if (found.problem != null) {
             return new Availability(false, found.problem);
         }
-        OpenclHardware device = OpenclHardware.choose(found.devices, null);
+        OpenclHardware device = OpenclHardware.choose(found.devices, wanted);
         if (device.lacks() != null) {
             return new Availability(false, device.name() + " " + device.lacks());
         }
         String others =
-                found.devices.size() > 1
+                wanted == null && found.devices.size() > 1
                         ? "; devices: " + OpenclHardware.listed(found.devices)
                         : "";
         return new Availability(true, device.isGpu(), device.description() + others);

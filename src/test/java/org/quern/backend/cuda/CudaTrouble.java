@@ -21,6 +21,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
+import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
@@ -46,6 +47,7 @@ final class CudaTrouble {
                 case "pieces" -> pieces(true);
                 case "hasty" -> pieces(false);
                 case "image" -> image();
+                case "beside" -> sideBySide(arguments[1]);
                 case "foreign" -> foreign(arguments[1]);
                 default -> throw new IllegalArgumentException(arguments[0]);
             }
@@ -161,6 +163,17 @@ final class CudaTrouble {
         try (Device device = device()) {
             System.out.println(device.code().what());
         }
+    }
+
+    /** Tells how many trainings of a network the device has room for. */
+    private static void sideBySide(String layers) {
+        Plan plan =
+                Plan.of(
+                        ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), layers),
+                        Loss.CROSS_ENTROPY,
+                        Optimizer.Adam.DEFAULT,
+                        32);
+        System.out.println(new CudaBackend().sideBySide(plan, Backend.Options.DEFAULT));
     }
 
     /** Loads a cubin of the jar, whatever the device is. */

@@ -2,6 +2,7 @@ package org.quern.backend.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Tag;
@@ -29,13 +30,13 @@ class FusedTeamsTest {
             textBlock =
 """
 9.0 | 4 | 16 | tutorial | auto | fused into one launch, by a cluster of 12 blocks
-9.0 | 4 | 8 | tutorial | auto | fused into one launch, by a cluster of 8 blocks
-9.0 | 16 | 1 | tutorial | auto | fused into one launch, by a grid of 12 blocks
+9.0 | 4 | 8 | tutorial | auto | fused into one launch, by a cluster of 8 blocks (not by a cluster of 12 or 16 blocks: the device has no room for it)
+9.0 | 16 | 1 | tutorial | auto | fused into one launch, by a grid of 12 blocks (not by a cluster of 12, 16, 8 or 4 blocks: the device has no room for it)
 8.0 | 132 | 1 | tutorial | auto | fused into one launch, by a grid of 12 blocks
 8.6 | 4 | 1 | tutorial | auto | as a graph of launches (not fused: a block of a grid of 4 blocks would need 167 KiB of shared memory, and has 99 KiB)
 7.5 | 40 | 1 | small | auto | fused into one launch, by a grid of 4 blocks
 9.0 | 4 | 16 | tutorial | tensor | fused into one launch, by a cluster of 12 blocks with tensor cores
-9.0 | 4 | 8 | tutorial | tensor | fused into one launch, by a cluster of 8 blocks with tensor cores
+9.0 | 4 | 8 | tutorial | tensor | fused into one launch, by a cluster of 8 blocks with tensor cores (not by a cluster of 12 or 16 blocks with tensor cores: the device has no room for it)
 9.0 | 4 | 16 | wide | tensor | fused into one launch, by a cluster of 12 blocks with tensor cores
 """)
     void devicesHaveTheTeamThatTheyCan(
@@ -55,6 +56,45 @@ class FusedTeamsTest {
                         .with("QUERN_CUDASIM_UNITS", units)
                         .with("QUERN_CUDASIM_CLUSTER", cluster);
         trains(jvm, steps, layers, Integer.toString(batch), engine);
+    }
+
+    /**
+     * A driver that is older than the device takes no cluster's kernels: their PTX is of a later
+     * version than the grid's; where a grid does not fit either, the graph is left.
+     */
+    @ParameterizedTest(name = "driver {0}, {1} multiprocessors: {2}")
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+"""
+11080 | 16 | fused into one launch, by a grid of 12 blocks (not by a cluster of 12, 16, 8 or 4 blocks: REFUSED)
+11080 | 3 | as a graph of launches (not fused: a cluster of 12, 16, 8 or 4 blocks: REFUSED)
+""")
+    void anOldDriverHasTheTeamThatItCan(int driver, int units, String steps) throws Exception {
+        Usable.named("cuda");
+        trains(
+                new Jvm(folder)
+                        .with("QUERN_CUDASIM_DRIVER_VERSION", driver)
+                        .with("QUERN_CUDASIM_UNITS", units),
+                steps.replace(
+                        "REFUSED",
+                        "the NVIDIA driver does not take the kernels:"
+                                + " CUDA_ERROR_UNSUPPORTED_PTX_VERSION (ptxas application ptx input,"
+                                + " line 1; fatal   : Unsupported .version "
+                                + version("fused_cluster")
+                                + "): update the driver"),
+                TUTORIAL,
+                "32",
+                "auto");
+    }
+
+    private static String version(String unit) throws IOException {
+        Path ptx = Path.of("kernels", "ptx", unit + ".ptx");
+        return Files.readAllLines(ptx).stream()
+                .filter(line -> line.startsWith(".version "))
+                .map(line -> line.substring(9))
+                .findFirst()
+                .orElseThrow();
     }
 
     /** Of the sizes that do for a network, the one that is asked for. */
