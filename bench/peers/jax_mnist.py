@@ -2,10 +2,10 @@
 
     jax_mnist.py REPORT.jsonl [quick] [cpu] [NETWORK...]
 
-NETWORK is one of NETS; all of them if none is named. On the device that JAX takes, or with "cpu" on the processor. Random
+NETWORK is one of NETS; all of them if none is named. On a GPU, or with "cpu" on the processor. Random
 data of MNIST's shape. Products at JAX's default precision, which on a GPU may be TF32. Times are wall clock of epochs,
 medians of rounds. Each is a line of JSON at the end of REPORT.jsonl as soon as it is measured. Exits with 1 if a network
-does not work.
+does not work, or if JAX finds no GPU.
 """
 
 import json
@@ -82,6 +82,9 @@ def run(name, steps, rounds):
 
 
 def main():
+    if "cpu" not in WORDS and jax.default_backend() != "gpu":
+        print(f"JAX {jax.__version__} found no GPU: it would run on {jax.default_backend()}")
+        return 1
     where = str(jax.devices()[0])
     print(f"JAX {jax.__version__} on {where}", flush=True)
     failed = 0

@@ -9,7 +9,7 @@ HOW is one of
     compile-graph  forward and loss by torch.compile, all of a step in a CUDA graph
 and NETWORK one of NETS; all of them if none is named. On a GPU, or with "cpu" on the processor, where there are no CUDA
 graphs. Random data of MNIST's shape on the device; a step is: gather the batch by a permutation made beforehand, forward,
-loss, backward, Adam (PyTorch's fused one). float32 as PyTorch does it by default, without TF32. Times are wall clock
+loss, backward, Adam (on a GPU PyTorch's fused one). float32 as PyTorch does it by default, without TF32. Times are wall clock
 over many steps between two synchronisations; medians of rounds. Each is a line of JSON at the end of REPORT.jsonl as soon
 as it is measured. Exits with 1 if a form does not work.
 """
@@ -75,7 +75,7 @@ def run(name, how, device, count, rounds):
     order = torch.randperm(60000, device=device)
     net = network(name, device)
     captured = how.endswith("graph")
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, eps=1e-7, fused=True, capturable=captured)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, eps=1e-7, fused=not CPU, capturable=captured)
     index = torch.zeros(batch, dtype=torch.long, device=device)
 
     def loss_of(x, y):
