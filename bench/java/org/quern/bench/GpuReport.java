@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -54,9 +53,6 @@ import org.quern.train.TrainingConfig;
  * tutorial, if nothing else is said.
  */
 public final class GpuReport {
-    private static final int WARM_UP = 2;
-    private static final int ROUNDS = 9;
-
     /** Steps after which rounding has not grown yet, and how far losses may then be apart. */
     private static final int EARLY = 8;
 
@@ -155,7 +151,7 @@ public final class GpuReport {
         private static final long serialVersionUID = 1L;
     }
 
-    private static String lower(Enum<?> constant) {
+    static String lower(Enum<?> constant) {
         return constant.name().toLowerCase(Locale.ROOT);
     }
 
@@ -291,110 +287,12 @@ public final class GpuReport {
                         "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10"));
     }
 
-    /** Time of a step by wall clock over many steps in one call; medians of rounds. */
     private void steps() {
-        Dataset digits = Workload.digits(quick ? 2048 : Workload.ROWS);
-        for (Backend.Options way : ways()) {
+        StepTimes times = new StepTimes(backend, workload, quick, lines);
+        for (Backend.Options way : times.ways(engine)) {
             String name = "%s by %s".formatted(lower(way.engine()), lower(way.gemm()));
-            attempt("steps of %s, %s".formatted(workload.label(), name), () -> time(way, digits));
+            attempt("steps of %s, %s".formatted(workload.label(), name), () -> times.time(way));
         }
-    }
-
-    /** What can multiply there: beside our own kernels cuBLAS, if it opens. */
-    private List<Backend.Gemm> gemms() {
-        return backend instanceof CudaBackend cuda && hasCublas(cuda)
-                ? List.of(Backend.Gemm.AUTO, Backend.Gemm.OWN, Backend.Gemm.CUBLAS)
-                : List.of(Backend.Gemm.AUTO);
-    }
-
-    private static boolean hasCublas(CudaBackend cuda) {
-        try (Device device = cuda.device(Backend.Options.DEFAULT.with(Backend.Gemm.CUBLAS))) {
-            say("products: %s", device.description());
-            return true;
-        } catch (QuernException e) {
-            if (QuernException.isDeviceLost(e)) {
-                throw e;
-            }
-            say("products: %s", e.getMessage());
-            return false;
-        }
-    }
-
-    /**
-     * On a GPU each engine, and by graph each way to multiply; on OpenCL's CPUs, which nobody
-     * trains on and which take minutes to compile the fused kernel, no engine is asked for by name.
-     */
-    private List<Backend.Options> ways() {
-        boolean posing = backend.name().equals("opencl") && !backend.availability().automatic();
-        if (backend.onHost() || posing) {
-            return List.of(Backend.Options.DEFAULT);
-        }
-        List<Backend.Options> ways = new ArrayList<>();
-        for (Backend.Engine one :
-                List.of(
-                        Backend.Engine.FUSED,
-                        Backend.Engine.GRAPH,
-                        Backend.Engine.TENSOR,
-                        Backend.Engine.OPS)) {
-            if (engine == null || engine == one) {
-                for (Backend.Gemm gemm :
-                        one == Backend.Engine.GRAPH ? gemms() : List.of(Backend.Gemm.AUTO)) {
-                    ways.add(Backend.Options.DEFAULT.with(gemm).with(one));
-                }
-            }
-        }
-        return ways;
-    }
-
-    private void time(Backend.Options way, Dataset digits) {
-        Plan plan = workload.plan();
-        int count = quick ? (workload == Workload.TUTORIAL ? 4 : 1) : backend.onHost() ? 400 : 1875;
-        int rounds = quick ? 1 : ROUNDS;
-        double[] micros = new double[rounds];
-        String taken;
-        try (Executor executor = backend.open(plan, way);
-                Resident data = executor.upload(digits)) {
-            executor.initialise(1);
-            Steps steps = new Steps(1, count);
-            for (int round = -WARM_UP; round < rounds; round++) {
-                steps.select((round + (long) WARM_UP) * count, count, plan.optimizer(), s -> 1e-3);
-                long started = System.nanoTime();
-                executor.train(data, steps);
-                if (round >= 0) {
-                    micros[round] = (System.nanoTime() - started) * 1e-3 / count;
-                }
-            }
-            // what the device had room for, which is known only now
-            taken = executor.engine(digits) == null ? backend.name() : executor.engine(digits);
-        } catch (QuernException e) {
-            if (e.kind() != QuernException.Kind.USAGE) {
-                throw e;
-            }
-            say("%s %s", workload.label(), e.getMessage()); // this network is not trained so here
-            return;
-        }
-        Arrays.sort(micros);
-        double median = micros[rounds / 2];
-        say(
-                "%s %s gemm %s: %.2f us a step (%.2f to %.2f), %s",
-                workload.label(),
-                backend.name(),
-                lower(way.gemm()),
-                median,
-                micros[0],
-                micros[rounds - 1],
-                taken);
-        Map<String, Object> step = new LinkedHashMap<>();
-        step.put("by", "Quern");
-        step.put("backend", backend.name());
-        step.put("simulated", !backend.availability().automatic());
-        step.put("workload", workload.label());
-        step.put("gemm", lower(way.gemm()));
-        step.put("engine", taken);
-        step.put("micros", median);
-        step.put("least", micros[0]);
-        step.put("most", micros[rounds - 1]);
-        lines.add("step", step);
     }
 
     private void rates() {
