@@ -1,12 +1,10 @@
 package org.quern.bench;
 
-import com.google.gson.GsonBuilder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -34,123 +32,252 @@ import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /**
- * What a machine with a GPU has to show: every kernel case, the tutorial's training and the time of
- * its steps on every backend, each kernel's bandwidth against a copy on the device, our products
- * against cuBLAS. Checks come first; what is wrong is counted, and the exit code says so.
+ * What a machine with a GPU has to show. A process does one phase of it: a kernel's fault loses the
+ * device to its process, and must cost nothing else. What is measured goes to the report line by
+ * line, as it is measured; what is wrong is counted, and the exit code says so.
  *
- * <pre>GpuReport REPORT.json [quick] [cases] [BACKEND...]</pre>
+ * <pre>GpuReport REPORT.jsonl PHASE [quick] [BACKEND] [ENGINE] [WORKLOAD]</pre>
  *
- * quick: small sizes and few steps, to try the report itself. cases: the kernel cases and no more.
- * With backends named, those alone.
+ * <pre>
+ * losses   a hundred steps of the tutorial on MNIST: each one's loss beside the cpu backend's
+ * twice    the tutorial's training twice, which must give the same bits
+ * cases    every kernel case
+ * steps    the time of a step of a network, by an engine or by each that there is
+ * launch   eight steps of the tutorial and no more, for profilers and sanitizers
+ * rates    each kernel's bandwidth beside a copy on the device, our products beside cuBLAS's
+ * layer    a wide layer beside cuBLAS's products alone
+ * cubins   writes the jar's cubins to the folder that stands in the report's place
+ * </pre>
+ *
+ * quick: small sizes and few steps, to try the report itself. BACKEND is cuda, and WORKLOAD the
+ * tutorial, if nothing else is said.
  */
 public final class GpuReport {
-    private final Map<String, Object> report = new LinkedHashMap<>();
-    private final List<String> wrong = new ArrayList<>();
-    private final boolean quick;
-    private final List<Backend> usable;
+    /** Steps after which rounding has not grown yet, and how far losses may then be apart. */
+    private static final int EARLY = 8;
 
-    private GpuReport(List<String> words) {
-        quick = words.contains("quick");
-        boolean named = Backends.all().stream().anyMatch(b -> words.contains(b.name()));
-        usable =
-                Backends.all().stream()
-                        .filter(b -> b.priority() >= 0 && b.availability().usable())
-                        .filter(b -> !named || words.contains(b.name()))
-                        .toList();
+    private static final double EARLY_LIMIT = 1e-5;
+    private static final double LATE_LIMIT = 1e-3;
+
+    private final ReportLines lines;
+    private final boolean quick;
+    private final Backend backend;
+    private final Backend.Engine engine; // null for each
+    private final Workload workload;
+    private int wrong;
+
+    private GpuReport(Path report, List<String> words) {
+        lines = new ReportLines(report);
+        List<String> left = new ArrayList<>(words);
+        quick = left.remove("quick");
+        List<Backend> backends =
+                Backends.all().stream().filter(b -> left.remove(b.name())).toList();
+        backend = Backends.choose(backends.isEmpty() ? "cuda" : backends.get(0).name()).backend();
+        engine = named(Backend.Engine.values(), left);
+        Workload other = named(Workload.values(), left);
+        workload = other == null ? Workload.TUTORIAL : other;
+        if (!left.isEmpty()) {
+            throw QuernException.usage("what is \"%s\"?", String.join(" ", left));
+        }
+    }
+
+    private static <E extends Enum<E>> E named(E[] all, List<String> words) {
+        return Arrays.stream(all)
+                .filter(one -> words.remove(one.name().toLowerCase(Locale.ROOT)))
+                .findFirst()
+                .orElse(null);
     }
 
     public static void main(String[] arguments) throws IOException {
-        List<String> words = Arrays.asList(arguments);
-        GpuReport report = new GpuReport(words);
-        report.cases();
-        if (!words.contains("cases")) {
-            report.training();
-            report.steps();
-            report.kernels();
+        Path report = Path.of(arguments[0]);
+        String phase = arguments[1];
+        if (phase.equals("cubins")) {
+            cubins(report);
+            return;
         }
-        report.report.put("wrong", report.wrong);
-        Files.writeString(
-                Path.of(arguments[0]),
-                new GsonBuilder().setPrettyPrinting().create().toJson(report.report) + "\n");
-        say("%d wrong%s", report.wrong.size(), report.wrong.isEmpty() ? "" : ":");
-        report.wrong.forEach(line -> say("  %s", line));
-        System.exit(report.wrong.isEmpty() ? 0 : 1);
+        int wrong = 1;
+        try {
+            GpuReport one =
+                    new GpuReport(report, Arrays.asList(arguments).subList(2, arguments.length));
+            one.attempt(phase, () -> one.run(phase));
+            wrong = one.wrong;
+        } catch (DeviceLost e) {
+            say("the device is lost to this process: the rest of %s is left out", phase);
+        } catch (QuernException e) {
+            say("WRONG %s: %s", phase, e.getMessage());
+        }
+        System.exit(wrong == 0 ? 0 : 1);
+    }
+
+    private void run(String phase) {
+        switch (phase) {
+            case "losses" -> losses();
+            case "twice" -> twice();
+            case "cases" -> cases();
+            case "steps" -> steps();
+            case "launch" -> launch();
+            case "rates" -> rates();
+            case "layer" -> new LayerRates(quick, lines).measure();
+            default -> throw QuernException.usage("there is no phase \"%s\"", phase);
+        }
     }
 
     static void say(String line, Object... values) {
         System.out.println(String.format(Locale.ROOT, line, values));
     }
 
-    private void cases() {
-        Map<String, Object> devices = new LinkedHashMap<>();
-        for (Backend backend : Backends.all()) {
-            Backend.Availability availability = backend.availability();
-            devices.put(backend.name(), availability.detail());
-            say("%-10s %s", backend.name(), availability.detail());
-        }
-        report.put("devices", devices);
-        Map<String, Object> counts = new LinkedHashMap<>();
-        for (Backend backend : usable) {
-            int right = 0;
-            for (KernelCase one : KernelCases.all()) {
-                Optional<String> problem;
-                try {
-                    problem = one.check(backend, Backend.Options.DEFAULT);
-                } catch (RuntimeException e) {
-                    problem = Optional.of(one.name() + ": " + e.getMessage());
-                }
-                if (problem.isPresent()) {
-                    wrong.add(backend.name() + ": " + problem.get());
-                } else {
-                    right++;
-                }
-            }
-            counts.put(backend.name(), right);
-            say("%-10s %d of %d kernel cases", backend.name(), right, KernelCases.all().size());
-        }
-        report.put("cases", counts);
+    private void wrong(String text) {
+        wrong++;
+        say("WRONG %s", text);
+        lines.add("wrong", Map.of("text", text));
     }
 
-    /** The tutorial's five epochs on MNIST, twice: the second must give the same bits. */
-    private void training() {
-        Splits mnist =
-                Mnist.load(
-                        Mnist.find(System.getenv())
-                                .orElseThrow(() -> new IllegalStateException("no MNIST found")));
-        Dataset train =
-                quick ? mnist.train().select(IntStream.range(0, 3200).toArray()) : mnist.train();
-        List<Object> runs = new ArrayList<>();
-        for (Backend backend : usable) {
-            float[][] states = new float[2][];
-            for (int run = 0; run < 2; run++) {
-                TrainingConfig config = tutorial();
-                long started = System.nanoTime();
-                try (Trainer trainer = Trainer.open(config, backend, Backend.Options.DEFAULT)) {
-                    double opened = (System.nanoTime() - started) * 1e-9;
-                    trainer.fit(train, null, quick ? 1 : 5);
-                    double trained = (System.nanoTime() - started) * 1e-9 - opened;
-                    double accuracy = trainer.evaluate(mnist.test()).accuracy();
-                    states[run] = trainer.state();
-                    if (!quick && accuracy < 0.955) {
-                        wrong.add("%s: test accuracy %.4f".formatted(backend.name(), accuracy));
-                    }
-                    runs.add(
-                            Map.of(
-                                    "backend", backend.name(),
-                                    "device", trainer.executor().device(),
-                                    "openSeconds", opened,
-                                    "trainSeconds", trained,
-                                    "testAccuracy", accuracy));
-                    say(
-                            "%-10s tutorial: open %.3f s, train %.3f s, test accuracy %.4f",
-                            backend.name(), opened, trained, accuracy);
-                }
-            }
-            if (!Arrays.equals(states[0], states[1])) {
-                wrong.add(backend.name() + ": two runs gave different bits");
+    /** Does a piece of a phase; its failure is told, and ends the phase if the device is lost. */
+    private void attempt(String what, Runnable work) {
+        try {
+            work.run();
+        } catch (DeviceLost e) {
+            throw e;
+        } catch (RuntimeException e) {
+            wrong("%s: %s".formatted(what, e));
+            if (QuernException.isDeviceLost(e)) {
+                throw new DeviceLost();
             }
         }
-        report.put("training", runs);
+    }
+
+    /** Ends a phase of which every later measurement would fail alike. */
+    private static final class DeviceLost extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
+    static String lower(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static Splits mnist() {
+        return Mnist.load(
+                Mnist.find(System.getenv())
+                        .orElseThrow(() -> new IllegalStateException("no MNIST found")));
+    }
+
+    private static Dataset first(int rows, Dataset data) {
+        return data.select(IntStream.range(0, rows).toArray());
+    }
+
+    /** Where two backends part is seen in the first steps; later ones grow each rounding. */
+    private void losses() {
+        int count = quick ? 2 * EARLY : 100;
+        Plan plan = tutorial().plan();
+        Dataset data = first(3200, mnist().train());
+        float[] expected = losses(plan, Backends.choose("cpu").backend(), null, data, count);
+        float[] given = losses(plan, backend, engine, data, count);
+        double early = 0;
+        double late = 0;
+        for (int i = 0; i < count; i++) {
+            double apart = Math.abs(given[i] - expected[i]) / Math.abs(expected[i]);
+            // comparisons that NaN fails
+            late = apart <= late ? late : apart;
+            if (i < EARLY) {
+                early = apart <= early ? early : apart;
+            }
+        }
+        String name = engine == null ? "auto" : lower(engine);
+        say(
+                "losses beside cpu: %.1e apart in %d steps, %.1e in %d; the last is %.5f",
+                early, EARLY, late, count, given[count - 1] / plan.batch());
+        lines.add("losses", Map.of("engine", name, "steps", count, "early", early, "late", late));
+        if (!(early <= EARLY_LIMIT && late <= LATE_LIMIT)) {
+            wrong("losses by engine %s are not those of cpu".formatted(name));
+        }
+    }
+
+    private static float[] losses(
+            Plan plan, Backend on, Backend.Engine engine, Dataset data, int count) {
+        Backend.Options options = Backend.Options.DEFAULT;
+        long started = System.nanoTime();
+        try (Executor executor = on.open(plan, engine == null ? options : options.with(engine));
+                Resident resident = executor.upload(data)) {
+            executor.initialise(1);
+            Steps steps = new Steps(1, count).select(0, count, plan.optimizer(), s -> 1e-3);
+            executor.train(resident, steps);
+            String taken = executor.engine(data);
+            say(
+                    "%s, opened and trained in %.2f s%s",
+                    executor.device(),
+                    (System.nanoTime() - started) * 1e-9,
+                    taken == null ? "" : ": " + taken);
+            return steps.losses().clone();
+        }
+    }
+
+    /** The steps of one launch of the fused kernel, or as many of another engine's. */
+    private void launch() {
+        Dataset data = first(3200, mnist().train());
+        losses(workload.plan(), backend, engine, data, EARLY);
+    }
+
+    private void cases() {
+        List<KernelCase> all = KernelCases.all();
+        List<KernelCase> some =
+                IntStream.range(0, all.size())
+                        .filter(i -> !quick || i % 40 == 0)
+                        .mapToObj(all::get)
+                        .toList();
+        int run = 0;
+        for (KernelCase one : some) {
+            attempt(
+                    one.name(),
+                    () -> {
+                        Optional<String> problem = one.check(backend, Backend.Options.DEFAULT);
+                        problem.ifPresent(this::wrong);
+                    });
+            run++;
+            if (run % 40 == 0 || run == some.size()) {
+                // each case tells one wrong thing at most
+                say("%d of %d kernel cases right, of %d", run - wrong, run, all.size());
+                lines.add(
+                        "cases",
+                        Map.of("backend", backend.name(), "right", run - wrong, "run", run));
+            }
+        }
+    }
+
+    private void twice() {
+        Splits mnist = mnist();
+        Dataset train = quick ? first(640, mnist.train()) : mnist.train();
+        Dataset test = quick ? first(500, mnist.test()) : mnist.test();
+        float[][] states = new float[2][];
+        for (int run = 0; run < 2; run++) {
+            TrainingConfig config = tutorial();
+            long started = System.nanoTime();
+            try (Trainer trainer = Trainer.open(config, backend, Backend.Options.DEFAULT)) {
+                double opened = (System.nanoTime() - started) * 1e-9;
+                trainer.fit(train, null, quick ? 1 : 5);
+                double trained = (System.nanoTime() - started) * 1e-9 - opened;
+                double accuracy = trainer.evaluate(test).accuracy();
+                states[run] = trainer.state();
+                lines.add(
+                        "training",
+                        Map.of(
+                                "backend", backend.name(),
+                                "device", trainer.executor().device(),
+                                "openSeconds", opened,
+                                "trainSeconds", trained,
+                                "testAccuracy", accuracy));
+                say(
+                        "%s tutorial: open %.3f s, train %.3f s, test accuracy %.4f",
+                        backend.name(), opened, trained, accuracy);
+                if (!quick && accuracy < 0.955) {
+                    wrong("%s: test accuracy %.4f".formatted(backend.name(), accuracy));
+                }
+            }
+        }
+        if (Arrays.equals(states[0], states[1])) {
+            say("two trainings gave the same bits");
+        } else {
+            wrong(backend.name() + ": two trainings gave different bits");
+        }
     }
 
     private static TrainingConfig tutorial() {
@@ -160,146 +287,35 @@ public final class GpuReport {
                         "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10"));
     }
 
-    /** Time of a step by wall clock over many steps in one call; medians of rounds. */
     private void steps() {
-        List<Object> times = new ArrayList<>();
-        Dataset digits = Workload.digits();
-        for (Workload workload : Workload.values()) {
-            for (Backend backend : usable) {
-                if (backend.name().equals("java") && workload == Workload.WIDE) {
-                    continue;
-                }
-                for (Backend.Options way : ways(backend)) {
-                    Map<String, Object> one = time(workload, backend, way, digits);
-                    if (one != null) {
-                        times.add(one);
+        StepTimes times = new StepTimes(backend, workload, quick, lines);
+        for (Backend.Options way : times.ways(engine)) {
+            String name = "%s by %s".formatted(lower(way.engine()), lower(way.gemm()));
+            attempt("steps of %s, %s".formatted(workload.label(), name), () -> times.time(way));
+        }
+    }
+
+    private void rates() {
+        Backend.Options options = Backend.Options.DEFAULT;
+        try (Device device =
+                backend instanceof OpenclBackend opencl
+                        ? opencl.device(options)
+                        : ((CudaBackend) backend).device(options)) {
+            new KernelRates(device, quick, lines).measure();
+        }
+    }
+
+    /** For a probe that is no Java program. */
+    private static void cubins(Path folder) throws IOException {
+        for (String unit : List.of("quern", "fused_cluster", "fused_grid")) {
+            for (int capability : new int[] {75, 80, 86, 89, 90, 100, 120}) {
+                String name = "%s-sm_%d.cubin".formatted(unit, capability);
+                try (var cubin = GpuReport.class.getResourceAsStream("/kernels/cubin/" + name)) {
+                    if (cubin != null) {
+                        Files.copy(cubin, folder.resolve(name));
                     }
                 }
             }
-        }
-        report.put("steps", times);
-    }
-
-    /** What can multiply there: beside our own kernels cuBLAS, if it opens. */
-    private static List<Backend.Gemm> gemms(Backend backend) {
-        if (backend instanceof CudaBackend cuda) {
-            try (Device device = cuda.device(options(Backend.Gemm.CUBLAS))) {
-                say("%-10s %s", "products", device.description());
-                return List.of(Backend.Gemm.OWN, Backend.Gemm.CUBLAS, Backend.Gemm.AUTO);
-            } catch (QuernException e) {
-                say("%-10s %s", "products", e.getMessage());
-            }
-        }
-        return List.of(Backend.Gemm.AUTO);
-    }
-
-    /**
-     * On a GPU each engine, and by graph each way to multiply; on OpenCL's CPUs, which nobody
-     * trains on and which take minutes to compile the fused kernel, no engine is asked for by name.
-     */
-    private static List<Backend.Options> ways(Backend backend) {
-        boolean posing = backend.name().equals("opencl") && !backend.availability().automatic();
-        if (backend.onHost() || posing) {
-            return List.of(Backend.Options.DEFAULT);
-        }
-        List<Backend.Options> ways = new ArrayList<>();
-        ways.add(Backend.Options.DEFAULT.with(Backend.Engine.FUSED));
-        ways.add(Backend.Options.DEFAULT.with(Backend.Engine.TENSOR));
-        for (Backend.Gemm gemm : gemms(backend)) {
-            ways.add(options(gemm).with(Backend.Engine.GRAPH));
-        }
-        ways.add(Backend.Options.DEFAULT.with(Backend.Engine.OPS));
-        return ways;
-    }
-
-    private static Backend.Options options(Backend.Gemm gemm) {
-        return Backend.Options.DEFAULT.with(gemm);
-    }
-
-    /** Null where the workload is not trained so. */
-    private Map<String, Object> time(
-            Workload workload, Backend backend, Backend.Options way, Dataset digits) {
-        Plan plan = workload.plan();
-        boolean gpu = !backend.onHost();
-        int count = quick ? (workload == Workload.WIDE ? 3 : 20) : gpu ? 1875 : 400;
-        int rounds = quick ? 3 : 9;
-        double[] micros = new double[rounds];
-        String engine;
-        try (Executor executor = backend.open(plan, way);
-                Resident data = executor.upload(digits)) {
-            engine = executor.engine(digits) == null ? "" : executor.engine(digits);
-            if (way.engine().isFused() && !engine.startsWith("fused")) {
-                say("%-10s %-8s %s", backend.name(), workload, engine);
-                return null;
-            }
-            executor.initialise(1);
-            Steps steps = new Steps(1, count);
-            for (int round = -2; round < rounds; round++) {
-                steps.select((round + 2L) * count, count, plan.optimizer(), s -> 1e-3);
-                long started = System.nanoTime();
-                executor.train(data, steps);
-                if (round >= 0) {
-                    micros[round] = (System.nanoTime() - started) * 1e-3 / count;
-                }
-            }
-        }
-        Arrays.sort(micros);
-        double median = micros[rounds / 2];
-        say(
-                "%-10s %-8s gemm %-6s %.2f us a step (%.2f to %.2f) %s",
-                backend.name(),
-                workload.name().toLowerCase(Locale.ROOT),
-                way.gemm().name().toLowerCase(Locale.ROOT),
-                median,
-                micros[0],
-                micros[rounds - 1],
-                engine);
-        return Map.of(
-                "backend",
-                backend.name(),
-                "workload",
-                workload.name().toLowerCase(Locale.ROOT),
-                "gemm",
-                way.gemm().name().toLowerCase(Locale.ROOT),
-                "engine",
-                engine,
-                "micros",
-                median,
-                "least",
-                micros[0],
-                "most",
-                micros[rounds - 1]);
-    }
-
-    private void kernels() {
-        Map<String, Object> results = new LinkedHashMap<>();
-        for (Backend backend : usable) {
-            Device device =
-                    backend instanceof CudaBackend cuda
-                            ? cuda.device(Backend.Options.DEFAULT)
-                            : backend instanceof OpenclBackend opencl
-                                    ? opencl.device(Backend.Options.DEFAULT)
-                                    : null;
-            if (device != null) {
-                try (device) {
-                    results.put(backend.name(), new KernelRates(device, quick).measure());
-                }
-            }
-        }
-        report.put("kernels", results);
-        if (results.containsKey("cuda") && hasCublas()) {
-            report.put("layer", new LayerRates(quick).measure());
-        }
-    }
-
-    private static boolean hasCublas() {
-        Backend.Options options = options(Backend.Gemm.CUBLAS);
-        try (Device device = new CudaBackend().device(options)) {
-            say("%-10s %s", "layer", device.description());
-            return true;
-        } catch (QuernException e) {
-            say("%-10s %s", "layer", e.getMessage());
-            return false;
         }
     }
 }

@@ -1,6 +1,5 @@
 package org.quern.bench;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,12 +24,13 @@ final class KernelRates {
     private final Device.Buffer arena;
     private final Device.Buffer pass;
     private final long values;
-    private final List<Map<String, Object>> results = new ArrayList<>();
+    private final ReportLines lines;
     private double copyRate;
 
-    KernelRates(Device device, boolean quick) {
+    KernelRates(Device device, boolean quick, ReportLines lines) {
         this.device = device;
         this.quick = quick;
+        this.lines = lines;
         values = quick ? 1 << 20 : 1 << 26; // 256 MB
         arena = device.allocate(4 * values, "operands");
         pass = device.allocate(4 * (PASS_WORDS + 2), "the pass");
@@ -65,7 +65,7 @@ final class KernelRates {
         device.write(pass, 0, words.flip());
     }
 
-    List<Map<String, Object>> measure() {
+    void measure() {
         copy();
         int quarter = (int) (values / 4);
         device.fill(arena, 12L * quarter, quarter, Float.floatToRawIntBits(0.25f)); // squares
@@ -127,7 +127,6 @@ final class KernelRates {
         products();
         device.release(arena);
         device.release(pass);
-        return results;
     }
 
     private void copy() {
@@ -278,7 +277,7 @@ final class KernelRates {
         Map<String, Object> result = new LinkedHashMap<>();
         result.put("name", name);
         result.putAll(numbers);
-        results.add(result);
+        lines.add("kernel", result);
     }
 
     private void repeat(Device.Launch launch, int times) {

@@ -1,9 +1,7 @@
 package org.quern.bench;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.quern.backend.Backend;
@@ -21,13 +19,14 @@ final class LayerRates {
     private static final int ROUNDS = 9;
 
     private final boolean quick;
-    private final List<Map<String, Object>> results = new ArrayList<>();
+    private final ReportLines lines;
 
-    LayerRates(boolean quick) {
+    LayerRates(boolean quick, ReportLines lines) {
         this.quick = quick;
+        this.lines = lines;
     }
 
-    List<Map<String, Object>> measure() {
+    void measure() {
         for (Backend.Precision precision : Backend.Precision.values()) {
             Backend.Options options = Backend.Options.DEFAULT.with(precision);
             Backend.Options cublas = options.with(Backend.Gemm.CUBLAS);
@@ -38,7 +37,6 @@ final class LayerRates {
             measure("cublasLt", Epilogues.ALWAYS, cublas);
             measure("fastest", Epilogues.MEASURED, options);
         }
-        return results;
     }
 
     private void measure(String way, Epilogues epilogues, Backend.Options options) {
@@ -91,7 +89,7 @@ final class LayerRates {
             result.put("productsAloneMicros", theirs * 1e6);
             result.put("part", theirs / ours);
         }
-        results.add(result);
+        lines.add("layer", result);
         GpuReport.say(
                 "layer of %d, batch %d, %s, %-8s %9.1f us, %7.2f TFLOP/s%s",
                 width,

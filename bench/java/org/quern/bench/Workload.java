@@ -1,5 +1,6 @@
 package org.quern.bench;
 
+import java.util.Locale;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
@@ -13,7 +14,14 @@ enum Workload {
     /** The tutorial's, batch 32. */
     TUTORIAL("dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10", 32),
     /** 784-800-800-10, batch 128. */
-    WIDE("dense 800 relu, dropout 0.5, dense 800 relu, dropout 0.5, dense 10", 128);
+    WIDE("dense 800 relu, dropout 0.5, dense 800 relu, dropout 0.5, dense 10", 128),
+    /** 784-1024-10, batch 32, of which others publish times. */
+    FLAT("dense 1024 relu, dense 10", 32),
+    /** 784-320-160-10, batch 64, likewise. */
+    TAPERED("dense 320 relu, dense 160 relu, dense 10", 64);
+
+    /** As many as MNIST has. */
+    static final int ROWS = 60_000;
 
     private final String layers;
     private final int batch;
@@ -23,12 +31,21 @@ enum Workload {
         this.batch = batch;
     }
 
+    /** Its name in reports and on command lines; the peers' scripts have the same. */
+    String label() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
     Plan plan() {
         Model model = ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), layers);
         return TrainingConfig.of(model).withBatch(batch).plan();
     }
 
     static Dataset digits() {
-        return Digits.generate("digits", 60_000, 0, 1);
+        return digits(ROWS);
+    }
+
+    static Dataset digits(int rows) {
+        return Digits.generate("digits", rows, 0, 1);
     }
 }
