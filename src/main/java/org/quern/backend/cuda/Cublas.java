@@ -10,6 +10,8 @@ import static jcuda.jcublas.JCublas2.cublasSetStream;
 import static jcuda.jcublas.JCublas2.cublasSetWorkspace;
 import static org.quern.QuernException.backend;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Locale;
 import java.util.Map;
 import jcuda.Pointer;
@@ -34,6 +36,9 @@ final class Cublas implements AutoCloseable {
     /** What NVIDIA recommends for Hopper, and more than enough before it. */
     private static final long WORKSPACE = 32L << 20;
 
+    private static final Pointer ONE = number(1);
+    private static final Pointer ZERO = number(0);
+
     private final CudaDevice device;
     private final cublasHandle handle = new cublasHandle();
     private final Device.Buffer workspace;
@@ -41,8 +46,6 @@ final class Cublas implements AutoCloseable {
     private final Backend.Precision precision;
     private CublasLt light;
     private String lightProblem;
-    private final Pointer one = Pointer.to(new float[] {1});
-    private final Pointer zero = Pointer.to(new float[] {0});
 
     private Cublas(CudaDevice device, Backend.Precision precision) {
         this.device = device;
@@ -185,6 +188,13 @@ final class Cublas implements AutoCloseable {
         return launchable;
     }
 
+    /** A number off the heap, where an array would be pinned or copied at each call. */
+    private static Pointer number(float value) {
+        ByteBuffer number = ByteBuffer.allocateDirect(4).order(ByteOrder.nativeOrder());
+        number.putFloat(0, value);
+        return Pointer.to(number);
+    }
+
     static long address(Product.Operand operand) {
         return ((CudaMemory) operand.buffer()).address() + bytes(operand);
     }
@@ -226,14 +236,14 @@ final class Cublas implements AutoCloseable {
                             p.n(),
                             p.m(),
                             p.k(),
-                            one,
+                            ONE,
                             b,
                             type(p.b()),
                             p.b().stride(),
                             a,
                             type(p.a()),
                             p.a().stride(),
-                            zero,
+                            ZERO,
                             c,
                             type(p.c()),
                             p.c().stride(),

@@ -5,10 +5,13 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.quern.backend.nativelib.NativeLibraries;
 import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
@@ -50,8 +53,8 @@ record CublasLibrary(Path path, int major) {
         }
         CublasLibrary best = null;
         int unsupported = 0;
-        for (Path folder : folders(environment, root)) {
-            for (Path file : libraries(folder)) {
+        for (List<Path> folders : List.of(folders(environment, root), ofPython(environment))) {
+            for (Path file : folders.stream().flatMap(f -> libraries(f).stream()).toList()) {
                 int major = major(file);
                 int rank = MAJORS.indexOf(major);
                 if (rank < 0) {
@@ -60,9 +63,9 @@ record CublasLibrary(Path path, int major) {
                     best = new CublasLibrary(file, major);
                 }
             }
-        }
-        if (best != null) {
-            return best;
+            if (best != null) {
+                return best;
+            }
         }
         throw new UnavailableException(
                 (unsupported == 0
@@ -165,6 +168,39 @@ record CublasLibrary(Path path, int major) {
         return folders;
     }
 
+    /**
+     * Those of the python3 that a shell would run, wherever it is installed. It need not be started
+     * for that, which takes longer than all of Quern's start: its prefix is the folder above that
+     * of its file, and a virtual environment's is that above the link to the Python which it was
+     * made from. A shim of pyenv's is no link but a script: the Pythons are below its prefix.
+     */
+    private static List<Path> ofPython(Map<String, String> environment) {
+        List<Path> folders = new ArrayList<>();
+        for (String entry : environment.getOrDefault("PATH", "").split(":")) {
+            Path command = Path.of(entry, "python3").toAbsolutePath();
+            if (entry.isBlank() || !Files.isExecutable(command)) {
+                continue;
+            }
+            Set<Path> files = new LinkedHashSet<>(List.of(command));
+            try {
+                files.add(command.toRealPath());
+            } catch (IOException e) {
+                continue; // gone in this moment
+            }
+            for (Path file : files) {
+                Path prefix = file.resolve("../..").normalize();
+                List<Path> prefixes = new ArrayList<>(List.of(prefix));
+                prefixes.addAll(matching(prefix.resolve("versions"), "*"));
+                for (Path each : prefixes) {
+                    python(folders, each.resolve("lib"));
+                    python(folders, each.resolve("lib64"));
+                }
+            }
+            break;
+        }
+        return folders;
+    }
+
     private static void toolkit(List<Path> folders, String cuda) {
         if (cuda != null && !cuda.isBlank()) {
             folders.add(Path.of(cuda, "lib64"));
@@ -203,13 +239,26 @@ record CublasLibrary(Path path, int major) {
         return "cuBLAS %d in %s".formatted(major, path.getParent());
     }
 
-    /** Loads it, and JCuda's binding to it. */
+    /** The cublasLt beside it, by either of the names that are used. */
+    List<Path> light() {
+        String link = "libcublasLt.so." + major;
+        String same = path.getFileName().toString().replace("cublas.so", "cublasLt.so");
+        return Stream.of(link, same)
+                .distinct()
+                .map(path::resolveSibling)
+                .filter(file -> Files.exists(file) && !file.equals(path))
+                .toList();
+    }
+
+    /**
+     * Loads it, and JCuda's binding to it. Whatever its major version, it wants its cublasLt, which
+     * the system's loader takes as found once it is loaded, and does not look for beside it.
+     */
     void load(Map<String, String> environment) throws UnavailableException {
+        if (!light().isEmpty()) {
+            NativeLibraries.load(light().get(0));
+        }
         if (major == 12) {
-            Path light = path.resolveSibling("libcublasLt.so.12");
-            if (Files.exists(light)) {
-                NativeLibraries.load(light);
-            }
             NativeLibraries.load(path);
         } else {
             CublasBridge.load(environment, path);

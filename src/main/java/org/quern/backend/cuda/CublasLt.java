@@ -1,7 +1,5 @@
 package org.quern.backend.cuda;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -98,20 +96,13 @@ final class CublasLt implements AutoCloseable {
     }
 
     /**
-     * Beside cuBLAS, by either of the names that are used; else by its name alone, which is that of
-     * the one that cuBLAS itself has loaded.
+     * Beside cuBLAS; else by its name alone, which is that of the one that cuBLAS itself has
+     * loaded.
      */
     private static List<String> names(CublasLibrary library) {
-        String name = "libcublasLt.so." + library.major();
-        String same = library.path().getFileName().toString().replace("cublas.so", "cublasLt.so");
         List<String> names = new ArrayList<>();
-        for (String beside : List.of(name, same)) {
-            Path file = library.path().resolveSibling(beside);
-            if (Files.exists(file) && !file.equals(library.path())) {
-                names.add(file.toString());
-            }
-        }
-        names.add(name);
+        library.light().forEach(file -> names.add(file.toString()));
+        names.add("libcublasLt.so." + library.major());
         return names;
     }
 

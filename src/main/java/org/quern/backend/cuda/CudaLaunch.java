@@ -38,7 +38,9 @@ final class CudaLaunch implements CudaDevice.Launchable {
                 packed.putFloat((Float) argument);
             }
         }
-        long[] size = {packed.position()};
+        // a heap array would be pinned or copied at each launch
+        ByteBuffer size = ByteBuffer.allocateDirect(8).order(ByteOrder.nativeOrder());
+        size.putLong(0, packed.position());
         arguments =
                 Pointer.to(
                         CU_LAUNCH_PARAM_BUFFER_POINTER,

@@ -60,6 +60,54 @@ class CublasLibraryTest {
                 .isEqualTo(new CublasLibrary(conda, 11));
     }
 
+    /** A folder of PATH with a python3 in it: a file, or a link to one. */
+    private String python(String folder, String target) throws IOException {
+        Path command = Files.createDirectories(root.resolve(folder)).resolve("python3");
+        if (target == null) {
+            Files.createFile(command).toFile().setExecutable(true);
+        } else {
+            Files.createSymbolicLink(command, root.resolve(target).resolve("python3"));
+        }
+        return command.getParent().toString();
+    }
+
+    /**
+     * Of the Python that a shell would start, wherever it is; pip's packages lie below its prefix.
+     */
+    @Test
+    void looksInTheFoldersOfThePythonOnThePath() throws Exception {
+        String packages = "lib/python3.12/site-packages/nvidia/";
+        String own = python("opt/py/bin", null);
+        String none = root.resolve("none").toString();
+        assertThatThrownBy(() -> find(Map.of("PATH", none + ":" + own)))
+                .hasMessageStartingWith("no cuBLAS found");
+        Path library = library("opt/py/" + packages + "cu13/lib", "libcublas.so.13");
+        CublasLibrary found = new CublasLibrary(library, 13);
+        assertThat(find(Map.of("PATH", none + "::" + own))).isEqualTo(found);
+        // by a link such as distributions make, and a link to it
+        String link = python("bin1", "opt/py/bin");
+        assertThat(find(Map.of("PATH", link + ":" + none))).isEqualTo(found);
+        assertThat(find(Map.of("PATH", python("bin2", "bin1")))).isEqualTo(found);
+        // the first of the path alone
+        String other = python("other/bin", null);
+        assertThatThrownBy(() -> find(Map.of("PATH", other + ":" + own)))
+                .hasMessageStartingWith("no cuBLAS found");
+        // a virtual environment, not activated: its own packages before those of its Python
+        String venv = python("venv/bin", "opt/py/bin");
+        Path inside = library("venv/" + packages + "cublas/lib", "libcublas.so.12");
+        assertThat(find(Map.of("PATH", venv)).path()).isEqualTo(inside);
+        // pyenv's shims are scripts
+        String shims = python("pyenv/shims", null);
+        Path version =
+                library("pyenv/versions/3.12.1/" + packages + "cublas/lib", "libcublas.so.12");
+        assertThat(find(Map.of("PATH", shims)).path()).isEqualTo(version);
+        // only where nothing else is found, even of a lesser rank
+        Path system = library("usr/lib64", "libcublas.so.11");
+        assertThat(find(Map.of("PATH", shims)).path()).isEqualTo(system);
+        assertThat(find(Map.of("PATH", shims, CublasLibrary.VARIABLE, library.toString())))
+                .isEqualTo(found);
+    }
+
     @Test
     void prefersTwelveThenThirteenThenEleven() throws Exception {
         library("usr/lib64", "libcublas.so.10");
@@ -83,23 +131,37 @@ class CublasLibraryTest {
                 .hasMessageStartingWith("cuBLAS 9 is too old (11, 12 or 13 is wanted), so");
     }
 
-    /** The simulator's cuBLAS under another major's name: JCuda reaches it through the bridge. */
+    /**
+     * The simulator's cuBLAS as another major: JCuda reaches it through the bridge. As NVIDIA's, it
+     * needs the cublasLt beside it, and does not say where that is.
+     */
     @ParameterizedTest
     @ValueSource(ints = {11, 13})
     void othersThanTwelveAreUsedThroughTheBridge(int major) throws Exception {
         Usable.named("cuda");
         Path simulated = Path.of("target", "cudasim").toAbsolutePath();
         Path other = root.resolve("libcublas.so." + major);
-        // another soname, or the loader would take it for the bridge
-        byte[] content = Files.readAllBytes(simulated.resolve("libcublas.so.12"));
-        byte[] name = "libcublas.so.12\0".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
-        for (int i = 0; i + name.length <= content.length; i++) {
-            if (java.util.Arrays.equals(content, i, i + name.length, name, 0, name.length)) {
-                content[i + name.length - 2] = (byte) ('0' + major % 10);
-            }
-        }
-        Files.write(other, content);
-        Files.copy(simulated.resolve("libcublasLt.so.12"), root.resolve("libcublasLt.so." + major));
+        Path light = root.resolve("libcublasLt.so." + major);
+        Path products = Files.createDirectory(root.resolve("products")).resolve("libproducts.so");
+        renamed(simulated.resolve("libcublas.so.12"), products, 90);
+        renamed(simulated.resolve("libcublasLt.so.12"), light, major);
+        Process link =
+                new ProcessBuilder(
+                                "g++",
+                                "-shared",
+                                "-o",
+                                other.toString(),
+                                "-Wl,-soname," + other.getFileName(),
+                                "-Wl,--no-as-needed",
+                                "-Wl,--allow-shlib-undefined",
+                                "-Wl,-rpath," + products.getParent(),
+                                products.toString(),
+                                light.toString())
+                        .inheritIO()
+                        .start();
+        assertThat(link.waitFor()).isZero();
+        // what it is linked to is found by its soname
+        Files.move(products, products.resolveSibling("libcublas.so.90"));
         List<String> outputs = new java.util.ArrayList<>();
         for (Path library : List.of(simulated.resolve("libcublas.so.12"), other)) {
             Jvm.Outcome outcome =
@@ -124,6 +186,23 @@ class CublasLibraryTest {
                     outcome.out().lines().filter(l -> l.startsWith("test ")).toList().toString());
         }
         assertThat(outputs.get(1)).startsWith("[test accuracy").isEqualTo(outputs.get(0));
+    }
+
+    /** A library under another major's soname, or the loader would take it for the bridge. */
+    private static void renamed(Path library, Path to, int major) throws IOException {
+        byte[] content = Files.readAllBytes(library);
+        for (String name : List.of("libcublas.so.", "libcublasLt.so.")) {
+            byte[] twelve = (name + "12\0").getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+            byte[] other =
+                    (name + major + "\0").getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+            for (int i = 0; i + twelve.length <= content.length; i++) {
+                if (java.util.Arrays.equals(
+                        content, i, i + twelve.length, twelve, 0, twelve.length)) {
+                    System.arraycopy(other, 0, content, i, other.length);
+                }
+            }
+        }
+        Files.write(to, content);
     }
 
     /** A cuBLAS that came without its cublasLt still does the products. */

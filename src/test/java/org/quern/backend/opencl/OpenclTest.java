@@ -102,6 +102,20 @@ class OpenclTest {
         assertThat(outcome.code()).isEqualTo(4);
     }
 
+    /** PoCL offers its one CPU as two devices. */
+    @Test
+    void theDeviceThatIsMeantIsTheOneThatIsNamed() throws IOException {
+        Usable.named("opencl");
+        Jvm jvm = new Jvm(folder).with("POCL_DEVICES", "basic pthread");
+        Jvm.Outcome outcome =
+                jvm.run(
+                        Quern.class,
+                        Stream.concat(Stream.of(TRAIN), Stream.of("--device", "1"))
+                                .toArray(String[]::new));
+        assertThat(outcome.err()).isEmpty();
+        assertThat(outcome.out()).startsWith("device    opencl: pthread").doesNotContain("basic");
+    }
+
     /** Also: LWJGL unpacks nothing by itself, neither to the temporary folder nor to the home. */
     @Test
     void programsAreKeptAndADamagedOneIsCompiledAgain() throws IOException {
