@@ -17,7 +17,7 @@ __device__ __forceinline__ long long nanos() {
     return now;
 }
 
-/* Between START and STOP by the first thread of block 0: of a second run, when the code is in the caches. */
+/* Between MEASURED and MEASURED_END by the first thread of block 0: of a second run, when the code is in the caches. */
 #define MEASURED                                 \
     long long cycles_ = 0, nanos_ = 0;           \
     for (int run_ = 0; run_ < 2; run_++) {       \
