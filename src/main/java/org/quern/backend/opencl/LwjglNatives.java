@@ -55,6 +55,7 @@ final class LwjglNatives {
                     "clGetProgramBuildInfo",
                     "clGetProgramInfo",
                     "clReleaseCommandQueue",
+                    "clReleaseContext",
                     "clReleaseEvent",
                     "clReleaseKernel",
                     "clReleaseMemObject",

@@ -49,7 +49,7 @@ public final class OpenclBackend implements Backend {
 
     @Override
     public void prepare(Options options) {
-        device(options).close();
+        OpenclContext.prepare(hardware(options));
     }
 
     @Override
@@ -65,6 +65,10 @@ public final class OpenclBackend implements Backend {
 
     /** The device that the options name. */
     public Device device(Options options) {
+        return new OpenclDevice(hardware(options), options.deviceMemory());
+    }
+
+    private OpenclHardware hardware(Options options) {
         options.checkNoCublas(name());
         OpenclDevices found = OpenclDevices.found();
         if (found.problem() != null) {
@@ -74,6 +78,6 @@ public final class OpenclBackend implements Backend {
         if (hardware.lacks() != null) {
             throw backend("%s %s: use another --device", hardware.name(), hardware.lacks());
         }
-        return new OpenclDevice(hardware, options.deviceMemory());
+        return hardware;
     }
 }

@@ -4,11 +4,9 @@ import static org.lwjgl.opencl.CL10.CL_MEM_ALLOC_HOST_PTR;
 import static org.lwjgl.opencl.CL10.CL_MEM_READ_WRITE;
 import static org.lwjgl.opencl.CL10.clFinish;
 import static org.lwjgl.opencl.CL10.clFlush;
-import static org.lwjgl.opencl.CL10.clReleaseCommandQueue;
 import static org.lwjgl.opencl.CL10.clReleaseKernel;
 import static org.lwjgl.opencl.CL10.clReleaseMemObject;
 import static org.lwjgl.opencl.CL10.nclCreateBuffer;
-import static org.lwjgl.opencl.CL10.nclCreateCommandQueue;
 import static org.lwjgl.opencl.CL10.nclCreateKernel;
 import static org.lwjgl.opencl.CL10.nclEnqueueCopyBuffer;
 import static org.lwjgl.opencl.CL10.nclEnqueueNDRangeKernel;
@@ -31,9 +29,6 @@ import org.quern.backend.kernel.Team;
 final class OpenclDevice implements Device {
     private static final int STAGING = 4 << 20;
 
-    /** The unit that all kernels but the fused one are in. */
-    private static final String KERNELS = "quern";
-
     private final OpenclHardware hardware;
     private final long budget;
     private final OpenclContext context;
@@ -55,16 +50,11 @@ final class OpenclDevice implements Device {
                         ? (long) budgetMib << 20
                         : Math.min(hardware.mostBytes(), hardware.memory() / 10 * 7);
         context = OpenclContext.of(hardware);
-        context.program(KERNELS);
-        queue = newQueue();
+        queue = context.queue();
     }
 
     long newQueue() {
-        long created = nclCreateCommandQueue(context.handle(), hardware.id(), 0, memAddress(code));
-        if (code.getInt(0) != 0) {
-            throw OpenclErrors.unopened(hardware.name(), "clCreateCommandQueue", code.getInt(0));
-        }
-        return created;
+        return context.newQueue();
     }
 
     long queue() {
@@ -270,7 +260,7 @@ final class OpenclDevice implements Device {
 
     @Override
     public Launch prepare(Call call) {
-        return new Prepared(call, context.program(KERNELS));
+        return new Prepared(call, context.program(OpenclContext.KERNELS));
     }
 
     @Override
@@ -341,6 +331,6 @@ final class OpenclDevice implements Device {
 
     @Override
     public void close() {
-        clReleaseCommandQueue(queue);
+        context.close();
     }
 }
