@@ -1,7 +1,5 @@
 package org.quern.cli;
 
-import static org.quern.report.Numbers.format;
-
 import java.util.concurrent.Callable;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
@@ -49,8 +47,7 @@ final class EvaluateCommand implements Callable<Integer> {
         Backends.Choice choice = trained.running.choose();
         console.about("device", choice.text());
         try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
-            console.about(
-                    "data", format("%s, %,d rows%s", rows.name(), rows.rows(), given.reading()));
+            console.about("data", given.text());
             console.about("model", model.saved().model().text());
             Evaluation evaluation = predictor.evaluate(rows);
             console.line(TextReport.of(trained.partName(), evaluation));

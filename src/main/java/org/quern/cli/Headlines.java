@@ -51,7 +51,17 @@ final class Headlines {
                                     + " all by --scale",
                             DataText.number(statistics.largest())));
         }
-        if (settings.loss() == Loss.CROSS_ENTROPY && Exploration.isManyClasses(train)) {
+        if (!image && scaling.equals(Scaling.UNIT)) {
+            console.about("note", "these are no pixels: --scale 1 leaves them as they are");
+        }
+        if (settings.loss() == Loss.CROSS_ENTROPY) {
+            manyClasses(console, train);
+        }
+    }
+
+    /** Says if there are so many classes that they may be none. */
+    static void manyClasses(Console console, Dataset train) {
+        if (Exploration.isManyClasses(train)) {
             console.about(
                     "note",
                     format(

@@ -9,7 +9,9 @@ import java.util.concurrent.Callable;
 import org.quern.data.Dataset;
 import org.quern.data.Input;
 import org.quern.data.Source;
+import org.quern.data.Splits;
 import org.quern.plan.Loss;
+import org.quern.report.DataText;
 import org.quern.report.PredictionText;
 import org.quern.train.Predictor;
 import org.quern.train.TrainedModel;
@@ -98,13 +100,15 @@ final class PredictCommand implements Callable<Integer> {
     }
 
     private Dataset table(TrainedModel model) {
-        Dataset rows =
-                Source.rows(file, trained.table(model).format(), model.saved().model().inputSize());
+        int features = model.saved().model().inputSize();
+        Splits read = Source.rows(file, trained.table(model).format(), features);
+        Dataset rows = read.train();
         if (trained.table.label != null && !rows.hasLabels()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
                     trained.table.label, file, rows.features());
         }
+        console.about("data", new TrainedOptions.Rows(rows, DataText.reading(read)).text());
         return rows;
     }
 

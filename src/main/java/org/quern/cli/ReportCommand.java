@@ -60,7 +60,9 @@ final class ReportCommand implements Callable<Integer> {
         AtomicFile.check(file);
         JsonObject run = RunFolder.readRun(trained.source.path);
         TrainedModel model = trained.open();
-        Dataset rows = trained.rows(model, new DataSource(console)).set();
+        TrainedOptions.Rows given = trained.rows(model, new DataSource(console));
+        Dataset rows = given.set();
+        console.about("data", given.text());
         Input.check(rows, model.saved().model().inputShape());
         RunPage page =
                 new RunPage(

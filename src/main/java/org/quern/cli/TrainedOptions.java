@@ -1,5 +1,7 @@
 package org.quern.cli;
 
+import static org.quern.report.Numbers.format;
+
 import java.util.Locale;
 import java.util.Map;
 import org.quern.data.Dataset;
@@ -47,7 +49,12 @@ final class TrainedOptions {
      *
      * @param reading how they were read, as the end of a line
      */
-    record Rows(Dataset set, String reading) {}
+    record Rows(Dataset set, String reading) {
+        /** For the line on the data. */
+        String text() {
+            return format("%s, %,d rows%s", set.name(), set.rows(), reading);
+        }
+    }
 
     /** The rows that are meant, in the model's classes. */
     Rows rows(TrainedModel trained, DataSource from) {

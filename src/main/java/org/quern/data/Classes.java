@@ -30,16 +30,38 @@ public final class Classes {
         return names;
     }
 
+    /** Where each class is among others: by its name, else by its number if one alone has that. */
+    static int[] numbers(List<String> classes, List<String> others) {
+        Map<String, Integer> byName = new HashMap<>();
+        Map<String, Integer> byNumber = new HashMap<>();
+        for (int other = 0; other < others.size(); other++) {
+            byName.put(others.get(other), other);
+            byNumber.merge(Decimal.canonical(others.get(other)), other, (one, more) -> -1);
+        }
+        return classes.stream()
+                .mapToInt(
+                        name -> {
+                            Integer exact = byName.get(name);
+                            return exact != null
+                                    ? exact
+                                    : byNumber.getOrDefault(Decimal.canonical(name), -1);
+                        })
+                .toArray();
+    }
+
     /**
      * The rows with a class for each different label, in order: of their values if all are numbers,
-     * else of the text. Numbers are compared as numbers: "1", "01" and "1.0" are one class.
+     * else of the text. Where all are numbers, "1", "01" and "1.0" are one class.
      *
      * @param labels one a row
      */
     static Dataset label(Dataset set, List<String> labels) {
+        boolean numbers = labels.stream().allMatch(Decimal::isNumber);
         Map<String, String> canonical = new HashMap<>();
-        labels.forEach(label -> canonical.computeIfAbsent(label, Decimal::canonical));
-        boolean numbers = canonical.keySet().stream().allMatch(Decimal::isNumber);
+        labels.forEach(
+                label ->
+                        canonical.computeIfAbsent(
+                                label, text -> numbers ? Decimal.canonical(text) : text));
         Comparator<String> order = Comparator.naturalOrder();
         Set<String> names =
                 new TreeSet<>(

@@ -2,28 +2,17 @@ package org.quern.data;
 
 import static org.quern.QuernException.data;
 
-import de.siegmar.fastcsv.reader.CsvParseException;
-import de.siegmar.fastcsv.reader.CsvReader;
 import de.siegmar.fastcsv.reader.CsvRecord;
-import de.siegmar.fastcsv.reader.CsvRecordHandler;
-import de.siegmar.fastcsv.reader.FieldModifiers;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.Reader;
-import java.io.UncheckedIOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.quern.QuernException;
 
 /**
  * A table of comma-separated values, one row an example: a class label in one column, numbers in
@@ -40,9 +29,10 @@ final class Csv {
     /** Lines that are looked at to tell a header from a row. */
     private static final int LOOKED_AT = 100;
 
-    private static final int MOST_COLUMNS = 1 << 20;
+    /** A column by number: "#0" is always one, "0" only where no column is called so. */
+    private static final Pattern INDEX = Pattern.compile("#?(\\d{1,8})");
+
     private static final int NAMES_SHOWN = 20;
-    private static final char BYTE_ORDER_MARK = '\ufeff';
 
     private final Path file;
     private final TableFormat format;
@@ -53,6 +43,8 @@ final class Csv {
     private int columns;
     private List<String> names = List.of();
     private int labelColumn;
+    private int likeColumns;
+    private int likeLabel = -1;
     private boolean counts;
     private String missingLabel;
     private int missingLabels;
@@ -69,13 +61,26 @@ final class Csv {
      * @param rows the examples
      * @param columns names of the columns, the label's included; empty without a header
      * @param label the label's column, as {@link TableFormat#label} takes it; null for none
+     * @param labelColumn the same by number, from 0; −1 for none
      * @param reading how the file was taken: header, label
      */
-    record Table(Dataset rows, List<String> columns, String label, String reading) {}
+    record Table(
+            Dataset rows, List<String> columns, String label, int labelColumn, String reading) {}
 
     /** Reads a table with labels. */
     static Table read(Path file, TableFormat format, String name) {
         return new Csv(file, format, 0).table(name);
+    }
+
+    /**
+     * Reads a table with the columns of another: without a header, its label is where the other's
+     * is.
+     */
+    static Table readLike(Table other, Path file, TableFormat format, String name) {
+        Csv csv = new Csv(file, format.withLabel(other.label()), 0);
+        csv.likeColumns = other.rows().features() + 1;
+        csv.likeLabel = other.labelColumn();
+        return csv.table(name);
     }
 
     /**
@@ -87,30 +92,8 @@ final class Csv {
     }
 
     private Table table(String name) {
-        try (BufferedReader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-            skipByteOrderMark(in);
-            read(
-                    CsvReader.builder()
-                            .allowExtraFields(true) // told below, with both counts
-                            .allowMissingFields(true)
-                            .trimWhitespacesAroundQuotes(true)
-                            .build(
-                                    CsvRecordHandler.builder()
-                                            .maxFields(MOST_COLUMNS)
-                                            .fieldModifier(FieldModifiers.TRIM)
-                                            .build(),
-                                    in)
-                            .iterator());
-        } catch (CharacterCodingException e) {
-            throw noText(e);
-        } catch (IOException e) {
-            throw unreadable(e.getMessage(), e);
-        } catch (UncheckedIOException e) {
-            throw e.getCause() instanceof CharacterCodingException
-                    ? noText(e)
-                    : unreadable(e.getCause().getMessage(), e);
-        } catch (CsvParseException e) {
-            throw unreadable(e.getCause() == null ? e.getMessage() : e.getCause().getMessage(), e);
+        try (CsvLines lines = new CsvLines(file)) {
+            read(lines);
         }
         if (missingLabels > 0) {
             throw data(
@@ -122,39 +105,26 @@ final class Csv {
         }
         Dataset rows = Pixels.dataset(name, Pixels.shape(features()), Arrays.copyOf(values, count));
         return labelColumn < 0
-                ? new Table(rows, names, null, reading())
+                ? new Table(rows, names, null, -1, reading())
                 : new Table(
                         Classes.label(rows, labels),
                         names,
                         labelOption(),
+                        labelColumn,
                         reading() + "; " + label());
     }
 
-    private QuernException noText(Exception e) {
-        return new QuernException(
-                QuernException.Kind.DATA, file + " is not UTF-8 text: is it a CSV file?", e);
-    }
-
-    private QuernException unreadable(String why, Exception e) {
-        return new QuernException(QuernException.Kind.DATA, file + " cannot be read: " + why, e);
-    }
-
-    private static void skipByteOrderMark(Reader in) throws IOException {
-        in.mark(1);
-        if (in.read() != BYTE_ORDER_MARK) {
-            in.reset();
-        }
-    }
-
-    private void read(Iterator<CsvRecord> lines) {
-        if (!lines.hasNext()) {
+    private void read(CsvLines lines) {
+        CsvRecord first = lines.next();
+        if (first == null) {
             throw data("%s is empty: it needs a line for each example", file);
         }
-        CsvRecord first = lines.next();
         columns = first.getFieldCount();
         List<CsvRecord> next = new ArrayList<>();
-        while (next.size() < LOOKED_AT && lines.hasNext()) {
-            next.add(lines.next());
+        CsvRecord record = lines.next();
+        while (record != null && next.size() < LOOKED_AT) {
+            next.add(record);
+            record = lines.next();
         }
         boolean header = format.header() != null ? format.header() : isHeader(first, next);
         if (header) {
@@ -172,7 +142,9 @@ final class Csv {
             add(first);
         }
         next.forEach(this::add);
-        lines.forEachRemaining(this::add);
+        for (; record != null; record = lines.next()) {
+            add(record);
+        }
         if (count == 0) {
             throw data("%s has a header but no rows", file);
         }
@@ -226,12 +198,12 @@ final class Csv {
     /** The label's column; −1 where there are values alone. */
     private int labelColumn() {
         String asked = format.label();
-        if (asked == null && columns == features) {
-            return -1;
-        }
         int column = asked == null ? bestName() : names.indexOf(asked);
-        if (column < 0 && asked != null && asked.matches("\\d{1,8}")) {
-            column = columns == features ? -1 : Integer.parseInt(asked);
+        Matcher index = INDEX.matcher(String.valueOf(asked));
+        if (column < 0 && index.matches()) {
+            column = columns == features ? -1 : Integer.parseInt(index.group(1));
+        } else if (column < 0 && names.isEmpty() && columns == likeColumns) {
+            column = likeLabel;
         }
         if (column >= 0 && column < columns) {
             return column;
@@ -246,7 +218,7 @@ final class Csv {
         return asked == null
                 ? " has no header: say which column holds the labels, --label 0 (the first) to"
                         + " --label %d (the last)".formatted(columns - 1)
-                : " has no column \"%s\" for the labels: it has no header, and columns 0 to %d"
+                : " has no column \"%s\" for the labels, for it has no header: give --label 0 (the first) to --label %d (the last)"
                         .formatted(asked, columns - 1);
     }
 
@@ -291,7 +263,7 @@ final class Csv {
 
     private String labelOption() {
         return names.isEmpty() || names.get(labelColumn).isEmpty()
-                ? Integer.toString(labelColumn)
+                ? "#" + labelColumn
                 : names.get(labelColumn);
     }
 

@@ -5,9 +5,7 @@ import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -121,8 +119,8 @@ public final class Dataset {
     }
 
     /**
-     * The same rows with their classes numbered as another data set numbers them, by name. Classes
-     * of rows that it lacks follow behind.
+     * The same rows with their classes numbered as another data set numbers them, by name ("01" is
+     * "1" if it has no "01"). Classes of rows that it lacks follow behind.
      *
      * @param others names of its classes
      */
@@ -131,15 +129,14 @@ public final class Dataset {
             return this;
         }
         List<String> all = new ArrayList<>(others);
-        Map<String, Integer> index = new HashMap<>();
-        others.forEach(name -> index.put(name, index.size()));
+        int[] number = Classes.numbers(classes, others);
         int[] renumbered = new int[rows];
         for (int row = 0; row < rows; row++) {
-            String name = classes.get(labels[row]);
-            if (index.putIfAbsent(name, all.size()) == null) {
-                all.add(name);
+            if (number[labels[row]] < 0) {
+                number[labels[row]] = all.size();
+                all.add(classes.get(labels[row]));
             }
-            renumbered[row] = index.get(name);
+            renumbered[row] = number[labels[row]];
         }
         return withLabels(renumbered, all);
     }
@@ -159,7 +156,7 @@ public final class Dataset {
                 row++;
             }
             throw data(
-                    "%s: row %d is of class \"%s\", which %s does not know: it knows %s",
+                    "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s",
                     name,
                     row,
                     set.classes.get(set.labels[row]),
@@ -275,8 +272,8 @@ public final class Dataset {
      * more than half of that range.
      */
     public boolean isImage() {
-        if (pixels != null) {
-            return true;
+        if (pixels != null || shape.length == 1) {
+            return pixels != null;
         }
         Statistics statistics = Statistics.of(this);
         return Pixels.are(shape, statistics.min(), statistics.max());

@@ -1,12 +1,33 @@
 package org.quern.data;
 
 import java.math.BigDecimal;
-import java.util.Locale;
 import java.util.Set;
 
 /** Numbers as people write them, and what they write where one is missing. */
 final class Decimal {
-    private static final Set<String> MISSING = Set.of("", "?", "na", "n/a", "nan", "null");
+    /** What pandas' read_csv takes for a missing value by default, and R's and Weka's "?". */
+    private static final Set<String> MISSING =
+            Set.of(
+                    "",
+                    "?",
+                    "NA",
+                    "N/A",
+                    "n/a",
+                    "NaN",
+                    "nan",
+                    "-NaN",
+                    "-nan",
+                    "NULL",
+                    "null",
+                    "None",
+                    "<NA>",
+                    "#N/A",
+                    "#N/A N/A",
+                    "#NA",
+                    "1.#IND",
+                    "-1.#IND",
+                    "1.#QNAN",
+                    "-1.#QNAN");
 
     private Decimal() {}
 
@@ -35,13 +56,17 @@ final class Decimal {
         return Float.isFinite((float) parse(text));
     }
 
-    /** Whether a text stands for a missing value: empty, "?", NA, N/A, NaN or null. */
+    /** Whether a text stands for a missing value. */
     static boolean isMissing(String text) {
-        return text.length() <= 4 && MISSING.contains(text.toLowerCase(Locale.ROOT));
+        return MISSING.contains(text);
     }
 
     /** One spelling for equal numbers: "1", "01" and "1.0" are "1"; other text stays as it is. */
     static String canonical(String text) {
-        return isNumber(text) ? new BigDecimal(text).stripTrailingZeros().toPlainString() : text;
+        if (!isNumber(text)) {
+            return text;
+        }
+        // not of its text where it is 0: an exponent may be too large for it
+        return parse(text) == 0 ? "0" : new BigDecimal(text).stripTrailingZeros().toPlainString();
     }
 }

@@ -70,10 +70,14 @@ public record Exploration(
         }
     }
 
-    /** Whether there are more than 30 classes, of fewer than ten rows each on average. */
+    /**
+     * Whether there are more than 30 classes, of fewer than ten rows each on average, or more than
+     * 10, of fewer than two.
+     */
     public static boolean isManyClasses(Dataset set) {
         long classes = set.classes().size();
-        return classes > MANY_CLASSES && classes * ROWS_OF_A_CLASS > set.rows();
+        return classes > MANY_CLASSES && classes * ROWS_OF_A_CLASS > set.rows()
+                || classes > ROWS_OF_A_CLASS && classes * 2 > set.rows();
     }
 
     /** The training rows of a class. */

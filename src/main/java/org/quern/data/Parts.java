@@ -2,6 +2,9 @@ package org.quern.data;
 
 import static org.quern.QuernException.data;
 
+import java.util.List;
+import java.util.stream.IntStream;
+
 /**
  * The rows of a run, carved out of a source: none of one part is in another, unless it is to be
  * learned by heart.
@@ -42,7 +45,16 @@ public record Parts(Dataset train, Dataset validation, Dataset test) {
                     "%s has %d values a row, but %s has %d: they do not belong together",
                     train.name(), train.features(), test.name(), test.features());
         }
-        test = test.inClassesKnownTo("training", train.classes());
+        if (test.hasLabels() && source.test() != null) {
+            Dataset rows = train;
+            List<String> seen =
+                    IntStream.of(rows.labels())
+                            .distinct()
+                            .sorted()
+                            .mapToObj(c -> rows.classes().get(c))
+                            .toList();
+            test.inClassesKnownTo("training", seen);
+        }
         if (overfit > 0) {
             Dataset few = Split.limit(train, overfit, seed);
             return new Parts(few, null, few);

@@ -46,7 +46,7 @@ public final class Source {
             return Npz.read(path);
         }
         if (lower.endsWith(".csv")) {
-            return splits(Csv.read(path, format, name), null, path);
+            return splits(Csv.read(path, format, name), path);
         }
         throw data(
                 "%s is of no known kind: give a folder with MNIST's four files, a folder of images"
@@ -54,8 +54,8 @@ public final class Source {
                 path);
     }
 
-    private static Splits splits(Csv.Table train, Dataset test, Path path) {
-        return new Splits(train.rows(), test, path.toString(), train.label(), train.reading());
+    private static Splits splits(Csv.Table table, Path path) {
+        return new Splits(table.rows(), null, path.toString(), table.label(), table.reading());
     }
 
     /**
@@ -64,13 +64,14 @@ public final class Source {
      *
      * @param format its label is looked for by name or index; where it is not there, a table of so
      *     many columns as {@code features} has values alone
+     * @return the rows, as those to train on
      * @throws org.quern.QuernException if it cannot be read
      */
-    public static Dataset rows(Path csv, TableFormat format, int features) {
+    public static Splits rows(Path csv, TableFormat format, int features) {
         if (!Files.exists(csv)) {
             throw data("%s does not exist", csv);
         }
-        return Csv.rows(csv, format, features, csv.getFileName().toString()).rows();
+        return splits(Csv.rows(csv, format, features, csv.getFileName().toString()), csv);
     }
 
     /**
@@ -92,13 +93,9 @@ public final class Source {
     private static Splits tables(Path trainFile, Path testFile, TableFormat format, Path folder) {
         Csv.Table train = Csv.read(trainFile, format, trainFile.getFileName().toString());
         if (!Files.isRegularFile(testFile)) {
-            return splits(train, null, folder);
+            return splits(train, folder);
         }
-        Csv.Table test =
-                Csv.read(
-                        testFile,
-                        format.withLabel(train.label()),
-                        testFile.getFileName().toString());
+        Csv.Table test = Csv.readLike(train, testFile, format, testFile.getFileName().toString());
         if (!train.columns().isEmpty()
                 && !test.columns().isEmpty()
                 && !train.columns().equals(test.columns())) {
@@ -112,7 +109,11 @@ public final class Source {
                             + " same order",
                     trainFile, testFile, first + 1, column(train, first), column(test, first));
         }
-        return splits(train, test.rows(), folder);
+        String reading =
+                test.reading().equals(train.reading())
+                        ? train.reading()
+                        : train.reading() + "; " + testFile.getFileName() + ": " + test.reading();
+        return new Splits(train.rows(), test.rows(), folder.toString(), train.label(), reading);
     }
 
     private static String column(Csv.Table table, int index) {

@@ -5,7 +5,8 @@ import static org.quern.QuernException.usage;
 /**
  * What a CSV file does not always say of itself.
  *
- * @param label name of the label's column, or its index from 0; null to find it by its name
+ * @param label name of the label's column, or its index from 0 ("#0" where a column may be called
+ *     "0"); null to find it by its name
  * @param header whether the first line names the columns; null to find out from the lines
  */
 public record TableFormat(String label, Boolean header) {

@@ -3,6 +3,7 @@ package org.quern.report;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.quern.data.Dataset;
@@ -66,9 +67,10 @@ public final class ExploreText {
     }
 
     private static String classes(Exploration data) {
-        Dataset train = data.splits().train();
-        List<String> names = train.classes();
-        int[] counts = data.train().perClass();
+        Dataset rows = data.splits().test(); // its classes are training's, and any more
+        List<String> names =
+                (rows == null || !rows.hasLabels() ? data.splits().train() : rows).classes();
+        int[] counts = Arrays.copyOf(data.train().perClass(), names.size());
         int most = Math.max(1, IntStream.of(counts).max().orElse(1));
         int width = names.stream().mapToInt(String::length).max().orElse(0);
         List<String> lines = new ArrayList<>();

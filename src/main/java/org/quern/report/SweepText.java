@@ -3,6 +3,7 @@ package org.quern.report;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,7 +33,7 @@ public final class SweepText {
         }
     }
 
-    /** By validation accuracy, the best first; those of which one failed last. */
+    /** By validation accuracy, equal ones by validation loss, the best first; failed ones last. */
     private static List<Group> ranked(List<Sweep.Result> results) {
         Map<Map<String, String>, List<Sweep.Result>> groups = new LinkedHashMap<>();
         for (Sweep.Result result : results) {
@@ -42,7 +43,10 @@ public final class SweepText {
         }
         List<Group> ranked = new ArrayList<>();
         groups.forEach((varied, of) -> ranked.add(new Group(varied, of)));
-        ranked.sort((a, b) -> Double.compare(sortable(b.accuracy()), sortable(a.accuracy())));
+        ranked.sort(
+                Comparator.comparingDouble((Group group) -> -sortable(group.accuracy()))
+                        .thenComparingDouble(
+                                group -> group.mean(result -> result.validation().loss())));
         return ranked;
     }
 

@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.usage;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -30,7 +31,7 @@ public final class DataDefaults {
     public static RunSettings complete(RunSettings settings, Splits source, Set<String> given) {
         Dataset train = source.train();
         Map<String, String> told = new LinkedHashMap<>();
-        if (source.label() != null && settings.label().isEmpty()) {
+        if (source.label() != null) { // a name, where the column has one
             told.put("label", source.label());
         }
         if (!given.contains("scale") && !given.contains("recipe") && !train.isImage()) {
@@ -52,12 +53,20 @@ public final class DataDefaults {
     private static int outputs(RunSettings settings, Dataset train) {
         int asked = Integer.parseInt(settings.text("outputs"));
         if (settings.loss() == Loss.MEAN_SQUARED_ERROR) {
-            return asked > 0 ? asked : 1;
+            if (asked > 1) {
+                throw usage("outputs %d: mean squared error predicts one number a row", asked);
+            }
+            return 1;
         }
         if (train.classes().size() < 2) {
             throw data(
                     "%s has rows of one class only, \"%s\": there is nothing to tell apart",
                     train.name(), train.classes().get(0));
+        }
+        if (asked > 0 && asked < train.classes().size()) {
+            throw usage(
+                    "outputs %d: %s has %d classes, give at least as many",
+                    asked, train.name(), train.classes().size());
         }
         return asked > 0 ? asked : train.classes().size();
     }

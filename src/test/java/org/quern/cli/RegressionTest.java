@@ -73,8 +73,8 @@ class RegressionTest {
         Files.writeString(rows, "a,b,name\n0,0,1\n1.5,0,1\n0,1,1\n");
         Cli.Outcome predicted = quern("predict RUN " + rows);
         assertThat(predicted.err()).isEmpty();
-        assertThat(predicted.lines()).hasSize(3);
-        assertThat(predicted.lines().get(1)).matches("row 1: \\[(2\\.[89]|3\\.[012])\\d*\\]");
+        assertThat(predicted.lines()).hasSize(4);
+        assertThat(predicted.lines().get(2)).matches("row 1: \\[(2\\.[89]|3\\.[012])\\d*\\]");
     }
 
     @Test

@@ -206,4 +206,142 @@ class TablesTest {
                 "test");
         assertThat(line(quern("evaluate", path("run")), "data")).contains("line 1 is a header");
     }
+
+    // ---- outputs without a class
+
+    @Test
+    void moreOutputsThanClassesAreRefusedUnlessAskedFor() throws IOException {
+        String data = threeClasses();
+        Cli.Outcome refused = quern("train", "--data", data, "--model", "dense 8");
+        assertThat(refused.err())
+                .isEqualTo(
+                        "quern: model \"dense 8\" has 8 outputs, but three.csv has 3 classes: make"
+                                + " its last layer \"dense 3\", or keep outputs without a class by"
+                                + " --outputs 8\n");
+        assertThat(refused.code()).isEqualTo(3);
+        Cli.Outcome kept =
+                quern(
+                        "train",
+                        "--data",
+                        data,
+                        "--model",
+                        "dense 8",
+                        "--outputs",
+                        "8",
+                        "--epochs",
+                        "1");
+        assertThat(kept.err()).isEmpty();
+        assertThat(kept.out()).contains("output 3 output 4").doesNotContainPattern("\n[0-2] +0 ");
+        assertThat(quern("train", "--data", data, "--model", "dense 8", "--outputs", "9").err())
+                .isEqualTo(
+                        "quern: model \"dense 8\" has 8 outputs, but --outputs is 9: make its last"
+                                + " layer \"dense 9\"\n");
+    }
+
+    @Test
+    void aModelThatNobodyAskedForIsMadeForTheClasses() throws IOException {
+        String data = threeClasses();
+        Cli.Outcome sized = quern("train", "--data", data, "--epochs", "1");
+        assertThat(sized.out())
+                .contains("dropout 0.3, dense 3; last layer sized to the data\n")
+                .doesNotContain("output");
+        String one = file("one.csv", "label,a\nx,1\nx,2\n");
+        assertThat(quern("train", "--data", one).err())
+                .isEqualTo(
+                        "quern: one.csv has rows of one class only, \"x\": there is nothing to tell"
+                                + " apart\n");
+    }
+
+    private String threeClasses() throws IOException {
+        return file(
+                "three.csv", "label,a,b,c,d\n" + "3,1,0,0,0\n6,0,1,0,0\n8,0,0,1,1\n".repeat(20));
+    }
+
+    @Test
+    void outputsThatCannotBe() throws IOException {
+        String data = threeClasses();
+        assertThat(quern("train", "--data", data, "--outputs", "2").err())
+                .isEqualTo("quern: outputs 2: three.csv has 3 classes, give at least as many\n");
+        assertThat(quern("train", "--data", data, "--outputs", "2", "--loss", "mse").err())
+                .isEqualTo("quern: outputs 2: mean squared error predicts one number a row\n");
+    }
+
+    /** A column that was named by its number is the model's by its name, where it has one. */
+    @Test
+    void aLabelByNumberIsKeptByName() throws IOException {
+        String train = file("t.csv", "a,b,kind\n" + "1,0,x\n0,1,y\n".repeat(30));
+        String[] words = {
+            "train",
+            "--data",
+            train,
+            "--label",
+            "2",
+            "--epochs",
+            "30",
+            "--lr",
+            "0.05",
+            "--out",
+            path("run")
+        };
+        assertThat(line(quern(words), "test")).contains("accuracy 1.0000");
+        String other = file("o.csv", "kind,a,b\n" + "x,1,0\ny,0,1\n".repeat(3));
+        assertThat(line(quern("evaluate", path("run"), "--data", other), "test"))
+                .contains("accuracy 1.0000");
+        String headless = file("h.csv", "1,0,x\n0,1,y\n");
+        assertThat(quern("evaluate", path("run"), "--data", headless).err())
+                .isEqualTo(
+                        "quern: %s has no column \"kind\" for the labels, for it has no header: give --label 0 (the first) to --label 2 (the last)\n"
+                                .formatted(headless));
+        assertThat(line(quern("evaluate", path("run"), "--data", headless, "--label", "2"), "test"))
+                .contains("accuracy 1.0000");
+    }
+
+    @Test
+    void predictSaysHowItReadATable() throws IOException {
+        String train = file("t.csv", "label,a,b\n" + "x,1,0\ny,0,1\n".repeat(30));
+        line(quern("train", "--data", train, "--epochs", "1", "--out", path("run")), "test");
+        String typo = file("p.csv", "1O.5,2\n1,2\n2,3\n");
+        assertThat(line(quern("predict", path("run"), typo), "data"))
+                .isEqualTo("data      p.csv, 2 rows; line 1 is a header");
+    }
+
+    @Test
+    void whatIsNoPixelsAndIsDividedIsRemarkedOn() throws IOException {
+        assertThat(
+                        line(
+                                quern(
+                                        "train",
+                                        "--data",
+                                        threeClasses(),
+                                        "--recipe",
+                                        "tutorial",
+                                        "--epochs",
+                                        "1"),
+                                "note"))
+                .isEqualTo("note      these are no pixels: --scale 1 leaves them as they are");
+    }
+
+    @Test
+    void aSweepBreaksTiesByTheLossAndSaysWhenRowsAreFew() throws IOException {
+        String numbers =
+                file("n.csv", "label,a\n" + "1,1\n".repeat(12)); // one row validates: R2 is 0
+        Cli.Outcome swept =
+                quern(
+                        "sweep",
+                        "--data",
+                        numbers,
+                        "--lr",
+                        "1e-9,0.1",
+                        "--epochs",
+                        "20",
+                        "--loss",
+                        "mse",
+                        "--model",
+                        "dense 1");
+        assertThat(line(swept, "note"))
+                .isEqualTo(
+                        "note      so few rows to compare by (1) leave it to chance which is best: raise"
+                                + " --validation, or bring more rows");
+        assertThat(line(swept, "best")).contains("lr 0.1: ");
+    }
 }

@@ -231,7 +231,8 @@ class CsvTest {
         refused(
                 "1,2\\n3,4\\n",
                 new TableFormat("color", null),
-                " has no column \"color\" for the labels: it has no header, and columns 0 to 1");
+                " has no column \"color\" for the labels, for it has no header: give --label 0 (the"
+                        + " first) to --label 1 (the last)");
         assertThatThrownBy(() -> read(names(30) + "\\n" + row(30, "1") + "\\n"))
                 .hasMessageEndingWith(", c18, c19 and 10 more");
     }
@@ -250,12 +251,15 @@ class CsvTest {
                 read("label,a\\n1,0\\n1.0,0\\n01,0\\n+1,0\\n1e0,0\\n10,0\\n9.50,0\\n").train();
         assertThat(set.classes()).containsExactly("1", "9.5", "10");
         assertThat(set.labels()).containsExactly(0, 0, 0, 0, 0, 2, 1);
-        Dataset text = read("label,a\\nb,0\\n1.0,0\\n1,0\\n").train();
-        assertThat(text.classes()).containsExactly("1", "b");
+        assertThat(read("label,a\\n0,1\\n-0,1\\n1e-99999999999,1\\n1,1\\n").train().classes())
+                .containsExactly("0", "1");
+        // as texts, where not all are numbers; sodium is not "not available"
+        assertThat(read("label,a\\nNa,0\\n1.0,0\\n1,0\\n").train().classes())
+                .containsExactly("1", "1.0", "Na");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "NA", "nan", "NaN", "N/A", "null", "?", "  "})
+    @ValueSource(strings = {"", "NA", "nan", "NaN", "N/A", "null", "?", "  ", "None", "<NA>"})
     void missingLabelsAreRefusedByLine(String missing) throws IOException {
         refused(
                 "label,a\\nx,1\\n%1$s,2\\ny,3\\n%1$s,4\\n".formatted(missing),
@@ -271,18 +275,23 @@ class CsvTest {
 
     // ---- rows to predict
 
+    private Dataset rows(String text, TableFormat format) throws IOException {
+        return Source.rows(csv(text), format, 2).train();
+    }
+
     @Test
     void rowsToPredictMayBeWithoutLabels() throws IOException {
         TableFormat price = new TableFormat("price", null);
-        assertThat(Source.rows(csv("a,b\\n1,2\\n"), price, 2).hasLabels()).isFalse();
-        assertThat(Source.rows(csv("1,2\\n3,4\\n"), price, 2).values()).containsExactly(1, 2, 3, 4);
-        Dataset labelled = Source.rows(csv("a,price,b\\n1,9,2\\n3,NA,4\\n"), price, 2);
+        assertThat(rows("a,b\\n1,2\\n", price).hasLabels()).isFalse();
+        assertThat(rows("1,2\\n3,4\\n", price).values()).containsExactly(1, 2, 3, 4);
+        Dataset labelled = rows("a,price,b\\n1,9,2\\n3,NA,4\\n", price);
         assertThat(labelled.values()).containsExactly(1, 2, 3, 4);
         assertThat(labelled.classes()).containsExactly("", "9");
         TableFormat last = new TableFormat("2", null);
-        assertThat(Source.rows(csv("1,2\\n3,4\\n"), last, 2).hasLabels()).isFalse();
-        assertThat(Source.rows(csv("1,2,5\\n3,4,6\\n"), last, 2).classes())
-                .containsExactly("5", "6");
+        assertThat(rows("1,2\\n3,4\\n", last).hasLabels()).isFalse();
+        assertThat(rows("1,2,5\\n3,4,6\\n", last).classes()).containsExactly("5", "6");
+        // a column with a label's name is no value, even if the number of columns fits
+        assertThat(rows("a,label\\n1,x\\n", TableFormat.UNKNOWN).features()).isEqualTo(1);
         Path file = csv("a,b,c\\n1,2,3\\n");
         assertThatThrownBy(() -> Source.rows(file, price, 2))
                 .hasMessage(file + " has no column \"price\" for the labels: it has a, b, c");
@@ -307,13 +316,16 @@ class CsvTest {
                 "label,a\\n\"x\\ny\",2\\n1,red\\n | :4 column 2 (a) is \"red\": every value must be"
                         + " a finite number",
                 "label,a,b\\n1,2,3\\n\\n1,2\\n | :4 has 2 fields, but the first line has 3",
+                "label,a\\n1,2\\n\"x,3\\n1,4\\n | ':3 opens a quote that is never closed'",
+                "\"label,a\\n1,2\\n | ':1 opens a quote that is never closed'",
+                "a,label\\n1,2\\n3,\"x\\n1,4\\n | ':3 opens a quote that is never closed'",
                 "1,2\\n1,2,3\\n | :2 has 3 fields, but the first line has 2",
                 "label,a\\n | ' has a header but no rows'",
                 "5\\n6\\n | ' has 1 column; it needs a label and at least one value, separated by"
                         + " commas'"
             })
     void badTables(String text, String message) throws IOException {
-        refused(text, text.startsWith("label") ? TableFormat.UNKNOWN : FIRST, message);
+        refused(text, text.contains("label") ? TableFormat.UNKNOWN : FIRST, message);
     }
 
     @Test
@@ -324,6 +336,30 @@ class CsvTest {
                 Files.write(folder.resolve("b.csv"), new byte[] {1, (byte) 0xff, (byte) 0xfe, 3});
         assertThatThrownBy(() -> Source.read(binary, FIRST))
                 .hasMessage(binary + " is not UTF-8 text: is it a CSV file?");
+    }
+
+    private Splits both(String train, String test, TableFormat format) throws IOException {
+        Path both = Files.createDirectories(folder.resolve("both"));
+        Files.writeString(both.resolve("train.csv"), train);
+        Files.writeString(both.resolve("test.csv"), test);
+        return Source.read(both, format);
+    }
+
+    @Test
+    void theLabelIsTheSameColumnInTrainAndTest() throws IOException {
+        Splits headless = both("a,label,b\n1,x,2\n3,y,4\n", "5,x,6\n7,x,8\n", TableFormat.UNKNOWN);
+        assertThat(headless.test().values()).containsExactly(5, 6, 7, 8);
+        assertThat(headless.reading())
+                .isEqualTo(
+                        "line 1 is a header; label \"label\" (column 2); test.csv: no header; label"
+                                + " column 2");
+        // a column by number stays one, though another is called so
+        Splits headed = both("7,1,2\n8,3,4\n", "label,0,1\n7,5,6\n", new TableFormat("0", null));
+        assertThat(headed.label()).isEqualTo("#0");
+        assertThat(headed.test().values()).containsExactly(5, 6);
+        Path other = csv("label,0,1\\n7,5,6\\n");
+        assertThat(Source.read(other, new TableFormat("#0", null)).train().values())
+                .containsExactly(5, 6);
     }
 
     @Test

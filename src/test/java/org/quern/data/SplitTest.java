@@ -77,4 +77,48 @@ class SplitTest {
         assertThatThrownBy(() -> numbered(2).withTargets(new float[3], 2))
                 .hasMessage("numbers: 3 target values are not 2 rows of 2");
     }
+
+    // ---- classes of two sets
+
+    private static Dataset labelled(String name, List<String> classes, int... labels) {
+        return Dataset.ofValues(name, new int[] {1}, new float[labels.length])
+                .withLabels(labels, classes);
+    }
+
+    @Test
+    void testClassesAreNumberedAsThoseOfTraining() {
+        Dataset train = labelled("train", List.of("a", "b", "c"), 0, 1, 2);
+        Dataset permuted = labelled("test", List.of("c", "x", "a", "b"), 0, 2, 3, 0);
+        Splits splits = new Splits(train, permuted, "d");
+        assertThat(splits.test().labels()).containsExactly(2, 0, 1, 2);
+        assertThat(splits.test().classes()).containsExactly("a", "b", "c");
+        Dataset added = labelled("test", List.of("x", "a"), 1, 0);
+        assertThat(new Splits(train, added, "d").test().classes())
+                .containsExactly("a", "b", "c", "x");
+        assertThatThrownBy(() -> Parts.of(new Splits(train, added, "d"), 0.2, 0, 0, 0, 1))
+                .hasMessage(
+                        "test: row 1 (from 0) is of class \"x\", which training does not know: it"
+                                + " knows a, b, c");
+    }
+
+    @Test
+    void aClassWithoutTrainingRowsIsNotKnown() {
+        Dataset train = labelled("train", List.of("a", "b", "c"), 0, 2);
+        Dataset test = labelled("test", List.of("a", "b", "c"), 2, 1);
+        assertThatThrownBy(() -> Parts.of(new Splits(train, test, "d"), 0.2, 0, 0, 0, 1))
+                .hasMessage(
+                        "test: row 1 (from 0) is of class \"b\", which training does not know: it"
+                                + " knows a, c");
+    }
+
+    @Test
+    void classesThatAreNumbersAreComparedAsNumbers() {
+        Dataset train = labelled("train", List.of("01", "02", "x"), 0, 1, 2);
+        Dataset test = labelled("test", List.of("1.0", "2"), 0, 1);
+        assertThat(test.inClassesOf(train.classes()).labels()).containsExactly(0, 1);
+        // two classes of one number are told apart by their names alone
+        Dataset both = labelled("train", List.of("1", "01"), 0, 1);
+        assertThat(test.inClassesOf(both.classes()).classes())
+                .containsExactly("1", "01", "1.0", "2");
+    }
 }
