@@ -62,7 +62,7 @@ public final class Backends {
             if (candidate.name().equals(name)) {
                 Backend.Availability availability = candidate.availability(options.device());
                 if (!availability.usable()) {
-                    throw backend("backend %s cannot run: %s", name, availability.detail());
+                    throw cannot(candidate, availability);
                 }
                 candidate.prepare(options);
                 return new Choice(candidate, availability.detail());
@@ -80,6 +80,12 @@ public final class Backends {
                 continue;
             }
             Backend.Availability availability = candidate.availability(options.device());
+            if (!availability.usable()
+                    && options.device() != null
+                    && candidate.availability().usable()) {
+                throw cannot(
+                        candidate, availability); // a device that was asked for is not replaced
+            }
             String problem =
                     availability.automatic()
                             ? problem(candidate, options)
@@ -99,6 +105,10 @@ public final class Backends {
             skipped.add(candidate.name() + ": " + problem);
         }
         throw backend("no backend can run here: %s", String.join("; ", skipped));
+    }
+
+    private static QuernException cannot(Backend candidate, Backend.Availability availability) {
+        return backend("backend %s cannot run: %s", candidate.name(), availability.detail());
     }
 
     /** Why a backend cannot be made ready; null once it is. */

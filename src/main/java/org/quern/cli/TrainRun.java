@@ -211,7 +211,7 @@ final class TrainRun implements AutoCloseable {
                             trainer.config().loss(),
                             trainer.parameters(),
                             parts.train().classes(),
-                            settings.notes()));
+                            RunSettings.notes(settings.texts(), settings.seed())));
             console.about("saved", options.save.toString());
         }
         if (folder != null) {

@@ -307,7 +307,7 @@ public final class RunFolder implements AutoCloseable {
     private void writeWeights(
             Trainer trainer, Checkpoint checkpoint, float[] numbers, String name) {
         TrainingConfig config = trainer.config();
-        Map<String, String> notes = RunSettings.ofRun(settings).notes();
+        Map<String, String> notes = RunSettings.notes(settings, config.seed());
         notes.put("epoch", Integer.toString(checkpoint.epochs().size()));
         int parameters = Math.toIntExact(trainer.plan().parameters().size());
         ModelFile.write(

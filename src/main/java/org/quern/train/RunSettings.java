@@ -237,12 +237,13 @@ public final class RunSettings {
         return texts;
     }
 
-    /** What a model's file says of its training. */
-    public Map<String, String> notes() {
+    /** What a model's file says of its training, of settings by name; not all need be there. */
+    public static Map<String, String> notes(Map<String, String> texts, long seed) {
         Map<String, String> notes = new LinkedHashMap<>();
-        notes.put("seed", text("seed"));
-        if (!label().isEmpty()) {
-            notes.put("label", label());
+        notes.put("seed", Long.toString(seed));
+        String label = texts.getOrDefault("label", "");
+        if (!label.isEmpty()) {
+            notes.put("label", label);
         }
         return notes;
     }

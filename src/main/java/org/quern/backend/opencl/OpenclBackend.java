@@ -41,7 +41,8 @@ public final class OpenclBackend implements Backend {
         }
         OpenclHardware device = OpenclHardware.choose(found.all(), wanted);
         if (device.lacks() != null) {
-            return new Availability(false, device.name() + " " + device.lacks());
+            String cure = wanted == null ? "" : ": use another --device";
+            return new Availability(false, device.name() + " " + device.lacks() + cure);
         }
         String others = wanted != null || found.isPlain() ? "" : "; devices: " + found.listed();
         return new Availability(true, device.isGpu(), device.description() + others);

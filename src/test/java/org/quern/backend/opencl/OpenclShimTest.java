@@ -139,7 +139,10 @@ class OpenclShimTest {
             for (String device : List.of("1", "clover")) {
                 Jvm.Outcome refused = run("two", train("--backend", backend, "--device", device));
                 assertThat(refused.err())
-                        .isEqualTo("quern: Clover " + reason + ": use another --device\n");
+                        .isEqualTo(
+                                "quern: backend opencl cannot run: Clover "
+                                        + reason
+                                        + ": use another --device\n");
                 assertThat(refused.code()).isEqualTo(4);
             }
         }
