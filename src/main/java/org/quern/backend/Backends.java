@@ -75,16 +75,27 @@ public final class Backends {
 
     private static Choice auto(List<Backend> all, Backend.Options options) {
         List<String> skipped = new ArrayList<>();
+        QuernException missing = null;
         for (Backend candidate : all) {
             if (candidate.priority() < 0) {
                 continue;
             }
-            Backend.Availability availability = candidate.availability(options.device());
+            if (candidate.onHost() && missing != null) {
+                throw missing;
+            }
+            Backend.Availability availability;
+            try {
+                availability = candidate.availability(options.device());
+            } catch (QuernException e) { // it has no such device; the next one may
+                missing = missing == null ? e : missing;
+                skipped.add(candidate.name() + ": " + e.getMessage());
+                continue;
+            }
+            // a device that was asked for is not replaced
             if (!availability.usable()
                     && options.device() != null
                     && candidate.availability().usable()) {
-                throw cannot(
-                        candidate, availability); // a device that was asked for is not replaced
+                throw cannot(candidate, availability);
             }
             String problem =
                     availability.automatic()

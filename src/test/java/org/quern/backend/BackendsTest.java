@@ -78,6 +78,55 @@ class BackendsTest {
                 .hasMessage("it does not compile");
     }
 
+    /** Has one device, of its own name. */
+    private static Backend withDevice(Backend backend, boolean host) {
+        return new Backend() {
+            @Override
+            public String name() {
+                return backend.name();
+            }
+
+            @Override
+            public int priority() {
+                return backend.priority();
+            }
+
+            @Override
+            public boolean onHost() {
+                return host;
+            }
+
+            @Override
+            public Availability availability() {
+                return backend.availability();
+            }
+
+            @Override
+            public Availability availability(String device) {
+                if (!host && !name().equals(device)) {
+                    throw QuernException.usage("no such device of %s", name());
+                }
+                return backend.availability();
+            }
+
+            @Override
+            public Executor open(Plan plan, Options options) {
+                return backend.open(plan, options);
+            }
+        };
+    }
+
+    @Test
+    void aDeviceIsLookedForOnEachBackendButTheHosts() {
+        Backend first = withDevice(new Fake("first", null, null), false);
+        Backend second = withDevice(new Fake("second", null, null), false);
+        List<Backend> all = List.of(first, second, withDevice(WORKS, true));
+        assertThat(Backends.choose(all, Backends.AUTO, DEFAULT.withDevice("second")).text())
+                .isEqualTo("second: on second (not first: no such device of first)");
+        assertThatThrownBy(() -> Backends.choose(all, Backends.AUTO, DEFAULT.withDevice("third")))
+                .hasMessage("no such device of first");
+    }
+
     @Test
     void aWrongOptionIsToldAndNotWorkedAround() {
         List<Backend> all = List.of(failing(QuernException.Kind.USAGE), WORKS);
