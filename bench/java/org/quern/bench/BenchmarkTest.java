@@ -12,15 +12,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.openjdk.jmh.annotations.Param;
-import org.quern.backend.Pass;
-import org.quern.backend.Resident;
+import org.quern.backend.DeviceDataset;
+import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
 import org.quern.backend.Wrapped;
-import org.quern.backend.check.Check;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.UseCases;
 import org.quern.plan.Op;
+import org.quern.verify.BenchCases;
+import org.quern.verify.Check;
+import org.quern.verify.KernelCase;
 
 /** The benchmarks compute what they say, and their parameters matter. */
 class BenchmarkTest {
@@ -113,7 +113,7 @@ class BenchmarkTest {
     }
 
     static Stream<String> kernels() {
-        return UseCases.all().stream()
+        return BenchCases.all().stream()
                 .filter(one -> one.operands().flops() <= LARGEST_FLOPS)
                 .map(KernelBenchmark::parameter);
     }
@@ -152,7 +152,7 @@ class BenchmarkTest {
         }
 
         @Override
-        public void run(Op op, Resident data, Pass pass) {
+        public void run(Op op, DeviceDataset data, StepContext pass) {
             Steps log = benchmark.kernel(1);
             if (pass.isTraining()) {
                 pass.log(log.losses()[0], log.hits()[0]);
@@ -167,7 +167,7 @@ class BenchmarkTest {
         }
 
         @Override
-        public void run(Op op, Resident data, Pass pass) {
+        public void run(Op op, DeviceDataset data, StepContext pass) {
             // as if it had
         }
     }
@@ -177,7 +177,7 @@ class BenchmarkTest {
      */
     @Test
     void everyKernelIsAWorkloadOfItsOwn() {
-        List<KernelCase> cases = UseCases.all();
+        List<KernelCase> cases = BenchCases.all();
 
         assertThat(values(KernelBenchmark.class, "kernel"))
                 .isEqualTo(cases.stream().map(KernelBenchmark::parameter).toList());

@@ -13,13 +13,11 @@ import java.util.stream.IntStream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
 import org.quern.backend.cuda.CudaBackend;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 import org.quern.backend.opencl.OpenclBackend;
 import org.quern.data.Dataset;
 import org.quern.data.Mnist;
@@ -30,6 +28,8 @@ import org.quern.model.Scaling;
 import org.quern.plan.Plan;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /**
  * What a machine with a GPU has to show. A process does one phase of it: a kernel's fault loses the
@@ -197,7 +197,7 @@ public final class GpuReport {
         Backend.Options options = Backend.Options.DEFAULT;
         long started = System.nanoTime();
         try (Executor executor = on.open(plan, engine == null ? options : options.with(engine));
-                Resident resident = executor.upload(data)) {
+                DeviceDataset resident = executor.upload(data)) {
             executor.initialise(1);
             Steps steps = new Steps(1, count).select(0, count, plan.optimizer(), s -> 1e-3);
             executor.train(resident, steps);

@@ -18,12 +18,12 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
-import org.quern.backend.check.Check;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.UseCases;
+import org.quern.verify.BenchCases;
+import org.quern.verify.Check;
+import org.quern.verify.KernelCase;
 
 /** The kernel cases of {@code quern bench kernels}, under JMH; each is checked first. */
 @State(Scope.Benchmark)
@@ -77,7 +77,7 @@ public class KernelBenchmark {
 
     private KernelCase measured;
     private Executor executor;
-    private Resident data;
+    private DeviceDataset data;
     private Steps log;
 
     /** Opens the executor, brings inputs and data to it and checks what it computes. */
@@ -92,7 +92,7 @@ public class KernelBenchmark {
 
     void openUnchecked() {
         measured =
-                UseCases.all().stream()
+                BenchCases.all().stream()
                         .filter(one -> parameter(one).equals(kernel))
                         .findFirst()
                         .orElseThrow(() -> new IllegalArgumentException("no case " + kernel));

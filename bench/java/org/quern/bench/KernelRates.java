@@ -5,9 +5,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
-import org.quern.backend.kernel.Call;
-import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.Product;
+import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.Gemm;
 
 /**
  * Bandwidth of the kernels that move memory, as a part of what a copy on the same device reaches,
@@ -216,18 +216,18 @@ final class KernelRates {
             Device.Launch ours = device.prepare(own);
             double mine = time(times -> repeat(ours, times));
             ours.close();
-            Product product =
-                    new Product(
+            Gemm product =
+                    new Gemm(
                             "square",
                             n,
                             n,
                             n,
-                            Product.Operand.of(arena, 0, n),
+                            Gemm.Operand.of(arena, 0, n),
                             true,
-                            Product.Operand.of(arena, square, n),
+                            Gemm.Operand.of(arena, square, n),
                             false,
-                            Product.Operand.of(arena, 2 * square, n),
-                            Product.Epilogue.NONE);
+                            Gemm.Operand.of(arena, 2 * square, n),
+                            Gemm.Epilogue.NONE);
             Device.Launch library = device.product(product);
             double theirs = library == null ? 0 : time(times -> repeat(library, times));
             double flops = 2.0 * n * n * n;

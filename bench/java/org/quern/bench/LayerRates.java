@@ -7,8 +7,8 @@ import java.util.Map;
 import org.quern.backend.Backend;
 import org.quern.backend.cuda.CudaBackend;
 import org.quern.backend.cuda.Epilogues;
-import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.LayerRun;
+import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.LayerRun;
 
 /**
  * The rate of a wide layer, forward and backward with bias, ReLU and their gradients, as a part of

@@ -16,8 +16,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.data.Dataset;
 import org.quern.plan.Initializer;
 import org.quern.plan.Plan;
@@ -36,7 +36,7 @@ public class PredictBenchmark {
     String backend;
 
     private Executor executor;
-    private Resident data;
+    private DeviceDataset data;
     private Dataset one;
     private float[] outputs;
 

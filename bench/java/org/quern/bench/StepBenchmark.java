@@ -16,8 +16,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
 import org.quern.plan.Initializer;
@@ -44,7 +44,7 @@ public class StepBenchmark {
     int threads;
 
     private Executor executor;
-    private Resident data;
+    private DeviceDataset data;
     private Plan plan;
     private Steps steps;
     private long next;

@@ -7,11 +7,11 @@ import java.util.List;
 import java.util.Map;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.backend.cuda.CudaBackend;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 import org.quern.data.Dataset;
 import org.quern.plan.Plan;
 
@@ -93,7 +93,7 @@ final class StepTimes {
         double[] micros = new double[rounds];
         String taken;
         try (Executor executor = backend.open(plan, way);
-                Resident data = executor.upload(digits)) {
+                DeviceDataset data = executor.upload(digits)) {
             executor.initialise(1);
             Steps steps = new Steps(1, count);
             for (int round = -WARM_UP; round < rounds; round++) {

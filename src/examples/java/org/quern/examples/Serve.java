@@ -11,8 +11,8 @@ import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.io.ModelFile.SavedModel;
+import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
-import org.quern.train.TrainedModel;
 
 /**
  * Answers requests from many threads with one model.

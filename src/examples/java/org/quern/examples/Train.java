@@ -2,8 +2,8 @@ package org.quern.examples;
 
 import java.nio.file.Path;
 import java.util.Map;
+import org.quern.data.DataReader;
 import org.quern.data.Digits;
-import org.quern.data.Source;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.io.ModelFile.SavedModel;
@@ -35,7 +35,7 @@ public final class Train {
         }
         Splits digits =
                 arguments.length > 1
-                        ? Source.read(Path.of(arguments[1]))
+                        ? DataReader.read(Path.of(arguments[1]))
                         : Digits.splits(20_000, 2_000);
         Model model =
                 Model.input(28, 28)

@@ -38,14 +38,14 @@ public interface Executor extends AutoCloseable {
      * @param nanos that it took, compiling included: once for all executors of a process where they
      *     share it
      */
-    record Code(String what, long nanos) {
+    record KernelImage(String what, long nanos) {
         /** Of executors whose kernels are in the process anyway. */
-        public static final Code NONE = new Code("", 0);
+        public static final KernelImage NONE = new KernelImage("", 0);
     }
 
     /** How its kernels came to the device. */
-    default Code code() {
-        return Code.NONE;
+    default KernelImage code() {
+        return KernelImage.NONE;
     }
 
     /** Copies {@code slice.size()} values from {@code source[from…]} into the arena. */
@@ -78,13 +78,13 @@ public interface Executor extends AutoCloseable {
      *
      * @throws org.quern.QuernException if its rows do not fit the plan's input
      */
-    Resident upload(Dataset data);
+    DeviceDataset upload(Dataset data);
 
     /**
      * Runs {@code steps.count()} training steps, from global step {@code steps.first()} on, over a
      * resident data set with targets, and fills in the log. It allocates nothing.
      */
-    void train(Resident data, Steps steps);
+    void train(DeviceDataset data, Steps steps);
 
     /** Whether {@link #train} tells the steps' observer how far it is, without stopping for it. */
     default boolean reportsProgress() {
@@ -96,13 +96,13 @@ public interface Executor extends AutoCloseable {
      * set, in that order, and writes the last layer's outputs (logits under cross-entropy) to
      * {@code outputs[0 … rows · outputSize − 1]}.
      */
-    void infer(Resident data, int first, int rows, float[] outputs);
+    void infer(DeviceDataset data, int first, int rows, float[] outputs);
 
     /**
      * The same for rows that are on the host: {@code outputs[0 … rows.rows() · outputSize − 1]}.
      */
     default void infer(Dataset rows, float[] outputs) {
-        try (Resident resident = upload(rows)) {
+        try (DeviceDataset resident = upload(rows)) {
             infer(resident, 0, rows.rows(), outputs);
         }
     }
@@ -129,13 +129,13 @@ public interface Executor extends AutoCloseable {
      *
      * @param pass the rows, and in training the step, that it is run for
      */
-    void run(Op op, Resident data, Pass pass);
+    void run(Op op, DeviceDataset data, StepContext pass);
 
     /**
      * The same so many times in a row, with nothing between them that is not the op's: what
      * benchmarks time. On a device it waits once, at the end.
      */
-    default void run(Op op, Resident data, Pass pass, int times) {
+    default void run(Op op, DeviceDataset data, StepContext pass, int times) {
         for (int i = 0; i < times; i++) {
             run(op, data, pass);
         }

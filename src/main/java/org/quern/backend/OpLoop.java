@@ -11,11 +11,11 @@ import org.quern.plan.Slice;
  */
 public abstract class OpLoop implements Executor {
     private final Plan plan;
-    private final Pass inference = Pass.inference();
+    private final StepContext inference = StepContext.inference();
     private Object staging;
-    private Resident staged;
+    private DeviceDataset staged;
     private Slice read;
-    private Pass training;
+    private StepContext training;
     private Steps trainingSteps;
     private int trainingRows;
 
@@ -25,7 +25,7 @@ public abstract class OpLoop implements Executor {
     }
 
     /** A data set on the host. */
-    protected record HostData(Dataset set) implements Resident {
+    protected record HostData(Dataset set) implements DeviceDataset {
         @Override
         public int rows() {
             return set.rows();
@@ -38,7 +38,7 @@ public abstract class OpLoop implements Executor {
     }
 
     /** The data set behind a resident of this executor. */
-    protected static Dataset host(Resident data) {
+    protected static Dataset host(DeviceDataset data) {
         return ((HostData) data).set();
     }
 
@@ -48,18 +48,18 @@ public abstract class OpLoop implements Executor {
     }
 
     @Override
-    public Resident upload(Dataset data) {
-        Resident.check(plan, data);
+    public DeviceDataset upload(Dataset data) {
+        DeviceDataset.check(plan, data);
         return new HostData(data);
     }
 
     @Override
-    public void train(Resident data, Steps steps) {
+    public void train(DeviceDataset data, Steps steps) {
         if (training == null || trainingSteps != steps || trainingRows != data.rows()) {
-            Resident.checkTargets(plan, host(data));
+            DeviceDataset.checkTargets(plan, host(data));
             trainingSteps = steps;
             trainingRows = data.rows();
-            training = Pass.training(steps, new Batches(trainingRows, plan.batch()));
+            training = StepContext.training(steps, new Batches(trainingRows, plan.batch()));
         }
         var ops = plan.training();
         for (int i = 0; i < steps.count(); i++) {
@@ -71,7 +71,7 @@ public abstract class OpLoop implements Executor {
     }
 
     @Override
-    public void infer(Resident data, int first, int rows, float[] outputs) {
+    public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
         Objects.checkFromIndexSize(first, rows, data.rows());
         for (int done = 0; done < rows; ) {
             int now = Math.min(plan.inferenceBatch(), rows - done);
@@ -107,7 +107,7 @@ public abstract class OpLoop implements Executor {
                                 : Dataset.ofValues("rows", shape, (float[]) staging));
     }
 
-    private void inferBatch(Resident data, int first, int rows, float[] outputs, int to) {
+    private void inferBatch(DeviceDataset data, int first, int rows, float[] outputs, int to) {
         inference.rows(first, rows);
         var ops = plan.inference();
         for (int k = 0; k < ops.size(); k++) {

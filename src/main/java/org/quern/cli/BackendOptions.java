@@ -5,8 +5,8 @@ import java.util.Map;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.io.ModelFile.SavedModel;
+import org.quern.run.RunSettings;
 import org.quern.train.Predictor;
-import org.quern.train.RunSettings;
 import picocli.CommandLine.Option;
 
 /** The options that say what to run on. */

@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.List;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
-import org.quern.measure.Contender;
-import org.quern.measure.Effort;
+import org.quern.bench.BenchTarget;
+import org.quern.bench.Budget;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -22,13 +22,13 @@ final class BenchOptions {
     @Mixin BackendOptions running;
 
     /** What is measured: the backend that was named, else all that can run here. */
-    List<Contender> contenders() {
-        return Contender.of(backends(), running.options());
+    List<BenchTarget> contenders() {
+        return BenchTarget.of(backends(), running.options());
     }
 
     /** The same, on a GPU once for each engine. */
-    List<Contender> withEngines() {
-        return Contender.withEngines(backends(), running.options());
+    List<BenchTarget> withEngines() {
+        return BenchTarget.withEngines(backends(), running.options());
     }
 
     private List<Backend> backends() {
@@ -45,7 +45,7 @@ final class BenchOptions {
     }
 
     /** How long. */
-    Effort effort() {
-        return quick ? Effort.QUICK : Effort.FULL;
+    Budget effort() {
+        return quick ? Budget.QUICK : Budget.FULL;
     }
 }

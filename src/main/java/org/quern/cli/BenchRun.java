@@ -7,22 +7,22 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.quern.backend.check.UseCases;
-import org.quern.io.AtomicFile;
+import org.quern.bench.BenchTarget;
+import org.quern.bench.Crossover;
+import org.quern.bench.KernelBench;
+import org.quern.bench.Machine;
+import org.quern.bench.Roofline;
+import org.quern.bench.StepBench;
+import org.quern.files.AtomicFile;
 import org.quern.io.Json;
-import org.quern.measure.Ceiling;
-import org.quern.measure.Contender;
-import org.quern.measure.Crossover;
-import org.quern.measure.KernelBench;
-import org.quern.measure.Machine;
-import org.quern.measure.StepBench;
 import org.quern.report.BenchText;
+import org.quern.verify.BenchCases;
 
 /** A run of benchmarks: what it prints as it goes, and the file that it leaves. */
 final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     private final Console console;
     private final BenchOptions options;
-    private final List<Contender> contenders;
+    private final List<BenchTarget> contenders;
     private final Map<String, Object> file = new LinkedHashMap<>();
     private final List<KernelBench.Result> kernels = new ArrayList<>();
     private final List<List<StepBench.Result>> steps = new ArrayList<>();
@@ -54,7 +54,7 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
                             machine.loadAverage()));
         }
         List<Map<String, Object>> devices = new ArrayList<>();
-        for (Contender contender : contenders) {
+        for (BenchTarget contender : contenders) {
             console.about("device", contender.name() + ": " + contender.detail());
             Map<String, Object> device = new LinkedHashMap<>();
             device.put("backend", contender.name());
@@ -71,7 +71,7 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     void kernels() {
         try (KernelBench bench =
                 new KernelBench(contenders, options.effort(), console.nanoTime(), this)) {
-            bench.run(options.quick ? UseCases.quick() : UseCases.all());
+            bench.run(options.quick ? BenchCases.quick() : BenchCases.all());
             BenchText.kernelNotes().forEach(console::line);
             BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
             file.put("limits", bench.limits());
@@ -81,9 +81,9 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
 
     /** Steps by batch size. */
     void steps() {
-        List<Contender> trained = options.withEngines();
+        List<BenchTarget> trained = options.withEngines();
         StepBench bench = new StepBench(trained, options.effort(), console.nanoTime(), this);
-        List<String> names = trained.stream().map(Contender::name).toList();
+        List<String> names = trained.stream().map(BenchTarget::name).toList();
         List<Crossover> crossovers = new ArrayList<>();
         for (StepBench.Network network : StepBench.Network.values()) {
             console.about(
@@ -125,7 +125,7 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     }
 
     @Override
-    public void limits(Ceiling.Figures figures) {
+    public void limits(Roofline.Figures figures) {
         console.about("limits", BenchText.limits(figures));
     }
 

@@ -49,7 +49,7 @@ final class Commands {
             CommandLine line,
             Console console,
             Interrupts interrupts,
-            HeadStart begun,
+            EagerLoad begun,
             String... arguments) {
         String asked = arguments.length == 0 ? "" : arguments[0];
         BY_NAME.forEach(

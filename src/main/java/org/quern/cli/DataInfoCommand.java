@@ -38,7 +38,7 @@ final class DataInfoCommand implements Callable<Integer> {
         Splits splits = path.read(source, located);
         console.about("data", splits.description() + DataText.reading(splits));
         console.about("train", DataText.of(splits.train()));
-        Headlines.manyClasses(console, splits.train());
+        RunHeader.manyClasses(console, splits.train());
         if (splits.test() != null) {
             console.about("test", DataText.of(splits.test()));
         }

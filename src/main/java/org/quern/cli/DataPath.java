@@ -1,7 +1,7 @@
 package org.quern.cli;
 
 import org.quern.data.Splits;
-import org.quern.train.RunSettings;
+import org.quern.run.RunSettings;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 

@@ -5,12 +5,12 @@ import static org.quern.QuernException.usage;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.quern.QuernException;
+import org.quern.data.DataReader;
 import org.quern.data.Digits;
 import org.quern.data.Mnist;
 import org.quern.data.MnistFetch;
-import org.quern.data.Source;
 import org.quern.data.Splits;
-import org.quern.train.RunSettings;
+import org.quern.run.RunSettings;
 
 /** Where a command's data comes from. */
 final class DataSource {
@@ -82,6 +82,6 @@ final class DataSource {
                 throw usage("data \"%s\": write generated:TRAIN,TEST with two counts", located);
             }
         }
-        return Source.read(Path.of(located), settings.format());
+        return DataReader.read(Path.of(located), settings.format());
     }
 }

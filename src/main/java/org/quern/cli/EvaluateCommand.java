@@ -4,9 +4,9 @@ import java.util.concurrent.Callable;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.report.TextReport;
+import org.quern.run.TrainedModel;
 import org.quern.train.Evaluation;
 import org.quern.train.Predictor;
-import org.quern.train.TrainedModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 

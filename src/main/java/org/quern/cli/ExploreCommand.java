@@ -10,7 +10,7 @@ import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import org.quern.data.Exploration;
 import org.quern.data.Splits;
-import org.quern.io.AtomicFile;
+import org.quern.files.AtomicFile;
 import org.quern.report.DataText;
 import org.quern.report.ExploreText;
 import org.quern.report.page.ExplorePage;

@@ -5,7 +5,7 @@ import static org.quern.QuernException.usage;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import org.quern.io.AtomicFile;
+import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
 import picocli.CommandLine.Command;

@@ -6,15 +6,15 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.Input;
-import org.quern.data.Source;
 import org.quern.data.Splits;
 import org.quern.plan.Loss;
 import org.quern.report.DataText;
 import org.quern.report.PredictionText;
+import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
-import org.quern.train.TrainedModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -96,12 +96,12 @@ final class PredictCommand implements Callable<Integer> {
         }
         return file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")
                 ? table(model)
-                : Source.image(file);
+                : DataReader.image(file);
     }
 
     private Dataset table(TrainedModel model) {
         int features = model.saved().model().inputSize();
-        Splits read = Source.rows(file, trained.table(model).format(), features);
+        Splits read = DataReader.rows(file, trained.table(model).format(), features);
         Dataset rows = read.train();
         if (trained.table.label != null && !rows.hasLabels()) {
             throw usage(

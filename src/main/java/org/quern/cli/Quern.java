@@ -53,7 +53,7 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command. @return the exit code */
     static int run(Console console, Interrupts interrupts, String... arguments) {
-        HeadStart begun = HeadStart.of(console, arguments);
+        EagerLoad begun = EagerLoad.of(console, arguments);
         CommandLine line = new CommandLine(new Quern());
         Commands.add(line, console, interrupts, begun, arguments);
         line.setColorScheme(

@@ -3,11 +3,11 @@ package org.quern.cli;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.quern.data.Dataset;
-import org.quern.io.AtomicFile;
+import org.quern.files.AtomicFile;
 import org.quern.report.Numbers;
 import org.quern.report.page.RunPage;
+import org.quern.run.RunReport;
 import org.quern.train.Evaluation;
-import org.quern.train.RunReport;
 import org.quern.train.Trainer;
 import org.quern.web.LivePage;
 

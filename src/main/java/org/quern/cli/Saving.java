@@ -1,9 +1,9 @@
 package org.quern.cli;
 
+import org.quern.run.RunFolder;
+import org.quern.run.RunReport;
 import org.quern.train.EpochResult;
 import org.quern.train.Listener;
-import org.quern.train.RunFolder;
-import org.quern.train.RunReport;
 import org.quern.train.Trainer;
 
 /** Keeps a run's folder up to date, epoch by epoch. */

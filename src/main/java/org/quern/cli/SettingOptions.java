@@ -2,7 +2,7 @@ package org.quern.cli;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.quern.train.RunSettings;
+import org.quern.run.RunSettings;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;

@@ -15,11 +15,11 @@ import org.quern.QuernException;
 import org.quern.backend.Backends;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
-import org.quern.io.AtomicFile;
+import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.report.SweepText;
-import org.quern.train.RunSettings;
-import org.quern.train.Sweep;
+import org.quern.run.RunSettings;
+import org.quern.run.Sweep;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -150,9 +150,9 @@ final class SweepCommand implements Callable<Integer> {
         Sweep sweep = new Sweep(data, choice.backend(), workers(common));
         console.about("device", choice.text());
         console.about("data", data.description());
-        Headlines.reading(console, data, members.get(0).settings());
+        RunHeader.reading(console, data, members.get(0).settings());
         Parts parts = base.parts(data);
-        console.about("validate", Headlines.validation(base, parts));
+        console.about("validate", RunHeader.validation(base, parts));
         if (parts.validation() != null && parts.validation().rows() < FEW) {
             console.about(
                     "note",

@@ -60,7 +60,7 @@ final class Timing implements Listener {
 
     /** A trainer was opened, which the stopwatch counts as the device. */
     void opened(Trainer trainer) {
-        Executor.Code loaded = trainer.executor().code();
+        Executor.KernelImage loaded = trainer.executor().code();
         code = loaded.what();
         stopwatch.move("device", "compile", loaded.nanos());
     }

@@ -28,7 +28,7 @@ final class TrainCommand implements Callable<Integer> {
     private final Interrupts interrupts;
 
     /** What the command line has begun already. */
-    HeadStart begun;
+    EagerLoad begun;
 
     @Mixin SettingOptions settings;
 

@@ -9,20 +9,20 @@ import java.util.List;
 import java.util.Map;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
-import org.quern.backend.Resident;
+import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
-import org.quern.io.AtomicFile;
+import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile;
 import org.quern.report.TextReport;
-import org.quern.train.DataDefaults;
+import org.quern.run.DataDefaults;
+import org.quern.run.RunFolder;
+import org.quern.run.RunReport;
+import org.quern.run.RunSettings;
 import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
-import org.quern.train.RunFolder;
-import org.quern.train.RunReport;
-import org.quern.train.RunSettings;
 import org.quern.train.Trainer;
 
 /** One call of {@code quern train}, from its options to its last line. */
@@ -72,7 +72,7 @@ final class TrainRun implements AutoCloseable {
             settings = DataDefaults.complete(settings, splits, options.settings.given().keySet());
         }
         Parts parts = settings.parts(splits);
-        Headlines.data(console, splits, parts, settings);
+        RunHeader.data(console, splits, parts, settings);
         stopwatch.lap("data");
         try (Trainer trainer =
                 Trainer.open(
@@ -92,9 +92,9 @@ final class TrainRun implements AutoCloseable {
                             + (settings.text("model").equals(asked)
                                     ? ""
                                     : "; last layer sized to the data"));
-            console.about("", Headlines.memory(trainer.plan()));
-            console.about("config", Headlines.config(settings, trainer.config()));
-            String stopping = Headlines.stopping(settings, trainer.config(), parts);
+            console.about("", RunHeader.memory(trainer.plan()));
+            console.about("config", RunHeader.config(settings, trainer.config()));
+            String stopping = RunHeader.stopping(settings, trainer.config(), parts);
             if (stopping != null) {
                 console.about("stopping", stopping);
             }
@@ -157,8 +157,8 @@ final class TrainRun implements AutoCloseable {
     }
 
     private void train(Trainer trainer, Splits splits, Parts parts) {
-        Resident.checkTargets(trainer.plan(), parts.train());
-        Resident.checkTargets(trainer.plan(), parts.test());
+        DeviceDataset.checkTargets(trainer.plan(), parts.train());
+        DeviceDataset.checkTargets(trainer.plan(), parts.test());
         RunReport report =
                 new RunReport(trainer, settings.backend(), splits.description(), settings.epochs())
                         .parts(parts);
@@ -194,7 +194,7 @@ final class TrainRun implements AutoCloseable {
             keep(trainer, parts, report);
             pages.finished(evaluation, parts.test());
             if (timing == null) {
-                console.about("seconds", Headlines.seconds(stopwatch.seconds()));
+                console.about("seconds", RunHeader.seconds(stopwatch.seconds()));
             } else {
                 timing.print(console, where, trainer);
             }

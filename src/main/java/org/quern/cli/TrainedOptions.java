@@ -7,9 +7,9 @@ import java.util.Map;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.report.DataText;
+import org.quern.run.RunSettings;
+import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
-import org.quern.train.RunSettings;
-import org.quern.train.TrainedModel;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 

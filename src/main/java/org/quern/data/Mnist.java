@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.quern.files.Caches;
 
 /**
  * MNIST (LeCun, Cortes and Burges): 60,000 and 10,000 handwritten digits of 28 × 28 pixels. Where

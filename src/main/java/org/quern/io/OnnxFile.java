@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Activation;
 import org.quern.model.Model;

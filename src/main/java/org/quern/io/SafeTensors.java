@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.quern.QuernException;
+import org.quern.files.AtomicFile;
 
 /**
  * A safetensors file of float32 tensors: an unsigned 64-bit little-endian header length, a JSON

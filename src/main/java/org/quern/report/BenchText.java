@@ -6,11 +6,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.quern.measure.Ceiling;
-import org.quern.measure.Crossover;
-import org.quern.measure.KernelBench;
-import org.quern.measure.StepBench;
-import org.quern.measure.Timing;
+import org.quern.bench.Crossover;
+import org.quern.bench.KernelBench;
+import org.quern.bench.Roofline;
+import org.quern.bench.StepBench;
+import org.quern.bench.Timing;
 
 /** What {@code quern bench} prints, on 100 columns. */
 public final class BenchText {
@@ -42,7 +42,7 @@ public final class BenchText {
     }
 
     /** The limits of a device. */
-    public static String limits(Ceiling.Figures figures) {
+    public static String limits(Roofline.Figures figures) {
         return format(
                 "%s: copies %s at %s, computes %s (%s)",
                 figures.backend(),

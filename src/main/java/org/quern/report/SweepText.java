@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
-import org.quern.train.Sweep;
+import org.quern.run.Sweep;
 
 /** The results of a sweep as a table, as CSV, and as what JSON is made of. */
 public final class SweepText {

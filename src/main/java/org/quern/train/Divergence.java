@@ -2,9 +2,9 @@ package org.quern.train;
 
 import java.util.Locale;
 import org.quern.QuernException;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Pass;
-import org.quern.backend.Resident;
+import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.plan.Batches;
 import org.quern.plan.Op;
@@ -36,7 +36,7 @@ final class Divergence {
      *     was seen
      * @return what to throw
      */
-    QuernException restore(Resident data, Checkpoint start, long badStep) {
+    QuernException restore(DeviceDataset data, Checkpoint start, long badStep) {
         trainer.restore(start);
         var optimizer = trainer.config().optimizer();
         for (long from = start.step(); from < badStep; ) {
@@ -45,7 +45,8 @@ final class Divergence {
             from += count;
         }
         Batches batches = new Batches(data.rows(), trainer.config().batch());
-        Pass pass = Pass.training(steps.select(badStep, 1, optimizer, learningRate), batches);
+        StepContext pass =
+                StepContext.training(steps.select(badStep, 1, optimizer, learningRate), batches);
         String origin = origin(data, pass);
         trainer.restore(start);
         return new QuernException(
@@ -61,7 +62,7 @@ final class Divergence {
                         learningRate.at(badStep)));
     }
 
-    private String origin(Resident data, Pass pass) {
+    private String origin(DeviceDataset data, StepContext pass) {
         for (Op op : trainer.plan().training()) {
             executor.run(op, data, pass);
             for (Slice slice : op.outputs()) {

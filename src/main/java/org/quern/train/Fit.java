@@ -2,8 +2,8 @@ package org.quern.train;
 
 import static org.quern.QuernException.data;
 
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
 import org.quern.data.Distortion;
@@ -52,9 +52,9 @@ final class Fit {
         long perEpoch = batches.stepsPerEpoch();
         long total = perEpoch * epochs;
         learningRate = step -> config.schedule().at(step, perEpoch, total);
-        Resident.checkTargets(plan, train);
+        DeviceDataset.checkTargets(plan, train);
         if (validation != null) {
-            Resident.checkTargets(plan, validation);
+            DeviceDataset.checkTargets(plan, validation);
         }
         if (batches.epoch(trainer.step()) < trainer.epochs().size()) {
             throw data(
@@ -67,8 +67,8 @@ final class Fit {
     History run() {
         trainer.listeners().forEach(listener -> listener.begin(trainer));
         History.End end = History.End.FINISHED;
-        try (Resident plain = distorts() ? null : executor.upload(train);
-                Resident check = validation == null ? null : executor.upload(validation)) {
+        try (DeviceDataset plain = distorts() ? null : executor.upload(train);
+                DeviceDataset check = validation == null ? null : executor.upload(validation)) {
             if (plain != null) {
                 ready();
             }
@@ -100,17 +100,17 @@ final class Fit {
     }
 
     /** The same on images that are drawn for this epoch; drawing them is part of its time. */
-    private History.End distortedEpoch(Resident check) {
+    private History.End distortedEpoch(DeviceDataset check) {
         long started = System.nanoTime();
         Dataset drawn = config.distortion().apply(train, config.seed(), trainer.epochs().size());
-        try (Resident resident = executor.upload(drawn)) {
+        try (DeviceDataset resident = executor.upload(drawn)) {
             ready();
             return epoch(resident, check, started);
         }
     }
 
     /** Trains the rest of the current epoch. */
-    private History.End epoch(Resident resident, Resident check, long started) {
+    private History.End epoch(DeviceDataset resident, DeviceDataset check, long started) {
         Checkpoint start = trainer.checkpoint();
         boolean stop = false;
         while (batches.epoch(trainer.step()) == trainer.epochs().size()) {
@@ -137,7 +137,7 @@ final class Fit {
     }
 
     /** Runs one chunk. @return whether a listener asked to stop */
-    private boolean chunk(Resident resident, Checkpoint start, long started) {
+    private boolean chunk(DeviceDataset resident, Checkpoint start, long started) {
         long from = trainer.step();
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
         int count = firstStepAlone ? 1 : Math.min(Math.min(chunk, left), MOST_STEPS);
@@ -203,7 +203,7 @@ final class Fit {
         return stop;
     }
 
-    private EpochResult result(double seconds, int stepsTimed, Resident check) {
+    private EpochResult result(double seconds, int stepsTimed, DeviceDataset check) {
         Evaluation validated = null;
         if (check != null) {
             float[] outputs = new float[Math.multiplyExact(check.rows(), plan.outputSize())];

@@ -42,7 +42,7 @@ class AllocationTest {
         Dataset digits = Digits.generate("digits", 1003, 0, 1);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (Executor executor = backend.open(plan, Backend.Options.DEFAULT);
-                Resident data = executor.upload(digits)) {
+                DeviceDataset data = executor.upload(digits)) {
             executor.initialise(1);
             Steps steps = new Steps(1, 2 * STEPS);
             // until the compiler has seen enough calls, objects are made that it will leave out

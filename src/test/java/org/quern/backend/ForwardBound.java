@@ -5,9 +5,9 @@ import org.quern.plan.Plan;
 
 /**
  * How far a network's float32 outputs may be from the exact ones: the bounds of {@code
- * org.quern.backend.check.Bounds}, carried through the layers. With u = 2⁻²⁴, X the exact input of
- * a layer, E the bound of its error and k inputs, the sum X·W + b is off by at most |E|·|W| + 4 √(k
- * + 1) u ((|X| + E)·|W| + |b|), and an activation adds 8 u of its value; no activation is steeper
+ * org.quern.verify.Bounds}, carried through the layers. With u = 2⁻²⁴, X the exact input of a
+ * layer, E the bound of its error and k inputs, the sum X·W + b is off by at most |E|·|W| + 4 √(k +
+ * 1) u ((|X| + E)·|W| + |b|), and an activation adds 8 u of its value; no activation is steeper
  * than 1.13.
  */
 final class ForwardBound {

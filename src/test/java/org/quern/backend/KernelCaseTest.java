@@ -9,8 +9,8 @@ import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /** Every kernel case on every backend that can run here. */
 class KernelCaseTest {

@@ -126,7 +126,7 @@ class ParityTest {
                             k == 0
                                     ? new ReferenceBackend().open(plan, Backend.Options.DEFAULT)
                                     : open(backend, plan);
-                    Resident data = executor.upload(DIGITS)) {
+                    DeviceDataset data = executor.upload(DIGITS)) {
                 // weights 0 and biases 1: an output is 0 where it is dropped, and only there
                 executor.write(plan.state(), new float[(int) plan.state().size()], 0);
                 Slice bias = plan.dense().get(0).bias();
@@ -134,7 +134,8 @@ class ParityTest {
                 Arrays.fill(ones, 1);
                 executor.write(bias, ones, 0);
                 Steps steps = new Steps(seed, 1).select(step, 1, plan.optimizer(), s -> 1e-3);
-                Pass pass = Pass.training(steps, new Batches(DIGITS.rows(), plan.batch()));
+                StepContext pass =
+                        StepContext.training(steps, new Batches(DIGITS.rows(), plan.batch()));
                 executor.run(gather, data, pass);
                 executor.run(forward, data, pass);
                 labels[k] = Arrays.copyOf(read(executor, targets), rows);
@@ -162,8 +163,8 @@ class ParityTest {
         float[] state = Initializer.state(plan, seed);
         try (Executor reference = new ReferenceBackend().open(plan, Backend.Options.DEFAULT);
                 Executor executor = open(backend, plan);
-                Resident a = reference.upload(DIGITS);
-                Resident b = executor.upload(DIGITS)) {
+                DeviceDataset a = reference.upload(DIGITS);
+                DeviceDataset b = executor.upload(DIGITS)) {
             reference.write(plan.state(), state, 0);
             executor.write(plan.state(), state, 0);
             reference.infer(a, 7, rows, expected);
@@ -192,7 +193,7 @@ class ParityTest {
             executor.write(plan.state(), Initializer.state(plan, seed), 0);
         }
         Steps steps = new Steps(seed, count).select(first, count, plan.optimizer(), s -> 1e-3);
-        try (Resident data = executor.upload(DIGITS)) {
+        try (DeviceDataset data = executor.upload(DIGITS)) {
             executor.train(data, steps);
         }
         return steps.losses().clone();

@@ -8,14 +8,14 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
-import org.quern.backend.check.StepCheck;
 import org.quern.backend.reference.ReferenceBackend;
 import org.quern.plan.Op;
 import org.quern.plan.Slice;
-import org.quern.train.GradientCheck;
-import org.quern.train.GradientSuite;
+import org.quern.verify.GradientCheck;
+import org.quern.verify.GradientSuite;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
+import org.quern.verify.StepCheck;
 
 /**
  * Would the kernel cases notice a wrong kernel? Errors are planted in an executor that is right.
@@ -96,7 +96,7 @@ class PlantedErrorTest {
     private static Executor scaled(Executor right, Planted planted) {
         return new Wrapped(right) {
             @Override
-            public void run(Op op, Resident data, Pass pass) {
+            public void run(Op op, DeviceDataset data, StepContext pass) {
                 inner.run(op, data, pass);
                 if (!planted.kind().isInstance(op)) {
                     return;
@@ -110,7 +110,7 @@ class PlantedErrorTest {
         };
     }
 
-    private static float loss(Op op, Executor executor, Pass pass) {
+    private static float loss(Op op, Executor executor, StepContext pass) {
         Slice losses = ((Op.Metrics) op).loss();
         float[] values = new float[losses.rows()];
         executor.read(losses, values, 0);

@@ -35,22 +35,22 @@ public class Wrapped implements Executor {
     }
 
     @Override
-    public Resident upload(Dataset data) {
+    public DeviceDataset upload(Dataset data) {
         return inner.upload(data);
     }
 
     @Override
-    public void train(Resident data, Steps steps) {
+    public void train(DeviceDataset data, Steps steps) {
         inner.train(data, steps);
     }
 
     @Override
-    public void infer(Resident data, int first, int rows, float[] outputs) {
+    public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
         inner.infer(data, first, rows, outputs);
     }
 
     @Override
-    public void run(Op op, Resident data, Pass pass) {
+    public void run(Op op, DeviceDataset data, StepContext pass) {
         inner.run(op, data, pass);
     }
 

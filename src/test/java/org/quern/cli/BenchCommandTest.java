@@ -22,9 +22,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.UseCases;
-import org.quern.measure.StepBench;
+import org.quern.bench.StepBench;
+import org.quern.verify.BenchCases;
+import org.quern.verify.KernelCase;
 
 /** What {@code quern bench} says and leaves; no figure of it is held against anything. */
 @Tag("once")
@@ -80,7 +80,7 @@ class BenchCommandTest {
         assertThat(machine.get("java").getAsString()).contains(System.getProperty("java.version"));
         JsonArray kernels = all.getAsJsonArray("kernels");
         assertThat(strings(kernels, "kernel"))
-                .isEqualTo(UseCases.quick().stream().map(KernelCase::name).toList());
+                .isEqualTo(BenchCases.quick().stream().map(KernelCase::name).toList());
         for (JsonElement each : kernels) {
             JsonObject kernel = each.getAsJsonObject();
             JsonObject seconds = kernel.getAsJsonObject("seconds");
@@ -115,7 +115,7 @@ class BenchCommandTest {
         assertThat(all.has("steps")).isFalse();
         List<String> names = strings(all.getAsJsonArray("kernels"), "backend");
         for (Backend backend : Usable.backends()) {
-            assertThat(names).filteredOn(backend.name()::equals).hasSameSizeAs(UseCases.quick());
+            assertThat(names).filteredOn(backend.name()::equals).hasSameSizeAs(BenchCases.quick());
         }
         assertThat(names).doesNotContain("reference");
         assertThat(strings(all.getAsJsonArray("limits"), "backend"))

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.Jvm;
-import org.quern.train.RunFolder;
+import org.quern.run.RunFolder;
 
 /** Two processes want to write to one run's folder: one does, the other says who. */
 class RunRaceTest {

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.quern.train.RunFolder;
+import org.quern.run.RunFolder;
 
 /** Early stopping says what it goes by, and goes by rows that are not trained on unless told. */
 class StoppingLineTest {

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.report.SweepText;
-import org.quern.train.RunSettings;
-import org.quern.train.Sweep;
+import org.quern.run.RunSettings;
+import org.quern.run.Sweep;
 
 class SweepCommandTest {
     @TempDir Path folder;

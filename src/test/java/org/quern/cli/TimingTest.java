@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.quern.train.RunFolder;
+import org.quern.run.RunFolder;
 
 /** Where the time goes: {@code train --timing}, and what is begun before the options are read. */
 class TimingTest {
@@ -141,7 +141,7 @@ class TimingTest {
         }
     }
 
-    private HeadStart headStart(Path mnist, String... arguments) {
+    private EagerLoad headStart(Path mnist, String... arguments) {
         Console console =
                 new Console(
                         System.out,
@@ -149,7 +149,7 @@ class TimingTest {
                         false,
                         Map.of("QUERN_MNIST", mnist.toString()),
                         System::nanoTime);
-        return HeadStart.of(console, arguments);
+        return EagerLoad.of(console, arguments);
     }
 
     @Test

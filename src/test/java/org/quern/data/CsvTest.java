@@ -27,18 +27,18 @@ class CsvTest {
     }
 
     private Splits read(String text) throws IOException {
-        return Source.read(csv(text));
+        return DataReader.read(csv(text));
     }
 
     private Splits read(String text, TableFormat format) throws IOException {
-        return Source.read(csv(text), format);
+        return DataReader.read(csv(text), format);
     }
 
     /** The message behind the file's name. */
     private AbstractThrowableAssert<?, ?> refused(String text, TableFormat format, String message)
             throws IOException {
         Path file = csv(text);
-        return assertThatThrownBy(() -> Source.read(file, format))
+        return assertThatThrownBy(() -> DataReader.read(file, format))
                 .isInstanceOfSatisfying(
                         QuernException.class,
                         e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA))
@@ -276,7 +276,7 @@ class CsvTest {
     // ---- rows to predict
 
     private Dataset rows(String text, TableFormat format) throws IOException {
-        return Source.rows(csv(text), format, 2).train();
+        return DataReader.rows(csv(text), format, 2).train();
     }
 
     @Test
@@ -293,7 +293,7 @@ class CsvTest {
         // a column with a label's name is no value, even if the number of columns fits
         assertThat(rows("a,label\\n1,x\\n", TableFormat.UNKNOWN).features()).isEqualTo(1);
         Path file = csv("a,b,c\\n1,2,3\\n");
-        assertThatThrownBy(() -> Source.rows(file, price, 2))
+        assertThatThrownBy(() -> DataReader.rows(file, price, 2))
                 .hasMessage(file + " has no column \"price\" for the labels: it has a, b, c");
     }
 
@@ -334,7 +334,7 @@ class CsvTest {
         refused("\ufeff", FIRST, " is empty: it needs a line for each example");
         Path binary =
                 Files.write(folder.resolve("b.csv"), new byte[] {1, (byte) 0xff, (byte) 0xfe, 3});
-        assertThatThrownBy(() -> Source.read(binary, FIRST))
+        assertThatThrownBy(() -> DataReader.read(binary, FIRST))
                 .hasMessage(binary + " is not UTF-8 text: is it a CSV file?");
     }
 
@@ -342,7 +342,7 @@ class CsvTest {
         Path both = Files.createDirectories(folder.resolve("both"));
         Files.writeString(both.resolve("train.csv"), train);
         Files.writeString(both.resolve("test.csv"), test);
-        return Source.read(both, format);
+        return DataReader.read(both, format);
     }
 
     @Test
@@ -358,7 +358,7 @@ class CsvTest {
         assertThat(headed.label()).isEqualTo("#0");
         assertThat(headed.test().values()).containsExactly(5, 6);
         Path other = csv("label,0,1\\n7,5,6\\n");
-        assertThat(Source.read(other, new TableFormat("#0", null)).train().values())
+        assertThat(DataReader.read(other, new TableFormat("#0", null)).train().values())
                 .containsExactly(5, 6);
     }
 
@@ -367,14 +367,14 @@ class CsvTest {
         Path both = Files.createDirectory(folder.resolve("both"));
         Files.writeString(both.resolve("train.csv"), "label,a,b\nx,1,2\ny,3,4\n");
         Files.writeString(both.resolve("test.csv"), "b,a,label\n2,1,x\n");
-        assertThatThrownBy(() -> Source.read(both))
+        assertThatThrownBy(() -> DataReader.read(both))
                 .hasMessage(
                         "%s and %s differ from column 1 on (\"label\", \"b\"): give them the same"
                                         .formatted(
                                                 both.resolve("train.csv"), both.resolve("test.csv"))
                                 + " columns in the same order");
         Files.writeString(both.resolve("test.csv"), "a,b\n1,2\n");
-        assertThatThrownBy(() -> Source.read(both))
+        assertThatThrownBy(() -> DataReader.read(both))
                 .hasMessage(
                         both.resolve("test.csv")
                                 + " has no column \"label\" for the labels: it has a, b");

@@ -27,7 +27,7 @@ class MnistTest {
     @Test
     void filesAreFoundUnderTheNamesInUse() throws IOException {
         write(folder, 4);
-        Splits splits = Source.read(folder);
+        Splits splits = DataReader.read(folder);
         assertThat(splits.train().rows()).isEqualTo(4);
         assertThat(splits.train().labels()).containsExactly(0, 1, 2, 3);
         assertThat(splits.test().rows()).isEqualTo(2);

@@ -11,8 +11,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
 import org.quern.backend.Wrapped;
@@ -49,7 +49,7 @@ class BelievableTest {
         public Executor open(Plan plan, Options options) {
             return new Wrapped(inner.open(plan, options)) {
                 @Override
-                public void train(Resident data, Steps steps) {
+                public void train(DeviceDataset data, Steps steps) {
                     super.train(data, steps);
                     with.accept(steps);
                 }

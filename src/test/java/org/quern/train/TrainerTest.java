@@ -23,6 +23,8 @@ import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
+import org.quern.run.ConfigText;
+import org.quern.run.RunFolder;
 
 class TrainerTest {
     private static final Dataset TRAIN = Digits.generate("train", 2001, 0, 1);

@@ -23,7 +23,7 @@ import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.report.page.RunPage;
-import org.quern.train.RunReport;
+import org.quern.run.RunReport;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 

@@ -34,11 +34,11 @@ import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.report.page.RunPage;
+import org.quern.run.RunReport;
 import org.quern.train.Evaluation;
 import org.quern.train.Listener;
 import org.quern.train.Predictor;
 import org.quern.train.Progress;
-import org.quern.train.RunReport;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 

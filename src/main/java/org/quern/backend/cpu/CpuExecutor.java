@@ -3,9 +3,9 @@ package org.quern.backend.cpu;
 import java.util.List;
 import java.util.Objects;
 import org.quern.QuernException;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Pass;
-import org.quern.backend.Resident;
+import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
 import org.quern.plan.Op;
@@ -43,7 +43,7 @@ final class CpuExecutor implements Executor {
         }
     }
 
-    private static final class CpuData implements Resident {
+    private static final class CpuData implements DeviceDataset {
         private final int rows;
         private final Dataset set;
         private long address;
@@ -107,8 +107,8 @@ final class CpuExecutor implements Executor {
     }
 
     @Override
-    public Resident upload(Dataset data) {
-        Resident.check(plan, data);
+    public DeviceDataset upload(Dataset data) {
+        DeviceDataset.check(plan, data);
         long address = Native.upload(open(), data.pixels(), data.values(), data.rows());
         if (address == 0) {
             throw outOfMemory("%,d rows of %s".formatted(data.rows(), data.name()));
@@ -134,9 +134,9 @@ final class CpuExecutor implements Executor {
     }
 
     @Override
-    public void train(Resident data, Steps steps) {
+    public void train(DeviceDataset data, Steps steps) {
         CpuData cpu = (CpuData) data;
-        Resident.checkTargets(plan, cpu.set);
+        DeviceDataset.checkTargets(plan, cpu.set);
         Native.train(
                 open(),
                 cpu.open(),
@@ -150,7 +150,7 @@ final class CpuExecutor implements Executor {
     }
 
     @Override
-    public void infer(Resident data, int first, int rows, float[] outputs) {
+    public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
         Objects.checkFromIndexSize(first, rows, data.rows());
         Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
         Native.infer(open(), ((CpuData) data).open(), first, rows, outputs);
@@ -158,7 +158,7 @@ final class CpuExecutor implements Executor {
 
     @Override
     public void infer(Dataset rows, float[] outputs) {
-        Resident.check(plan, rows);
+        DeviceDataset.check(plan, rows);
         infer(rows.pixels(), rows.values(), rows.rows(), outputs);
     }
 
@@ -171,12 +171,12 @@ final class CpuExecutor implements Executor {
     }
 
     @Override
-    public void run(Op op, Resident data, Pass pass) {
+    public void run(Op op, DeviceDataset data, StepContext pass) {
         run(op, data, pass, 1);
     }
 
     @Override
-    public void run(Op op, Resident data, Pass pass, int times) {
+    public void run(Op op, DeviceDataset data, StepContext pass, int times) {
         where[0] = pass.isTraining() ? 1 : 0;
         where[1] = pass.isTraining() ? pass.seed() : 0;
         where[2] = pass.isTraining() ? pass.step() : 0;

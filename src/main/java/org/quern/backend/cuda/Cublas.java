@@ -24,8 +24,8 @@ import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
-import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.Product;
+import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.Gemm;
 import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
 /**
@@ -179,8 +179,8 @@ final class Cublas implements AutoCloseable {
      * here, which writes what any run writes: cuBLAS loads its kernels when they are first wanted,
      * and may not while a graph is captured.
      */
-    CudaDevice.Launchable launch(Product p) {
-        if (p.epilogue() != Product.Epilogue.NONE) {
+    CudaDevice.Launchable launch(Gemm p) {
+        if (p.epilogue() != Gemm.Epilogue.NONE) {
             return light == null ? null : light.launch(p);
         }
         CudaDevice.Launchable launchable = new Multiplication(p);
@@ -195,30 +195,30 @@ final class Cublas implements AutoCloseable {
         return Pointer.to(number);
     }
 
-    static long address(Product.Operand operand) {
+    static long address(Gemm.Operand operand) {
         return ((CudaMemory) operand.buffer()).address() + bytes(operand);
     }
 
-    private static Pointer pointer(Product.Operand operand) {
+    private static Pointer pointer(Gemm.Operand operand) {
         return ((CudaMemory) operand.buffer()).at(bytes(operand));
     }
 
-    private static long bytes(Product.Operand operand) {
+    private static long bytes(Gemm.Operand operand) {
         return (operand.bfloat16() ? 2L : 4L) * operand.at();
     }
 
-    private static int type(Product.Operand operand) {
+    private static int type(Gemm.Operand operand) {
         return operand.bfloat16() ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
     }
 
     /** One call of cublasGemmEx. */
     private final class Multiplication implements CudaDevice.Launchable {
-        private final Product p;
+        private final Gemm p;
         private final Pointer a;
         private final Pointer b;
         private final Pointer c;
 
-        Multiplication(Product p) {
+        Multiplication(Gemm p) {
             this.p = p;
             a = pointer(p.a());
             b = pointer(p.b());

@@ -9,7 +9,7 @@ import jcuda.jcublas.cublasOperation;
 import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import org.quern.backend.Backend;
-import org.quern.backend.kernel.Product;
+import org.quern.backend.gpu.Gemm;
 import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
 /**
@@ -107,12 +107,12 @@ final class CublasLt implements AutoCloseable {
     }
 
     /** A product, ready to be run, and run once; null if the library has none such. */
-    CudaDevice.Launchable launch(Product p) {
+    CudaDevice.Launchable launch(Gemm p) {
         // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
-        Product.Operand a = p.b();
-        Product.Operand b = p.a();
-        Product.Epilogue epilogue = p.epilogue();
-        Product.Operand bits = epilogue.bits();
+        Gemm.Operand a = p.b();
+        Gemm.Operand b = p.a();
+        Gemm.Epilogue epilogue = p.epilogue();
+        Gemm.Operand bits = epilogue.bits();
         int[] numbers = {
             p.n(),
             p.m(),
@@ -157,11 +157,11 @@ final class CublasLt implements AutoCloseable {
         }
     }
 
-    private static int type(Product.Operand operand) {
+    private static int type(Gemm.Operand operand) {
         return operand.bfloat16() ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
     }
 
-    private static int code(Product.Kind kind) {
+    private static int code(Gemm.Kind kind) {
         return switch (kind) {
             case NONE -> DEFAULT;
             case BIAS -> BIAS;

@@ -25,11 +25,11 @@ import jcuda.driver.CUstream_flags;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
-import org.quern.backend.kernel.Call;
-import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.Product;
-import org.quern.backend.kernel.Team;
-import org.quern.backend.kernel.TeamRefused;
+import org.quern.backend.gpu.BlockTeam;
+import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.Gemm;
+import org.quern.backend.gpu.TeamRefused;
 
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice implements Device {
@@ -119,8 +119,8 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public Executor.Code code() {
-        return new Executor.Code(module.image(), module.nanos());
+    public Executor.KernelImage code() {
+        return new Executor.KernelImage(module.image(), module.nanos());
     }
 
     @Override
@@ -258,18 +258,18 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public List<Team> teams() {
+    public List<BlockTeam> teams() {
         return CudaTeams.of(hardware);
     }
 
     @Override
-    public int room(Team team, long bytes) throws TeamRefused {
+    public int room(BlockTeam team, long bytes) throws TeamRefused {
         enter();
         return CudaTeams.room(context, hardware, team, bytes);
     }
 
     @Override
-    public Launch prepare(Call call, Team team, long bytes) throws TeamRefused {
+    public Launch prepare(Call call, BlockTeam team, long bytes) throws TeamRefused {
         enter();
         CUfunction function = CudaTeams.function(context, team);
         return team.blocks() == 1
@@ -338,17 +338,17 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public Launch product(Product product) {
+    public Launch product(Gemm product) {
         return cublas == null ? null : cublas.launch(product);
     }
 
     @Override
-    public Way choose(Product product, List<Way> ways) {
-        Way last = ways.get(ways.size() - 1);
+    public GemmVariant choose(Gemm product, List<GemmVariant> ways) {
+        GemmVariant last = ways.get(ways.size() - 1);
         if (epilogues == Epilogues.ALWAYS && last.name().equals(EPILOGUE)) {
             return last;
         }
-        List<Way> allowed =
+        List<GemmVariant> allowed =
                 ways.stream().filter(way -> mayBeOwn || !way.name().equals(OWN)).toList();
         return allowed.size() == 1 ? allowed.get(0) : table.fastest(product, allowed);
     }

@@ -11,7 +11,7 @@ import java.util.List;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUstream;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 
 /** Launches that were captured once and are given to the device as a whole. */
 record CudaGraph(CUgraphExec exec) implements Device.Sequence {

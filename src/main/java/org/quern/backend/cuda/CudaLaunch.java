@@ -11,8 +11,8 @@ import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
-import org.quern.backend.kernel.Call;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.Device;
 
 /** A kernel with its arguments packed once, as C lays them out. */
 final class CudaLaunch implements CudaDevice.Launchable {

@@ -8,7 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 
 /** A log in the host's memory, which kernels write through its address on the device. */
 final class CudaLog implements Device.Log {

@@ -1,7 +1,7 @@
 package org.quern.backend.cuda;
 
 import jcuda.driver.CUdeviceptr;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 
 /**
  * Memory that kernels reach.

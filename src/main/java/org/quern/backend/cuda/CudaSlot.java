@@ -13,7 +13,7 @@ import java.nio.ByteOrder;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 
 /** Pinned host memory and its place on the device, copied in the stream for copies. */
 final class CudaSlot implements Device.Slot {

@@ -17,9 +17,9 @@ import jcuda.driver.CUfunction;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import org.quern.QuernException;
-import org.quern.backend.kernel.Call;
-import org.quern.backend.kernel.Team;
-import org.quern.backend.kernel.TeamRefused;
+import org.quern.backend.gpu.BlockTeam;
+import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.TeamRefused;
 
 /**
  * The teams of blocks that a device can launch together: clusters, and the few blocks of a grid.
@@ -39,8 +39,8 @@ final class CudaTeams {
     private CudaTeams() {}
 
     /** Those of a device. */
-    static List<Team> of(CudaHardware hardware) {
-        List<Team> teams = new ArrayList<>();
+    static List<BlockTeam> of(CudaHardware hardware) {
+        List<BlockTeam> teams = new ArrayList<>();
         for (int blocks : SIZES) {
             if (hardware.clusters()) {
                 teams.add(cluster(blocks, false, hardware));
@@ -48,7 +48,7 @@ final class CudaTeams {
             }
             if (hardware.cooperative() && blocks <= hardware.units()) {
                 teams.add(
-                        new Team(
+                        new BlockTeam(
                                 GRID,
                                 "fused_grid",
                                 "a grid",
@@ -59,13 +59,13 @@ final class CudaTeams {
                                 true));
             }
         }
-        teams.add(Team.ALONE);
+        teams.add(BlockTeam.ALONE);
         return teams;
     }
 
     /** Tensor cores are for who asks for them until a device has measured them faster. */
-    private static Team cluster(int blocks, boolean tensor, CudaHardware hardware) {
-        return new Team(
+    private static BlockTeam cluster(int blocks, boolean tensor, CudaHardware hardware) {
+        return new BlockTeam(
                 CLUSTER + blocks,
                 "fused_cluster",
                 "a cluster",
@@ -79,7 +79,7 @@ final class CudaTeams {
     /**
      * How many of a team work side by side: what the driver says, or else the least that is sure.
      */
-    static int room(CudaContext context, CudaHardware hardware, Team team, long bytes)
+    static int room(CudaContext context, CudaHardware hardware, BlockTeam team, long bytes)
             throws TeamRefused {
         if (team.blocks() == 1) {
             return 1;
@@ -100,7 +100,8 @@ final class CudaTeams {
      * A cluster stays within one of the device's groups of multiprocessors (GPC), so that there are
      * fewer than its multiprocessors would give.
      */
-    private static int clusters(CudaHardware hardware, CUfunction function, Team team, long bytes)
+    private static int clusters(
+            CudaHardware hardware, CUfunction function, BlockTeam team, long bytes)
             throws TeamRefused {
         int answer = CudaOccupancy.clusters(function, team.blocks(), team.threads(), (int) bytes);
         if (answer >= 0) {
@@ -113,7 +114,8 @@ final class CudaTeams {
         return Math.max(1, hardware.units() / LARGEST_GROUP);
     }
 
-    private static int grids(CudaHardware hardware, CUfunction function, Team team, long bytes) {
+    private static int grids(
+            CudaHardware hardware, CUfunction function, BlockTeam team, long bytes) {
         int[] perUnit = {1};
         CudaErrors.check(
                 cuOccupancyMaxActiveBlocksPerMultiprocessor(
@@ -122,12 +124,12 @@ final class CudaTeams {
         return perUnit[0] * hardware.units() / team.blocks();
     }
 
-    private static boolean isCluster(Team team) {
+    private static boolean isCluster(BlockTeam team) {
         return team.kernel().startsWith(CLUSTER);
     }
 
     /** Its kernel, if the driver takes the unit that it is in. */
-    static CUfunction function(CudaContext context, Team team) throws TeamRefused {
+    static CUfunction function(CudaContext context, BlockTeam team) throws TeamRefused {
         try {
             return context.module(team.unit()).function(team.kernel());
         } catch (QuernException e) {
@@ -139,7 +141,7 @@ final class CudaTeams {
     }
 
     /** Lets a team's kernel have what its blocks need beyond what every device has. */
-    private static void allow(CUfunction function, Team team, long bytes) throws TeamRefused {
+    private static void allow(CUfunction function, BlockTeam team, long bytes) throws TeamRefused {
         boolean allowed =
                 bytes <= team.memory()
                         && sets(
@@ -168,7 +170,7 @@ final class CudaTeams {
 
     /** A launch of a team with its arguments packed once. */
     static TeamLaunch prepare(
-            Call call, Team team, long bytes, CUfunction function, CUstream stream)
+            Call call, BlockTeam team, long bytes, CUfunction function, CUstream stream)
             throws TeamRefused {
         allow(function, team, bytes);
         return new TeamLaunch(call, team, (int) bytes, function, stream, !isCluster(team));
@@ -177,7 +179,7 @@ final class CudaTeams {
     /** A prepared launch. */
     static final class TeamLaunch implements CudaDevice.Launchable {
         private final Call call;
-        private final Team team;
+        private final BlockTeam team;
         private final int bytes;
         private final CUfunction function;
         private final CUstream stream;
@@ -186,7 +188,7 @@ final class CudaTeams {
 
         TeamLaunch(
                 Call call,
-                Team team,
+                BlockTeam team,
                 int bytes,
                 CUfunction function,
                 CUstream stream,

@@ -19,10 +19,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import jcuda.driver.CUevent;
-import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.KernelSource;
-import org.quern.backend.kernel.Product;
-import org.quern.data.Caches;
+import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.Gemm;
+import org.quern.backend.gpu.KernelSource;
+import org.quern.files.Caches;
 
 /**
  * Which of our own kernels, cuBLAS and cublasLt is fastest for a shape: measured when the shape is
@@ -85,19 +85,19 @@ final class GemmTable {
     }
 
     /** The way that took the least time. */
-    Device.Way fastest(Product product, List<Device.Way> ways) {
+    Device.GemmVariant fastest(Gemm product, List<Device.GemmVariant> ways) {
         synchronized (SHARED) {
             return chosen(product, ways);
         }
     }
 
-    private Device.Way chosen(Product product, List<Device.Way> ways) {
+    private Device.GemmVariant chosen(Gemm product, List<Device.GemmVariant> ways) {
         String shape =
                 "%s,%d,%d,%d".formatted(product.what(), product.m(), product.n(), product.k());
         Map<String, Double> times = micros.computeIfAbsent(shape, s -> new LinkedHashMap<>());
         boolean isNew = false;
-        Device.Way fastest = ways.get(0);
-        for (Device.Way way : ways) {
+        Device.GemmVariant fastest = ways.get(0);
+        for (Device.GemmVariant way : ways) {
             if (!times.containsKey(way.name())) {
                 times.put(way.name(), measure(way.launches()));
                 isNew = true;

@@ -1,9 +1,9 @@
 package org.quern.backend.java;
 
 import java.util.List;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.OpLoop;
-import org.quern.backend.Pass;
-import org.quern.backend.Resident;
+import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
@@ -18,12 +18,12 @@ import org.quern.plan.Slice;
 final class JavaExecutor extends OpLoop {
     private final Arena arena;
     private final Ops ops;
-    private final Entries batch;
+    private final SparseBatch batch;
     private final int[] order;
     private final Op.Gather gather;
     private final Op.DenseForward firstForward;
     private final Op.DenseBackwardWeights firstBackward;
-    private Pass pass;
+    private StepContext pass;
     private Steps passSteps;
     private int passRows;
 
@@ -31,7 +31,7 @@ final class JavaExecutor extends OpLoop {
         super(plan);
         arena = new Arena(plan);
         ops = new Ops(plan, arena);
-        batch = new Entries(plan.batch(), plan.inputSize());
+        batch = new SparseBatch(plan.batch(), plan.inputSize());
         order = new int[plan.batch()];
         List<Op> training = plan.training();
         gather = (Op.Gather) training.get(0);
@@ -46,7 +46,7 @@ final class JavaExecutor extends OpLoop {
     }
 
     /** A data set with its sparse form, null where it is not used. */
-    private record JavaData(Dataset set, SparseRows sparse) implements Resident {
+    private record JavaData(Dataset set, SparseRows sparse) implements DeviceDataset {
         @Override
         public int rows() {
             return set.rows();
@@ -59,8 +59,8 @@ final class JavaExecutor extends OpLoop {
     }
 
     @Override
-    public Resident upload(Dataset data) {
-        Resident.check(plan(), data);
+    public DeviceDataset upload(Dataset data) {
+        DeviceDataset.check(plan(), data);
         boolean exact = plan().model().scaling().shift() == 0;
         return new JavaData(data, exact ? SparseRows.of(data) : null);
     }
@@ -81,18 +81,18 @@ final class JavaExecutor extends OpLoop {
     }
 
     @Override
-    public void run(Op op, Resident data, Pass at) {
+    public void run(Op op, DeviceDataset data, StepContext at) {
         ops.run(op, ((JavaData) data).set, at);
     }
 
     @Override
-    public void train(Resident data, Steps steps) {
+    public void train(DeviceDataset data, Steps steps) {
         JavaData set = (JavaData) data;
         if (pass == null || passSteps != steps || passRows != data.rows()) {
-            Resident.checkTargets(plan(), set.set);
+            DeviceDataset.checkTargets(plan(), set.set);
             passSteps = steps;
             passRows = data.rows();
-            pass = Pass.training(steps, new Batches(passRows, plan().batch()));
+            pass = StepContext.training(steps, new Batches(passRows, plan().batch()));
         }
         List<Op> training = plan().training();
         for (int i = 0; i < steps.count(); i++) {

@@ -1,6 +1,6 @@
 package org.quern.backend.java;
 
-import org.quern.backend.Pass;
+import org.quern.backend.StepContext;
 import org.quern.plan.Op;
 
 /** Losses with their gradients, and the step's entry in the log. */
@@ -59,7 +59,7 @@ final class Losses {
     }
 
     /** See {@link Op.Metrics}. */
-    static void metrics(Op.Metrics op, Arena arena, Pass pass) {
+    static void metrics(Op.Metrics op, Arena arena, StepContext pass) {
         float[] a = arena.array(op.loss());
         float loss = 0;
         int hits = 0;

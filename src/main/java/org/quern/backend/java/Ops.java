@@ -3,7 +3,7 @@ package org.quern.backend.java;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import org.quern.backend.Pass;
+import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
 import org.quern.model.Activation;
 import org.quern.plan.Mask;
@@ -15,11 +15,11 @@ import org.quern.random.Philox;
 /** The ops of a plan on an {@link Arena}. */
 final class Ops {
     private final Arena arena;
-    private final Entries entries;
+    private final SparseBatch entries;
     private final int[] order;
     private final float[] sums;
     private final float[] bias;
-    private final Rows rows;
+    private final RowBuffers rows;
     private final Map<Mask, Keep> keeps = new HashMap<>();
 
     /** Factors of a mask, drawn for one step: scale where a value is kept, else 0. */
@@ -34,7 +34,7 @@ final class Ops {
             factors = new float[size + 3];
         }
 
-        float[] draw(Mask mask, Pass pass, int newSize) {
+        float[] draw(Mask mask, StepContext pass, int newSize) {
             if (step == pass.step() && seed == pass.seed() && size == newSize) {
                 return factors;
             }
@@ -63,11 +63,11 @@ final class Ops {
             addKeep(dense.mask(), plan.batch() * dense.layer().units());
         }
         addKeep(((Op.Gather) plan.training().get(0)).mask(), plan.batch() * plan.inputSize());
-        entries = new Entries(plan.inferenceBatch(), widest);
+        entries = new SparseBatch(plan.inferenceBatch(), widest);
         order = new int[plan.inferenceBatch()];
         sums = new float[widest];
         bias = new float[widest];
-        rows = new Rows(Math.max(widest, plan.batch()));
+        rows = new RowBuffers(Math.max(widest, plan.batch()));
     }
 
     private void addKeep(Mask mask, int size) {
@@ -79,15 +79,15 @@ final class Ops {
     /**
      * The factors of a mask that drops, for all positions of a pass with rows of {@code columns}.
      */
-    float[] keep(Mask mask, Pass pass, int columns) {
+    float[] keep(Mask mask, StepContext pass, int columns) {
         return keeps.get(mask).draw(mask, pass, pass.rows() * columns);
     }
 
-    void run(Op op, Dataset set, Pass pass) {
+    void run(Op op, Dataset set, StepContext pass) {
         if (op instanceof Op.Gather o) {
             gather(o, set, pass);
         } else if (op instanceof Op.DenseForward o) {
-            Entries x = entries.of(o.x().columns());
+            SparseBatch x = entries.of(o.x().columns());
             x.collect(arena.array(o.x()), arena.at(o.x()), pass.rows());
             forward(o, x, pass);
         } else if (op instanceof Op.CrossEntropy o) {
@@ -97,7 +97,7 @@ final class Ops {
         } else if (op instanceof Op.DenseBackwardInput o) {
             backwardInput(o, pass);
         } else if (op instanceof Op.DenseBackwardWeights o) {
-            Entries x = entries.of(o.x().columns());
+            SparseBatch x = entries.of(o.x().columns());
             x.collect(arena.array(o.x()), arena.at(o.x()), pass.rows());
             x.sort();
             backwardWeights(o, x, pass.rows());
@@ -121,7 +121,7 @@ final class Ops {
         }
     }
 
-    private void gather(Op.Gather op, Dataset set, Pass pass) {
+    private void gather(Op.Gather op, Dataset set, StepContext pass) {
         float[] x = arena.array(op.x());
         int columns = op.x().columns();
         float[] factors = pass.drops(op.mask()) ? keep(op.mask(), pass, columns) : null;
@@ -149,7 +149,7 @@ final class Ops {
         }
     }
 
-    void gatherTargets(Op.Gather op, Dataset set, Pass pass, int[] rows) {
+    void gatherTargets(Op.Gather op, Dataset set, StepContext pass, int[] rows) {
         float[] targets = arena.array(op.targets());
         int at = arena.at(op.targets());
         int width = op.targets().columns();
@@ -162,7 +162,7 @@ final class Ops {
         }
     }
 
-    void forward(Op.DenseForward op, Entries x, Pass pass) {
+    void forward(Op.DenseForward op, SparseBatch x, StepContext pass) {
         int n = op.y().columns();
         float[] y = arena.array(op.y());
         float[] factors = pass.drops(op.mask()) ? keep(op.mask(), pass, n) : null;
@@ -186,7 +186,7 @@ final class Ops {
         }
     }
 
-    private void backwardInput(Op.DenseBackwardInput op, Pass pass) {
+    private void backwardInput(Op.DenseBackwardInput op, StepContext pass) {
         int in = op.weights().rows();
         int out = op.weights().columns();
         float[] w = arena.array(op.weights());
@@ -197,7 +197,7 @@ final class Ops {
         float unscale = factors == null ? 1 : 1 / op.mask().scale();
         Activation activation = op.activation();
         float[][] columns = rows.columns(w, arena.at(op.weights()), in, out);
-        Entries gradients = entries.of(out);
+        SparseBatch gradients = entries.of(out);
         gradients.collect(arena.array(op.dy()), arena.at(op.dy()), pass.rows());
         for (int b = 0; b < pass.rows(); b++) {
             gradients.product(b, columns, sums, in);
@@ -231,7 +231,7 @@ final class Ops {
     }
 
     /** dW and db; the entries of X must be sorted. */
-    void backwardWeights(Op.DenseBackwardWeights op, Entries x, int batch) {
+    void backwardWeights(Op.DenseBackwardWeights op, SparseBatch x, int batch) {
         int n = op.dw().columns();
         float[] g = arena.array(op.dw());
         float[] dy = arena.array(op.dy());
@@ -248,7 +248,7 @@ final class Ops {
         System.arraycopy(sums, 0, g, arena.at(op.db()), n);
     }
 
-    private void sgd(Op.Sgd op, Pass pass) {
+    private void sgd(Op.Sgd op, StepContext pass) {
         float[] w = arena.array(op.parameters());
         float[] g = arena.array(op.gradients());
         int n = op.parameters().columns();

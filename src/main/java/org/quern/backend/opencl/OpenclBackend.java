@@ -5,10 +5,10 @@ import static org.quern.QuernException.backend;
 import java.util.Optional;
 import org.quern.backend.Backend;
 import org.quern.backend.Limits;
-import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.DeviceLimits;
-import org.quern.backend.kernel.KernelExecutor;
-import org.quern.backend.kernel.Tiling;
+import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.DeviceLimits;
+import org.quern.backend.gpu.KernelExecutor;
+import org.quern.backend.gpu.Tiling;
 import org.quern.plan.Plan;
 
 /** The kernels as OpenCL C 1.2 on any device of any platform. */

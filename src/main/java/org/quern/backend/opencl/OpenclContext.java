@@ -12,7 +12,7 @@ import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
 import org.lwjgl.opencl.CL10;
-import org.quern.backend.kernel.KernelSource;
+import org.quern.backend.gpu.KernelSource;
 
 /** A device that is open: its context, an in-order queue, and the kernels, compiled. */
 final class OpenclContext implements AutoCloseable {

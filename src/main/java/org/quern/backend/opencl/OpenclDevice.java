@@ -21,9 +21,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.quern.QuernException;
 import org.quern.backend.Executor;
-import org.quern.backend.kernel.Call;
-import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.Team;
+import org.quern.backend.gpu.BlockTeam;
+import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.Device;
 
 /** An OpenCL device: one context, an in-order queue for kernels, a second one for copies. */
 final class OpenclDevice implements Device {
@@ -138,8 +138,8 @@ final class OpenclDevice implements Device {
     }
 
     @Override
-    public Executor.Code code() {
-        return new Executor.Code("OpenCL program", context.nanos());
+    public Executor.KernelImage code() {
+        return new Executor.KernelImage("OpenCL program", context.nanos());
     }
 
     @Override
@@ -264,12 +264,12 @@ final class OpenclDevice implements Device {
     }
 
     @Override
-    public List<Team> teams() {
-        return List.of(Team.ALONE);
+    public List<BlockTeam> teams() {
+        return List.of(BlockTeam.ALONE);
     }
 
     @Override
-    public Launch prepare(Call call, Team team, long bytes) {
+    public Launch prepare(Call call, BlockTeam team, long bytes) {
         return new Prepared(call, context.program(team.unit()));
     }
 

@@ -34,7 +34,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
 /**

@@ -4,7 +4,7 @@ import static org.lwjgl.opencl.CL10.nclEnqueueReadBuffer;
 import static org.lwjgl.system.MemoryUtil.memAddress;
 
 import java.nio.ByteBuffer;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 
 /** A log in the device's memory, copied when all of it is there. */
 final class OpenclLog implements Device.Log {

@@ -25,7 +25,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import org.quern.QuernException;
-import org.quern.data.Caches;
+import org.quern.files.Caches;
 
 /**
  * The kernels, compiled for a device. What the compiler made is kept in the user's cache behind its

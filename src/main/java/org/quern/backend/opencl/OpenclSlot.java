@@ -15,7 +15,7 @@ import static org.lwjgl.system.MemoryUtil.memByteBuffer;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 
 /** Pinned host memory and its place on the device, copied in a queue of its own. */
 final class OpenclSlot implements Device.Slot {

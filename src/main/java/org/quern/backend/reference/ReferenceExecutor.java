@@ -1,8 +1,8 @@
 package org.quern.backend.reference;
 
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.OpLoop;
-import org.quern.backend.Pass;
-import org.quern.backend.Resident;
+import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
@@ -52,7 +52,7 @@ public final class ReferenceExecutor extends OpLoop {
     }
 
     @Override
-    public void run(Op op, Resident data, Pass pass) {
+    public void run(Op op, DeviceDataset data, StepContext pass) {
         if (op instanceof Op.Gather o) {
             gather(o, host(data), pass);
         } else if (op instanceof Op.DenseForward o) {
@@ -74,7 +74,7 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void gather(Op.Gather op, Dataset set, Pass pass) {
+    private void gather(Op.Gather op, Dataset set, StepContext pass) {
         int x = at(op.x());
         int t = at(op.targets());
         int columns = op.x().columns();
@@ -95,7 +95,7 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void forward(Op.DenseForward op, Pass pass) {
+    private void forward(Op.DenseForward op, StepContext pass) {
         int in = op.weights().rows();
         int out = op.weights().columns();
         for (int b = 0; b < pass.rows(); b++) {
@@ -156,7 +156,7 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void backwardInput(Op.DenseBackwardInput op, Pass pass) {
+    private void backwardInput(Op.DenseBackwardInput op, StepContext pass) {
         int in = op.weights().rows();
         int out = op.weights().columns();
         for (int b = 0; b < pass.rows(); b++) {
@@ -194,7 +194,7 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void adam(Op.Adam op, Pass pass) {
+    private void adam(Op.Adam op, StepContext pass) {
         for (int i = 0; i < op.parameters().size(); i++) {
             int w = at(op.parameters()) + i;
             int m = at(op.m()) + i;
@@ -208,7 +208,7 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void sgd(Op.Sgd op, Pass pass) {
+    private void sgd(Op.Sgd op, StepContext pass) {
         for (int i = 0; i < op.parameters().size(); i++) {
             int w = at(op.parameters()) + i;
             double move = -pass.rate() * arena[at(op.gradients()) + i];
@@ -221,7 +221,7 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void metrics(Op.Metrics op, Pass pass) {
+    private void metrics(Op.Metrics op, StepContext pass) {
         double loss = 0;
         int hits = 0;
         for (int b = 0; b < pass.rows(); b++) {
@@ -231,7 +231,7 @@ public final class ReferenceExecutor extends OpLoop {
         pass.log((float) loss, hits);
     }
 
-    private static double keep(Mask mask, Pass pass, int row, int column, int columns) {
+    private static double keep(Mask mask, StepContext pass, int row, int column, int columns) {
         if (!pass.drops(mask)) {
             return 1;
         }

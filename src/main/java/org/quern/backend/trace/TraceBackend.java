@@ -1,8 +1,8 @@
 package org.quern.backend.trace;
 
 import org.quern.backend.Backend;
-import org.quern.backend.kernel.KernelExecutor;
-import org.quern.backend.kernel.Tiling;
+import org.quern.backend.gpu.KernelExecutor;
+import org.quern.backend.gpu.Tiling;
 import org.quern.plan.Plan;
 
 /**

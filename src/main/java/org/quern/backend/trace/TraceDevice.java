@@ -5,11 +5,11 @@ import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.quern.backend.kernel.Call;
-import org.quern.backend.kernel.Device;
-import org.quern.backend.kernel.Product;
-import org.quern.backend.kernel.Team;
-import org.quern.backend.kernel.TeamRefused;
+import org.quern.backend.gpu.BlockTeam;
+import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.Gemm;
+import org.quern.backend.gpu.TeamRefused;
 
 /** Computes nothing; counts launches, copies between host and device, and allocations. */
 public class TraceDevice implements Device {
@@ -20,7 +20,7 @@ public class TraceDevice implements Device {
     private static final float WRONG = 1e6f;
 
     private final boolean library;
-    private final List<Team> teams;
+    private final List<BlockTeam> teams;
     private final Map<String, Long> launches = new TreeMap<>();
     private final ByteBuffer staging = direct(STAGING);
     private long copies;
@@ -77,7 +77,7 @@ public class TraceDevice implements Device {
     }
 
     /** Without a library, and with blocks that can train together. */
-    public TraceDevice(List<Team> teams) {
+    public TraceDevice(List<BlockTeam> teams) {
         library = false;
         this.teams = List.copyOf(teams);
     }
@@ -162,17 +162,17 @@ public class TraceDevice implements Device {
     }
 
     @Override
-    public List<Team> teams() {
+    public List<BlockTeam> teams() {
         return teams;
     }
 
     @Override
-    public Launch prepare(Call call, Team team, long size) throws TeamRefused {
+    public Launch prepare(Call call, BlockTeam team, long size) throws TeamRefused {
         return prepare(call);
     }
 
     @Override
-    public Launch product(Product product) {
+    public Launch product(Gemm product) {
         return library ? new Prepared("library") : null;
     }
 

@@ -11,11 +11,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
-import org.quern.backend.Resident;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
@@ -25,6 +23,8 @@ import org.quern.plan.Initializer;
 import org.quern.plan.Plan;
 import org.quern.random.Philox;
 import org.quern.train.TrainingConfig;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /**
  * What is special to the cpu backend: instruction sets, threads, the matrix product, memory of its
@@ -74,7 +74,7 @@ class CpuExecutorTest {
         Model model = ModelText.parse(Model.input(28, 28).scaled(scaling), layers);
         Plan plan = TrainingConfig.of(model).withBatch(batch).plan();
         try (CpuExecutor executor = new CpuExecutor(plan, threads, isa);
-                Resident data = executor.upload(DIGITS)) {
+                DeviceDataset data = executor.upload(DIGITS)) {
             executor.write(plan.state(), Initializer.state(plan, 1), 0);
             Steps steps = new Steps(1, 12).select(0, 12, plan.optimizer(), s -> 1e-3);
             executor.train(data, steps);
@@ -125,7 +125,7 @@ class CpuExecutorTest {
                     sum += product;
                     magnitude += Math.abs(product);
                 }
-                // the derived bound of org.quern.backend.check.Bounds
+                // the derived bound of org.quern.verify.Bounds
                 double allowed = 4 * Math.sqrt(k) * 0x1p-24 * magnitude;
                 if (!(Math.abs(c[i * n + j] - sum) <= allowed)) {
                     throw new AssertionError(
@@ -169,7 +169,7 @@ class CpuExecutorTest {
             Scaling scaling = k == 0 ? Scaling.UNIT : new Scaling(1 / 255f, -1 / 255f);
             Plan plan = TrainingConfig.of(model.scaled(scaling)).plan();
             try (CpuExecutor executor = new CpuExecutor(plan, 1, 0);
-                    Resident data = executor.upload(k == 0 ? DIGITS : dense)) {
+                    DeviceDataset data = executor.upload(k == 0 ? DIGITS : dense)) {
                 executor.write(plan.state(), Initializer.state(plan, 1), 0);
                 Steps steps = new Steps(1, 30).select(0, 30, plan.optimizer(), s -> 1e-3);
                 executor.train(data, steps);
@@ -185,7 +185,7 @@ class CpuExecutorTest {
     void whatIsClosedIsRefused() {
         Plan plan = TrainingConfig.of(Model.input(28, 28).dense(10)).plan();
         CpuExecutor executor = new CpuExecutor(plan, 1, 0);
-        Resident data = executor.upload(DIGITS);
+        DeviceDataset data = executor.upload(DIGITS);
         data.close();
         data.close();
         Steps steps = new Steps(1, 1).select(0, 1, plan.optimizer(), s -> 1e-3);

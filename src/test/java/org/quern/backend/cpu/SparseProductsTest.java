@@ -8,11 +8,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
-import org.quern.backend.check.StepCheck;
 import org.quern.backend.reference.ReferenceBackend;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
@@ -24,6 +23,7 @@ import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
+import org.quern.verify.StepCheck;
 
 /**
  * Layers whose inputs, and gradients of whose outputs, ReLU and dropout leave so few values of that
@@ -181,7 +181,7 @@ class SparseProductsTest {
 
     private static float[] stepped(Executor executor, Dataset set) {
         Plan plan = executor.plan();
-        try (Resident data = executor.upload(set)) {
+        try (DeviceDataset data = executor.upload(set)) {
             executor.write(plan.state(), Initializer.state(plan, 1), 0);
             Steps steps = new Steps(1, 1).select(0, 1, plan.optimizer(), s -> 0.5);
             executor.train(data, steps);

@@ -14,15 +14,12 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Pass;
-import org.quern.backend.Resident;
+import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
-import org.quern.backend.check.RoundedFactors;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Device;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
@@ -33,6 +30,9 @@ import org.quern.plan.Loss;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
+import org.quern.verify.RoundedFactors;
 
 /** Products with cublasLt's epilogues, and what is kept beside the arena for them. */
 @Tag("once")
@@ -159,7 +159,7 @@ class CublasLtTest {
             float[] ops = steps.clone();
             float[] outputs = new float[DIGITS.rows() * plan.outputSize()];
             try (Executor executor = cuda.open(plan, precision(precision));
-                    Resident data = executor.upload(DIGITS)) {
+                    DeviceDataset data = executor.upload(DIGITS)) {
                 executor.initialise(3);
                 Steps log = new Steps(3, count).select(0, count, optimizer, s -> 1e-2);
                 executor.train(data, log);
@@ -168,18 +168,18 @@ class CublasLtTest {
             }
             float[] inferred = new float[(int) plan.output().size()];
             try (Executor executor = cuda.open(plan, precision(precision));
-                    Resident data = executor.upload(DIGITS)) {
+                    DeviceDataset data = executor.upload(DIGITS)) {
                 executor.initialise(3);
                 Batches batches = new Batches(DIGITS.rows(), plan.batch());
                 for (int step = 0; step < count; step++) {
                     Steps log = new Steps(3, 1).select(step, 1, optimizer, s -> 1e-2);
                     for (Op op : plan.training()) {
-                        executor.run(op, data, Pass.training(log, batches));
+                        executor.run(op, data, StepContext.training(log, batches));
                     }
                 }
                 executor.read(plan.state(), ops, 0);
                 for (Op op : plan.inference()) {
-                    executor.run(op, data, Pass.inference().rows(0, DIGITS.rows()));
+                    executor.run(op, data, StepContext.inference().rows(0, DIGITS.rows()));
                 }
                 executor.read(plan.output(), inferred, 0);
             }
@@ -197,7 +197,7 @@ class CublasLtTest {
         float[] first = new float[10];
         float[] second = new float[10];
         try (Executor executor = cuda.open(plan, precision(Backend.Precision.BF16));
-                Resident data = executor.upload(DIGITS)) {
+                DeviceDataset data = executor.upload(DIGITS)) {
             executor.initialise(1);
             executor.infer(data, 0, 1, first);
             float[] state = new float[(int) plan.state().size()];

@@ -11,9 +11,9 @@ import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
 import org.quern.plan.Op;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /** The kernel cases with cuBLAS's products, and what tensor cores round away. */
 class CublasTest {

@@ -13,17 +13,17 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
-import org.quern.backend.check.RoundedFactors;
-import org.quern.backend.check.StepCheck;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.plan.Plan;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
+import org.quern.verify.RoundedFactors;
+import org.quern.verify.StepCheck;
 
 /**
  * The kernels on the simulator with every load and store checked: for bounds, for freed memory, for
@@ -85,7 +85,7 @@ class CudaCheckedTest {
                             .with(Backend.Gemm.OWN)
                             .with(Backend.Engine.GRAPH);
             try (Executor executor = cuda.open(digits, options);
-                    Resident resident = executor.upload(data)) {
+                    DeviceDataset resident = executor.upload(data)) {
                 executor.initialise(1);
                 Steps steps = new Steps(1, 45).select(0, 45, digits.optimizer(), s -> 1e-3);
                 executor.train(resident, steps);
@@ -114,7 +114,7 @@ class CudaCheckedTest {
                             32);
             try (Executor executor =
                             cuda.open(plan, Backend.Options.DEFAULT.with(Backend.Engine.FUSED));
-                    Resident resident = executor.upload(data)) {
+                    DeviceDataset resident = executor.upload(data)) {
                 assertThat(executor.engine(data)).contains("by a cluster of 12 blocks");
                 executor.initialise(1);
                 Steps steps = new Steps(1, 4).select(1, 4, plan.optimizer(), s -> 1e-3);

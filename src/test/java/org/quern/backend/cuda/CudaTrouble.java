@@ -9,14 +9,11 @@ import java.util.List;
 import jcuda.driver.CUmodule;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
-import org.quern.backend.check.RoundedFactors;
-import org.quern.backend.kernel.Call;
-import org.quern.backend.kernel.Device;
+import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.Device;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
@@ -25,6 +22,9 @@ import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
+import org.quern.verify.RoundedFactors;
 
 /**
  * Does one thing to the simulator, in a process of its own, for {@link PlantedFaultTest} and {@link
@@ -108,7 +108,7 @@ final class CudaTrouble {
                         17);
         try (Executor executor =
                         new CudaBackend().open(plan, Backend.Options.DEFAULT.with(engine));
-                Resident resident = executor.upload(data)) {
+                DeviceDataset resident = executor.upload(data)) {
             executor.initialise(1);
             executor.train(resident, new Steps(1, 3).select(0, 3, plan.optimizer(), step -> 1e-3));
         }

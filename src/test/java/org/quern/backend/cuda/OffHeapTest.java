@@ -15,8 +15,8 @@ import jcuda.driver.CUstream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.quern.backend.Usable;
-import org.quern.backend.kernel.Call;
-import org.quern.backend.kernel.Team;
+import org.quern.backend.gpu.BlockTeam;
+import org.quern.backend.gpu.Call;
 
 /**
  * What is given to the driver and to cuBLAS at each launch lies outside the heap: JCuda would pin
@@ -37,7 +37,7 @@ class OffHeapTest {
 
     @Test
     void argumentsOfATeam() throws Exception {
-        Team team = new Team("fused", "fused", "a grid", 4, 320, 1, false, true);
+        BlockTeam team = new BlockTeam("fused", "fused", "a grid", 4, 320, 1, false, true);
         assertAllDirect(
                 new CudaTeams.TeamLaunch(CALL, team, 0, new CUfunction(), new CUstream(), true),
                 CudaTeams.TeamLaunch.class);

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.quern.backend.kernel.KernelSource;
+import org.quern.backend.gpu.KernelSource;
 import org.quern.backend.nativelib.NativeLibraries;
 
 /**

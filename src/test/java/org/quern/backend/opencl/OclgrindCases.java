@@ -2,8 +2,8 @@ package org.quern.backend.opencl;
 
 import java.util.Optional;
 import org.quern.backend.Backend;
-import org.quern.backend.check.KernelCase;
-import org.quern.backend.check.KernelCases;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /** Runs the small kernel cases on OpenCL, in a process of its own, for {@link OclgrindTest}. */
 final class OclgrindCases {

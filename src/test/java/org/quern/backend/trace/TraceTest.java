@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
-import org.quern.backend.Resident;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
@@ -29,7 +29,7 @@ class TraceTest {
         Plan plan = TrainingConfig.of(MODEL).plan();
         TraceBackend trace = new TraceBackend();
         try (Executor executor = trace.open(plan, Backend.Options.DEFAULT)) {
-            Resident data = executor.upload(DIGITS);
+            DeviceDataset data = executor.upload(DIGITS);
             Steps steps = new Steps(1, 200);
             executor.train(data, steps.select(0, 10, plan.optimizer(), s -> 1e-3));
             TraceDevice.Counts before = trace.device().counts();

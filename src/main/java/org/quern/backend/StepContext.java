@@ -1,0 +1,108 @@
+package org.quern.backend;
+
+import org.quern.plan.Batches;
+import org.quern.plan.Mask;
+import org.quern.random.Permutation;
+
+/**
+ * What an op is run for: a training step, or some rows of inference. Mutable, so that a loop over
+ * steps allocates nothing.
+ */
+public final class StepContext {
+    private final Steps steps;
+    private final Batches batches;
+    private int index;
+    private int rows;
+    private int first;
+    private long epoch;
+
+    private StepContext(Steps steps, Batches batches) {
+        this.steps = steps;
+        this.batches = batches;
+    }
+
+    /** Training steps over a data set; {@link #step} selects which. */
+    public static StepContext training(Steps steps, Batches batches) {
+        return new StepContext(steps, batches).step(0);
+    }
+
+    /** Inference; {@link #rows(int, int)} selects which rows. */
+    public static StepContext inference() {
+        return new StepContext(null, null);
+    }
+
+    /** Selects step {@code steps.first() + newIndex}. */
+    public StepContext step(int newIndex) {
+        index = newIndex;
+        long step = steps.first() + newIndex;
+        rows = batches.rowsAt(step);
+        first = batches.place(step);
+        epoch = batches.epoch(step);
+        return this;
+    }
+
+    /** Selects rows {@code [newFirst, newFirst + newRows)} for inference. */
+    public StepContext rows(int newFirst, int newRows) {
+        first = newFirst;
+        rows = newRows;
+        return this;
+    }
+
+    /** Whether this is a training step: rows shuffled, dropout on. */
+    public boolean isTraining() {
+        return steps != null;
+    }
+
+    /** Rows of the pass. */
+    public int rows() {
+        return rows;
+    }
+
+    /** The place of the first row: in the epoch's order, or in inference in the data set. */
+    public int first() {
+        return first;
+    }
+
+    /** The epoch of a training pass, from 0. */
+    public long epoch() {
+        return epoch;
+    }
+
+    /** The row of the data set at place {@code b} of the pass. */
+    public int row(int b) {
+        return isTraining()
+                ? Permutation.shuffled(batches.rows(), steps.seed(), epoch, first + b)
+                : first + b;
+    }
+
+    /** Whether {@code mask} does anything in this pass. */
+    public boolean drops(Mask mask) {
+        return isTraining() && mask.drops();
+    }
+
+    /** The seed of a training pass. */
+    public long seed() {
+        return steps.seed();
+    }
+
+    /** The global step of a training pass. */
+    public long step() {
+        return steps.first() + index;
+    }
+
+    /** The optimizer's step size of a training pass. */
+    public float rate() {
+        return steps.rates()[index];
+    }
+
+    /** What parameters are multiplied by before the update. */
+    public float decay() {
+        return steps.decays()[index];
+    }
+
+    /** Writes the step's entry in the log. */
+    public void log(float loss, int hits) {
+        steps.losses()[index] = loss;
+        steps.hits()[index] = hits;
+    }
+}

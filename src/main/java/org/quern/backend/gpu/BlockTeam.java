@@ -1,0 +1,63 @@
+package org.quern.backend.gpu;
+
+import java.util.List;
+
+/**
+ * Blocks of a device that can train a network together in one launch of a kernel of {@code
+ * kernels/fused_train.h}.
+ *
+ * @param kernel the entry's name
+ * @param unit the translation unit that it is in
+ * @param kind as a sentence names it, for instance {@code a cluster}
+ * @param blocks how many they are
+ * @param threads of a block
+ * @param memory bytes that a block may work on
+ * @param tensor whether tensor cores compute the two products with the rows of the batch
+ * @param automatic whether it is expected to be faster than a graph of launches, and no other team
+ *     of the same blocks to be faster yet
+ */
+public record BlockTeam(
+        String kernel,
+        String unit,
+        String kind,
+        int blocks,
+        int threads,
+        long memory,
+        boolean tensor,
+        boolean automatic) {
+
+    /**
+     * One block, which works on global memory: any device has it, and it leaves all but one of the
+     * device's multiprocessors idle.
+     */
+    public static final BlockTeam ALONE =
+            new BlockTeam(
+                    "fused_train_block",
+                    "fused_block",
+                    "one block",
+                    1,
+                    Device.THREADS,
+                    1L << 28,
+                    false,
+                    false);
+
+    /** For logs. */
+    String description() {
+        return description(List.of(this));
+    }
+
+    /** The same of several that differ in their number of blocks alone. */
+    static String description(List<BlockTeam> alike) {
+        BlockTeam first = alike.get(0);
+        if (first.blocks == 1) {
+            return first.kind;
+        }
+        StringBuilder sizes = new StringBuilder();
+        for (int i = 0; i < alike.size(); i++) {
+            String between = i == 0 ? "" : i < alike.size() - 1 ? ", " : " or ";
+            sizes.append(between).append(alike.get(i).blocks);
+        }
+        return "%s of %s blocks%s"
+                .formatted(first.kind, sizes, first.tensor ? " with tensor cores" : "");
+    }
+}

@@ -1,0 +1,226 @@
+package org.quern.backend.gpu;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import org.quern.backend.Executor;
+
+/**
+ * The few things that a GPU is asked to do: the whole interface between the shared driver and an
+ * API. Work is done in the order in which it is asked for; only {@link #finish}, {@link #write} and
+ * {@link #read} wait. One thread at a time.
+ */
+public interface Device extends AutoCloseable {
+    /** Threads of every work-group. */
+    int THREADS = 256;
+
+    /** Memory on the device. */
+    interface Buffer {
+        /** Its size. */
+        long bytes();
+    }
+
+    /** A kernel with its arguments and shape, ready to be run as often as wanted. */
+    interface Launch extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Launches that are run in a row, ready to be run as often as wanted. */
+    interface Sequence extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Where kernels log to: device memory, or the host's where the device can write it. */
+    interface Log extends AutoCloseable {
+        /** What kernels write to. */
+        Buffer buffer();
+
+        /** Whether what kernels write is seen by {@link #read} while they still run. */
+        boolean isLive();
+
+        /** Sets the first word, which counts the entries, to 0; nothing may be running. */
+        void reset();
+
+        /** The first {@code bytes} bytes; all there once all work is finished. */
+        ByteBuffer read(int bytes);
+
+        @Override
+        void close();
+    }
+
+    /**
+     * A piece of host memory that can be copied quickly, and its place on the device. In turn: wait
+     * until it is {@link #free}, fill {@link #host}, {@link #send}, run kernels, say {@link #used}.
+     */
+    interface Slot extends AutoCloseable {
+        /** Host memory to fill, in the machine's byte order. */
+        ByteBuffer host();
+
+        /** What kernels read. */
+        Buffer device();
+
+        /** Waits until the kernels before the last {@link #used} have run. */
+        void free();
+
+        /** Copies the first {@code bytes} bytes, beside the kernels; later kernels see them. */
+        void send(long bytes);
+
+        /** Says that no later kernel reads what was sent last. */
+        void used();
+
+        @Override
+        void close();
+    }
+
+    /** Name and what else tells it from others, for logs. */
+    String description();
+
+    /** What the user should know of how it was opened, in a sentence; null for nothing. */
+    default String notice() {
+        return null;
+    }
+
+    /** How the kernels came to it. */
+    default Executor.KernelImage code() {
+        return Executor.KernelImage.NONE;
+    }
+
+    /** Multiprocessors, which a launch should have groups for. */
+    int computeUnits();
+
+    /** Bytes of memory that are free now. */
+    long free();
+
+    /** Bytes that a data set may take; a larger one is streamed. */
+    long dataBudget();
+
+    /**
+     * Memory with undefined contents.
+     *
+     * @param what it is for, for messages
+     * @throws org.quern.QuernException if there is no room
+     */
+    Buffer allocate(long bytes, String what);
+
+    /** Gives memory back. */
+    void release(Buffer buffer);
+
+    /**
+     * Host memory that is quickly copied from and to, for use until the next copy; waits until the
+     * copies are done that read what it gives. A {@link #write} from it need not wait.
+     */
+    ByteBuffer staging();
+
+    /** Copies {@code from}'s remaining bytes to the device, in order with the kernels. */
+    void write(Buffer to, long offset, ByteBuffer from);
+
+    /** Fills {@code to}'s remaining bytes from the device, in order with the kernels. */
+    void read(Buffer from, long offset, ByteBuffer to);
+
+    /** Sets 32-bit words to a value, in order with the kernels. */
+    void fill(Buffer buffer, long offset, long words, int value);
+
+    /** Copies within the device, in order with the kernels. */
+    void copy(Buffer from, Buffer to, long bytes);
+
+    /** Prepares a launch. */
+    Launch prepare(Call call);
+
+    /** Blocks that can train together here, whether or not any network fits them. */
+    default List<BlockTeam> teams() {
+        return List.of();
+    }
+
+    /**
+     * How many such teams work side by side, at most: at least one.
+     *
+     * @param bytes of memory that each block works on
+     */
+    default int room(BlockTeam team, long bytes) throws TeamRefused {
+        return 1;
+    }
+
+    /**
+     * Prepares a launch of one of its teams.
+     *
+     * @param bytes of memory that each block works on
+     */
+    default Launch prepare(Call call, BlockTeam team, long bytes) throws TeamRefused {
+        throw new TeamRefused("the device has no teams");
+    }
+
+    /** Runs a team's launch and waits for it. */
+    default void tries(Launch launch) throws TeamRefused {
+        run(launch);
+        finish();
+    }
+
+    /** Runs a launch. */
+    void run(Launch launch);
+
+    /** Whether a sequence is given to the device as a whole. */
+    default boolean captures() {
+        return false;
+    }
+
+    /** Prepares a sequence of {@code repeats} times the launches. */
+    Sequence sequence(List<Launch> launches, int repeats);
+
+    /** Runs a sequence. */
+    void run(Sequence sequence);
+
+    /** A log of some bytes, zeroed. */
+    Log log(int bytes);
+
+    /** A slot of some bytes. */
+    Slot slot(long bytes, String what);
+
+    /** Whether products are by a library that takes their factors as bfloat16. */
+    default boolean roundsFactors() {
+        return false;
+    }
+
+    /** Whether a library's products may have epilogues. */
+    default boolean hasEpilogues() {
+        return false;
+    }
+
+    /** The product by a library; null if there is none, or none with such an epilogue. */
+    default Launch product(Gemm product) {
+        return null;
+    }
+
+    /**
+     * A way to compute something.
+     *
+     * @param name by whom: {@link #OWN}, {@link #LIBRARY} or {@link #EPILOGUE}
+     */
+    record GemmVariant(String name, List<Launch> launches) {}
+
+    /** Our own kernels. */
+    String OWN = "own";
+
+    /** A library's product, and kernels after it. */
+    String LIBRARY = "cublas";
+
+    /** A library's product with an epilogue. */
+    String EPILOGUE = "cublasLt";
+
+    /**
+     * Which of the ways to compute something is to be taken. All may be run to find out: they write
+     * the same outputs from the same inputs.
+     */
+    default GemmVariant choose(Gemm product, List<GemmVariant> ways) {
+        return ways.get(ways.size() - 1);
+    }
+
+    /** Whether everything is done; does not wait. A kernel's fault shows here, too. */
+    boolean isIdle();
+
+    /** Waits until everything is done; a kernel's fault shows here at the latest. */
+    void finish();
+
+    @Override
+    void close();
+}

@@ -1,0 +1,74 @@
+package org.quern.backend.gpu;
+
+/**
+ * A matrix product C = epilogue(α A·B) that a library is asked for, all row-major: A is [m × k], or
+ * [k × m] if transposed; B [k × n], or [n × k] if transposed; C [m × n].
+ *
+ * @param what name for messages and tables, for instance {@code dense_forward_relu}
+ * @param a where A is
+ * @param b where B is
+ * @param c where C comes
+ * @param epilogue what is done to C before it is written
+ */
+public record Gemm(
+        String what,
+        int m,
+        int n,
+        int k,
+        Operand a,
+        boolean transposeA,
+        Operand b,
+        boolean transposeB,
+        Operand c,
+        Epilogue epilogue) {
+
+    /**
+     * A matrix in device memory.
+     *
+     * @param buffer where it lies
+     * @param at its first value, counted in values
+     * @param stride values from a row to the next
+     * @param bfloat16 whether its values are bfloat16; else float32
+     */
+    public record Operand(Device.Buffer buffer, int at, int stride, boolean bfloat16) {
+        /** A matrix of float32. */
+        public static Operand of(Device.Buffer buffer, int at, int stride) {
+            return new Operand(buffer, at, stride, false);
+        }
+    }
+
+    /** What may be done to a product before it is written. */
+    public enum Kind {
+        /** Nothing. */
+        NONE,
+        /** + b, a bias for each column. */
+        BIAS,
+        /** ReLU(C + b). */
+        RELU,
+        /** ReLU(C + b), and a bit for each value: whether it is above 0. */
+        RELU_BITS,
+        /** 0 where the bit of a value is 0. */
+        RELU_GRADIENT,
+        /** C as it is, and the sums of B's columns as a gradient of a bias. */
+        BIAS_GRADIENT
+    }
+
+    /**
+     * What is done to a product before it is written.
+     *
+     * @param kind which of them
+     * @param bias [1 × n], read or written; null where there is none
+     * @param bits a bit for each value of C, the least significant of a 32-bit word first; {@code
+     *     at} and {@code stride} count words; null where there are none
+     * @param alpha α
+     */
+    public record Epilogue(Kind kind, Operand bias, Operand bits, float alpha) {
+        /** Nothing. */
+        public static final Epilogue NONE = new Epilogue(Kind.NONE, null, null, 1);
+
+        /** One with a bias. */
+        static Epilogue of(Kind kind, Operand bias) {
+            return new Epilogue(kind, bias, null, 1);
+        }
+    }
+}

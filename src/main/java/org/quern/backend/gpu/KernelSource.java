@@ -1,0 +1,47 @@
+package org.quern.backend.gpu;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The kernels' source from the jar, as one text. */
+public final class KernelSource {
+    private static final String FOLDER = "/kernels/";
+    private static final Pattern INCLUDE =
+            Pattern.compile("^#include \"([^\"]+)\"\\s*$", Pattern.MULTILINE);
+
+    private KernelSource() {}
+
+    /**
+     * A unit with every {@code #include} replaced by what it names: OpenCL compiles a text, not
+     * files.
+     *
+     * @param unit {@code quern}, which has all kernels but the fused ones, or {@code fused_block}
+     */
+    public static String text(String unit) {
+        return expand(unit + ".cu");
+    }
+
+    private static String expand(String file) {
+        Matcher include = INCLUDE.matcher(resource(file));
+        StringBuilder text = new StringBuilder();
+        while (include.find()) {
+            String inner = expand(include.group(1));
+            include.appendReplacement(text, Matcher.quoteReplacement(inner));
+        }
+        return include.appendTail(text).toString();
+    }
+
+    private static String resource(String file) {
+        try (InputStream in = KernelSource.class.getResourceAsStream(FOLDER + file)) {
+            if (in == null) {
+                throw new IllegalStateException("this jar has no " + FOLDER + file);
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+}

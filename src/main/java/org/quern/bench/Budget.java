@@ -1,0 +1,19 @@
+package org.quern.bench;
+
+/**
+ * How long is measured.
+ *
+ * @param warmUp seconds for which the work is done before it is timed: caches, clocks and the JIT
+ *     compiler
+ * @param round least seconds of a timed round, so that reading the clock and waiting for a device
+ *     do not count
+ * @param rounds how many rounds, an odd number
+ * @param longestStep seconds of a training step above which it is left out
+ */
+public record Budget(double warmUp, double round, int rounds, double longestStep) {
+    /** A minute for all that a machine has. */
+    public static final Budget FULL = new Budget(0.1, 0.012, 7, 0.3);
+
+    /** A look that takes seconds. */
+    public static final Budget QUICK = new Budget(0.05, 0.005, 3, 0.1);
+}

@@ -1,0 +1,60 @@
+package org.quern.bench;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.stream.Stream;
+
+/**
+ * What something was measured on.
+ *
+ * @param processor its name, as far as the system tells
+ * @param processors that this process may use
+ * @param system name and architecture
+ * @param java the JVM and its version
+ * @param heapMebibytes the JVM's largest heap
+ * @param loadAverage processes that wanted to run in the last minute; negative if unknown
+ */
+public record Machine(
+        String processor,
+        int processors,
+        String system,
+        String java,
+        long heapMebibytes,
+        double loadAverage) {
+    private static final Path CPUINFO = Path.of("/proc/cpuinfo");
+    private static final double IDLE = 0.3;
+
+    /** This one, now. */
+    public static Machine here() {
+        return new Machine(
+                processorName(),
+                Runtime.getRuntime().availableProcessors(),
+                System.getProperty("os.name") + " " + System.getProperty("os.arch"),
+                System.getProperty("java.vm.name") + " " + System.getProperty("java.version"),
+                Runtime.getRuntime().maxMemory() >> 20,
+                ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
+    }
+
+    /** Linux says it in a file, as "model name" on x86; other systems have no plain way. */
+    private static String processorName() {
+        if (Files.isReadable(CPUINFO)) {
+            try (Stream<String> lines = Files.lines(CPUINFO)) {
+                return lines.filter(line -> line.toLowerCase(Locale.ROOT).startsWith("model name"))
+                        .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                        .findFirst()
+                        .orElse(System.getProperty("os.arch"));
+            } catch (IOException e) {
+                return System.getProperty("os.arch");
+            }
+        }
+        return System.getProperty("os.arch");
+    }
+
+    /** Whether others keep it busy, so that what is measured is too slow. */
+    public boolean isBusy() {
+        return loadAverage > IDLE * processors;
+    }
+}

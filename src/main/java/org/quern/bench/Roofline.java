@@ -1,0 +1,174 @@
+package org.quern.bench;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.LongSupplier;
+import org.quern.backend.DeviceDataset;
+import org.quern.backend.Executor;
+import org.quern.backend.Limits;
+import org.quern.backend.Steps;
+import org.quern.plan.Slice;
+import org.quern.verify.BenchCases;
+import org.quern.verify.KernelCase;
+
+/**
+ * What a device can do at most, measured there and then: the bandwidth of copies by how much memory
+ * they touch, and its arithmetic. The best round counts, so that a kernel is not made to look good
+ * by a limit that something else disturbed.
+ */
+public final class Roofline implements AutoCloseable {
+    /** Operands of so many bytes together come from memory: few caches hold more. */
+    public static final double FROM_MEMORY = 64 << 20;
+
+    private static final long SMALLEST_COPY = 4096;
+    private static final List<Integer> PRODUCTS = List.of(256, 512, 1024, 2048, 4096);
+
+    private final Limits limits;
+    private final Budget effort;
+    private final LongSupplier nanoTime;
+    private final Map<Long, Double> copies = new HashMap<>();
+    private double flopsPerSecond;
+    private String arithmetic = "multiply-adds in registers";
+
+    private Roofline(Limits limits, Budget effort, LongSupplier nanoTime) {
+        this.limits = limits;
+        this.effort = effort;
+        this.nanoTime = nanoTime;
+    }
+
+    /**
+     * A figure of a device's limits.
+     *
+     * @param backend whose device
+     * @param copyBytes of the large copy
+     * @param copyBytesPerSecond read and written, both counted
+     * @param flopsPerSecond a multiplication and an addition counted as two
+     * @param arithmetic what reached that
+     * @param cachedCopies bandwidth of smaller copies, which stay in caches, by the bytes copied
+     */
+    public record Figures(
+            String backend,
+            long copyBytes,
+            double copyBytesPerSecond,
+            double flopsPerSecond,
+            String arithmetic,
+            Map<Long, Double> cachedCopies) {}
+
+    /** How a case's time relates to the limits of the device. */
+    public record Bound(String kind, double seconds) {}
+
+    /** Measures; empty where the backend names no limits. */
+    static Optional<Roofline> of(BenchTarget contender, Budget effort, LongSupplier nanoTime) {
+        Optional<Limits> limits = contender.backend().limits(contender.options());
+        if (limits.isEmpty()) {
+            return Optional.empty();
+        }
+        // many short rounds: on a machine that others use, some of them are not disturbed
+        Budget rounds =
+                new Budget(
+                        effort.warmUp() / 2,
+                        effort.round() / 4,
+                        5 * effort.rounds(),
+                        effort.longestStep());
+        Roofline ceiling = new Roofline(limits.get(), rounds, nanoTime);
+        try {
+            ceiling.copyRate(2.0 * ceiling.limits.largestCopy());
+            ceiling.measureArithmetic(contender);
+        } catch (RuntimeException e) {
+            ceiling.close();
+            throw e;
+        }
+        return Optional.of(ceiling);
+    }
+
+    private void measureArithmetic(BenchTarget contender) {
+        double[] flops = new double[1];
+        // a JIT compiler may have to compile the loop first
+        Budget longer =
+                new Budget(
+                        8 * effort.warmUp(), effort.round(), effort.rounds(), effort.longestStep());
+        Timing timing =
+                Timing.of(nanoTime, longer, times -> flops[0] = limits.multiplyAdd(times) / times);
+        flopsPerSecond = flops[0] / timing.least();
+        if (flops[0] > 0) {
+            return;
+        }
+        for (int n : PRODUCTS) {
+            KernelCase product = BenchCases.product(n);
+            double seconds = least(product, contender);
+            double rate = product.operands().flops() / seconds;
+            if (rate > flopsPerSecond) {
+                flopsPerSecond = rate;
+                arithmetic = "a product of %d x %d".formatted(n, n);
+            }
+            if (8 * seconds > effort.longestStep()) { // what the next would take
+                break;
+            }
+        }
+    }
+
+    private double least(KernelCase product, BenchTarget contender) {
+        try (Executor executor = contender.backend().open(product.plan(), contender.options());
+                DeviceDataset data = executor.upload(product.data())) {
+            // random operands: zeros would draw less power, and so run faster than real data
+            float[] inputs = product.inputs();
+            for (Slice slice : product.operands().inputs()) {
+                executor.write(slice, inputs, (int) slice.offset());
+            }
+            Steps log = product.steps();
+            return Timing.of(nanoTime, effort, times -> product.run(executor, data, log, times))
+                    .least();
+        }
+    }
+
+    /** Bytes a second, read and written, of a copy that touches about as much memory. */
+    private double copyRate(double touched) {
+        long half = (long) Math.ceil(touched / 2);
+        long step = Math.max(SMALLEST_COPY, Long.highestOneBit(half) / 4);
+        long bytes = (half + step - 1) / step * step;
+        return copies.computeIfAbsent(
+                Math.min(bytes, limits.largestCopy()),
+                size ->
+                        2.0
+                                * size
+                                / Timing.of(nanoTime, effort, times -> limits.copy(size, times))
+                                        .least());
+    }
+
+    /**
+     * The least time that the device's limits leave to a case: that of its traffic, and of a
+     * product that of its arithmetic if it is longer. What elementary functions cost is no such
+     * limit.
+     */
+    public Bound bound(KernelCase kernel) {
+        boolean large = kernel.workingSet() >= FROM_MEMORY;
+        double traffic =
+                kernel.bytes() / copyRate(large ? 2.0 * limits.largestCopy() : kernel.workingSet());
+        double arithmeticTime = kernel.isProduct() ? kernel.operands().flops() / flopsPerSecond : 0;
+        return arithmeticTime > traffic
+                ? new Bound("arithmetic", arithmeticTime)
+                : new Bound(large ? "memory" : "cache", traffic);
+    }
+
+    /** All that was measured up to now. */
+    Figures figures(String backend) {
+        Map<Long, Double> cached = new TreeMap<>(copies);
+        long largest = limits.largestCopy();
+        cached.remove(largest);
+        return new Figures(
+                backend, largest, copies.get(largest), flopsPerSecond, arithmetic, cached);
+    }
+
+    @Override
+    public void close() {
+        limits.close();
+    }
+
+    /** Closes all of a list. */
+    static void closeAll(List<Optional<Roofline>> ceilings) {
+        ceilings.forEach(one -> one.ifPresent(Roofline::close));
+    }
+}

@@ -1,0 +1,288 @@
+package org.quern.bench;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.LongSupplier;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
+import org.quern.backend.Executor;
+import org.quern.backend.Steps;
+import org.quern.backend.reference.ReferenceBackend;
+import org.quern.data.Dataset;
+import org.quern.data.Digits;
+import org.quern.model.Model;
+import org.quern.model.ModelText;
+import org.quern.model.Scaling;
+import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
+import org.quern.plan.Plan;
+
+/**
+ * Whole training steps by batch size: batch order, gather, dropout, forward, loss, backward, Adam
+ * and metrics, on generated digits that lie on the device. Before a step is timed, the losses of
+ * the first two (the second has seen an update) are compared with the float64 reference's, or where
+ * that would take long with those of the contender before.
+ */
+public final class StepBench {
+    /** Batch sizes that are measured. */
+    public static final List<Integer> BATCHES = List.of(1, 8, 32, 128, 512, 2048);
+
+    /** Those of a quick look. */
+    public static final List<Integer> QUICK_BATCHES = List.of(1, 32, 512);
+
+    /** Float32 and the order of sums leave two steps' losses much nearer to each other. */
+    private static final double TOLERANCE = 1e-4;
+
+    private static final double AFFORDABLE_FLOPS = 3e8;
+    private static final int CHECKED_STEPS = 2;
+    private static final int STEPS_A_CALL = 1024;
+    private static final double LEARNING_RATE = 1e-3;
+    private static final int ROWS = 60_000;
+    private static final int QUICK_ROWS = 10_000;
+
+    private final List<BenchTarget> contenders;
+    private final Budget effort;
+    private final LongSupplier nanoTime;
+    private final Listener listener;
+    private final Dataset digits;
+
+    /** A network whose steps are measured. */
+    public enum Network {
+        /** The tutorial's. */
+        TUTORIAL("784-48-15-10", "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10"),
+        /** 1.3 million parameters. */
+        WIDE(
+                "784-800-800-10",
+                "dense 800 relu, dropout 0.5, dense 800 relu, dropout 0.5, dense 10");
+
+        private final String shape;
+        private final String layers;
+
+        Network(String shape, String layers) {
+            this.shape = shape;
+            this.layers = layers;
+        }
+
+        /** Its widths. */
+        public String shape() {
+            return shape;
+        }
+
+        /** Compiled for Adam and a batch size. */
+        public Plan plan(int batch) {
+            Model model = ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), layers);
+            return Plan.of(model, Loss.CROSS_ENTROPY, Optimizer.Adam.DEFAULT, batch);
+        }
+    }
+
+    /**
+     * A step's time.
+     *
+     * @param network its widths
+     * @param batch rows of the batch
+     * @param backend name of the contender
+     * @param gpu whether that computes on a GPU
+     * @param checked what its first losses were compared with
+     * @param seconds of a step
+     * @param rowsPerSecond by the median
+     */
+    public record Result(
+            String network,
+            int batch,
+            String backend,
+            boolean gpu,
+            String checked,
+            Timing seconds,
+            double rowsPerSecond) {}
+
+    /** Is told of what is found, as it is found. */
+    public interface Listener {
+        /** The results of a batch size, a null for each contender that has none. */
+        void row(Network network, int batch, List<Result> results);
+
+        /** A contender's losses are not what they should be, and it was not timed. */
+        void wrong(String line);
+
+        /** Something is not measured. */
+        void leftOut(String line);
+    }
+
+    /** For contenders that can run here. */
+    public StepBench(
+            List<BenchTarget> contenders, Budget effort, LongSupplier nanoTime, Listener listener) {
+        this.contenders = contenders;
+        this.effort = effort;
+        this.nanoTime = nanoTime;
+        this.listener = listener;
+        this.digits = Digits.generate("digits", effort == Budget.QUICK ? QUICK_ROWS : ROWS, 0, 1);
+    }
+
+    /** Measures a network at some batch sizes, smallest first. */
+    public void run(Network network, List<Integer> batches) {
+        Set<BenchTarget> excluded = new HashSet<>();
+        Map<BenchTarget, List<Result>> before = new HashMap<>();
+        contenders.forEach(contender -> before.put(contender, new ArrayList<>()));
+        for (int batch : batches) {
+            Plan plan = network.plan(batch);
+            float[] expected = null;
+            String comparedWith = null;
+            if (6.0 * plan.parameters().size() * batch * CHECKED_STEPS <= AFFORDABLE_FLOPS) {
+                expected = firstLosses(plan);
+                comparedWith = "the float64 reference";
+            }
+            List<Result> row = new ArrayList<>();
+            for (BenchTarget contender : contenders) {
+                if (excluded.contains(contender)
+                        || isTooLong(network, batch, contender, before.get(contender))) {
+                    excluded.add(contender);
+                    row.add(null);
+                    continue;
+                }
+                try (Executor executor = contender.backend().open(plan, contender.options());
+                        DeviceDataset data = executor.upload(digits)) {
+                    Steps steps = steps();
+                    float[] losses = firstLosses(executor, data, steps);
+                    if (expected == null) {
+                        expected = losses;
+                        comparedWith = contender.name();
+                    }
+                    if (!agree(expected, losses)) {
+                        listener.wrong(
+                                wrong(network, batch, contender, losses, expected, comparedWith));
+                        row.add(null);
+                        continue;
+                    }
+                    Timing timing = time(executor, data, steps);
+                    Result result =
+                            new Result(
+                                    network.shape(),
+                                    batch,
+                                    contender.name(),
+                                    contender.onGpu(),
+                                    comparedWith.equals(contender.name())
+                                            ? "nothing: they are finite"
+                                            : comparedWith,
+                                    timing,
+                                    batch / timing.median());
+                    before.get(contender).add(result);
+                    row.add(result);
+                } catch (QuernException e) {
+                    boolean tolerated =
+                            e.kind() == QuernException.Kind.DEVICE || contender.optional();
+                    if (!tolerated || QuernException.isDeviceLost(e)) {
+                        throw e;
+                    }
+                    listener.leftOut(
+                            "%s from batch %d on with %s: %s"
+                                    .formatted(
+                                            network.shape(),
+                                            batch,
+                                            contender.name(),
+                                            e.getMessage()));
+                    excluded.add(contender);
+                    row.add(null);
+                }
+            }
+            listener.row(network, batch, row);
+        }
+    }
+
+    private boolean isTooLong(
+            Network network, int batch, BenchTarget contender, List<Result> before) {
+        double expected = expected(batch, before);
+        if (expected > effort.longestStep()) {
+            listener.leftOut(
+                    "%s from batch %d on with %s: a step would take about %.1f s"
+                            .formatted(network.shape(), batch, contender.name(), expected));
+            return true;
+        }
+        return false;
+    }
+
+    /** What a step will take, going by those of smaller batches: a straight line through two. */
+    private static double expected(int batch, List<Result> before) {
+        if (before.isEmpty()) {
+            return 0;
+        }
+        Result last = before.get(before.size() - 1);
+        double seconds = last.seconds().median();
+        if (before.size() > 1) {
+            Result first = before.get(before.size() - 2);
+            double slope = (seconds - first.seconds().median()) / (last.batch() - first.batch());
+            seconds += Math.max(0, slope) * (batch - last.batch());
+        }
+        return seconds;
+    }
+
+    private static Steps steps() {
+        return new Steps(1, STEPS_A_CALL);
+    }
+
+    private float[] firstLosses(Plan plan) {
+        try (Executor reference = new ReferenceBackend().open(plan, Backend.Options.DEFAULT);
+                DeviceDataset data = reference.upload(digits)) {
+            return firstLosses(reference, data, steps());
+        }
+    }
+
+    private static float[] firstLosses(Executor executor, DeviceDataset data, Steps steps) {
+        executor.initialise(1);
+        train(executor, data, steps, 0, CHECKED_STEPS);
+        return Arrays.copyOf(steps.losses(), CHECKED_STEPS);
+    }
+
+    private static void train(
+            Executor executor, DeviceDataset data, Steps steps, long first, int count) {
+        steps.select(first, count, executor.plan().optimizer(), step -> LEARNING_RATE);
+        executor.train(data, steps);
+    }
+
+    private static boolean agree(float[] expected, float[] losses) {
+        for (int i = 0; i < CHECKED_STEPS; i++) {
+            if (!(Math.abs(losses[i] - expected[i]) <= TOLERANCE * Math.abs(expected[i]))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static String wrong(
+            Network network,
+            int batch,
+            BenchTarget contender,
+            float[] losses,
+            float[] expected,
+            String comparedWith) {
+        return "%s at batch %d on %s: losses of the first steps are %s and %s, of %s %s and %s"
+                .formatted(
+                        network.shape(),
+                        batch,
+                        contender.name(),
+                        losses[0],
+                        losses[1],
+                        comparedWith,
+                        expected[0],
+                        expected[1]);
+    }
+
+    private Timing time(Executor executor, DeviceDataset data, Steps steps) {
+        long[] next = {CHECKED_STEPS};
+        return Timing.of(
+                nanoTime,
+                effort,
+                times -> {
+                    for (int left = times; left > 0; ) {
+                        int now = Math.min(left, STEPS_A_CALL);
+                        train(executor, data, steps, next[0], now);
+                        next[0] += now;
+                        left -= now;
+                    }
+                });
+    }
+}

@@ -1,0 +1,66 @@
+package org.quern.bench;
+
+import java.util.Arrays;
+import java.util.function.IntConsumer;
+import java.util.function.LongSupplier;
+
+/**
+ * Seconds that something takes once: the median of some rounds, each of which does it many times
+ * between two looks at the clock, and the spread of the rounds.
+ *
+ * @param median of the rounds
+ * @param least of the fastest round
+ * @param most of the slowest
+ * @param rounds how many there were
+ * @param times how often a round did it
+ */
+public record Timing(double median, double least, double most, int rounds, int times) {
+    private static final int MOST_TIMES = 1 << 20;
+    private static final double LONG = 0.1;
+    private static final int ROUNDS_OF_LONG = 3;
+
+    /**
+     * Warms up, finds out how many times make a round, and times the rounds; {@value
+     * #ROUNDS_OF_LONG} of what takes longer than {@value #LONG} s.
+     *
+     * @param nanoTime the clock
+     * @param run does it so many times, and returns when it is done
+     */
+    public static Timing of(LongSupplier nanoTime, Budget effort, IntConsumer run) {
+        int times = 1;
+        double warm = 0;
+        double once = Double.POSITIVE_INFINITY;
+        while (true) {
+            double taken = seconds(nanoTime, run, times);
+            warm += taken;
+            once = Math.min(once, taken / times);
+            if (warm >= effort.warmUp()) {
+                break;
+            }
+            if (taken < effort.round() && times < MOST_TIMES) {
+                times *= 2;
+            }
+        }
+        times = (int) Math.max(1, Math.min(MOST_TIMES, Math.ceil(effort.round() / once)));
+        double[] seconds =
+                new double
+                        [once > LONG ? Math.min(ROUNDS_OF_LONG, effort.rounds()) : effort.rounds()];
+        for (int round = 0; round < seconds.length; round++) {
+            seconds[round] = seconds(nanoTime, run, times) / times;
+        }
+        Arrays.sort(seconds);
+        return new Timing(
+                seconds[seconds.length / 2],
+                seconds[0],
+                seconds[seconds.length - 1],
+                seconds.length,
+                times);
+    }
+
+    private static double seconds(LongSupplier nanoTime, IntConsumer run, int times) {
+        long started = nanoTime.getAsLong();
+        run.accept(times);
+        // a clock that stands still would make an endless loop of the warm-up
+        return Math.max(1, nanoTime.getAsLong() - started) * 1e-9;
+    }
+}

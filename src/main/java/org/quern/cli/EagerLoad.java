@@ -1,0 +1,75 @@
+package org.quern.cli;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.quern.QuernException;
+import org.quern.backend.Backends;
+import org.quern.data.DataReader;
+import org.quern.data.Mnist;
+
+/**
+ * What a training needs and takes long, begun beside the reading of its options, which takes a
+ * tenth of a second of its own: MNIST is read and the best backend made ready, where no option can
+ * say that it is to be other data or another backend. What fails here fails again, and is told,
+ * where it is needed.
+ */
+final class EagerLoad {
+    /** Options that say what data it is, options that say what it runs on, and those for both. */
+    private static final List<String> DATA = List.of("--data", "--label");
+
+    private static final List<String> DEVICE = List.of("--backend", "--device", "--cublas");
+    private static final List<String> BOTH = List.of("@", "--resume", "-h", "--help", "--h");
+
+    private final Path folder;
+    private final Loading loading;
+
+    private EagerLoad(Path folder, Loading loading) {
+        this.folder = folder;
+        this.loading = loading;
+    }
+
+    /** Begins what the arguments leave no doubt of. */
+    static EagerLoad of(Console console, String... arguments) {
+        boolean training = arguments.length > 0 && arguments[0].equals("train");
+        if (!training || any(arguments, BOTH)) {
+            return new EagerLoad(null, null);
+        }
+        Path folder = any(arguments, DATA) ? null : mnist(console);
+        Loading loading = folder == null ? null : Loading.of(() -> DataReader.read(folder));
+        if (!any(arguments, DEVICE)) {
+            Thread thread = new Thread(EagerLoad::device, "device");
+            thread.setDaemon(true);
+            thread.start();
+        }
+        return new EagerLoad(folder, loading);
+    }
+
+    private static boolean any(String[] arguments, List<String> options) {
+        return Arrays.stream(arguments)
+                .anyMatch(argument -> options.stream().anyMatch(argument::startsWith));
+    }
+
+    private static Path mnist(Console console) {
+        try {
+            Optional<Path> found = Mnist.find(console.environment());
+            return found.orElse(null);
+        } catch (QuernException e) {
+            return null;
+        }
+    }
+
+    private static void device() {
+        try {
+            Backends.choose(Backends.AUTO);
+        } catch (QuernException e) {
+            return; // the command asks again
+        }
+    }
+
+    /** What is being read already, if it is this; otherwise null. */
+    Loading loading(String located) {
+        return folder != null && located.equals(folder.toString()) ? loading : null;
+    }
+}

@@ -1,0 +1,172 @@
+package org.quern.cli;
+
+import static org.quern.report.Numbers.bytes;
+import static org.quern.report.Numbers.format;
+
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.quern.data.Dataset;
+import org.quern.data.Exploration;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
+import org.quern.data.Statistics;
+import org.quern.model.Scaling;
+import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
+import org.quern.plan.Plan;
+import org.quern.report.DataText;
+import org.quern.run.RunSettings;
+import org.quern.train.TrainingConfig;
+
+/** The lines that say what is about to be trained, and how. */
+final class RunHeader {
+    /** Two orders of magnitude above what initial weights are made for. */
+    private static final double LARGE = 100;
+
+    private RunHeader() {}
+
+    /** Says what data it is, how many rows each part has, and how it was read and goes in. */
+    static void data(Console console, Splits splits, Parts parts, RunSettings settings) {
+        console.about("data", counts(splits.description(), parts));
+        reading(console, splits, settings);
+    }
+
+    /** Says how data was read and goes in, and what may be wrong with that. */
+    static void reading(Console console, Splits splits, RunSettings settings) {
+        Dataset train = splits.train();
+        Scaling scaling = settings.config(train.shape()).model().scaling();
+        boolean image = train.isImage();
+        Statistics statistics = image ? null : Statistics.of(train);
+        console.about(
+                "",
+                (splits.reading().isEmpty() ? "" : splits.reading() + "; ")
+                        + (image ? "pixels 0 to 255" : DataText.range(statistics))
+                        + scaling(scaling));
+        if (!image && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
+            console.about(
+                    "note",
+                    format(
+                            "values as large as %s go in as they are, and training does best with"
+                                    + " values near 1: bring the columns to one range, or multiply"
+                                    + " all by --scale",
+                            DataText.number(statistics.largest())));
+        }
+        if (!image && scaling.equals(Scaling.UNIT)) {
+            console.about("note", "these are no pixels: --scale 1 leaves them as they are");
+        }
+        if (settings.loss() == Loss.CROSS_ENTROPY) {
+            manyClasses(console, train);
+        }
+    }
+
+    /** Says if there are so many classes that they may be none. */
+    static void manyClasses(Console console, Dataset train) {
+        if (Exploration.isManyClasses(train)) {
+            console.about(
+                    "note",
+                    format(
+                            "the label has %,d different values in %,d rows: if it is a number to"
+                                    + " predict, give --loss mse; if it is no label, name another"
+                                    + " column by --label",
+                            train.classes().size(), train.rows()));
+        }
+    }
+
+    private static String counts(String description, Parts parts) {
+        Dataset train = parts.train();
+        return description
+                + format(": %,d to train", train.rows())
+                + (parts.validation() == null
+                        ? ""
+                        : format(", %,d to validate", parts.validation().rows()))
+                + format(", %,d to test, ", parts.test().rows())
+                + DataText.shape(train.shape())
+                + (train.hasLabels() ? ", " + DataText.classes(train) : "");
+    }
+
+    /** Which rows are set aside to compare trainings by, or epochs of one. */
+    static String validation(RunSettings settings, Parts parts) {
+        if (parts.validation() == null) {
+            return "nothing set aside"
+                    + (settings.overfit() > 0
+                            ? ": the rows are to be learned by heart (--overfit)"
+                            : " (--validation 0)");
+        }
+        int rows = parts.validation().rows();
+        return format(
+                "%,d of %,d training rows set aside to validate (--validation %s)",
+                rows, rows + parts.train().rows(), settings.text("validation"));
+    }
+
+    /** What early stopping goes by; null without it. */
+    static String stopping(RunSettings settings, TrainingConfig config, Parts parts) {
+        return config.earlyStopping() == null
+                ? null
+                : format(
+                        "by the %s loss, %s",
+                        parts.validation() == null ? "training" : "validation",
+                        validation(settings, parts));
+    }
+
+    /** What a model needs to be trained. */
+    static String memory(Plan plan) {
+        long parameters = plan.model().parameters();
+        return format(
+                "%,d parameters (%s), optimizer %s, arena %s",
+                parameters,
+                bytes(4 * parameters),
+                bytes(4 * parameters * plan.optimizer().moments()),
+                bytes(4 * plan.arena()));
+    }
+
+    /** How it is trained. */
+    static String config(RunSettings settings, TrainingConfig config) {
+        return format(
+                "%s, %s, rate %s %s, batch %d, %s, seed %d%s",
+                settings.text("loss"),
+                optimizer(config.optimizer()),
+                settings.text("lr"),
+                config.schedule().text(),
+                config.batch(),
+                settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
+                config.seed(),
+                settings.text("distort").equals("none")
+                        ? ""
+                        : ", distorted: " + settings.text("distort"));
+    }
+
+    private static String optimizer(Optimizer optimizer) {
+        String name;
+        if (optimizer instanceof Optimizer.Adam adam) {
+            name =
+                    adam.beta1() == Optimizer.Adam.DEFAULT.beta1()
+                                    && adam.beta2() == Optimizer.Adam.DEFAULT.beta2()
+                            ? "adam"
+                            : "adam %s %s".formatted(adam.beta1(), adam.beta2());
+        } else {
+            double momentum = ((Optimizer.Sgd) optimizer).momentum();
+            name = momentum == 0 ? "sgd" : "sgd with momentum " + momentum;
+        }
+        return optimizer.weightDecay() == 0
+                ? name
+                : name + ", weight decay " + optimizer.weightDecay();
+    }
+
+    private static String scaling(Scaling scaling) {
+        if (scaling.equals(Scaling.UNIT)) {
+            return ", divided by 255";
+        }
+        return scaling.equals(Scaling.NONE)
+                ? ", as they are"
+                : ", times "
+                        + scaling.scale()
+                        + (scaling.shift() == 0 ? "" : " plus " + scaling.shift());
+    }
+
+    /** Where the wall time went. */
+    static String seconds(Map<String, Double> seconds) {
+        return seconds.entrySet().stream()
+                .map(e -> format("%s %.2f", e.getKey(), e.getValue()))
+                .collect(Collectors.joining(", "));
+    }
+}

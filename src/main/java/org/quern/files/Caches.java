@@ -1,0 +1,31 @@
+package org.quern.files;
+
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+
+/** Where Quern keeps what it has fetched. */
+public final class Caches {
+    private Caches() {}
+
+    /**
+     * Quern's folder in the user's cache: {@code $XDG_CACHE_HOME/quern} if that is set; else {@code
+     * %LOCALAPPDATA%\quern} on Windows, {@code ~/Library/Caches/quern} on macOS, {@code
+     * ~/.cache/quern} elsewhere.
+     */
+    public static Path folder(Map<String, String> environment) {
+        String xdg = environment.get("XDG_CACHE_HOME");
+        if (xdg != null && !xdg.isBlank()) {
+            return Path.of(xdg, "quern");
+        }
+        String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+        String local = environment.get("LOCALAPPDATA");
+        if (os.startsWith("windows") && local != null) {
+            return Path.of(local, "quern");
+        }
+        Path home = Path.of(System.getProperty("user.home"));
+        return os.startsWith("mac")
+                ? home.resolve("Library").resolve("Caches").resolve("quern")
+                : home.resolve(".cache").resolve("quern");
+    }
+}

@@ -1,0 +1,146 @@
+package org.quern.run;
+
+import static org.quern.QuernException.data;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.quern.QuernException;
+
+/**
+ * Keeps a run's folder to one writer. The lock is the operating system's, on a file in the folder
+ * that says who holds it, and goes with its process however that ends. The file stays: to remove it
+ * would let in both one who has opened it before and one who makes it anew.
+ */
+final class RunLock implements AutoCloseable {
+    static final String FILE = "run.lock";
+
+    /** One byte far behind the text, which others may read so even where locks are mandatory. */
+    private static final long AT = 1 << 30;
+
+    /**
+     * Who holds what in this process. POSIX' locks do not keep a process out of its own files, and
+     * all of a file's go when the process closes any channel to it: none is opened twice.
+     */
+    private static final Map<Path, String> HELD = new ConcurrentHashMap<>();
+
+    private final Path folder;
+    private final FileChannel channel;
+    private final String notice;
+
+    /** What locks a channel; null if it is locked. */
+    @FunctionalInterface
+    interface Locker {
+        Locker SYSTEM = channel -> channel.tryLock(AT, 1, false);
+
+        FileLock lock(FileChannel channel) throws IOException;
+    }
+
+    private RunLock(Path folder, FileChannel channel, String notice) {
+        this.folder = folder;
+        this.channel = channel;
+        this.notice = notice;
+    }
+
+    /**
+     * Locks a folder that exists.
+     *
+     * @throws org.quern.QuernException if somebody holds it already; the message says who, and
+     *     since when
+     */
+    static RunLock of(Path folder) {
+        return of(folder, Locker.SYSTEM);
+    }
+
+    static RunLock of(Path folder, Locker locker) {
+        String me =
+                "process %d since %s"
+                        .formatted(
+                                ProcessHandle.current().pid(),
+                                Instant.now().truncatedTo(ChronoUnit.SECONDS));
+        try {
+            Path real = folder.toRealPath();
+            String other = HELD.putIfAbsent(real, me);
+            if (other != null) {
+                throw held(folder, other);
+            }
+            try {
+                return lock(folder, real, me, locker);
+            } catch (IOException | RuntimeException e) {
+                HELD.remove(real);
+                throw e;
+            }
+        } catch (IOException e) {
+            throw new QuernException(
+                    QuernException.Kind.DATA,
+                    "%s cannot be locked (%s): give another folder"
+                            .formatted(folder, e.getClass().getSimpleName()),
+                    e);
+        }
+    }
+
+    private static RunLock lock(Path folder, Path real, String me, Locker locker)
+            throws IOException {
+        FileChannel channel =
+                FileChannel.open(
+                        real.resolve(FILE),
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE);
+        try {
+            String notice = null;
+            try {
+                if (locker.lock(channel) == null) {
+                    byte[] text = Channels.newInputStream(channel).readAllBytes();
+                    throw held(folder, new String(text, StandardCharsets.UTF_8).strip());
+                }
+            } catch (IOException e) { // some network file systems
+                notice =
+                        "%s cannot be locked (%s): keep other runs out of it yourself"
+                                .formatted(folder, e.getMessage());
+            }
+            channel.truncate(0)
+                    .write(ByteBuffer.wrap((me + "\n").getBytes(StandardCharsets.UTF_8)));
+            return new RunLock(real, channel, notice);
+        } catch (IOException | RuntimeException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    private static QuernException held(Path folder, String holder) {
+        return data(
+                "%s is in use by %s: wait until that run has ended, or use another folder",
+                folder, holder.isEmpty() ? "another process" : holder);
+    }
+
+    /** What is to be said of it, where the file system has no locks; else null. */
+    String notice() {
+        return notice;
+    }
+
+    /** Lets others in. */
+    @Override
+    public void close() {
+        if (!channel.isOpen()) {
+            return;
+        }
+        try (channel) {
+            channel.truncate(0); // nobody holds it
+        } catch (IOException e) {
+            throw new QuernException(
+                    QuernException.Kind.DATA, folder + " cannot be unlocked: " + e, e);
+        } finally {
+            HELD.remove(folder);
+        }
+    }
+}

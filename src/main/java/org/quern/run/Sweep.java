@@ -1,0 +1,281 @@
+package org.quern.run;
+
+import static org.quern.QuernException.usage;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.data.Dataset;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
+import org.quern.plan.Plan;
+import org.quern.train.Evaluation;
+import org.quern.train.History;
+import org.quern.train.Trainer;
+
+/**
+ * Many trainings that differ in a few settings, as many side by side as the backend has room for:
+ * on the host's processors one a processor; on a GPU one a team of blocks, each driven by a thread.
+ * Each gives the bits that it gives alone.
+ */
+public final class Sweep {
+    private static final int MOST = 10_000;
+
+    private final Splits data;
+    private final Backend backend;
+    private final int workers;
+    private final AtomicBoolean stopped = new AtomicBoolean();
+    private final Set<Trainer> running = ConcurrentHashMap.newKeySet();
+
+    /**
+     * One training.
+     *
+     * @param number its place in the sweep, from 1
+     * @param varied what makes it another than the rest: setting, value
+     * @param settings all of its settings
+     */
+    public record Member(int number, Map<String, String> varied, RunSettings settings) {
+        /** The same training with what only its data tells: see {@link DataDefaults}. */
+        public Member on(Splits data, Set<String> given) {
+            return new Member(number, varied, DataDefaults.complete(settings, data, given));
+        }
+    }
+
+    /**
+     * How well a training did on some rows.
+     *
+     * @param accuracy R² under mean squared error
+     */
+    public record Score(double accuracy, double loss) {
+        /** That of a training that failed. */
+        static final Score NONE = new Score(Double.NaN, Double.NaN);
+
+        static Score of(Evaluation evaluation) {
+            return new Score(evaluation.accuracy(), evaluation.loss());
+        }
+    }
+
+    /**
+     * How a training went.
+     *
+     * @param validation on the rows that trainings are compared by; not numbers if it failed
+     * @param test on the test rows. Those are for the one that is taken in the end: the best of
+     *     many by its test rows looks better than it is
+     * @param epochs that it trained
+     * @param seconds that it took, its data and its test included
+     * @param failure why it has no result: it diverged, for instance; null if it has one
+     */
+    public record Result(
+            Member member,
+            Score validation,
+            Score test,
+            int epochs,
+            double seconds,
+            String failure) {}
+
+    /**
+     * A sweep over data.
+     *
+     * @param workers trainings side by side; 0 for as many as the backend has room for
+     */
+    public Sweep(Splits data, Backend backend, int workers) {
+        this.data = data;
+        this.backend = backend;
+        this.workers = workers;
+    }
+
+    /** How many of some trainings run side by side, at most. */
+    public int workers(List<Member> members) {
+        int most = workers;
+        if (most == 0) {
+            most =
+                    members.stream()
+                            .mapToInt(member -> backend.sideBySide(plan(member), options(member)))
+                            .min()
+                            .orElse(1);
+        }
+        return Math.max(1, Math.min(most, members.size()));
+    }
+
+    private Plan plan(Member member) {
+        return member.settings().config(data.train().shape()).plan();
+    }
+
+    private static Backend.Options options(Member member) {
+        return member.settings().options();
+    }
+
+    /**
+     * All combinations of values, the last setting varying fastest.
+     *
+     * @param varied values by setting: those of {@link RunSettings}, and {@link SweepOverrides}'s
+     * @throws org.quern.QuernException if a value is not understood, there are too many, or no rows
+     *     to compare by
+     */
+    public static List<Member> members(RunSettings base, Map<String, List<String>> varied) {
+        if (base.validation() == 0 && base.overfit() == 0) {
+            throw usage(
+                    "validation 0: a sweep compares by validation rows, give a fraction above 0");
+        }
+        List<Map<String, String>> combinations = new ArrayList<>();
+        combinations.add(Map.of());
+        for (Map.Entry<String, List<String>> axis : varied.entrySet()) {
+            List<Map<String, String>> longer = new ArrayList<>();
+            for (Map<String, String> combination : combinations) {
+                for (String value : axis.getValue()) {
+                    Map<String, String> one = new LinkedHashMap<>(combination);
+                    one.put(axis.getKey(), value);
+                    longer.add(one);
+                }
+            }
+            combinations = longer;
+            if (combinations.size() > MOST) {
+                throw usage("a sweep of more than %,d trainings: vary less at once", MOST);
+            }
+        }
+        List<Member> members = new ArrayList<>();
+        for (Map<String, String> combination : combinations) {
+            RunSettings settings =
+                    SweepOverrides.of(base, combination).with(Map.of("threads", "1"));
+            members.add(new Member(members.size() + 1, combination, settings));
+        }
+        return members;
+    }
+
+    /**
+     * Trains all.
+     *
+     * @param heard is told of each that is done, one at a time, in the order in which they end
+     * @return in the order of the members; those that {@link #stop} kept from ending are left out
+     * @throws org.quern.QuernException if the data does not fit a model, or the backend fails; the
+     *     other trainings have ended then
+     */
+    public List<Result> run(List<Member> members, Consumer<Result> heard) {
+        ExecutorService threads = Executors.newFixedThreadPool(workers(members));
+        try {
+            List<Future<Result>> futures = new ArrayList<>();
+            for (Member member : members) {
+                Callable<Result> training = () -> told(member, heard);
+                futures.add(threads.submit(training));
+            }
+            List<Result> results = new ArrayList<>();
+            for (Future<Result> future : futures) {
+                Result result = get(future);
+                if (result != null) {
+                    results.add(result);
+                }
+            }
+            return results;
+        } finally {
+            stop();
+            threads.shutdown();
+            awaitEnd(threads);
+        }
+    }
+
+    /** Nothing is to go on in native code when the caller does, who may end the process. */
+    private static void awaitEnd(ExecutorService threads) {
+        try {
+            while (!threads.awaitTermination(1, TimeUnit.MINUTES)) {
+                // trainings that were interrupted end after a step
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Trains one; null if it was stopped. A failure stops the others: it would meet them too. */
+    private Result told(Member member, Consumer<Result> heard) {
+        try {
+            Result result = stopped.get() ? null : train(member);
+            if (result != null) {
+                synchronized (this) {
+                    heard.accept(result);
+                }
+            }
+            return result;
+        } catch (RuntimeException | Error e) {
+            stop();
+            throw e;
+        }
+    }
+
+    private Result train(Member member) {
+        long start = System.nanoTime();
+        RunSettings settings = member.settings();
+        Parts parts = settings.parts(data);
+        try (Trainer trainer =
+                Trainer.open(settings.config(parts.train().shape()), backend, settings.options())) {
+            History history = fit(trainer, parts, settings);
+            if (history.end() == History.End.INTERRUPTED) {
+                return null;
+            }
+            return new Result(
+                    member,
+                    Score.of(trainer.evaluate(compared(parts))),
+                    Score.of(trainer.evaluate(parts.test())),
+                    history.epochs().size(),
+                    (System.nanoTime() - start) * 1e-9,
+                    null);
+        } catch (QuernException e) {
+            if (e.kind() != QuernException.Kind.TARGET) {
+                throw e;
+            }
+            double seconds = (System.nanoTime() - start) * 1e-9;
+            return new Result(member, Score.NONE, Score.NONE, 0, seconds, e.getMessage());
+        }
+    }
+
+    /** Validation rows; those that were to be learned by heart are all that there are. */
+    private static Dataset compared(Parts parts) {
+        return parts.validation() != null ? parts.validation() : parts.train();
+    }
+
+    private History fit(Trainer trainer, Parts parts, RunSettings settings) {
+        running.add(trainer);
+        try {
+            if (stopped.get()) { // stop() may have come before it was among those that run
+                trainer.interrupt();
+            }
+            return trainer.fit(parts.train(), parts.validation(), settings.epochs());
+        } finally {
+            running.remove(trainer);
+        }
+    }
+
+    /** Interrupts the trainings that run, and starts no more. From any thread. */
+    public void stop() {
+        stopped.set(true);
+        running.forEach(Trainer::interrupt);
+    }
+
+    private static Result get(Future<Result> future) {
+        try {
+            return future.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            if (e.getCause() instanceof Error cause) {
+                throw cause;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while a sweep ran", e);
+        }
+    }
+}

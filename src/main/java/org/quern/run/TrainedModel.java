@@ -1,0 +1,112 @@
+package org.quern.run;
+
+import static org.quern.QuernException.data;
+import static org.quern.QuernException.usage;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.quern.data.Dataset;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
+import org.quern.io.ModelFile;
+import org.quern.model.Model;
+import org.quern.plan.Loss;
+
+/**
+ * A trained model from a file or from a run's folder.
+ *
+ * @param saved the model
+ * @param settings the run's; of a file, the defaults
+ * @param fromRun whether it is from a run's folder
+ */
+public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
+
+    /**
+     * Reads a model. Of a run, the weights that it ended with: the last, or under early stopping
+     * the best.
+     *
+     * @param path a safetensors file, or the folder of a run
+     * @throws org.quern.QuernException if it is neither, or damaged
+     */
+    public static TrainedModel open(Path path) {
+        if (!Files.isDirectory(path)) {
+            return open(path, null);
+        }
+        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path));
+        Path best = path.resolve("best.safetensors");
+        boolean stopped = settings.config(1).earlyStopping() != null && Files.exists(best);
+        return new TrainedModel(
+                ModelFile.read(stopped ? best : path.resolve("last.safetensors"), null),
+                settings,
+                true);
+    }
+
+    /**
+     * Reads a file.
+     *
+     * @param spec the model, for a file that does not say, such as PyTorch's; null to take it from
+     *     the file
+     * @throws org.quern.QuernException if it is damaged, or of another model
+     */
+    public static TrainedModel open(Path file, Model spec) {
+        if (!Files.exists(file)) {
+            throw data("%s does not exist: give a safetensors file or a run's folder", file);
+        }
+        ModelFile.SavedModel saved = ModelFile.read(file, spec);
+        String label = saved.notes().getOrDefault("label", "");
+        return new TrainedModel(saved, RunSettings.DEFAULT.with(Map.of("label", label)), false);
+    }
+
+    /**
+     * The same with names for its classes.
+     *
+     * @param classes one for each output
+     * @throws org.quern.QuernException if they are not as many, or its file says otherwise
+     */
+    public TrainedModel named(List<String> classes) {
+        int outputs = saved.model().outputSize();
+        if (classes.size() != outputs || Set.copyOf(classes).size() != outputs) {
+            throw usage(
+                    "classes %s: the model has %d outputs, so give %d different names",
+                    String.join(",", classes), outputs, outputs);
+        }
+        if (!saved.classes().isEmpty() && !saved.classes().equals(classes)) {
+            throw usage(
+                    "classes %s: the model's file names them %s: leave --classes out",
+                    String.join(",", classes), String.join(",", saved.classes()));
+        }
+        return new TrainedModel(saved.named(classes), settings, fromRun);
+    }
+
+    /**
+     * Rows to measure the model on, labelled in the model's order of classes; under mean squared
+     * error, labels are the numbers to predict.
+     *
+     * @param test whether the test rows are wanted, else those trained on; all rows, where the
+     *     source has no test rows and is not the run's
+     * @param own whether the source is what the run was trained on, so that its test rows are those
+     *     that it was not trained on
+     * @throws org.quern.QuernException if a row has a class that the model does not know
+     */
+    public Dataset rows(Splits source, boolean test, boolean own) {
+        if (own) {
+            Parts parts = settings.parts(source);
+            return known(test ? parts.test() : parts.train());
+        }
+        Splits given =
+                saved.loss() == Loss.MEAN_SQUARED_ERROR ? source.withLabelsAsTargets() : source;
+        return known(test && given.test() != null ? given.test() : given.train());
+    }
+
+    /** Where the file names no classes, a label is the number of an output. */
+    private Dataset known(Dataset set) {
+        return saved.classes().isEmpty()
+                ? set.inClassesKnownTo(
+                        "the model, whose file names no classes (give --classes),",
+                        saved.outputNames())
+                : set.inClassesKnownTo("the model", saved.classes());
+    }
+}

@@ -1,0 +1,243 @@
+package org.quern.verify;
+
+import org.quern.backend.StepContext;
+import org.quern.model.Activation;
+import org.quern.plan.Mask;
+import org.quern.plan.Op;
+import org.quern.plan.Optimizer;
+import org.quern.plan.Slice;
+
+/**
+ * How far a float32 result may be from the float64 one, derived from the operation, never tuned:
+ * with u = 2⁻²⁴,
+ *
+ * <ul>
+ *   <li>a sum of k products: {@value #C} · √k · u · Σ|aᵢ bᵢ|. Rounding errors of k additions grow
+ *       like √k when they are independent (Higham and Mary, SIAM J. Sci. Comput. 41, 2019); {@value
+ *       #C} makes a violation by chance less likely than 1 in 10⁴ for one element even at k = 1,
+ *       whatever the order of the sum;
+ *   <li>a function after it: its Lipschitz constant times that, and {@value #ULPS} u of its value
+ *       or, where it is computed from a difference (1 − y²), of 1;
+ *   <li>elementwise operations: {@value #ULPS} u of the magnitudes that are added.
+ * </ul>
+ *
+ * All inputs are float32 numbers, so they carry no error of their own.
+ */
+final class Bounds {
+    static final double C = 4;
+    static final double ULPS = 8;
+    private static final double U = 0x1p-24;
+
+    /** Nothing below the least normal float is promised: some devices flush it to 0. */
+    private static final double TINY = 0x1p-126;
+
+    private final double[] in;
+    private final double[] out;
+    private final StepContext pass;
+    private int softmaxAt = -1;
+    private double top;
+    private double sum;
+    private double sumError;
+
+    /**
+     * For one op.
+     *
+     * @param in the arena before it, in float64
+     * @param out the arena after it, by the reference
+     */
+    Bounds(double[] in, double[] out, StepContext pass) {
+        this.in = in;
+        this.out = out;
+        this.pass = pass;
+    }
+
+    /** The largest allowed difference of element (row, column) of an output slice. */
+    double of(Op op, Slice slice, int row, int column) {
+        int at = (int) slice.offset() + row * slice.columns() + column;
+        if (op instanceof Op.Gather o) {
+            return gather(o, slice, out[at]);
+        } else if (op instanceof Op.DenseForward o) {
+            return forward(o, slice, row, column);
+        } else if (op instanceof Op.CrossEntropy o) {
+            return crossEntropy(o, slice, row, column);
+        } else if (op instanceof Op.SquaredError o) {
+            return squaredError(o, slice, row, column);
+        } else if (op instanceof Op.DenseBackwardInput o) {
+            return backwardInput(o, row, column);
+        } else if (op instanceof Op.DenseBackwardWeights o) {
+            return backwardWeights(o, slice, row, column);
+        } else if (op instanceof Op.Adam o) {
+            return adam(o, slice, column);
+        } else if (op instanceof Op.Sgd o) {
+            return sgd(o, column);
+        }
+        throw new IllegalArgumentException("no bound for " + op);
+    }
+
+    private static double gather(Op.Gather op, Slice slice, double value) {
+        if (slice.offset() == op.targets().offset() || value == 0) {
+            return 0; // labels, and what dropout drops, are exact
+        }
+        return ULPS * U * (Math.abs(value) + Math.abs(op.shift()) * op.mask().scale());
+    }
+
+    private double forward(Op.DenseForward op, Slice slice, int row, int j) {
+        int n = op.weights().rows();
+        int columns = op.weights().columns();
+        double magnitude = Math.abs(in[at(op.bias()) + j]);
+        for (int i = 0; i < n; i++) {
+            magnitude +=
+                    Math.abs(in[at(op.x()) + row * n + i] * in[at(op.weights()) + i * columns + j]);
+        }
+        double z = sum(n + 1, magnitude);
+        if (op.z() != null && slice.offset() == op.z().offset()) {
+            return z + TINY;
+        }
+        double keep = keep(op.mask(), row, j, columns);
+        double y = Math.abs(out[(int) slice.offset() + row * columns + j]);
+        return keep == 0 ? 0 : keep * steepest(op.activation()) * z + ULPS * U * y + TINY;
+    }
+
+    private double crossEntropy(Op.CrossEntropy op, Slice slice, int row, int column) {
+        int n = op.logits().columns();
+        int z = at(op.logits()) + row * n;
+        if (softmaxAt != z) {
+            softmax(z, n);
+        }
+        int target = (int) in[at(op.targets()) + row];
+        if (slice.offset() == op.hits().offset()) {
+            return 0;
+        }
+        if (slice.offset() == op.loss().offset()) {
+            double gap = top - in[z + target];
+            return sumError + ULPS * U * (Math.abs(Math.log(sum)) + gap) + U + TINY;
+        }
+        double p = Math.exp(in[z + column] - top) / sum;
+        double one = column == target ? 1 : 0;
+        double relative = sumError + exponential(in[z + column] - top) + ULPS * U;
+        return (p * relative + ULPS * U * one) / pass.rows() + TINY;
+    }
+
+    /** What all values of a row of logits have in common: looked at once a row. */
+    private void softmax(int z, int n) {
+        top = Double.NEGATIVE_INFINITY;
+        for (int j = 0; j < n; j++) {
+            top = Math.max(top, in[z + j]);
+        }
+        sum = 0;
+        double error = 0;
+        for (int j = 0; j < n; j++) {
+            double e = Math.exp(in[z + j] - top);
+            sum += e;
+            error += e * exponential(in[z + j] - top);
+        }
+        sumError = error / sum + C * Math.sqrt(n) * U;
+        softmaxAt = z;
+    }
+
+    /** Relative error of exp(d): of the function itself, and of its rounded argument. */
+    private static double exponential(double d) {
+        return U * (ULPS + Math.abs(d));
+    }
+
+    private double squaredError(Op.SquaredError op, Slice slice, int row, int column) {
+        int n = op.y().columns();
+        if (slice.offset() == op.hits().offset()) {
+            return 0;
+        }
+        if (slice.offset() == op.loss().offset()) {
+            return sum(n, out[at(op.loss()) + row]) + ULPS * U * out[at(op.loss()) + row] + TINY;
+        }
+        int k = row * n + column;
+        double error = Math.abs(in[at(op.y()) + k] - in[at(op.targets()) + k]);
+        return ULPS * U * steepest(op.activation()) * 2 * error / ((double) pass.rows() * n)
+                + ULPS * U * Math.abs(out[at(op.gradient()) + k])
+                + TINY;
+    }
+
+    private double backwardInput(Op.DenseBackwardInput op, int row, int i) {
+        int n = op.weights().columns();
+        double magnitude = 0;
+        for (int j = 0; j < n; j++) {
+            magnitude += Math.abs(in[at(op.dy()) + row * n + j] * in[at(op.weights()) + i * n + j]);
+        }
+        double keep = keep(op.mask(), row, i, op.weights().rows());
+        double value = Math.abs(out[at(op.dx()) + row * op.weights().rows() + i]);
+        // the derivative's own error is relative to 1: it may come from 1 - y²
+        return keep == 0
+                ? 0
+                : keep * (steepest(op.activation()) * sum(n, magnitude) + ULPS * U * magnitude)
+                        + ULPS * U * value
+                        + TINY;
+    }
+
+    private double backwardWeights(Op.DenseBackwardWeights op, Slice slice, int i, int j) {
+        int in1 = op.dw().rows();
+        int columns = op.dw().columns();
+        boolean bias = slice.offset() == op.db().offset();
+        double magnitude = 0;
+        for (int b = 0; b < pass.rows(); b++) {
+            double x = bias ? 1 : in[at(op.x()) + b * in1 + i];
+            magnitude += Math.abs(x * in[at(op.dy()) + b * columns + j]);
+        }
+        return sum(pass.rows(), magnitude) + TINY;
+    }
+
+    private double adam(Op.Adam op, Slice slice, int i) {
+        Optimizer.Adam form = op.form();
+        double g = in[at(op.gradients()) + i];
+        double mError = ULPS * U * (Math.abs(in[at(op.m()) + i]) + Math.abs(g));
+        double vError = ULPS * U * (in[at(op.v()) + i] + g * g);
+        if (slice.offset() == op.m().offset()) {
+            return mError + TINY;
+        }
+        if (slice.offset() == op.v().offset()) {
+            return vError + TINY;
+        }
+        double v = out[at(op.v()) + i];
+        double below = Math.sqrt(v) + form.epsilon();
+        double update = pass.rate() * Math.abs(out[at(op.m()) + i]) / below;
+        double rootError = v == 0 ? 0 : vError / (2 * Math.sqrt(v));
+        return ULPS * U * (Math.abs(in[at(op.parameters()) + i]) + update)
+                + pass.rate() * mError / below
+                + update * rootError / below
+                + TINY;
+    }
+
+    private double sgd(Op.Sgd op, int i) {
+        double u = op.velocity() == null ? 0 : Math.abs(in[at(op.velocity()) + i]);
+        return ULPS
+                        * U
+                        * (Math.abs(in[at(op.parameters()) + i])
+                                + u
+                                + pass.rate() * Math.abs(in[at(op.gradients()) + i]))
+                + TINY;
+    }
+
+    /** The bound of a sum of k products. */
+    static double sum(int k, double magnitude) {
+        return C * Math.sqrt(k) * U * magnitude;
+    }
+
+    /** The largest slope of an activation. */
+    private static double steepest(Activation activation) {
+        return switch (activation) {
+            case LINEAR, RELU, TANH -> 1;
+            case SIGMOID -> 0.25;
+            case GELU -> 1.13;
+        };
+    }
+
+    private double keep(Mask mask, int row, int column, int columns) {
+        if (!pass.drops(mask)) {
+            return 1;
+        }
+        return mask.keeps(pass.seed(), pass.step(), (long) row * columns + column)
+                ? mask.scale()
+                : 0;
+    }
+
+    private static int at(Slice slice) {
+        return (int) slice.offset();
+    }
+}

@@ -1,0 +1,194 @@
+package org.quern.verify;
+
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.quern.backend.Backend;
+import org.quern.backend.DeviceDataset;
+import org.quern.backend.Executor;
+import org.quern.backend.StepContext;
+import org.quern.backend.Steps;
+import org.quern.data.Dataset;
+import org.quern.plan.Batches;
+import org.quern.plan.Op;
+import org.quern.plan.Plan;
+import org.quern.plan.Slice;
+import org.quern.random.Philox;
+
+/**
+ * One kernel at one shape: an op of a plan, the pass that it runs for, and how its inputs are
+ * drawn. Written once, it serves the parity tests, {@code quern doctor}, the benchmarks and the
+ * table of kernels.
+ *
+ * @param name op and shapes, for instance {@code DenseForward 32x784x48 relu, dropout 0.3}
+ * @param plan where the op is from
+ * @param op what is run
+ * @param training whether it runs in a training pass
+ * @param step the global step of a training pass
+ * @param rows rows of the pass
+ * @param data what Gather reads
+ * @param spread inputs are drawn from (−spread, spread)
+ */
+public record KernelCase(
+        String name,
+        Plan plan,
+        Op op,
+        boolean training,
+        long step,
+        int rows,
+        Dataset data,
+        float spread) {
+    private static final long SEED = 0x5EED_0F_CA5E5L;
+    private static final int POISON = 0x7fc0dead;
+    private static final float LEARNING_RATE = 0.01f;
+
+    /** What the op reads and writes, its flops and bytes. */
+    public Operands operands() {
+        return Operands.of(op, rows, training);
+    }
+
+    /**
+     * Runs the op on a backend, its inputs drawn and all other memory poisoned with NaN, and
+     * compares with the reference: outputs within {@link Bounds}, everything else untouched.
+     *
+     * @return what is wrong, in one line; empty if nothing
+     */
+    public Optional<String> check(Backend backend, Backend.Options options) {
+        try (Executor executor = backend.open(plan, options)) {
+            return check(executor);
+        }
+    }
+
+    /** The same on an executor of {@link #plan}; its state is overwritten. */
+    public Optional<String> check(Executor executor) {
+        return check(executor, inputs());
+    }
+
+    /** The same from a given arena, which the op finds and works on. */
+    Optional<String> check(Executor executor, float[] before) {
+        return new Expectation(this, before).check(executor);
+    }
+
+    /**
+     * Least traffic with memory: that of the operands, and for Gather the rows of the data set, of
+     * one byte a value where it holds bytes.
+     */
+    public double bytes() {
+        return operands().bytes() + dataBytes();
+    }
+
+    /** Bytes of memory that a run touches: every operand once, be it read, written or both. */
+    public double workingSet() {
+        Set<Slice> touched = new HashSet<>(operands().inputs());
+        touched.addAll(operands().outputs());
+        return dataBytes() + touched.stream().mapToDouble(slice -> 4.0 * slice.size()).sum();
+    }
+
+    /** Whether it is a matrix product, whose work grows faster than its operands. */
+    public boolean isProduct() {
+        return op instanceof Op.DenseForward
+                || op instanceof Op.DenseBackwardInput
+                || op instanceof Op.DenseBackwardWeights;
+    }
+
+    private double dataBytes() {
+        if (!(op instanceof Op.Gather gather)) {
+            return 0;
+        }
+        int targets = training ? gather.targets().columns() : 0;
+        return (double) rows * ((data.isPixels() ? 1 : 4) * gather.x().columns() + 4 * targets);
+    }
+
+    /** The whole arena before the op: its inputs drawn, the rest NaN. */
+    public float[] inputs() {
+        float[] arena = new float[Math.toIntExact(plan.arena())];
+        Arrays.fill(arena, Float.intBitsToFloat(POISON));
+        List<Slice> inputs = operands().inputs();
+        for (int stream = 0; stream < inputs.size(); stream++) {
+            Slice slice = inputs.get(stream);
+            for (int i = 0; i < slice.size(); i++) {
+                arena[(int) slice.offset() + i] = input(slice, stream, i);
+            }
+        }
+        return arena;
+    }
+
+    /** Value {@code index} of a slice, input number {@code number} of the operands. */
+    float input(Slice slice, int number, int index) {
+        return draw(slice, Philox.unit(Philox.word(SEED, number + 1, step, index)), index);
+    }
+
+    /** An input value that such a slice may hold. */
+    private float draw(Slice slice, float unit, int index) {
+        if (op instanceof Op.CrossEntropy o && slice.offset() == o.targets().offset()) {
+            return (int) (unit * o.logits().columns());
+        }
+        if (op instanceof Op.Metrics o && slice.offset() == o.hits().offset()) {
+            return unit < 0.5f ? 0 : 1;
+        }
+        float value = spread * (2 * unit - 1);
+        if (op instanceof Op.Adam o && slice.offset() == o.v().offset()) {
+            return value * value;
+        }
+        // what an activation gives: zeros of ReLU among them, tanh and sigmoid in their range
+        if (op instanceof Op.DenseBackwardInput o && slice.offset() == o.x().offset()) {
+            float scale = o.mask().drops() ? o.mask().scale() : 1;
+            return switch (o.activation()) {
+                case RELU -> Math.max(0, value);
+                case TANH -> (2 * unit - 1) * scale;
+                case SIGMOID -> unit * scale;
+                default -> value;
+            };
+        }
+        if (op instanceof Op.SquaredError o && slice.offset() == o.y().offset()) {
+            return switch (o.activation()) {
+                case RELU -> Math.max(0, value);
+                case TANH -> 2 * unit - 1;
+                case SIGMOID -> unit;
+                default -> value;
+            };
+        }
+        // zeros such as images and ReLU have
+        boolean activations =
+                op instanceof Op.DenseForward f && slice.offset() == f.x().offset()
+                        || op instanceof Op.DenseBackwardWeights w
+                                && slice.offset() == w.x().offset();
+        return activations && index % 3 == 0 ? 0 : value;
+    }
+
+    /** Runs the op once on an executor, whatever its arena holds. */
+    public void run(Executor executor, Steps log) {
+        try (DeviceDataset resident = executor.upload(data)) {
+            run(executor, resident, log, 1);
+        }
+    }
+
+    /** Runs it so many times in a row on an executor that {@link #data} was uploaded to. */
+    public void run(Executor executor, DeviceDataset resident, Steps log, int times) {
+        executor.run(op, resident, pass(log), times);
+    }
+
+    /** A log for {@link #run}. */
+    public Steps steps() {
+        Steps steps = new Steps(SEED, 1);
+        return steps.select(step, 1, plan.optimizer(), s -> LEARNING_RATE);
+    }
+
+    StepContext pass(Steps log) {
+        if (training) {
+            return StepContext.training(log, new Batches(data.rows(), plan.batch()));
+        }
+        return StepContext.inference().rows(data.rows() - rows, rows);
+    }
+
+    Slice whole() {
+        return new Slice("arena", 0, 1, Math.toIntExact(plan.arena()));
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}

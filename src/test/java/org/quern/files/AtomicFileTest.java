@@ -1,0 +1,173 @@
+package org.quern.files;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.QuernException;
+
+class AtomicFileTest {
+    private static final String FULL = ": the disk is full: make room, or write elsewhere";
+
+    @TempDir Path folder;
+    private Path file;
+
+    @BeforeEach
+    void anOldFile() throws IOException {
+        file = Files.writeString(folder.resolve("f"), "old");
+    }
+
+    @Test
+    void replacesTheFileAndLeavesNothingElse() throws IOException {
+        AtomicFile.write(file, "new");
+        assertThat(file).hasContent("new");
+        onlyTheFileIsThere();
+    }
+
+    @Test
+    void theOldFileStaysUntilTheNewOneIsWhole() {
+        AtomicFile.write(
+                file,
+                out -> {
+                    out.write(new byte[200_000]);
+                    out.flush();
+                    assertThat(file).hasContent("old");
+                });
+        assertThat(file).hasSize(200_000);
+    }
+
+    @Test
+    void aFullDiskLeavesTheOldFile() throws IOException {
+        refused(
+                file,
+                out -> {
+                    out.write(new byte[200_000]);
+                    throw new IOException("No space left on device");
+                },
+                FULL);
+        assertThat(file).hasContent("old");
+        onlyTheFileIsThere();
+    }
+
+    @Test
+    void aDiskThatIsReallyFull() throws IOException, InterruptedException {
+        Path disk = Files.createDirectory(folder.resolve("disk"));
+        assumeTrue(
+                run("mount", "-t", "tmpfs", "-o", "size=64k", "none", disk.toString()) == 0,
+                "a small disk cannot be mounted here (root needed)");
+        try {
+            Path target = disk.resolve("f");
+            AtomicFile.write(target, "old");
+            refused(target, out -> out.write(new byte[200_000]), FULL);
+            assertThat(target).hasContent("old");
+            try (var files = Files.list(disk)) {
+                assertThat(files).containsExactly(target);
+            }
+        } finally {
+            assertThat(run("umount", disk.toString())).isZero();
+        }
+    }
+
+    @Test
+    void aWriterThatFailsLeavesTheOldFile() throws IOException {
+        assertThatThrownBy(
+                        () ->
+                                AtomicFile.write(
+                                        file,
+                                        out -> {
+                                            out.write(1);
+                                            throw new IllegalStateException("bug");
+                                        }))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("bug");
+        assertThat(file).hasContent("old");
+        onlyTheFileIsThere();
+    }
+
+    @Test
+    void whereNothingCanBeWritten() throws IOException {
+        refused(folder, out -> out.write(1), ": it is a folder");
+        Path none = folder.resolve("no").resolve("m");
+        refused(none, out -> out.write(1), ": there is no folder " + none.getParent());
+        Path inFile = file.resolve("m");
+        refused(inFile, out -> out.write(1), ": there is no folder " + file);
+        onlyTheFileIsThere();
+    }
+
+    @Test
+    void aFolderWithoutPermission() throws IOException {
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("r-xr-xr-x"));
+        try {
+            assumeTrue(!Files.isWritable(folder), "root may write everywhere");
+            refused(file, out -> out.write(1), ": no permission to write in " + folder);
+            assertThat(file).hasContent("old");
+        } finally {
+            Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
+    }
+
+    /** As root, a rename would put a plain file in the place of the device, for everybody. */
+    @Test
+    void aDeviceIsNotReplaced() throws IOException, InterruptedException {
+        Path device = folder.resolve("null");
+        assumeTrue(
+                run("mknod", device.toString(), "c", "1", "3") == 0,
+                "a device cannot be made here (root needed)");
+        refused(device, out -> out.write(1), ": it is a device, not a file");
+        assertThat(Files.isRegularFile(device)).isFalse();
+    }
+
+    @Test
+    void aPipeIsNotReplaced() throws IOException, InterruptedException {
+        Path pipe = folder.resolve("pipe");
+        assumeTrue(run("mkfifo", pipe.toString()) == 0, "there is no mkfifo");
+        refused(pipe, out -> out.write(1), ": it is a device, not a file");
+        assertThat(Files.isRegularFile(pipe)).isFalse();
+    }
+
+    @Test
+    void aSymbolicLinkStaysOne() throws IOException {
+        Path link = Files.createSymbolicLink(folder.resolve("link"), file);
+        AtomicFile.write(link, "new");
+        assertThat(link).isSymbolicLink();
+        assertThat(file).hasContent("new");
+    }
+
+    /** The exit code of a command; -1 if there is no such program. */
+    private static int run(String... command) throws IOException, InterruptedException {
+        Process process;
+        try {
+            process =
+                    new ProcessBuilder(command)
+                            .redirectErrorStream(true)
+                            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                            .start();
+        } catch (IOException e) {
+            return -1;
+        }
+        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        return process.exitValue();
+    }
+
+    private static void refused(Path target, AtomicFile.Writer writer, String message) {
+        assertThatThrownBy(() -> AtomicFile.write(target, writer))
+                .isInstanceOfSatisfying(
+                        QuernException.class,
+                        e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA))
+                .hasMessage(target + " cannot be written" + message);
+    }
+
+    private void onlyTheFileIsThere() throws IOException {
+        try (var files = Files.list(folder)) {
+            assertThat(files).containsExactly(file);
+        }
+    }
+}
