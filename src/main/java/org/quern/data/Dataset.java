@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
 
 /**
  * Examples to train on or to predict: an immutable table of {@code rows × features} values with, if
@@ -19,6 +21,8 @@ import java.util.Objects;
  */
 public final class Dataset {
     private static final int CLASSES_SHOWN = 20;
+    private static final int MNIST_FEATURES = 784;
+    static final int BRIGHTEST = 255;
 
     private final String name;
     private final int[] shape;
@@ -88,6 +92,28 @@ public final class Dataset {
         return set;
     }
 
+    /** The shape of rows of so many values that are told no other: of 784, MNIST's 28 × 28. */
+    static int[] shapeOf(int features) {
+        return features == MNIST_FEATURES ? new int[] {28, 28} : new int[] {features};
+    }
+
+    /**
+     * Unlabelled rows out of a file that does not say whether it holds images, such as CSV and NPZ:
+     * kept as bytes if they {@linkplain #isImage are pixels} and whole numbers. Of what type the
+     * file's numbers are does not count.
+     */
+    static Dataset ofImagesOrValues(String name, int[] shape, float[] values) {
+        Dataset set = ofValues(name, shape, values);
+        byte[] bytes = new byte[set.isImage() ? values.length : 0];
+        for (int i = 0; i < bytes.length; i++) {
+            if (values[i] != (int) values[i]) {
+                return set;
+            }
+            bytes[i] = (byte) (int) values[i];
+        }
+        return bytes.length == 0 ? set : set.withPixels(bytes);
+    }
+
     private static void requireFinite(String name, String what, float[] values, int width) {
         for (int i = 0; i < values.length; i++) {
             if (!Float.isFinite(values[i])) {
@@ -155,14 +181,15 @@ public final class Dataset {
             while (set.labels[row] < known.size()) {
                 row++;
             }
+            String shown = known.stream().limit(CLASSES_SHOWN).collect(Collectors.joining(", "));
             throw data(
-                    "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s",
+                    "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s%s",
                     name,
                     row,
                     set.classes.get(set.labels[row]),
                     who,
-                    String.join(", ", known.subList(0, Math.min(known.size(), CLASSES_SHOWN)))
-                            + (known.size() > CLASSES_SHOWN ? ", ..." : ""));
+                    shown,
+                    known.size() > CLASSES_SHOWN ? ", ..." : "");
         }
         return set;
     }
@@ -191,7 +218,13 @@ public final class Dataset {
     public Dataset withLabelsAsTargets() {
         float[] ofClass = new float[classes.size()];
         for (int c = 0; c < ofClass.length; c++) {
-            ofClass[c] = number(classes.get(c));
+            if (!Decimal.isNumber(classes.get(c))) {
+                throw data(
+                        "%s: label \"%s\" is not a finite number, which mean squared error needs:"
+                                + " train by cross-entropy, or name another column",
+                        name, classes.get(c));
+            }
+            ofClass[c] = (float) Decimal.parse(classes.get(c));
         }
         float[] numbers = new float[rows];
         for (int row = 0; row < rows; row++) {
@@ -200,46 +233,42 @@ public final class Dataset {
         return withTargets(numbers, 1);
     }
 
-    private float number(String label) {
-        if (Decimal.isNumber(label)) {
-            return (float) Decimal.parse(label);
-        }
-        throw data(
-                "%s: label \"%s\" is not a finite number, which mean squared error needs: train by"
-                        + " cross-entropy, or name another column",
-                name, label);
-    }
-
     /** The same data under another name. */
     public Dataset named(String newName) {
         return new Dataset(newName, shape, pixels, values, labels, classes, targets, targetWidth);
     }
 
+    /** The same labels or targets for other images of the same shape. */
+    Dataset withPixels(byte[] newPixels) {
+        return new Dataset(name, shape, newPixels, null, labels, classes, targets, targetWidth);
+    }
+
     /** The rows with the given indices, in that order, copied. */
     public Dataset select(int[] indices) {
-        byte[] newPixels =
-                pixels == null ? null : new byte[Math.multiplyExact(indices.length, features)];
-        float[] newValues =
-                values == null ? null : new float[Math.multiplyExact(indices.length, features)];
-        int[] newLabels = labels == null ? null : new int[indices.length];
-        float[] newTargets = targets == null ? null : new float[indices.length * targetWidth];
-        for (int i = 0; i < indices.length; i++) {
-            int row = Objects.checkIndex(indices[i], rows);
-            if (pixels != null) {
-                System.arraycopy(pixels, row * features, newPixels, i * features, features);
-            } else {
-                System.arraycopy(values, row * features, newValues, i * features, features);
-            }
-            if (labels != null) {
-                newLabels[i] = labels[row];
-            }
-            if (targets != null) {
-                System.arraycopy(
-                        targets, row * targetWidth, newTargets, i * targetWidth, targetWidth);
-            }
+        for (int index : indices) {
+            Objects.checkIndex(index, rows);
         }
         return new Dataset(
-                name, shape, newPixels, newValues, newLabels, classes, newTargets, targetWidth);
+                name,
+                shape,
+                selected(pixels, features, indices, byte[]::new),
+                selected(values, features, indices, float[]::new),
+                selected(labels, 1, indices, int[]::new),
+                classes,
+                selected(targets, targetWidth, indices, float[]::new),
+                targetWidth);
+    }
+
+    /** Rows of so many values out of an array; null of none. */
+    private static <A> A selected(A all, int width, int[] indices, IntFunction<A> newArray) {
+        if (all == null) {
+            return null;
+        }
+        A some = newArray.apply(Math.multiplyExact(indices.length, width));
+        for (int i = 0; i < indices.length; i++) {
+            System.arraycopy(all, indices[i] * width, some, i * width, width);
+        }
+        return some;
     }
 
     /** What to call it in messages. */
@@ -275,8 +304,8 @@ public final class Dataset {
         if (pixels != null || shape.length == 1) {
             return pixels != null;
         }
-        Statistics statistics = Statistics.of(this);
-        return Pixels.are(shape, statistics.min(), statistics.max());
+        Statistics all = Statistics.of(this);
+        return all.min() >= 0 && all.max() > BRIGHTEST / 2 && all.max() <= BRIGHTEST;
     }
 
     /**

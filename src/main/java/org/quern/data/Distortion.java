@@ -95,13 +95,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
         IntStream.range(0, set.rows())
                 .parallel()
                 .forEach(row -> new Image(set, row, seed, epoch, columns, lines).draw(pixels));
-        Dataset distorted = Dataset.ofPixels(set.name(), shape, pixels);
-        if (set.hasLabels()) {
-            return distorted.withLabels(set.labels(), set.classes());
-        }
-        return set.hasTargets()
-                ? distorted.withTargets(set.targets(), set.targetWidth())
-                : distorted;
+        return set.withPixels(pixels);
     }
 
     /** Between which two of the field's points each pixel of an axis lies, and how far. */

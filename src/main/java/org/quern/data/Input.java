@@ -52,10 +52,7 @@ public final class Input {
         for (int i = 0; i < pixels.length; i++) {
             pixels[i] = (byte) ~images.pixels()[i];
         }
-        Dataset negative = Dataset.ofPixels(images.name(), images.shape(), pixels);
-        return images.hasLabels()
-                ? negative.withLabels(images.labels(), images.classes())
-                : negative;
+        return images.withPixels(pixels);
     }
 
     /** Whether an image is mostly light, unlike MNIST's digits, which are light on dark. */
