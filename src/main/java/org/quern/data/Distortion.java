@@ -3,6 +3,7 @@ package org.quern.data;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
 import org.quern.random.Philox;
@@ -49,17 +50,17 @@ public record Distortion(double rotate, double scale, double shift, double bend)
      * {@code none} is {@link #NONE}.
      */
     public static Distortion parse(String text) {
+        if (text.strip().equals("none")) {
+            return NONE;
+        }
         double[] values = new double[4];
-        String[] names = {"rotate", "scale", "shift", "bend"};
-        for (String part : text.strip().equals("none") ? new String[0] : text.split(",", -1)) {
+        List<String> names = List.of("rotate", "scale", "shift", "bend");
+        for (String part : text.split(",", -1)) {
             String[] words = part.strip().split(" +", -1);
-            int which = java.util.Arrays.asList(names).indexOf(words[0].toLowerCase(Locale.ROOT));
             try {
-                values[which] = Double.parseDouble(words[1]);
-            } catch (RuntimeException e) {
-                which = -1;
-            }
-            if (which < 0 || words.length != 2) {
+                int which = names.indexOf(words[0].toLowerCase(Locale.ROOT));
+                values[words.length == 2 ? which : -1] = Double.parseDouble(words[1]);
+            } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
                 throw usage(
                         "distortion \"%s\" is not understood: write none, or such as \"rotate 10,"
                                 + " scale 0.1, shift 1, bend 2\"",
@@ -165,11 +166,9 @@ public record Distortion(double rotate, double scale, double shift, double bend)
                     float part = columns.part[x];
                     float bendX = fieldX[point] + part * (fieldX[point + 1] - fieldX[point]);
                     float bendY = fieldY[point] + part * (fieldY[point + 1] - fieldY[point]);
-                    to[at + y * width + x] =
-                            (byte)
-                                    level(
-                                            cos * wide * u + lineX + bendX,
-                                            -sin * high * u + lineY + bendY);
+                    float fromX = cos * wide * u + lineX + bendX;
+                    float fromY = -sin * high * u + lineY + bendY;
+                    to[at + y * width + x] = (byte) level(fromX, fromY);
                 }
             }
         }
@@ -193,24 +192,14 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             int top = (int) (y + 1) - 1;
             float fx = x - left;
             float fy = y - top;
-            int a;
-            int b;
-            int c;
-            int d;
-            if (left >= 0 && top >= 0 && left < width - 1 && top < height - 1) {
-                int first = at + top * width + left;
-                a = from[first] & 0xff;
-                b = from[first + 1] & 0xff;
-                c = from[first + width] & 0xff;
-                d = from[first + width + 1] & 0xff;
-                if ((a | b | c | d) == 0) {
-                    return 0; // most of a digit's image
-                }
-            } else {
-                a = pixel(left, top);
-                b = pixel(left + 1, top);
-                c = pixel(left, top + 1);
-                d = pixel(left + 1, top + 1);
+            int first = at + top * width + left;
+            boolean inside = left >= 0 && top >= 0 && left < width - 1 && top < height - 1;
+            int a = inside ? from[first] & 0xff : pixel(left, top);
+            int b = inside ? from[first + 1] & 0xff : pixel(left + 1, top);
+            int c = inside ? from[first + width] & 0xff : pixel(left, top + 1);
+            int d = inside ? from[first + width + 1] & 0xff : pixel(left + 1, top + 1);
+            if ((a | b | c | d) == 0) {
+                return 0; // most of a digit's image
             }
             float upper = a + (b - a) * fx;
             float lower = c + (d - c) * fx;
