@@ -78,11 +78,9 @@ public final class Input {
         } else if (rows.features() != shape.stream().reduce(1, (a, b) -> a * b)) {
             throw data(
                     "%s has %d values, but the model takes %s",
-                    rows.name(), rows.features(), text(shape));
+                    rows.name(),
+                    rows.features(),
+                    shape.stream().map(String::valueOf).collect(Collectors.joining(" x ")));
         }
-    }
-
-    private static String text(List<Integer> shape) {
-        return shape.stream().map(String::valueOf).collect(Collectors.joining(" x "));
     }
 }

@@ -131,10 +131,7 @@ public final class Mnist {
         try {
             return new Splits(train.join(), test, "MNIST in " + folder);
         } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw e;
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }
 

@@ -23,9 +23,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.quern.QuernException;
@@ -158,9 +156,6 @@ public final class MnistFetch {
                 throw new IOException("HTTP status " + response.statusCode());
             }
             boolean resumed = response.statusCode() == 206;
-            long start = resumed ? have : 0;
-            long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
-            long total = length < 0 ? -1 : start + length;
             try (FileChannel out =
                     FileChannel.open(
                             part,
@@ -169,44 +164,32 @@ public final class MnistFetch {
                             resumed
                                     ? StandardOpenOption.APPEND
                                     : StandardOpenOption.TRUNCATE_EXISTING)) {
-                copy(body, out, name, start, total, meter);
+                long done = out.size();
+                long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
+                long total = length < 0 ? -1 : done + length;
+                byte[] buffer = new byte[1 << 16];
+                for (int n = read(body, buffer); n >= 0; n = read(body, buffer)) {
+                    out.write(ByteBuffer.wrap(buffer, 0, n));
+                    done += n;
+                    if (done > MOST_BYTES) {
+                        throw data("it sends more than %,d bytes", MOST_BYTES);
+                    }
+                    meter.progress(name, done, total);
+                }
+                if (total >= 0 && done < total) {
+                    throw new IOException("the connection broke off");
+                }
                 out.force(true);
             }
         }
     }
 
-    private void copy(
-            InputStream body, FileChannel out, String name, long start, long total, Meter meter)
-            throws IOException, InterruptedException {
-        ExecutorService reader =
-                Executors.newSingleThreadExecutor(
-                        task -> {
-                            Thread thread = new Thread(task, "download");
-                            thread.setDaemon(true);
-                            return thread;
-                        });
-        try {
-            byte[] buffer = new byte[1 << 16];
-            long done = start;
-            int n;
-            while ((n = inTime(reader.submit(() -> body.read(buffer)))) >= 0) {
-                out.write(ByteBuffer.wrap(buffer, 0, n));
-                done += n;
-                if (done > MOST_BYTES) {
-                    throw data("it sends more than %,d bytes", MOST_BYTES);
-                }
-                meter.progress(name, done, total);
-            }
-            if (total >= 0 && done < total) {
-                throw new IOException("the connection broke off");
-            }
-        } finally {
-            reader.shutdown();
-        }
-    }
-
-    /** Bytes read in another thread, so that a sender who falls silent is noticed. */
-    private int inTime(Future<Integer> read) throws IOException, InterruptedException {
+    /** Reads in a thread of its own, so that a sender who falls silent is noticed. */
+    private int read(InputStream body, byte[] buffer) throws IOException, InterruptedException {
+        FutureTask<Integer> read = new FutureTask<>(() -> body.read(buffer));
+        Thread reader = new Thread(read, "download");
+        reader.setDaemon(true);
+        reader.start();
         try {
             return read.get(stall.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
