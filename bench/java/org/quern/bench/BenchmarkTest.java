@@ -18,9 +18,9 @@ import org.quern.backend.Steps;
 import org.quern.backend.Usable;
 import org.quern.backend.Wrapped;
 import org.quern.plan.Op;
-import org.quern.verify.BenchCases;
 import org.quern.verify.Check;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /** The benchmarks compute what they say, and their parameters matter. */
 class BenchmarkTest {
@@ -113,7 +113,7 @@ class BenchmarkTest {
     }
 
     static Stream<String> kernels() {
-        return BenchCases.all().stream()
+        return KernelCases.bench().stream()
                 .filter(one -> one.operands().flops() <= LARGEST_FLOPS)
                 .map(KernelBenchmark::parameter);
     }
@@ -177,7 +177,7 @@ class BenchmarkTest {
      */
     @Test
     void everyKernelIsAWorkloadOfItsOwn() {
-        List<KernelCase> cases = BenchCases.all();
+        List<KernelCase> cases = KernelCases.bench();
 
         assertThat(values(KernelBenchmark.class, "kernel"))
                 .isEqualTo(cases.stream().map(KernelBenchmark::parameter).toList());

@@ -20,6 +20,7 @@ import org.quern.backend.Usable;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.plan.Plan;
+import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
 import org.quern.verify.KernelCases;
 import org.quern.verify.RoundedFactors;
@@ -35,7 +36,7 @@ class CudaCheckedTest {
     @TestFactory
     Stream<DynamicTest> everyKernelCase() {
         Backend cuda = Usable.named("cuda");
-        return KernelCases.all().stream()
+        return AwkwardCases.all().stream()
                 .map(one -> DynamicTest.dynamicTest(one.name(), () -> twice(one, cuda)));
     }
 
@@ -50,7 +51,7 @@ class CudaCheckedTest {
     @TestFactory
     Stream<DynamicTest> productsInBfloat16() {
         Usable.named("cuda");
-        return KernelCases.all().stream()
+        return AwkwardCases.all().stream()
                 .filter(one -> one.name().startsWith("Dense") && one.operands().flops() < 1e5)
                 .map(one -> DynamicTest.dynamicTest(one.name(), () -> inBfloat16(one)));
     }
