@@ -15,7 +15,7 @@ import org.quern.verify.AwkwardCases;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.GradientSuite;
 import org.quern.verify.KernelCase;
-import org.quern.verify.StepCheck;
+import org.quern.verify.ReferenceCheck;
 
 /**
  * Would the kernel cases notice a wrong kernel? Errors are planted in an executor that is right.
@@ -138,7 +138,7 @@ class PlantedErrorTest {
                 scaled(
                         new ReferenceBackend().open(network.plan(), Backend.Options.DEFAULT),
                         update)) {
-            assertThat(StepCheck.run(executor, GradientCheck.data(network.plan()), 3, 0))
+            assertThat(ReferenceCheck.ofStep(executor, GradientCheck.data(network.plan()), 3, 0))
                     .isNotEmpty();
         }
     }

@@ -78,7 +78,7 @@ class KernelCasesTest {
     @Test
     void aSampleFindsWhatIsWrong() {
         KernelCase adam = named("Adam 11972560");
-        Check check = Check.of(adam);
+        ReferenceCheck check = ReferenceCheck.of(adam);
         assertThat(check.extent()).isEqualTo("1 value in 722");
         try (Executor right = new JavaBackend().open(adam.plan(), Backend.Options.DEFAULT)) {
             assertThat(check.check(right)).isEmpty();

@@ -23,8 +23,8 @@ import org.quern.plan.Plan;
 import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
 import org.quern.verify.KernelCases;
+import org.quern.verify.ReferenceCheck;
 import org.quern.verify.RoundedFactors;
-import org.quern.verify.StepCheck;
 
 /**
  * The kernels on the simulator with every load and store checked: for bounds, for freed memory, for
@@ -92,8 +92,8 @@ class CudaCheckedTest {
                 executor.train(resident, steps);
                 assertThat(executor.finite(digits.state())).isTrue();
                 assertThat(steps.losses()[44]).isLessThan(steps.losses()[0]);
+                assertThat(ReferenceCheck.ofStep(executor, data, 1, 3)).isEmpty();
             }
-            assertThat(StepCheck.run(cuda, options, digits, data, 1, 3)).isEmpty();
         }
     }
 
