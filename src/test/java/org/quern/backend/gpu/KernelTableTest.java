@@ -98,17 +98,14 @@ class KernelTableTest {
         if (entry.startsWith("fused_train_cluster_")) {
             return "`cuda/fused_cluster.cu`";
         }
-        if (entry.equals("fused_train_grid")) {
-            return "`cuda/fused_grid.cu`";
-        }
         String base = entry.replaceFirst("_(small|medium|large)$", "");
-        try (Stream<Path> files = Files.list(Path.of("kernels"))) {
+        try (Stream<Path> files = Files.walk(Path.of("kernels"))) {
             for (Path file : files.sorted().toList()) {
-                if (file.toString().matches(".*\\.(cl|h)")
+                if (file.toString().matches(".*\\.(cl|h|cu)")
                         && Pattern.compile("^(TILE\\()?" + base + "\\)?\\(", Pattern.MULTILINE)
                                 .matcher(Files.readString(file))
                                 .find()) {
-                    return "`" + file.getFileName() + "`";
+                    return "`%s`".formatted(Path.of("kernels").relativize(file));
                 }
             }
         }
