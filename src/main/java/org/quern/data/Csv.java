@@ -315,26 +315,22 @@ final class Csv {
         if (columns == features) {
             return -1;
         }
-        throw data("%s%s", file, names.isEmpty() ? withoutNames(asked) : withNames(asked));
-    }
-
-    private String withoutNames(String asked) {
-        return (asked == null
-                        ? " has no header: say which column holds the labels,"
-                        : " has no column \""
-                                + asked
-                                + "\" for the labels, for it has no header: give")
-                + " --label 0 (the first) to --label %d (the last)".formatted(columns - 1);
-    }
-
-    private String withNames(String asked) {
+        if (names.isEmpty()) {
+            throw data(
+                    "%s has no %s --label 0 (the first) to --label %d (the last)",
+                    file,
+                    asked == null
+                            ? "header: say which column holds the labels,"
+                            : "column \"" + asked + "\" for the labels, for it has no header: give",
+                    columns - 1);
+        }
         String all = names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));
         if (columns > NAMES_SHOWN) {
             all += " and %d more".formatted(columns - NAMES_SHOWN);
         }
-        return asked == null
-                ? ": which column holds the labels? Name it by --label: " + all
-                : " has no column \"%s\" for the labels: it has %s".formatted(asked, all);
+        throw asked == null
+                ? data("%s: which column holds the labels? Name it by --label: %s", file, all)
+                : data("%s has no column \"%s\" for the labels: it has %s", file, asked, all);
     }
 
     private int bestName() {
@@ -396,23 +392,18 @@ final class Csv {
         }
     }
 
-    /**
-     * Rows to predict may be without labels; all others are refused, once their number is known.
-     */
     private String label(CsvRecord row) {
         String label = row.getField(labelColumn);
-        if (Decimal.isMissing(label)) {
-            if (features > 0) {
-                return "";
-            }
-            if (missingLabels++ == 0) {
-                missingLabel =
-                        "%s:%d has no label (column %d is \"%s\")"
-                                .formatted(
-                                        file, row.getStartingLineNumber(), labelColumn + 1, label);
-            }
+        if (!Decimal.isMissing(label)) {
+            return label;
         }
-        return label;
+        // rows to predict may be without labels; all others are refused, once their number is known
+        if (features == 0 && missingLabels++ == 0) {
+            missingLabel =
+                    "%s:%d has no label (column %d is \"%s\")"
+                            .formatted(file, row.getStartingLineNumber(), labelColumn + 1, label);
+        }
+        return "";
     }
 
     private float number(CsvRecord row, int column) {

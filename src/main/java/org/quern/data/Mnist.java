@@ -54,7 +54,6 @@ public final class Mnist {
             this.sha256 = sha256;
         }
 
-        /** The name of the gzipped file. */
         String gzipped() {
             return stem + ".gz";
         }

@@ -78,19 +78,37 @@ public final class ModelFile {
         }
     }
 
+    /** A tensor's shape, and where its values are among a model's parameters, transposed. */
+    private record Stored(Slice slice, int... shape) {}
+
+    private static List<Stored> stored(Plan plan) {
+        List<Stored> all = new ArrayList<>();
+        for (Plan.DenseSlices dense : plan.dense()) {
+            Slice weights = dense.weights();
+            all.add(new Stored(weights, weights.columns(), weights.rows()));
+            all.add(new Stored(dense.bias(), weights.columns()));
+        }
+        return all;
+    }
+
+    private static void transpose(
+            float[] from, int offset, int rows, int columns, float[] to, int at) {
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                to[at + j * rows + i] = from[offset + i * columns + j];
+            }
+        }
+    }
+
     /** Writes a model atomically. */
     public static void write(Path file, SavedModel saved) {
         List<Tensor> tensors = new ArrayList<>();
-        for (Plan.DenseSlices dense : Plan.forInference(saved.model).dense()) {
-            Slice weights = dense.weights();
-            int in = weights.rows();
-            int out = weights.columns();
-            float[] transposed = new float[in * out];
-            transpose(saved.parameters, (int) weights.offset(), in, out, transposed, 0);
-            tensors.add(new Tensor(weights.name(), new int[] {out, in}, transposed));
-            int at = (int) dense.bias().offset();
-            float[] bias = Arrays.copyOfRange(saved.parameters, at, at + out);
-            tensors.add(new Tensor(dense.bias().name(), new int[] {out}, bias));
+        for (Stored stored : stored(Plan.forInference(saved.model))) {
+            Slice slice = stored.slice;
+            float[] values = new float[(int) slice.size()];
+            int offset = (int) slice.offset();
+            transpose(saved.parameters, offset, slice.rows(), slice.columns(), values, 0);
+            tensors.add(new Tensor(slice.name(), stored.shape, values));
         }
         new SafeTensors(metadata(saved), tensors).write(file);
     }
@@ -123,25 +141,14 @@ public final class ModelFile {
         Plan plan = Plan.forInference(described.model);
         checkTensors(file, tensors, plan); // before anything is allocated for the model
         float[] parameters = new float[Math.toIntExact(plan.parameters().size())];
-        for (Plan.DenseSlices dense : plan.dense()) {
-            Slice weights = dense.weights();
-            float[] transposed = tensors.tensor(weights.name()).values();
-            int at = (int) weights.offset();
-            transpose(transposed, 0, weights.columns(), weights.rows(), parameters, at);
-            float[] bias = tensors.tensor(dense.bias().name()).values();
-            System.arraycopy(bias, 0, parameters, (int) dense.bias().offset(), bias.length);
+        for (Stored stored : stored(plan)) {
+            Slice slice = stored.slice;
+            float[] values = tensors.tensor(slice.name()).values();
+            int offset = (int) slice.offset();
+            transpose(values, 0, slice.columns(), slice.rows(), parameters, offset);
         }
         return new SavedModel(
                 described.model, described.loss, parameters, described.classes, described.notes);
-    }
-
-    private static void transpose(
-            float[] from, int offset, int rows, int columns, float[] to, int at) {
-        for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++) {
-                to[at + j * rows + i] = from[offset + i * columns + j];
-            }
-        }
     }
 
     /** What the metadata say of a model, which is still without parameters. */
@@ -228,13 +235,9 @@ public final class ModelFile {
 
     private static void checkTensors(Path file, SafeTensors tensors, Plan plan) {
         Set<String> known = new HashSet<>();
-        for (Plan.DenseSlices dense : plan.dense()) {
-            int in = dense.weights().rows();
-            int out = dense.weights().columns();
-            checkTensor(file, tensors, dense.weights().name(), out, in);
-            checkTensor(file, tensors, dense.bias().name(), out);
-            known.add(dense.weights().name());
-            known.add(dense.bias().name());
+        for (Stored stored : stored(plan)) {
+            checkTensor(file, tensors, stored);
+            known.add(stored.slice.name());
         }
         for (Tensor tensor : tensors.tensors()) {
             if (!known.contains(tensor.name())) {
@@ -247,7 +250,9 @@ public final class ModelFile {
         }
     }
 
-    private static void checkTensor(Path file, SafeTensors tensors, String name, int... shape) {
+    private static void checkTensor(Path file, SafeTensors tensors, Stored stored) {
+        String name = stored.slice.name();
+        int[] shape = stored.shape;
         Tensor tensor = tensors.tensor(name);
         if (tensor == null) {
             List<String> names = tensors.tensors().stream().map(Tensor::name).toList();

@@ -106,14 +106,12 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
 
     private static void write(float[] values, OutputStream out) throws IOException {
         ByteBuffer block = ByteBuffer.allocate(BLOCK).order(ByteOrder.LITTLE_ENDIAN);
-        for (float value : values) {
-            block.putFloat(value);
-            if (!block.hasRemaining()) {
-                out.write(block.array());
-                block.clear();
-            }
+        for (int done = 0; done < values.length; ) {
+            int count = Math.min(BLOCK / Float.BYTES, values.length - done);
+            block.asFloatBuffer().put(values, done, count);
+            out.write(block.array(), 0, Float.BYTES * count);
+            done += count;
         }
-        out.write(block.array(), 0, block.position());
     }
 
     private String header() {
