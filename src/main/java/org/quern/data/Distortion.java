@@ -189,14 +189,24 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             int top = (int) (y + 1) - 1;
             float fx = x - left;
             float fy = y - top;
-            int first = at + top * width + left;
-            boolean inside = left >= 0 && top >= 0 && left < width - 1 && top < height - 1;
-            int a = inside ? from[first] & 0xff : pixel(at, left, top);
-            int b = inside ? from[first + 1] & 0xff : pixel(at, left + 1, top);
-            int c = inside ? from[first + width] & 0xff : pixel(at, left, top + 1);
-            int d = inside ? from[first + width + 1] & 0xff : pixel(at, left + 1, top + 1);
-            if ((a | b | c | d) == 0) {
-                return 0; // most of a digit's image
+            int a;
+            int b;
+            int c;
+            int d;
+            if (left >= 0 && top >= 0 && left < width - 1 && top < height - 1) {
+                int first = at + top * width + left;
+                a = from[first] & 0xff;
+                b = from[first + 1] & 0xff;
+                c = from[first + width] & 0xff;
+                d = from[first + width + 1] & 0xff;
+                if ((a | b | c | d) == 0) {
+                    return 0; // most of a digit's image
+                }
+            } else {
+                a = pixel(at, left, top);
+                b = pixel(at, left + 1, top);
+                c = pixel(at, left, top + 1);
+                d = pixel(at, left + 1, top + 1);
             }
             float upper = a + (b - a) * fx;
             float lower = c + (d - c) * fx;

@@ -53,24 +53,22 @@ public record Duplicates(List<Pair> pairs) {
     }
 
     private static int hash(Dataset set, int row) {
-        return set.isPixels()
-                ? Arrays.hashCode(pixels(set, row))
-                : Arrays.hashCode(values(set, row));
+        int width = set.features();
+        byte[] pixels = set.pixels();
+        float[] values = set.values();
+        int hash = 1;
+        for (int i = row * width; i < (row + 1) * width; i++) {
+            hash = 31 * hash + (pixels != null ? pixels[i] : Float.floatToIntBits(values[i]));
+        }
+        return hash;
     }
 
     private static boolean equal(Dataset first, int a, Dataset second, int b) {
+        int width = first.features();
+        int i = a * width;
+        int j = b * width;
         return first.isPixels()
-                ? Arrays.equals(pixels(first, a), pixels(second, b))
-                : Arrays.equals(values(first, a), values(second, b));
-    }
-
-    private static byte[] pixels(Dataset set, int row) {
-        int width = set.features();
-        return Arrays.copyOfRange(set.pixels(), row * width, (row + 1) * width);
-    }
-
-    private static float[] values(Dataset set, int row) {
-        int width = set.features();
-        return Arrays.copyOfRange(set.values(), row * width, (row + 1) * width);
+                ? Arrays.equals(first.pixels(), i, i + width, second.pixels(), j, j + width)
+                : Arrays.equals(first.values(), i, i + width, second.values(), j, j + width);
     }
 }
