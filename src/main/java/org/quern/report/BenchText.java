@@ -1,11 +1,12 @@
 package org.quern.report;
 
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.toList;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.quern.bench.Crossover;
 import org.quern.bench.KernelBench;
 import org.quern.bench.Roofline;
@@ -23,16 +24,12 @@ public final class BenchText {
 
     /** A time in the unit that suits it, three digits: {@code 41.2 us}. */
     public static String time(double seconds) {
-        double scaled = seconds * scale(seconds);
-        return digits(scaled) + " " + unit(seconds);
+        return digits(seconds * scale(seconds))
+                + (seconds < 1e-3 ? " us" : seconds < 1 ? " ms" : " s");
     }
 
     private static double scale(double seconds) {
         return seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
-    }
-
-    private static String unit(double seconds) {
-        return seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
     }
 
     private static String digits(double value) {
@@ -74,9 +71,10 @@ public final class BenchText {
      */
     public static String kernel(KernelBench.Result result, boolean named) {
         Timing t = result.seconds();
-        boolean arithmetic = "arithmetic".equals(result.limit());
         String rate =
-                arithmetic ? flops(result.flopsPerSecond()) : bandwidth(result.bytesPerSecond());
+                "arithmetic".equals(result.limit())
+                        ? flops(result.flopsPerSecond())
+                        : bandwidth(result.bytesPerSecond());
         String mark = "cache".equals(result.limit()) ? "*" : " ";
         String part =
                 result.percentOfLimit() == null
@@ -105,37 +103,31 @@ public final class BenchText {
 
     /** How near each backend comes to the limits, in a line each. */
     public static List<String> kernelSummary(List<KernelBench.Result> results) {
-        Map<String, List<KernelBench.Result>> byBackend = new LinkedHashMap<>();
-        results.forEach(
-                r -> byBackend.computeIfAbsent(r.backend(), name -> new ArrayList<>()).add(r));
-        List<String> lines = new ArrayList<>();
-        byBackend.forEach(
-                (backend, of) -> {
-                    List<String> parts = new ArrayList<>();
-                    for (String limit : List.of("arithmetic", "memory", "cache")) {
-                        double[] percents =
-                                of.stream()
-                                        .filter(r -> limit.equals(r.limit()))
-                                        .mapToDouble(KernelBench.Result::percentOfLimit)
-                                        .sorted()
-                                        .toArray();
-                        if (percents.length > 0) {
-                            parts.add(
-                                    format(
-                                            "%d by %s %.0f %%",
-                                            percents.length, limit, percents[percents.length / 2]));
-                        }
-                    }
-                    lines.add(
-                            format(
-                                    "%s: %d kernels right%s",
-                                    backend,
-                                    of.size(),
-                                    parts.isEmpty()
-                                            ? ""
-                                            : "; medians: " + String.join(", ", parts)));
-                });
-        return lines;
+        return results.stream()
+                .collect(groupingBy(KernelBench.Result::backend, LinkedHashMap::new, toList()))
+                .entrySet()
+                .stream()
+                .map(of -> kernelSummary(of.getKey(), of.getValue()))
+                .toList();
+    }
+
+    private static String kernelSummary(String backend, List<KernelBench.Result> results) {
+        List<String> medians = new ArrayList<>();
+        for (String limit : List.of("arithmetic", "memory", "cache")) {
+            double[] percents =
+                    results.stream()
+                            .filter(result -> limit.equals(result.limit()))
+                            .mapToDouble(KernelBench.Result::percentOfLimit)
+                            .sorted()
+                            .toArray();
+            int count = percents.length;
+            if (count > 0) {
+                medians.add(format("%d by %s %.0f %%", count, limit, percents[count / 2]));
+            }
+        }
+        String kernels = results.size() == 1 ? "kernel" : "kernels";
+        return format("%s: %d %s right", backend, results.size(), kernels)
+                + (medians.isEmpty() ? "" : "; medians: " + String.join(", ", medians));
     }
 
     /** What the columns of a table of steps hold, if there are so many. */

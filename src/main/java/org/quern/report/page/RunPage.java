@@ -97,9 +97,7 @@ public final class RunPage {
             entry.put("predicted", classes.get(mistake.predicted()));
             entry.put("confidence", mistake.confidence());
             if (pictures != null) {
-                byte[] pixels = pictures.pixels(mistake.row());
-                byte[] png = Png.grey(pixels, 0, pictures.width(), pictures.height());
-                entry.put("image", Page.address(png));
+                entry.put("image", Page.address(pictures, pictures.pixels(mistake.row())));
             }
             gallery.add(entry);
         }
