@@ -115,12 +115,9 @@ final class BenchCommands {
                         + " can run here. Takes about a minute.",
                 ""
             },
-            sortOptions = false,
             abbreviateSynopsis = true,
             synopsisSubcommandLabel = "[COMMAND]",
             footer = {
-                "",
-                "Examples:",
                 "  quern bench",
                 "  quern bench --quick --backend cpu",
                 "  quern bench --json bench.json",
@@ -143,11 +140,8 @@ final class BenchCommands {
                         + " every backend that can run here.",
                 ""
             },
-            sortOptions = false,
             abbreviateSynopsis = true,
             footer = {
-                "",
-                "Examples:",
                 "  quern bench kernels",
                 "  quern bench kernels --backend cpu --threads 1",
                 "  quern bench kernels --only DenseForward",
@@ -179,11 +173,8 @@ final class BenchCommands {
                         + " backend that can run here, and which of them is the fastest.",
                 ""
             },
-            sortOptions = false,
             abbreviateSynopsis = true,
             footer = {
-                "",
-                "Examples:",
                 "  quern bench steps",
                 "  quern bench steps --backend cpu --threads 1",
                 "  quern bench steps --quick --json steps.json"

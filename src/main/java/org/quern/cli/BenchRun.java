@@ -31,6 +31,9 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     private final List<String> wrong = new ArrayList<>();
     private final List<String> leftOut = new ArrayList<>();
 
+    /** A backend in the file. */
+    private record Device(String backend, String detail, boolean gpu) {}
+
     /** Refuses what cannot be done before anything is measured; prints what is measured on. */
     BenchRun(Console console, BenchCommands.Options options) {
         this.console = console;
@@ -56,15 +59,11 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
                             "busy with other work (load average %.1f): figures come out too low",
                             machine.loadAverage()));
         }
-        List<Map<String, Object>> devices = new ArrayList<>();
-        for (BenchTarget target : targets) {
-            console.about("device", target.name() + ": " + target.detail());
-            Map<String, Object> device = new LinkedHashMap<>();
-            device.put("backend", target.name());
-            device.put("detail", target.detail());
-            device.put("gpu", target.onGpu());
-            devices.add(device);
-        }
+        targets.forEach(one -> console.about("device", one.name() + ": " + one.detail()));
+        List<Device> devices =
+                targets.stream()
+                        .map(one -> new Device(one.name(), one.detail(), one.onGpu()))
+                        .toList();
         file.put("machine", machine);
         file.put("quick", options.quick);
         file.put("devices", devices);

@@ -28,10 +28,7 @@ final class CheckCommands {
     @Command(
             name = "gradcheck",
             description = "Checks gradients against differences, and backends against float64.",
-            sortOptions = false,
             footer = {
-                "",
-                "Examples:",
                 "  quern gradcheck",
                 "  quern gradcheck --backend cpu",
                 "  quern gradcheck --backend cuda --device 1",
@@ -175,8 +172,6 @@ final class CheckCommands {
             name = "doctor",
             description = "Tells what works here: backends, data, cache.",
             footer = {
-                "",
-                "Examples:",
                 "  quern doctor",
                 "  quern doctor | grep FAIL",
                 "  quern train --backend java",

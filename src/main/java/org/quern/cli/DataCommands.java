@@ -44,10 +44,7 @@ final class DataCommands {
     @Command(
             name = "explore",
             description = "Looks at data: counts, values, examples, mean images, duplicates.",
-            sortOptions = false,
             footer = {
-                "",
-                "Examples:",
                 "  quern explore",
                 "  quern explore digits.csv --label digit",
                 "  quern explore --out pictures --seed 7"
@@ -110,8 +107,6 @@ final class DataCommands {
             description = "Fetches data sets and tells what is in them.",
             synopsisSubcommandLabel = "COMMAND",
             footer = {
-                "",
-                "Examples:",
                 "  quern data fetch mnist",
                 "  quern data info",
                 "  quern data info digits.csv"
@@ -123,10 +118,7 @@ final class DataCommands {
     @Command(
             name = "fetch",
             description = "Fetches a data set into the user's cache, and checks it.",
-            sortOptions = false,
             footer = {
-                "",
-                "Examples:",
                 "  quern data fetch mnist",
                 "  quern data fetch mnist --to data/mnist",
                 "  quern train --data data/mnist"
@@ -160,10 +152,7 @@ final class DataCommands {
     @Command(
             name = "info",
             description = "Tells what is in a data set.",
-            sortOptions = false,
             footer = {
-                "",
-                "Examples:",
                 "  quern data info",
                 "  quern data info digits.csv --label digit",
                 "  quern data info generated:1000,100"

@@ -46,10 +46,7 @@ final class ModelCommands {
     @Command(
             name = "summary",
             description = "Prints a model's layers, parameters and memory.",
-            sortOptions = false,
             footer = {
-                "",
-                "Examples:",
                 "  quern summary",
                 "  quern summary --recipe first",
                 "  quern summary --input 4 --model \"dense 16 tanh, dense 3\""
@@ -89,11 +86,8 @@ final class ModelCommands {
     @Command(
             name = "evaluate",
             description = "Measures a trained model on rows whose classes are known.",
-            sortOptions = false,
             abbreviateSynopsis = true,
             footer = {
-                "",
-                "Examples:",
                 "  quern evaluate runs/a",
                 "  quern evaluate runs/a --split train",
                 "  quern evaluate runs/a --gallery 20",
@@ -123,11 +117,8 @@ final class ModelCommands {
     @Command(
             name = "predict",
             description = "Says what a trained model takes an example for.",
-            sortOptions = false,
             abbreviateSynopsis = true,
             footer = {
-                "",
-                "Examples:",
                 "  quern predict runs/a digit.png",
                 "  quern predict runs/a --index 7",
                 "  quern predict iris.safetensors --csv-row 5.1,3.5,1.4,0.2"
@@ -216,10 +207,7 @@ final class ModelCommands {
     @Command(
             name = "export",
             description = "Writes a trained model as ONNX, for other programs to run.",
-            sortOptions = false,
             footer = {
-                "",
-                "Examples:",
                 "  quern export runs/a --onnx digits.onnx",
                 "  quern export model.safetensors --onnx model.onnx",
                 "  quern export torch.safetensors --model \"dense 10\" --onnx m.onnx"
@@ -258,7 +246,6 @@ final class ModelCommands {
             name = "draw",
             description =
                     "Opens a page on this machine to draw a digit and see what a model says of it.",
-            sortOptions = false,
             abbreviateSynopsis = true,
             footer = {
                 "",
@@ -308,7 +295,6 @@ final class ModelCommands {
     @Command(
             name = "report",
             description = "Writes the page of a run: curves, confusion matrix, mistakes, weights.",
-            sortOptions = false,
             abbreviateSynopsis = true,
             footer = {
                 "",

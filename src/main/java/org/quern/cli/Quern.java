@@ -3,6 +3,7 @@ package org.quern.cli;
 import java.nio.file.InvalidPathException;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import picocli.CommandLine;
@@ -11,6 +12,7 @@ import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
@@ -37,20 +39,9 @@ public final class Quern implements Callable<Integer> {
     /** The commands in the order of the help. */
     private static final List<String> COMMANDS =
             List.of(
-                    "explore",
-                    "train",
-                    "sweep",
-                    "evaluate",
-                    "predict",
-                    "export",
-                    "draw",
-                    "report",
-                    "compare",
-                    "bench",
-                    "summary",
-                    "gradcheck",
-                    "doctor",
-                    "data");
+                    ("explore train sweep evaluate predict export draw report compare bench summary"
+                                    + " gradcheck doctor data")
+                            .split(" "));
 
     final Console console;
     final Interrupts interrupts;
@@ -120,9 +111,14 @@ public final class Quern implements Callable<Integer> {
         };
     }
 
-    /** The command that is the method of that name. */
+    /** The command that is the method of that name; its footer begins with its examples. */
     private static CommandLine method(Class<?> of, String name) {
-        return new CommandLine(CommandLine.getCommandMethods(of, name).get(0));
+        CommandLine line = new CommandLine(CommandLine.getCommandMethods(of, name).get(0));
+        UsageMessageSpec usage = line.getCommandSpec().usageMessage().sortOptions(false);
+        if (!usage.footer()[0].isEmpty()) { // which would come before them
+            usage.footerHeading("%nExamples:%n");
+        }
+        return line;
     }
 
     private int execute(CommandLine line, String... arguments) {
@@ -136,12 +132,10 @@ public final class Quern implements Callable<Integer> {
             }
             return e.exitCode();
         } catch (OutOfMemoryError e) {
-            console.err()
-                    .println(
-                            "quern: out of memory ("
-                                    + e.getMessage()
-                                    + "): give the JVM more with -Xmx, or use a smaller --batch");
-            return QuernException.Kind.DEVICE.exitCode();
+            return failed(
+                    QuernException.Kind.DEVICE,
+                    "out of memory (%s): give the JVM more with -Xmx, or use a smaller --batch",
+                    e.getMessage());
         }
     }
 
@@ -157,22 +151,23 @@ public final class Quern implements Callable<Integer> {
             message = unmatched(unmatched.getUnmatched().get(0), command);
         }
         console.out().flush();
-        console.err().println("quern: %s (%s --help)".formatted(message, command.qualifiedName()));
-        return QuernException.Kind.USAGE.exitCode();
+        return failed(
+                QuernException.Kind.USAGE, "%s (%s --help)", message, command.qualifiedName());
+    }
+
+    /** Says what went wrong. @return the exit code */
+    private int failed(QuernException.Kind kind, String format, Object... arguments) {
+        console.err().println("quern: " + format.formatted(arguments));
+        return kind.exitCode();
     }
 
     private static String unmatched(String word, CommandSpec command) {
         boolean option = word.startsWith("-");
         String name = option ? word.split("=", 2)[0] : word;
         String what = option ? "option" : command.parent() == null ? "command" : "argument";
+        Set<String> known = option ? command.optionsMap().keySet() : command.subcommands().keySet();
         return "unknown %s \"%s\"".formatted(what, name)
-                + Nearest.to(
-                                name,
-                                option
-                                        ? command.optionsMap().keySet()
-                                        : command.subcommands().keySet())
-                        .map(": did you mean \"%s\"?"::formatted)
-                        .orElse("");
+                + Nearest.to(name, known).map(": did you mean \"%s\"?"::formatted).orElse("");
     }
 
     private int failed(Exception e) {
@@ -184,23 +179,17 @@ public final class Quern implements Callable<Integer> {
             e.printStackTrace(console.err());
         }
         if (e instanceof QuernException known) {
-            console.err().println("quern: " + known.getMessage());
-            return known.kind().exitCode();
+            return failed(known.kind(), "%s", known.getMessage());
         }
         if (e instanceof InvalidPathException path) {
-            console.err()
-                    .println(
-                            "quern: \"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8"
-                                    .formatted(path.getInput(), path.getReason()));
-            return QuernException.Kind.USAGE.exitCode();
+            return failed(
+                    QuernException.Kind.USAGE,
+                    "\"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8",
+                    path.getInput(),
+                    path.getReason());
         }
-        console.err()
-                .println(
-                        "quern: "
-                                + e
-                                + " (a fault of Quern's; "
-                                + (stacktrace ? "see above" : "--stacktrace shows where")
-                                + ")");
+        String where = stacktrace ? "see above" : "--stacktrace shows where";
+        console.err().println("quern: " + e + " (a fault of Quern's; " + where + ")");
         return EXIT_FAULT;
     }
 
@@ -208,13 +197,10 @@ public final class Quern implements Callable<Integer> {
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Quern.class.getPackage().getImplementationVersion();
-            return new String[] {
-                "quern "
-                        + (version == null ? "(not from a jar)" : version)
-                        + ", Java "
-                        + System.getProperty("java.version")
-            };
+            String packed = Quern.class.getPackage().getImplementationVersion();
+            String version = packed == null ? "(not from a jar)" : packed;
+            String java = System.getProperty("java.version");
+            return new String[] {"quern " + version + ", Java " + java};
         }
     }
 }

@@ -62,11 +62,8 @@ public final class DrawServer implements AutoCloseable {
     private void predict(HttpExchange exchange) throws IOException {
         byte[] ink = exchange.getRequestBody().readNBytes(SIDE * SIDE + 1);
         if (ink.length != SIDE * SIDE) {
-            LocalServer.send(
-                    exchange,
-                    400,
-                    "text/plain; charset=utf-8",
-                    "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE));
+            String wanted = "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE);
+            LocalServer.text(exchange, 400, wanted);
             return;
         }
         Map<String, Object> answer = new LinkedHashMap<>();
