@@ -155,7 +155,7 @@ final class BenchCommands {
                             paramLabel = "NAME",
                             description =
                                     "One kernel alone, such as DenseForward, or one line of the"
-                                            + " table, such as \"Adam 38575\".")
+                                            + " table, such as \"Adam 38592\".")
                     String only,
             @Mixin Options options,
             @Mixin CommonOptions common) {

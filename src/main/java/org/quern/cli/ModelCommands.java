@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.concurrent.CountDownLatch;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.backend.Backends;
@@ -276,20 +275,9 @@ final class ModelCommands {
                 Browser.open(console, server.address());
             }
             console.out().flush();
-            CountDownLatch ended = new CountDownLatch(1);
-            common.interrupts().during(() -> wait(ended), ended::countDown);
+            common.interrupts().await();
         }
         return 0;
-    }
-
-    private static boolean wait(CountDownLatch ended) {
-        try {
-            ended.await();
-            return true;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
     }
 
     @Command(

@@ -5,8 +5,11 @@ import static java.util.stream.Collectors.toList;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.quern.bench.Crossover;
 import org.quern.bench.KernelBench;
 import org.quern.bench.Roofline;
@@ -143,31 +146,28 @@ public final class BenchText {
      * @param names of the columns; of two words the second stands below the first
      */
     public static List<String> stepHead(List<String> names) {
-        StringBuilder first = new StringBuilder(format("%8s", ""));
-        StringBuilder second = new StringBuilder(format("%8s", "batch"));
-        String column = column(names.size());
-        boolean two = false;
-        for (String name : names) {
-            int blank = name.indexOf(' ');
-            two |= blank > 0;
-            first.append(format(column, blank < 0 ? "" : name.substring(0, blank)));
-            second.append(format(column, name.substring(blank + 1)));
-        }
-        return two ? List.of(first.toString(), second.toString()) : List.of(second.toString());
+        List<String> last =
+                names.stream().map(name -> name.substring(name.indexOf(' ') + 1)).toList();
+        List<String> first =
+                names.stream()
+                        .map(name -> name.substring(0, Math.max(0, name.indexOf(' '))))
+                        .toList();
+        return String.join("", first).isEmpty()
+                ? List.of(stepRow("batch", last))
+                : List.of(stepRow("", first), stepRow("batch", last));
     }
 
     /** A line of it: medians and, where there is room, half of what lies between least and most. */
     public static String stepRow(int batch, List<StepBench.Result> results) {
-        StringBuilder line = new StringBuilder(format("%8d", batch));
-        String column = column(results.size());
-        for (StepBench.Result result : results) {
-            line.append(format(column, result == null ? "-" : cell(result, results.size())));
-        }
-        return line.toString();
+        int columns = results.size();
+        return stepRow(
+                Integer.toString(batch),
+                results.stream().map(one -> one == null ? "-" : cell(one, columns)).toList());
     }
 
-    private static String column(int columns) {
-        return columns <= WITH_SPREAD ? "%17s" : "%11s";
+    private static String stepRow(String first, List<String> cells) {
+        String column = cells.size() <= WITH_SPREAD ? "%17s" : "%11s";
+        return format("%8s", first) + format(column.repeat(cells.size()), cells.toArray());
     }
 
     private static String cell(StepBench.Result result, int columns) {
@@ -185,20 +185,17 @@ public final class BenchText {
      */
     public static String verdict(List<List<StepBench.Result>> byNetwork) {
         boolean gpu = byNetwork.stream().flatMap(List::stream).anyMatch(StepBench.Result::gpu);
-        String start = gpu ? "" : "no GPU here; ";
-        List<String> parts = new ArrayList<>();
-        List<String> verdicts = new ArrayList<>();
+        Map<String, String> verdicts = new LinkedHashMap<>();
         for (List<StepBench.Result> results : byNetwork) {
             if (!results.isEmpty()) {
-                String said = fastest(Crossover.winners(results));
-                verdicts.add(said);
-                parts.add(results.get(0).network() + ": " + said);
+                verdicts.put(results.get(0).network(), fastest(Crossover.winners(results)));
             }
         }
-        if (verdicts.stream().distinct().count() == 1 && verdicts.size() > 1) {
-            return start + verdicts.get(0);
-        }
-        return start + String.join("; ", parts);
+        Set<String> different = new HashSet<>(verdicts.values());
+        List<String> parts = new ArrayList<>();
+        verdicts.forEach((network, verdict) -> parts.add(network + ": " + verdict));
+        return (gpu ? "" : "no GPU here; ")
+                + String.join("; ", parts.size() > 1 && different.size() == 1 ? different : parts);
     }
 
     /** For instance {@code cpu is the fastest up to batch 32, cuda from 128 on}. */
