@@ -9,8 +9,8 @@ import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.bench.Budget;
-import org.quern.verify.BenchCases;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -59,7 +59,7 @@ final class BenchCommands {
 
         /** The kernels at their sizes. */
         List<KernelCase> cases() {
-            return quick ? BenchCases.quick() : BenchCases.all();
+            return quick ? KernelCases.quickBench() : KernelCases.bench();
         }
 
         /** Those of a kernel, or the one of that name. */

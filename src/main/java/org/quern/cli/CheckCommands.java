@@ -10,12 +10,14 @@ import java.util.List;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.backend.Executor;
+import org.quern.data.Dataset;
 import org.quern.data.Mnist;
 import org.quern.run.RunSettings;
 import org.quern.verify.Checkup;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.GradientSuite;
-import org.quern.verify.StepCheck;
+import org.quern.verify.ReferenceCheck;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Mixin;
@@ -144,18 +146,15 @@ final class CheckCommands {
         int ops = 0;
         int wrong = 0;
         for (GradientSuite.Network network : networks) {
-            for (long step = 0; step < 3; step++) {
-                List<String> mismatches =
-                        StepCheck.run(
-                                backend,
-                                options,
-                                network.plan(),
-                                GradientCheck.data(network.plan()),
-                                1,
-                                step);
-                ops += network.plan().training().size();
-                wrong += mismatches.size();
-                mismatches.forEach(line -> console.line("FAIL  " + backend.name() + ": " + line));
+            Dataset data = GradientCheck.data(network.plan());
+            try (Executor executor = backend.open(network.plan(), options)) {
+                for (long step = 0; step < 3; step++) {
+                    List<String> mismatches = ReferenceCheck.ofStep(executor, data, 1, step);
+                    ops += network.plan().training().size();
+                    wrong += mismatches.size();
+                    mismatches.forEach(
+                            line -> console.line("FAIL  " + backend.name() + ": " + line));
+                }
             }
         }
         console.line(

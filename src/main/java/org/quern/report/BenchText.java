@@ -5,10 +5,8 @@ import static java.util.stream.Collectors.toList;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.quern.bench.Crossover;
 import org.quern.bench.KernelBench;
@@ -185,17 +183,16 @@ public final class BenchText {
      */
     public static String verdict(List<List<StepBench.Result>> byNetwork) {
         boolean gpu = byNetwork.stream().flatMap(List::stream).anyMatch(StepBench.Result::gpu);
-        Map<String, String> verdicts = new LinkedHashMap<>();
+        List<String> verdicts = new ArrayList<>();
+        List<String> parts = new ArrayList<>();
         for (List<StepBench.Result> results : byNetwork) {
             if (!results.isEmpty()) {
-                verdicts.put(results.get(0).network(), fastest(Crossover.winners(results)));
+                verdicts.add(fastest(Crossover.winners(results)));
+                parts.add(results.get(0).network() + ": " + fastest(Crossover.winners(results)));
             }
         }
-        Set<String> different = new HashSet<>(verdicts.values());
-        List<String> parts = new ArrayList<>();
-        verdicts.forEach((network, verdict) -> parts.add(network + ": " + verdict));
-        return (gpu ? "" : "no GPU here; ")
-                + String.join("; ", parts.size() > 1 && different.size() == 1 ? different : parts);
+        boolean same = verdicts.size() > 1 && Set.copyOf(verdicts).size() == 1;
+        return (gpu ? "" : "no GPU here; ") + (same ? verdicts.get(0) : String.join("; ", parts));
     }
 
     /** For instance {@code cpu is the fastest up to batch 32, cuda from 128 on}. */
