@@ -12,22 +12,15 @@ import org.quern.plan.Plan;
 /** Training steps as launches by the op: in sequences of many steps, or one by one. */
 final class OpSteps {
     /** Steps that are prepared as one sequence. */
-    private static final int MANY = 32;
+    static final int MANY = 32;
 
     private final Device device;
     private final Plan plan;
     private final Backend.Options options;
-    private final LaunchesOf launches;
+    private final Launches launches;
     private final List<Op> ops;
 
-    /** Gives the launches of an op. */
-    @FunctionalInterface
-    interface LaunchesOf {
-        /** The launches of an op on some data. */
-        List<Device.Launch> of(Op op, DeviceData data, Extent extent);
-    }
-
-    OpSteps(Device device, Plan plan, Backend.Options options, LaunchesOf launches) {
+    OpSteps(Device device, Plan plan, Backend.Options options, Launches launches) {
         this.device = device;
         this.plan = plan;
         this.options = options;
@@ -38,88 +31,79 @@ final class OpSteps {
         plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(ops::add);
     }
 
-    /** Runs the selected steps. */
+    /** Runs the selected steps, streamed data chunk by chunk. */
     void run(DeviceData data, Steps steps, Batches batches) {
         if (data.chunk() == 0) {
-            data.slot(0);
-            steps(data, steps, batches, 0, steps.count());
-        } else {
-            stream(data, steps, batches);
+            run(data, batches, steps.first(), steps.count());
+            return;
         }
-    }
-
-    /** Runs steps chunk by chunk: while the device has one, the host fills and sends the next. */
-    private void stream(DeviceData data, Steps steps, Batches batches) {
+        // while the device has a chunk, the host fills and sends the next
         for (int done = 0; done < steps.count(); ) {
             long step = steps.first() + done;
             int place = batches.place(step);
             int untilChunk = data.chunk() - place % data.chunk();
             int rows = Math.min(untilChunk, batches.rows() - place);
             int now = Math.min(Call.groups(rows, batches.batch()), steps.count() - done);
-            data.slot(1 - data.slot());
+            data.turn();
             data.send(
                     batches,
                     steps.seed(),
                     batches.epoch(step),
                     place,
                     Math.min(rows, now * batches.batch()));
-            steps(data, steps, batches, done, now);
+            run(data, batches, step, now);
             data.used();
             done += now;
         }
     }
 
-    /** Runs the steps [from, from + count) of a run, whose data is in place. */
-    private void steps(DeviceData data, Steps steps, Batches batches, int from, int count) {
+    /** Runs {@code count} steps whose data is in place. */
+    private void run(DeviceData data, Batches batches, long first, int count) {
         int perEpoch = batches.stepsPerEpoch();
-        int lastRows = batches.rowsAt(perEpoch - 1L);
+        boolean endsShort = batches.rowsAt(perEpoch - 1L) != plan.batch();
         for (int done = 0; done < count; ) {
-            long step = steps.first() + from + done;
-            int left = perEpoch - (int) (step % perEpoch);
-            if (options.sync()) {
-                carefully(data, batches.rowsAt(step), step);
-                done++;
-            } else if (options.engine() == Backend.Engine.OPS) {
-                for (Op op : ops) {
-                    launches.of(op, data, extent(batches.rowsAt(step))).forEach(device::run);
-                }
-                done++;
-            } else if (left == 1 && lastRows != plan.batch()) {
-                device.run(sequence(data, lastRows, 1));
-                done++;
+            long step = first + done;
+            int rows = batches.rowsAt(step);
+            int now = 1;
+            if (options.sync() || options.engine() == Backend.Engine.OPS) {
+                runOpByOp(data, rows, step);
+            } else if (rows != plan.batch()) {
+                device.run(sequence(data, DeviceData.Kept.SHORT_STEP, rows, 1));
             } else {
-                int full =
-                        lastRows == plan.batch() ? count - done : Math.min(left - 1, count - done);
-                int now = full >= MANY ? MANY : 1;
-                device.run(sequence(data, plan.batch(), now));
-                done += now;
+                int left = perEpoch - (int) (step % perEpoch) - 1;
+                int full = endsShort ? Math.min(left, count - done) : count - done;
+                now = full >= MANY ? MANY : 1;
+                DeviceData.Kept kept =
+                        now > 1 ? DeviceData.Kept.MANY_STEPS : DeviceData.Kept.FULL_STEP;
+                device.run(sequence(data, kept, rows, now));
             }
+            done += now;
         }
     }
 
-    private Device.Launch sequence(DeviceData data, int rows, int repeats) {
-        boolean full = rows == plan.batch();
-        Device.Launch sequence = data.sequence(full, repeats > 1);
-        if (sequence == null) {
+    private Device.Launch sequence(DeviceData data, DeviceData.Kept kept, int rows, int repeats) {
+        if (data.kept(kept) == null) {
             List<Device.Launch> all = new ArrayList<>();
             for (Op op : ops) {
                 all.addAll(launches.of(op, data, extent(rows)));
             }
-            sequence = device.sequence(all, repeats);
-            data.keep(full, repeats > 1, sequence);
+            data.keep(kept, device.sequence(all, repeats));
         }
-        return sequence;
+        return data.kept(kept);
     }
 
-    /** A step with a wait after each op. */
-    private void carefully(DeviceData data, int rows, long number) {
+    /** A step with, if wanted, a wait after each op: what fails is then told by its name. */
+    private void runOpByOp(DeviceData data, int rows, long number) {
         for (Op op : ops) {
             try {
-                for (Device.Launch launch : launches.of(op, data, extent(rows))) {
-                    device.run(launch);
+                launches.of(op, data, extent(rows)).forEach(device::run);
+                if (options.sync()) {
+                    device.finish();
                 }
-                device.finish();
             } catch (QuernException e) {
+                if (!options.sync()) {
+                    throw e;
+                }
                 throw new QuernException(
                         e.kind(),
                         "%s, in the %s of %s at step %d"
@@ -129,7 +113,7 @@ final class OpSteps {
         }
     }
 
-    private Extent extent(int rows) {
-        return new Extent(rows, plan.batch(), true, false);
+    private Launches.Extent extent(int rows) {
+        return new Launches.Extent(rows, plan.batch(), true, false);
     }
 }
