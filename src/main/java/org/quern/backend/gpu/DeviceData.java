@@ -227,10 +227,10 @@ final class DeviceData implements DeviceDataset {
     /** Closes what was prepared. */
     private void forget() {
         device.finish();
-        if (choice != null && choice.steps() != null) {
-            choice.steps().close();
+        if (choice != null) {
+            choice.close();
+            choice = null;
         }
-        choice = null;
         for (Device.Launch[] ofSlot : kept) {
             Arrays.stream(ofSlot).filter(Objects::nonNull).forEach(Device.Launch::close);
             Arrays.fill(ofSlot, null);

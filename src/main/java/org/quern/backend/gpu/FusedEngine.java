@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.StringJoiner;
 import java.util.stream.Collectors;
 import org.quern.backend.Backend;
 import org.quern.plan.Plan;
@@ -55,9 +56,11 @@ public final class FusedEngine {
             this.reason = reason;
         }
 
-        /** The fused kernel, prepared; null if there is none. */
-        FusedSteps steps() {
-            return steps;
+        /** Closes the fused kernel, if there is one. */
+        void close() {
+            if (steps != null) {
+                steps.close();
+            }
         }
 
         /** What the device gives to the best team that it does not refuse; null if to none. */
@@ -70,6 +73,10 @@ public final class FusedEngine {
                 }
             }
             return null;
+        }
+
+        private BlockTeam team() {
+            return layouts.get(0).team();
         }
 
         /** Why there is no team, or null. */
@@ -90,20 +97,6 @@ public final class FusedEngine {
                     .map(e -> BlockTeam.description(e.getValue()) + ": " + e.getKey().get(0))
                     .collect(Collectors.joining("; "));
         }
-
-        /** By which team, and why not by a better one, to go on a sentence. */
-        private String by(String remark) {
-            List<String> remarks = new ArrayList<>();
-            if (remark != null) {
-                remarks.add(remark);
-            }
-            if (!refused.isEmpty()) {
-                remarks.add("not by " + refusals());
-            }
-            return "by "
-                    + layouts.get(0).team().description()
-                    + (remarks.isEmpty() ? "" : " (" + String.join("; ", remarks) + ")");
-        }
     }
 
     private static Choice none(String reason) {
@@ -121,10 +114,9 @@ public final class FusedEngine {
             Plan plan, List<BlockTeam> teams, int units, Backend.Options options, TeamRoom room) {
         Choice choice = among(plan, teams, true, options);
         Integer most = choice.ask(layout -> room.of(layout.team(), layout.bytes()));
-        if (most == null || choice.layouts.get(0).team().blocks() == 1) {
-            return 1;
-        }
-        return Math.max(1, Math.min(most, units / choice.layouts.get(0).team().blocks()));
+        return most == null || choice.team().blocks() == 1
+                ? 1
+                : Math.max(1, Math.min(most, units / choice.team().blocks()));
     }
 
     /** What is left when the device was asked for the teams, until it has room for one. */
@@ -141,7 +133,14 @@ public final class FusedEngine {
     String description(boolean pixels) {
         Choice choice = taken != null && takenPixels == pixels ? taken : choice(pixels);
         if (!choice.layouts.isEmpty()) {
-            return "fused into one launch, " + choice.by(size() > 0 ? SIZE : null);
+            StringJoiner remarks = new StringJoiner("; ", " (", ")").setEmptyValue("");
+            if (size() > 0) {
+                remarks.add(SIZE);
+            }
+            if (!choice.refused.isEmpty()) {
+                remarks.add("not by " + choice.refusals());
+            }
+            return "fused into one launch, by " + choice.team().description() + remarks;
         }
         String steps =
                 options.sync() || options.engine() == Backend.Engine.OPS

@@ -26,11 +26,15 @@ import org.quern.random.Streams;
 public final class KernelExecutor implements Executor {
     private static final int NOT_FOUND = -1;
 
+    /** Steps that are prepared as one sequence. */
+    private static final int MANY = 32;
+
     private final Device device;
     private final Plan plan;
     private final Tiling.Choice tiling;
     private final Backend.Options options;
     private final FusedEngine engine;
+    private final List<Op> stepOps;
     private final List<Device.Buffer> buffers = new ArrayList<>();
     private final Device.Buffer arena;
     private final Device.Buffer partialSums;
@@ -40,7 +44,6 @@ public final class KernelExecutor implements Executor {
     private ByteBuffer passHost;
     private Device.Log log;
     private Launches launches;
-    private OpSteps opSteps;
     private Batches batches;
     private boolean open = true;
 
@@ -56,6 +59,10 @@ public final class KernelExecutor implements Executor {
         this.tiling = tiling;
         this.options = options;
         engine = new FusedEngine(device, plan, options);
+        // the op that moves on to the next step comes last; it commutes with the update
+        stepOps = new ArrayList<>(plan.training());
+        stepOps.removeIf(Op.Metrics.class::isInstance);
+        plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(stepOps::add);
         try {
             String what = "the network at batch " + plan.batch();
             checkMemory(what);
@@ -114,15 +121,14 @@ public final class KernelExecutor implements Executor {
 
     /** Makes room for runs of so many steps; what was prepared before, data's too, is void. */
     private void reserve(int steps) {
-        if (pass != null) {
+        if (launches != null) {
             device.finish();
-            releasePass();
+            releaseTables();
         }
-        pass = device.allocate(PassBlock.bytes(steps), "the table of step sizes");
+        pass = allocate(PassBlock.bytes(steps), "the table of step sizes");
         passHost = ByteBuffer.allocateDirect(PassBlock.bytes(steps)).order(ByteOrder.nativeOrder());
         log = device.log(StepLog.bytes(steps));
         launches = new Launches(device, tiling, shadow, arena, pass, log.buffer(), partialSums);
-        opSteps = new OpSteps(device, plan, options, launches);
     }
 
     private int reserved() {
@@ -172,9 +178,9 @@ public final class KernelExecutor implements Executor {
     public void initialise(long seed) {
         device.fill(arena, 4 * plan.state().offset(), plan.state().size(), 0);
         for (int layer = 0; layer < plan.dense().size(); layer++) {
-            Slice weights = plan.dense().get(layer).weights();
-            float limit =
-                    plan.dense().get(layer).layer().init().limit(weights.rows(), weights.columns());
+            Plan.DenseSlices dense = plan.dense().get(layer);
+            Slice weights = dense.weights();
+            float limit = dense.layer().init().limit(weights.rows(), weights.columns());
             runOnce(
                     Call.of("uniform_initial", Call.groups(weights.size(), 4 * Device.THREADS))
                             .with(arena, weights, checked(weights))
@@ -237,9 +243,90 @@ public final class KernelExecutor implements Executor {
         if (fused != null) {
             fused.run(steps.count());
         } else {
-            opSteps.run(data, steps, batches);
+            trainByOps(data, steps);
         }
         StepLog.await(device, log, steps);
+    }
+
+    private void trainByOps(DeviceData data, Steps steps) {
+        if (data.chunk() == 0) {
+            trainByOps(data, steps.first(), steps.count());
+            return;
+        }
+        // while the device has a chunk, the host fills and sends the next
+        for (int done = 0; done < steps.count(); ) {
+            long step = steps.first() + done;
+            int place = batches.place(step);
+            int untilChunk = data.chunk() - place % data.chunk();
+            int rows = Math.min(untilChunk, batches.rows() - place);
+            int now = Math.min(Call.groups(rows, batches.batch()), steps.count() - done);
+            data.turn();
+            data.send(
+                    batches,
+                    steps.seed(),
+                    batches.epoch(step),
+                    place,
+                    Math.min(rows, now * batches.batch()));
+            trainByOps(data, step, now);
+            data.used();
+            done += now;
+        }
+    }
+
+    /** Runs {@code count} steps whose data is in place, in sequences of many or one by one. */
+    private void trainByOps(DeviceData data, long first, int count) {
+        int perEpoch = batches.stepsPerEpoch();
+        boolean endsShort = batches.rowsAt(perEpoch - 1L) != plan.batch();
+        for (int done = 0; done < count; ) {
+            long step = first + done;
+            int rows = batches.rowsAt(step);
+            int now = 1;
+            if (options.sync() || options.engine() == Backend.Engine.OPS) {
+                stepOpByOp(data, rows, step);
+            } else if (rows != plan.batch()) {
+                device.run(sequence(data, DeviceData.Kept.SHORT_STEP, rows, 1));
+            } else {
+                int left = perEpoch - (int) (step % perEpoch) - 1;
+                int full = endsShort ? Math.min(left, count - done) : count - done;
+                now = full >= MANY ? MANY : 1;
+                DeviceData.Kept kept =
+                        now > 1 ? DeviceData.Kept.MANY_STEPS : DeviceData.Kept.FULL_STEP;
+                device.run(sequence(data, kept, rows, now));
+            }
+            done += now;
+        }
+    }
+
+    private Device.Launch sequence(DeviceData data, DeviceData.Kept kept, int rows, int repeats) {
+        if (data.kept(kept) == null) {
+            List<Device.Launch> all = new ArrayList<>();
+            for (Op op : stepOps) {
+                all.addAll(launches.of(op, data, extent(rows, true, false)));
+            }
+            data.keep(kept, device.sequence(all, repeats));
+        }
+        return data.kept(kept);
+    }
+
+    /** A step with, if wanted, a wait after each op: what fails is then told by its name. */
+    private void stepOpByOp(DeviceData data, int rows, long number) {
+        for (Op op : stepOps) {
+            try {
+                launches.of(op, data, extent(rows, true, false)).forEach(device::run);
+                if (options.sync()) {
+                    device.finish();
+                }
+            } catch (QuernException e) {
+                if (!options.sync()) {
+                    throw e;
+                }
+                throw new QuernException(
+                        e.kind(),
+                        "%s, in the %s of %s at step %d"
+                                .formatted(e.getMessage(), op.what(), op.layer(), number),
+                        e);
+            }
+        }
     }
 
     @Override
@@ -261,7 +348,7 @@ public final class KernelExecutor implements Executor {
             }
             begin(data, inference.rows(first + done, now));
             for (Op op : plan.inference()) {
-                launches.of(op, data, extent(inference, false)).forEach(device::run);
+                launches.of(op, data, extent(now, false, false)).forEach(device::run);
             }
             if (data.chunk() != 0) {
                 data.used();
@@ -302,15 +389,15 @@ public final class KernelExecutor implements Executor {
         DeviceData data = ((DeviceData) resident).with(launches);
         launches.refresh(plan.parameters());
         begin(data, newPass);
-        return launches.of(op, data, extent(newPass, alone));
+        return launches.of(op, data, extent(newPass.rows(), newPass.isTraining(), alone));
     }
 
     /** As sequences where that is often, as training has them. */
     private void repeat(List<Device.Launch> all, int times) {
         int left = times;
-        if (left >= 4 * OpSteps.MANY) {
-            try (Device.Launch many = device.sequence(all, OpSteps.MANY)) {
-                for (; left >= OpSteps.MANY; left -= OpSteps.MANY) {
+        if (left >= 4 * MANY) {
+            try (Device.Launch many = device.sequence(all, MANY)) {
+                for (; left >= MANY; left -= MANY) {
                     device.run(many);
                 }
                 device.finish(); // before the sequence is closed
@@ -321,9 +408,9 @@ public final class KernelExecutor implements Executor {
         }
     }
 
-    private Launches.Extent extent(StepContext of, boolean alone) {
-        int most = of.isTraining() ? plan.batch() : plan.inferenceBatch();
-        return new Launches.Extent(of.rows(), most, of.isTraining(), alone);
+    private Launches.Extent extent(int rows, boolean training, boolean alone) {
+        int most = training ? plan.batch() : plan.inferenceBatch();
+        return new Launches.Extent(rows, most, training, alone);
     }
 
     private void begin(DeviceData data, StepContext newPass) {
@@ -345,23 +432,18 @@ public final class KernelExecutor implements Executor {
         }
     }
 
-    private void releasePass() {
+    private void releaseTables() {
         if (launches != null) {
             launches.close();
             launches = null;
-        }
-        if (log != null) {
             log.close();
-            log = null;
-        }
-        if (pass != null) {
+            buffers.remove(pass);
             device.release(pass);
-            pass = null;
         }
     }
 
     private void release() {
-        releasePass();
+        releaseTables();
         buffers.forEach(device::release);
         device.close();
     }

@@ -50,7 +50,7 @@ final class StepLog {
         collect(entries, steps, told, done);
     }
 
-    /** Tells how far the device is while it goes on. @return the entries that were taken */
+    /** Tells how far the device is while it goes on, and returns how many entries were taken. */
     private static int watch(Device device, Device.Log log, Steps steps) {
         int told = 0;
         long last = System.nanoTime();
