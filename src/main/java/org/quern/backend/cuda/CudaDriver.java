@@ -1,12 +1,9 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.cuDriverGetVersion;
-import static jcuda.driver.JCudaDriver.cuInit;
-
 import java.util.List;
 import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
-import org.quern.backend.nativelib.NativeLibraries;
 
 /** The driver, loaded and asked for its devices once. */
 final class CudaDriver {
@@ -17,31 +14,23 @@ final class CudaDriver {
      */
     private static final int LEAST_VERSION = 11040;
 
+    private static final String NO_DEVICE =
+            "no CUDA device is visible: see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it";
+
     private static final CudaDriver INSTANCE = new CudaDriver();
 
-    private final List<CudaHardware> devices;
-    private final int version;
+    private List<CudaHardware> devices = List.of();
+    private int version;
     private final String problem;
 
     private CudaDriver() {
-        List<CudaHardware> found = List.of();
-        int driver = 0;
         String reason;
         try {
-            JCudaNatives.loadDriver(System.getenv());
+            JCudaNatives.loadDriver();
             reason = initialise();
-            if (reason == null) {
-                int[] number = new int[1];
-                CudaErrors.check(cuDriverGetVersion(number), "cuDriverGetVersion");
-                driver = number[0];
-                found = CudaHardware.all();
-                reason = examine(driver, found);
-            }
-        } catch (NativeLibraries.UnavailableException | QuernException e) {
+        } catch (QuernException e) {
             reason = e.getMessage();
         }
-        devices = found;
-        version = driver;
         problem = reason;
     }
 
@@ -49,27 +38,24 @@ final class CudaDriver {
         return INSTANCE;
     }
 
-    private static String initialise() {
-        int code = cuInit(0);
-        return switch (code) {
-            case CUresult.CUDA_SUCCESS -> null;
-            case CUresult.CUDA_ERROR_NO_DEVICE -> noDevice();
-            default ->
-                    "the NVIDIA driver does not start (%s in cuInit): see nvidia-smi; after an update of the driver, restart the machine"
-                            .formatted(CudaErrors.name(code));
-        };
-    }
-
-    private static String examine(int version, List<CudaHardware> devices) {
+    private String initialise() {
+        int code = JCudaDriver.cuInit(0);
+        if (code == CUresult.CUDA_ERROR_NO_DEVICE) {
+            return NO_DEVICE;
+        }
+        if (code != CUresult.CUDA_SUCCESS) {
+            return "the NVIDIA driver does not start (%s in cuInit): see nvidia-smi; after an update of the driver, restart the machine"
+                    .formatted(CudaErrors.name(code));
+        }
+        int[] number = new int[1];
+        CudaErrors.check(JCudaDriver.cuDriverGetVersion(number), "cuDriverGetVersion");
+        version = number[0];
+        devices = CudaHardware.all();
         if (version < LEAST_VERSION) {
             return "the NVIDIA driver is for CUDA %d.%d, and Quern needs one for 11.4 or newer: update it"
                     .formatted(version / 1000, version % 1000 / 10);
         }
-        return devices.isEmpty() ? noDevice() : null;
-    }
-
-    private static String noDevice() {
-        return "no CUDA device is visible: see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it";
+        return devices.isEmpty() ? NO_DEVICE : null;
     }
 
     /** All devices, if there is no problem. */
