@@ -1,6 +1,5 @@
 package org.quern.backend.cuda;
 
-import java.util.List;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.FusedEngine;
 import org.quern.backend.gpu.GpuBackend;
@@ -14,26 +13,16 @@ public class CudaBackend extends GpuBackend<CudaHardware> {
     }
 
     @Override
-    protected String problem() {
-        return CudaDriver.instance().problem();
-    }
-
-    @Override
-    protected List<CudaHardware> all() {
-        return CudaDriver.instance().devices();
+    protected Found<CudaHardware> found() {
+        return CudaDriver.FOUND;
     }
 
     @Override
     protected String detail(CudaHardware device) {
-        int version = CudaDriver.instance().version();
+        int version = CudaDriver.version();
         return "%s, driver for CUDA %d.%d, %s"
                 .formatted(
                         device.description(), version / 1000, version % 1000 / 10, Cublas.found());
-    }
-
-    @Override
-    protected String others() {
-        return all().size() > 1 ? "; devices: are " + numbered(all()) : "";
     }
 
     /** Leaves cuBLAS aside, which is as quick to open with the network as before it. */

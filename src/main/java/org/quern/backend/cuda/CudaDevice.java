@@ -108,7 +108,7 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public Executor.KernelImage code() {
-        return new Executor.KernelImage(module.image(), module.nanos());
+        return module.image();
     }
 
     @Override

@@ -4,6 +4,7 @@ import java.util.List;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
+import org.quern.backend.gpu.GpuBackend;
 
 /** The driver, loaded and asked for its devices once. */
 final class CudaDriver {
@@ -17,28 +18,35 @@ final class CudaDriver {
     private static final String NO_DEVICE =
             "no CUDA device is visible: see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it";
 
-    private static final CudaDriver INSTANCE = new CudaDriver();
+    private static int version;
 
-    private List<CudaHardware> devices = List.of();
-    private int version;
-    private final String problem;
+    /** All devices. */
+    static final GpuBackend.Found<CudaHardware> FOUND = look();
 
-    private CudaDriver() {
-        String reason;
+    private CudaDriver() {}
+
+    private static GpuBackend.Found<CudaHardware> look() {
+        List<CudaHardware> all = List.of();
+        String problem;
         try {
             JCudaNatives.loadDriver();
-            reason = initialise();
+            problem = initialise();
+            if (problem == null) {
+                all = CudaHardware.all();
+                problem =
+                        version < LEAST_VERSION
+                                ? "the NVIDIA driver is for CUDA %d.%d, and Quern needs one for 11.4 or newer: update it"
+                                        .formatted(version / 1000, version % 1000 / 10)
+                                : all.isEmpty() ? NO_DEVICE : null;
+            }
         } catch (QuernException e) {
-            reason = e.getMessage();
+            problem = e.getMessage();
         }
-        problem = reason;
+        String others = all.size() > 1 ? "; devices: are " + GpuBackend.numbered(all) : "";
+        return new GpuBackend.Found<>(all, problem, others);
     }
 
-    static CudaDriver instance() {
-        return INSTANCE;
-    }
-
-    private String initialise() {
+    private static String initialise() {
         int code = JCudaDriver.cuInit(0);
         if (code == CUresult.CUDA_ERROR_NO_DEVICE) {
             return NO_DEVICE;
@@ -50,26 +58,11 @@ final class CudaDriver {
         int[] number = new int[1];
         CudaErrors.check(JCudaDriver.cuDriverGetVersion(number), "cuDriverGetVersion");
         version = number[0];
-        devices = CudaHardware.all();
-        if (version < LEAST_VERSION) {
-            return "the NVIDIA driver is for CUDA %d.%d, and Quern needs one for 11.4 or newer: update it"
-                    .formatted(version / 1000, version % 1000 / 10);
-        }
-        return devices.isEmpty() ? NO_DEVICE : null;
-    }
-
-    /** All devices, if there is no problem. */
-    List<CudaHardware> devices() {
-        return devices;
+        return null;
     }
 
     /** The CUDA version that it is for: 1000 times the major number plus 10 times the minor one. */
-    int version() {
+    static int version() {
         return version;
-    }
-
-    /** Why nothing can run, in a sentence; null if something can. */
-    String problem() {
-        return problem;
     }
 }

@@ -19,6 +19,7 @@ import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import jcuda.driver.JITOptions;
+import org.quern.backend.Executor;
 
 /**
  * The kernels of one translation unit, as the driver takes them: as the jar's cubin for the device,
@@ -33,15 +34,13 @@ final class CudaModule {
 
     private final CUmodule module;
     private final Map<String, CUfunction> functions = new HashMap<>();
-    private final String image;
+    private final Executor.KernelImage image;
     private final String refused;
-    private final long nanos;
 
-    private CudaModule(CUmodule module, String image, String refused, long nanos) {
+    private CudaModule(CUmodule module, String image, String refused, long started) {
         this.module = module;
-        this.image = image;
+        this.image = new Executor.KernelImage(image, System.nanoTime() - started);
         this.refused = refused;
-        this.nanos = nanos;
     }
 
     /**
@@ -65,7 +64,7 @@ final class CudaModule {
                 int code = load(module, cubin, new JITOptions());
                 if (code == CUresult.CUDA_SUCCESS) {
                     String image = "cubin for " + architecture;
-                    return new CudaModule(module, image, null, System.nanoTime() - started);
+                    return new CudaModule(module, image, null, started);
                 }
                 if (!isRefusal(code)) {
                     throw CudaErrors.failure(code, "cuModuleLoadData");
@@ -138,7 +137,7 @@ final class CudaModule {
                     reason(options, log),
                     unit.equals(CudaDevice.KERNELS) ? ", or use --backend opencl" : "");
         }
-        return new CudaModule(module, "PTX", refused, System.nanoTime() - started);
+        return new CudaModule(module, "PTX", refused, started);
     }
 
     private static String reason(JITOptions options, byte[] log) {
@@ -181,21 +180,17 @@ final class CudaModule {
                 });
     }
 
-    /** What the driver took: {@code cubin for sm_90}, or {@code PTX}. */
-    String image() {
+    /** What the driver took, {@code cubin for sm_90} or {@code PTX}, and what loading it took. */
+    Executor.KernelImage image() {
         return image;
-    }
-
-    /** What loading took, compiling included. */
-    long nanos() {
-        return nanos;
     }
 
     /** What a user should know who had to wait for it, in a sentence; null for nothing. */
     String notice() {
-        return nanos < SLOW_NANOS
+        String reason = refused == null ? "" : " (" + refused + ")";
+        return image.nanos() < SLOW_NANOS
                 ? null
                 : "the driver took %.1f s to compile the kernels; it keeps them for the next start%s"
-                        .formatted(nanos * 1e-9, refused == null ? "" : " (" + refused + ")");
+                        .formatted(image.nanos() * 1e-9, reason);
     }
 }

@@ -49,7 +49,7 @@ final class GemmTable {
                 "%s %d %s %s %08x"
                         .formatted(
                                 device.hardware().name(),
-                                CudaDriver.instance().version(),
+                                CudaDriver.version(),
                                 cublas.versionText(),
                                 cublas.precision().name().toLowerCase(Locale.ROOT),
                                 KernelSource.text("quern").hashCode());

@@ -54,19 +54,22 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
         }
     }
 
-    /** Why nothing can run, in a sentence; null if something can. */
-    protected abstract String problem();
+    /**
+     * What there is.
+     *
+     * @param all devices in the API's order, those that cannot be used too
+     * @param problem why nothing can run, in a sentence; null if something can
+     * @param others what is told after a device that nobody asked for
+     */
+    public record Found<H extends Hardware>(List<H> all, String problem, String others) {}
 
-    /** All devices in the API's order, those that cannot be used too. */
-    protected abstract List<H> all();
+    /** What there is, looked for once. */
+    protected abstract Found<H> found();
 
     /** What is told of a device that can be used. */
     protected String detail(H device) {
         return device.description();
     }
-
-    /** What is told after that where nobody asked for the device. */
-    protected abstract String others();
 
     /** Opens a device. */
     protected abstract Device open(H device, Options options);
@@ -88,14 +91,14 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
     @Override
     public Availability availability(String wanted) {
-        if (problem() != null) {
-            return new Availability(false, problem());
+        if (found().problem() != null) {
+            return new Availability(false, found().problem());
         }
-        H device = choose(all(), wanted);
+        H device = choose(found().all(), wanted);
         if (device.lacks() != null) {
             return new Availability(false, refusal(device));
         }
-        String detail = detail(device) + (wanted == null ? others() : "");
+        String detail = detail(device) + (wanted == null ? found().others() : "");
         return new Availability(true, device.isAutomatic(), detail);
     }
 
@@ -105,15 +108,15 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
     @Override
     public int devices() {
-        return Math.max(1, all().size());
+        return Math.max(1, found().all().size());
     }
 
     /** The device that the options name. */
     protected H hardware(Options options) {
-        if (problem() != null) {
-            throw backend("backend %s cannot run: %s", name, problem());
+        if (found().problem() != null) {
+            throw backend("backend %s cannot run: %s", name, found().problem());
         }
-        H device = choose(all(), options.device());
+        H device = choose(found().all(), options.device());
         if (device.lacks() != null) {
             throw backend("%s", refusal(device));
         }

@@ -1,6 +1,5 @@
 package org.quern.backend.opencl;
 
-import java.util.List;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.GpuBackend;
 
@@ -12,19 +11,8 @@ public final class OpenclBackend extends GpuBackend<OpenclHardware> {
     }
 
     @Override
-    protected String problem() {
-        return OpenclDevices.found().problem();
-    }
-
-    @Override
-    protected List<OpenclHardware> all() {
-        return OpenclDevices.found().all();
-    }
-
-    @Override
-    protected String others() {
-        OpenclDevices found = OpenclDevices.found();
-        return found.isPlain() ? "" : "; devices: " + found.listed();
+    protected Found<OpenclHardware> found() {
+        return OpenclDevices.FOUND;
     }
 
     @Override

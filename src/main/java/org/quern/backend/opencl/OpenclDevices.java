@@ -30,15 +30,17 @@ final class OpenclDevices {
     /** The loader's own code for "no platform", CL_PLATFORM_NOT_FOUND_KHR. */
     private static final int NO_PLATFORM = -1001;
 
-    private static final OpenclDevices FOUND = new OpenclDevices();
+    /** Those of this machine. */
+    static final GpuBackend.Found<OpenclHardware> FOUND = new OpenclDevices().found();
 
     private final List<OpenclHardware> all = new ArrayList<>();
     private final List<String> refusals = new ArrayList<>();
-    private final String problem;
     private boolean byLwjgl;
 
-    private OpenclDevices() {
-        String reason = null;
+    private OpenclDevices() {}
+
+    private GpuBackend.Found<OpenclHardware> found() {
+        String problem = null;
         try {
             if (!looksWithoutLwjgl(LwjglNatives.loader())) {
                 LwjglNatives.load();
@@ -46,45 +48,22 @@ final class OpenclDevices {
                 look();
             }
         } catch (QuernException e) {
-            reason = e.getMessage();
+            problem = e.getMessage();
         }
-        if (reason == null && all.stream().allMatch(device -> device.lacks() != null)) {
-            reason =
-                    all.isEmpty() && refusals.isEmpty()
-                            ? "no OpenCL device was found: " + LwjglNatives.INSTALL
-                            : "no OpenCL device can be used: %s; %s"
-                                    .formatted(listed(), LwjglNatives.INSTALL);
-        }
-        problem = reason;
-    }
-
-    /** Those of this machine. */
-    static OpenclDevices found() {
-        return FOUND;
-    }
-
-    /** Why none can be used, in a sentence; null if one can. */
-    String problem() {
-        return problem;
-    }
-
-    /** All that answered, in OpenCL's order, those that cannot be used too. */
-    List<OpenclHardware> all() {
-        return all;
-    }
-
-    /** The devices with their numbers, and what was said instead of more of them. */
-    String listed() {
         List<String> parts = new ArrayList<>(refusals);
         if (!all.isEmpty()) {
             parts.add(0, GpuBackend.numbered(all));
         }
-        return String.join("; ", parts);
-    }
-
-    /** Whether there is no more to say of them than which one is taken. */
-    boolean isPlain() {
-        return all.size() == 1 && refusals.isEmpty();
+        String listed = String.join("; ", parts);
+        if (problem == null && all.stream().allMatch(device -> device.lacks() != null)) {
+            problem =
+                    parts.isEmpty()
+                            ? "no OpenCL device was found: " + LwjglNatives.INSTALL
+                            : "no OpenCL device can be used: %s; %s"
+                                    .formatted(listed, LwjglNatives.INSTALL);
+        }
+        boolean isPlain = all.size() == 1 && refusals.isEmpty();
+        return new GpuBackend.Found<>(all, problem, isPlain ? "" : "; devices: " + listed);
     }
 
     /**
