@@ -11,7 +11,6 @@ import org.quern.backend.DeviceDataset;
 import org.quern.backend.Limits;
 import org.quern.backend.StepContext;
 import org.quern.backend.cuda.CudaBackend;
-import org.quern.backend.cuda.Epilogues;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.KernelExecutor;
 import org.quern.backend.gpu.Tiling;
@@ -123,7 +122,7 @@ final class KernelRates {
 
     /** A device whose products are cuBLAS's and nothing more. */
     private static Device library() {
-        return new CudaBackend(Epilogues.NEVER).device(CUBLAS);
+        return Epilogues.NEVER.cuda().device(CUBLAS);
     }
 
     private void copy() {

@@ -13,7 +13,6 @@ import org.quern.backend.DeviceDataset;
 import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.backend.cuda.CudaBackend;
-import org.quern.backend.cuda.Epilogues;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.Gemm;
 import org.quern.backend.gpu.KernelExecutor;
@@ -54,22 +53,22 @@ final class LayerRates {
             Backend.Options options = Backend.Options.DEFAULT.with(precision);
             Backend.Options cublas = options.with(Backend.Gemm.CUBLAS);
             if (precision == Backend.Precision.FP32) {
-                measure("own", Epilogues.NEVER, options.with(Backend.Gemm.OWN));
+                measure("own", new CudaBackend(), options.with(Backend.Gemm.OWN));
             }
-            measure("cublas", Epilogues.NEVER, cublas);
-            measure("cublasLt", Epilogues.ALWAYS, cublas);
-            measure("fastest", Epilogues.MEASURED, options);
+            measure("cublas", Epilogues.NEVER.cuda(), cublas);
+            measure("cublasLt", Epilogues.ALWAYS.cuda(), cublas);
+            measure("fastest", new CudaBackend(), options);
         }
     }
 
-    private void measure(String way, Epilogues epilogues, Backend.Options options) {
+    private void measure(String way, CudaBackend cuda, Backend.Options options) {
         int times = quick ? 1 : 10;
         String layers = "dense %d relu, dense %d relu, dense %d".formatted(width, width, width);
         Model model = ModelText.parse(Model.input(width), layers);
         Plan plan = Plan.of(model, Loss.MEAN_SQUARED_ERROR, new Optimizer.Sgd(0, 0), width);
         Dataset rows =
                 Dataset.ofValues("rows", new int[] {width}, random()).withTargets(random(), width);
-        Device device = new CudaBackend(epilogues).device(options);
+        Device device = cuda.device(options);
         Tiling.Choice tiling = Tiling.forUnits(device.computeUnits());
         try (KernelExecutor executor = new KernelExecutor(device, plan, tiling, options);
                 DeviceDataset data = executor.upload(rows);

@@ -3,6 +3,7 @@ package org.quern.backend.cpu;
 import static org.quern.QuernException.backend;
 
 import java.util.Optional;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Limits;
 import org.quern.backend.nativelib.NativeLibraries;
@@ -97,7 +98,7 @@ public final class CpuBackend implements Backend {
                                             .formatted(ISA_VARIABLE, isa)
                                     + " avx2 or avx512, or unset it";
                 }
-            } catch (NativeLibraries.UnavailableException e) {
+            } catch (QuernException e) {
                 reason = e.getMessage();
             }
             name = found;

@@ -1,5 +1,6 @@
 package org.quern.backend.gpu;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.quern.model.Activation;
@@ -61,6 +62,21 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
             }
         }
         return new Call(kernel, groupsX, groupsY, all);
+    }
+
+    /** Writes an argument as C has it, and returns its size: 8 bytes for memory, else 4. */
+    public int put(int index, ByteBuffer to, int at) {
+        Object argument = arguments.get(index);
+        if (argument instanceof Device.Buffer buffer) {
+            to.putLong(at, buffer.handle());
+            return Long.BYTES;
+        }
+        if (argument instanceof Integer number) {
+            to.putInt(at, number);
+        } else {
+            to.putFloat(at, (Float) argument);
+        }
+        return Integer.BYTES;
     }
 
     /** Groups of some items each that cover {@code count} items. */
