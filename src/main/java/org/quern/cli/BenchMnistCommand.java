@@ -61,7 +61,7 @@ final class BenchMnistCommand implements Callable<Integer> {
 
     @Mixin BackendOptions running;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
     @Spec CommandSpec spec;
 
@@ -74,7 +74,7 @@ final class BenchMnistCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        BenchCommand.checkNoneBefore(spec);
+        BenchCommands.checkNoneBefore(spec);
         if (seeds < 1) {
             throw usage("seeds %d: give 1 or more", seeds);
         }

@@ -3,7 +3,7 @@ package org.quern.cli;
 import static org.quern.QuernException.usage;
 
 import org.quern.data.Dataset;
-import org.quern.report.GalleryText;
+import org.quern.report.TextReport;
 import org.quern.train.Evaluation;
 import picocli.CommandLine.Option;
 
@@ -28,7 +28,7 @@ final class GalleryOption {
     void print(Console console, Evaluation evaluation, Dataset rows) {
         if (count != null) {
             console.out().println();
-            console.out().println(GalleryText.of(evaluation, rows, count, console.colour()));
+            console.out().println(TextReport.gallery(evaluation, rows, count, console.colour()));
         }
     }
 }

@@ -99,7 +99,7 @@ final class SweepCommand implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all results to this file.")
     Path json;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
     private SweepCommand(Console console, Interrupts interrupts) {
         this.console = console;

@@ -28,7 +28,7 @@ final class TrainCommand implements Callable<Integer> {
     private final Interrupts interrupts;
 
     /** What the command line has begun already. */
-    EagerLoad begun;
+    final EagerLoad begun;
 
     @Mixin SettingOptions settings;
 
@@ -88,11 +88,12 @@ final class TrainCommand implements Callable<Integer> {
             description = "One batch of everything, nothing kept: does it all fit together?")
     boolean dryRun;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
-    TrainCommand(Console console, Interrupts interrupts) {
+    TrainCommand(Console console, Interrupts interrupts, EagerLoad begun) {
         this.console = console;
         this.interrupts = interrupts;
+        this.begun = begun;
     }
 
     @Override

@@ -33,7 +33,7 @@ final class TrainRun implements AutoCloseable {
     private final Interrupts interrupts;
     private final TrainCommand options;
     private final Stopwatch stopwatch;
-    private final Timing timing;
+    private final WallTime timing;
     private RunSettings settings = RunSettings.DEFAULT;
     private RunFolder.Resumed resumed;
 
@@ -45,16 +45,18 @@ final class TrainRun implements AutoCloseable {
         this.interrupts = interrupts;
         this.options = options;
         stopwatch = new Stopwatch(console);
-        timing = options.timing ? new Timing(stopwatch) : null;
+        timing = options.timing ? new WallTime(stopwatch) : null;
     }
 
     void run() {
         settle();
         DataSource source = new DataSource(console);
         settings = settings.with(Map.of("data", source.locate(settings.data())));
-        Loading begun = options.begun.loading(settings.data());
-        Loading loading =
-                begun != null ? begun : Loading.of(() -> source.read(settings, settings.data()));
+        EagerLoad.Loading begun = options.begun.loading(settings.data());
+        EagerLoad.Loading loading =
+                begun != null
+                        ? begun
+                        : new EagerLoad.Loading(() -> source.read(settings, settings.data()));
         Backends.Choice choice = Backends.choose(settings.backend(), settings.options());
         console.about("device", choice.text());
         stopwatch.lap("device");

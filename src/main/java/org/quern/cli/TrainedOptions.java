@@ -9,7 +9,6 @@ import org.quern.data.Splits;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
 import org.quern.run.TrainedModel;
-import org.quern.train.Predictor;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -57,7 +56,8 @@ final class TrainedOptions {
     }
 
     /** The rows that are meant, in the model's classes. */
-    Rows rows(TrainedModel trained, DataSource from) {
+    Rows rows(TrainedModel trained, Console console) {
+        DataSource from = new DataSource(console);
         boolean own = trained.fromRun() && data == null;
         String path = own ? trained.settings().data() : data == null ? "" : data;
         Splits splits =
@@ -79,10 +79,5 @@ final class TrainedOptions {
     /** The name of the rows that are meant. */
     String partName() {
         return part.name().toLowerCase(Locale.ROOT);
-    }
-
-    /** Loads the model onto the backend. */
-    Predictor predictor(TrainedModel trained) {
-        return running.predictor(trained.saved());
     }
 }

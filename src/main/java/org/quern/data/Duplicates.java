@@ -53,34 +53,24 @@ public record Duplicates(List<Pair> pairs) {
     }
 
     private static int hash(Dataset set, int row) {
-        int hash = 1;
-        int from = row * set.features();
-        for (int i = from; i < from + set.features(); i++) {
-            hash =
-                    31 * hash
-                            + (set.isPixels()
-                                    ? set.pixels()[i]
-                                    : Float.floatToIntBits(set.values()[i]));
-        }
-        return hash;
+        return set.isPixels()
+                ? Arrays.hashCode(pixels(set, row))
+                : Arrays.hashCode(values(set, row));
     }
 
     private static boolean equal(Dataset first, int a, Dataset second, int b) {
-        int width = first.features();
         return first.isPixels()
-                ? Arrays.equals(
-                        first.pixels(),
-                        a * width,
-                        (a + 1) * width,
-                        second.pixels(),
-                        b * width,
-                        (b + 1) * width)
-                : Arrays.equals(
-                        first.values(),
-                        a * width,
-                        (a + 1) * width,
-                        second.values(),
-                        b * width,
-                        (b + 1) * width);
+                ? Arrays.equals(pixels(first, a), pixels(second, b))
+                : Arrays.equals(values(first, a), values(second, b));
+    }
+
+    private static byte[] pixels(Dataset set, int row) {
+        int width = set.features();
+        return Arrays.copyOfRange(set.pixels(), row * width, (row + 1) * width);
+    }
+
+    private static float[] values(Dataset set, int row) {
+        int width = set.features();
+        return Arrays.copyOfRange(set.values(), row * width, (row + 1) * width);
     }
 }

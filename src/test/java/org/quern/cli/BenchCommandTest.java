@@ -23,8 +23,8 @@ import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
 import org.quern.bench.StepBench;
-import org.quern.verify.BenchCases;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /** What {@code quern bench} says and leaves; no figure of it is held against anything. */
 @Tag("once")
@@ -80,7 +80,7 @@ class BenchCommandTest {
         assertThat(machine.get("java").getAsString()).contains(System.getProperty("java.version"));
         JsonArray kernels = all.getAsJsonArray("kernels");
         assertThat(strings(kernels, "kernel"))
-                .isEqualTo(BenchCases.quick().stream().map(KernelCase::name).toList());
+                .isEqualTo(KernelCases.quickBench().stream().map(KernelCase::name).toList());
         for (JsonElement each : kernels) {
             JsonObject kernel = each.getAsJsonObject();
             JsonObject seconds = kernel.getAsJsonObject("seconds");
@@ -115,7 +115,9 @@ class BenchCommandTest {
         assertThat(all.has("steps")).isFalse();
         List<String> names = strings(all.getAsJsonArray("kernels"), "backend");
         for (Backend backend : Usable.backends()) {
-            assertThat(names).filteredOn(backend.name()::equals).hasSameSizeAs(BenchCases.quick());
+            assertThat(names)
+                    .filteredOn(backend.name()::equals)
+                    .hasSameSizeAs(KernelCases.quickBench());
         }
         assertThat(names).doesNotContain("reference");
         assertThat(strings(all.getAsJsonArray("limits"), "backend"))
@@ -125,6 +127,26 @@ class BenchCommandTest {
             boolean host = List.of("cpu", "java").contains(device.get("backend").getAsString());
             assertThat(device.get("gpu").getAsBoolean() && host).isFalse();
         }
+    }
+
+    @Test
+    void oneKernelAloneIsMeasured() throws IOException {
+        Path json = folder.resolve("kernels.json");
+        String[] quick = {"bench", "kernels", "--quick", "--backend", "java"};
+        List<String> command = new ArrayList<>(List.of(quick));
+        command.addAll(List.of("--json", json.toString(), "--only", "denseforward"));
+        Cli.Outcome all = run(command.toArray(String[]::new));
+        assertThat(all.err()).isEmpty();
+        assertThat(all.out()).contains("summary   java: 3 kernels right; medians: ");
+        JsonObject written = JsonParser.parseString(Files.readString(json)).getAsJsonObject();
+        List<String> names = strings(written.getAsJsonArray("kernels"), "kernel");
+        assertThat(names).hasSize(3).allMatch(name -> name.startsWith("DenseForward 32x"));
+
+        command.set(command.size() - 1, names.get(1));
+        Cli.Outcome one = run(command.toArray(String[]::new));
+        assertThat(one.out())
+                .contains("\n" + names.get(1) + " ", "summary   java: 1 kernel right; medians: ")
+                .doesNotContain(names.get(0));
     }
 
     @ParameterizedTest
@@ -137,6 +159,9 @@ class BenchCommandTest {
                 "steps --backend java --threads -1 | 2 | threads -1: give 1 or more",
                 "stepz | 2 | unknown argument \"stepz\": did you mean \"steps\"?",
                 "kernels --quik | 2 | unknown option \"--quik\": did you mean \"--quick\"?",
+                "kernels --only Adamm | 2 | unknown kernel \"Adamm\": did you mean \"Adam\"?",
+                "kernels --only dense | 2 | unknown kernel \"dense\": there are Adam, CrossEntropy,",
+                "steps --only Adam | 2 | unknown option \"--only\"",
                 "--quick kernels | 2 | --quick is to follow \"kernels\": quern bench kernels --quick",
                 "--json x.json mnist | 2 | --json is to follow \"mnist\": quern bench mnist --json",
                 "--json /proc/none/x.json | 3 | /proc/none/x.json cannot be written: there is no folder"
@@ -155,7 +180,7 @@ class BenchCommandTest {
     void aWrongResultEndsWithAnError() {
         PrintStream nowhere = new PrintStream(PrintStream.nullOutputStream());
         Console console = new Console(nowhere, nowhere, false, Map.of(), System::nanoTime);
-        BenchOptions options = new BenchOptions();
+        BenchCommands.Options options = new BenchCommands.Options();
         options.running = new BackendOptions();
         options.running.backend = "java";
         BenchRun run = new BenchRun(console, options);
