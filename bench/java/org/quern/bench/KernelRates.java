@@ -54,7 +54,7 @@ final class KernelRates {
         copy();
         int side = quick ? 512 : 4096;
         Plan square = plan(side, side, Loss.MEAN_SQUARED_ERROR, 1);
-        ofOp("adam_update", square, Op.Adam.class, rows(side, 1));
+        ofOp("optimizer_update, Adam", square, Op.Adam.class, rows(side, 1));
         for (int classes : new int[] {1024, 10}) {
             int rows = values / (2 * classes + 4) / 4 * 4;
             Plan plan = plan(1, classes, Loss.CROSS_ENTROPY, rows);

@@ -3,7 +3,6 @@ package org.quern.backend.gpu;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import org.quern.model.Activation;
 import org.quern.plan.Mask;
 import org.quern.plan.Slice;
 
@@ -42,7 +41,8 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
 
     /**
      * The same call with more arguments, as kernels take them: a slice of the arena as its offset,
-     * null as {@link #NOWHERE}, a mask as stream, threshold and scale.
+     * null as {@link #NOWHERE}, a mask as stream, threshold and scale, an
+     * enum constant as its ordinal, which is its id in the header of the kernels.
      */
     Call with(Object... more) {
         List<Object> all = new ArrayList<>(arguments);
@@ -53,8 +53,8 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
                 all.add(Math.toIntExact(slice.offset()));
             } else if (one instanceof Boolean flag) {
                 all.add(flag ? 1 : 0);
-            } else if (one instanceof Activation activation) {
-                all.add(activation.ordinal());
+            } else if (one instanceof Enum<?> id) {
+                all.add(id.ordinal());
             } else if (one instanceof Mask mask) {
                 all.addAll(List.of(mask.stream(), mask.threshold(), mask.scale()));
             } else {

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.StringJoiner;
 import java.util.stream.Collectors;
 import org.quern.backend.Backend;
+import org.quern.backend.PlanWords;
 import org.quern.plan.Plan;
 
 /**
@@ -210,7 +211,7 @@ public final class FusedEngine {
         boolean tensor = engine == Backend.Engine.TENSOR;
         if (tensor
                 && !(FusedLayout.keepsBytes(plan, pixels)
-                        && FusedLayout.gather(plan).shift() == 0)) {
+                        && PlanWords.gather(plan).shift() == 0)) {
             return none(
                     "tensor cores take rows of bytes that are not shifted, and drop out whole words"
                             + " of them");

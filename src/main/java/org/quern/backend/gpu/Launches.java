@@ -6,9 +6,12 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.quern.backend.PlanWords;
 import org.quern.model.Activation;
+import org.quern.plan.Loss;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
+import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
@@ -20,7 +23,7 @@ import org.quern.plan.Slice;
  * product and what comes after; a library's product whose epilogue does that.
  */
 final class Launches implements AutoCloseable {
-    private static final int GATHER_ROWS = 32;
+    static final int GATHER_ROWS = 32;
     private static final int MOST_LANES = 256;
     private static final int COLUMNS_PER_GROUP = 32;
     private static final int ROWS_PER_GROUP = 512;
@@ -114,9 +117,11 @@ final class Launches implements AutoCloseable {
             to.add(device.prepare(squaredError(o, extent.most())));
             round(to, o.gradient(), true, extent);
         } else if (op instanceof Op.Adam o) {
-            to.add(device.prepare(adam(o)));
+            Call call = update(o.parameters(), o.gradients(), o.m(), o.v(), o.form());
+            to.add(device.prepare(call));
         } else if (op instanceof Op.Sgd o) {
-            to.add(device.prepare(sgd(o)));
+            Call call = update(o.parameters(), o.gradients(), o.velocity(), null, o.form());
+            to.add(device.prepare(call));
         } else if (op instanceof Op.Metrics o) {
             to.add(device.prepare(call("metrics_forward", 1).with(log, o.loss(), o.hits())));
         }
@@ -146,29 +151,22 @@ final class Launches implements AutoCloseable {
 
     private Call squaredError(Op.SquaredError o, int most) {
         int lanes = lanes(o.y().columns());
-        return call("squared_error_forward", Call.groups(most, Device.THREADS / lanes))
+        return call("regression_loss_forward", Call.groups(most, Device.THREADS / lanes))
                 .with(o.y(), o.z(), o.targets(), o.gradient(), o.loss(), o.hits())
-                .with(o.y().columns(), o.activation(), lanes);
+                .with(o.y().columns(), o.activation(), lanes)
+                .with(Loss.MEAN_SQUARED_ERROR, 0f);
     }
 
-    private Call adam(Op.Adam o) {
-        return update("adam_update", o.parameters())
-                .with(o.parameters(), o.gradients(), o.m(), o.v(), o.parameters().columns())
-                .with((float) (1 - o.form().beta1()), (float) (1 - o.form().beta2()))
-                .with((float) o.form().epsilon());
-    }
-
-    private Call sgd(Op.Sgd o) {
-        return update("sgd_update", o.parameters())
-                .with(o.parameters(), o.gradients(), o.velocity(), o.parameters().columns())
-                .with((float) o.form().momentum());
-    }
-
-    private Call update(String kernel, Slice parameters) {
-        int groups = Call.groups(parameters.columns(), 4 * Device.THREADS);
-        return shadow.rounds()
-                ? call(kernel + "_bfloat16", groups).with(shadow.roundedArgument())
-                : call(kernel, groups);
+    private Call update(Slice parameters, Slice gradients, Slice m, Slice v, Optimizer optimizer) {
+        int count = parameters.columns();
+        int groups = Call.groups(count, 4 * Device.THREADS);
+        float[] form = PlanWords.form(optimizer);
+        Call call =
+                shadow.rounds()
+                        ? call("optimizer_update_bfloat16", groups).with(shadow.roundedArgument())
+                        : call("optimizer_update", groups);
+        return call.with(parameters, gradients, m, v, count, PlanWords.rule(optimizer))
+                .with(form[0], form[1], form[2]);
     }
 
     /** Threads for a row of some columns: a power of two, each thread with about four columns. */

@@ -34,6 +34,11 @@ public enum Tiling {
         };
     }
 
+    /** Rows and columns. */
+    int side() {
+        return side;
+    }
+
     int groups(int extent) {
         return Call.groups(extent, side);
     }
