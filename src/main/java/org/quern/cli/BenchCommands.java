@@ -47,17 +47,13 @@ final class BenchCommands {
                 throw usage(
                         "what is asked of a GPU goes with its backend: add --backend cuda or opencl");
             }
-            return Backends.all().stream()
-                    .filter(one -> one.priority() >= 0 && one.availability().usable())
-                    .toList();
+            return Backends.usable();
         }
 
-        /** How long. */
         Budget budget() {
             return quick ? Budget.QUICK : Budget.FULL;
         }
 
-        /** The kernels at their sizes. */
         List<KernelCase> cases() {
             return quick ? KernelCases.quickBench() : KernelCases.bench();
         }

@@ -80,7 +80,6 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
         file.put("kernels", kernels);
     }
 
-    /** Steps by batch size. */
     void steps() {
         List<BenchTarget> trained = BenchTarget.withEngines(backends, options.running.options());
         StepBench bench = new StepBench(trained, options.budget(), console.nanoTime(), this);

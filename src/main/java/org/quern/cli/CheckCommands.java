@@ -95,9 +95,7 @@ final class CheckCommands {
         List<Backend> backends =
                 name != null
                         ? List.of(Backends.choose(name, options).backend())
-                        : Backends.all().stream()
-                                .filter(b -> b.priority() >= 0 && b.availability().usable())
-                                .toList();
+                        : Backends.usable();
         for (Backend each : backends) {
             try {
                 passed &= steps(console, each, options, networks);

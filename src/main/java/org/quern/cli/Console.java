@@ -49,7 +49,6 @@ record Console(
                 && !environment.getOrDefault("TERM", "").equals("dumb");
     }
 
-    /** Writes a line. */
     void line(String format, Object... arguments) {
         out.println(arguments.length == 0 ? format : format.formatted(arguments));
     }

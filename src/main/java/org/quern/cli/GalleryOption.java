@@ -17,14 +17,12 @@ final class GalleryOption {
             description = "Show the N surest mistakes as pictures (10).")
     Integer count;
 
-    /** Checks the number. */
     void check() {
         if (count != null && count < 1) {
             throw usage("gallery %d: give 1 or more", count);
         }
     }
 
-    /** Prints the gallery, if it was asked for. */
     void print(Console console, Evaluation evaluation, Dataset rows) {
         if (count != null) {
             console.out().println();

@@ -32,13 +32,11 @@ final class TrainedOptions {
 
     @Mixin BackendOptions running;
 
-    /** Rows of a data set. */
     enum Part {
         TEST,
         TRAIN
     }
 
-    /** Reads the model. */
     TrainedModel open() {
         return source.open();
     }
@@ -76,7 +74,6 @@ final class TrainedOptions {
                 .with(table.given());
     }
 
-    /** The name of the rows that are meant. */
     String partName() {
         return part.name().toLowerCase(Locale.ROOT);
     }

@@ -108,7 +108,6 @@ final class WallTime implements Listener {
         return all;
     }
 
-    /** Prints the parts, a line each. */
     void print(Console console, Map<String, Double> parts, Trainer trainer) {
         console.about("timing", format("%.3f s from the process's start", parts.get("total")));
         for (String part : PARTS) {

@@ -33,7 +33,6 @@ final class PictureRows {
         this.colour = colour;
     }
 
-    /** Adds a picture. */
     void add(byte[] pixels, String caption) {
         TextPicture picture = new TextPicture(pixels, pictures.width(), pictures.height());
         Cell cell = new Cell(picture, caption);
@@ -64,7 +63,6 @@ final class PictureRows {
         used = 0;
     }
 
-    /** All of them. */
     String text() {
         if (!cells.isEmpty()) {
             flush();

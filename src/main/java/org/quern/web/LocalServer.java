@@ -34,7 +34,6 @@ final class LocalServer implements AutoCloseable {
     /** Answers a request; what it throws ends the connection. */
     @FunctionalInterface
     interface Answer {
-        /** Writes the whole answer. */
         void give(HttpExchange exchange) throws IOException;
     }
 
@@ -106,7 +105,6 @@ final class LocalServer implements AutoCloseable {
         send(exchange, status, "text/plain; charset=utf-8", text);
     }
 
-    /** Sends a whole answer. */
     static void send(HttpExchange exchange, int status, String type, String text)
             throws IOException {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -129,17 +127,14 @@ final class LocalServer implements AutoCloseable {
         exchange.getResponseHeaders().set("Cache-Control", "no-store");
     }
 
-    /** Begins to answer. */
     void start() {
         server.start();
     }
 
-    /** The port that was taken. */
     int port() {
         return server.getAddress().getPort();
     }
 
-    /** Where the first page is. */
     String address() {
         return "http://127.0.0.1:" + port() + "/";
     }
