@@ -81,6 +81,11 @@ public final class QuernException extends RuntimeException {
         return new QuernException(Kind.DATA, String.format(Locale.ROOT, message, arguments));
     }
 
+    /** The same, with what caused it. */
+    public static QuernException data(Throwable cause, String message, Object... arguments) {
+        return new QuernException(Kind.DATA, String.format(Locale.ROOT, message, arguments), cause);
+    }
+
     /** A backend that cannot run: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException backend(String message, Object... arguments) {
         return new QuernException(Kind.BACKEND, String.format(Locale.ROOT, message, arguments));

@@ -2,10 +2,6 @@ package org.quern.cli;
 
 import static org.quern.QuernException.usage;
 
-import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.Locale;
-import java.util.concurrent.Callable;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.Input;
@@ -15,10 +11,16 @@ import org.quern.report.DataText;
 import org.quern.report.PredictionText;
 import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.concurrent.Callable;
 
 /** {@code quern predict}. */
 @Command(
@@ -103,10 +105,11 @@ final class PredictCommand implements Callable<Integer> {
         int features = model.saved().model().inputSize();
         Splits read = DataReader.rows(file, trained.table(model).format(), features);
         Dataset rows = read.train();
-        if (trained.table.label != null && !rows.hasLabels()) {
+        Object label = SettingOptions.given(trained.table).get("label");
+        if (label != null && !rows.hasLabels()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
-                    trained.table.label, file, rows.features());
+                    label, file, rows.features());
         }
         console.about("data", new TrainedOptions.Rows(rows, DataText.reading(read)).text());
         return rows;

@@ -1,9 +1,7 @@
 package org.quern.cli;
 
-import java.nio.file.InvalidPathException;
-import java.util.Locale;
-import java.util.concurrent.Callable;
 import org.quern.QuernException;
+
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -14,6 +12,11 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
+
+import java.nio.file.InvalidPathException;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
 
 /**
  * The command line. An error is one line on standard error; the exit code tells its kind: {@link
@@ -53,9 +56,9 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command. @return the exit code */
     static int run(Console console, Interrupts interrupts, String... arguments) {
-        EagerLoad begun = EagerLoad.of(console, arguments);
+        Map<String, Object> commands = Commands.make(console, interrupts, arguments);
         CommandLine line = new CommandLine(new Quern());
-        Commands.add(line, console, interrupts, begun, arguments);
+        commands.forEach(line::addSubcommand);
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(console.out(), true));

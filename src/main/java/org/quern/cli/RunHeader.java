@@ -3,8 +3,6 @@ package org.quern.cli;
 import static org.quern.report.Numbers.bytes;
 import static org.quern.report.Numbers.format;
 
-import java.util.Map;
-import java.util.stream.Collectors;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Parts;
@@ -16,7 +14,11 @@ import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.train.TrainingConfig;
+
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /** The lines that say what is about to be trained, and how. */
 final class RunHeader {
@@ -88,7 +90,7 @@ final class RunHeader {
     static String validation(RunSettings settings, Parts parts) {
         if (parts.validation() == null) {
             return "nothing set aside"
-                    + (settings.overfit() > 0
+                    + (settings.get(Setting.OVERFIT) > 0
                             ? ": the rows are to be learned by heart (--overfit)"
                             : " (--validation 0)");
         }
@@ -128,7 +130,9 @@ final class RunHeader {
                 settings.text("lr"),
                 config.schedule().text(),
                 config.batch(),
-                settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
+                settings.text("epochs").equals("1")
+                        ? "1 epoch"
+                        : settings.text("epochs") + " epochs",
                 config.seed(),
                 settings.text("distort").equals("none")
                         ? ""

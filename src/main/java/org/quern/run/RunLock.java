@@ -2,6 +2,8 @@ package org.quern.run;
 
 import static org.quern.QuernException.data;
 
+import org.quern.QuernException;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -14,7 +16,6 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import org.quern.QuernException;
 
 /**
  * Keeps a run's folder to one writer. The lock is the operating system's, on a file in the folder
@@ -80,11 +81,11 @@ final class RunLock implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be locked (%s): give another folder"
-                            .formatted(folder, e.getClass().getSimpleName()),
-                    e);
+            throw data(
+                    e,
+                    "%s cannot be locked (%s): give another folder",
+                    folder,
+                    e.getClass().getSimpleName());
         }
     }
 
@@ -137,8 +138,7 @@ final class RunLock implements AutoCloseable {
         try (channel) {
             channel.truncate(0); // nobody holds it
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, folder + " cannot be unlocked: " + e, e);
+            throw data(e, "%s cannot be unlocked: %s", folder, e);
         } finally {
             HELD.remove(folder);
         }

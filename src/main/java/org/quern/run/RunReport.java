@@ -1,9 +1,5 @@
 package org.quern.run;
 
-import java.util.Collections;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import org.quern.data.Parts;
 import org.quern.io.Json;
 import org.quern.train.EpochResult;
@@ -11,6 +7,11 @@ import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
  * What {@code run.json} says: the settings, each epoch, the result on the test rows and where the
@@ -34,7 +35,7 @@ public final class RunReport {
         report.put("java", System.getProperty("java.version"));
         report.put("data", data);
         report.put("parameters", config.model().parameters());
-        report.putAll(ConfigText.write(config));
+        report.putAll(config.texts());
         report.put("seed", config.seed());
         report.put("batch", config.batch());
         report.put("epochsAsked", epochs);

@@ -3,17 +3,18 @@ package org.quern.run;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 /**
  * A trained model from a file or from a run's folder.
@@ -35,9 +36,9 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         if (!Files.isDirectory(path)) {
             return open(path, null);
         }
-        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path));
+        RunSettings settings = RunSettings.DEFAULT.settled(RunFolder.settings(path));
         Path best = path.resolve("best.safetensors");
-        boolean stopped = settings.config(1).earlyStopping() != null && Files.exists(best);
+        boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
         return new TrainedModel(
                 ModelFile.read(stopped ? best : path.resolve("last.safetensors"), null),
                 settings,

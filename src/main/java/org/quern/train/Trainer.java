@@ -3,14 +3,15 @@ package org.quern.train;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
 import org.quern.plan.Plan;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * Trains a model on a backend. Holds the device's memory until closed.
@@ -31,7 +32,6 @@ public final class Trainer implements AutoCloseable {
     private final List<Listener> listeners = new ArrayList<>();
     private final List<EpochResult> epochs = new ArrayList<>();
     private volatile boolean interrupted;
-    private boolean firstStepAlone;
     private long step;
     private double partialLoss;
     private long partialHits;
@@ -64,21 +64,6 @@ public final class Trainer implements AutoCloseable {
     public Trainer listen(Listener listener) {
         listeners.add(listener);
         return this;
-    }
-
-    /**
-     * Makes the first step of the next {@link #fit} a call of its own, so that listeners hear when
-     * it is done. Changes no result.
-     */
-    public Trainer tellFirstStep() {
-        firstStepAlone = true;
-        return this;
-    }
-
-    boolean takeFirstStepAlone() {
-        boolean alone = firstStepAlone;
-        firstStepAlone = false;
-        return alone;
     }
 
     /**
@@ -135,7 +120,8 @@ public final class Trainer implements AutoCloseable {
     public void restore(Checkpoint checkpoint) {
         if (checkpoint.state().length != plan.state().size()) {
             throw data(
-                    "the checkpoint has %,d numbers of state, the model %,d: it is of another model",
+                    "the checkpoint has %,d numbers of state, the model %,d: it is of another"
+                            + " model",
                     checkpoint.state().length, plan.state().size());
         }
         if (checkpoint.seed() != config.seed()) {

@@ -4,12 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.JsonParser;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Set;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,6 +23,13 @@ import org.quern.train.DataFingerprint;
 import org.quern.train.EpochResult;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 /** What a run leaves behind, and what of it is believed. */
 class RunFilesTest {
@@ -57,7 +59,7 @@ class RunFilesTest {
 
     @Test
     void historyIsReadBackToTheSameBits() {
-        String csv = HistoryCsv.write(EPOCHS);
+        String csv = StateFile.history(EPOCHS);
         assertThat(csv)
                 .isEqualTo(
                         """
@@ -66,7 +68,7 @@ class RunFilesTest {
                         2,-0.0,1.0,NaN,0.5,0.1,2.0,3.0
                         3,1.0,0.0,Infinity,0.0,0.1,2.0,3.0
                         """);
-        assertThat(HistoryCsv.read(csv)).isEqualTo(EPOCHS);
+        assertThat(StateFile.epochs(csv)).isEqualTo(EPOCHS);
     }
 
     @Test
@@ -74,9 +76,8 @@ class RunFilesTest {
         float[] state = {1, -0f, Float.MIN_VALUE, 1 / 3f};
         Checkpoint written = new Checkpoint(-5, 1L << 40, state, EPOCHS, 0.1, 7, new float[] {2});
         Path file = folder.resolve("s.safetensors");
-        StateFile.write(
-                file, new StateFile.Saved(written, Map.of("batch", "32"), Map.of("k", "ä\n\"")));
-        StateFile.Saved read = StateFile.read(file);
+        new StateFile(written, Map.of("batch", "32"), Map.of("k", "ä\n\"")).write(file);
+        StateFile read = StateFile.read(file);
         assertThat(read.checkpoint().seed()).isEqualTo(-5);
         assertThat(read.checkpoint().step()).isEqualTo(1L << 40);
         assertThat(read.checkpoint().epochs()).isEqualTo(EPOCHS);
@@ -116,8 +117,8 @@ class RunFilesTest {
 
     @Test
     void aHistoryWithAHoleIsRefused() {
-        String hole = HistoryCsv.write(EPOCHS).replaceAll("2,-0.0.*\n", "");
-        refused(() -> HistoryCsv.read(hole), "its history lacks epoch 2");
+        String hole = StateFile.history(EPOCHS).replaceAll("2,-0.0.*\n", "");
+        refused(() -> StateFile.epochs(hole), "its history lacks epoch 2");
     }
 
     @Test
@@ -131,15 +132,15 @@ class RunFilesTest {
             refused(
                     () -> resumed.restore(other),
                     state
-                            + " is of a run with model \"dense 3, dense 2\", not \"dense 3 relu, dense"
-                            + " 2\": resume it as it was, or start a new run");
+                            + " is of a run with model \"dense 3, dense 2\", not \"dense 3 relu,"
+                            + " dense 2\": resume it as it was, or start a new run");
         }
         try (Trainer other = open(CONFIG.withBatch(64))) {
             refused(
                     () -> resumed.restore(other),
                     state
-                            + " is of a run with batch \"32\", not \"64\": resume it as it was, or start"
-                            + " a new run");
+                            + " is of a run with batch \"32\", not \"64\": resume it as it was, or"
+                            + " start a new run");
         }
         try (Trainer same = open(CONFIG)) {
             resumed.restore(same);
