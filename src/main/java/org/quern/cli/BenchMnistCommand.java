@@ -3,6 +3,13 @@ package org.quern.cli;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Parts;
@@ -13,20 +20,11 @@ import org.quern.run.Recipe;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.train.Trainer;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-
-import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Callable;
 
 /** {@code quern bench mnist}. */
 @Command(

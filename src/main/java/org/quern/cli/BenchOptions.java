@@ -2,19 +2,17 @@ package org.quern.cli;
 
 import static org.quern.QuernException.usage;
 
+import java.nio.file.Path;
+import java.util.List;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.bench.BenchTarget;
 import org.quern.bench.Budget;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
-
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-
-import java.nio.file.Path;
-import java.util.List;
 
 /** The options of {@code quern bench}, {@code bench kernels} and {@code bench steps}. */
 final class BenchOptions {

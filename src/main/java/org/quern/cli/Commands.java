@@ -1,9 +1,8 @@
 package org.quern.cli;
 
-import picocli.CommandLine;
-
 import java.util.LinkedHashMap;
 import java.util.Map;
+import picocli.CommandLine;
 
 /**
  * The commands by name. Reading a command's annotations takes picocli some hundredths of a second,

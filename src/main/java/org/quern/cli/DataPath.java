@@ -2,7 +2,6 @@ package org.quern.cli;
 
 import org.quern.data.Splits;
 import org.quern.run.Setting;
-
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;

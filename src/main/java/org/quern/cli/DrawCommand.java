@@ -1,18 +1,16 @@
 package org.quern.cli;
 
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.train.Predictor;
 import org.quern.web.DrawServer;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-
-import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 
 /** {@code quern draw}. */
 @Command(

@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import java.util.concurrent.Callable;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.report.TextReport;
@@ -7,11 +8,8 @@ import org.quern.run.RunSettings;
 import org.quern.run.TrainedModel;
 import org.quern.train.Evaluation;
 import org.quern.train.Predictor;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-
-import java.util.concurrent.Callable;
 
 /** {@code quern evaluate}. */
 @Command(

@@ -1,15 +1,13 @@
 package org.quern.cli;
 
+import java.nio.file.Path;
+import java.util.List;
 import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
-
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.nio.file.Path;
-import java.util.List;
 
 /** The options that say which trained model is meant. */
 final class ModelSource {

@@ -2,6 +2,10 @@ package org.quern.cli;
 
 import static org.quern.QuernException.usage;
 
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.concurrent.Callable;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.Input;
@@ -11,16 +15,10 @@ import org.quern.report.DataText;
 import org.quern.report.PredictionText;
 import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.Locale;
-import java.util.concurrent.Callable;
 
 /** {@code quern predict}. */
 @Command(

@@ -1,7 +1,10 @@
 package org.quern.cli;
 
+import java.nio.file.InvalidPathException;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
 import org.quern.QuernException;
-
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -12,11 +15,6 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
-
-import java.nio.file.InvalidPathException;
-import java.util.Locale;
-import java.util.Map;
-import java.util.concurrent.Callable;
 
 /**
  * The command line. An error is one line on standard error; the exit code tells its kind: {@link

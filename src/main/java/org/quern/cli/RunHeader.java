@@ -3,6 +3,8 @@ package org.quern.cli;
 import static org.quern.report.Numbers.bytes;
 import static org.quern.report.Numbers.format;
 
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Parts;
@@ -16,9 +18,6 @@ import org.quern.report.DataText;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.train.TrainingConfig;
-
-import java.util.Map;
-import java.util.stream.Collectors;
 
 /** The lines that say what is about to be trained, and how. */
 final class RunHeader {

@@ -1,16 +1,14 @@
 package org.quern.cli;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.quern.backend.Backends;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.train.Predictor;
-
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
-
-import java.util.LinkedHashMap;
-import java.util.Map;
 
 /** Options that are settings, made from their table; a command has them as a mixin. */
 final class SettingOptions {

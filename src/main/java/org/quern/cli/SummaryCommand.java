@@ -2,19 +2,17 @@ package org.quern.cli;
 
 import static org.quern.QuernException.usage;
 
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import org.quern.report.SummaryText;
 import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import org.quern.train.TrainingConfig;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.nio.file.Path;
-import java.util.concurrent.Callable;
 
 /** {@code quern summary}. */
 @Command(

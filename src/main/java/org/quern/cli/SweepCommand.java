@@ -3,6 +3,12 @@ package org.quern.cli;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.stream.LongStream;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
 import org.quern.data.Parts;
@@ -13,20 +19,12 @@ import org.quern.report.SweepText;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Sweep;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-
-import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Callable;
-import java.util.stream.LongStream;
 
 /** {@code quern sweep}. */
 @Command(

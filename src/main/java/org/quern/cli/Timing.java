@@ -2,11 +2,6 @@ package org.quern.cli;
 
 import static org.quern.report.Numbers.format;
 
-import org.quern.backend.Executor;
-import org.quern.train.Listener;
-import org.quern.train.Progress;
-import org.quern.train.Trainer;
-
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -14,6 +9,10 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.quern.backend.Executor;
+import org.quern.train.Listener;
+import org.quern.train.Progress;
+import org.quern.train.Trainer;
 
 /**
  * Where the wall time of a run went, from the process's start on: {@code train --timing}. Its parts

@@ -4,6 +4,10 @@ import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
@@ -21,16 +25,10 @@ import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-
-import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Callable;
 
 /** {@code quern train}. */
 @Command(

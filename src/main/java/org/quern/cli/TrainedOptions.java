@@ -2,6 +2,8 @@ package org.quern.cli;
 
 import static org.quern.report.Numbers.format;
 
+import java.util.Locale;
+import java.util.Map;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.report.DataText;
@@ -9,13 +11,9 @@ import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
-
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-
-import java.util.Locale;
-import java.util.Map;
 
 /** The options that say which trained model is meant, and on which data. */
 final class TrainedOptions {

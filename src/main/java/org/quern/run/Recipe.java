@@ -2,13 +2,12 @@ package org.quern.run;
 
 import static org.quern.QuernException.usage;
 
-import org.quern.model.ModelText;
-import org.quern.model.Scaling;
-
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.quern.model.ModelText;
+import org.quern.model.Scaling;
 
 /**
  * Settings that are known to do well together, for 28 × 28 pixels in ten classes: the two networks

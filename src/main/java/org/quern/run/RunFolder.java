@@ -7,16 +7,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
-
-import org.quern.data.Distortion;
-import org.quern.files.AtomicFile;
-import org.quern.io.ModelFile;
-import org.quern.train.Checkpoint;
-import org.quern.train.EpochResult;
-import org.quern.train.Listener;
-import org.quern.train.Trainer;
-import org.quern.train.TrainingConfig;
-
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.DirectoryStream;
@@ -30,6 +20,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.quern.data.Distortion;
+import org.quern.files.AtomicFile;
+import org.quern.io.ModelFile;
+import org.quern.train.Checkpoint;
+import org.quern.train.EpochResult;
+import org.quern.train.Listener;
+import org.quern.train.Trainer;
+import org.quern.train.TrainingConfig;
 
 /**
  * The folder of a run: {@code run.json} and {@code history.csv}, what happened; {@code

@@ -2,8 +2,6 @@ package org.quern.run;
 
 import static org.quern.QuernException.data;
 
-import org.quern.QuernException;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -16,6 +14,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.quern.QuernException;
 
 /**
  * Keeps a run's folder to one writer. The lock is the operating system's, on a file in the folder

@@ -1,5 +1,9 @@
 package org.quern.run;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.quern.data.Parts;
 import org.quern.io.Json;
 import org.quern.train.EpochResult;
@@ -7,11 +11,6 @@ import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
-
-import java.util.Collections;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 
 /**
  * What {@code run.json} says: the settings, each epoch, the result on the test rows and where the

@@ -3,6 +3,11 @@ package org.quern.run;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
@@ -19,12 +24,6 @@ import org.quern.train.EarlyStopping;
 import org.quern.train.Schedule;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
-
-import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /** All that decides a run, its data included: a value for each {@link Setting}. */
 public final class RunSettings {

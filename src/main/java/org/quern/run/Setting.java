@@ -8,16 +8,6 @@ import static org.quern.run.Setting.Group.SWEEP;
 import static org.quern.run.Setting.Group.TABLE;
 import static org.quern.run.Setting.Group.TRAINING;
 
-import org.quern.backend.Backend;
-import org.quern.backend.Backends;
-import org.quern.data.Distortion;
-import org.quern.model.Model;
-import org.quern.model.ModelText;
-import org.quern.plan.Loss;
-import org.quern.plan.Optimizer;
-import org.quern.train.Schedule;
-import org.quern.train.TrainingConfig;
-
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
@@ -30,6 +20,15 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import org.quern.backend.Backend;
+import org.quern.backend.Backends;
+import org.quern.data.Distortion;
+import org.quern.model.Model;
+import org.quern.model.ModelText;
+import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
+import org.quern.train.Schedule;
+import org.quern.train.TrainingConfig;
 
 /**
  * A setting of a run. Its entry in this table is all that there is of it besides its use: the

@@ -5,12 +5,6 @@ import static org.quern.QuernException.data;
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import com.google.gson.reflect.TypeToken;
-
-import org.quern.QuernException;
-import org.quern.io.SafeTensors;
-import org.quern.train.Checkpoint;
-import org.quern.train.EpochResult;
-
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -18,6 +12,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.quern.QuernException;
+import org.quern.io.SafeTensors;
+import org.quern.train.Checkpoint;
+import org.quern.train.EpochResult;
 
 /**
  * A {@link Checkpoint} as a safetensors file: tensors {@code state} and, if there is one, {@code

@@ -2,17 +2,6 @@ package org.quern.run;
 
 import static org.quern.QuernException.usage;
 
-import org.quern.QuernException;
-import org.quern.backend.Backend;
-import org.quern.data.Dataset;
-import org.quern.data.Parts;
-import org.quern.data.Splits;
-import org.quern.model.Layer;
-import org.quern.model.Model;
-import org.quern.train.Evaluation;
-import org.quern.train.History;
-import org.quern.train.Trainer;
-
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,6 +17,16 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.data.Dataset;
+import org.quern.data.Parts;
+import org.quern.data.Splits;
+import org.quern.model.Layer;
+import org.quern.model.Model;
+import org.quern.train.Evaluation;
+import org.quern.train.History;
+import org.quern.train.Trainer;
 
 /**
  * Many trainings that differ in a few settings, as many side by side as the backend has room for:

@@ -3,18 +3,17 @@ package org.quern.run;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
-
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
-import java.util.Set;
 
 /**
  * A trained model from a file or from a run's folder.

@@ -3,15 +3,14 @@ package org.quern.train;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
 import org.quern.plan.Plan;
-
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 
 /**
  * Trains a model on a backend. Holds the device's memory until closed.

@@ -2,16 +2,15 @@ package org.quern.train;
 
 import static org.quern.QuernException.usage;
 
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 import org.quern.data.Distortion;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
-
-import java.util.LinkedHashMap;
-import java.util.Locale;
-import java.util.Map;
-import java.util.Objects;
 
 /**
  * All that decides what a run computes, besides the data: two runs of equal configuration on equal

@@ -7,7 +7,13 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,18 +23,9 @@ import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
 import org.quern.bench.StepBench;
-import org.quern.verify.BenchCases;
 import org.quern.verify.KernelCase;
-
+import org.quern.verify.KernelCases;
 import picocli.CommandLine;
-
-import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
 
 /** What {@code quern bench} says and leaves; no figure of it is held against anything. */
 @Tag("once")
@@ -84,7 +81,7 @@ class BenchCommandTest {
         assertThat(machine.get("java").getAsString()).contains(System.getProperty("java.version"));
         JsonArray kernels = all.getAsJsonArray("kernels");
         assertThat(strings(kernels, "kernel"))
-                .isEqualTo(BenchCases.quick().stream().map(KernelCase::name).toList());
+                .isEqualTo(KernelCases.quickBench().stream().map(KernelCase::name).toList());
         for (JsonElement each : kernels) {
             JsonObject kernel = each.getAsJsonObject();
             JsonObject seconds = kernel.getAsJsonObject("seconds");
@@ -119,7 +116,9 @@ class BenchCommandTest {
         assertThat(all.has("steps")).isFalse();
         List<String> names = strings(all.getAsJsonArray("kernels"), "backend");
         for (Backend backend : Usable.backends()) {
-            assertThat(names).filteredOn(backend.name()::equals).hasSameSizeAs(BenchCases.quick());
+            assertThat(names)
+                    .filteredOn(backend.name()::equals)
+                    .hasSameSizeAs(KernelCases.quickBench());
         }
         assertThat(names).doesNotContain("reference");
         assertThat(strings(all.getAsJsonArray("limits"), "backend"))
@@ -138,15 +137,15 @@ class BenchCommandTest {
                 "kernels --backend none | 2 | unknown backend \"none\": use auto, ",
                 "--backend java --device 1 | 2 | --device, --device-memory",
                 "steps --device 1 | 2 | what is asked of a GPU goes with its backend: add"
-                    + " --backend",
+                        + " --backend",
                 "steps --backend java --threads -1 | 2 | threads -1: give 1 or more",
                 "stepz | 2 | unknown argument \"stepz\": did you mean \"steps\"?",
                 "kernels --quik | 2 | unknown option \"--quik\": did you mean \"--quick\"?",
                 "--quick kernels | 2 | --quick is to follow \"kernels\": quern bench kernels"
-                    + " --quick",
+                        + " --quick",
                 "--json x.json mnist | 2 | --json is to follow \"mnist\": quern bench mnist --json",
                 "--json /proc/none/x.json | 3 | /proc/none/x.json cannot be written: there is no"
-                    + " folder"
+                        + " folder"
             })
     void whatIsWrongIsSaidInOneLineBeforeAnythingIsMeasured(
             String arguments, int code, String message) {

@@ -3,6 +3,12 @@ package org.quern.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -16,13 +22,6 @@ import org.quern.data.Digits;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.train.Trainer;
-
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.stream.Stream;
 
 class SweepTest {
     private static final Splits DIGITS = Digits.splits(1500, 300);
@@ -181,7 +180,7 @@ class SweepTest {
                 .isInstanceOf(QuernException.class)
                 .hasMessage(
                         "validation 0: a sweep compares by validation rows, give a fraction above"
-                            + " 0");
+                                + " 0");
         RunSettings few = RunSettings.DEFAULT.with(Map.of("overfit", "20", "epochs", "1"));
         assertThat(few.validated()).isSameAs(few);
         Sweep.Result byHeart =

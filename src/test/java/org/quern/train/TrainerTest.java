@@ -3,6 +3,11 @@ package org.quern.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,12 +24,6 @@ import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.run.RunFolder;
-
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
 
 class TrainerTest {
     private static final Dataset TRAIN = Digits.generate("train", 2001, 0, 1);
@@ -152,8 +151,8 @@ class TrainerTest {
                             e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.TARGET))
                     .hasMessageMatching(
                             "training diverged at step \\d+ \\(epoch 2\\): .+ of .+ is"
-                                + " (NaN|infinite); kept the weights of step 63; try a lower"
-                                + " learning rate than 1\\.00e\\+09, or scale the input");
+                                    + " (NaN|infinite); kept the weights of step 63; try a lower"
+                                    + " learning rate than 1\\.00e\\+09, or scale the input");
             assertThat(good).hasSize(1);
             assertThat(trainer.state()).isEqualTo(good.get(0));
             assertThat(trainer.step()).isEqualTo(63);
@@ -239,7 +238,7 @@ class TrainerTest {
             assertThatThrownBy(() -> other.restore(checkpoint))
                     .hasMessageMatching(
                             "the checkpoint has [\\d,]+ numbers of state, the model [\\d,]+: it is"
-                                + " of another model");
+                                    + " of another model");
         }
     }
 
