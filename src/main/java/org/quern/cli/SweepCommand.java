@@ -70,14 +70,7 @@ final class SweepCommand implements Callable<Integer> {
 
     @Mixin HelpOption help;
 
-    @Mixin
-    final CommandSpec options =
-            SettingOptions.lists(
-                    Setting.Group.ROWS,
-                    Setting.Group.TABLE,
-                    Setting.Group.NETWORK,
-                    Setting.Group.TRAINING,
-                    Setting.Group.RUNNING);
+    @Mixin final CommandSpec options = SettingOptions.lists(Setting.Group.ofRun());
 
     SweepCommand(Console console, Interrupts interrupts) {
         this.console = console;

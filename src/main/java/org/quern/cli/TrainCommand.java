@@ -5,7 +5,6 @@ import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
@@ -56,14 +55,7 @@ final class TrainCommand implements Callable<Integer> {
     /** What the command line has begun already. */
     private final EagerLoad begun;
 
-    @Mixin
-    final CommandSpec options =
-            SettingOptions.of(
-                    Setting.Group.ROWS,
-                    Setting.Group.TABLE,
-                    Setting.Group.NETWORK,
-                    Setting.Group.TRAINING,
-                    Setting.Group.RUNNING);
+    @Mixin final CommandSpec options = SettingOptions.of(Setting.Group.ofRun());
 
     @Option(
             names = "--out",
@@ -126,7 +118,6 @@ final class TrainCommand implements Callable<Integer> {
     private Stopwatch stopwatch;
     private Timing times;
     private RunSettings settings;
-    private RunFolder.Resumed resumed;
 
     /** Where the run is kept, held against other runs; null if nowhere, or not yet. */
     private RunFolder folder;
@@ -186,10 +177,9 @@ final class TrainCommand implements Callable<Integer> {
                     "--out %s and --resume %s: a resumed run stays in its folder, leave --out out",
                     out, resume);
         }
-        resumed = RunFolder.resume(resume, List.of(), keep);
-        folder = resumed.run();
+        folder = RunFolder.resume(resume, keep);
         Map<String, Object> given = SettingOptions.given(options);
-        RunSettings saved = RunSettings.DEFAULT.settled(resumed.settings());
+        RunSettings saved = RunSettings.DEFAULT.settled(folder.settings());
         saved.refuseOthers(given, resume.toString());
         return saved.with(given);
     }
@@ -212,11 +202,11 @@ final class TrainCommand implements Callable<Integer> {
             times.data(loading.nanos(), System.nanoTime() - waiting);
         }
         settings = settings.settled(Map.of("backend", choice.backend().name()));
-        if (resumed != null && choice.backend().onHost()) {
+        if (resume != null && choice.backend().onHost()) {
             settings = settings.onHost();
         }
         String wanted = settings.get(Setting.MODEL);
-        if (resumed == null) {
+        if (resume == null) {
             settings = settings.on(splits);
         }
         Parts parts = settings.parts(splits);
@@ -262,8 +252,8 @@ final class TrainCommand implements Callable<Integer> {
                         .parts(parts);
         try (RunPages pages = new RunPages(console, this, trainer, told)) {
             open(trainer, parts.train());
-            if (resumed != null) {
-                told.resumedAfter(resumed.checkpoint().epochs().size());
+            if (resume != null) {
+                told.resumedAfter(folder.checkpoint().epochs().size());
             }
             if (folder != null) {
                 if (folder.notice() != null) {
@@ -271,7 +261,13 @@ final class TrainCommand implements Callable<Integer> {
                 }
                 trainer.listen(folder.saving(told));
             }
-            trainer.listen(progressLine(parts.train(), epochs));
+            trainer.listen(
+                    new ProgressLine(
+                            console,
+                            parts.train().shape().length > 1 ? "images" : "rows",
+                            parts.train().hasLabels(),
+                            parts.train().rows(),
+                            epochs));
             History history =
                     interrupts.during(
                             () -> trainer.fit(parts.train(), parts.validation(), epochs),
@@ -308,19 +304,18 @@ final class TrainCommand implements Callable<Integer> {
 
     /** Opens the run's folder, if it has one, with a first checkpoint in it. */
     private void open(Trainer trainer, Dataset train) {
-        if (resumed != null) {
-            String was = resumed.settings().get(FINGERPRINT);
-            String is = DataFingerprint.of(train);
+        String is = DataFingerprint.of(train);
+        if (resume != null) {
+            String was = folder.settings().get(FINGERPRINT);
             if (!is.equals(was)) {
                 throw data(
                         "%s was trained on other data (%s, not %s): resume it with the same data",
                         resume, was, is);
             }
-            resumed.restore(trainer);
-            folder = folder.withClasses(train.classes());
+            folder.restore(trainer, train.classes());
         } else if (out != null) {
             Map<String, String> saved = settings.texts();
-            saved.put(FINGERPRINT, DataFingerprint.of(train));
+            saved.put(FINGERPRINT, is);
             folder = RunFolder.create(out, saved, train.classes(), keep);
             folder.saveState(trainer);
         }
@@ -342,15 +337,6 @@ final class TrainCommand implements Callable<Integer> {
             folder.writeRun(told.json());
             console.about("run", folder.folder().toString());
         }
-    }
-
-    private ProgressLine progressLine(Dataset train, int epochs) {
-        return new ProgressLine(
-                console,
-                train.shape().length > 1 ? "images" : "rows",
-                train.hasLabels(),
-                train.rows(),
-                epochs);
     }
 
     private QuernException interrupted(Trainer trainer) {
