@@ -62,9 +62,9 @@ final class BenchMnistCommand implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all runs to this file.")
     Path json;
 
-    @Mixin final CommandSpec running = SettingOptions.of(Setting.Group.RUNNING);
+    @Mixin SettingOptions.Running running;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
     @Spec CommandSpec spec;
 
@@ -77,7 +77,7 @@ final class BenchMnistCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        BenchCommand.checkNoneBefore(spec);
+        BenchCommands.checkNoneBefore(spec);
         if (seeds < 1) {
             throw usage("seeds %d: give 1 or more", seeds);
         }
@@ -88,7 +88,7 @@ final class BenchMnistCommand implements Callable<Integer> {
         DataSource source = new DataSource(console);
         String located = source.locate(data);
         Splits splits = source.read(RunSettings.DEFAULT, located);
-        RunSettings base = SettingOptions.settings(running);
+        RunSettings base = running.settings();
         Backends.Choice choice = base.choose();
         console.about("device", choice.text());
         console.about("data", splits.description());

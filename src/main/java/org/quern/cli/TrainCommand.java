@@ -26,7 +26,6 @@ import org.quern.train.History;
 import org.quern.train.Trainer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** {@code quern train}. */
@@ -55,7 +54,7 @@ final class TrainCommand implements Callable<Integer> {
     /** What the command line has begun already. */
     private final EagerLoad begun;
 
-    @Mixin final CommandSpec options = SettingOptions.of(Setting.Group.ofRun());
+    @Mixin final SettingOptions options = new SettingOptions(Setting.Group.ofRun());
 
     @Option(
             names = "--out",
@@ -113,10 +112,10 @@ final class TrainCommand implements Callable<Integer> {
             description = "One batch of everything, nothing kept: does it all fit together?")
     boolean dryRun;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
     private Stopwatch stopwatch;
-    private Timing times;
+    private WallTime times;
     private RunSettings settings;
 
     /** Where the run is kept, held against other runs; null if nowhere, or not yet. */
@@ -131,7 +130,7 @@ final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         stopwatch = new Stopwatch(console);
-        times = timing ? new Timing(stopwatch) : null;
+        times = timing ? new WallTime(stopwatch) : null;
         try {
             check();
             settings = resume == null ? asked() : resumed();
@@ -161,7 +160,7 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private RunSettings asked() {
-        RunSettings asked = SettingOptions.settings(options);
+        RunSettings asked = options.settings();
         if (asked.get(Setting.EARLY_STOPPING) > 0) {
             asked = asked.validated();
         }
@@ -178,7 +177,7 @@ final class TrainCommand implements Callable<Integer> {
                     out, resume);
         }
         folder = RunFolder.resume(resume, keep);
-        Map<String, Object> given = SettingOptions.given(options);
+        Map<String, Object> given = options.given();
         RunSettings saved = RunSettings.DEFAULT.settled(folder.settings());
         saved.refuseOthers(given, resume.toString());
         return saved.with(given);
@@ -189,9 +188,9 @@ final class TrainCommand implements Callable<Integer> {
         String located = source.locate(settings.get(Setting.DATA));
         settings = settings.settled(Map.of("data", located));
         RunSettings reading = settings;
-        Loading loading = begun.loading(located);
+        EagerLoad.Loading loading = begun.loading(located);
         if (loading == null) {
-            loading = Loading.of(() -> source.read(reading, reading.get(Setting.DATA)));
+            loading = new EagerLoad.Loading(() -> source.read(reading, reading.get(Setting.DATA)));
         }
         Backends.Choice choice = settings.choose();
         console.about("device", choice.text());

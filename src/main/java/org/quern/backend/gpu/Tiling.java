@@ -18,8 +18,7 @@ public enum Tiling {
         this.side = side;
     }
 
-    /** Chooses for a product with [m × n] outputs. */
-    @FunctionalInterface
+    /** Chooses among them. */
     public interface Choice {
         /** The tile for a product with [m × n] outputs. */
         Tiling of(int m, int n);
@@ -35,7 +34,11 @@ public enum Tiling {
         };
     }
 
-    /** Groups that cover an extent. */
+    /** Rows and columns. */
+    int side() {
+        return side;
+    }
+
     int groups(int extent) {
         return Call.groups(extent, side);
     }
