@@ -51,7 +51,7 @@ final class ModelCommands {
                 "  quern summary --input 4 --model \"dense 16 tanh, dense 3\""
             })
     static int summary(
-            @Mixin ModelOptions model,
+            @Mixin SettingOptions.Network model,
             @Parameters(
                             arity = "0..1",
                             paramLabel = "MODEL|RUN",
@@ -177,10 +177,10 @@ final class ModelCommands {
         int features = model.saved().model().inputSize();
         Splits read = DataReader.rows(file, trained.table(model).format(), features);
         Dataset rows = read.train();
-        if (trained.table.label != null && !rows.hasLabels()) {
+        if (trained.table.given().containsKey("label") && !rows.hasLabels()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
-                    trained.table.label, file, rows.features());
+                    trained.table.given().get("label"), file, rows.features());
         }
         console.about("data", new TrainedOptions.Rows(rows, DataText.reading(read)).text());
         return rows;
@@ -263,7 +263,7 @@ final class ModelCommands {
                             description = "Of 127.0.0.1; 0 for any that is free (0).")
                     int port,
             @Option(names = "--open", description = "Open the page in the browser.") boolean open,
-            @Mixin BackendOptions running,
+            @Mixin SettingOptions.Running running,
             @Mixin CommonOptions common) {
         Console console = common.console();
         SavedModel model = source.open().saved();

@@ -16,6 +16,7 @@ import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.train.TrainingConfig;
 
 /** The lines that say what is about to be trained, and how. */
@@ -88,7 +89,7 @@ final class RunHeader {
     static String validation(RunSettings settings, Parts parts) {
         if (parts.validation() == null) {
             return "nothing set aside"
-                    + (settings.overfit() > 0
+                    + (settings.get(Setting.OVERFIT) > 0
                             ? ": the rows are to be learned by heart (--overfit)"
                             : " (--validation 0)");
         }
@@ -128,7 +129,9 @@ final class RunHeader {
                 settings.text("lr"),
                 config.schedule().text(),
                 config.batch(),
-                settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
+                settings.text("epochs").equals("1")
+                        ? "1 epoch"
+                        : settings.text("epochs") + " epochs",
                 config.seed(),
                 settings.text("distort").equals("none")
                         ? ""

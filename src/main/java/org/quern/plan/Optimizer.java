@@ -12,6 +12,9 @@ public sealed interface Optimizer {
     /** Decoupled weight decay λ per unit of learning rate; 0 for none. */
     double weightDecay();
 
+    /** Its name and its numbers as text, for files: of equal ones the same. */
+    String text();
+
     /** Arrays of the size of the parameters that it keeps between steps. */
     int moments();
 
@@ -49,6 +52,11 @@ public sealed interface Optimizer {
                 throw usage("Adam: epsilon %s must be above 0", epsilon);
             }
             checkDecay(weightDecay);
+        }
+
+        @Override
+        public String text() {
+            return "adam %s %s %s %s".formatted(beta1, beta2, epsilon, weightDecay);
         }
 
         @Override
@@ -93,6 +101,11 @@ public sealed interface Optimizer {
                 throw usage("SGD: momentum %s must be in [0, 1)", momentum);
             }
             checkDecay(weightDecay);
+        }
+
+        @Override
+        public String text() {
+            return "sgd %s %s".formatted(momentum, weightDecay);
         }
 
         @Override
