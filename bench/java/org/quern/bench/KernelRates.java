@@ -9,6 +9,7 @@ import org.quern.backend.PlanWords;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.Gemm;
+import org.quern.backend.gpu.LayerRun;
 import org.quern.plan.Optimizer;
 
 /**
@@ -61,9 +62,7 @@ final class KernelRates {
 
     private void pass(int rows, int dataRows, boolean training) {
         var words = device.staging().clear();
-        words.putInt(rows).putInt(0).putInt(dataRows).putInt(training ? 1 : 0);
-        words.putLong(1).putLong(1).putLong(0).putFloat(1e-3f).putFloat(1);
-        words.putInt(0).putInt(1).putInt(rows).putInt(0).putFloat(1e-3f).putFloat(1);
+        LayerRun.pass(words, rows, dataRows, training);
         device.write(pass, 0, words.flip());
     }
 

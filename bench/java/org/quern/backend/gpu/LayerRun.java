@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
-import org.quern.data.Dataset;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.plan.Batches;
@@ -50,16 +49,24 @@ public final class LayerRun implements AutoCloseable {
                         Call.groups(values, 4 * Device.THREADS),
                         1,
                         List.of(arena, 0, values, 1, 0, 0, LIMIT)));
-        Dataset data = Dataset.ofValues("rows", new int[] {1}, new float[rows]);
-        Steps steps = new Steps(1, 1).select(0, 1, plan.optimizer(), s -> 0);
         ByteBuffer words = device.staging().clear();
-        StepContext one = StepContext.training(steps, new Batches(data.rows(), rows));
-        new PassBlock().one(words, one, rows, 0);
-        device.write(pass, 0, words.putFloat(0).putFloat(1).flip());
+        pass(words, rows, rows, true);
+        device.write(pass, 0, words.flip());
         side.refresh();
         prepare(rows);
         all.forEach(device::run);
         device.finish();
+    }
+
+    /** Writes what a launch runs for: a training step, or inference, on some rows of a data set. */
+    public static void pass(ByteBuffer to, int rows, int dataRows, boolean training) {
+        Steps steps = new Steps(1, 1).select(0, 1, new Optimizer.Sgd(0, 0), s -> 1e-3);
+        StepContext pass =
+                training
+                        ? StepContext.training(steps, new Batches(dataRows, rows))
+                        : StepContext.inference().rows(0, rows);
+        new PassBlock().one(to, pass, dataRows, 0);
+        to.putFloat(1e-3f).putFloat(1);
     }
 
     private void run(Call call) {

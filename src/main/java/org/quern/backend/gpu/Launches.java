@@ -59,17 +59,11 @@ final class Launches {
             dense.backwardWeights(launches, o, extent);
         } else if (op instanceof Op.Adam o) {
             launches.add(
-                    device.prepare(
-                            update(o.parameters(), o.gradients(), o.m(), o.v(), o.form())));
+                    device.prepare(update(o.parameters(), o.gradients(), o.m(), o.v(), o.form())));
         } else if (op instanceof Op.Sgd o) {
             launches.add(
                     device.prepare(
-                            update(
-                                    o.parameters(),
-                                    o.gradients(),
-                                    o.velocity(),
-                                    null,
-                                    o.form())));
+                            update(o.parameters(), o.gradients(), o.velocity(), null, o.form())));
         } else if (op instanceof Op.Metrics o) {
             launches.add(
                     device.prepare(

@@ -93,7 +93,8 @@ class AbiTest {
         List<List<String>> cpu = CpuAbi.names(RICH);
         List<List<String>> block = new FusedLayout(RICH, BlockTeam.ALONE, true).names();
         words("A network", "NET_", "PLAN_", PlanWords.net(RICH, 1).names());
-        extension("NET_", "BLOCK_", "fused kernels: org.quern.backend.gpu.FusedLayout", block.get(0));
+        extension(
+                "NET_", "BLOCK_", "fused kernels: org.quern.backend.gpu.FusedLayout", block.get(0));
         extension("NET_", "CPU_", "C: org.quern.backend.cpu.NetDescription", cpu.get(0));
         words("A layer", "LAYER_", "PLAN_", PlanWords.layer(RICH.dense().get(0)).names());
         extension("LAYER_", "BLOCK_", "fused kernels", block.get(1));
