@@ -77,7 +77,7 @@ public final class LayerRun implements AutoCloseable {
                             || op instanceof Op.DenseBackwardWeights w && w.x().equals(middle.x())
                             || op instanceof Op.DenseBackwardInput i
                                     && i.weights().equals(middle.weights());
-            if (own || op instanceof Op.DenseForward || op instanceof Op.SquaredError) {
+            if (own || op instanceof Op.DenseForward || op instanceof Op.RegressionLoss) {
                 launch(factory, op, rows, own);
             } else if (op instanceof Op.DenseBackwardInput) {
                 launch(factory, op, rows, false);

@@ -10,7 +10,6 @@ import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.Input;
 import org.quern.data.Splits;
-import org.quern.plan.Loss;
 import org.quern.report.DataText;
 import org.quern.report.PredictionText;
 import org.quern.run.TrainedModel;
@@ -114,8 +113,7 @@ final class PredictCommand implements Callable<Integer> {
 
     private void print(Dataset rows, float[] outputs, TrainedModel model) {
         PredictionText text =
-                new PredictionText(
-                        model.saved().outputNames(), model.saved().loss() == Loss.CROSS_ENTROPY);
+                new PredictionText(model.saved().outputNames(), model.saved().loss().classifies());
         int width = outputs.length / rows.rows();
         for (int row = 0; row < rows.rows(); row++) {
             float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);

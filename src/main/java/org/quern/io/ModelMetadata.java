@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -46,7 +45,7 @@ record ModelMetadata(Model model, Loss loss, List<String> classes, Map<String, S
         text.put(INPUT, new Gson().toJson(model.inputShape()));
         text.put(SCALE, Float.toString(model.scaling().scale()));
         text.put(SHIFT, Float.toString(model.scaling().shift()));
-        text.put(LOSS, loss.name().toLowerCase(Locale.ROOT));
+        text.put(LOSS, loss.text());
         text.put(CLASSES, new Gson().toJson(classes));
         new TreeMap<>(notes).forEach((key, value) -> text.put(NOTE + key, value));
         return text;
@@ -86,7 +85,7 @@ record ModelMetadata(Model model, Loss loss, List<String> classes, Map<String, S
         ModelMetadata read;
         try {
             Model model = model(text);
-            Loss loss = Loss.valueOf(get(text, LOSS).toUpperCase(Locale.ROOT));
+            Loss loss = Loss.parse(get(text, LOSS));
             Plan.of(model, loss, new Optimizer.Sgd(0, 0), 1); // refuses absurd sizes
             read = new ModelMetadata(model, loss, classes(text, model), notes);
         } catch (QuernException | JsonParseException | IllegalArgumentException e) {

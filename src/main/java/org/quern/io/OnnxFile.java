@@ -9,7 +9,6 @@ import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
-import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 
 /**
@@ -47,7 +46,7 @@ public final class OnnxFile {
 
     /** The name of the output. */
     public static String output(SavedModel saved) {
-        return saved.loss() == Loss.CROSS_ENTROPY ? "logits" : "output";
+        return saved.loss().classifies() ? "logits" : "output";
     }
 
     private byte[] model() {

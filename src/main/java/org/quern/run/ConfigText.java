@@ -4,7 +4,6 @@ import static org.quern.QuernException.data;
 
 import com.google.gson.Gson;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import org.quern.QuernException;
 import org.quern.data.Distortion;
@@ -31,8 +30,8 @@ public final class ConfigText {
         text.put("input", new Gson().toJson(model.inputShape()));
         text.put("scale", Float.toString(model.scaling().scale()));
         text.put("shift", Float.toString(model.scaling().shift()));
-        text.put("loss", config.loss().name().toLowerCase(Locale.ROOT));
-        text.put("optimizer", optimizer(config.optimizer()));
+        text.put("loss", config.loss().text());
+        text.put("optimizer", config.optimizer().text());
         text.put("learningRate", Double.toString(rate(config.schedule())));
         text.put("schedule", config.schedule().text());
         text.put("batch", Integer.toString(config.batch()));
@@ -61,8 +60,8 @@ public final class ConfigText {
             Model model = ModelText.parse(Model.input(shape).scaled(scaling), text.get("model"));
             return new TrainingConfig(
                     model,
-                    Loss.valueOf(text.get("loss").toUpperCase(Locale.ROOT)),
-                    optimizer(text.get("optimizer")),
+                    Loss.parse(text.get("loss")),
+                    Optimizer.parse(text.get("optimizer")),
                     Schedule.parse(
                             text.get("schedule"), Double.parseDouble(text.get("learningRate"))),
                     Integer.parseInt(text.get("batch")),
@@ -96,26 +95,6 @@ public final class ConfigText {
                         where, entry.getKey(), was, entry.getValue());
             }
         }
-    }
-
-    private static String optimizer(Optimizer optimizer) {
-        if (optimizer instanceof Optimizer.Adam adam) {
-            return "adam %s %s %s %s"
-                    .formatted(adam.beta1(), adam.beta2(), adam.epsilon(), adam.weightDecay());
-        }
-        Optimizer.Sgd sgd = (Optimizer.Sgd) optimizer;
-        return "sgd %s %s".formatted(sgd.momentum(), sgd.weightDecay());
-    }
-
-    private static Optimizer optimizer(String text) {
-        String[] words = text.split(" ");
-        return words[0].equals("adam")
-                ? new Optimizer.Adam(
-                        Double.parseDouble(words[1]),
-                        Double.parseDouble(words[2]),
-                        Double.parseDouble(words[3]),
-                        Double.parseDouble(words[4]))
-                : new Optimizer.Sgd(Double.parseDouble(words[1]), Double.parseDouble(words[2]));
     }
 
     private static EarlyStopping stopping(String text) {

@@ -11,7 +11,6 @@ import org.quern.data.Splits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
-import org.quern.plan.Loss;
 
 /**
  * Settings of a new run that only its data tells: input is divided by 255 only if it is pixels, and
@@ -52,9 +51,9 @@ public final class DataDefaults {
 
     private static int outputs(RunSettings settings, Dataset train) {
         int asked = Integer.parseInt(settings.text("outputs"));
-        if (settings.loss() == Loss.MEAN_SQUARED_ERROR) {
+        if (!settings.loss().classifies()) {
             if (asked > 1) {
-                throw usage("outputs %d: mean squared error predicts one number a row", asked);
+                throw usage("outputs %d: %s predicts one number a row", asked, title(settings));
             }
             return 1;
         }
@@ -71,16 +70,20 @@ public final class DataDefaults {
         return asked > 0 ? asked : train.classes().size();
     }
 
+    private static String title(RunSettings settings) {
+        return settings.loss().title();
+    }
+
     private static RuntimeException wrongOutputs(
             RunSettings settings, Model model, Dataset train, int outputs) {
         boolean asked = !settings.text("outputs").equals("0");
-        boolean classes = settings.loss() == Loss.CROSS_ENTROPY;
+        boolean classes = settings.loss().classifies();
         String but =
                 asked
                         ? "--outputs is " + outputs
                         : classes
                                 ? "%s has %d classes".formatted(train.name(), outputs)
-                                : "mean squared error predicts one number a row";
+                                : title(settings) + " predicts one number a row";
         String keep =
                 !asked && classes && model.outputSize() > outputs
                         ? ", or keep outputs without a class by --outputs " + model.outputSize()

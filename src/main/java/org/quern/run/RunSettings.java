@@ -263,7 +263,7 @@ public final class RunSettings {
         return new TrainingConfig(
                 ModelText.parse(Model.input(inputShape).scaled(scaling), text("model")),
                 loss(),
-                optimizer(),
+                Optimizer.of(text("optimizer"), this::number),
                 Schedule.parse(text("schedule"), number("lr")),
                 integer("batch"),
                 Long.parseLong(text("seed")),
@@ -273,10 +273,10 @@ public final class RunSettings {
                 Distortion.parse(text("distort")));
     }
 
-    /** The rows of the run; under mean squared error, labels are the numbers to predict. */
+    /** The rows of the run; in regression, labels are the numbers to predict. */
     public Parts parts(Splits source) {
         return Parts.of(
-                loss() == Loss.MEAN_SQUARED_ERROR ? source.withLabelsAsTargets() : source,
+                loss().classifies() ? source : source.withLabelsAsTargets(),
                 split(),
                 limit(),
                 validation(),
@@ -286,21 +286,7 @@ public final class RunSettings {
 
     /** What is minimised. */
     public Loss loss() {
-        return switch (text("loss")) {
-            case "cross-entropy" -> Loss.CROSS_ENTROPY;
-            case "mse" -> Loss.MEAN_SQUARED_ERROR;
-            default -> throw usage("unknown loss \"%s\": use cross-entropy or mse", text("loss"));
-        };
-    }
-
-    private Optimizer optimizer() {
-        double decay = number("weight-decay");
-        return switch (text("optimizer")) {
-            case "adam" ->
-                    new Optimizer.Adam(number("beta1"), number("beta2"), number("epsilon"), decay);
-            case "sgd" -> new Optimizer.Sgd(number("momentum"), decay);
-            default -> throw usage("unknown optimizer \"%s\": use adam or sgd", text("optimizer"));
-        };
+        return Loss.of(text("loss"), this::number);
     }
 
     /** Where the data is; empty to look for it. */

@@ -65,13 +65,8 @@ final class Divergence {
     private String origin(DeviceDataset data, StepContext pass) {
         for (Op op : trainer.plan().training()) {
             executor.run(op, data, pass);
-            for (Slice slice : op.outputs()) {
-                int rows = slice.rows() > 1 ? Math.min(slice.rows(), pass.rows()) : 1;
-                if (op instanceof Op.DenseBackwardWeights) {
-                    rows = slice.rows();
-                }
-                String found =
-                        notFinite(new Slice(slice.name(), slice.offset(), rows, slice.columns()));
+            for (Slice slice : op.first(pass.rows(), op.outputs())) {
+                String found = notFinite(slice);
                 if (found != null) {
                     return "%s of %s is %s".formatted(op.what(), op.layer(), found);
                 }

@@ -71,8 +71,8 @@ public final class BenchCases {
                         128),
                 KernelCases.pixels(256, PIXELS).withTargets(KernelCases.targets(256, 100), 100),
                 op ->
-                        op instanceof Op.SquaredError
-                                || op instanceof Op.Sgd
+                        op instanceof Op.RegressionLoss
+                                || op instanceof Op.Update
                                 || op instanceof Op.DenseBackwardInput
                                 || op instanceof Op.DenseForward o && o.z() != null);
         Plan large =
@@ -87,7 +87,7 @@ public final class BenchCases {
         large.inference().stream()
                 .filter(op -> op instanceof Op.DenseForward o && o.weights().rows() == 2500)
                 .forEach(op -> cases.add(KernelCases.of(large, op, false, 0, 1, few, 1)));
-        train(cases, large, few, Op.Adam.class::isInstance);
+        train(cases, large, few, Op.Update.class::isInstance);
         return List.copyOf(cases);
     }
 

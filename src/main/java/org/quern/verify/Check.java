@@ -22,7 +22,7 @@ public interface Check {
 
     /** Computes what a case must give; of a large elementwise one, for a sample of its values. */
     static Check of(KernelCase kernel) {
-        boolean elementwise = kernel.op() instanceof Op.Adam || kernel.op() instanceof Op.Sgd;
+        boolean elementwise = kernel.op() instanceof Op.Update;
         return elementwise && kernel.plan().parameters().size() > LARGE
                 ? new Sample(kernel)
                 : new Expectation(kernel, kernel.inputs());

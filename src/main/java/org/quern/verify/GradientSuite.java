@@ -58,13 +58,7 @@ public final class GradientSuite {
 
     /** The network of a configuration, for a user's own check. */
     public static Network of(TrainingConfig config) {
-        String name =
-                "%s, %s"
-                        .formatted(
-                                config.model().text(),
-                                config.loss() == Loss.CROSS_ENTROPY
-                                        ? "cross-entropy"
-                                        : "mean squared error");
+        String name = config.model().text() + ", " + config.loss().title();
         return new Network(name, config.plan());
     }
 

@@ -200,7 +200,7 @@ final class CpuExecutor implements Executor {
             return 1;
         } else if (op instanceof Op.CrossEntropy) {
             return 2;
-        } else if (op instanceof Op.SquaredError) {
+        } else if (op instanceof Op.RegressionLoss) {
             return 3;
         } else if (op instanceof Op.DenseBackwardInput) {
             return 4;

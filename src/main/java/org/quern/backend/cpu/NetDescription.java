@@ -6,7 +6,6 @@ import org.quern.plan.Mask;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
-import org.quern.plan.Slice;
 
 /**
  * A plan as two arrays, read by {@code fill_in} in {@code native/jni.c}: numbers, and float values.
@@ -28,26 +27,20 @@ record NetDescription(long[] numbers, float[] values) {
         Scaling scaling = plan.model().scaling();
         values[0] = scaling.scale();
         values[1] = scaling.shift();
-        if (plan.optimizer() instanceof Optimizer.Adam adam) {
-            values[2] = (float) (1 - adam.beta1());
-            values[3] = (float) (1 - adam.beta2());
-            values[4] = (float) adam.epsilon();
-        } else if (plan.optimizer() instanceof Optimizer.Sgd sgd) {
-            values[5] = (float) sgd.momentum();
-        }
+        float[] constants = plan.optimizer().constants();
+        boolean adam = plan.optimizer().kind() == Optimizer.Kind.ADAM;
+        System.arraycopy(constants, 0, values, adam ? 2 : 5, constants.length);
         Op.Gather gather = (Op.Gather) plan.training().get(0);
         values[6] = gather.mask().scale();
         int moments = plan.optimizer().moments();
-        Op loss = lossOp(plan);
-        Slice losses = loss.outputs().get(0);
-        Slice hits = loss.outputs().get(2);
+        Op.Metrics metrics = plan.metrics();
         long[] head = {
             plan.arena(),
             plan.batch(),
             plan.inferenceBatch(),
             dense.size(),
-            plan.loss().ordinal(),
-            plan.optimizer() instanceof Optimizer.Adam ? 0 : 1,
+            plan.loss().kind().ordinal(),
+            plan.optimizer().kind().ordinal(),
             plan.inputSize(),
             plan.outputSize(),
             plan.targetSize(),
@@ -56,8 +49,8 @@ record NetDescription(long[] numbers, float[] values) {
             moments > 1 ? plan.moment(1).offset() : -1,
             gather.x().offset(),
             gather.targets().offset(),
-            losses.offset(),
-            hits.offset(),
+            metrics.loss().offset(),
+            metrics.hits().offset(),
             gather.mask().threshold(),
             gather.mask().stream(),
             threads
@@ -92,14 +85,5 @@ record NetDescription(long[] numbers, float[] values) {
             }
         }
         System.arraycopy(layer, 0, numbers, at, PER_LAYER);
-    }
-
-    private static Op lossOp(Plan plan) {
-        for (Op op : plan.training()) {
-            if (op instanceof Op.CrossEntropy || op instanceof Op.SquaredError) {
-                return op;
-            }
-        }
-        throw new IllegalArgumentException("a plan without a loss");
     }
 }

@@ -3,7 +3,6 @@ package org.quern.backend.gpu;
 import java.util.Arrays;
 import java.util.List;
 import org.quern.model.Activation;
-import org.quern.plan.Loss;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
@@ -154,7 +153,7 @@ final class FusedLayout {
                         batch,
                         columns,
                         pixels ? 1 : 0,
-                        plan.loss() == Loss.MEAN_SQUARED_ERROR ? 1 : 0,
+                        plan.loss().kind().ordinal(),
                         plan.targetSize());
         int at = 0;
         for (int word : header) {
@@ -199,19 +198,10 @@ final class FusedLayout {
     }
 
     private int optimizer(int from) {
-        float[] form = new float[3];
-        int number;
-        if (plan.optimizer() instanceof Optimizer.Adam adam) {
-            number = 0;
-            form[0] = (float) (1 - adam.beta1());
-            form[1] = (float) (1 - adam.beta2());
-            form[2] = (float) adam.epsilon();
-        } else {
-            Optimizer.Sgd sgd = (Optimizer.Sgd) plan.optimizer();
-            number = sgd.momentum() > 0 ? 2 : 1;
-            form[0] = (float) sgd.momentum();
-        }
-        words[from] = number;
+        Optimizer optimizer = plan.optimizer();
+        float[] form = Arrays.copyOf(optimizer.constants(), 3);
+        boolean sgd = optimizer.kind() == Optimizer.Kind.SGD;
+        words[from] = optimizer.kind().ordinal() + (sgd ? optimizer.moments() : 0);
         for (int i = 0; i < form.length; i++) {
             words[from + 1 + i] = Float.floatToRawIntBits(form[i]);
         }

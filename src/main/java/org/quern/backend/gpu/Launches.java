@@ -47,17 +47,15 @@ final class Launches {
         } else if (op instanceof Op.CrossEntropy o) {
             launches.add(device.prepare(crossEntropy(o, most)));
             round(launches, o.gradient(), most);
-        } else if (op instanceof Op.SquaredError o) {
-            launches.add(device.prepare(squaredError(o, most)));
+        } else if (op instanceof Op.RegressionLoss o) {
+            launches.add(device.prepare(regressionLoss(o, most)));
             round(launches, o.gradient(), most);
         } else if (op instanceof Op.DenseBackwardInput o) {
             dense.backwardInput(launches, o, extent);
         } else if (op instanceof Op.DenseBackwardWeights o) {
             dense.backwardWeights(launches, o, extent);
-        } else if (op instanceof Op.Adam o) {
-            launches.add(device.prepare(adam(o)));
-        } else if (op instanceof Op.Sgd o) {
-            launches.add(device.prepare(sgd(o)));
+        } else if (op instanceof Op.Update o) {
+            launches.add(device.prepare(update(o)));
         } else if (op instanceof Op.Metrics o) {
             launches.add(
                     device.prepare(
@@ -122,7 +120,7 @@ final class Launches {
                 lanes);
     }
 
-    private Call squaredError(Op.SquaredError op, int most) {
+    private Call regressionLoss(Op.RegressionLoss op, int most) {
         int lanes = lanes(op.y().columns());
         return Call.of(
                 "squared_error_forward",
@@ -141,40 +139,26 @@ final class Launches {
                 lanes);
     }
 
-    private Call adam(Op.Adam op) {
+    private Call update(Op.Update op) {
         int count = op.parameters().columns();
+        List<Object> arguments = new ArrayList<>(List.of(arena, pass));
+        if (side.round()) {
+            arguments.add(side.roundedArgument());
+        }
+        arguments.add(at(op.parameters()));
+        arguments.add(at(op.gradients()));
+        for (int i = 0; i < op.form().mostMoments(); i++) {
+            arguments.add(at(i < op.moments().size() ? op.moments().get(i) : null));
+        }
+        arguments.add(count);
+        for (float constant : op.form().constants()) {
+            arguments.add(constant);
+        }
         return Call.of(
-                side.round() ? "adam_update_bfloat16" : "adam_update",
+                op.form().kind().option() + "_update" + (side.round() ? "_bfloat16" : ""),
                 Call.groups(count, 4 * Device.THREADS),
                 1,
-                updated(),
-                at(op.parameters()),
-                at(op.gradients()),
-                at(op.m()),
-                at(op.v()),
-                count,
-                (float) (1 - op.form().beta1()),
-                (float) (1 - op.form().beta2()),
-                (float) op.form().epsilon());
-    }
-
-    /** The buffers that an update takes. */
-    private List<Device.Buffer> updated() {
-        return side.round() ? List.of(arena, pass, side.roundedArgument()) : List.of(arena, pass);
-    }
-
-    private Call sgd(Op.Sgd op) {
-        int count = op.parameters().columns();
-        return Call.of(
-                side.round() ? "sgd_update_bfloat16" : "sgd_update",
-                Call.groups(count, 4 * Device.THREADS),
-                1,
-                updated(),
-                at(op.parameters()),
-                at(op.gradients()),
-                at(op.velocity()),
-                count,
-                (float) op.form().momentum());
+                arguments);
     }
 
     /** Threads for a row of some columns: a power of two, each thread with about four columns. */
