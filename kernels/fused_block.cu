@@ -1,2 +1,2 @@
 /* The fused kernel for one block, a translation unit of its own: only those who want it wait for its compilation. */
-#include "fused.cl"
+#include "fused/fused.cl"

@@ -4,7 +4,7 @@
 
 #include <cooperative_groups.h>
 
-#include "../fused.h"
+#include "../fused/fused.h"
 
 #ifdef QUERN_CUDASIM
 DYNAMIC_SHARED(float, fused_memory);

@@ -1,11 +1,11 @@
 /*
- * fused_train_cluster_N   up to `limit` training steps by a cluster of N blocks: ../fused_train.h
+ * fused_train_cluster_N   up to `limit` training steps by a cluster of N blocks: ../fused/fused_train.h
  *
  * State and activations stay in the blocks' shared memory from the first step to the last; what the first layer gives is
  * written into the shared memory of all blocks of the cluster, and one barrier of the cluster a step follows it.
  *
  * Launch: N blocks of 320 threads, NET_WORDS * 4 bytes of dynamic shared memory. Deterministic, bytes, flops:
- * ../fused_train.h.
+ * ../fused/fused_train.h.
  */
 #include "fused.h"
 
@@ -27,7 +27,7 @@
 #define COPY4(to, from) copy4_async(to, from)
 #define COPY_WAIT() copies_wait()
 #include "fused_tensor.h"
-#include "../fused_train.h"
+#include "../fused/fused_train.h"
 
 #define CLUSTER(n)                                                                                                   \
     extern "C" __global__ void __cluster_dims__(n, 1, 1) __launch_bounds__(320) fused_train_cluster_##n(             \

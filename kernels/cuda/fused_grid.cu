@@ -1,11 +1,11 @@
 /*
- * fused_train_grid   up to `limit` training steps by the few blocks of a cooperative launch: ../fused_train.h
+ * fused_train_grid   up to `limit` training steps by the few blocks of a cooperative launch: ../fused/fused_train.h
  *
  * For devices without clusters. State and activations stay in the blocks' shared memory; what the first layer gives goes
  * through global memory, `scratch` [2][B x NET_H_STRIDE], with one barrier of the grid a step.
  *
  * Launch: as many blocks as there are parts of the first layer, 320 threads each, NET_WORDS * 4 bytes of dynamic shared
- * memory. Deterministic, bytes, flops: ../fused_train.h, and B H more floats a block and step.
+ * memory. Deterministic, bytes, flops: ../fused/fused_train.h, and B H more floats a block and step.
  */
 #include "fused.h"
 
@@ -36,7 +36,7 @@ DEVICE void fused_collect(float *mem, uint slot, const float *scratch, uint t) {
 #define COPY16(to, from) copy16_async(to, from)
 #define COPY4(to, from) copy4_async(to, from)
 #define COPY_WAIT() copies_wait()
-#include "../fused_train.h"
+#include "../fused/fused_train.h"
 
 KERNEL(320)
 fused_train_grid(float *arena, uint *pass, volatile uint *log, const uchar *raw, const float *targets, float *scratch,

@@ -1,6 +1,6 @@
 /*
  * The two products with the rows of the batch, X W of the first layer and its gradient, by tensor cores. Included before
- * ../fused_train.h, for rows of bytes without a shift.
+ * ../fused/fused_train.h, for rows of bytes without a shift.
  *
  * Integers: X is bytes as it is. The other factor becomes 32-bit integers, a column's by the power of 2 that its largest
  * value allows, and these are four planes of bytes, of which the topmost has the sign:

@@ -18,9 +18,9 @@ import org.quern.backend.Steps;
 import org.quern.backend.Usable;
 import org.quern.backend.Wrapped;
 import org.quern.plan.Op;
-import org.quern.verify.BenchCases;
-import org.quern.verify.Check;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
+import org.quern.verify.ReferenceCheck;
 
 /** The benchmarks compute what they say, and their parameters matter. */
 class BenchmarkTest {
@@ -113,7 +113,7 @@ class BenchmarkTest {
     }
 
     static Stream<String> kernels() {
-        return BenchCases.all().stream()
+        return KernelCases.bench().stream()
                 .filter(one -> one.operands().flops() <= LARGEST_FLOPS)
                 .map(KernelBenchmark::parameter);
     }
@@ -122,7 +122,7 @@ class BenchmarkTest {
     @ParameterizedTest
     @MethodSource("kernels")
     void kernelsComputeWhatTheyClaim(String kernel) {
-        Check check = null;
+        ReferenceCheck check = null;
         Set<String> devices = new HashSet<>();
         for (String backend : values(KernelBenchmark.class, "backend")) {
             Usable.named(backend);
@@ -132,7 +132,7 @@ class BenchmarkTest {
             benchmark.openUnchecked();
             assertThat(KernelBenchmark.parameter(benchmark.measured())).isEqualTo(kernel);
             if (check == null) {
-                check = Check.of(benchmark.measured());
+                check = ReferenceCheck.of(benchmark.measured());
             }
             assertThat(check.check(new Measured(benchmark))).as(backend).isEmpty();
             assertThat(check.check(new Idle(benchmark))).as("nothing on %s", backend).isPresent();
@@ -177,7 +177,7 @@ class BenchmarkTest {
      */
     @Test
     void everyKernelIsAWorkloadOfItsOwn() {
-        List<KernelCase> cases = BenchCases.all();
+        List<KernelCase> cases = KernelCases.bench();
 
         assertThat(values(KernelBenchmark.class, "kernel"))
                 .isEqualTo(cases.stream().map(KernelBenchmark::parameter).toList());

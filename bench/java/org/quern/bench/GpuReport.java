@@ -28,8 +28,8 @@ import org.quern.model.Scaling;
 import org.quern.plan.Plan;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
+import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
-import org.quern.verify.KernelCases;
 
 /**
  * What a machine with a GPU has to show. A process does one phase of it: a kernel's fault loses the
@@ -218,7 +218,7 @@ public final class GpuReport {
     }
 
     private void cases() {
-        List<KernelCase> all = KernelCases.all();
+        List<KernelCase> all = AwkwardCases.all();
         List<KernelCase> some =
                 IntStream.range(0, all.size())
                         .filter(i -> !quick || i % 40 == 0)

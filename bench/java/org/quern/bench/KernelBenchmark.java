@@ -21,9 +21,9 @@ import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
-import org.quern.verify.BenchCases;
-import org.quern.verify.Check;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
+import org.quern.verify.ReferenceCheck;
 
 /** The kernel cases of {@code quern bench kernels}, under JMH; each is checked first. */
 @State(Scope.Benchmark)
@@ -84,7 +84,7 @@ public class KernelBenchmark {
     @Setup(Level.Trial)
     public void open() {
         openUnchecked();
-        Optional<String> wrong = Check.of(measured).check(executor);
+        Optional<String> wrong = ReferenceCheck.of(measured).check(executor);
         if (wrong.isPresent()) {
             throw new IllegalStateException(wrong.get());
         }
@@ -92,7 +92,7 @@ public class KernelBenchmark {
 
     void openUnchecked() {
         measured =
-                BenchCases.all().stream()
+                KernelCases.bench().stream()
                         .filter(one -> parameter(one).equals(kernel))
                         .findFirst()
                         .orElseThrow(() -> new IllegalArgumentException("no case " + kernel));

@@ -45,8 +45,8 @@ final class LayerRates {
         double flops = 6.0 * width * width * width;
         try (Device device = new CudaBackend(epilogues).device(options);
                 LayerRun run = new LayerRun(device, width, width);
-                Device.Sequence layer = run.layer(times);
-                Device.Sequence products = run.products(times)) {
+                Device.Launch layer = run.layer(times);
+                Device.Launch products = run.products(times)) {
             // in turn, so that both see the same clocks
             double[] ours = new double[ROUNDS];
             double[] theirs = new double[ROUNDS];
@@ -64,7 +64,7 @@ final class LayerRates {
         }
     }
 
-    private static double seconds(Device device, Device.Sequence sequence) {
+    private static double seconds(Device device, Device.Launch sequence) {
         long started = System.nanoTime();
         device.run(sequence);
         device.finish();

@@ -84,7 +84,7 @@ public final class QuernException extends RuntimeException {
         return new QuernException(Kind.DATA, String.format(Locale.ROOT, message, arguments));
     }
 
-    /** The same with what caused it, as {@link #getCause}. */
+    /** The same, with what caused it. */
     public static QuernException data(Throwable cause, String message, Object... arguments) {
         return new QuernException(Kind.DATA, String.format(Locale.ROOT, message, arguments), cause);
     }

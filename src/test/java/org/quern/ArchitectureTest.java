@@ -46,11 +46,11 @@ class ArchitectureTest {
 
     /** The backends, and what OpenCL and CUDA share. */
     static final List<String> BACKENDS =
-            List.of("reference", "java", "cpu", "gpu", "opencl", "cuda", "trace");
+            List.of("reference", "java", "cpu", "gpu", "opencl", "cuda");
 
     /** The one exception to "backends do not see each other". */
     private static final Map<String, Set<String>> SHARED =
-            Map.of("opencl", Set.of("gpu"), "cuda", Set.of("gpu"), "trace", Set.of("gpu"));
+            Map.of("opencl", Set.of("gpu"), "cuda", Set.of("gpu"));
 
     private static JavaClasses main;
 

@@ -94,12 +94,12 @@ public final class LayerRun implements AutoCloseable {
     }
 
     /** The layer, forward and backward, so many times. */
-    public Device.Sequence layer(int times) {
+    public Device.Launch layer(int times) {
         return device.sequence(layer, times);
     }
 
     /** The library's products alone, so many times; null if there is no library. */
-    public Device.Sequence products(int times) {
+    public Device.Launch products(int times) {
         List<Device.Launch> launches = new ArrayList<>();
         for (Op op : plan.training()) {
             Gemm product = product(op);

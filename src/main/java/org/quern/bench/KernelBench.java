@@ -9,8 +9,8 @@ import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
 import org.quern.plan.Plan;
-import org.quern.verify.Check;
 import org.quern.verify.KernelCase;
+import org.quern.verify.ReferenceCheck;
 
 /** Kernel cases on several backends: each is checked against the float64 reference, then timed. */
 public final class KernelBench implements AutoCloseable {
@@ -109,7 +109,7 @@ public final class KernelBench implements AutoCloseable {
                 executors.add(open(contender, plan));
             }
             for (KernelCase kernel : cases) {
-                Check check = Check.of(kernel);
+                ReferenceCheck check = ReferenceCheck.of(kernel);
                 for (int i = 0; i < executors.size(); i++) {
                     if (executors.get(i) != null) {
                         one(kernel, check, i, executors.get(i));
@@ -133,7 +133,7 @@ public final class KernelBench implements AutoCloseable {
         }
     }
 
-    private void one(KernelCase kernel, Check check, int index, Executor executor) {
+    private void one(KernelCase kernel, ReferenceCheck check, int index, Executor executor) {
         BenchTarget contender = contenders.get(index);
         Optional<String> problem = check.check(executor);
         if (problem.isPresent()) {

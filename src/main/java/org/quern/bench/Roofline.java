@@ -11,8 +11,8 @@ import org.quern.backend.Executor;
 import org.quern.backend.Limits;
 import org.quern.backend.Steps;
 import org.quern.plan.Slice;
-import org.quern.verify.BenchCases;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /**
  * What a device can do at most, measured there and then: the bandwidth of copies by how much memory
@@ -97,7 +97,7 @@ public final class Roofline implements AutoCloseable {
             return;
         }
         for (int n : PRODUCTS) {
-            KernelCase product = BenchCases.product(n);
+            KernelCase product = KernelCases.product(n);
             double seconds = least(product, contender);
             double rate = product.operands().flops() / seconds;
             if (rate > flopsPerSecond) {

@@ -16,7 +16,7 @@ import org.quern.bench.StepBench;
 import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.report.BenchText;
-import org.quern.verify.BenchCases;
+import org.quern.verify.KernelCases;
 
 /** A run of benchmarks: what it prints as it goes, and the file that it leaves. */
 final class BenchRun implements KernelBench.Listener, StepBench.Listener {
@@ -71,7 +71,7 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     void kernels() {
         try (KernelBench bench =
                 new KernelBench(contenders, options.effort(), console.nanoTime(), this)) {
-            bench.run(options.quick ? BenchCases.quick() : BenchCases.all());
+            bench.run(options.quick ? KernelCases.quickBench() : KernelCases.bench());
             BenchText.kernelNotes().forEach(console::line);
             BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
             file.put("limits", bench.limits());

@@ -7,10 +7,12 @@ import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.backend.Executor;
+import org.quern.data.Dataset;
 import org.quern.run.RunSettings;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.GradientSuite;
-import org.quern.verify.StepCheck;
+import org.quern.verify.ReferenceCheck;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -143,18 +145,15 @@ final class GradcheckCommand implements Callable<Integer> {
         int ops = 0;
         int wrong = 0;
         for (GradientSuite.Network network : networks) {
-            for (long step = 0; step < 3; step++) {
-                List<String> mismatches =
-                        StepCheck.run(
-                                each,
-                                Backend.Options.DEFAULT.withDevice(device),
-                                network.plan(),
-                                GradientCheck.data(network.plan()),
-                                1,
-                                step);
-                ops += network.plan().training().size();
-                wrong += mismatches.size();
-                mismatches.forEach(line -> console.line("FAIL  " + each.name() + ": " + line));
+            Dataset data = GradientCheck.data(network.plan());
+            try (Executor executor =
+                    each.open(network.plan(), Backend.Options.DEFAULT.withDevice(device))) {
+                for (long step = 0; step < 3; step++) {
+                    List<String> mismatches = ReferenceCheck.ofStep(executor, data, 1, step);
+                    ops += network.plan().training().size();
+                    wrong += mismatches.size();
+                    mismatches.forEach(line -> console.line("FAIL  " + each.name() + ": " + line));
+                }
             }
         }
         failures += wrong;

@@ -25,10 +25,10 @@ public final class AtomicFile {
 
     private AtomicFile() {}
 
-    /** What writes the contents. */
+    /** What writes the contents; the stream is flushed and closed afterwards. */
     @FunctionalInterface
     public interface Writer {
-        /** Writes all of it; the stream is flushed and closed afterwards. */
+        /** Writes all of it. */
         void write(OutputStream out) throws IOException;
     }
 
@@ -41,30 +41,56 @@ public final class AtomicFile {
     public static void write(Path target, Writer writer) {
         check(target);
         Path real = followed(target);
-        Path folder = real.toAbsolutePath().getParent();
-        // not createTempFile, which would keep the file from everybody but its owner
-        Path part = folder.resolve(partName(real));
         try {
-            writePart(part, writer);
+            replace(real, writer);
+            sync(real.toAbsolutePath().getParent());
+        } catch (IOException e) {
+            throw unwritable(target, e);
+        }
+    }
+
+    /** Writes text in UTF-8. */
+    public static void write(Path target, String text) {
+        write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    /**
+     * Writes a file, for those who have a message or a way of their own where that fails.
+     *
+     * @param target in a folder that exists; if a link, it is replaced itself
+     * @throws IOException if it cannot be written; what was there before is unchanged
+     */
+    public static void replace(Path target, Writer writer) throws IOException {
+        // not createTempFile, which would keep the file from everybody but its owner
+        Path part =
+                target.resolveSibling(
+                        ".%s.%d-%d.part"
+                                .formatted(
+                                        target.getFileName(),
+                                        ProcessHandle.current().pid(),
+                                        System.nanoTime()));
+        try {
+            try (FileChannel channel =
+                    FileChannel.open(
+                            part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                OutputStream out =
+                        new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER);
+                writer.write(out);
+                out.flush();
+                channel.force(true);
+            }
             Files.move(
                     part,
-                    real,
+                    target,
                     StandardCopyOption.ATOMIC_MOVE,
                     StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException | RuntimeException e) {
-            remove(part, e);
-            throw e instanceof IOException io ? unwritable(target, io) : (RuntimeException) e;
-        }
-        sync(target, folder);
-    }
-
-    private static void writePart(Path part, Writer writer) throws IOException {
-        try (FileChannel channel =
-                FileChannel.open(part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-            OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER);
-            writer.write(out);
-            out.flush();
-            channel.force(true);
+            try {
+                Files.deleteIfExists(part);
+            } catch (IOException suppressed) {
+                e.addSuppressed(suppressed);
+            }
+            throw e;
         }
     }
 
@@ -101,16 +127,6 @@ public final class AtomicFile {
         }
     }
 
-    /** Writes text in UTF-8. */
-    public static void write(Path target, String text) {
-        write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
-    }
-
-    private static String partName(Path target) {
-        return ".%s.%d-%d.part"
-                .formatted(target.getFileName(), ProcessHandle.current().pid(), System.nanoTime());
-    }
-
     private static QuernException unwritable(Path target, IOException e) {
         String text = e instanceof FileSystemException system ? system.getReason() : e.getMessage();
         if (e instanceof AccessDeniedException) {
@@ -120,32 +136,20 @@ public final class AtomicFile {
         } else if (text.contains("No space left")) {
             text = "the disk is full: make room, or write elsewhere";
         }
-        return new QuernException(
-                QuernException.Kind.DATA, target + " cannot be written: " + text, e);
+        return data(e, "%s cannot be written: %s", target, text);
     }
 
     /**
      * Forces a rename to disk, where the system allows it. Where not, the file is still whole: only
      * after a power cut might it be the old one.
      */
-    private static void sync(Path target, Path folder) {
+    private static void sync(Path folder) throws IOException {
         // Windows opens no folders; elsewhere one may write to a folder that one may not list
-        if (!folder.getFileSystem().supportedFileAttributeViews().contains("posix")
-                || !Files.isReadable(folder)) {
-            return;
-        }
-        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-            channel.force(true);
-        } catch (IOException e) {
-            throw unwritable(target, e);
-        }
-    }
-
-    private static void remove(Path part, Exception cause) {
-        try {
-            Files.deleteIfExists(part);
-        } catch (IOException e) {
-            cause.addSuppressed(e);
+        if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")
+                && Files.isReadable(folder)) {
+            try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
         }
     }
 }

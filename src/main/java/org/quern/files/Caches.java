@@ -1,10 +1,12 @@
 package org.quern.files;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 
-/** Where Quern keeps what it has fetched. */
+/** Where Quern keeps what it has fetched, compiled or measured. */
 public final class Caches {
     private Caches() {}
 
@@ -27,5 +29,18 @@ public final class Caches {
         return os.startsWith("mac")
                 ? home.resolve("Library").resolve("Caches").resolve("quern")
                 : home.resolve(".cache").resolve("quern");
+    }
+
+    /**
+     * Keeps a file in a cache, whole or not at all, and makes its folder. Where that cannot be, all
+     * is as before: what a cache lacks is made again at the next start.
+     */
+    public static void keep(Path file, AtomicFile.Writer writer) {
+        try {
+            Files.createDirectories(file.getParent());
+            AtomicFile.replace(file, writer);
+        } catch (IOException ignored) {
+            // a cache is no place to fail
+        }
     }
 }

@@ -63,12 +63,7 @@ public record KernelCase(
 
     /** The same on an executor of {@link #plan}; its state is overwritten. */
     public Optional<String> check(Executor executor) {
-        return check(executor, inputs());
-    }
-
-    /** The same from a given arena, which the op finds and works on. */
-    Optional<String> check(Executor executor, float[] before) {
-        return new Expectation(this, before).check(executor);
+        return new ReferenceCheck(this, inputs()).check(executor);
     }
 
     /**

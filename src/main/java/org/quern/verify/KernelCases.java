@@ -2,6 +2,7 @@ package org.quern.verify;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.quern.data.Dataset;
 import org.quern.model.Activation;
@@ -14,113 +15,18 @@ import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.random.Philox;
 
-/** The list of kernel cases: every op of the plans of some networks with awkward sizes. */
+/** Makes the ops of plans into {@linkplain KernelCase cases}, and lists those at sizes of use. */
 public final class KernelCases {
     private static final Optimizer ADAM = Optimizer.Adam.DEFAULT;
-    private static final Optimizer ADAMW = new Optimizer.Adam(0.8, 0.99, 1e-5, 0.1);
-    private static final Optimizer SGD = new Optimizer.Sgd(0, 0);
-    private static final Optimizer MOMENTUM = new Optimizer.Sgd(0.9, 0.01);
-
+    private static final int PIXELS = 784;
+    private static final int ROWS = 2048;
     private static final float LARGEST_SPREAD = 3;
 
     private KernelCases() {}
 
-    /** All cases. */
-    public static List<KernelCase> all() {
-        List<KernelCase> cases = new ArrayList<>();
-        add(cases, "dense 2", pixels(3, 1), Loss.CROSS_ENTROPY, ADAM, 1, 0, 1);
-        add(
-                cases,
-                "dense 31 relu, dropout 0.3, dense 33 tanh, dense 2",
-                values(7, 2),
-                Loss.CROSS_ENTROPY,
-                SGD,
-                2,
-                5,
-                1);
-        add(
-                cases,
-                "dense 33 sigmoid, dropout 0.5, dense 31 gelu, dense 10",
-                pixels(48, 257),
-                Loss.CROSS_ENTROPY,
-                MOMENTUM,
-                31,
-                3,
-                1);
-        add(
-                cases,
-                "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
-                pixels(70, 784),
-                Loss.CROSS_ENTROPY,
-                ADAM,
-                32,
-                100_000,
-                1);
-        add(
-                cases,
-                "dropout 0.2, dense 257 gelu, dropout 0.9, dense 1000",
-                values(20, 33),
-                Loss.CROSS_ENTROPY,
-                ADAMW,
-                7,
-                2,
-                3);
-        add(
-                cases,
-                "dense 31 tanh, dropout 0.4, dense 17 sigmoid, dropout 0.1, dense 13",
-                pixels(5, 31),
-                Loss.CROSS_ENTROPY,
-                ADAM,
-                33,
-                0,
-                1e4f);
-        add(
-                cases,
-                "dense 500 relu, dropout 0.5, dense 101 tanh, dense 67",
-                values(200, 300),
-                Loss.CROSS_ENTROPY,
-                ADAM,
-                130,
-                1,
-                1);
-        // more rows than any kernel takes at once
-        add(
-                cases,
-                "dense 5 relu, dropout 0.1, dense 3",
-                pixels(2405, 12),
-                Loss.CROSS_ENTROPY,
-                ADAM,
-                1200,
-                1,
-                1);
-        for (Activation activation : Activation.values()) {
-            add(
-                    cases,
-                    "dense 13 tanh, dense 5 " + activation.text(),
-                    values(34, 31).withTargets(targets(34, 5), 5),
-                    Loss.MEAN_SQUARED_ERROR,
-                    MOMENTUM,
-                    33,
-                    1,
-                    2);
-            add(
-                    cases,
-                    "dense 7 " + activation.text() + ", dropout 0.25, dense 1",
-                    pixels(11, 13).withTargets(targets(11, 1), 1),
-                    Loss.MEAN_SQUARED_ERROR,
-                    ADAM,
-                    4,
-                    2,
-                    1);
-        }
-        return List.copyOf(cases);
-    }
-
     /** The cases of one small network, for a quick look at a backend. */
     public static List<KernelCase> quick() {
-        List<KernelCase> cases = new ArrayList<>();
-        add(
-                cases,
+        return of(
                 "dense 33 relu, dropout 0.3, dense 15 gelu, dropout 0.3, dense 10",
                 pixels(50, 257),
                 Loss.CROSS_ENTROPY,
@@ -128,16 +34,98 @@ public final class KernelCases {
                 31,
                 1,
                 1);
+    }
+
+    /** For a quick benchmark: the ops of a training step of the tutorial's network, batch 32. */
+    public static List<KernelCase> quickBench() {
+        List<KernelCase> cases = new ArrayList<>();
+        train(
+                cases,
+                plan(
+                        PIXELS,
+                        "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
+                        Loss.CROSS_ENTROPY,
+                        ADAM,
+                        32),
+                pixels(ROWS, PIXELS),
+                op -> true);
         return List.copyOf(cases);
     }
 
     /**
-     * Adds each op of a plan once in training, and the ops of inference.
+     * For a benchmark, those of one plan after one another: {@link #quickBench}; the same of
+     * 784-800-800-10 at batch 128; what those lack (the head of a network of 1,000 classes, GELU,
+     * regression, SGD with momentum); and of the largest network of Cireşan et al. (2010), 12
+     * million parameters, which no cache holds, Adam and the prediction of one row.
+     */
+    public static List<KernelCase> bench() {
+        List<KernelCase> cases = new ArrayList<>(quickBench());
+        train(
+                cases,
+                plan(
+                        PIXELS,
+                        "dense 800 relu, dropout 0.5, dense 800 relu, dropout 0.5, dense 10",
+                        Loss.CROSS_ENTROPY,
+                        ADAM,
+                        128),
+                pixels(ROWS, PIXELS),
+                op -> true);
+        train(
+                cases,
+                plan(64, "dense 1000", Loss.CROSS_ENTROPY, ADAM, 128),
+                pixels(ROWS, 64),
+                Op.CrossEntropy.class::isInstance);
+        train(
+                cases,
+                plan(
+                        PIXELS,
+                        "dense 800 gelu, dense 100",
+                        Loss.MEAN_SQUARED_ERROR,
+                        new Optimizer.Sgd(0.9, 0),
+                        128),
+                pixels(256, PIXELS).withTargets(targets(256, 100), 100),
+                op ->
+                        op instanceof Op.RegressionLoss
+                                || op instanceof Op.Update
+                                || op instanceof Op.DenseBackwardInput
+                                || op instanceof Op.DenseForward o && o.z() != null);
+        Plan large =
+                plan(
+                        PIXELS,
+                        "dense 2500 relu, dense 2000 relu, dense 1500 relu, dense 1000 relu,"
+                                + " dense 500 relu, dense 10",
+                        Loss.CROSS_ENTROPY,
+                        ADAM,
+                        1);
+        Dataset few = labelled(pixels(4, PIXELS), 10);
+        large.inference().stream()
+                .filter(op -> op instanceof Op.DenseForward o && o.weights().rows() == 2500)
+                .forEach(op -> cases.add(of(large, op, false, 0, 1, few, 1)));
+        train(cases, large, few, Op.Update.class::isInstance);
+        return List.copyOf(cases);
+    }
+
+    /**
+     * A product of n × n matrices, dW = Xᵀ·dY, as large as its time is to be: what comes near the
+     * arithmetic limit of a device that no loop of multiply-adds is at hand for.
+     */
+    public static KernelCase product(int n) {
+        Plan plan = plan(n, "dense " + n, Loss.MEAN_SQUARED_ERROR, new Optimizer.Sgd(0, 0), n);
+        Op op =
+                plan.training().stream()
+                        .filter(Op.DenseBackwardWeights.class::isInstance)
+                        .findFirst()
+                        .orElseThrow();
+        Dataset data = Dataset.ofPixels("nothing", new int[] {n}, new byte[n * n]);
+        return of(plan, op, true, 0, n, data.withTargets(new float[n * n], n), 1);
+    }
+
+    /**
+     * Each op of a plan once in training, and the ops of inference.
      *
      * @param step chosen so that the pass is full or the short last one of an epoch
      */
-    private static void add(
-            List<KernelCase> cases,
+    static List<KernelCase> of(
             String layers,
             Dataset data,
             Loss loss,
@@ -152,6 +140,7 @@ public final class KernelCases {
         Plan plan = Plan.of(model, loss, optimizer, batch);
         int stepsPerEpoch = (set.rows() - 1) / batch + 1;
         int rows = Math.min(batch, set.rows() - (int) (step % stepsPerEpoch) * batch);
+        List<KernelCase> cases = new ArrayList<>();
         for (Op op : plan.training()) {
             cases.add(of(plan, op, true, step, rows, set, spread));
         }
@@ -159,6 +148,7 @@ public final class KernelCases {
         for (Op op : plan.inference()) {
             cases.add(of(plan, op, false, 0, inferred, set, spread));
         }
+        return cases;
     }
 
     /** An op of a plan as a case. */
@@ -201,7 +191,7 @@ public final class KernelCases {
         return Dataset.ofPixels("case pixels", new int[] {features}, pixels);
     }
 
-    private static Dataset values(int rows, int features) {
+    static Dataset values(int rows, int features) {
         return Dataset.ofValues("case values", new int[] {features}, targets(rows, features));
     }
 
@@ -220,5 +210,19 @@ public final class KernelCases {
         }
         return set.withLabels(
                 labels, IntStream.range(0, classes).mapToObj(Integer::toString).toList());
+    }
+
+    private static Plan plan(int in, String layers, Loss loss, Optimizer optimizer, int batch) {
+        Model model = ModelText.parse(Model.input(in).scaled(Scaling.UNIT), layers);
+        return Plan.of(model, loss, optimizer, batch);
+    }
+
+    private static void train(
+            List<KernelCase> cases, Plan plan, Dataset data, Predicate<Op> wanted) {
+        Dataset set =
+                data.hasTargets() || data.hasLabels() ? data : labelled(data, plan.outputSize());
+        plan.training().stream()
+                .filter(wanted)
+                .forEach(op -> cases.add(of(plan, op, true, 1, plan.batch(), set, 1)));
     }
 }

@@ -11,11 +11,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.backend.reference.ReferenceBackend;
 import org.quern.plan.Op;
 import org.quern.plan.Slice;
+import org.quern.verify.AwkwardCases;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.GradientSuite;
 import org.quern.verify.KernelCase;
-import org.quern.verify.KernelCases;
-import org.quern.verify.StepCheck;
+import org.quern.verify.ReferenceCheck;
 
 /**
  * Would the kernel cases notice a wrong kernel? Errors are planted in an executor that is right.
@@ -35,7 +35,7 @@ class PlantedErrorTest {
         for (Class<?> kind : Op.class.getPermittedSubclasses()) {
             Class<? extends Op> op = kind.asSubclass(Op.class);
             int outputs =
-                    KernelCases.all().stream()
+                    AwkwardCases.all().stream()
                             .filter(c -> op.isInstance(c.op()))
                             .mapToInt(c -> c.op().outputs().size())
                             .max()
@@ -51,7 +51,7 @@ class PlantedErrorTest {
     @MethodSource("outputs")
     void onePercentIsCaughtInEveryOutputOfEveryOp(Planted planted) {
         int concerned = 0;
-        for (KernelCase c : KernelCases.all()) {
+        for (KernelCase c : AwkwardCases.all()) {
             if (planted.kind().isInstance(c.op()) && canChange(c, planted)) {
                 concerned++;
                 assertThat(check(c, planted)).as("%s in %s", planted, c).isPresent();
@@ -138,7 +138,7 @@ class PlantedErrorTest {
                 scaled(
                         new ReferenceBackend().open(network.plan(), Backend.Options.DEFAULT),
                         update)) {
-            assertThat(StepCheck.run(executor, GradientCheck.data(network.plan()), 3, 0))
+            assertThat(ReferenceCheck.ofStep(executor, GradientCheck.data(network.plan()), 3, 0))
                     .isNotEmpty();
         }
     }

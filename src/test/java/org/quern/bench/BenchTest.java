@@ -20,8 +20,8 @@ import org.quern.backend.java.JavaBackend;
 import org.quern.backend.reference.ReferenceBackend;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
-import org.quern.verify.BenchCases;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /** What is wrong is not timed, and what is measured is consistent. */
 class BenchTest {
@@ -110,14 +110,14 @@ class BenchTest {
                         SHORT,
                         System::nanoTime,
                         told)) {
-            bench.run(BenchCases.quick());
+            bench.run(KernelCases.quickBench());
             assertThat(bench.limits()).isEmpty();
         }
 
         assertThat(told.wrong)
                 .hasSize(2)
                 .allMatch(line -> line.startsWith("faulty: DenseBackwardInput 32x"));
-        assertThat(told.kernels).hasSize(BenchCases.quick().size() - 2);
+        assertThat(told.kernels).hasSize(KernelCases.quickBench().size() - 2);
         assertThat(told.kernels)
                 .allMatch(result -> result.limit() == null && result.percentOfLimit() == null);
     }
@@ -128,12 +128,12 @@ class BenchTest {
         List<Roofline.Figures> limits;
         try (KernelBench bench =
                 new KernelBench(contenders(new JavaBackend()), SHORT, System::nanoTime, told)) {
-            bench.run(BenchCases.quick());
+            bench.run(KernelCases.quickBench());
             limits = bench.limits();
         }
 
         assertThat(told.wrong).isEmpty();
-        assertThat(told.kernels).hasSameSizeAs(BenchCases.quick());
+        assertThat(told.kernels).hasSameSizeAs(KernelCases.quickBench());
         Roofline.Figures java = limits.get(0);
         assertThat(java.arithmetic()).isEqualTo("multiply-adds in registers");
         assertThat(java.copyBytes()).isEqualTo(64 << 20);
@@ -285,7 +285,7 @@ class BenchTest {
 
     @Test
     void aProductIsMeasuredWhereThereIsNoLoop() {
-        KernelCase product = BenchCases.product(64);
+        KernelCase product = KernelCases.product(64);
         assertThat(product.name()).isEqualTo("DenseBackwardWeights 64x64x64");
         assertThat(product.operands().flops()).isEqualTo(2.0 * 64 * 64 * 64 + 64 * 64);
         assertThat(product.check(new JavaBackend(), Backend.Options.DEFAULT)).isEmpty();

@@ -23,8 +23,8 @@ import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
 import org.quern.bench.StepBench;
-import org.quern.verify.BenchCases;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /** What {@code quern bench} says and leaves; no figure of it is held against anything. */
 @Tag("once")
@@ -80,7 +80,7 @@ class BenchCommandTest {
         assertThat(machine.get("java").getAsString()).contains(System.getProperty("java.version"));
         JsonArray kernels = all.getAsJsonArray("kernels");
         assertThat(strings(kernels, "kernel"))
-                .isEqualTo(BenchCases.quick().stream().map(KernelCase::name).toList());
+                .isEqualTo(KernelCases.quickBench().stream().map(KernelCase::name).toList());
         for (JsonElement each : kernels) {
             JsonObject kernel = each.getAsJsonObject();
             JsonObject seconds = kernel.getAsJsonObject("seconds");
@@ -115,7 +115,9 @@ class BenchCommandTest {
         assertThat(all.has("steps")).isFalse();
         List<String> names = strings(all.getAsJsonArray("kernels"), "backend");
         for (Backend backend : Usable.backends()) {
-            assertThat(names).filteredOn(backend.name()::equals).hasSameSizeAs(BenchCases.quick());
+            assertThat(names)
+                    .filteredOn(backend.name()::equals)
+                    .hasSameSizeAs(KernelCases.quickBench());
         }
         assertThat(names).doesNotContain("reference");
         assertThat(strings(all.getAsJsonArray("limits"), "backend"))

@@ -141,6 +141,24 @@ class AtomicFileTest {
         assertThat(file).hasContent("new");
     }
 
+    @Test
+    void aCacheKeepsWhatItCan() throws IOException {
+        Path cached = folder.resolve("a").resolve("b");
+        Caches.keep(cached, out -> out.write('x'));
+        assertThat(cached).hasContent("x");
+        Caches.keep(
+                cached,
+                out -> {
+                    throw new IOException("No space left on device");
+                });
+        Caches.keep(file.resolve("b"), out -> out.write('x'));
+        assertThat(cached).hasContent("x");
+        try (var files = Files.list(cached.getParent())) {
+            assertThat(files).containsExactly(cached);
+        }
+        assertThat(file).hasContent("old");
+    }
+
     /** The exit code of a command; -1 if there is no such program. */
     private static int run(String... command) throws IOException, InterruptedException {
         Process process;

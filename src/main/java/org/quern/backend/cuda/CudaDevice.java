@@ -1,6 +1,5 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.cuGraphLaunch;
 import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
 import static jcuda.driver.JCudaDriver.cuMemGetInfo;
@@ -299,22 +298,16 @@ final class CudaDevice implements Device {
         ((Launchable) launch).launch();
     }
 
-    /** A launch of ours or of a library's. */
+    /** A launch of ours or of a library's, or a graph of such. */
     interface Launchable extends Launch {
         /** Puts it into the stream. */
         void launch();
     }
 
     @Override
-    public Sequence sequence(List<Launch> launches, int repeats) {
+    public Launch sequence(List<Launch> launches, int repeats) {
         enter();
         return CudaGraph.capture(stream, launches, repeats);
-    }
-
-    @Override
-    public void run(Sequence sequence) {
-        enter();
-        CudaErrors.check(cuGraphLaunch(((CudaGraph) sequence).exec(), stream), "cuGraphLaunch");
     }
 
     @Override

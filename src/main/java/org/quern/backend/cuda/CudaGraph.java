@@ -4,6 +4,7 @@ import static jcuda.driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOC
 import static jcuda.driver.JCudaDriver.cuGraphDestroy;
 import static jcuda.driver.JCudaDriver.cuGraphExecDestroy;
 import static jcuda.driver.JCudaDriver.cuGraphInstantiate;
+import static jcuda.driver.JCudaDriver.cuGraphLaunch;
 import static jcuda.driver.JCudaDriver.cuStreamBeginCapture;
 import static jcuda.driver.JCudaDriver.cuStreamEndCapture;
 
@@ -14,7 +15,7 @@ import jcuda.driver.CUstream;
 import org.quern.backend.gpu.Device;
 
 /** Launches that were captured once and are given to the device as a whole. */
-record CudaGraph(CUgraphExec exec) implements Device.Sequence {
+record CudaGraph(CUgraphExec exec, CUstream stream) implements CudaDevice.Launchable {
 
     /** Captures {@code repeats} times the launches. */
     static CudaGraph capture(CUstream stream, List<Device.Launch> launches, int repeats) {
@@ -37,7 +38,12 @@ record CudaGraph(CUgraphExec exec) implements Device.Sequence {
         int code = cuGraphInstantiate(exec, graph, 0);
         CudaErrors.check(cuGraphDestroy(graph), "cuGraphDestroy");
         CudaErrors.check(code, "cuGraphInstantiate");
-        return new CudaGraph(exec);
+        return new CudaGraph(exec, stream);
+    }
+
+    @Override
+    public void launch() {
+        CudaErrors.check(cuGraphLaunch(exec, stream), "cuGraphLaunch");
     }
 
     @Override

@@ -4,7 +4,7 @@ import java.util.List;
 
 /**
  * Blocks of a device that can train a network together in one launch of a kernel of {@code
- * kernels/fused_train.h}.
+ * kernels/fused/fused_train.h}.
  *
  * @param kernel the entry's name
  * @param unit the translation unit that it is in

@@ -19,14 +19,11 @@ public interface Device extends AutoCloseable {
         long bytes();
     }
 
-    /** A kernel with its arguments and shape, ready to be run as often as wanted. */
+    /**
+     * A kernel with its arguments and shape, or a sequence of such, ready to be run as often as
+     * wanted.
+     */
     interface Launch extends AutoCloseable {
-        @Override
-        void close();
-    }
-
-    /** Launches that are run in a row, ready to be run as often as wanted. */
-    interface Sequence extends AutoCloseable {
         @Override
         void close();
     }
@@ -156,7 +153,7 @@ public interface Device extends AutoCloseable {
         finish();
     }
 
-    /** Runs a launch. */
+    /** Runs a launch, or each of a sequence. */
     void run(Launch launch);
 
     /** Whether a sequence is given to the device as a whole. */
@@ -164,11 +161,8 @@ public interface Device extends AutoCloseable {
         return false;
     }
 
-    /** Prepares a sequence of {@code repeats} times the launches. */
-    Sequence sequence(List<Launch> launches, int repeats);
-
-    /** Runs a sequence. */
-    void run(Sequence sequence);
+    /** Prepares {@code repeats} times the launches, which stay open, to be run in a row. */
+    Launch sequence(List<Launch> launches, int repeats);
 
     /** A log of some bytes, zeroed. */
     Log log(int bytes);

@@ -25,7 +25,7 @@ final class DeviceData implements DeviceDataset {
     private final Device.Buffer targets;
     private final Device.Slot[] rawSlots = new Device.Slot[SLOTS];
     private final Device.Slot[] targetSlots = new Device.Slot[SLOTS];
-    private final Device.Sequence[] sequences = new Device.Sequence[SEQUENCES];
+    private final Device.Launch[] sequences = new Device.Launch[SEQUENCES];
     private final Device.Launch[] gathers = new Device.Launch[2 * SLOTS];
     private FusedSteps fused;
     private boolean triedFused;
@@ -183,12 +183,12 @@ final class DeviceData implements DeviceDataset {
      * Steps that were prepared for the current slot, or null: of full batches or short, one or
      * many.
      */
-    Device.Sequence sequence(boolean full, boolean many) {
+    Device.Launch sequence(boolean full, boolean many) {
         return sequences[index(full, many)];
     }
 
     /** Keeps steps that were prepared for the current slot. */
-    void keep(boolean full, boolean many, Device.Sequence sequence) {
+    void keep(boolean full, boolean many, Device.Launch sequence) {
         sequences[index(full, many)] = sequence;
     }
 

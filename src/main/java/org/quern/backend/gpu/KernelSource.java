@@ -2,6 +2,7 @@ package org.quern.backend.gpu;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -28,7 +29,7 @@ public final class KernelSource {
         Matcher include = INCLUDE.matcher(resource(file));
         StringBuilder text = new StringBuilder();
         while (include.find()) {
-            String inner = expand(include.group(1));
+            String inner = expand(URI.create(file).resolve(include.group(1)).toString());
             include.appendReplacement(text, Matcher.quoteReplacement(inner));
         }
         return include.appendTail(text).toString();

@@ -97,9 +97,9 @@ final class OpSteps {
         }
     }
 
-    private Device.Sequence sequence(DeviceData data, int rows, int repeats) {
+    private Device.Launch sequence(DeviceData data, int rows, int repeats) {
         boolean full = rows == plan.batch();
-        Device.Sequence sequence = data.sequence(full, repeats > 1);
+        Device.Launch sequence = data.sequence(full, repeats > 1);
         if (sequence == null) {
             List<Device.Launch> all = new ArrayList<>();
             for (Op op : ops) {

@@ -13,7 +13,7 @@ final class Repeats {
     static void run(Device device, List<Device.Launch> launches, int times) {
         int left = times;
         if (left >= 4 * MANY) {
-            try (Device.Sequence many = device.sequence(launches, MANY)) {
+            try (Device.Launch many = device.sequence(launches, MANY)) {
                 for (; left >= MANY; left -= MANY) {
                     device.run(many);
                 }

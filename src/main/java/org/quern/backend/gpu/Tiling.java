@@ -1,7 +1,7 @@
 package org.quern.backend.gpu;
 
 /**
- * The shapes of tile in which {@code kernels/dense.cl} computes products, and the choice among
+ * The shapes of tile in which {@code kernels/ops/dense.cl} computes products, and the choice among
  * them: the largest that still gives every multiprocessor something to do.
  */
 public enum Tiling {

@@ -122,7 +122,7 @@ final class OpenclDevice implements Device {
     }
 
     /** Launches that are asked for one after the other. */
-    private static final class Listed implements Sequence {
+    private static final class Listed implements Launch {
         final Launch[] launches;
         final int repeats;
 
@@ -275,6 +275,10 @@ final class OpenclDevice implements Device {
 
     @Override
     public void run(Launch launch) {
+        if (launch instanceof Listed listed) {
+            runAll(listed);
+            return;
+        }
         Prepared p = (Prepared) launch;
         long sizes = p.sizesAddress;
         int result = nclEnqueueNDRangeKernel(queue, p.kernel, 2, 0, sizes, sizes + 16, 0, 0, 0);
@@ -284,13 +288,11 @@ final class OpenclDevice implements Device {
     }
 
     @Override
-    public Sequence sequence(List<Launch> launches, int repeats) {
+    public Launch sequence(List<Launch> launches, int repeats) {
         return new Listed(launches, repeats);
     }
 
-    @Override
-    public void run(Sequence sequence) {
-        Listed listed = (Listed) sequence;
+    private void runAll(Listed listed) {
         for (int i = 0; i < listed.repeats; i++) {
             for (Launch launch : listed.launches) {
                 run(launch);

@@ -23,8 +23,8 @@ import org.quern.plan.Initializer;
 import org.quern.plan.Plan;
 import org.quern.random.Philox;
 import org.quern.train.TrainingConfig;
+import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
-import org.quern.verify.KernelCases;
 
 /**
  * What is special to the cpu backend: instruction sets, threads, the matrix product, memory of its
@@ -53,7 +53,7 @@ class CpuExecutorTest {
         return instructionSets().stream()
                 .flatMap(
                         isa ->
-                                KernelCases.all().stream()
+                                AwkwardCases.all().stream()
                                         .map(
                                                 c ->
                                                         DynamicTest.dynamicTest(

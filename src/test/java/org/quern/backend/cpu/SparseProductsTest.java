@@ -23,7 +23,7 @@ import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
-import org.quern.verify.StepCheck;
+import org.quern.verify.ReferenceCheck;
 
 /**
  * Layers whose inputs, and gradients of whose outputs, ReLU and dropout leave so few values of that
@@ -84,9 +84,9 @@ class SparseProductsTest {
                 (isa, batch) -> {
                     Plan plan = plan(Optimizer.Adam.DEFAULT, batch);
                     try (CpuExecutor executor = new CpuExecutor(plan, 2, isa)) {
-                        assertThat(StepCheck.run(executor, DIGITS, 1, 0)).isEmpty();
+                        assertThat(ReferenceCheck.ofStep(executor, DIGITS, 1, 0)).isEmpty();
                         long last = DIGITS.rows() / batch;
-                        assertThat(StepCheck.run(executor, DIGITS, 1, last)).isEmpty();
+                        assertThat(ReferenceCheck.ofStep(executor, DIGITS, 1, last)).isEmpty();
                     }
                 });
     }

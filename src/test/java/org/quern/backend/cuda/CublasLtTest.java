@@ -30,8 +30,8 @@ import org.quern.plan.Loss;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
+import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
-import org.quern.verify.KernelCases;
 import org.quern.verify.RoundedFactors;
 
 /** Products with cublasLt's epilogues, and what is kept beside the arena for them. */
@@ -49,7 +49,7 @@ class CublasLtTest {
     /** The kernel cases of products, and some whose rows cublasLt takes in bfloat16, too. */
     private static List<KernelCase> products() {
         List<KernelCase> products = new ArrayList<>();
-        KernelCases.all().stream().filter(CublasLtTest::isDense).forEach(products::add);
+        AwkwardCases.all().stream().filter(CublasLtTest::isDense).forEach(products::add);
         Plan plan =
                 plan(
                         "dense 32 relu, dropout 0.3, dense 24 relu, dense 40, dense 10",

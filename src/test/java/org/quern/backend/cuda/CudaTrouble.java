@@ -22,8 +22,8 @@ import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
+import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
-import org.quern.verify.KernelCases;
 import org.quern.verify.RoundedFactors;
 
 /**
@@ -61,7 +61,7 @@ final class CudaTrouble {
         String prefix = bf16 ? words.substring(5) : words;
         Backend cuda = bf16 ? new CudaBackend(Epilogues.ALWAYS) : new CudaBackend();
         Backend.Options options = Backend.Options.DEFAULT;
-        for (KernelCase one : KernelCases.all()) {
+        for (KernelCase one : AwkwardCases.all()) {
             if (!one.name().startsWith(prefix)) {
                 continue;
             }
@@ -81,7 +81,7 @@ final class CudaTrouble {
         int right = 0;
         int lost = 0;
         int other = 0;
-        for (KernelCase one : KernelCases.all()) {
+        for (KernelCase one : AwkwardCases.all()) {
             try {
                 right += one.check(new CudaBackend(), Backend.Options.DEFAULT).isEmpty() ? 1 : 0;
             } catch (RuntimeException e) {
@@ -94,7 +94,7 @@ final class CudaTrouble {
             }
         }
         System.out.printf("%s right, %s others%n", right > 0, other);
-        System.out.printf("%s of %s%n", right + lost, KernelCases.all().size());
+        System.out.printf("%s of %s%n", right + lost, AwkwardCases.all().size());
     }
 
     private static void fused(Backend.Engine engine) {

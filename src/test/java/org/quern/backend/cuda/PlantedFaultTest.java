@@ -55,14 +55,14 @@ class PlantedFaultTest {
             delimiter = '|',
             textBlock =
 """
-a removed barrier|product.h|            barrier(CLK_LOCAL_MEM_FENCE);|            ;|DenseForward 2x2x31|race in shared memory
-a barrier removed from a reduction|step.cl|        barrier(CLK_LOCAL_MEM_FENCE);|        ;|Metrics|race in shared memory
-a store past a buffer|step.cl|log[2 + 2 * index] =|log[3 + 2 * index] =|Metrics|a store of 4 bytes 4 bytes past the end of allocation
-a missing tail guard|loss.cl|if (row < rows && lane == 0) {|if (lane == 0) {|SquaredError|bytes past the end of allocation
-a barrier that some threads miss|gather.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    if (t < 5) barrier(CLK_LOCAL_MEM_FENCE);|Gather|a barrier that 251 of 256 threads do not reach
-a removed barrier before a word of bits|convert.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    ;|bf16 DenseForward 32x784x48|race in shared memory
-rows of bfloat16 that overlap|convert.cl|store_rounded(x, rounded, rounded_at + row * stride + column);|store_rounded(x, rounded, rounded_at + row * (stride - 8) + column);|bf16 DenseForward 32x784x48|race in device memory
-two threads that write one value|loss.cl|arena[hits_at + row] = 0.0f;|arena[hits_at] = 0.0f;|SquaredError|two stores by thread
+a removed barrier|ops/product.h|            barrier(CLK_LOCAL_MEM_FENCE);|            ;|DenseForward 2x2x31|race in shared memory
+a barrier removed from a reduction|ops/step.cl|        barrier(CLK_LOCAL_MEM_FENCE);|        ;|Metrics|race in shared memory
+a store past a buffer|ops/step.cl|log[2 + 2 * index] =|log[3 + 2 * index] =|Metrics|a store of 4 bytes 4 bytes past the end of allocation
+a missing tail guard|ops/loss.cl|if (row < rows && lane == 0) {|if (lane == 0) {|SquaredError|bytes past the end of allocation
+a barrier that some threads miss|ops/gather.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    if (t < 5) barrier(CLK_LOCAL_MEM_FENCE);|Gather|a barrier that 251 of 256 threads do not reach
+a removed barrier before a word of bits|cuda/convert.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    ;|bf16 DenseForward 32x784x48|race in shared memory
+rows of bfloat16 that overlap|cuda/convert.cl|store_rounded(x, rounded, rounded_at + row * stride + column);|store_rounded(x, rounded, rounded_at + row * (stride - 8) + column);|bf16 DenseForward 32x784x48|race in device memory
+two threads that write one value|ops/loss.cl|arena[hits_at + row] = 0.0f;|arena[hits_at] = 0.0f;|SquaredError|two stores by thread
 """)
     void tellsOfAFaultInAKernel(
             String fault, String file, String sound, String faulty, String cases, String message)
@@ -79,13 +79,13 @@ two threads that write one value|loss.cl|arena[hits_at + row] = 0.0f;|arena[hits
             textBlock =
 """
 no wait for what other blocks put|cuda/fused_cluster.cu|#define TEAM_GATHER(slot) cooperative_groups::this_cluster().sync()|#define TEAM_GATHER(slot) SYNC()|race in shared memory
-no wait for others to have begun|fused_train.h|TEAM_SYNC(); /* nobody puts into|SYNC(); /* nobody puts into|race in
-no wait for the loss|fused_train.h|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }\\n        SYNC();|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }|race in shared memory
-no wait for the next step|fused_train.h|        } else {\\n            SYNC();\\n        }\\n        now = next;|        }\\n        now = next;|race in shared memory
-a sum that is stored by both lanes|fused_train.h|            if (lane % 2 == 0) {|            {|two stores by thread
-memory that was not asked for|fused_layers.h|mem[NET(NET_LOSS) + b] = log(sum)|mem[NET(NET_WORDS) + b] = log(sum)|outside all memory of the device
-no wait for what the warps have summed|fused_train.h|n0, t);\\n        }\\n        SYNC();|n0, t);\\n        }|race in shared memory
-no wait before the sums of the warps are written again|fused_train.h|        if (n0 + TENSOR_COLUMNS < own) {\\n            SYNC();\\n        }|        ;|race in shared memory
+no wait for others to have begun|fused/fused_train.h|TEAM_SYNC(); /* nobody puts into|SYNC(); /* nobody puts into|race in
+no wait for the loss|fused/fused_train.h|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }\\n        SYNC();|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }|race in shared memory
+no wait for the next step|fused/fused_train.h|        } else {\\n            SYNC();\\n        }\\n        now = next;|        }\\n        now = next;|race in shared memory
+a sum that is stored by both lanes|fused/fused_train.h|            if (lane % 2 == 0) {|            {|two stores by thread
+memory that was not asked for|fused/fused_layers.h|mem[NET(NET_LOSS) + b] = log(sum)|mem[NET(NET_WORDS) + b] = log(sum)|outside all memory of the device
+no wait for what the warps have summed|fused/fused_train.h|n0, t);\\n        }\\n        SYNC();|n0, t);\\n        }|race in shared memory
+no wait before the sums of the warps are written again|fused/fused_train.h|        if (n0 + TENSOR_COLUMNS < own) {\\n            SYNC();\\n        }|        ;|race in shared memory
 largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + warp *|return NET(NET_TOPS) + 0 *|race in shared memory
 """)
     void tellsOfAFaultInTheFusedKernel(
@@ -104,12 +104,13 @@ largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + w
     private Path planted(String file, String sound, String faulty)
             throws IOException, InterruptedException {
         Path kernels = Files.createDirectory(folder.resolve("kernels"));
-        Files.createDirectory(kernels.resolve("cuda"));
         Path all = Path.of("kernels");
         try (Stream<Path> sources = Files.walk(all)) {
             for (Path source : sources.filter(Files::isRegularFile).toList()) {
                 if (source.toString().matches(".*\\.(h|cl|cu)")) {
-                    Files.copy(source, kernels.resolve(all.relativize(source)));
+                    Path copy = kernels.resolve(all.relativize(source));
+                    Files.createDirectories(copy.getParent());
+                    Files.copy(source, copy);
                 }
             }
         }

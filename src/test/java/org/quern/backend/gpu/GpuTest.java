@@ -34,8 +34,8 @@ import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
+import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
-import org.quern.verify.KernelCases;
 
 /** What the GPU backends share, on OpenCL and on CUDA. */
 @Tag("once")
@@ -74,7 +74,7 @@ class GpuTest {
         List<DynamicTest> tests = new ArrayList<>();
         for (Backend backend : gpus().toList()) {
             for (Tiling tile : Tiling.values()) {
-                for (KernelCase one : KernelCases.all()) {
+                for (KernelCase one : AwkwardCases.all()) {
                     if (one.op() instanceof Op.DenseForward
                             || one.op() instanceof Op.DenseBackwardInput
                             || one.op() instanceof Op.DenseBackwardWeights) {
@@ -100,7 +100,7 @@ class GpuTest {
     @TestFactory
     Stream<DynamicTest> everyCaseGivesTheSameBitsInTwentyOrders() {
         Backend cuda = Usable.named("cuda");
-        return KernelCases.all().stream()
+        return AwkwardCases.all().stream()
                 .map(one -> DynamicTest.dynamicTest(one.name(), () -> twentyOrders(one, cuda)));
     }
 

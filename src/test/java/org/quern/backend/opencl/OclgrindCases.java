@@ -2,8 +2,8 @@ package org.quern.backend.opencl;
 
 import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
-import org.quern.verify.KernelCases;
 
 /** Runs the small kernel cases on OpenCL, in a process of its own, for {@link OclgrindTest}. */
 final class OclgrindCases {
@@ -16,7 +16,7 @@ final class OclgrindCases {
         Backend opencl = new OpenclBackend();
         System.out.println(opencl.availability().detail());
         int done = 0;
-        for (KernelCase one : KernelCases.all()) {
+        for (KernelCase one : AwkwardCases.all()) {
             if (one.operands().flops() <= MOST_FLOPS) {
                 Optional<String> wrong = one.check(opencl, Backend.Options.DEFAULT);
                 wrong.ifPresent(System.out::println);

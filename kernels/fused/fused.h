@@ -13,9 +13,9 @@
 #ifndef QUERN_FUSED_H
 #define QUERN_FUSED_H
 
-#include "activation.h"
-#include "loss.h"
-#include "philox.h"
+#include "../shared/activation.h"
+#include "../shared/loss.h"
+#include "../shared/philox.h"
 
 #ifdef __OPENCL_VERSION__
 #define MEM __global

@@ -11,7 +11,7 @@
 #ifndef QUERN_CONVERT_H
 #define QUERN_CONVERT_H
 
-#include "pass.h"
+#include "../shared/pass.h"
 
 #define NOWHERE 0xffffffffu
 #define WIDE 8

@@ -20,7 +20,7 @@ import org.quern.plan.Op;
 import org.quern.plan.Slice;
 
 /** The cases that are measured: which there are, and that all backends compute them. */
-class BenchCasesTest {
+class KernelCasesTest {
     static Stream<Backend> backends() {
         return Usable.backends().stream();
     }
@@ -29,22 +29,22 @@ class BenchCasesTest {
     @ParameterizedTest
     @MethodSource("backends")
     void everyBackendComputesTheQuickOnes(Backend backend) {
-        for (KernelCase one : BenchCases.quick()) {
+        for (KernelCase one : KernelCases.quickBench()) {
             assertThat(one.check(backend, new Backend.Options(2))).isEmpty();
         }
     }
 
     @Test
     void everyKindOfOpIsMeasuredAndEachCaseHasAName() {
-        List<KernelCase> all = BenchCases.all();
+        List<KernelCase> all = KernelCases.bench();
 
         assertThat(all.stream().map(one -> one.op().getClass()).collect(Collectors.toSet()))
                 .isEqualTo(new HashSet<>(Arrays.asList(Op.class.getPermittedSubclasses())));
         Set<String> names = all.stream().map(KernelCase::name).collect(Collectors.toSet());
         assertThat(names).hasSameSizeAs(all);
-        assertThat(all.subList(0, BenchCases.quick().size()))
+        assertThat(all.subList(0, KernelCases.quickBench().size()))
                 .extracting(KernelCase::name)
-                .isEqualTo(BenchCases.quick().stream().map(KernelCase::name).toList());
+                .isEqualTo(KernelCases.quickBench().stream().map(KernelCase::name).toList());
     }
 
     @Test
@@ -61,7 +61,7 @@ class BenchCasesTest {
     }
 
     private static KernelCase named(String name) {
-        return BenchCases.all().stream()
+        return KernelCases.bench().stream()
                 .filter(one -> one.name().equals(name))
                 .findFirst()
                 .orElseThrow(
@@ -69,7 +69,7 @@ class BenchCasesTest {
                                 new AssertionError(
                                         name
                                                 + " is not among "
-                                                + BenchCases.all().stream()
+                                                + KernelCases.bench().stream()
                                                         .map(KernelCase::name)
                                                         .toList()));
     }
@@ -78,7 +78,7 @@ class BenchCasesTest {
     @Test
     void aSampleFindsWhatIsWrong() {
         KernelCase adam = named("Adam 11972560");
-        Check check = Check.of(adam);
+        ReferenceCheck check = ReferenceCheck.of(adam);
         assertThat(check.extent()).isEqualTo("1 value in 722");
         try (Executor right = new JavaBackend().open(adam.plan(), Backend.Options.DEFAULT)) {
             assertThat(check.check(right)).isEmpty();

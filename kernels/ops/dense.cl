@@ -14,8 +14,8 @@
  * Bytes: 4 (B I + I O + O + B O), and B O more with Z (forward); 4 (B O + I O + 2 B I) (input); 4 (B I + B O + I O + O)
  * (weights); flops: 2 B I O, and a few for each output.
  */
-#include "activation.h"
-#include "philox.h"
+#include "../shared/activation.h"
+#include "../shared/philox.h"
 
 #define NONE 0xffffffffu
 

@@ -10,7 +10,7 @@
  * values at a time where I is a multiple of 4. Deterministic: each output is written once.
  * Bytes: B (I (1 or 4) + 4 I + 8 J); flops: 2 B I.
  */
-#include "philox.h"
+#include "../shared/philox.h"
 
 enum { GATHER_THREADS = 256, GATHER_ROWS = 32 };
 

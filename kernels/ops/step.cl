@@ -10,7 +10,7 @@
  * finite_check: 256 threads, four values a thread. Bytes: 4 n.
  * uniform_initial: 256 threads, four values a thread, one Philox block. Bytes: 4 n; flops: 3 n.
  */
-#include "philox.h"
+#include "../shared/philox.h"
 
 DEVICE void next_step(__global uint *pass) {
     uint index = pass[PASS_INDEX] + 1, rows = pass[PASS_DATA_ROWS], batch = pass[PASS_BATCH];

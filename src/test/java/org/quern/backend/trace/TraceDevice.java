@@ -54,7 +54,7 @@ public class TraceDevice implements Device {
         }
     }
 
-    private record Listed(List<Launch> launches, int repeats) implements Sequence {
+    private record Listed(List<Launch> launches, int repeats) implements Launch {
         @Override
         public void close() {
             // nothing is held
@@ -178,20 +178,18 @@ public class TraceDevice implements Device {
 
     @Override
     public void run(Launch launch) {
-        launches.merge(((Prepared) launch).kernel, 1L, Long::sum);
-    }
-
-    @Override
-    public Sequence sequence(List<Launch> all, int repeats) {
-        return new Listed(List.copyOf(all), repeats);
-    }
-
-    @Override
-    public void run(Sequence sequence) {
-        Listed listed = (Listed) sequence;
-        for (int i = 0; i < listed.repeats; i++) {
-            listed.launches.forEach(this::run);
+        if (launch instanceof Listed listed) {
+            for (int i = 0; i < listed.repeats; i++) {
+                listed.launches.forEach(this::run);
+            }
+        } else {
+            launches.merge(((Prepared) launch).kernel, 1L, Long::sum);
         }
+    }
+
+    @Override
+    public Launch sequence(List<Launch> all, int repeats) {
+        return new Listed(List.copyOf(all), repeats);
     }
 
     @Override

@@ -9,7 +9,7 @@
  * Launch: 256 threads, four values a thread, a tail of P % 4 values one a thread. Deterministic: elementwise.
  * Bytes: Adam 28 P, SGD 12 P, with momentum 20 P; flops: Adam 14 P, SGD 5 P.
  */
-#include "pass.h"
+#include "../shared/pass.h"
 
 DEVICE float adam_one(float w, float g, float *m, float *v, float rate, float decay, float one_minus_beta1,
                       float one_minus_beta2, float epsilon) {

@@ -12,9 +12,9 @@
  * order, the lanes are summed in a fixed tree.
  * Bytes: 4 (2 B C + 3 B), or 4 (3 B C + 2 B) with targets [B x C]; flops: 6 B C.
  */
-#include "activation.h"
-#include "loss.h"
-#include "pass.h"
+#include "../shared/activation.h"
+#include "../shared/loss.h"
+#include "../shared/pass.h"
 
 /* The sum of the lanes of a row, in all of them. */
 DEVICE float row_sum(LOCAL float *lane_sums, uint lanes, float sum) {

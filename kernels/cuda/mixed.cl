@@ -15,7 +15,7 @@
  * Bytes: B C (4 + 4 if kept + 2 if rounded); B C (4 + 4 or 2 + 2); 4 or 2 B C; 2 B C; 30 P and 14 P, with momentum 22 P.
  */
 #include "convert.cl"
-#include "philox.h"
+#include "../shared/philox.h"
 
 #ifdef __CUDACC__
 #define ROLLED _Pragma("unroll 1")
