@@ -107,10 +107,14 @@ public final class QuernException extends RuntimeException {
                 return one;
             }
         }
-        List<String> names = Arrays.stream(all).map(text).toList();
-        int last = names.size() - 1;
         throw usage(
-                "unknown %s \"%s\": use %s or %s",
-                what, name, String.join(", ", names.subList(0, last)), names.get(last));
+                "unknown %s \"%s\": use %s",
+                what, name, either(Arrays.stream(all).map(text).toList()));
+    }
+
+    /** Names as a choice: {@code one, another or a third}. */
+    public static String either(List<String> names) {
+        int last = names.size() - 1;
+        return String.join(", ", names.subList(0, last)) + " or " + names.get(last);
     }
 }

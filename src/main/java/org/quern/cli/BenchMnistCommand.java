@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
@@ -17,6 +18,7 @@ import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.run.Recipe;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.train.Trainer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -59,7 +61,7 @@ final class BenchMnistCommand implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all runs to this file.")
     Path json;
 
-    @Mixin BackendOptions running;
+    @Mixin final CommandSpec running = SettingOptions.of(Setting.Group.RUNNING);
 
     @Mixin HelpOption help;
 
@@ -70,7 +72,7 @@ final class BenchMnistCommand implements Callable<Integer> {
     }
 
     /** A run of a recipe. */
-    private record Run(String recipe, int seed, double accuracy, double seconds) {}
+    private record Run(String recipe, long seed, double accuracy, double seconds) {}
 
     @Override
     public Integer call() {
@@ -85,7 +87,8 @@ final class BenchMnistCommand implements Callable<Integer> {
         DataSource source = new DataSource(console);
         String located = source.locate(data);
         Splits splits = source.read(RunSettings.DEFAULT, located);
-        Backends.Choice choice = running.choose();
+        RunSettings base = SettingOptions.settings(running);
+        Backends.Choice choice = base.choose();
         console.about("device", choice.text());
         console.about("data", splits.description());
         if (!source.isMnist(located)) {
@@ -98,7 +101,12 @@ final class BenchMnistCommand implements Callable<Integer> {
         for (Recipe recipe : rungs) {
             List<Run> of = new ArrayList<>();
             for (int seed = 1; seed <= seeds; seed++) {
-                of.add(run(recipe, seed, splits, choice));
+                of.add(
+                        run(
+                                recipe,
+                                base.with(Map.of("recipe", recipe.text(), "seed", (long) seed)),
+                                splits,
+                                choice.backend()));
             }
             print(recipe, of, before);
             runs.addAll(of);
@@ -115,21 +123,14 @@ final class BenchMnistCommand implements Callable<Integer> {
         return 0;
     }
 
-    private Run run(Recipe recipe, int seed, Splits splits, Backends.Choice choice) {
-        RunSettings settings =
-                RunSettings.DEFAULT.with(
-                        Map.of("recipe", recipe.text(), "seed", Integer.toString(seed)));
+    private Run run(Recipe recipe, RunSettings settings, Splits splits, Backend backend) {
         Parts parts = settings.parts(splits);
         long start = console.nanoTime().getAsLong();
-        try (Trainer trainer =
-                Trainer.open(
-                        settings.config(parts.train().shape()),
-                        choice.backend(),
-                        running.options())) {
-            trainer.fit(parts.train(), null, settings.epochs());
+        try (Trainer trainer = settings.open(parts, backend)) {
+            trainer.fit(parts.train(), null, settings.get(Setting.EPOCHS));
             double seconds = (console.nanoTime().getAsLong() - start) * 1e-9;
             double accuracy = trainer.evaluate(parts.test()).accuracy();
-            return new Run(recipe.text(), seed, accuracy, seconds);
+            return new Run(recipe.text(), trainer.config().seed(), accuracy, seconds);
         }
     }
 

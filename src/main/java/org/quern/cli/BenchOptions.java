@@ -8,7 +8,10 @@ import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.bench.BenchTarget;
 import org.quern.bench.Budget;
+import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** The options of {@code quern bench}, {@code bench kernels} and {@code bench steps}. */
@@ -19,26 +22,31 @@ final class BenchOptions {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all figures to this file.")
     Path json;
 
-    @Mixin BackendOptions running;
+    @Mixin final CommandSpec running = SettingOptions.of(Setting.Group.RUNNING);
 
     /** What is measured: the backend that was named, else all that can run here. */
     List<BenchTarget> contenders() {
-        return BenchTarget.of(backends(), running.options());
+        return BenchTarget.of(backends(), options());
     }
 
     /** The same, on a GPU once for each engine. */
     List<BenchTarget> withEngines() {
-        return BenchTarget.withEngines(backends(), running.options());
+        return BenchTarget.withEngines(backends(), options());
+    }
+
+    private Backend.Options options() {
+        return SettingOptions.settings(running).options();
     }
 
     private List<Backend> backends() {
-        Backend.Options how = running.options();
-        if (running.backend == null && !how.equals(new Backend.Options(how.threads()))) {
+        RunSettings asked = SettingOptions.settings(running);
+        boolean named = asked.asksFor(Setting.BACKEND);
+        if (!named && !options().equals(new Backend.Options(options().threads()))) {
             throw usage(
                     "what is asked of a GPU goes with its backend: add --backend cuda or opencl");
         }
-        return running.backend != null
-                ? List.of(running.choose().backend())
+        return named
+                ? List.of(asked.choose().backend())
                 : Backends.all().stream()
                         .filter(one -> one.priority() >= 0 && one.availability().usable())
                         .toList();

@@ -2,7 +2,6 @@ package org.quern.cli;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.BiFunction;
 import picocli.CommandLine;
 
 /**
@@ -10,29 +9,39 @@ import picocli.CommandLine;
  * so only the one that is asked for is added, or all of them for help and for an unknown name.
  */
 final class Commands {
-    private static final Map<String, BiFunction<Console, Interrupts, Object>> BY_NAME =
-            new LinkedHashMap<>();
+    private static final Map<String, Maker> BY_NAME = new LinkedHashMap<>();
 
     static {
-        BY_NAME.put("explore", (console, interrupts) -> new ExploreCommand(console));
-        BY_NAME.put("train", TrainCommand::new);
-        BY_NAME.put("sweep", SweepCommand::of);
-        BY_NAME.put("evaluate", (console, interrupts) -> new EvaluateCommand(console));
-        BY_NAME.put("predict", (console, interrupts) -> new PredictCommand(console));
-        BY_NAME.put("export", (console, interrupts) -> new ExportCommand(console));
-        BY_NAME.put("draw", DrawCommand::new);
-        BY_NAME.put("report", (console, interrupts) -> new ReportCommand(console));
-        BY_NAME.put("compare", (console, interrupts) -> new CompareCommand(console));
-        BY_NAME.put("bench", (console, interrupts) -> bench(console));
-        BY_NAME.put("summary", (console, interrupts) -> new SummaryCommand(console));
-        BY_NAME.put("gradcheck", (console, interrupts) -> new GradcheckCommand(console));
-        BY_NAME.put("doctor", (console, interrupts) -> new DoctorCommand(console));
-        BY_NAME.put("data", Commands::data);
+        BY_NAME.put("explore", (console, interrupts, arguments) -> new ExploreCommand(console));
+        BY_NAME.put(
+                "train",
+                (console, interrupts, arguments) ->
+                        new TrainCommand(console, interrupts, EagerLoad.of(console, arguments)));
+        BY_NAME.put(
+                "sweep", (console, interrupts, arguments) -> new SweepCommand(console, interrupts));
+        BY_NAME.put("evaluate", (console, interrupts, arguments) -> new EvaluateCommand(console));
+        BY_NAME.put("predict", (console, interrupts, arguments) -> new PredictCommand(console));
+        BY_NAME.put("export", (console, interrupts, arguments) -> new ExportCommand(console));
+        BY_NAME.put(
+                "draw", (console, interrupts, arguments) -> new DrawCommand(console, interrupts));
+        BY_NAME.put("report", (console, interrupts, arguments) -> new ReportCommand(console));
+        BY_NAME.put("compare", (console, interrupts, arguments) -> new CompareCommand(console));
+        BY_NAME.put("bench", (console, interrupts, arguments) -> bench(console));
+        BY_NAME.put("summary", (console, interrupts, arguments) -> new SummaryCommand(console));
+        BY_NAME.put("gradcheck", (console, interrupts, arguments) -> new GradcheckCommand(console));
+        BY_NAME.put("doctor", (console, interrupts, arguments) -> new DoctorCommand(console));
+        BY_NAME.put("data", (console, interrupts, arguments) -> data(console));
     }
 
     private Commands() {}
 
-    private static CommandLine data(Console console, Interrupts interrupts) {
+    /** What makes a command; it may begin what the arguments leave no doubt of. */
+    @FunctionalInterface
+    private interface Maker {
+        Object make(Console console, Interrupts interrupts, String... arguments);
+    }
+
+    private static CommandLine data(Console console) {
         return new CommandLine(new DataCommand())
                 .addSubcommand(new DataFetchCommand(console))
                 .addSubcommand(new DataInfoCommand(console));
@@ -45,22 +54,16 @@ final class Commands {
                 .addSubcommand(new BenchMnistCommand(console));
     }
 
-    static void add(
-            CommandLine line,
-            Console console,
-            Interrupts interrupts,
-            EagerLoad begun,
-            String... arguments) {
+    /** The command that the arguments begin with, or else all, by name. */
+    static Map<String, Object> make(Console console, Interrupts interrupts, String... arguments) {
         String asked = arguments.length == 0 ? "" : arguments[0];
+        Map<String, Object> made = new LinkedHashMap<>();
         BY_NAME.forEach(
-                (name, command) -> {
+                (name, maker) -> {
                     if (name.equals(asked) || !BY_NAME.containsKey(asked)) {
-                        Object made = command.apply(console, interrupts);
-                        if (made instanceof TrainCommand train) {
-                            train.begun = begun;
-                        }
-                        line.addSubcommand(name, made);
+                        made.put(name, maker.make(console, interrupts, arguments));
                     }
                 });
+        return made;
     }
 }

@@ -1,8 +1,9 @@
 package org.quern.cli;
 
 import org.quern.data.Splits;
-import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 
 /** The options that say which data is to be looked at. */
@@ -13,7 +14,7 @@ final class DataPath {
             description = "As for train --data. Default: what train takes.")
     String path = "";
 
-    @Mixin TableOptions table;
+    @Mixin final CommandSpec table = SettingOptions.of(Setting.Group.TABLE);
 
     /** Where the data is: see {@link DataSource#locate}. */
     String locate(DataSource source) {
@@ -22,6 +23,6 @@ final class DataPath {
 
     /** Reads what was located. */
     Splits read(DataSource source, String located) {
-        return source.read(RunSettings.DEFAULT.with(table.given()), located);
+        return source.read(SettingOptions.settings(table), located);
     }
 }

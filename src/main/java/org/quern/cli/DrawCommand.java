@@ -3,10 +3,13 @@ package org.quern.cli;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.quern.io.ModelFile.SavedModel;
+import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.train.Predictor;
 import org.quern.web.DrawServer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** {@code quern draw}. */
@@ -40,7 +43,7 @@ final class DrawCommand implements Callable<Integer> {
     @Option(names = "--open", description = "Open the page in the browser.")
     boolean open;
 
-    @Mixin BackendOptions running;
+    @Mixin final CommandSpec running = SettingOptions.of(Setting.Group.RUNNING);
 
     @Mixin HelpOption help;
 
@@ -52,7 +55,8 @@ final class DrawCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         SavedModel model = source.open().saved();
-        try (Predictor predictor = running.predictor(model);
+        RunSettings settings = SettingOptions.settings(running);
+        try (Predictor predictor = SettingOptions.predictor(model, settings, settings.choose());
                 DrawServer server = new DrawServer(port, model, predictor)) {
             console.about("model", model.model().text());
             console.about("draw", server.address() + "  (Ctrl-C ends)");

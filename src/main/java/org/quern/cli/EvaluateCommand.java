@@ -4,6 +4,7 @@ import java.util.concurrent.Callable;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.report.TextReport;
+import org.quern.run.RunSettings;
 import org.quern.run.TrainedModel;
 import org.quern.train.Evaluation;
 import org.quern.train.Predictor;
@@ -44,9 +45,10 @@ final class EvaluateCommand implements Callable<Integer> {
         TrainedModel model = trained.open();
         TrainedOptions.Rows given = trained.rows(model, new DataSource(console));
         Dataset rows = given.set();
-        Backends.Choice choice = trained.running.choose();
+        RunSettings settings = SettingOptions.settings(trained.running);
+        Backends.Choice choice = settings.choose();
         console.about("device", choice.text());
-        try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
+        try (Predictor predictor = SettingOptions.predictor(model.saved(), settings, choice)) {
             console.about("data", given.text());
             console.about("model", model.saved().model().text());
             Evaluation evaluation = predictor.evaluate(rows);

@@ -9,12 +9,13 @@ import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
-import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.GradientSuite;
 import org.quern.verify.ReferenceCheck;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** {@code quern gradcheck}. */
@@ -35,7 +36,7 @@ import picocli.CommandLine.Option;
 final class GradcheckCommand implements Callable<Integer> {
     private final Console console;
 
-    @Mixin ModelOptions model;
+    @Mixin final CommandSpec network = SettingOptions.of(Setting.Group.NETWORK);
 
     @Option(
             names = "--input",
@@ -82,12 +83,11 @@ final class GradcheckCommand implements Callable<Integer> {
             throw usage("--device %s goes with its backend: add --backend cuda or opencl", device);
         }
         List<GradientSuite.Network> networks =
-                model.given().isEmpty()
+                SettingOptions.given(network).isEmpty()
                         ? GradientSuite.networks()
                         : List.of(
                                 GradientSuite.of(
-                                        RunSettings.DEFAULT
-                                                .with(model.given())
+                                        SettingOptions.settings(network)
                                                 .config(input)
                                                 .withBatch(batch)));
         for (GradientSuite.Network network : networks) {

@@ -2,10 +2,10 @@ package org.quern.cli;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -17,7 +17,7 @@ final class ModelSource {
             description = "A safetensors file or a run's folder.")
     Path path;
 
-    @Mixin ModelOptions layers;
+    @Mixin final CommandSpec network = SettingOptions.of(Setting.Group.NETWORK);
 
     @Option(
             names = "--input",
@@ -37,12 +37,11 @@ final class ModelSource {
 
     /** Reads the model. */
     TrainedModel open() {
-        Map<String, String> given = layers.given();
         TrainedModel model =
-                given.isEmpty()
+                SettingOptions.given(network).isEmpty()
                         ? TrainedModel.open(path)
                         : TrainedModel.open(
-                                path, RunSettings.DEFAULT.with(given).config(input).model());
+                                path, SettingOptions.settings(network).config(input).model());
         return classes.isEmpty() ? model : model.named(classes);
     }
 }

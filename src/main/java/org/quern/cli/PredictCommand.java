@@ -102,10 +102,11 @@ final class PredictCommand implements Callable<Integer> {
         int features = model.saved().model().inputSize();
         Splits read = DataReader.rows(file, trained.table(model).format(), features);
         Dataset rows = read.train();
-        if (trained.table.label != null && !rows.hasLabels()) {
+        Object label = SettingOptions.given(trained.table).get("label");
+        if (label != null && !rows.hasLabels()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
-                    trained.table.label, file, rows.features());
+                    label, file, rows.features());
         }
         console.about("data", new TrainedOptions.Rows(rows, DataText.reading(read)).text());
         return rows;

@@ -2,6 +2,7 @@ package org.quern.cli;
 
 import java.nio.file.InvalidPathException;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import picocli.CommandLine;
@@ -53,9 +54,9 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command. @return the exit code */
     static int run(Console console, Interrupts interrupts, String... arguments) {
-        EagerLoad begun = EagerLoad.of(console, arguments);
+        Map<String, Object> commands = Commands.make(console, interrupts, arguments);
         CommandLine line = new CommandLine(new Quern());
-        Commands.add(line, console, interrupts, begun, arguments);
+        commands.forEach(line::addSubcommand);
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(console.out(), true));

@@ -14,6 +14,7 @@ import org.quern.model.Scaling;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.train.TrainingConfig;
 
 /** The lines that say what is about to be trained, and how. */
@@ -86,7 +87,7 @@ final class RunHeader {
     static String validation(RunSettings settings, Parts parts) {
         if (parts.validation() == null) {
             return "nothing set aside"
-                    + (settings.overfit() > 0
+                    + (settings.get(Setting.OVERFIT) > 0
                             ? ": the rows are to be learned by heart (--overfit)"
                             : " (--validation 0)");
         }
@@ -126,7 +127,9 @@ final class RunHeader {
                 settings.text("lr"),
                 config.schedule().text(),
                 config.batch(),
-                settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
+                settings.text("epochs").equals("1")
+                        ? "1 epoch"
+                        : settings.text("epochs") + " epochs",
                 config.seed(),
                 settings.text("distort").equals("none")
                         ? ""

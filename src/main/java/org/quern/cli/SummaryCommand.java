@@ -5,11 +5,12 @@ import static org.quern.QuernException.usage;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.quern.report.SummaryText;
-import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import org.quern.train.TrainingConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -28,7 +29,7 @@ import picocli.CommandLine.Parameters;
 final class SummaryCommand implements Callable<Integer> {
     private final Console console;
 
-    @Mixin ModelOptions model;
+    @Mixin final CommandSpec network = SettingOptions.of(Setting.Group.NETWORK);
 
     @Parameters(
             arity = "0..1",
@@ -54,12 +55,12 @@ final class SummaryCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (file != null && !model.given().isEmpty()) {
+        if (file != null && !SettingOptions.given(network).isEmpty()) {
             throw usage("%s says what model it is of: leave --recipe and --model out", file);
         }
         TrainingConfig config =
                 file == null
-                        ? RunSettings.DEFAULT.with(model.given()).config(input)
+                        ? SettingOptions.settings(network).config(input)
                         : TrainingConfig.of(TrainedModel.open(file).saved().model());
         console.line(SummaryText.of(config.withBatch(batch).plan()));
         return 0;

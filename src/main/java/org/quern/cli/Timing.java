@@ -80,6 +80,11 @@ final class Timing implements Listener {
     }
 
     @Override
+    public boolean awaitsFirstStep() {
+        return true;
+    }
+
+    @Override
     public Verdict progress(Progress progress) {
         if (!stepped) {
             stepped = true;

@@ -8,9 +8,11 @@ import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** The options that say which trained model is meant, and on which data. */
@@ -23,7 +25,7 @@ final class TrainedOptions {
             description = "As for train. Default: the run's data, else MNIST.")
     String data;
 
-    @Mixin TableOptions table;
+    @Mixin final CommandSpec table = SettingOptions.of(Setting.Group.TABLE);
 
     @Option(
             names = "--split",
@@ -31,7 +33,7 @@ final class TrainedOptions {
             description = "test or train: which rows of the data (test).")
     Part part = Part.TEST;
 
-    @Mixin BackendOptions running;
+    @Mixin final CommandSpec running = SettingOptions.of(Setting.Group.RUNNING);
 
     /** Rows of a data set. */
     enum Part {
@@ -59,10 +61,10 @@ final class TrainedOptions {
     /** The rows that are meant, in the model's classes. */
     Rows rows(TrainedModel trained, DataSource from) {
         boolean own = trained.fromRun() && data == null;
-        String path = own ? trained.settings().data() : data == null ? "" : data;
+        String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
         Splits splits =
                 from.read(
-                        own ? trained.settings().with(table.given()) : table(trained),
+                        own ? trained.settings().with(SettingOptions.given(table)) : table(trained),
                         from.locate(path));
         return new Rows(trained.rows(splits, part == Part.TEST, own), DataText.reading(splits));
     }
@@ -72,8 +74,8 @@ final class TrainedOptions {
      */
     RunSettings table(TrainedModel trained) {
         return RunSettings.DEFAULT
-                .with(Map.of("label", trained.settings().label()))
-                .with(table.given());
+                .with(Map.of("label", trained.settings().get(Setting.LABEL)))
+                .with(SettingOptions.given(table));
     }
 
     /** The name of the rows that are meant. */
@@ -83,6 +85,7 @@ final class TrainedOptions {
 
     /** Loads the model onto the backend. */
     Predictor predictor(TrainedModel trained) {
-        return running.predictor(trained.saved());
+        RunSettings settings = SettingOptions.settings(running);
+        return SettingOptions.predictor(trained.saved(), settings, settings.choose());
     }
 }

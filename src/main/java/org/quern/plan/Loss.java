@@ -52,6 +52,16 @@ public record Loss(Kind kind, List<Double> values) {
         private String text() {
             return name().toLowerCase(Locale.ROOT);
         }
+
+        /** The words for all. */
+        public static List<String> options() {
+            return Arrays.stream(values()).map(Kind::option).toList();
+        }
+
+        /** The kind of that word; an unknown one is a usage error that lists all. */
+        public static Kind of(String option) {
+            return choice("loss", option, values(), Kind::option);
+        }
     }
 
     /** What messages call it. */
@@ -73,25 +83,17 @@ public record Loss(Kind kind, List<Double> values) {
     public static Loss parse(String text) {
         String[] words = text.split(" ");
         Kind kind = choice("loss", words[0], Kind.values(), Kind::text);
-        return new Loss(kind, numbers(words));
+        return new Loss(kind, Arrays.stream(words).skip(1).map(Double::valueOf).toList());
     }
 
-    /**
-     * The loss that the command line calls so; an unknown name is a usage error that lists all.
-     *
-     * @param numbers its settings by name
-     */
+    /** The loss that the command line calls so, with its settings by name. */
     public static Loss of(String option, ToDoubleFunction<String> numbers) {
-        Kind kind = choice("loss", option, Kind.values(), Kind::option);
+        Kind kind = Kind.of(option);
         return new Loss(kind, kind.settings.stream().map(numbers::applyAsDouble).toList());
     }
 
     static String text(String name, List<Double> values) {
         return values.stream().map(value -> " " + value).collect(Collectors.joining("", name, ""));
-    }
-
-    static List<Double> numbers(String[] words) {
-        return Arrays.stream(words).skip(1).map(Double::valueOf).toList();
     }
 
     /** Whether targets are class indices and outputs logits, rather than both numbers. */

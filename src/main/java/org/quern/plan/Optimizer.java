@@ -3,6 +3,7 @@ package org.quern.plan;
 import static org.quern.QuernException.choice;
 import static org.quern.QuernException.usage;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -21,14 +22,21 @@ public sealed interface Optimizer {
     /** The kinds of optimizers, numbered in this order in C. */
     enum Kind {
         /** See {@link Optimizer.Adam}. */
-        ADAM(v -> new Adam(v.get(0), v.get(1), v.get(2), v.get(3)), "beta1", "beta2", "epsilon"),
+        ADAM(
+                14,
+                v -> new Adam(v.get(0), v.get(1), v.get(2), v.get(3)),
+                "beta1",
+                "beta2",
+                "epsilon"),
         /** See {@link Optimizer.Sgd}. */
-        SGD(v -> new Sgd(v.get(0), v.get(1)), "momentum");
+        SGD(5, v -> new Sgd(v.get(0), v.get(1)), "momentum");
 
+        private final double flops;
         private final Function<List<Double>, Optimizer> maker;
         private final List<String> settings;
 
-        Kind(Function<List<Double>, Optimizer> maker, String... settings) {
+        Kind(double flops, Function<List<Double>, Optimizer> maker, String... settings) {
+            this.flops = flops;
             this.maker = maker;
             this.settings = Stream.concat(Stream.of(settings), Stream.of("weight-decay")).toList();
         }
@@ -36,6 +44,16 @@ public sealed interface Optimizer {
         /** The word for it on the command line, in files and in the names of its kernels. */
         public String option() {
             return name().toLowerCase(Locale.ROOT);
+        }
+
+        /** The words for all. */
+        public static List<String> options() {
+            return Arrays.stream(values()).map(Kind::option).toList();
+        }
+
+        /** The kind of that word; an unknown one is a usage error that lists all. */
+        public static Kind of(String option) {
+            return choice("optimizer", option, values(), Kind::option);
         }
     }
 
@@ -50,22 +68,9 @@ public sealed interface Optimizer {
         return Loss.text(kind().option(), values());
     }
 
-    /** The optimizer of a {@link #text}. */
-    static Optimizer parse(String text) {
-        String[] words = text.split(" ");
-        return choice("optimizer", words[0], Kind.values(), Kind::option)
-                .maker
-                .apply(Loss.numbers(words));
-    }
-
-    /**
-     * The optimizer that the command line calls so; an unknown name is a usage error that lists
-     * all.
-     *
-     * @param numbers its settings by name
-     */
+    /** The optimizer that the command line calls so, with its settings by name. */
     static Optimizer of(String option, ToDoubleFunction<String> numbers) {
-        Kind kind = choice("optimizer", option, Kind.values(), Kind::option);
+        Kind kind = Kind.of(option);
         return kind.maker.apply(kind.settings.stream().map(numbers::applyAsDouble).toList());
     }
 
@@ -74,11 +79,8 @@ public sealed interface Optimizer {
 
     /** What its op over so many parameters is called in a list of kernels. */
     default String caseName(int parameters) {
-        return "%s %d%s"
-                .formatted(
-                        getClass().getSimpleName(),
-                        parameters,
-                        weightDecay() > 0 ? ", weight decay" : "");
+        String form = weightDecay() > 0 ? ", weight decay" : "";
+        return getClass().getSimpleName() + " " + parameters + form;
     }
 
     /** Decoupled weight decay λ per unit of learning rate; 0 for none. */
@@ -104,7 +106,9 @@ public sealed interface Optimizer {
     float[] constants();
 
     /** Floating-point operations for a parameter. */
-    double flops();
+    default double flops() {
+        return kind().flops;
+    }
 
     /**
      * The step size that kernels use at global step {@code step} (from 0) under a learning rate.
@@ -195,11 +199,6 @@ public sealed interface Optimizer {
         @Override
         public float[] constants() {
             return new float[] {(float) (1 - beta1), (float) (1 - beta2), (float) epsilon};
-        }
-
-        @Override
-        public double flops() {
-            return 14;
         }
 
         @Override
@@ -313,11 +312,6 @@ public sealed interface Optimizer {
         @Override
         public float[] constants() {
             return new float[] {(float) momentum};
-        }
-
-        @Override
-        public double flops() {
-            return 5;
         }
 
         @Override

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 
 /**
@@ -15,23 +16,18 @@ import org.quern.model.Scaling;
  */
 public enum Recipe {
     /** 784-40-10, linear, on raw pixels 0 to 255: 31,810 parameters. */
-    FIRST("first", 0.85, "dense 40, dense 10", Scaling.NONE),
+    FIRST("first", 0.85, "dense 40, dense 10", Scaling.NONE, Map.of()),
     /** 784-48-15-10 with ReLU and dropout, on pixels / 255: 38,575 parameters. */
-    TUTORIAL(
-            "tutorial",
-            0.9597,
-            "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
-            Scaling.UNIT),
+    TUTORIAL("tutorial", 0.9597, ModelText.TUTORIAL, Scaling.UNIT, Map.of()),
     /** Two epochs of 784-96-10. */
-    PERCENT_97("97", 0.97, "dense 96 relu, dense 10", Scaling.UNIT, 2, 0.005, "none"),
+    PERCENT_97("97", 0.97, "dense 96 relu, dense 10", 2, 0.005, "none"),
     /** Four epochs of 784-192-10. */
-    PERCENT_98("98", 0.98, "dense 192 relu, dense 10", Scaling.UNIT, 4, 0.004, "none"),
+    PERCENT_98("98", 0.98, "dense 192 relu, dense 10", 4, 0.004, "none"),
     /** Five epochs of 784-192-96-10 on images distorted a little. */
     PERCENT_98_5(
             "98.5",
             0.985,
             "dense 192 relu, dense 96 relu, dense 10",
-            Scaling.UNIT,
             5,
             0.004,
             "rotate 5, scale 0.05, shift 1, bend 1"),
@@ -40,7 +36,6 @@ public enum Recipe {
             "99",
             0.99,
             "dense 512 relu, dense 256 relu, dense 10",
-            Scaling.UNIT,
             12,
             0.002,
             "rotate 6, scale 0.07, shift 1, bend 1.2");
@@ -49,31 +44,35 @@ public enum Recipe {
     private final double accuracy;
     private final String model;
     private final Scaling scaling;
-    private final Map<String, String> more = new LinkedHashMap<>();
+    private final Map<String, Object> training;
 
-    /** A network, all else left to whoever trains it. */
-    Recipe(String text, double accuracy, String model, Scaling scaling) {
-        this.text = text;
-        this.accuracy = accuracy;
-        this.model = model;
-        this.scaling = scaling;
-    }
-
-    /** A network with how it is trained. */
+    /** A network, and how it is trained; what is not said is left to whoever trains it. */
     Recipe(
             String text,
             double accuracy,
             String model,
             Scaling scaling,
-            int epochs,
-            double rate,
-            String distortion) {
-        this(text, accuracy, model, scaling);
-        more.put("batch", "64");
-        more.put("epochs", Integer.toString(epochs));
-        more.put("lr", Double.toString(rate));
-        more.put("schedule", "cosine");
-        more.put("distort", distortion);
+            Map<String, Object> training) {
+        this.text = text;
+        this.accuracy = accuracy;
+        this.model = model;
+        this.scaling = scaling;
+        this.training = training;
+    }
+
+    /** A rung on MNIST. */
+    Recipe(String text, double accuracy, String model, int epochs, double rate, String distort) {
+        this(
+                text,
+                accuracy,
+                model,
+                Scaling.UNIT,
+                Map.of(
+                        "batch", 64,
+                        "epochs", epochs,
+                        "lr", rate,
+                        "schedule", "cosine",
+                        "distort", distort));
     }
 
     /** The test accuracy on MNIST that it is for: for the tutorial's, what the tutorial got. */
@@ -92,12 +91,11 @@ public enum Recipe {
     }
 
     /** All that it settles, as {@link RunSettings} takes it. */
-    public Map<String, String> settings() {
-        Map<String, String> settings = new LinkedHashMap<>();
+    public Map<String, Object> settings() {
+        Map<String, Object> settings = new LinkedHashMap<>(training);
         settings.put("model", model);
-        settings.put("scale", Float.toString(scaling.scale()));
-        settings.put("shift", Float.toString(scaling.shift()));
-        settings.putAll(more);
+        settings.put("scale", scaling.scale());
+        settings.put("shift", scaling.shift());
         return settings;
     }
 

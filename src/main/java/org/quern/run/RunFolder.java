@@ -14,15 +14,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.quern.QuernException;
+import org.quern.data.Distortion;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile;
 import org.quern.train.Checkpoint;
+import org.quern.train.EpochResult;
+import org.quern.train.Listener;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
@@ -79,11 +82,11 @@ public final class RunFolder implements AutoCloseable {
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be made a folder (%s): give --out another one"
-                            .formatted(folder, e.getClass().getSimpleName()),
-                    e);
+            throw data(
+                    e,
+                    "%s cannot be made a folder (%s): give --out another one",
+                    folder,
+                    e.getClass().getSimpleName());
         }
         if (!Files.isWritable(folder)) {
             throw data("no permission to write in %s: give --out another folder", folder);
@@ -138,7 +141,7 @@ public final class RunFolder implements AutoCloseable {
      *
      * @param run where to save from now on
      * @param checkpoint where it stands
-     * @param config of its trainer, as {@link ConfigText} writes it
+     * @param config of its trainer, as {@link TrainingConfig#texts} writes it
      * @param settings as given to {@link #create}
      */
     public record Resumed(
@@ -154,8 +157,19 @@ public final class RunFolder implements AutoCloseable {
          *     first difference
          */
         public void restore(Trainer trainer) {
-            ConfigText.requireEqual(
-                    config, ConfigText.write(trainer.config()), "checkpoint " + run.state());
+            trainer.config()
+                    .texts()
+                    .forEach(
+                            (name, is) -> {
+                                // runs from before there was any do not tell of distortion
+                                String was = config.getOrDefault(name, Distortion.NONE.text());
+                                if (!is.equals(was)) {
+                                    throw data(
+                                            "checkpoint %s is of a run with %s \"%s\", not \"%s\":"
+                                                    + " resume it as it was, or start a new run",
+                                            run.state(), name, was, is);
+                                }
+                            });
             trainer.restore(checkpoint);
         }
     }
@@ -170,7 +184,7 @@ public final class RunFolder implements AutoCloseable {
         Path state = stateOf(folder); // before the lock: none is left where there is no run
         RunLock lock = RunLock.of(folder);
         try {
-            StateFile.Saved saved = StateFile.read(state);
+            StateFile saved = StateFile.read(state);
             return new Resumed(
                     new RunFolder(folder, saved.settings(), classes, keep, lock),
                     saved.checkpoint(),
@@ -221,6 +235,18 @@ public final class RunFolder implements AutoCloseable {
         return folder;
     }
 
+    /** What keeps the folder up to date, epoch by epoch, {@code run.json} included. */
+    public Listener saving(RunReport report) {
+        return new Listener() {
+            @Override
+            public Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
+                writeRun(report.epochs(trainer.checkpoint().epochs()).json());
+                save(trainer, best);
+                return Verdict.GO_ON;
+            }
+        };
+    }
+
     /**
      * Saves where a run stands after an epoch.
      *
@@ -234,10 +260,14 @@ public final class RunFolder implements AutoCloseable {
         writeWeights(trainer, checkpoint, checkpoint.state(), LAST);
         int epoch = checkpoint.epochs().size();
         if (keep > 0) {
-            writeWeights(trainer, checkpoint, checkpoint.state(), epochFile(epoch));
+            writeWeights(
+                    trainer,
+                    checkpoint,
+                    checkpoint.state(),
+                    String.format(Locale.ROOT, "epoch-%04d.safetensors", epoch));
             prune(epoch);
         }
-        AtomicFile.write(folder.resolve(HISTORY), HistoryCsv.write(checkpoint.epochs()));
+        AtomicFile.write(folder.resolve(HISTORY), StateFile.history(checkpoint.epochs()));
         writeState(trainer, checkpoint);
     }
 
@@ -249,8 +279,7 @@ public final class RunFolder implements AutoCloseable {
     }
 
     private void writeState(Trainer trainer, Checkpoint checkpoint) {
-        Map<String, String> config = ConfigText.write(trainer.config());
-        StateFile.write(state(), new StateFile.Saved(checkpoint, config, settings));
+        new StateFile(checkpoint, trainer.config().texts(), settings).write(state());
     }
 
     private Path state() {
@@ -284,21 +313,12 @@ public final class RunFolder implements AutoCloseable {
                 return run.getAsJsonObject();
             }
         } catch (JsonParseException | CharacterCodingException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s is damaged: it is no JSON (%s)".formatted(file, firstLine(e)),
-                    e);
+            String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+            throw data(e, "%s is damaged: it is no JSON (%s)", file, why);
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be read (%s)".formatted(file, e.getClass().getSimpleName()),
-                    e);
+            throw data(e, "%s cannot be read (%s)", file, e.getClass().getSimpleName());
         }
         throw data("%s is not what Quern wrote of a run", file);
-    }
-
-    private static String firstLine(Exception e) {
-        return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
     }
 
     /** Writes {@code run.json}. */
@@ -309,22 +329,28 @@ public final class RunFolder implements AutoCloseable {
     /** Writes the parameters that {@code numbers} starts with. */
     private void writeWeights(
             Trainer trainer, Checkpoint checkpoint, float[] numbers, String name) {
-        TrainingConfig config = trainer.config();
-        Map<String, String> notes = RunSettings.notes(settings, config.seed());
-        notes.put("epoch", Integer.toString(checkpoint.epochs().size()));
         int parameters = Math.toIntExact(trainer.plan().parameters().size());
+        Map<String, String> notes = notes(trainer, settings);
+        notes.put("epoch", Integer.toString(checkpoint.epochs().size()));
         ModelFile.write(
                 folder.resolve(name),
                 new ModelFile.SavedModel(
-                        config.model(),
-                        config.loss(),
+                        trainer.config().model(),
+                        trainer.config().loss(),
                         Arrays.copyOf(numbers, parameters),
                         classes,
                         notes));
     }
 
-    private static String epochFile(int epoch) {
-        return String.format(Locale.ROOT, "epoch-%04d.safetensors", epoch);
+    /** What a model's file says of its training, of settings by name; not all need be there. */
+    public static Map<String, String> notes(Trainer trainer, Map<String, String> settings) {
+        Map<String, String> notes = new LinkedHashMap<>();
+        notes.put("seed", Long.toString(trainer.config().seed()));
+        String label = settings.getOrDefault("label", "");
+        if (!label.isEmpty()) {
+            notes.put("label", label);
+        }
+        return notes;
     }
 
     private void prune(int epoch) {
@@ -334,8 +360,7 @@ public final class RunFolder implements AutoCloseable {
                 try {
                     Files.deleteIfExists(old);
                 } catch (IOException e) {
-                    throw new QuernException(
-                            QuernException.Kind.DATA, old + " cannot be removed", e);
+                    throw data(e, "%s cannot be removed", old);
                 }
             }
         }
@@ -346,8 +371,7 @@ public final class RunFolder implements AutoCloseable {
         try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder, pattern)) {
             stream.forEach(found::add);
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, folder + " cannot be listed: " + e.getMessage(), e);
+            throw data(e, "%s cannot be listed: %s", folder, e.getMessage());
         }
         return found;
     }

@@ -80,11 +80,11 @@ final class RunLock implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be locked (%s): give another folder"
-                            .formatted(folder, e.getClass().getSimpleName()),
-                    e);
+            throw data(
+                    e,
+                    "%s cannot be locked (%s): give another folder",
+                    folder,
+                    e.getClass().getSimpleName());
         }
     }
 
@@ -137,8 +137,7 @@ final class RunLock implements AutoCloseable {
         try (channel) {
             channel.truncate(0); // nobody holds it
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, folder + " cannot be unlocked: " + e, e);
+            throw data(e, "%s cannot be unlocked: %s", folder, e);
         } finally {
             HELD.remove(folder);
         }

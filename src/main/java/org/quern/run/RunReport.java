@@ -34,7 +34,7 @@ public final class RunReport {
         report.put("java", System.getProperty("java.version"));
         report.put("data", data);
         report.put("parameters", config.model().parameters());
-        report.putAll(ConfigText.write(config));
+        report.putAll(config.texts());
         report.put("seed", config.seed());
         report.put("batch", config.batch());
         report.put("epochsAsked", epochs);

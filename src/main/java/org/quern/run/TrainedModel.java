@@ -34,9 +34,9 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         if (!Files.isDirectory(path)) {
             return open(path, null);
         }
-        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path));
+        RunSettings settings = RunSettings.DEFAULT.settled(RunFolder.settings(path));
         Path best = path.resolve("best.safetensors");
-        boolean stopped = settings.config(1).earlyStopping() != null && Files.exists(best);
+        boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
         return new TrainedModel(
                 ModelFile.read(stopped ? best : path.resolve("last.safetensors"), null),
                 settings,

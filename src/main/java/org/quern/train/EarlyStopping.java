@@ -22,6 +22,10 @@ public record EarlyStopping(int patience, double minDelta) {
         }
     }
 
+    String text() {
+        return patience + " " + minDelta;
+    }
+
     /**
      * Whether a run with these epochs should end. A function of the history alone, so it resumes.
      */

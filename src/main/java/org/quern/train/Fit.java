@@ -47,7 +47,7 @@ final class Fit {
         this.validation = validation;
         this.epochs = epochs;
         batches = new Batches(train.rows(), config.batch());
-        firstStepAlone = trainer.takeFirstStepAlone();
+        firstStepAlone = trainer.listeners().stream().anyMatch(Listener::awaitsFirstStep);
         steps = new Steps(config.seed(), MOST_STEPS);
         long perEpoch = batches.stepsPerEpoch();
         long total = perEpoch * epochs;

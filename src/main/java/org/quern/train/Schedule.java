@@ -16,6 +16,9 @@ public sealed interface Schedule {
      */
     double at(long step, long stepsPerEpoch, long totalSteps);
 
+    /** The learning rate that it starts from, or rises to first. */
+    double rate();
+
     /** The schedule as text that {@link #parse} reads, without the rate. */
     String text();
 
@@ -104,6 +107,11 @@ public sealed interface Schedule {
         public double at(long step, long stepsPerEpoch, long totalSteps) {
             double rate = then.at(step, stepsPerEpoch, totalSteps);
             return step < steps ? rate * (step + 1) / (steps + 1) : rate;
+        }
+
+        @Override
+        public double rate() {
+            return then.rate();
         }
 
         @Override

@@ -2,6 +2,8 @@ package org.quern.train;
 
 import static org.quern.QuernException.usage;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import org.quern.data.Distortion;
 import org.quern.model.Model;
@@ -103,6 +105,26 @@ public record TrainingConfig(
     public TrainingConfig withDistortion(Distortion newDistortion) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, batch, seed, earlyStopping, newDistortion);
+    }
+
+    /**
+     * All of it as texts by name, in a fixed order, for files: of equal configurations the same.
+     */
+    public Map<String, String> texts() {
+        Map<String, String> texts = new LinkedHashMap<>();
+        texts.put("model", model.text());
+        texts.put("input", model.inputShape().toString().replace(" ", ""));
+        texts.put("scale", Float.toString(model.scaling().scale()));
+        texts.put("shift", Float.toString(model.scaling().shift()));
+        texts.put("loss", loss.text());
+        texts.put("optimizer", optimizer.text());
+        texts.put("learningRate", Double.toString(schedule.rate()));
+        texts.put("schedule", schedule.text());
+        texts.put("batch", Integer.toString(batch));
+        texts.put("seed", Long.toString(seed));
+        texts.put("earlyStopping", earlyStopping == null ? "none" : earlyStopping.text());
+        texts.put("distortion", distortion.text());
+        return texts;
     }
 
     /** The plan of such a run. */
