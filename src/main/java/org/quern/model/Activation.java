@@ -1,6 +1,9 @@
 package org.quern.model;
 
 import static org.quern.QuernException.choice;
+import static org.quern.QuernException.either;
+
+import java.util.Arrays;
 
 /**
  * What a dense layer does to each of its sums z: all that Java knows of it. Value and slope are
@@ -94,6 +97,11 @@ public enum Activation {
                             (quickNormalCdf(z)
                                     + z * Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI));
         };
+    }
+
+    /** The names of all as a choice: {@code linear, relu or tanh}. */
+    public static String names() {
+        return either(Arrays.stream(values()).map(Activation::text).toList());
     }
 
     /** The activation of that name, in any case; an unknown one is a usage error that lists all. */

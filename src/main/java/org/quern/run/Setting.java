@@ -22,6 +22,7 @@ import java.util.function.UnaryOperator;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Distortion;
+import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.plan.Loss;
@@ -134,7 +135,9 @@ public final class Setting<T> {
             NETWORK.setting(
                             "model=LAYERS",
                             Recipe.TUTORIAL.model(),
-                            "Such as \"dense 48 relu, dropout 0.3, dense 10\".")
+                            "Such as \"dense 48 relu, dropout 0.3, dense 10\"; activations are "
+                                    + Activation.names()
+                                    + ".")
                     .as(text -> layers(text).text());
     public static final Setting<Float> SCALE =
             NETWORK.setting(

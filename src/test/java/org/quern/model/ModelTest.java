@@ -3,9 +3,7 @@ package org.quern.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Collectors;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
@@ -123,11 +121,7 @@ class ModelTest {
 
     @Test
     void anUnknownActivationIsToldWithAllThereAre() {
-        String all =
-                Arrays.stream(Activation.values())
-                        .map(Activation::text)
-                        .collect(Collectors.joining(", "))
-                        .replaceFirst(", (\\w+)$", " or $1");
+        String all = Activation.names();
         assertThatThrownBy(() -> ModelText.parse(IMAGES, "dense 5 swish"))
                 .hasMessage("unknown activation \"swish\": use " + all);
         assertThat(all).startsWith("linear, relu, tanh, ");
