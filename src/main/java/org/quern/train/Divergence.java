@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import java.util.Locale;
+import java.util.function.LongToDoubleFunction;
 import org.quern.QuernException;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
@@ -19,9 +20,9 @@ final class Divergence {
     private final Trainer trainer;
     private final Executor executor;
     private final Steps steps;
-    private final Steps.LearningRate learningRate;
+    private final LongToDoubleFunction learningRate;
 
-    Divergence(Trainer trainer, Steps steps, Steps.LearningRate learningRate) {
+    Divergence(Trainer trainer, Steps steps, LongToDoubleFunction learningRate) {
         this.trainer = trainer;
         this.executor = trainer.executor();
         this.steps = steps;
@@ -59,7 +60,7 @@ final class Divergence {
                         batches.epoch(badStep) + 1,
                         origin,
                         start.step(),
-                        learningRate.at(badStep)));
+                        learningRate.applyAsDouble(badStep)));
     }
 
     private String origin(DeviceDataset data, StepContext pass) {
