@@ -2,7 +2,10 @@ package org.quern.backend.gpu;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.backend.PlanWords;
+import org.quern.plan.Loss;
 import org.quern.plan.Op;
+import org.quern.plan.Optimizer;
 import org.quern.plan.Slice;
 
 /**
@@ -10,7 +13,7 @@ import org.quern.plan.Slice;
  * and all but those of a library's products whatever the rows of a pass.
  */
 final class Launches {
-    private static final int GATHER_ROWS = 32;
+    static final int GATHER_ROWS = 32;
     private static final int MOST_LANES = 256;
 
     private final Device device;
@@ -55,9 +58,18 @@ final class Launches {
         } else if (op instanceof Op.DenseBackwardWeights o) {
             dense.backwardWeights(launches, o, extent);
         } else if (op instanceof Op.Adam o) {
-            launches.add(device.prepare(adam(o)));
+            launches.add(
+                    device.prepare(
+                            update(o.parameters(), o.gradients(), o.m(), o.v(), o.form())));
         } else if (op instanceof Op.Sgd o) {
-            launches.add(device.prepare(sgd(o)));
+            launches.add(
+                    device.prepare(
+                            update(
+                                    o.parameters(),
+                                    o.gradients(),
+                                    o.velocity(),
+                                    null,
+                                    o.form())));
         } else if (op instanceof Op.Metrics o) {
             launches.add(
                     device.prepare(
@@ -125,7 +137,7 @@ final class Launches {
     private Call squaredError(Op.SquaredError op, int most) {
         int lanes = lanes(op.y().columns());
         return Call.of(
-                "squared_error_forward",
+                "regression_loss_forward",
                 Call.groups(most, Device.THREADS / lanes),
                 1,
                 arena,
@@ -138,43 +150,28 @@ final class Launches {
                 at(op.hits()),
                 op.y().columns(),
                 op.activation().ordinal(),
-                lanes);
+                lanes,
+                Loss.MEAN_SQUARED_ERROR.ordinal(),
+                0f);
     }
 
-    private Call adam(Op.Adam op) {
-        int count = op.parameters().columns();
+    private Call update(Slice parameters, Slice gradients, Slice m, Slice v, Optimizer optimizer) {
+        int count = parameters.columns();
+        float[] form = PlanWords.form(optimizer);
         return Call.of(
-                side.round() ? "adam_update_bfloat16" : "adam_update",
+                side.round() ? "optimizer_update_bfloat16" : "optimizer_update",
                 Call.groups(count, 4 * Device.THREADS),
                 1,
-                updated(),
-                at(op.parameters()),
-                at(op.gradients()),
-                at(op.m()),
-                at(op.v()),
+                side.round() ? List.of(arena, pass, side.roundedArgument()) : List.of(arena, pass),
+                at(parameters),
+                at(gradients),
+                at(m),
+                at(v),
                 count,
-                (float) (1 - op.form().beta1()),
-                (float) (1 - op.form().beta2()),
-                (float) op.form().epsilon());
-    }
-
-    /** The buffers that an update takes. */
-    private List<Device.Buffer> updated() {
-        return side.round() ? List.of(arena, pass, side.roundedArgument()) : List.of(arena, pass);
-    }
-
-    private Call sgd(Op.Sgd op) {
-        int count = op.parameters().columns();
-        return Call.of(
-                side.round() ? "sgd_update_bfloat16" : "sgd_update",
-                Call.groups(count, 4 * Device.THREADS),
-                1,
-                updated(),
-                at(op.parameters()),
-                at(op.gradients()),
-                at(op.velocity()),
-                count,
-                (float) op.form().momentum());
+                PlanWords.rule(optimizer),
+                form[0],
+                form[1],
+                form[2]);
     }
 
     /** Threads for a row of some columns: a power of two, each thread with about four columns. */
