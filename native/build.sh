@@ -1,9 +1,9 @@
 #!/bin/sh
-# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-cuda.so: build.sh OUT_DIR, with the
-# compiler in CC and the JDK in JAVA_HOME.
+# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-cuda.so: build.sh OUT_DIR HEADERS, with the
+# compiler in CC, the JDK in JAVA_HOME, and in HEADERS what javac -h makes of the classes with native methods.
 # On x86-64 the kernels are compiled three times; the library chooses when it is loaded.
 set -eu
-out=$1
+out=$1 headers=$2
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 cc=${CC:-cc}
 work=$(mktemp -d)
@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 jni=
 for folder in "$JAVA_HOME/include"/*/; do
-    [ -f "${folder}jni_md.h" ] && jni="-I$JAVA_HOME/include -I$folder"
+    [ -f "${folder}jni_md.h" ] && jni="-I$JAVA_HOME/include -I$folder -I$headers"
 done
 [ -n "$jni" ] || {
     echo "no jni_md.h below $JAVA_HOME/include: set JAVA_HOME to a JDK" >&2

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "org_quern_backend_cpu_Native.h"
 #include "quern.h"
 
 #define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_cpu_Native_##name
@@ -34,96 +35,41 @@ NATIVE(jint, processors)(JNIEnv *env, jclass type) {
     return quern_processors();
 }
 
-static int64_t *read_longs(JNIEnv *env, jlongArray array) {
-    jsize n = (*env)->GetArrayLength(env, array);
-    int64_t *longs = malloc((size_t)n * sizeof *longs);
-    if (longs != NULL) {
-        (*env)->GetLongArrayRegion(env, array, 0, n, (jlong *)longs);
-    }
-    return longs;
+NATIVE(jint, abi)(JNIEnv *env, jclass type) {
+    (void)env, (void)type;
+    return (jint)QUERN_ABI;
 }
 
-static Mask mask_of(const int64_t *longs, float scale) {
-    return (Mask){.threshold = (uint32_t)longs[0], .stream = (uint32_t)longs[1], .scale = scale};
+static void close_handle(Handle *h) {
+    quern_net_close(&h->net);
+    free(h);
 }
 
-static float *slice(const Net *net, int64_t offset) { return offset < 0 ? NULL : net->arena + offset; }
-
-/* The layout of `longs` and `floats` is that of CpuExecutor.describe. */
-static void fill_in(Net *net, const int64_t *l, const jfloat *f) {
-    net->batch = (int)l[1];
-    net->capacity = (int)l[2];
-    net->layers = (int)l[3];
-    net->loss = (int)l[4];
-    net->optimizer = (int)l[5];
-    net->input = (int)l[6];
-    net->outputs = (int)l[7];
-    net->target_width = (int)l[8];
-    net->parameters = l[9];
-    net->m = slice(net, l[10]);
-    net->v = slice(net, l[11]);
-    net->x = slice(net, l[12]);
-    net->targets = slice(net, l[13]);
-    net->losses = slice(net, l[14]);
-    net->hits = slice(net, l[15]);
-    net->input_mask = mask_of(l + 16, f[6]);
-    net->threads = (int)l[18];
-    net->scale = f[0];
-    net->shift = f[1];
-    net->one_minus_beta1 = f[2];
-    net->one_minus_beta2 = f[3];
-    net->epsilon = f[4];
-    net->momentum = f[5];
-    const float *below = net->x;
-    for (int i = 0; i < net->layers; i++) {
-        const int64_t *at = l + 19 + 12 * i;
-        net->layer[i] = (Layer){.in = (int)at[0],
-                                .out = (int)at[1],
-                                .activation = (int)at[2],
-                                .mask = mask_of(at + 3, f[7 + i]),
-                                .x = below,
-                                .w = slice(net, at[5]),
-                                .b = slice(net, at[6]),
-                                .dw = slice(net, at[7]),
-                                .db = slice(net, at[8]),
-                                .z = slice(net, at[9]),
-                                .y = slice(net, at[10]),
-                                .dy = slice(net, at[11])};
-        below = net->layer[i].y;
-    }
-}
-
-NATIVE(jlong, open)(JNIEnv *env, jclass type, jlongArray longs, jfloatArray floats, jint wanted) {
+NATIVE(jlong, open)(JNIEnv *env, jclass type, jlongArray description, jint wanted) {
     (void)type;
     Handle *h = calloc(1, sizeof *h);
-    int64_t *l = read_longs(env, longs);
-    jfloat *f = (*env)->GetFloatArrayElements(env, floats, NULL);
-    int opened = 0;
-    if (h != NULL && l != NULL && f != NULL) {
-        Net *net = &h->net;
+    jlong *words = (*env)->GetLongArrayElements(env, description, NULL);
+    int opened = QUERN_NO_MEMORY;
+    if (h != NULL && words != NULL) {
         h->kernels = quern_kernels(wanted);
-        net->arena_size = l[0];
-        net->layer = calloc((size_t)l[3], sizeof *net->layer);
-        net->arena = quern_memory((size_t)l[0], sizeof(float));
-        if (net->arena != NULL && net->layer != NULL) {
-            fill_in(net, l, f);
-            opened = quern_net_open(net);
+        opened = quern_net_describe(&h->net, (const int64_t *)words);
+        if (opened == QUERN_OPEN) {
+            opened = quern_net_open(&h->net, h->kernels);
         }
     }
-    if (f != NULL) {
-        (*env)->ReleaseFloatArrayElements(env, floats, f, JNI_ABORT);
+    if (words != NULL) {
+        (*env)->ReleaseLongArrayElements(env, description, words, JNI_ABORT);
     }
-    free(l);
-    if (!opened && h != NULL) {
-        quern_net_close(&h->net); /* the net begins the handle, so this frees both */
+    if (opened != QUERN_OPEN && h != NULL) {
+        close_handle(h);
         h = NULL;
     }
-    return (jlong)(intptr_t)h;
+    return opened == QUERN_UNKNOWN ? org_quern_backend_cpu_Native_UNKNOWN : (jlong)(intptr_t)h;
 }
 
 NATIVE(void, close)(JNIEnv *env, jclass type, jlong h) {
     (void)env, (void)type;
-    quern_net_close(&handle(h)->net);
+    close_handle(handle(h));
 }
 
 NATIVE(void, write)(JNIEnv *env, jclass type, jlong h, jlong offset, jfloatArray source, jint from, jint count) {
@@ -269,40 +215,35 @@ NATIVE(void, inferHost)(JNIEnv *env, jclass type, jlong h, jbyteArray bytes, jfl
     }
 }
 
-enum { METRICS = 7 };
-
 static void one_op(Handle *h, const Data *data, int kind, int layer, const Pass *pass, jfloat log[2]) {
     Net *net = &h->net;
     const Kernels *k = h->kernels;
     const float *kept = NULL;
-    int masked = kind == 1 ? layer : kind == 4 ? layer - 1 : -1;
+    int masked = kind == OP_FORWARD ? layer : kind == OP_BACKWARD_INPUT ? layer - 1 : -1;
     if (masked >= 0 && pass->training && net->layer[masked].mask.threshold) {
         k->keep(net, masked, pass);
         kept = net->keep_of[masked];
     }
     switch (kind) {
-        case 0:
+        case OP_GATHER:
             k->gather(net, data, pass);
             break;
-        case 1:
+        case OP_FORWARD:
             k->forward(net, layer, pass, kept);
             break;
-        case 2:
-            k->cross_entropy(net, pass);
+        case OP_LOSS:
+            k->loss(net, pass);
             break;
-        case 3:
-            k->squared_error(net, pass);
-            break;
-        case 4:
+        case OP_BACKWARD_INPUT:
             k->backward_input(net, layer, pass, kept);
             break;
-        case 5:
+        case OP_BACKWARD_WEIGHTS:
             k->backward_weights(net, layer, pass);
             break;
-        case 6:
+        case OP_UPDATE:
             k->update(net, pass);
             break;
-        case METRICS: {
+        case OP_METRICS: {
             int hits;
             k->metrics(net, pass, &log[0], &hits);
             log[1] = (jfloat)hits;
@@ -310,45 +251,26 @@ static void one_op(Handle *h, const Data *data, int kind, int layer, const Pass 
     }
 }
 
-/* One op, by the number of its kind and its layer, w[6] times: see CpuExecutor.run. */
-NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint layer, jlongArray where,
-                  jfloatArray rates, jfloatArray log) {
+/* One op, by its kind and its layer, `times` times. */
+NATIVE(void, run)(JNIEnv *env, jclass type, jlong h, jlong d, jint kind, jint layer, jint times, jboolean training,
+                  jlong seed, jlong step, jlong epoch, jint first, jint rows, jfloat rate, jfloat decay,
+                  jfloatArray log) {
     (void)type;
-    jlong w[7];
-    jfloat r[2];
-    (*env)->GetLongArrayRegion(env, where, 0, 7, w);
-    (*env)->GetFloatArrayRegion(env, rates, 0, 2, r);
-    Pass pass = {.training = w[0] != 0,
-                 .seed = (uint64_t)w[1],
-                 .step = (uint64_t)w[2],
-                 .epoch = (uint64_t)w[3],
-                 .first = (int)w[4],
-                 .rows = (int)w[5],
-                 .rate = r[0],
-                 .decay = r[1]};
+    Pass pass = {.training = training,
+                 .seed = (uint64_t)seed,
+                 .step = (uint64_t)step,
+                 .epoch = (uint64_t)epoch,
+                 .first = first,
+                 .rows = rows,
+                 .rate = rate,
+                 .decay = decay};
     jfloat both[2] = {0};
     unsigned mode = quern_flush_subnormals();
-    for (jlong i = 0; i < w[6]; i++) {
+    for (jint i = 0; i < times; i++) {
         one_op(handle(h), data_of(d), kind, layer, &pass, both);
     }
     quern_restore_subnormals(mode);
-    if (kind == METRICS) {
+    if (kind == OP_METRICS) {
         (*env)->SetFloatArrayRegion(env, log, 0, 2, both);
     }
-}
-
-NATIVE(void, gemm)(JNIEnv *env, jclass type, jint wanted, jint m, jint n, jint k, jfloatArray a, jboolean transposedA,
-                   jfloatArray b, jboolean transposedB, jfloatArray c) {
-    (void)type;
-    float *pack = malloc((384 * ((size_t)n + 48) + 248 * 384 + 64) * sizeof *pack);
-    float *pa = (*env)->GetFloatArrayElements(env, a, NULL), *pb = (*env)->GetFloatArrayElements(env, b, NULL),
-          *pc = (*env)->GetFloatArrayElements(env, c, NULL);
-    if (pack != NULL && pa != NULL && pb != NULL && pc != NULL) {
-        quern_kernels(wanted)->gemm(m, n, k, pa, transposedA ? 1 : k, transposedA ? m : 1, pb, transposedB ? 1 : n,
-                                    transposedB ? k : 1, pc, n, pack);
-    }
-    (*env)->ReleaseFloatArrayElements(env, c, pc, 0);
-    (*env)->ReleaseFloatArrayElements(env, b, pb, JNI_ABORT);
-    (*env)->ReleaseFloatArrayElements(env, a, pa, JNI_ABORT);
-    free(pack);
 }

@@ -45,50 +45,12 @@ INLINE void run(Net *net, double flops, void (*work)(void *, int, int), Task *ta
 
 static float *pack_of(Net *net, int thread) { return net->pack + (size_t)thread * net->pack_size; }
 
+#include "activation.h"
 #include "update.h"
 #include "sparse.h"
 #include "input.h"
 
 /* ---- dense layers --------------------------------------------------------------------------------------- */
-
-/* y = act(y + b) * keep over n values of a row; z keeps y + b where it is needed. */
-INLINE void activate(const Layer *l, float *y, float *z, const float *bias, const float *kept, int n) {
-    for (int j = 0; j < n; j++) {
-        y[j] += bias[j];
-    }
-    if (z != NULL) {
-        memcpy(z, y, (size_t)n * sizeof *y);
-    }
-    switch (l->activation) {
-        case RELU:
-            for (int j = 0; j < n; j++) {
-                y[j] = y[j] < 0 ? 0 : y[j]; /* NaN stays */
-            }
-            break;
-        case TANH:
-            for (int j = 0; j < n; j++) {
-                y[j] = tanh_f(y[j]);
-            }
-            break;
-        case SIGMOID:
-            for (int j = 0; j < n; j++) {
-                y[j] = sigmoid_f(y[j]);
-            }
-            break;
-        case GELU:
-            for (int j = 0; j < n; j++) {
-                y[j] = gelu_f(y[j]);
-            }
-            break;
-        default:
-            break;
-    }
-    if (kept != NULL) {
-        for (int j = 0; j < n; j++) {
-            y[j] = kept[j] == 0 ? 0 : y[j] * kept[j];
-        }
-    }
-}
 
 static void forward_part(void *argument, int thread, int threads) {
     Task *t = argument;
@@ -117,42 +79,6 @@ static void forward(Net *net, int layer, const Pass *pass, const float *kept) {
     int sparse = pass->training && may_be_sparse(pass->rows, l) && is_sparse(l->x, pass->rows, l->in);
     run(net, 2.0 * pass->rows * l->in * l->out, forward_part,
         &(Task){.net = net, .pass = pass, .layer = l, .keep = kept, .sparse = sparse});
-}
-
-/* d *= keep * act' of the layer whose output is y, value before activation z */
-INLINE void through_activation(const Layer *l, float *d, const float *y, const float *z, const float *kept, int n) {
-    float unscale = kept ? 1.0f / l->mask.scale : 1.0f;
-    switch (l->activation) {
-        case RELU:
-            for (int j = 0; j < n; j++) {
-                d[j] = y[j] > 0 ? d[j] : 0;
-            }
-            break;
-        case TANH:
-            for (int j = 0; j < n; j++) {
-                float a = y[j] * unscale;
-                d[j] *= 1.0f - a * a;
-            }
-            break;
-        case SIGMOID:
-            for (int j = 0; j < n; j++) {
-                float a = y[j] * unscale;
-                d[j] *= a * (1.0f - a);
-            }
-            break;
-        case GELU:
-            for (int j = 0; j < n; j++) {
-                d[j] *= gelu_slope(z[j]);
-            }
-            break;
-        default:
-            break;
-    }
-    if (kept != NULL) {
-        for (int j = 0; j < n; j++) {
-            d[j] = kept[j] == 0 ? 0 : d[j] * kept[j];
-        }
-    }
 }
 
 static void backward_input_part(void *argument, int thread, int threads) {
@@ -236,24 +162,27 @@ static void cross_entropy(Net *net, const Pass *pass) {
     }
 }
 
-/* Squared error, its gradient before the activation: see Op.SquaredError. */
-static void squared_error(Net *net, const Pass *pass) {
+/* A loss that compares numbers, its gradient before the activation: see Op.SquaredError. */
+static void regression(Net *net, const Pass *pass) {
     Layer *l = &net->layer[net->layers - 1];
     int n = l->out;
-    float factor = 2.0f / ((float)pass->rows * (float)n);
+    float factor = 1.0f / ((float)pass->rows * (float)n);
     Layer plain = *l;
     plain.mask.scale = 1;
     for (int b = 0; b < pass->rows; b++) {
         int64_t at = (int64_t)b * n;
-        float sum = 0;
-        for (int j = 0; j < n; j++) {
-            float error = l->y[at + j] - net->targets[at + j];
-            sum += error * error;
-            l->dy[at + j] = error * factor;
-        }
+        float sum = regression_row(net->loss, net->loss_form, l->y + at, net->targets + at, l->dy + at, factor, n);
         through_activation(&plain, l->dy + at, l->y + at, l->z ? l->z + at : NULL, NULL, n);
         net->losses[b] = sum / (float)n;
         net->hits[b] = 0;
+    }
+}
+
+static void compute_loss(Net *net, const Pass *pass) {
+    if (net->loss == LOSS_CROSS_ENTROPY) {
+        cross_entropy(net, pass);
+    } else {
+        regression(net, pass);
     }
 }
 
@@ -271,6 +200,38 @@ static void metrics(Net *net, const Pass *pass, float *loss, int *hits) {
 
 #include "step.h"
 
+/* ---- what a net needs --------------------------------------------------------------------------------------------- */
+
+static int knows(const Net *net) {
+    for (int i = 0; i < net->layers; i++) {
+        if (!knows_activation(net->layer[i].activation)) {
+            return 0;
+        }
+    }
+    return knows_loss(net->loss) && knows_rule(net->rule);
+}
+
+static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
+
+/* For the products of gemm.h and the panels of sparse.h. */
+static size_t pack_size(const Net *net) {
+    size_t size = largest(MOST_LISTED, PANEL_ROWS) * PANEL_WIDTH + 16; /* to align it */
+    for (int i = 0; i < net->layers; i++) {
+        size = largest(size, largest(gemm_pack(net->layer[i].in), gemm_pack(net->layer[i].out)));
+    }
+    return size;
+}
+
+/* For the blocks of step.h and the rings of quads.h. */
+static size_t tile_size(const Net *net) {
+    size_t size = 0;
+    for (int i = 0; i < net->layers; i++) {
+        const Layer *l = &net->layer[i];
+        size = largest(size, largest((size_t)block_rows(l), (size_t)ring_rows(l->out)) * (size_t)l->out);
+    }
+    return size + LANES;
+}
+
 #ifndef QUERN_ISA
 #define QUERN_ISA baseline
 #define QUERN_ISA_NAME "baseline"
@@ -283,13 +244,14 @@ const Kernels JOIN(quern_kernels_, QUERN_ISA) = {
     .gather = gather,
     .forward = forward,
     .keep = keep,
-    .cross_entropy = cross_entropy,
-    .squared_error = squared_error,
+    .loss = compute_loss,
     .backward_input = backward_input,
     .backward_weights = backward_weights,
     .update = update,
     .metrics = metrics,
     .train = train,
     .infer = infer,
-    .gemm = gemm,
+    .knows = knows,
+    .pack_size = pack_size,
+    .tile_size = tile_size,
 };

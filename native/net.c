@@ -20,14 +20,14 @@ const Kernels *quern_kernels(int wanted) {
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if ((wanted == 0 || wanted == 3) && avx512) {
+    if ((wanted == ISA_BEST || wanted == ISA_AVX512) && avx512) {
         return &quern_kernels_avx512;
     }
-    if ((wanted == 0 || wanted == 2) && avx2) {
+    if ((wanted == ISA_BEST || wanted == ISA_AVX2) && avx2) {
         return &quern_kernels_avx2;
     }
 #endif
-    return wanted <= 1 ? &quern_kernels_baseline : NULL;
+    return wanted == ISA_BEST || wanted == ISA_BASELINE ? &quern_kernels_baseline : NULL;
 }
 
 int quern_processors(void) {
@@ -90,17 +90,77 @@ static void *reserve(size_t count, size_t size, int *short_of_memory) {
     return p;
 }
 
-int quern_net_open(Net *net) {
+static float float_of(int64_t word) {
+    uint32_t bits = (uint32_t)word;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static Mask mask_of(int64_t stream, int64_t threshold, int64_t keep) {
+    return (Mask){.threshold = (uint32_t)threshold, .stream = (uint32_t)stream, .scale = float_of(keep)};
+}
+
+int quern_net_describe(Net *net, const int64_t *words) {
+    float *arena = net->arena = quern_memory((size_t)words[NET_ARENA], sizeof *arena);
+    net->layer = calloc((size_t)words[NET_LAYERS], sizeof *net->layer);
+    if (arena == NULL || net->layer == NULL) {
+        return QUERN_NO_MEMORY;
+    }
+    net->arena_size = words[NET_ARENA];
+    net->layers = (int)words[NET_LAYERS];
+    net->batch = (int)words[NET_BATCH];
+    net->capacity = (int)words[NET_CAPACITY];
+    net->input = (int)words[NET_INPUTS];
+    net->target_width = (int)words[NET_TARGETS];
+    net->loss = (int)words[NET_LOSS];
+    net->loss_form = float_of(words[NET_LOSS_FORM]);
+    net->rule = (int)words[NET_RULE];
+    net->form[0] = float_of(words[NET_FORM_0]);
+    net->form[1] = float_of(words[NET_FORM_1]);
+    net->form[2] = float_of(words[NET_FORM_2]);
+    net->scale = float_of(words[NET_SCALE]);
+    net->shift = float_of(words[NET_SHIFT]);
+    net->input_mask = mask_of(words[NET_INPUT_STREAM], words[NET_INPUT_THRESHOLD], words[NET_INPUT_KEEP]);
+    net->threads = (int)words[NET_THREADS];
+    net->parameters = words[NET_PARAMETERS];
+    net->m = words[NET_M_ARENA] == 0 ? NULL : arena + words[NET_M_ARENA];
+    net->v = words[NET_V_ARENA] == 0 ? NULL : arena + words[NET_V_ARENA];
+    net->x = arena + words[NET_X_ARENA];
+    net->targets = arena + words[NET_TARGETS_ARENA];
+    net->losses = arena + words[NET_LOSSES_ARENA];
+    net->hits = arena + words[NET_HITS_ARENA];
+    const float *below = net->x;
+    for (int i = 0; i < net->layers; i++) {
+        const int64_t *w = words + NET_CPU_WORDS + LAYER_CPU_WORDS * i;
+        net->layer[i] = (Layer){.in = (int)w[LAYER_IN],
+                                .out = (int)w[LAYER_OUT],
+                                .activation = (int)w[LAYER_ACTIVATION],
+                                .mask = mask_of(w[LAYER_STREAM], w[LAYER_THRESHOLD], w[LAYER_KEEP]),
+                                .x = below,
+                                .w = arena + w[LAYER_W_ARENA],
+                                .b = arena + w[LAYER_B_ARENA],
+                                .dw = arena + w[LAYER_DW_ARENA],
+                                .db = arena + w[LAYER_DB_ARENA],
+                                .z = w[LAYER_Z_ARENA] == 0 ? NULL : arena + w[LAYER_Z_ARENA],
+                                .y = arena + w[LAYER_Y_ARENA],
+                                .dy = arena + w[LAYER_DY_ARENA]};
+        below = net->layer[i].y;
+    }
+    return QUERN_OPEN;
+}
+
+int quern_net_open(Net *net, const Kernels *kernels) {
+    if (!kernels->knows(net)) {
+        return QUERN_UNKNOWN;
+    }
     int out_of = 0;
-    size_t capacity = (size_t)(net->capacity > net->batch ? net->capacity : net->batch), widest = 0, keeps = 0;
+    size_t capacity = (size_t)(net->capacity > net->batch ? net->capacity : net->batch), keeps = 0;
     if (net->threads == 0) {
         net->threads = quern_processors();
     }
     for (int i = 0; i < net->layers; i++) {
-        size_t out = (size_t)net->layer[i].out, in = (size_t)net->layer[i].in;
-        widest = out > widest ? out : widest;
-        widest = in > widest ? in : widest;
-        keeps += (size_t)net->batch * out + OVERRUN;
+        keeps += (size_t)net->batch * (size_t)net->layer[i].out + OVERRUN;
     }
     net->order = reserve(capacity, sizeof(int), &out_of);
     net->order_ahead = reserve(capacity, sizeof(int), &out_of); /* the two change places */
@@ -113,19 +173,18 @@ int quern_net_open(Net *net) {
     net->next = reserve(capacity * (size_t)net->threads, sizeof(int), &out_of);
     int drops_input = net->input_mask.threshold != 0;
     net->keep = reserve(keeps + (drops_input ? (size_t)net->batch * (size_t)net->input : 0), sizeof(float), &out_of);
-    /* gemm.h: at most 384 rows of all columns (rounded up to a panel), and a block of 248 rows */
-    net->pack_size = 384 * (widest + 48) + 248 * 384 + 64;
+    net->pack_size = kernels->pack_size(net);
     net->pack = reserve(net->pack_size * (size_t)net->threads, sizeof(float), &out_of);
-    net->list_row = reserve((LISTED + 16) * (size_t)net->threads, sizeof(int), &out_of);
-    net->list_value = reserve((LISTED + 16) * (size_t)net->threads, sizeof(float), &out_of);
-    net->tile_size = 96 * widest + 6144 + OVERRUN;
+    net->list_row = reserve(LIST_ROOM * (size_t)net->threads, sizeof(int), &out_of);
+    net->list_value = reserve(LIST_ROOM * (size_t)net->threads, sizeof(float), &out_of);
+    net->tile_size = kernels->tile_size(net);
     net->tile = reserve(net->tile_size * (size_t)net->threads, sizeof(float), &out_of);
     if (net->threads > 1) {
         net->pool = quern_pool_open(net->threads);
         out_of |= net->pool == NULL;
     }
     if (out_of) {
-        return 0;
+        return QUERN_NO_MEMORY;
     }
     float *at = net->keep;
     for (int i = 0; i < net->layers; i++) {
@@ -133,7 +192,7 @@ int quern_net_open(Net *net) {
         at += (size_t)net->batch * (size_t)net->layer[i].out + OVERRUN;
     }
     net->keep_of[net->layers] = at;
-    return 1;
+    return QUERN_OPEN;
 }
 
 void quern_net_close(Net *net) {
@@ -145,7 +204,6 @@ void quern_net_close(Net *net) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]);
     }
-    free(net);
 }
 
 /* Whether any of the four values from `at` of a row of n is not zero. */

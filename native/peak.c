@@ -1,12 +1,13 @@
-/* What org.quern.backend.cpu.Peak declares: the most that this processor does, to compare the kernels with. */
+/* What org.quern.backend.cpu.CpuLimits declares: the most that this processor does, to compare the kernels with. */
 #define _GNU_SOURCE
 #include <jni.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "org_quern_backend_cpu_CpuLimits.h"
 #include "quern.h"
 
-#define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_cpu_Peak_##name
+#define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_cpu_CpuLimits_##name
 
 /* Enough independent sums to hide the latency of an FMA (4 cycles, 2 at once), few enough for 16 registers. */
 enum { SUMS = 12, LEAST_PART = 1 << 16 };

@@ -234,16 +234,16 @@ INLINE int rests(Update u, int64_t at, int n) {
     return i == n || !any((vuint)load_first(u.m + at + i, n - i) | (vuint)load_first(u.v + at + i, n - i));
 }
 
-/* Quads whose gradients may wait. The ring holds whole vectors, since this is a multiple of 4. */
-INLINE int most_waiting(int out) {
+/* Rows of gradients that may wait: 4 to 12 quads. The ring holds whole vectors, since they are a multiple of 4. */
+INLINE int ring_rows(int out) {
     int quads = 2048 / out / 4 * 4;
-    return quads < 4 ? 4 : quads > 12 ? 12 : quads;
+    return 4 * (quads < 4 ? 4 : quads > 12 ? 12 : quads);
 }
 
 INLINE void update_quads(const int rule, Quads s, Update u, int64_t w, const float *dy, float *ring, int from, int to) {
-    int may_rest = rule == ADAM_RULE && u.decay == 1 && u.epsilon > 0;
+    int may_rest = rule == RULE(ADAM, 2) && u.decay == 1 && u.form[2] > 0;
     int wide = (s.out - 1) / (PANEL * LANES) * PANEL * LANES, left = s.out - wide;
-    int room = most_waiting(s.out) * 4 * s.out;
+    int room = ring_rows(s.out) * s.out;
     float *end = ring + room, *g = ring;
     Waiting waiting = {.ring = ring, .end = end, .g = ring};
     for (int q = from; q < to; q++) {
@@ -302,14 +302,7 @@ static void update_weights_quads_part(void *argument, int thread, int threads) {
     share((l->in + 3) / 4, 1, thread, threads, &from, &to);
     Quads s = quads_from(net, t->data, t->pass, thread, from);
     float *ring = net->tile + (size_t)thread * net->tile_size;
-    switch (rule_of(net)) {
-        case ADAM_RULE:
-            update_quads(ADAM_RULE, s, u, l->w - net->arena, l->dy, ring, from, to);
-            break;
-        case MOMENTUM_RULE:
-            update_quads(MOMENTUM_RULE, s, u, l->w - net->arena, l->dy, ring, from, to);
-            break;
-        default:
-            update_quads(PLAIN_RULE, s, u, l->w - net->arena, l->dy, ring, from, to);
-    }
+#define CALL(rule) update_quads(rule, s, u, l->w - net->arena, l->dy, ring, from, to)
+    BY_RULE(net->rule)
+#undef CALL
 }

@@ -11,9 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LINEAR, RELU, TANH, SIGMOID, GELU };
-enum { CROSS_ENTROPY, SQUARED_ERROR };
-enum { ADAM, SGD };
+#include "../kernels/gen/abi.h"
 
 /* Dropout of one layer: a unit is kept where its Philox word >= threshold, and then multiplied by scale. */
 typedef struct {
@@ -72,14 +70,14 @@ typedef struct {
     int layers;
     Layer *layer;
     int batch, capacity; /* rows of a training batch; most rows of any pass */
-    int input, outputs, target_width;
+    int input, target_width;
     float scale, shift;
     Mask input_mask;
     float *x, *targets, *losses, *hits;
-    int loss, optimizer;
+    int loss, rule;
     int64_t parameters; /* numbers in the parameter slice, gaps included */
-    float *m, *v;       /* moments; NULL where the optimizer keeps none */
-    float one_minus_beta1, one_minus_beta2, epsilon, momentum;
+    float *m, *v;       /* moments; NULL where the rule keeps none */
+    float form[3], loss_form; /* what the rule takes besides rate and decay; what the loss takes */
     int threads;
     Pool *pool;
     int alone; /* set while the pool is left out, see jni.c */
@@ -102,8 +100,8 @@ typedef struct {
     size_t tile_size;
 } Net;
 
-/* Values of a matrix that a thread lists at once, without its zeros: see sparse.h. */
-enum { LISTED = 28672 };
+/* Values of a matrix that a thread lists at once, without its zeros, and the room that takes: see sparse.h. */
+enum { LISTED = 28672, LIST_ROOM = LISTED + 16 };
 
 /* The kernels of one instruction set. */
 typedef struct {
@@ -111,16 +109,16 @@ typedef struct {
     void (*gather)(Net *, const Data *, const Pass *);
     void (*forward)(Net *, int layer, const Pass *, const float *keep);
     void (*keep)(Net *, int layer, const Pass *); /* layer == layers: the input's */
-    void (*cross_entropy)(Net *, const Pass *);
-    void (*squared_error)(Net *, const Pass *);
+    void (*loss)(Net *, const Pass *);
     void (*backward_input)(Net *, int layer, const Pass *, const float *keep);
     void (*backward_weights)(Net *, int layer, const Pass *);
     void (*update)(Net *, const Pass *);
     void (*metrics)(Net *, const Pass *, float *loss, int *hits);
     void (*train)(Net *, const Data *, Pass *, float *loss, int *hits);
     void (*infer)(Net *, const Data *, int first, int rows, float *outputs);
-    void (*gemm)(int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t brs,
-                 int64_t bcs, float *c, int64_t ldc, float *pack);
+    int (*knows)(const Net *); /* whether it has all activations, the loss and the rule */
+    size_t (*pack_size)(const Net *); /* floats of a thread's `pack`, of its `tile` */
+    size_t (*tile_size)(const Net *);
 } Kernels;
 
 extern const Kernels quern_kernels_baseline;
@@ -129,7 +127,7 @@ extern const Kernels quern_kernels_avx2;
 extern const Kernels quern_kernels_avx512;
 #endif
 
-/* net.c. The kernels that this processor can run: 0 the best, else 1 baseline, 2 AVX2, 3 AVX-512; NULL if it cannot. */
+/* net.c. The kernels for an ISA_ of abi.h; NULL if this processor cannot run them. */
 const Kernels *quern_kernels(int wanted);
 int quern_processors(void); /* that this process may use */
 
@@ -144,9 +142,15 @@ void quern_restore_subnormals(unsigned);
 /* Zeros, at a cache line, with room for vectors that overrun the end; free() gives them back. NULL if memory is short. */
 void *quern_memory(size_t count, size_t size);
 
-/* Allocates the arena (zeros), scratch and threads; layers and masks are filled in. 0 if memory is short. */
-int quern_net_open(Net *);
-void quern_net_close(Net *);
+/* What opening a net can come to. */
+enum { QUERN_OPEN, QUERN_NO_MEMORY, QUERN_UNKNOWN };
+
+/* Allocates a net's arena (zeros) and layers, and fills them in from a description, words of abi.h. */
+int quern_net_describe(Net *, const int64_t *words);
+
+/* Allocates scratch and threads for a net that is described, if the kernels know all that it has. */
+int quern_net_open(Net *, const Kernels *);
+void quern_net_close(Net *); /* what was allocated, not the net itself */
 
 /* Copies rows to memory of our own, sparse if that is exact and worth it. NULL if memory is short. */
 Data *quern_data_open(const Net *, const uint8_t *bytes, const float *floats, int rows);

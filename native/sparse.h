@@ -26,8 +26,7 @@ typedef struct {
 } List;
 
 INLINE List list_of(const Net *net, int thread) {
-    size_t room = LISTED + 16;
-    return (List){net->list_row + (size_t)thread * room, net->list_value + (size_t)thread * room};
+    return (List){net->list_row + (size_t)thread * LIST_ROOM, net->list_value + (size_t)thread * LIST_ROOM};
 }
 
 /* Lists the values of x[0 .. n) that are not zero (NaN is not), the places multiplied by `unit`; returns how many they are. */
@@ -147,10 +146,10 @@ INLINE void update_listed(const int rule, const int nv, int last, int n, int roo
             /* the processor does not foresee rows that lie far apart */
             int64_t ahead = at + (int64_t)2 * out + v * LANES;
             __builtin_prefetch(u.w + ahead, 1);
-            if (rule != PLAIN_RULE) {
+            if (MOMENTS(rule) > 0) {
                 __builtin_prefetch(u.m + ahead, 1);
             }
-            if (rule == ADAM_RULE) {
+            if (MOMENTS(rule) > 1) {
                 __builtin_prefetch(u.v + ahead, 1);
             }
         }
@@ -182,7 +181,7 @@ static void update_weights_sparse_part(void *argument, int thread, int threads) 
     Net *net = t->net;
     const Layer *l = t->layer;
     Update u = update_of(net, t->pass);
-    int rule = rule_of(net), rows = t->pass->rows, from, to, count[COLUMNS], row_of[COLUMNS + LANES];
+    int rows = t->pass->rows, from, to, count[COLUMNS], row_of[COLUMNS + LANES];
     float value_of[COLUMNS + LANES];
     List list = list_of(net, thread);
     float *panel = (float *)(((uintptr_t)pack_of(net, thread) + 63) & ~(uintptr_t)63);
@@ -196,20 +195,18 @@ static void update_weights_sparse_part(void *argument, int thread, int threads) 
             int last = l->out - j < nv * LANES ? l->out - j - (nv - 1) * LANES : LANES;
             int64_t at = l->w - net->arena + (int64_t)i * l->out + j;
             pack_panel(panel, PANEL_WIDTH, l->dy + j, l->out, 1, rows, (nv - 1) * LANES + last);
-#define CASE(V)                                                                                         \
-    case V:                                                                                             \
-        if (rule == ADAM_RULE) {                                                                        \
-            update_listed(ADAM_RULE, V, last, n, rows, list, count, panel, u, at, l->out);              \
-        } else if (rule == MOMENTUM_RULE) {                                                             \
-            update_listed(MOMENTUM_RULE, V, last, n, rows, list, count, panel, u, at, l->out);          \
-        } else {                                                                                        \
-            update_listed(PLAIN_RULE, V, last, n, rows, list, count, panel, u, at, l->out);             \
-        }                                                                                               \
-        break;
+#define CALL(rule) update_listed(rule, WIDTH, last, n, rows, list, count, panel, u, at, l->out)
+#define CASE(V)                         \
+    case V: {                           \
+        enum { WIDTH = V };             \
+        BY_RULE(net->rule)              \
+        break;                          \
+    }
             switch (nv) {
                 EACH_WIDTH(CASE)
             }
 #undef CASE
+#undef CALL
         }
     }
 }

@@ -155,10 +155,10 @@ static void forward_all(Net *net, const Data *data, const Pass *pass) {
     }
 }
 
-/* Rows of dW that are summed at a time: as many as make a block of about 24 KB. */
-INLINE int block_rows(const Layer *l, int unit) {
-    int rows = 6144 / l->out / unit * unit;
-    return rows < unit ? unit : rows;
+/* Rows of dW that are summed at a time: as many as make a block of about 24 KB; of wide layers, so many that packing dY pays. */
+INLINE int block_rows(const Layer *l) {
+    int rows = 6144 / l->out / MR * MR;
+    return l->out > 2 * NR ? 96 : rows < MR ? MR : rows;
 }
 
 static void update_weights_part(void *argument, int thread, int threads) {
@@ -167,8 +167,7 @@ static void update_weights_part(void *argument, int thread, int threads) {
     Layer *l = t->layer;
     float *g = net->tile + (size_t)thread * net->tile_size;
     int rows = t->pass->rows, from, to;
-    /* wide layers: blocks large enough for packing dY to pay */
-    int block = l->out > 2 * NR ? 96 : block_rows(l, MR);
+    int block = block_rows(l);
     share(l->in, MR, thread, threads, &from, &to);
     for (int i = from; i < to; i += block) {
         int n = to - i < block ? to - i : block;
@@ -194,11 +193,7 @@ static void update_layer(Net *net, int layer, const Data *data, const Pass *pass
 /* One training step: org.quern.plan.Plan.training(), with the order of independent ops changed. */
 static void train(Net *net, const Data *data, Pass *pass, float *loss, int *hits) {
     forward_all(net, data, pass);
-    if (net->loss == CROSS_ENTROPY) {
-        cross_entropy(net, pass);
-    } else {
-        squared_error(net, pass);
-    }
+    compute_loss(net, pass);
     metrics(net, pass, loss, hits);
     for (int b = 0; data->start != NULL && b < net->ahead.rows; b++) {
         fetch_row(data, net->order_ahead[b]);

@@ -2,7 +2,7 @@
  * Training steps of both networks, each step timed by itself: the least, the 10th percentile and the median in
  * microseconds, which a busy machine disturbs less than a mean. No JVM, so that profilers see the kernels alone.
  *
- *   step tutorial|wide THREADS ISA EPOCHS MNIST_IMAGES MNIST_LABELS    ISA: 1 baseline, 2 AVX2, 3 AVX-512
+ *   step tutorial|wide THREADS ISA EPOCHS MNIST_IMAGES MNIST_LABELS    ISA: as in abi.h, 1 baseline, 2 AVX2, 3 AVX-512
  *
  * The files are MNIST's, unpacked. See bench/METHOD.md for how to build and run it.
  */
@@ -47,12 +47,12 @@ static int64_t slice(int64_t *end, int64_t rows, int64_t columns) {
 }
 
 /* The plan of a network of three layers, ReLU after the `relus` first. */
-static Net *plan(const int *units, int relus, float rate, int batch, int threads) {
+static Net *plan(const Kernels *kernels, const int *units, int relus, float rate, int batch, int threads) {
     Net *net = calloc(1, sizeof *net);
     net->layer = calloc(LAYERS, sizeof *net->layer);
     *net = (Net){.layer = net->layer, .layers = LAYERS, .batch = batch, .capacity = batch > 256 ? batch : 256,
-                 .input = FEATURES, .outputs = units[2], .target_width = 1, .scale = 1 / 255.0f, .loss = CROSS_ENTROPY,
-                 .optimizer = ADAM, .one_minus_beta1 = 0.1f, .one_minus_beta2 = 0.001f, .epsilon = 1e-7f,
+                 .input = FEATURES, .target_width = 1, .scale = 1 / 255.0f, .loss = LOSS_CROSS_ENTROPY,
+                 .rule = RULE(ADAM, 2), .form = {0.1f, 0.001f, 1e-7f},
                  .threads = threads, .input_mask = {.scale = 1}};
     int64_t end = 0, w[LAYERS], b[LAYERS], dw[LAYERS], db[LAYERS], y[LAYERS], dy[LAYERS];
     for (int i = 0, in = FEATURES; i < LAYERS; in = units[i++]) {
@@ -82,12 +82,12 @@ static Net *plan(const int *units, int relus, float rate, int batch, int threads
         Mask mask = {.threshold = i < LAYERS - 1 ? (uint32_t)(rate * 4294967296.0) : 0,
                      .stream = 2u << 16 | (uint32_t)(i + 1),
                      .scale = 1 / (1 - rate)};
-        net->layer[i] = (Layer){.in = in, .out = units[i], .activation = i < relus ? RELU : LINEAR, .mask = mask,
+        net->layer[i] = (Layer){.in = in, .out = units[i], .activation = i < relus ? ACTIVATION_RELU : ACTIVATION_LINEAR, .mask = mask,
                                 .x = i == 0 ? net->x : net->arena + y[i - 1], .w = net->arena + w[i],
                                 .b = net->arena + b[i], .dw = net->arena + dw[i], .db = net->arena + db[i],
                                 .y = net->arena + y[i], .dy = net->arena + dy[i]};
     }
-    if (!quern_net_open(net)) {
+    if (quern_net_open(net, kernels) != QUERN_OPEN) {
         exit(1);
     }
     return net;
@@ -100,8 +100,8 @@ int main(int argc, char **argv) {
     }
     int wide = strcmp(argv[1], "wide") == 0, epochs = atoi(argv[4]);
     const Kernels *kernels = quern_kernels(atoi(argv[3]));
-    Net *net = wide ? plan((int[]){800, 800, 10}, 2, 0.5f, 128, atoi(argv[2]))
-                    : plan((int[]){48, 15, 10}, 1, 0.3f, 32, atoi(argv[2]));
+    Net *net = wide ? plan(kernels, (int[]){800, 800, 10}, 2, 0.5f, 128, atoi(argv[2]))
+                    : plan(kernels, (int[]){48, 15, 10}, 1, 0.3f, 32, atoi(argv[2]));
     uint8_t *images = read_file(argv[5], 16, (size_t)ROWS * FEATURES), *labels = read_file(argv[6], 8, ROWS);
     Data *data = quern_data_open(net, images, NULL, ROWS);
     data->targets = malloc(ROWS * sizeof(float));
@@ -140,5 +140,6 @@ int main(int argc, char **argv) {
     free(images), free(labels), free(seconds);
     quern_data_close(data);
     quern_net_close(net);
+    free(net);
     return 0;
 }

@@ -11,9 +11,8 @@
 #ifndef QUERN_CONVERT_H
 #define QUERN_CONVERT_H
 
-#include "../shared/pass.h"
+#include "../shared/prelude.h"
 
-#define NOWHERE 0xffffffffu
 #define WIDE 8
 
 DEVICE uint bfloat16(float x) {

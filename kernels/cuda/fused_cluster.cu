@@ -4,7 +4,7 @@
  * State and activations stay in the blocks' shared memory from the first step to the last; what the first layer gives is
  * written into the shared memory of all blocks of the cluster, and one barrier of the cluster a step follows it.
  *
- * Launch: N blocks of 320 threads, NET_WORDS * 4 bytes of dynamic shared memory. Deterministic, bytes, flops:
+ * Launch: N blocks of 320 threads, NET_MEMORY * 4 bytes of dynamic shared memory. Deterministic, bytes, flops:
  * ../fused/fused_train.h.
  */
 #include "fused.h"

@@ -4,7 +4,7 @@
  * For devices without clusters. State and activations stay in the blocks' shared memory; what the first layer gives goes
  * through global memory, `scratch` [2][B x NET_H_STRIDE], with one barrier of the grid a step.
  *
- * Launch: as many blocks as there are parts of the first layer, 320 threads each, NET_WORDS * 4 bytes of dynamic shared
+ * Launch: as many blocks as there are parts of the first layer, 320 threads each, NET_MEMORY * 4 bytes of dynamic shared
  * memory. Deterministic, bytes, flops: ../fused/fused_train.h, and B H more floats a block and step.
  */
 #include "fused.h"

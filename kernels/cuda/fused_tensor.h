@@ -19,7 +19,7 @@
 #ifndef QUERN_CUDA_FUSED_TENSOR_H
 #define QUERN_CUDA_FUSED_TENSOR_H
 
-enum { TENSOR_WORDS = 8 /* of 4 inputs, to a product */, TENSOR_ROWS = 32, TENSOR_COLUMNS = 8, PLANES = 4 };
+enum { TENSOR_WORDS = 8 /* of 4 inputs, to a product */, PLANES = 4 };
 
 /*
  * D [16][8] += A [16][32] B [32][8] by a warp; A bytes, B bytes or, with `sign`, signed ones. Of lane 4 g + q: a[0] is A[g][4q

@@ -3,8 +3,7 @@
  * dense_backward_input_finish  dX = S * keep * act', S = dY W' found where dX comes
  * relu_bits                    bit j of row b = Y[b,j] > 0 and keep[b,j]: what DRELU of cublasLt reads
  * column_sums_bfloat16         column_sums of rows in bfloat16
- * adam_update_bfloat16         adam_update, sgd_update, and the new parameters in bfloat16
- * sgd_update_bfloat16
+ * optimizer_update_bfloat16    optimizer_update, and the new parameters in bfloat16
  *
  * What comes after a library's products where what follows takes bfloat16, or ReLU's derivative as bits: each value is
  * read once and written once in each form that is wanted. Y goes to the arena (y_kept), to `rounded` and its signs to
@@ -158,22 +157,11 @@ column_sums_bfloat16(__global const uint *rounded, __global float *to, __global 
 }
 
 KERNEL(256)
-adam_update_bfloat16(__global float *arena, __global const uint *pass, __global uint *rounded, uint w_at, uint g_at,
-                     uint m_at, uint v_at, uint count, float one_minus_beta1, float one_minus_beta2, float epsilon) {
+optimizer_update_bfloat16(__global float *arena, __global const uint *pass, __global uint *rounded, uint w_at, uint g_at,
+                          uint m_at, uint v_at, uint count, uint rule, float form0, float form1, float form2) {
     uint i = (get_group_id(0) * 256 + get_local_id(0)) * 4;
     if (i < count) {
-        float4 w = adam_four(arena, pass, i, w_at, g_at, m_at, v_at, count, one_minus_beta1, one_minus_beta2, epsilon);
-        rounded[i / 2] = bfloat16(w.x) | bfloat16(w.y) << 16;
-        rounded[i / 2 + 1] = bfloat16(w.z) | bfloat16(w.w) << 16;
-    }
-}
-
-KERNEL(256)
-sgd_update_bfloat16(__global float *arena, __global const uint *pass, __global uint *rounded, uint w_at, uint g_at,
-                    uint u_at, uint count, float momentum) {
-    uint i = (get_group_id(0) * 256 + get_local_id(0)) * 4;
-    if (i < count) {
-        float4 w = sgd_four(arena, pass, i, w_at, g_at, u_at, count, momentum);
+        float4 w = update_some(arena, pass, i, w_at, g_at, m_at, v_at, count, rule, form0, form1, form2);
         rounded[i / 2] = bfloat16(w.x) | bfloat16(w.y) << 16;
         rounded[i / 2 + 1] = bfloat16(w.z) | bfloat16(w.w) << 16;
     }

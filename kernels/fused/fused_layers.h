@@ -150,27 +150,28 @@ DEVICE void fused_gradient(MEM float *mem, uint top, uint b, uint j, uint c0, ui
     }
 }
 
-/* As cross_entropy_forward and squared_error_forward: loss.cl. ROW_LANES threads for a row. */
+/* As cross_entropy_forward and regression_loss_forward: ../ops/loss.cl. ROW_LANES threads for a row. */
 DEVICE void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, uint t) {
     uint top = NET(NET_LAYERS) - 1, columns = LAYER(top, LAYER_OUT), lane = t % ROW_LANES;
     uint y = fused_y(mem, top, slot), y_stride = fused_y_stride(mem, top);
     MEM const float *targets = mem + NET(NET_TARGET) + slot * NET(NET_BATCH) * NET(NET_TARGETS);
-    bool squared = NET(NET_SQUARED) != 0;
+    int loss = (int)NET(NET_LOSS);
+    float form = NET_FLOAT(NET_LOSS_FORM);
     for (uint b0 = 0; b0 < rows; b0 += FUSED_THREADS / ROW_LANES) {
         uint b = b0 + t / ROW_LANES;
         bool real = b < rows;
         MEM const float *z = mem + y + (real ? b : 0) * y_stride;
         float sum = 0.0f;
-        if (squared) {
-            float scale = 2.0f / ((float)rows * (float)columns);
+        if (loss != LOSS_CROSS_ENTROPY) {
+            float scale = 1.0f / ((float)rows * (float)columns);
             for (uint j = lane; real && j < columns; j += ROW_LANES) {
                 float error = z[j] - targets[b * columns + j];
-                sum += error * error;
-                fused_gradient(mem, top, b, j, c0, own, error * scale);
+                sum = add_loss(loss, form, error, sum);
+                fused_gradient(mem, top, b, j, c0, own, loss_slope(loss, form, error) * scale);
             }
             sum = GROUP_ADD(sum, ROW_LANES);
             if (real && lane == 0) {
-                mem[NET(NET_LOSS) + b] = sum / (float)columns;
+                mem[NET(NET_LOSSES) + b] = sum / (float)columns;
                 mem[NET(NET_HITS) + b] = 0.0f;
             }
             continue;
@@ -204,7 +205,7 @@ DEVICE void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, 
                 fused_gradient(mem, top, b, j, c0, own, gradient);
             }
             if (lane == 0) {
-                mem[NET(NET_LOSS) + b] = log(sum) + (largest - z[target]);
+                mem[NET(NET_LOSSES) + b] = log(sum) + (largest - z[target]);
                 mem[NET(NET_HITS) + b] = best == target ? 1.0f : 0.0f;
             }
         }

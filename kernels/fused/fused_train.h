@@ -51,7 +51,7 @@ DEVICE void FUSED(fused_first)(MEM float *mem, __global float *scratch, uint slo
     uint fours = (own + 3) / 4, tiles = (rows + 3) / 4 * fours, lane = t % FUSED_WARP;
     uint h = NET(NET_H) + slot * NET(NET_H_NEXT), x_stride = NET(NET_X_STRIDE);
     float scale = fused_scale(mem);
-    float sums[16];
+    float sums[FUSED_SUMS];
 #ifdef WARPS_SHUFFLE
     for (uint tile = t / FUSED_WARP; tile < tiles; tile += FUSED_WARPS) {
         uint r = tile / fours * 4, c = tile % fours * 4;
@@ -72,12 +72,12 @@ DEVICE void FUSED(fused_first)(MEM float *mem, __global float *scratch, uint slo
         if (tile < tiles) {
             fused_tile_of(mem, x + tile / fours * 4 * x_stride,
                           LAYER(0, LAYER_W) + tile % fours * 4 * LAYER(0, LAYER_W_STRIDE), lane, sums);
-            for (uint i = 0; i < 16; i++) {
+            for (uint i = 0; i < FUSED_SUMS; i++) {
                 mem[parts + i * FUSED_THREADS + t] = sums[i];
             }
         }
         SYNC();
-        if (t < 16 * FUSED_WARPS && tile0 + t / 16 < tiles) {
+        if (t < FUSED_SUMS * FUSED_WARPS && tile0 + t / 16 < tiles) {
             uint i = t % 16, b = (tile0 + t / 16) / fours * 4 + i / 4, column = (tile0 + t / 16) % fours * 4 + i % 4;
             float z = 0.0f;
             for (uint k = 0; k < FUSED_WARP; k++) {
@@ -145,7 +145,7 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
     MEM float *mem = TEAM_MEMORY;
     uint t = get_local_id(0), rank = TEAM_RANK;
     bool works = TEAM_HELPERS == 0 || t < FUSED_THREADS;
-    uint described = NET_HEADER + net[NET_LAYERS] * LAYER_WORDS, words = net[NET_WORDS];
+    uint described = NET_BLOCK_WORDS + net[NET_LAYERS] * LAYER_BLOCK_WORDS, words = net[NET_MEMORY];
     for (uint i = t; i < words; i += FUSED_THREADS + TEAM_HELPERS) {
         ((MEM uint *)mem)[i] = i < described ? net[i] : 0u;
     }

@@ -5,25 +5,6 @@
 #ifndef QUERN_FUSED_UPDATE_H
 #define QUERN_FUSED_UPDATE_H
 
-/* One parameter at w with its moments behind it: update.cl. */
-DEVICE float fused_update(MEM float *mem, uint optimizer, float w, float g, uint moment, uint size, float rate,
-                          float decay, float form0, float form1, float form2) {
-    if (optimizer == ADAM) {
-        float m = mem[moment], v = mem[moment + size];
-        m += (g - m) * form0;
-        v += (g * g - v) * form1;
-        mem[moment] = m;
-        mem[moment + size] = v;
-        return w * decay - FAST_DIVIDE(rate * m, FAST_SQRT(v) + form2);
-    }
-    float move = -rate * g;
-    if (optimizer == SGD_MOMENTUM) {
-        move += form0 * mem[moment];
-        mem[moment] = move;
-    }
-    return w * decay + move;
-}
-
 /* The bits of the larger magnitude; NaN is larger than all. */
 DEVICE uint larger(uint top, float v) { return max(top, as_uint(v) & 0x7fffffffu); }
 
@@ -31,30 +12,15 @@ DEVICE uint larger4(uint top, float4 v) { return larger(larger(larger(larger(top
 
 /* Four parameters from `at` on, the first `count` of them real. Gives the bits of the largest magnitude that is left there. */
 DEVICE uint fused_update_four(MEM float *mem, uint at, uint size, uint count, float4 g, float rate, float decay) {
-    uint optimizer = NET(NET_OPTIMIZER);
     float4 form = LOAD4(mem + NET_FORM_0); /* as one: of three loads nvcc makes now two, now one */
-    float form0 = form.x, form1 = form.y, form2 = form.z;
-    if (count >= 4 && optimizer == ADAM) {
-        float4 w = LOAD4(mem + at), m = LOAD4(mem + at + size), v = LOAD4(mem + at + 2 * size);
-        m = MAKE4(m.x + (g.x - m.x) * form0, m.y + (g.y - m.y) * form0, m.z + (g.z - m.z) * form0,
-                  m.w + (g.w - m.w) * form0);
-        v = MAKE4(v.x + (g.x * g.x - v.x) * form1, v.y + (g.y * g.y - v.y) * form1, v.z + (g.z * g.z - v.z) * form1,
-                  v.w + (g.w * g.w - v.w) * form1);
-        w = MAKE4(w.x * decay - FAST_DIVIDE(rate * m.x, FAST_SQRT(v.x) + form2),
-                  w.y * decay - FAST_DIVIDE(rate * m.y, FAST_SQRT(v.y) + form2),
-                  w.z * decay - FAST_DIVIDE(rate * m.z, FAST_SQRT(v.z) + form2),
-                  w.w * decay - FAST_DIVIDE(rate * m.w, FAST_SQRT(v.w) + form2));
-        STORE4(w, mem + at);
-        STORE4(m, mem + at + size);
-        STORE4(v, mem + at + 2 * size);
-        return larger4(0, w);
+    Update u = {rate, decay, form.x, form.y, form.z};
+    MEM float *w = mem + at, *m = w + size, *v = m + size;
+    if (count >= 4) {
+        return larger4(0, update_four(NET(NET_RULE), u, g, w, m, v));
     }
     uint top = 0;
-    for (uint q = 0; q < min(count, 4u); q++) {
-        float w = fused_update(mem, optimizer, mem[at + q], pick(g, q), at + size + q, size, rate, decay, form0, form1,
-                               form2);
-        mem[at + q] = w;
-        top = larger(top, w);
+    for (uint q = 0; q < count; q++) {
+        top = larger(top, update_at(NET(NET_RULE), u, pick(g, q), w + q, m + q, v + q));
     }
     return top;
 }
@@ -124,7 +90,7 @@ DEVICE uint fused_arena(MEM const float *mem, uint which) {
 
 /* Copies parameters and moments in, or back out: the own columns of the first layer, the others if `all`. */
 DEVICE void fused_state(MEM float *mem, __global float *arena, bool in, uint c0, uint own, bool all, uint t) {
-    uint moments = NET(NET_OPTIMIZER) == ADAM ? 2 : NET(NET_OPTIMIZER) == SGD ? 0 : 1;
+    uint moments = MOMENTS(NET(NET_RULE));
     for (uint which = 0; which <= moments; which++) {
         __global float *from = arena + fused_arena(mem, which);
         for (uint l = 0; l < (all ? NET(NET_LAYERS) : 1); l++) {
@@ -160,7 +126,7 @@ DEVICE void fused_state(MEM float *mem, __global float *arena, bool in, uint c0,
 DEVICE void fused_log(MEM const float *mem, __global volatile uint *log, uint index, uint rows, bool tell) {
     float loss = 0.0f, hits = 0.0f;
     for (uint b = 0; b < rows; b++) {
-        loss += mem[NET(NET_LOSS) + b];
+        loss += mem[NET(NET_LOSSES) + b];
         hits += mem[NET(NET_HITS) + b];
     }
     log[1 + 2 * index] = as_uint(loss);

@@ -7,7 +7,7 @@
  * for products that a library has computed, what comes after them: dense_forward_after, dense_backward_input_after
  * (in place) and column_sums, which gives db.
  *
- * Z is stored only where z_at is not NONE. Masks are drawn again, not stored. B is the pass's rows.
+ * Z is stored only where z_at is not NOWHERE. Masks are drawn again, not stored. B is the pass's rows.
  *
  * Launch: 256 threads; a group for each tile, columns along x. Deterministic: each output is written by one thread, in
  * an order of sums that depends on the shapes alone.
@@ -17,13 +17,11 @@
 #include "../shared/activation.h"
 #include "../shared/philox.h"
 
-#define NONE 0xffffffffu
-
 /* Y, and Z if wanted, at one position from the sum z. */
 DEVICE void dense_forward_store(__global float *arena, __global const uint *pass, float z, uint z_at, uint y_at,
                                 uint position, int activation, bool drops, uint stream, uint threshold,
                                 float keep_scale) {
-    if (z_at != NONE) {
+    if (z_at != NOWHERE) {
         arena[z_at + position] = z;
     }
     float y = activate(activation, z);
@@ -43,13 +41,13 @@ DEVICE void dense_backward_store(__global float *arena, __global const uint *pas
         keep = keep_one(pass, stream, position, threshold, keep_scale);
         y /= keep_scale;
     }
-    float z = z_at != NONE ? arena[z_at + position] : 0.0f;
+    float z = z_at != NOWHERE ? arena[z_at + position] : 0.0f;
     arena[dx_at + position] = keep == 0.0f ? 0.0f : sum * keep * slope(activation, y, z);
 }
 
 #define TILE(name) name##_small
-#define TM 8
-#define TN 8
+#define TM TILE_SMALL
+#define TN TILE_SMALL
 #define TK 128
 #define RM 1
 #define RN 1
@@ -57,8 +55,8 @@ DEVICE void dense_backward_store(__global float *arena, __global const uint *pas
 #include "dense.h"
 
 #define TILE(name) name##_medium
-#define TM 32
-#define TN 32
+#define TM TILE_MEDIUM
+#define TN TILE_MEDIUM
 #define TK 32
 #define RM 2
 #define RN 2
@@ -66,8 +64,8 @@ DEVICE void dense_backward_store(__global float *arena, __global const uint *pas
 #include "dense.h"
 
 #define TILE(name) name##_large
-#define TM 128
-#define TN 128
+#define TM TILE_LARGE
+#define TN TILE_LARGE
 #define TK 8
 #define RM 8
 #define RN 8

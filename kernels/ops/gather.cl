@@ -6,13 +6,13 @@
  * raw [N x I] bytes (pixels = 1) or floats, X [B x I], target [N x J], T [B x J]; r = the row at place first + b of
  * the epoch's order in training, first + b in inference.
  *
- * Launch: 256 threads; a group takes rows_per_group rows (at most 32): a thread for each finds r, then all copy, four
+ * Launch: 256 threads; a group takes rows_per_group rows (at most GATHER_ROWS): a thread for each finds r, then all copy, four
  * values at a time where I is a multiple of 4. Deterministic: each output is written once.
  * Bytes: B (I (1 or 4) + 4 I + 8 J); flops: 2 B I.
  */
 #include "../shared/philox.h"
 
-enum { GATHER_THREADS = 256, GATHER_ROWS = 32 };
+enum { GATHER_THREADS = 256 };
 
 /* Where the row at a place of the pass lies in the data buffer, which may hold just a chunk, in the order of use. */
 DEVICE uint gather_row(__global const uint *pass, uint place) {

@@ -3,8 +3,8 @@
  *                         S = sum over j of exp(Z[b,j] - M), L[b] = log S + M - Z[b,T[b]],
  *                         G[b,j] = (exp(Z[b,j] - M) / S - [j = T[b]]) / B,
  *                         hits[b] = 1 if the first largest logit is at T[b], else 0
- * squared_error_forward   of Y [B x C] and targets T [B x C]: L[b] = sum over j of (Y - T)^2 / C,
- *                         G[b,j] = 2 (Y - T) / (B C) * act', hits[b] = 0
+ * regression_loss_forward of Y [B x C] and targets T [B x C]: L[b] = sum over j of loss(Y - T) / C,
+ *                         G[b,j] = loss'(Y - T) / (B C) * act', hits[b] = 0
  *
  * loss, gradient and hits in one launch; any C.
  *
@@ -14,7 +14,6 @@
  */
 #include "../shared/activation.h"
 #include "../shared/loss.h"
-#include "../shared/pass.h"
 
 /* The sum of the lanes of a row, in all of them. */
 DEVICE float row_sum(LOCAL float *lane_sums, uint lanes, float sum) {
@@ -97,21 +96,22 @@ cross_entropy_forward(__global float *arena, __global const uint *pass, uint log
 }
 
 KERNEL(256)
-squared_error_forward(__global float *arena, __global const uint *pass, uint y_at, uint z_at, uint targets_at,
-                      uint gradient_at, uint loss_at, uint hits_at, uint columns, int activation, uint lanes) {
+regression_loss_forward(__global float *arena, __global const uint *pass, uint y_at, uint z_at, uint targets_at,
+                        uint gradient_at, uint loss_at, uint hits_at, uint columns, int activation, uint lanes, int loss,
+                        float form) {
     SHARED float lane_sums[256];
     uint t = get_local_id(0), lane = t % lanes;
     uint row = get_group_id(0) * (256 / lanes) + t / lanes;
     uint rows = pass[PASS_ROWS];
-    float scale = 2.0f / ((float)rows * (float)columns);
+    float scale = 1.0f / ((float)rows * (float)columns);
     float sum = 0.0f;
     for (uint j = lane; row < rows && j < columns; j += lanes) {
         uint position = row * columns + j;
         float y = arena[y_at + position];
-        float z = z_at != 0xffffffffu ? arena[z_at + position] : 0.0f;
+        float z = z_at != NOWHERE ? arena[z_at + position] : 0.0f;
         float error = y - arena[targets_at + position];
-        sum += error * error;
-        arena[gradient_at + position] = error * scale * slope(activation, y, z);
+        sum = add_loss(loss, form, error, sum);
+        arena[gradient_at + position] = loss_slope(loss, form, error) * scale * slope(activation, y, z);
     }
     sum = row_sum(lane_sums, lanes, sum);
     if (row < rows && lane == 0) {

@@ -1,13 +1,10 @@
 /*
- * Activations and their derivatives, numbered as org.quern.model.Activation. NaN goes through each, so that a
- * diverged run is seen.
+ * Activations and their derivatives. NaN goes through each, so that a diverged run is seen.
  */
 #ifndef QUERN_ACTIVATION_H
 #define QUERN_ACTIVATION_H
 
 #include "prelude.h"
-
-enum { LINEAR, RELU, TANH, SIGMOID, GELU };
 
 /*
  * The standard normal distribution, Phi(z) = erfc(-z / sqrt 2) / 2: erfc by the Chebyshev fit of Press et al.,
@@ -31,32 +28,37 @@ DEVICE float normal_cdf(float z) {
     return 0.5f * (x < 0.0f ? 2.0f - r : r);
 }
 
+/*
+ * All but linear: name, value of z, and act' from the output y before dropout, or from z where the plan keeps it
+ * (Activation.needsPreactivation).
+ */
+#define ACTIVATIONS_HERE(A)                                          \
+    A(RELU, z < 0.0f ? 0.0f : z, y > 0.0f ? 1.0f : 0.0f)             \
+    A(TANH, tanh(z), 1.0f - y * y)                                   \
+    A(SIGMOID, 1.0f / (1.0f + exp(-z)), y * (1.0f - y))              \
+    A(GELU, z * normal_cdf(z), normal_cdf(z) + z * 0.39894228f * exp(-0.5f * z * z))
+
+COMPLETE(ACTIVATIONS_HERE, ACTIVATIONS - 1 /* linear */, activations_are_complete);
+
 DEVICE float activate(int activation, float z) {
     switch (activation) {
-        case RELU:
-            return z < 0.0f ? 0.0f : z;
-        case TANH:
-            return tanh(z);
-        case SIGMOID:
-            return 1.0f / (1.0f + exp(-z));
-        case GELU:
-            return z * normal_cdf(z);
+#define CASE(name, value, slope)  \
+    case ACTIVATION_##name:       \
+        return value;
+        ACTIVATIONS_HERE(CASE)
+#undef CASE
         default:
             return z;
     }
 }
 
-/* act' from the output y before dropout, or for GELU from z. */
 DEVICE float slope(int activation, float y, float z) {
     switch (activation) {
-        case RELU:
-            return y > 0.0f ? 1.0f : 0.0f;
-        case TANH:
-            return 1.0f - y * y;
-        case SIGMOID:
-            return y * (1.0f - y);
-        case GELU:
-            return normal_cdf(z) + z * 0.39894228f * exp(-0.5f * z * z);
+#define CASE(name, value, slope)  \
+    case ACTIVATION_##name:       \
+        return slope;
+        ACTIVATIONS_HERE(CASE)
+#undef CASE
         default:
             return 1.0f;
     }

@@ -5,7 +5,7 @@
 #ifndef QUERN_PHILOX_H
 #define QUERN_PHILOX_H
 
-#include "pass.h"
+#include "prelude.h"
 
 #define PHILOX_M0 0xD2511F53u
 #define PHILOX_M1 0xCD9E8D57u

@@ -8,6 +8,8 @@
 #ifndef QUERN_PRELUDE_H
 #define QUERN_PRELUDE_H
 
+#include "../gen/abi.h"
+
 #ifdef __OPENCL_VERSION__
 
 #define KERNEL(threads) __kernel __attribute__((reqd_work_group_size(threads, 1, 1))) void
@@ -59,4 +61,9 @@ typedef unsigned int uint;
 DEVICE float4 pixels4(uchar4 v) { return make_float4((float)v.x, (float)v.y, (float)v.z, (float)v.w); }
 
 #endif
+
+/* Does not compile unless a list of three things each has so many. */
+#define COMPLETE(list, count, name) typedef char name[0 list(ONE_MORE) == (count) ? 1 : -1]
+#define ONE_MORE(a, b, c) +1
+
 #endif

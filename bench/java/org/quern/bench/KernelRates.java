@@ -5,9 +5,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
+import org.quern.backend.PlanWords;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.Gemm;
+import org.quern.plan.Optimizer;
 
 /**
  * Bandwidth of the kernels that move memory, as a part of what a copy on the same device reaches,
@@ -70,10 +72,10 @@ final class KernelRates {
         int quarter = (int) (values / 4);
         device.fill(arena, 12L * quarter, quarter, Float.floatToRawIntBits(0.25f)); // squares
         bandwidth(
-                "adam_update",
+                "optimizer_update, Adam",
                 28.0 * quarter,
                 call(
-                        "adam_update",
+                        "optimizer_update",
                         groups(quarter, 1024),
                         arena,
                         pass,
@@ -82,6 +84,7 @@ final class KernelRates {
                         2 * quarter,
                         3 * quarter,
                         quarter,
+                        PlanWords.rule(Optimizer.Adam.DEFAULT),
                         0.1f,
                         0.001f,
                         1e-7f),

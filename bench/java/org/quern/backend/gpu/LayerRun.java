@@ -53,7 +53,8 @@ public final class LayerRun implements AutoCloseable {
         Dataset data = Dataset.ofValues("rows", new int[] {1}, new float[rows]);
         Steps steps = new Steps(1, 1).select(0, 1, plan.optimizer(), s -> 0);
         ByteBuffer words = device.staging().clear();
-        PassBlock.one(words, StepContext.training(steps, new Batches(data.rows(), rows)), rows, 0);
+        StepContext one = StepContext.training(steps, new Batches(data.rows(), rows));
+        new PassBlock().one(words, one, rows, 0);
         device.write(pass, 0, words.putFloat(0).putFloat(1).flip());
         side.refresh();
         prepare(rows);

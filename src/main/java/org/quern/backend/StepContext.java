@@ -63,7 +63,7 @@ public final class StepContext {
         return first;
     }
 
-    /** The epoch of a training pass, from 0. */
+    /** The epoch of a training pass, from 0; 0 in inference. */
     public long epoch() {
         return epoch;
     }
@@ -80,24 +80,24 @@ public final class StepContext {
         return isTraining() && mask.drops();
     }
 
-    /** The seed of a training pass. */
+    /** The seed of a training pass; 0 in inference. */
     public long seed() {
-        return steps.seed();
+        return isTraining() ? steps.seed() : 0;
     }
 
-    /** The global step of a training pass. */
+    /** The global step of a training pass; 0 in inference. */
     public long step() {
-        return steps.first() + index;
+        return isTraining() ? steps.first() + index : 0;
     }
 
-    /** The optimizer's step size of a training pass. */
+    /** The optimizer's step size of a training pass; 0 in inference. */
     public float rate() {
-        return steps.rates()[index];
+        return isTraining() ? steps.rates()[index] : 0;
     }
 
-    /** What parameters are multiplied by before the update. */
+    /** What parameters are multiplied by before the update; 1 in inference. */
     public float decay() {
-        return steps.decays()[index];
+        return isTraining() ? steps.decays()[index] : 1;
     }
 
     /** Writes the step's entry in the log. */

@@ -96,6 +96,11 @@ public record Loss(Kind kind, List<Double> values) {
         return values.stream().map(value -> " " + value).collect(Collectors.joining("", name, ""));
     }
 
+    /** What it takes in C and in kernels: its setting, or 0. */
+    public float constant() {
+        return values.isEmpty() ? 0 : values.get(0).floatValue();
+    }
+
     /** Whether targets are class indices and outputs logits, rather than both numbers. */
     public boolean classifies() {
         return kind == Kind.CROSS_ENTROPY;

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  */
 public sealed interface Optimizer {
 
-    /** The kinds of optimizers, numbered in this order in C. */
+    /** The kinds of optimizers, numbered in this order in C and in kernels. */
     enum Kind {
         /** See {@link Optimizer.Adam}. */
         ADAM(
@@ -41,7 +41,7 @@ public sealed interface Optimizer {
             this.settings = Stream.concat(Stream.of(settings), Stream.of("weight-decay")).toList();
         }
 
-        /** The word for it on the command line, in files and in the names of its kernels. */
+        /** The word for it on the command line and in files. */
         public String option() {
             return name().toLowerCase(Locale.ROOT);
         }
@@ -92,17 +92,12 @@ public sealed interface Optimizer {
      */
     int moments();
 
-    /** Most of them that its kernels take. */
-    default int mostMoments() {
-        return moments();
-    }
-
     /** Whether a moment is a mean of squares, never below 0. */
     default boolean isSquare(int moment) {
         return false;
     }
 
-    /** What its kernels take beside the step's rate and decay. */
+    /** What its rule takes in C and in kernels beside the step's rate and decay, three at most. */
     float[] constants();
 
     /** Floating-point operations for a parameter. */
@@ -302,11 +297,6 @@ public sealed interface Optimizer {
         @Override
         public int moments() {
             return momentum > 0 ? 1 : 0;
-        }
-
-        @Override
-        public int mostMoments() {
-            return 1;
         }
 
         @Override

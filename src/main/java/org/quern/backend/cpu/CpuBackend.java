@@ -2,9 +2,11 @@ package org.quern.backend.cpu;
 
 import static org.quern.QuernException.backend;
 
+import java.util.Locale;
 import java.util.Optional;
 import org.quern.backend.Backend;
 import org.quern.backend.Limits;
+import org.quern.backend.Words;
 import org.quern.backend.nativelib.NativeLibraries;
 import org.quern.plan.Plan;
 
@@ -64,15 +66,38 @@ public final class CpuBackend implements Backend {
         return loaded.wanted;
     }
 
-    /** The number by which the C side knows an instruction set; 0 is the best. */
+    /** The instruction sets that C knows, numbered in this order there. */
+    enum Isa {
+        BEST,
+        BASELINE,
+        AVX2,
+        AVX512
+    }
+
+    /** The number of an instruction set in C; −1 for a name that there is not. */
     static int number(String isa) {
-        return switch (isa == null ? "" : isa) {
-            case "" -> 0;
-            case "baseline" -> 1;
-            case "avx2" -> 2;
-            case "avx512" -> 3;
-            default -> -1;
-        };
+        for (Isa one : Isa.values()) {
+            if (one.name().toLowerCase(Locale.ROOT).equals(isa) && one != Isa.BEST) {
+                return one.ordinal();
+            }
+        }
+        return isa == null || isa.isEmpty() ? Isa.BEST.ordinal() : -1;
+    }
+
+    /** QUERN_ABI of the library; 0 if it is too old to have it. */
+    private static int abi() {
+        try {
+            return Native.abi();
+        } catch (UnsatisfiedLinkError e) {
+            return 0;
+        }
+    }
+
+    /** Why a library of this QUERN_ABI cannot be used, or null. */
+    static String stale(int abi) {
+        return abi == Words.abi()
+                ? null
+                : "libquern.so is of another version than this jar: build Quern again";
     }
 
     /** The library, loaded once; the first reason for not loading it is kept. */
@@ -90,8 +115,9 @@ public final class CpuBackend implements Backend {
             String reason = null;
             try {
                 new NativeLibraries(System.getenv()).load("libquern.so");
-                found = wanted < 0 ? null : Native.instructionSet(wanted);
-                if (found == null) {
+                reason = stale(abi());
+                found = reason != null || wanted < 0 ? null : Native.instructionSet(wanted);
+                if (found == null && reason == null) {
                     reason =
                             "%s is %s, which this processor or build does not have: use baseline,"
                                             .formatted(ISA_VARIABLE, isa)

@@ -18,8 +18,6 @@ import org.quern.plan.Slice;
 final class CpuExecutor implements Executor {
     private final Plan plan;
     private final String device;
-    private final long[] where = new long[7];
-    private final float[] rates = new float[2];
     private final float[] log = new float[2];
     private long net;
 
@@ -36,11 +34,20 @@ final class CpuExecutor implements Executor {
                 "%s, %d %s"
                         .formatted(
                                 Native.instructionSet(isa), used, used == 1 ? "thread" : "threads");
-        NetDescription description = NetDescription.of(plan, used);
-        net = Native.open(description.numbers(), description.values(), isa);
+        net = open(NetDescription.of(plan, used).words(), isa);
         if (net == 0) {
             throw outOfMemory("%,d MiB for the network".formatted(plan.arena() * 4 >> 20));
         }
+    }
+
+    /** A net of a description that C understands; 0 if memory is short. */
+    static long open(long[] description, int isa) {
+        long opened = Native.open(description, isa);
+        if (opened == Native.UNKNOWN) {
+            throw new IllegalStateException(
+                    "the C kernels do not know this network's activations, loss or optimizer");
+        }
+        return opened;
     }
 
     private static final class CpuData implements DeviceDataset {
@@ -177,39 +184,51 @@ final class CpuExecutor implements Executor {
 
     @Override
     public void run(Op op, DeviceDataset data, StepContext pass, int times) {
-        where[0] = pass.isTraining() ? 1 : 0;
-        where[1] = pass.isTraining() ? pass.seed() : 0;
-        where[2] = pass.isTraining() ? pass.step() : 0;
-        where[3] = pass.isTraining() ? pass.epoch() : 0;
-        where[4] = pass.first();
-        where[5] = pass.rows();
-        where[6] = times;
-        rates[0] = pass.isTraining() ? pass.rate() : 0;
-        rates[1] = pass.isTraining() ? pass.decay() : 1;
-        Native.run(open(), ((CpuData) data).open(), kind(op), layer(op), where, rates, log);
-        if (op instanceof Op.Metrics) {
+        Kind kind = Kind.of(op);
+        Native.run(
+                open(),
+                ((CpuData) data).open(),
+                kind.ordinal(),
+                layer(op),
+                times,
+                pass.isTraining(),
+                pass.seed(),
+                pass.step(),
+                pass.epoch(),
+                pass.first(),
+                pass.rows(),
+                pass.rate(),
+                pass.decay(),
+                log);
+        if (kind == Kind.METRICS) {
             pass.log(log[0], (int) log[1]);
         }
     }
 
-    /** The number of an op's kind in {@code native/jni.c}. */
-    private static int kind(Op op) {
-        if (op instanceof Op.Gather) {
-            return 0;
-        } else if (op instanceof Op.DenseForward) {
-            return 1;
-        } else if (op instanceof Op.CrossEntropy) {
-            return 2;
-        } else if (op instanceof Op.RegressionLoss) {
-            return 3;
-        } else if (op instanceof Op.DenseBackwardInput) {
-            return 4;
-        } else if (op instanceof Op.DenseBackwardWeights) {
-            return 5;
-        } else if (op instanceof Op.Metrics) {
-            return 7;
+    /** The kinds of ops, numbered in this order in C. */
+    enum Kind {
+        GATHER,
+        FORWARD,
+        LOSS,
+        BACKWARD_INPUT,
+        BACKWARD_WEIGHTS,
+        UPDATE,
+        METRICS;
+
+        static Kind of(Op op) {
+            if (op instanceof Op.Gather) {
+                return GATHER;
+            } else if (op instanceof Op.DenseForward) {
+                return FORWARD;
+            } else if (op instanceof Op.CrossEntropy || op instanceof Op.RegressionLoss) {
+                return LOSS;
+            } else if (op instanceof Op.DenseBackwardInput) {
+                return BACKWARD_INPUT;
+            } else if (op instanceof Op.DenseBackwardWeights) {
+                return BACKWARD_WEIGHTS;
+            }
+            return op instanceof Op.Metrics ? METRICS : UPDATE;
         }
-        return 6;
     }
 
     /** The dense layer that an op belongs to, found by its input. */

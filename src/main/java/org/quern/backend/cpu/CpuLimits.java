@@ -3,7 +3,7 @@ package org.quern.backend.cpu;
 import org.quern.QuernException;
 import org.quern.backend.Limits;
 
-/** {@code memcpy} and a loop of FMAs, on all threads. */
+/** {@code memcpy} and a loop of FMAs, on all threads: {@code native/peak.c}. */
 final class CpuLimits implements Limits {
     private static final long LARGEST = 128L << 20;
     private static final long LOOPS = 10_000;
@@ -12,7 +12,7 @@ final class CpuLimits implements Limits {
 
     /** For {@code threads} threads, 0 for all processors, and an instruction set. */
     CpuLimits(int threads, int isa) {
-        peak = Peak.open(threads, LARGEST, isa);
+        peak = open(threads, LARGEST, isa);
         if (peak == 0) {
             throw new QuernException(
                     QuernException.Kind.DEVICE,
@@ -27,13 +27,23 @@ final class CpuLimits implements Limits {
 
     @Override
     public void copy(long bytes, int times) {
-        Peak.copy(open(), bytes, times);
+        copy(open(), bytes, times);
     }
 
     @Override
     public double multiplyAdd(int times) {
-        return Peak.multiplyAdd(open(), LOOPS * times);
+        return multiplyAdd(open(), LOOPS * times);
     }
+
+    /** Threads (0: all processors) and two pieces of memory; 0 if memory is short. */
+    private static native long open(int threads, long bytes, int wanted);
+
+    private static native void copy(long peak, long bytes, int times);
+
+    /** Runs the loop n times on each thread and returns the operations that this were. */
+    private static native double multiplyAdd(long peak, long n);
+
+    private static native void close(long peak);
 
     private long open() {
         if (peak == 0) {
@@ -45,7 +55,7 @@ final class CpuLimits implements Limits {
     @Override
     public void close() {
         if (peak != 0) {
-            Peak.close(peak);
+            close(peak);
             peak = 0;
         }
     }

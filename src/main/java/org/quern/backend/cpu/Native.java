@@ -1,23 +1,26 @@
 package org.quern.backend.cpu;
 
 /**
- * The C side, {@code native/jni.c}. Handles are addresses; arguments are checked before they get
- * here.
+ * The C side, {@code native/jni.c}, which includes what javac makes of this class. Handles are
+ * addresses; arguments are checked before they get here.
  */
 final class Native {
+    /** What {@link #open} gives for a network with an activation, loss or rule unknown to C. */
+    static final int UNKNOWN = -1;
+
     private Native() {}
 
-    /**
-     * Name of the kernels that {@code wanted} selects: 0 the best; null if this CPU cannot run
-     * them.
-     */
+    /** QUERN_ABI of the {@code kernels/gen/abi.h} that the library is made of. */
+    static native int abi();
+
+    /** Name of the kernels that {@code wanted} selects; null if this CPU cannot run them. */
     static native String instructionSet(int wanted);
 
     /** Processors that this process may use. */
     static native int processors();
 
-    /** A net; 0 if memory is short. The arrays' layout is that of {@link NetDescription}. */
-    static native long open(long[] numbers, float[] values, int wanted);
+    /** A net of {@link NetDescription#words}; 0 if memory is short, or {@link #UNKNOWN}. */
+    static native long open(long[] words, int wanted);
 
     static native void close(long net);
 
@@ -48,25 +51,20 @@ final class Native {
 
     static native void inferHost(long net, byte[] bytes, float[] floats, int rows, float[] outputs);
 
-    /**
-     * One op.
-     *
-     * @param where training (1 or 0), seed, step, epoch, first, rows, how many times
-     * @param rates step size and decay
-     * @param log receives loss and hits of Metrics
-     */
+    /** An op of a {@link CpuExecutor.Kind}, some times; {@code log} receives what Metrics gives. */
     static native void run(
-            long net, long data, int kind, int layer, long[] where, float[] rates, float[] log);
-
-    /** C = op(A)·op(B), C [m × n]: the matrix product by itself, for tests and benchmarks. */
-    static native void gemm(
-            int wanted,
-            int m,
-            int n,
-            int k,
-            float[] a,
-            boolean transposedA,
-            float[] b,
-            boolean transposedB,
-            float[] c);
+            long net,
+            long data,
+            int kind,
+            int layer,
+            int times,
+            boolean training,
+            long seed,
+            long step,
+            long epoch,
+            int first,
+            int rows,
+            float rate,
+            float decay,
+            float[] log);
 }

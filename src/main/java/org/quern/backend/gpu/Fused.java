@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.quern.backend.Backend;
+import org.quern.backend.PlanWords;
 import org.quern.plan.Plan;
 
 /**
@@ -102,8 +103,7 @@ record Fused(List<FusedLayout> layouts, String reason, List<Refusal> refused) {
         }
         boolean tensor = engine == Backend.Engine.TENSOR;
         if (tensor
-                && !(FusedLayout.keepsBytes(plan, pixels)
-                        && FusedLayout.gather(plan).shift() == 0)) {
+                && !(FusedLayout.keepsBytes(plan, pixels) && PlanWords.gather(plan).shift() == 0)) {
             return none(
                     "tensor cores take rows of bytes that are not shifted, and drop out whole words"
                             + " of them");

@@ -1,16 +1,16 @@
 package org.quern.backend.gpu;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.quern.model.Activation;
-import org.quern.plan.Mask;
+import org.quern.backend.PlanWords;
+import org.quern.backend.Words;
 import org.quern.plan.Op;
-import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 
 /**
- * A network as {@code kernels/fused.h} wants it described: numbers, and where in a block's memory
- * what lies. All sizes are 32-bit words.
+ * A network as {@code kernels/fused/fused.h} wants it described: numbers, and where in a block's
+ * memory what lies. All sizes are 32-bit words.
  */
 final class FusedLayout {
     /** Widest layer above the first: every block computes these whole. */
@@ -19,20 +19,23 @@ final class FusedLayout {
     /** Most rows of a batch, all of which a block keeps. */
     static final int MOST_ROWS = 128;
 
-    private static final int HEADER = 32;
-    private static final int LAYER = 19;
+    /** Warps of a block that share its products. */
+    static final int WARPS = Device.THREADS / 32;
 
-    // Places in the header and in a layer's part: the enums of kernels/fused.h.
-    private static final int X = 18;
-    private static final int WORDS = 29;
-    private static final int TOPS = 30;
-    private static final int WARPS = 8;
+    /** Sums of a thread in a tile of the first layer's product. */
+    static final int SUMS = 16;
+
+    /** Rows and columns that tensor cores take at once. */
+    static final int TENSOR_ROWS = 32;
+
+    static final int TENSOR_COLUMNS = 8;
 
     private final Plan plan;
     private final BlockTeam team;
     private final boolean pixels;
     private final int columns;
-    private int[] words;
+    private Words net = new Words();
+    private List<Words> layers = List.of();
     private int end;
 
     /**
@@ -46,6 +49,7 @@ final class FusedLayout {
         this.pixels = keepsBytes(plan, pixels);
         int units = plan.dense().get(0).layer().units();
         columns = (units + team.blocks() - 1) / team.blocks();
+        describe(2, 2); // counts the words of the description, which come first
         // what is kept twice spares a wait; there may be no room for it
         describe(2, 2);
         if (!fits()) {
@@ -77,9 +81,9 @@ final class FusedLayout {
      */
     static boolean keepsBytes(Plan plan, boolean pixels) {
         // bytes that are dropped out are zeros, which stand for 0 only without a shift
+        Op.Gather gather = PlanWords.gather(plan);
         return pixels
-                && (!gather(plan).mask().drops()
-                        || (gather(plan).shift() == 0 && plan.inputSize() % 4 == 0));
+                && (!gather.mask().drops() || (gather.shift() == 0 && plan.inputSize() % 4 == 0));
     }
 
     /** Bytes of a block's memory. */
@@ -102,7 +106,12 @@ final class FusedLayout {
 
     /** The description, as a kernel reads it. */
     int[] words() {
-        return words.clone();
+        return Arrays.stream(net.followedBy(layers)).mapToInt(Math::toIntExact).toArray();
+    }
+
+    /** The names of the words of the network and of those of a layer. */
+    List<List<String>> names() {
+        return List.of(net.names(), layers.get(0).names());
     }
 
     /** Words of global memory in which a grid's blocks exchange what the first layer gives. */
@@ -110,17 +119,17 @@ final class FusedLayout {
         return 2L * plan.batch() * odd(plan.dense().get(0).layer().units());
     }
 
-    static Op.Gather gather(Plan plan) {
-        return (Op.Gather) plan.training().get(0);
-    }
-
     private static int four(int count) {
-        return (count + 3) / 4 * 4;
+        return multiple(count, 4);
     }
 
     /** A stride in words: rows begin at 16 bytes, and no two of eight in the same banks. */
     private static int odd(int count) {
         return four(count) / 4 % 2 == 0 ? four(count) + 4 : four(count);
+    }
+
+    private static int multiple(int count, int of) {
+        return (count + of - 1) / of * of;
     }
 
     private int take(int count) {
@@ -136,117 +145,84 @@ final class FusedLayout {
      * @param outputBuffers for what the first layer gives
      */
     private void describe(int inputBuffers, int outputBuffers) {
-        int layers = plan.dense().size();
-        int inputs = plan.inputSize();
         int batch = plan.batch();
         int rows = four(batch);
-        words = new int[HEADER + layers * LAYER];
-        end = four(words.length);
-        int stride = pixels ? odd((inputs + 15) / 16 * 4) : four(inputs);
-        int moments = plan.optimizer().moments();
-        Op.Gather gather = gather(plan);
-        Plan.DenseSlices first = plan.dense().get(0);
-        List<Integer> header =
-                List.of(
-                        layers,
-                        inputs,
-                        batch,
-                        columns,
-                        pixels ? 1 : 0,
-                        plan.loss().kind().ordinal(),
-                        plan.targetSize());
-        int at = 0;
-        for (int word : header) {
-            words[at++] = word;
-        }
-        at = optimizer(at);
-        float kept = pixels && gather.mask().drops() ? gather.mask().scale() : 1;
-        words[at++] = Float.floatToRawIntBits(gather.scale() * kept);
-        words[at++] = Float.floatToRawIntBits(gather.shift());
-        words[at++] = moments > 0 ? (int) plan.moment(0).offset() : 0;
-        words[at++] = moments > 1 ? (int) plan.moment(1).offset() : 0;
-        at = mask(at, gather.mask());
-        assert at == X;
+        int inputs = plan.inputSize();
+        int stride = pixels ? odd(multiple(inputs, 16) / 4) : four(inputs);
         boolean ahead = pixels && inputBuffers == 2;
-        words[at++] = take(rows * stride * (ahead ? 2 : 1));
-        words[at++] = stride;
-        words[at++] = ahead ? rows * stride : 0;
-        words[at++] = take(2 * batch);
-        words[at++] = take(2 * batch * plan.targetSize());
-        int h = odd(first.layer().units());
-        words[at++] = take(outputBuffers * batch * h);
-        words[at++] = h;
-        words[at++] = outputBuffers == 2 ? batch * h : 0;
-        words[at++] = take(batch);
-        words[at++] = take(batch);
-        words[at++] = take(parts());
-        assert at == WORDS;
-        int eights = (columns + 7) / 8 * 8;
-        words[TOPS] = team.tensor() ? take(WARPS * eights) : 0;
-        for (int i = 0; i < layers; i++) {
-            layer(HEADER + i * LAYER, plan.dense().get(i), i == 0, moments + 1);
+        int h = odd(plan.dense().get(0).layer().units());
+        Op.Gather gather = PlanWords.gather(plan);
+        float kept = pixels && gather.mask().drops() ? gather.mask().scale() : 1;
+        end = four(words().length);
+        net =
+                PlanWords.net(plan, gather.scale() * kept)
+                        .put("COLUMNS: of the first layer, of each block but the last", columns)
+                        .put("PIXELS: 1: rows stay bytes", pixels ? 1 : 0)
+                        .put(
+                                "X: rows of the batch: bytes, 4 a word, then zeros; or floats",
+                                take(rows * stride * (ahead ? 2 : 1)))
+                        .put("X_STRIDE: words of a row", stride)
+                        .put("X_NEXT: words to the other of two buffers", ahead ? rows * stride : 0)
+                        .put("ORDER: [2][B] rows of the data set", take(2 * batch))
+                        .put("TARGET: [2][B x targets]", take(2 * batch * plan.targetSize()))
+                        .put(
+                                "H: [2 or 1][B x H_STRIDE] the first layer's output",
+                                take(outputBuffers * batch * h))
+                        .put("H_STRIDE", h)
+                        .put("H_NEXT: words to the other", outputBuffers == 2 ? batch * h : 0)
+                        .put("LOSSES: [B]", take(batch))
+                        .put("HITS: [B]", take(batch))
+                        .put("PARTS: sums of threads or of warps", take(parts()))
+                        .put(
+                                "TOPS: largest weights; 0: no tensor cores",
+                                team.tensor()
+                                        ? take(WARPS * multiple(columns, TENSOR_COLUMNS))
+                                        : 0);
+        layers = new ArrayList<>();
+        for (Plan.DenseSlices dense : plan.dense()) {
+            layers.add(layer(dense, layers.isEmpty()));
         }
-        words[WORDS] = end;
+        net.put("MEMORY: words of all of a block's memory", end);
     }
 
     /** Words for sums of threads that cannot shuffle, or of warps with tensor cores. */
     private int parts() {
         if (team.tensor()) {
-            return WARPS * ((plan.batch() + 31) / 32 * 32) * 8;
+            return WARPS * multiple(plan.batch(), TENSOR_ROWS) * TENSOR_COLUMNS;
         }
-        return team.blocks() == 1 ? 16 * Device.THREADS : 0;
+        return team.blocks() == 1 ? SUMS * Device.THREADS : 0;
     }
 
-    private int optimizer(int from) {
-        Optimizer optimizer = plan.optimizer();
-        float[] form = Arrays.copyOf(optimizer.constants(), 3);
-        boolean sgd = optimizer.kind() == Optimizer.Kind.SGD;
-        words[from] = optimizer.kind().ordinal() + (sgd ? optimizer.moments() : 0);
-        for (int i = 0; i < form.length; i++) {
-            words[from + 1 + i] = Float.floatToRawIntBits(form[i]);
-        }
-        return from + 1 + form.length;
-    }
-
-    private int mask(int from, Mask mask) {
-        words[from] = mask.stream();
-        words[from + 1] = mask.threshold();
-        words[from + 2] = Float.floatToRawIntBits(mask.scale());
-        return from + 3;
-    }
-
-    private void layer(int from, Plan.DenseSlices dense, boolean first, int copies) {
+    private Words layer(Plan.DenseSlices dense, boolean first) {
         int in = dense.weights().rows();
         int out = dense.weights().columns();
         int batch = plan.batch();
-        Activation activation = dense.layer().activation();
-        int at = from;
-        words[at++] = in;
-        words[at++] = out;
-        words[at++] = activation.ordinal();
-        at = mask(at, dense.mask());
-        words[at++] = Math.toIntExact(dense.weights().offset());
-        words[at++] = Math.toIntExact(dense.bias().offset());
+        int copies = 1 + plan.optimizer().moments();
         int stride = first ? four(in) : odd(out);
         int size = first ? columns() * stride : in * stride;
-        words[at++] = take(Math.multiplyExact(size, copies));
-        words[at++] = stride;
-        words[at++] = size;
         int biases = first ? columns() : four(out);
-        words[at++] = take(biases * copies);
-        words[at++] = biases;
         int values = first ? columns() : odd(out);
-        words[at++] = first ? 0 : take(batch * values);
-        words[at++] = take(batch * values);
-        words[at++] = values;
         int keptRow = (columns + 3) / 4 + 1;
-        words[at++] =
-                !dense.mask().drops() ? 0 : take(first ? batch * keptRow : (batch * out + 3) / 4);
-        words[at] = keptRow;
-    }
-
-    @Override
-    public String toString() {
-        return Arrays.toString(words);
+        int kept = first ? batch * keptRow : (batch * out + 3) / 4;
+        return PlanWords.layer(dense)
+                .put(
+                        "W: [in][stride], the gaps hold zeros; the first layer's [C][stride]",
+                        take(Math.multiplyExact(size, copies)))
+                .put("W_STRIDE", stride)
+                .put("W_SIZE: from W to its first moment, and from that to the second", size)
+                .put("B", take(biases * copies))
+                .put("B_SIZE", biases)
+                .put(
+                        "Y: [B][stride] the output; the first layer's is H",
+                        first ? 0 : take(batch * values))
+                .put(
+                        "G: [B][stride] keep * act', then times it the gradient before the"
+                                + " activation, zeros in the gaps; of the first layer, the own columns",
+                        take(batch * values))
+                .put("STRIDE", values)
+                .put(
+                        "KEPT: which positions dropout keeps, 4 bits a word, one block of Philox",
+                        dense.mask().drops() ? take(kept) : 0)
+                .put("KEPT_ROW: of the first layer, words of a row", keptRow);
     }
 }

@@ -36,6 +36,7 @@ public final class KernelExecutor implements Executor {
     private final OpSteps opSteps;
     private final StepContext inference = StepContext.inference();
     private Device.Buffer pass;
+    private final PassBlock passBlock = new PassBlock();
     private ByteBuffer passHost;
     private StepLog log;
     private Launches factory;
@@ -222,7 +223,7 @@ public final class KernelExecutor implements Executor {
         }
         log.reset();
         side.refresh();
-        PassBlock.steps(passHost.clear(), steps, batches, data.chunk());
+        passBlock.steps(passHost.clear(), steps, batches, data.chunk());
         device.write(pass, 0, passHost.flip());
         FusedSteps fused = engine.fused(data, arena, pass, log.buffer());
         if (fused != null) {
@@ -300,7 +301,7 @@ public final class KernelExecutor implements Executor {
 
     private void begin(DeviceData data, StepContext newPass) {
         passHost.clear();
-        PassBlock.one(passHost, newPass, data.rows(), data.chunk());
+        passBlock.one(passHost, newPass, data.rows(), data.chunk());
         passHost.putFloat(0).putFloat(0).flip(); // tables of one entry, which nobody reads
         device.write(pass, 0, passHost);
         if (data.chunk() != 0) {

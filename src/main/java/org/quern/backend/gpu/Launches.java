@@ -2,6 +2,7 @@ package org.quern.backend.gpu;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.backend.PlanWords;
 import org.quern.plan.Op;
 import org.quern.plan.Slice;
 
@@ -10,7 +11,7 @@ import org.quern.plan.Slice;
  * and all but those of a library's products whatever the rows of a pass.
  */
 final class Launches {
-    private static final int GATHER_ROWS = 32;
+    static final int GATHER_ROWS = 32;
     private static final int MOST_LANES = 256;
 
     private final Device device;
@@ -123,7 +124,7 @@ final class Launches {
     private Call regressionLoss(Op.RegressionLoss op, int most) {
         int lanes = lanes(op.y().columns());
         return Call.of(
-                "squared_error_forward",
+                "regression_loss_forward",
                 Call.groups(most, Device.THREADS / lanes),
                 1,
                 arena,
@@ -136,29 +137,28 @@ final class Launches {
                 at(op.hits()),
                 op.y().columns(),
                 op.activation().ordinal(),
-                lanes);
+                lanes,
+                op.form().kind().ordinal(),
+                op.form().constant());
     }
 
     private Call update(Op.Update op) {
         int count = op.parameters().columns();
-        List<Object> arguments = new ArrayList<>(List.of(arena, pass));
-        if (side.round()) {
-            arguments.add(side.roundedArgument());
-        }
-        arguments.add(at(op.parameters()));
-        arguments.add(at(op.gradients()));
-        for (int i = 0; i < op.form().mostMoments(); i++) {
-            arguments.add(at(i < op.moments().size() ? op.moments().get(i) : null));
-        }
-        arguments.add(count);
-        for (float constant : op.form().constants()) {
-            arguments.add(constant);
-        }
+        float[] form = PlanWords.form(op.form());
         return Call.of(
-                op.form().kind().option() + "_update" + (side.round() ? "_bfloat16" : ""),
+                side.round() ? "optimizer_update_bfloat16" : "optimizer_update",
                 Call.groups(count, 4 * Device.THREADS),
                 1,
-                arguments);
+                side.round() ? List.of(arena, pass, side.roundedArgument()) : List.of(arena, pass),
+                at(op.parameters()),
+                at(op.gradients()),
+                at(op.moments().size() > 0 ? op.moments().get(0) : null),
+                at(op.moments().size() > 1 ? op.moments().get(1) : null),
+                count,
+                PlanWords.rule(op.form()),
+                form[0],
+                form[1],
+                form[2]);
     }
 
     /** Threads for a row of some columns: a power of two, each thread with about four columns. */

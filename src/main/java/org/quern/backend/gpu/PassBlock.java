@@ -1,19 +1,21 @@
 package org.quern.backend.gpu;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
+import org.quern.backend.Words;
 import org.quern.plan.Batches;
 
 /**
- * What a launch runs for, as kernels read it: the words of {@code kernels/pass.h}, then a table of
- * rates and one of decays.
+ * What a launch runs for, in device memory, so that the same launch serves every step: words, then
+ * a table of rates and one of decays.
  */
 final class PassBlock {
     /** Words before the tables. */
-    static final int WORDS = 16;
+    static final int WORDS = new PassBlock().words(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0).size();
 
-    private PassBlock() {}
+    private final Words words = new Words();
 
     /** Bytes for a run of some steps. */
     static int bytes(int steps) {
@@ -21,22 +23,22 @@ final class PassBlock {
     }
 
     /** A run of training steps. */
-    static void steps(ByteBuffer to, Steps steps, Batches batches, int chunk) {
+    void steps(ByteBuffer to, Steps steps, Batches batches, int chunk) {
         long first = steps.first();
         words(
-                to,
-                batches.rowsAt(first),
-                batches.place(first),
-                batches.rows(),
-                1,
-                steps.seed(),
-                first,
-                batches.epoch(first),
-                steps.rates()[0],
-                steps.decays()[0],
-                steps.count(),
-                batches.batch(),
-                chunk);
+                        batches.rowsAt(first),
+                        batches.place(first),
+                        batches.rows(),
+                        1,
+                        steps.seed(),
+                        first,
+                        batches.epoch(first),
+                        steps.rates()[0],
+                        steps.decays()[0],
+                        steps.count(),
+                        batches.batch(),
+                        chunk)
+                .writeTo(to);
         for (int i = 0; i < steps.count(); i++) {
             to.putFloat(steps.rates()[i]);
         }
@@ -46,26 +48,29 @@ final class PassBlock {
     }
 
     /** A single pass; its op finds its log entry at index 0. */
-    static void one(ByteBuffer to, StepContext pass, int dataRows, int chunk) {
-        boolean training = pass.isTraining();
+    void one(ByteBuffer to, StepContext pass, int dataRows, int chunk) {
         words(
-                to,
-                pass.rows(),
-                pass.first(),
-                dataRows,
-                training ? 1 : 0,
-                training ? pass.seed() : 0,
-                training ? pass.step() : 0,
-                training ? pass.epoch() : 0,
-                training ? pass.rate() : 0,
-                training ? pass.decay() : 1,
-                1,
-                pass.rows(),
-                chunk);
+                        pass.rows(),
+                        pass.first(),
+                        dataRows,
+                        pass.isTraining() ? 1 : 0,
+                        pass.seed(),
+                        pass.step(),
+                        pass.epoch(),
+                        pass.rate(),
+                        pass.decay(),
+                        1,
+                        pass.rows(),
+                        chunk)
+                .writeTo(to);
     }
 
-    private static void words(
-            ByteBuffer to,
+    /** The names of the words that were written. */
+    List<String> names() {
+        return words.names();
+    }
+
+    private Words words(
             int rows,
             int first,
             int dataRows,
@@ -78,11 +83,22 @@ final class PassBlock {
             int count,
             int batch,
             int chunk) {
-        to.putInt(rows).putInt(first).putInt(dataRows).putInt(training);
-        // a long is its low word and its high word in the byte order of all GPUs, and of x86 and
-        // arm64
-        to.putLong(seed).putLong(step).putLong(epoch);
-        to.putFloat(rate).putFloat(decay);
-        to.putInt(0).putInt(count).putInt(batch).putInt(chunk);
+        return words.clear()
+                .put("ROWS: of this pass", rows)
+                .put("FIRST: its first row: in the epoch's order, or in the data set", first)
+                .put("DATA_ROWS", dataRows)
+                .put("TRAINING: 1: rows shuffled, dropout on; 0: inference", training)
+                .put("SEED_LOW", (int) seed)
+                .put("SEED_HIGH", (int) (seed >> 32))
+                .put("STEP_LOW: global step", (int) step)
+                .put("STEP_HIGH", (int) (step >> 32))
+                .put("EPOCH_LOW", (int) epoch)
+                .put("EPOCH_HIGH", (int) (epoch >> 32))
+                .putFloat("RATE: a float: the optimizer's step size", rate)
+                .putFloat("DECAY: a float: what parameters are multiplied by first", decay)
+                .put("INDEX: number of the step within this run of steps", 0)
+                .put("COUNT: steps of this run", count)
+                .put("BATCH: rows of a full batch", batch)
+                .put("CHUNK: rows in the data buffer, where data is streamed, else 0", chunk);
     }
 }

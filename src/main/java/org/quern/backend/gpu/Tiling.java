@@ -35,6 +35,11 @@ public enum Tiling {
         };
     }
 
+    /** Rows and columns. */
+    int side() {
+        return side;
+    }
+
     /** Groups that cover an extent. */
     int groups(int extent) {
         return Call.groups(extent, side);

@@ -12,15 +12,22 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.quern.backend.DeviceDataset;
+import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
+import org.quern.backend.Words;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
+import org.quern.plan.Batches;
 import org.quern.plan.Initializer;
+import org.quern.plan.Loss;
+import org.quern.plan.Op;
+import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
+import org.quern.plan.Slice;
 import org.quern.random.Philox;
 import org.quern.train.TrainingConfig;
 import org.quern.verify.AwkwardCases;
@@ -102,26 +109,78 @@ class CpuExecutorTest {
         for (int isa : instructionSets()) {
             for (int m : sizes) {
                 for (int n : sizes) {
-                    product(isa, m, n, (m * 31 + n * 17) % 500 + 1, (m + n) % 2 == 0, m % 2 == 0);
+                    products(isa, m, n, (m * 31 + n * 17) % 500 + 1);
                 }
             }
-            product(isa, 300, 100, 800, false, true);
+            products(isa, 300, 100, 800);
         }
     }
 
-    private static void product(int isa, int m, int n, int k, boolean ta, boolean tb) {
-        float[] a = drawn(m * k, 1);
-        float[] b = drawn(k * n, 2);
-        float[] c = new float[m * n];
-        java.util.Arrays.fill(c, Float.NaN);
-        Native.gemm(isa, m, n, k, a, ta, b, tb, c);
+    /** X·W, Xᵀ·dY and dY·Wᵀ of a dense layer, X [m × k], W [k × n]. */
+    private static void products(int isa, int m, int n, int k) {
+        Model model = Model.input(1).dense(k).dense(n);
+        Plan plan = Plan.of(model, Loss.MEAN_SQUARED_ERROR, new Optimizer.Sgd(0, 0), m);
+        Dataset rows =
+                Dataset.ofValues("rows", new int[] {1}, new float[m])
+                        .withTargets(new float[m * n], n);
+        Steps steps = new Steps(1, 1).select(0, 1, plan.optimizer(), s -> 0);
+        StepContext pass = StepContext.training(steps, new Batches(m, m));
+        float[] x = drawn(m * k, 1);
+        float[] w = drawn(k * n, 2);
+        float[] dy = drawn(m * n, 3);
+        Plan.DenseSlices layer = plan.dense().get(1);
+        try (CpuExecutor executor = new CpuExecutor(plan, 1, isa);
+                DeviceDataset data = executor.upload(rows)) {
+            executor.write(rows(layer.x(), m), x, 0);
+            executor.write(layer.weights(), w, 0);
+            for (Op op : plan.training()) {
+                if (op instanceof Op.DenseForward o && o.x().equals(layer.x())) {
+                    executor.run(op, data, pass);
+                    check(isa, x, k, 1, w, n, 1, read(executor, rows(o.y(), m)), m, n, k);
+                } else if (op instanceof Op.DenseBackwardInput o) {
+                    executor.write(rows(o.dy(), m), dy, 0);
+                    executor.run(op, data, pass);
+                    check(isa, dy, n, 1, w, 1, n, read(executor, rows(o.dx(), m)), m, k, n);
+                } else if (op instanceof Op.DenseBackwardWeights o && o.x().equals(layer.x())) {
+                    executor.write(rows(o.dy(), m), dy, 0);
+                    executor.run(op, data, pass);
+                    check(isa, x, 1, k, dy, n, 1, read(executor, o.dw()), k, n, m);
+                }
+            }
+        }
+    }
+
+    private static Slice rows(Slice slice, int rows) {
+        return new Slice(slice.name(), slice.offset(), rows, slice.columns());
+    }
+
+    private static float[] read(CpuExecutor executor, Slice slice) {
+        float[] values = new float[(int) slice.size()];
+        executor.read(slice, values, 0);
+        return values;
+    }
+
+    /** Whether C [m × n] is A·B, whose rows and columns lie some values apart. */
+    private static void check(
+            int isa,
+            float[] a,
+            int rowsOfA,
+            int columnsOfA,
+            float[] b,
+            int rowsOfB,
+            int columnsOfB,
+            float[] c,
+            int m,
+            int n,
+            int k) {
         for (int i = 0; i < m; i++) {
             for (int j = 0; j < n; j++) {
                 double sum = 0;
                 double magnitude = 0;
                 for (int p = 0; p < k; p++) {
                     double product =
-                            (double) a[ta ? p * m + i : i * k + p] * b[tb ? j * k + p : p * n + j];
+                            (double) a[i * rowsOfA + p * columnsOfA]
+                                    * b[p * rowsOfB + j * columnsOfB];
                     sum += product;
                     magnitude += Math.abs(product);
                 }
@@ -142,6 +201,31 @@ class CpuExecutorTest {
                 }
             }
         }
+    }
+
+    @Test
+    void aNetworkThatTheLibraryDoesNotKnowIsRefused() {
+        Plan plan = TrainingConfig.of(Model.input(28, 28).dense(10)).plan();
+        NetDescription known = NetDescription.of(plan, 1);
+        Native.close(CpuExecutor.open(known.words(), 0));
+        for (int word :
+                new int[] {
+                    place(known.net(), "LOSS"),
+                    place(known.net(), "RULE"),
+                    known.net().size() + place(known.layers().get(0), "ACTIVATION")
+                }) {
+            for (int unknown : new int[] {-1, 77}) {
+                long[] words = known.words();
+                words[word] = unknown;
+                assertThatThrownBy(() -> CpuExecutor.open(words, 0))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("do not know this network's");
+            }
+        }
+    }
+
+    private static int place(Words words, String name) {
+        return words.names().stream().map(n -> n.replaceFirst(":.*", "")).toList().indexOf(name);
     }
 
     private static float[] drawn(int size, int stream) {

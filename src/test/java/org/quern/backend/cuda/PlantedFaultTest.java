@@ -83,7 +83,7 @@ no wait for others to have begun|fused/fused_train.h|TEAM_SYNC(); /* nobody puts
 no wait for the loss|fused/fused_train.h|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }\\n        SYNC();|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }|race in shared memory
 no wait for the next step|fused/fused_train.h|        } else {\\n            SYNC();\\n        }\\n        now = next;|        }\\n        now = next;|race in shared memory
 a sum that is stored by both lanes|fused/fused_train.h|            if (lane % 2 == 0) {|            {|two stores by thread
-memory that was not asked for|fused/fused_layers.h|mem[NET(NET_LOSS) + b] = log(sum)|mem[NET(NET_WORDS) + b] = log(sum)|outside all memory of the device
+memory that was not asked for|fused/fused_layers.h|mem[NET(NET_LOSSES) + b] = log(sum)|mem[NET(NET_MEMORY) + b] = log(sum)|outside all memory of the device
 no wait for what the warps have summed|fused/fused_train.h|n0, t);\\n        }\\n        SYNC();|n0, t);\\n        }|race in shared memory
 no wait before the sums of the warps are written again|fused/fused_train.h|        if (n0 + TENSOR_COLUMNS < own) {\\n            SYNC();\\n        }|        ;|race in shared memory
 largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + warp *|return NET(NET_TOPS) + 0 *|race in shared memory

@@ -25,14 +25,13 @@ class KernelTableTest {
     /** What no op launches, and the test that runs it. */
     private static final Map<String, String> APART =
             Map.of(
-                    "adam_update_bfloat16", "CublasLtTest",
+                    "optimizer_update_bfloat16", "CublasLtTest",
                     "bfloat16_convert", "CublasLtTest",
                     "bfloat16_expand", "CublasLtTest",
                     "column_sums_bfloat16", "CublasLtTest",
                     "dense_backward_input_finish", "CublasLtTest",
                     "dense_forward_finish", "CublasLtTest",
                     "relu_bits", "CublasLtTest",
-                    "sgd_update_bfloat16", "CublasLtTest",
                     "finite_check", "GpuTest",
                     "uniform_initial", "GpuTest");
 

@@ -72,7 +72,7 @@ class TraceTest {
                 Trainer.open(TrainingConfig.of(MODEL), trace, Backend.Options.DEFAULT)) {
             trainer.listen(new Listener() {}).fit(DIGITS, DIGITS, 3);
             TraceDevice.Counts counts = trace.device().counts();
-            assertThat(counts.launches()).containsEntry("adam_update", 3L * 11);
+            assertThat(counts.launches()).containsEntry("optimizer_update", 3L * 11);
             // arena, partial sums, table and log twice, since the run's is longer; rows and
             // targets of two data sets
             assertThat(counts.allocations()).isEqualTo(2 + 2 * 2 + 2 * 2);
