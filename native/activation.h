@@ -11,7 +11,8 @@
     A(RELU, z < 0 ? 0 : z, y > 0 ? d : 0)                   \
     A(TANH, tanh_f(z), d * (1.0f - a * a))                  \
     A(SIGMOID, sigmoid_f(z), d * (a * (1.0f - a)))          \
-    A(GELU, gelu_f(z), d * gelu_slope(z))
+    A(GELU, gelu_f(z), d * gelu_slope(z))                   \
+    A(SILU, z * sigmoid_f(z), d * (sigmoid_f(z) * (1.0f + z * (1.0f - sigmoid_f(z)))))
 
 /* Losses that compare numbers: name, value and derivative of e = output - target; `form` is the loss's setting. */
 #define REGRESSION_LOSSES_HERE(L) L(MEAN_SQUARED_ERROR, e * e, 2.0f * e)

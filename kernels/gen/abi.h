@@ -4,11 +4,11 @@
 #ifndef QUERN_ABI_H
 #define QUERN_ABI_H
 
-#define QUERN_ABI 0xb19cea1cu /* of all that follows */
+#define QUERN_ABI 0xfe0c7337u /* of all that follows */
 
 /* org.quern.model.Activation */
-enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU };
-#define ACTIVATIONS 5
+enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU, ACTIVATION_SILU };
+#define ACTIVATIONS 6
 
 /* org.quern.plan.Loss */
 enum { LOSS_CROSS_ENTROPY, LOSS_MEAN_SQUARED_ERROR };

@@ -123,6 +123,10 @@ public final class OnnxFile {
                 node("Mul", name + " halved", null, last, name + " half");
                 node("Mul", output, null, z, last);
             }
+            case SILU -> {
+                node("Sigmoid", name + " sigmoid", null, z);
+                node("Mul", output, null, z, last);
+            }
         }
     }
 

@@ -25,7 +25,12 @@ public enum Activation {
      * y = z Φ(z) = z (1 + erf(z / √2)) / 2, the exact form that is Keras' and PyTorch's default
      * (Hendrycks and Gimpel, arXiv 1606.08415); y′ = Φ(z) + z φ(z) needs z.
      */
-    GELU("gelu", 1.13, true);
+    GELU("gelu", 1.13, true),
+    /**
+     * y = z σ(z) with σ(z) = 1 / (1 + e⁻ᶻ), Keras' and PyTorch's silu (Elfwing et al., Neural
+     * Networks 107, 2018; arXiv 1702.03118); y′ = σ(z) (1 + z (1 − σ(z))) needs z.
+     */
+    SILU("silu", 1.1, true);
 
     private final String text;
     private final double steepest;
@@ -60,6 +65,7 @@ public enum Activation {
             case TANH -> Math.tanh(z);
             case SIGMOID -> 1 / (1 + Math.exp(-z));
             case GELU -> z * normalCdf(z);
+            case SILU -> z / (1 + Math.exp(-z));
         };
     }
 
@@ -71,6 +77,7 @@ public enum Activation {
             case TANH -> 1 - y * y;
             case SIGMOID -> y * (1 - y);
             case GELU -> normalCdf(z) + z * Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
+            case SILU -> (1 + z / (1 + Math.exp(z))) / (1 + Math.exp(-z));
         };
     }
 
@@ -80,8 +87,9 @@ public enum Activation {
             case LINEAR -> z;
             case RELU -> Math.max(z, 0); // NaN stays
             case TANH -> (float) Math.tanh(z);
-            case SIGMOID -> (float) (1 / (1 + Math.exp(-z)));
+            case SIGMOID -> (float) sigmoid(z);
             case GELU -> (float) (z * quickNormalCdf(z));
+            case SILU -> (float) (z * sigmoid(z));
         };
     }
 
@@ -96,7 +104,12 @@ public enum Activation {
                     (float)
                             (quickNormalCdf(z)
                                     + z * Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI));
+            case SILU -> (float) (sigmoid(z) * (1 + z * (1 - sigmoid(z))));
         };
+    }
+
+    private static double sigmoid(double z) {
+        return 1 / (1 + Math.exp(-z));
     }
 
     /** The names of all as a choice: {@code linear, relu or tanh}. */
