@@ -22,7 +22,8 @@ public final class GalleryText {
      */
     public static String of(Evaluation evaluation, Dataset rows, int most, boolean colour) {
         if (evaluation.confusion() == null) {
-            return "no gallery: a model trained by mean squared error has no mistakes to show";
+            return "no gallery: a model trained by %s has no mistakes to show"
+                    .formatted(evaluation.measure().title());
         }
         List<Evaluation.Mistake> mistakes = evaluation.mistakes().stream().limit(most).toList();
         if (mistakes.isEmpty()) {

@@ -26,9 +26,10 @@ public final class TextReport {
         ConfusionMatrix confusion = evaluation.confusion();
         if (confusion == null) {
             return format(
-                    "%s R2 %.4f, mean squared error %.6g, mean absolute error %.6g on %,d rows",
+                    "%s R2 %.4f, %s %.6g, mean absolute error %.6g on %,d rows",
                     part,
                     evaluation.accuracy(),
+                    evaluation.measure().title(),
                     evaluation.loss(),
                     evaluation.meanAbsoluteError(),
                     evaluation.rows());

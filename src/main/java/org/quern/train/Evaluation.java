@@ -13,7 +13,8 @@ import org.quern.plan.Loss;
  * How well a model does on rows whose answers are known.
  *
  * @param rows rows measured
- * @param loss mean loss, in float64 from the float32 outputs
+ * @param measure the loss that was measured
+ * @param loss its mean, in float64 from the float32 outputs
  * @param accuracy fraction classified rightly; in regression, the coefficient of determination R²
  *     instead, over all targets at once; 0 where all targets are equal
  * @param meanAbsoluteError mean of |output − target|; 0 under cross-entropy
@@ -24,6 +25,7 @@ import org.quern.plan.Loss;
  */
 public record Evaluation(
         int rows,
+        Loss measure,
         double loss,
         double accuracy,
         double meanAbsoluteError,
@@ -87,6 +89,7 @@ public record Evaluation(
                         .thenComparingInt(Mistake::row));
         return new Evaluation(
                 set.rows(),
+                Loss.CROSS_ENTROPY,
                 loss / set.rows(),
                 (double) (set.rows() - mistakes.size()) / set.rows(),
                 0,
@@ -119,6 +122,7 @@ public record Evaluation(
         }
         return new Evaluation(
                 set.rows(),
+                form,
                 loss / targets.length,
                 spread == 0 ? 0 : 1 - errors / spread,
                 absolute / targets.length,
