@@ -1,6 +1,7 @@
 package org.quern.plan;
 
 import static org.quern.QuernException.choice;
+import static org.quern.QuernException.usage;
 
 import java.util.Arrays;
 import java.util.List;
@@ -22,6 +23,14 @@ public record Loss(Kind kind, List<Double> values) {
     /** Mean squared error. */
     public static final Loss MEAN_SQUARED_ERROR = new Loss(Kind.MEAN_SQUARED_ERROR, List.of());
 
+    /** The δ that {@code Huber} of Keras and {@code HuberLoss} of PyTorch have by default. */
+    public static final double DELTA = 1;
+
+    /** The Huber loss of a δ. */
+    public static Loss huber(double delta) {
+        return new Loss(Kind.HUBER, List.of(delta));
+    }
+
     /** The kinds of losses, numbered in this order in C and in the kernels. */
     public enum Kind {
         /**
@@ -30,7 +39,12 @@ public record Loss(Kind kind, List<Double> values) {
          */
         CROSS_ENTROPY("cross-entropy", "cross-entropy", "CrossEntropy"),
         /** Mean squared error of a row, {@code Σ (yⱼ − tⱼ)² / columns}, as in Keras and PyTorch. */
-        MEAN_SQUARED_ERROR("mse", "mean squared error", "SquaredError");
+        MEAN_SQUARED_ERROR("mse", "mean squared error", "SquaredError"),
+        /**
+         * Huber's loss (Ann. Math. Statist. 35, 1964) as in Keras and PyTorch: the mean over a row
+         * of e² / 2 where |e| ≤ δ, else δ (|e| − δ / 2).
+         */
+        HUBER("huber", "Huber loss", "Huber", "delta");
 
         private final String option;
         private final String title;
@@ -61,6 +75,15 @@ public record Loss(Kind kind, List<Double> values) {
         /** The kind of that word; an unknown one is a usage error that lists all. */
         public static Kind of(String option) {
             return choice("loss", option, values(), Kind::option);
+        }
+    }
+
+    /** Checks the settings. */
+    public Loss {
+        values = List.copyOf(values);
+        if (kind == Kind.HUBER
+                && !(values.get(0) > 0 && values.get(0) < Double.POSITIVE_INFINITY)) {
+            throw usage("Huber: delta %s must be above 0 and finite", values.get(0));
         }
     }
 
@@ -113,26 +136,42 @@ public record Loss(Kind kind, List<Double> values) {
 
     /** Of one that compares numbers, what an error, output − target, costs; in float64. */
     public double value(double error) {
+        if (kind == Kind.HUBER) {
+            double delta = values.get(0);
+            double size = Math.abs(error);
+            return size <= delta ? error * error / 2 : delta * (size - delta / 2);
+        }
         return error * error;
     }
 
     /** The derivative of {@link #value}, in float64. */
     public double slope(double error) {
+        if (kind == Kind.HUBER) {
+            double delta = values.get(0);
+            return Math.abs(error) <= delta ? error : Math.copySign(delta, error);
+        }
         return 2 * error;
     }
 
     /** The largest magnitude of the second derivative of {@link #value}. */
     public double curvature() {
-        return 2;
+        return kind == Kind.HUBER ? 1 : 2;
     }
 
     /** {@link #value} in float32. */
     public float floatValue(float error) {
+        if (kind == Kind.HUBER) {
+            float inner = Math.min(Math.abs(error), constant());
+            return inner * (Math.abs(error) - 0.5f * inner);
+        }
         return error * error;
     }
 
     /** {@link #slope} in float32. */
     public float floatSlope(float error) {
+        if (kind == Kind.HUBER) {
+            return Math.max(-constant(), Math.min(error, constant()));
+        }
         return 2 * error;
     }
 }

@@ -161,6 +161,11 @@ public final class Setting<T> {
     public static final Setting<String> LOSS =
             TRAINING.setting("loss=NAME", "cross-entropy", either(Loss.Kind.options()) + " (%s).")
                     .as(name -> Loss.Kind.of(name).option());
+    public static final Setting<Double> DELTA =
+            TRAINING.setting(
+                    "delta=X",
+                    Loss.DELTA,
+                    "Huber's delta: larger errors count linearly, not squared (%s).");
     public static final Setting<String> OPTIMIZER =
             TRAINING.setting("optimizer=NAME", "adam", either(Optimizer.Kind.options()) + " (%s).")
                     .as(name -> Optimizer.Kind.of(name).option());

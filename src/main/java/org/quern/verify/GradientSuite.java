@@ -44,6 +44,7 @@ public final class GradientSuite {
         }
         networks.add(of("dense 1", 1, Loss.CROSS_ENTROPY, 1));
         networks.add(of("dense 1", 1, Loss.MEAN_SQUARED_ERROR, 1));
+        networks.add(of("dense 5 tanh, dense 3 sigmoid", 7, Loss.huber(0.3), 3));
         networks.add(of("dropout 0.3, dense 4", 13, Loss.CROSS_ENTROPY, 5));
         networks.add(
                 of(

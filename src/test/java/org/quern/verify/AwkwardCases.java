@@ -88,6 +88,15 @@ public final class AwkwardCases {
                 1200,
                 1,
                 1);
+        add(
+                cases,
+                "dense 13 tanh, dense 5 gelu",
+                values(34, 31).withTargets(targets(34, 5), 5),
+                Loss.huber(0.75),
+                MOMENTUM,
+                33,
+                1,
+                2);
         for (Activation activation : Activation.values()) {
             add(
                     cases,
