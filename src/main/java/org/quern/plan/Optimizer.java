@@ -4,8 +4,10 @@ import static org.quern.QuernException.choice;
 import static org.quern.QuernException.usage;
 
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
@@ -23,19 +25,32 @@ public sealed interface Optimizer {
     enum Kind {
         /** See {@link Optimizer.Adam}. */
         ADAM(
+                Adam.DEFAULT,
+                1e-3,
                 14,
                 v -> new Adam(v.get(0), v.get(1), v.get(2), v.get(3)),
                 "beta1",
                 "beta2",
                 "epsilon"),
         /** See {@link Optimizer.Sgd}. */
-        SGD(5, v -> new Sgd(v.get(0), v.get(1)), "momentum");
+        SGD(new Sgd(0, 0), 1e-3, 5, v -> new Sgd(v.get(0), v.get(1)), "momentum"),
+        /** See {@link Optimizer.Lion}. */
+        LION(Lion.DEFAULT, 1e-4, 9, v -> new Lion(v.get(0), v.get(1), v.get(2)), "beta1", "beta2");
 
+        private final Optimizer standard;
+        private final double learningRate;
         private final double flops;
         private final Function<List<Double>, Optimizer> maker;
         private final List<String> settings;
 
-        Kind(double flops, Function<List<Double>, Optimizer> maker, String... settings) {
+        Kind(
+                Optimizer standard,
+                double learningRate,
+                double flops,
+                Function<List<Double>, Optimizer> maker,
+                String... settings) {
+            this.standard = standard;
+            this.learningRate = learningRate;
             this.flops = flops;
             this.maker = maker;
             this.settings = Stream.concat(Stream.of(settings), Stream.of("weight-decay")).toList();
@@ -44,6 +59,16 @@ public sealed interface Optimizer {
         /** The word for it on the command line and in files. */
         public String option() {
             return name().toLowerCase(Locale.ROOT);
+        }
+
+        /** Its settings by default, and {@code lr}, the learning rate to begin with. */
+        public Map<String, Double> defaults() {
+            Map<String, Double> defaults = new LinkedHashMap<>();
+            for (int i = 0; i < settings.size(); i++) {
+                defaults.put(settings.get(i), standard.values().get(i));
+            }
+            defaults.put("lr", learningRate);
+            return defaults;
         }
 
         /** The words for all. */
@@ -339,6 +364,84 @@ public sealed interface Optimizer {
                 sum += Math.abs(one);
             }
             return new double[] {unit * sum, unit * sum};
+        }
+    }
+
+    /**
+     * Lion (Chen et al., arXiv 2302.06675, algorithm 2):
+     *
+     * <pre>
+     * c = m + (g − m)(1 − β₁);  w ← w · decay − learningRate · sign(c);  m ← m + (g − m)(1 − β₂)
+     * </pre>
+     */
+    record Lion(double beta1, double beta2, double weightDecay) implements Optimizer {
+        /**
+         * The paper's β₁ 0.9 and β₂ 0.99. Its learning rate is to be 3 to 10 times less than
+         * AdamW's: here a tenth of Adam's, 1e-4, which its authors' code has by default. No weight
+         * decay, as of the others.
+         */
+        public static final Lion DEFAULT = new Lion(0.9, 0.99, 0);
+
+        /** Checks the ranges. */
+        public Lion {
+            checkBetas("Lion", beta1, beta2);
+            checkDecay(weightDecay);
+        }
+
+        @Override
+        public Kind kind() {
+            return Kind.LION;
+        }
+
+        @Override
+        public List<Double> values() {
+            return List.of(beta1, beta2, weightDecay);
+        }
+
+        @Override
+        public String summary() {
+            boolean standard = beta1 == DEFAULT.beta1 && beta2 == DEFAULT.beta2;
+            return (standard ? "lion" : "lion " + beta1 + " " + beta2) + decayText(weightDecay);
+        }
+
+        @Override
+        public int moments() {
+            return 1;
+        }
+
+        @Override
+        public float[] constants() {
+            return new float[] {(float) (1 - beta1), (float) (1 - beta2)};
+        }
+
+        @Override
+        public double update(double w, double g, double[] moments, double rate, double decay) {
+            double change = g - moments[0];
+            double direction = Math.signum(moments[0] + change * (1 - beta1));
+            moments[0] += change * (1 - beta2);
+            return w * decay - rate * direction;
+        }
+
+        @Override
+        public void update(
+                float[] w, float[] g, float[][] moments, int n, float rate, float decay) {
+            float[] m = moments[0];
+            float one = (float) (1 - beta1);
+            float two = (float) (1 - beta2);
+            for (int i = 0; i < n; i++) {
+                float direction = Math.signum(m[i] + (g[i] - m[i]) * one);
+                m[i] = m[i] + (g[i] - m[i]) * two;
+                w[i] = w[i] * decay - rate * direction;
+            }
+        }
+
+        @Override
+        public double[] error(double unit, double g, double[] before, double[] after, double rate) {
+            double mError = unit * (Math.abs(before[1]) + Math.abs(g));
+            double wError = unit * (Math.abs(before[0]) + rate);
+            // as near to 0 as this, the sign may be another
+            boolean open = Math.abs(before[1] + (g - before[1]) * (1 - beta1)) <= mError;
+            return new double[] {open ? wError + 2 * rate : wError, mError};
         }
     }
 

@@ -61,7 +61,11 @@ public final class RunSettings {
 
     /** Checks what can be checked before there is data. */
     private RunSettings checked(Map<String, ?> changes, Set<String> names) {
-        RunSettings settings = new RunSettings(Setting.replaced(values, changes), names);
+        Map<String, Object> all = Setting.replaced(values, changes);
+        Set<String> given = new HashSet<>(names);
+        given.addAll(changes.keySet());
+        adaptToOptimizer(all, given);
+        RunSettings settings = new RunSettings(all, names);
         settings.config(1);
         int limit = settings.get(Setting.LIMIT);
         int overfit = settings.get(Setting.OVERFIT);
@@ -71,6 +75,23 @@ public final class RunSettings {
         settings.format();
         settings.options();
         return settings;
+    }
+
+    /** Where the optimizer is another, its defaults take the place of those of the one before. */
+    private void adaptToOptimizer(Map<String, Object> all, Set<String> given) {
+        Map<String, Double> before = Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults();
+        Optimizer.Kind now = Optimizer.Kind.of((String) all.get("optimizer"));
+        now.defaults()
+                .forEach(
+                        (name, value) -> {
+                            Object was = before.get(name);
+                            if (was == null) {
+                                was = Setting.named(name).byDefault();
+                            }
+                            if (!given.contains(name) && all.get(name).equals(was)) {
+                                all.put(name, value);
+                            }
+                        });
     }
 
     /** Whether somebody asked for a setting, so that nothing that is found out changes it. */

@@ -180,12 +180,14 @@ public final class Setting<T> {
                     .as(text -> Schedule.parse(text, 1).text());
     public static final Setting<Double> BETA1 =
             TRAINING.setting(
-                    "beta1=X", Optimizer.Adam.DEFAULT.beta1(), "Adam's decay of the mean (%s).");
+                    "beta1=X",
+                    Optimizer.Adam.DEFAULT.beta1(),
+                    "Decay of Adam's mean; share of the mean in Lion's step (%s).");
     public static final Setting<Double> BETA2 =
             TRAINING.setting(
                     "beta2=X",
                     Optimizer.Adam.DEFAULT.beta2(),
-                    "Adam's decay of the mean square (%s).");
+                    "Decay of Adam's mean square and of Lion's mean (%s).");
     public static final Setting<Double> EPSILON =
             TRAINING.setting("epsilon=X", Optimizer.Adam.DEFAULT.epsilon(), "Adam's epsilon (%s).");
     public static final Setting<Double> MOMENTUM =
@@ -390,7 +392,14 @@ public final class Setting<T> {
 
     /** A sentence for help, its default in brackets. */
     public String help() {
-        return help.formatted(plain(byDefault));
+        StringBuilder values = new StringBuilder(plain(byDefault));
+        for (Optimizer.Kind kind : Optimizer.Kind.values()) {
+            Double own = kind.defaults().get(name);
+            if (own != null && !own.equals(byDefault)) {
+                values.append("; ").append(kind.option()).append(' ').append(plain(own));
+            }
+        }
+        return help.formatted(values);
     }
 
     /** A value as people write it: 0 for 0.0, 1e-7 for 1.0E-7. */
