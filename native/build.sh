@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-cuda.so: build.sh OUT_DIR HEADERS, with the
+# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-gpu.so: build.sh OUT_DIR HEADERS, with the
 # compiler in CC, the JDK in JAVA_HOME, and in HEADERS what javac -h makes of the classes with native methods.
 # On x86-64 the kernels are compiled three times; the library chooses when it is loaded.
 set -eu
@@ -59,7 +59,7 @@ case $(uname -s)-$($cc -dumpmachine) in
         mv "$work/libquern-cublas.so" "$out/libquern-cublas.so"
         # shellcheck disable=SC2086
         $cc -std=c11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $jni -shared "$here/cublaslt.c" \
-            "$here/occupancy.c" -ldl -o "$work/libquern-cuda.so"
-        mv "$work/libquern-cuda.so" "$out/libquern-cuda.so"
+            "$here/occupancy.c" "$here/opencl.c" -ldl -o "$work/libquern-gpu.so"
+        mv "$work/libquern-gpu.so" "$out/libquern-gpu.so"
         ;;
 esac

@@ -34,9 +34,9 @@
 CALLS(FORWARD)
 
 /* Opens the library at a path; the reason if that fails, else null. */
-API JNIEXPORT jstring JNICALL Java_org_quern_backend_cuda_CublasBridge_open(JNIEnv *env, jclass class, jstring path);
+API JNIEXPORT jstring JNICALL Java_org_quern_backend_cuda_JCudaNatives_openCublas(JNIEnv *env, jclass class, jstring path);
 
-API JNIEXPORT jstring JNICALL Java_org_quern_backend_cuda_CublasBridge_open(JNIEnv *env, jclass class, jstring path) {
+API JNIEXPORT jstring JNICALL Java_org_quern_backend_cuda_JCudaNatives_openCublas(JNIEnv *env, jclass class, jstring path) {
     (void)class;
     const char *file = (*env)->GetStringUTFChars(env, path, NULL);
     if (!file) {

@@ -29,7 +29,7 @@ typedef struct {
 } config;
 
 /* The number; the driver's error, negated; or the least integer where the driver does not have the call. */
-JNIEXPORT jint JNICALL Java_org_quern_backend_cuda_CudaOccupancy_clusters(JNIEnv *env, jclass class, jlong function,
+JNIEXPORT jint JNICALL Java_org_quern_backend_cuda_CudaTeams_mostClusters(JNIEnv *env, jclass class, jlong function,
                                                                           jint blocks, jint threads, jint bytes) {
     (void)env, (void)class;
     void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);

@@ -1,7 +1,7 @@
 /*
  * Stands between Quern and the system's OpenCL, and answers or does wrong what QUERN_SHIM says, as some drivers do. All
- * devices pose as GPUs. What is not defined here is the loader's own: the library is linked with it. Built without it
- * ("half"), most functions are missing.
+ * devices pose as GPUs, but for "cpu". What is not defined here is the loader's own: the library is linked with it.
+ * Built without it ("half"), most functions are missing.
  */
 #include <dlfcn.h>
 #include <stddef.h>
@@ -28,6 +28,7 @@ enum {
     DEVICE_OPENCL_C_VERSION = 0x103D,
     PROGRAM_BUILD_LOG = 0x1183,
     KERNEL_FUNCTION_NAME = 0x1190,
+    TYPE_CPU = 2,
     TYPE_GPU = 4,
     FUSED_LIMIT = 7 /* the argument of fused_train_block that says how many steps a launch does */
 };
@@ -115,7 +116,7 @@ int clGetDeviceInfo(Handle device, unsigned what, size_t size, void *to, size_t 
     device = device == &clover ? only_device : device;
     switch (what) {
     case DEVICE_TYPE:
-        return number(TYPE_GPU, 8, size, to, needed);
+        return number(is("cpu") ? TYPE_CPU : TYPE_GPU, 8, size, to, needed);
     case DEVICE_NAME:
         return is_clover ? text("Clover", size, to, needed) : ask(device, what, size, to, needed);
     case DEVICE_VERSION:

@@ -16,9 +16,6 @@ import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
-import org.quern.backend.cuda.CudaBackend;
-import org.quern.backend.gpu.Device;
-import org.quern.backend.opencl.OpenclBackend;
 import org.quern.data.Dataset;
 import org.quern.data.Mnist;
 import org.quern.data.Splits;
@@ -116,7 +113,7 @@ public final class GpuReport {
             case "cases" -> cases();
             case "steps" -> steps();
             case "launch" -> launch();
-            case "rates" -> rates();
+            case "rates" -> new KernelRates(backend, quick, lines).measure();
             case "layer" -> new LayerRates(quick, lines).measure();
             default -> throw QuernException.usage("there is no phase \"%s\"", phase);
         }
@@ -282,9 +279,7 @@ public final class GpuReport {
 
     private static TrainingConfig tutorial() {
         return TrainingConfig.of(
-                ModelText.parse(
-                        Model.input(28, 28).scaled(Scaling.UNIT),
-                        "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10"));
+                ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), ModelText.TUTORIAL));
     }
 
     private void steps() {
@@ -292,16 +287,6 @@ public final class GpuReport {
         for (Backend.Options way : times.ways(engine)) {
             String name = "%s by %s".formatted(lower(way.engine()), lower(way.gemm()));
             attempt("steps of %s, %s".formatted(workload.label(), name), () -> times.time(way));
-        }
-    }
-
-    private void rates() {
-        Backend.Options options = Backend.Options.DEFAULT;
-        try (Device device =
-                backend instanceof OpenclBackend opencl
-                        ? opencl.device(options)
-                        : ((CudaBackend) backend).device(options)) {
-            new KernelRates(device, quick, lines).measure();
         }
     }
 

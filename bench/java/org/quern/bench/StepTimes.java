@@ -44,7 +44,8 @@ final class StepTimes {
                 : List.of(Backend.Gemm.AUTO);
     }
 
-    private static boolean hasCublas(CudaBackend cuda) {
+    /** Whether cuBLAS opens, which is told. */
+    static boolean hasCublas(CudaBackend cuda) {
         try (Device device = cuda.device(Backend.Options.DEFAULT.with(Backend.Gemm.CUBLAS))) {
             GpuReport.say("products: %s", device.description());
             return true;

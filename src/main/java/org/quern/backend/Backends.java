@@ -38,6 +38,13 @@ public final class Backends {
                 .toList();
     }
 
+    /** Those of them that can run here; not the reference. */
+    public static List<Backend> usable() {
+        return all().stream()
+                .filter(one -> one.priority() >= 0 && one.availability().usable())
+                .toList();
+    }
+
     /** The same with everything left to the backend. */
     public static Choice choose(String name) {
         return choose(name, Backend.Options.DEFAULT);

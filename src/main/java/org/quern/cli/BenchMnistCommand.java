@@ -6,6 +6,7 @@ import static org.quern.report.Numbers.format;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,9 +62,9 @@ final class BenchMnistCommand implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all runs to this file.")
     Path json;
 
-    @Mixin final CommandSpec running = SettingOptions.of(Setting.Group.RUNNING);
+    @Mixin SettingOptions.Running running;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
     @Spec CommandSpec spec;
 
@@ -76,7 +77,7 @@ final class BenchMnistCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        BenchCommand.checkNoneBefore(spec);
+        BenchCommands.checkNoneBefore(spec);
         if (seeds < 1) {
             throw usage("seeds %d: give 1 or more", seeds);
         }
@@ -87,26 +88,23 @@ final class BenchMnistCommand implements Callable<Integer> {
         DataSource source = new DataSource(console);
         String located = source.locate(data);
         Splits splits = source.read(RunSettings.DEFAULT, located);
-        RunSettings base = SettingOptions.settings(running);
+        RunSettings base = running.settings();
         Backends.Choice choice = base.choose();
         console.about("device", choice.text());
         console.about("data", splits.description());
         if (!source.isMnist(located)) {
             console.about("note", "the rungs are MNIST's: other data has its own");
         }
-        double before = sinceProcessStart();
+        // the JVM's own clock: the system tells of a process' start by the second only
+        double before = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
         console.about("start", format("%.2f s from the JVM's start to here", before));
         console.line("  rung  reached   mean  least  most  seconds from step 0  from JVM start");
         List<Run> runs = new ArrayList<>();
         for (Recipe recipe : rungs) {
             List<Run> of = new ArrayList<>();
             for (int seed = 1; seed <= seeds; seed++) {
-                of.add(
-                        run(
-                                recipe,
-                                base.with(Map.of("recipe", recipe.text(), "seed", (long) seed)),
-                                splits,
-                                choice.backend()));
+                Map<String, String> own = Map.of("recipe", recipe.text(), "seed", "" + seed);
+                of.add(run(recipe, base.with(own), splits, choice.backend()));
             }
             print(recipe, of, before);
             runs.addAll(of);
@@ -135,6 +133,8 @@ final class BenchMnistCommand implements Callable<Integer> {
     }
 
     private void print(Recipe recipe, List<Run> runs, double before) {
+        DoubleSummaryStatistics accuracy =
+                runs.stream().mapToDouble(Run::accuracy).summaryStatistics();
         double seconds = runs.stream().mapToDouble(Run::seconds).average().orElseThrow();
         console.line(
                 "%s",
@@ -143,15 +143,10 @@ final class BenchMnistCommand implements Callable<Integer> {
                         recipe.text(),
                         runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count(),
                         runs.size(),
-                        runs.stream().mapToDouble(Run::accuracy).average().orElseThrow(),
-                        runs.stream().mapToDouble(Run::accuracy).min().orElseThrow(),
-                        runs.stream().mapToDouble(Run::accuracy).max().orElseThrow(),
+                        accuracy.getAverage(),
+                        accuracy.getMin(),
+                        accuracy.getMax(),
                         seconds,
                         before + seconds));
-    }
-
-    /** The JVM's own clock: the system tells of a process' start by the second only. */
-    private static double sinceProcessStart() {
-        return ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
     }
 }

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.quern.backend.Backend;
 import org.quern.bench.BenchTarget;
 import org.quern.bench.Crossover;
 import org.quern.bench.KernelBench;
@@ -16,27 +17,32 @@ import org.quern.bench.StepBench;
 import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.report.BenchText;
-import org.quern.verify.KernelCases;
+import org.quern.verify.KernelCase;
 
 /** A run of benchmarks: what it prints as it goes, and the file that it leaves. */
 final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     private final Console console;
-    private final BenchOptions options;
-    private final List<BenchTarget> contenders;
+    private final BenchCommands.Options options;
+    private final List<Backend> backends;
+    private final List<BenchTarget> targets;
     private final Map<String, Object> file = new LinkedHashMap<>();
     private final List<KernelBench.Result> kernels = new ArrayList<>();
     private final List<List<StepBench.Result>> steps = new ArrayList<>();
     private final List<String> wrong = new ArrayList<>();
     private final List<String> leftOut = new ArrayList<>();
 
+    /** A backend in the file. */
+    private record Device(String backend, String detail, boolean gpu) {}
+
     /** Refuses what cannot be done before anything is measured; prints what is measured on. */
-    BenchRun(Console console, BenchOptions options) {
+    BenchRun(Console console, BenchCommands.Options options) {
         this.console = console;
         this.options = options;
         if (options.json != null) {
             AtomicFile.check(options.json);
         }
-        contenders = options.contenders();
+        backends = options.backends();
+        targets = BenchTarget.of(backends, options.running.options());
         Machine machine = Machine.here();
         console.about(
                 "machine",
@@ -53,25 +59,20 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
                             "busy with other work (load average %.1f): figures come out too low",
                             machine.loadAverage()));
         }
-        List<Map<String, Object>> devices = new ArrayList<>();
-        for (BenchTarget contender : contenders) {
-            console.about("device", contender.name() + ": " + contender.detail());
-            Map<String, Object> device = new LinkedHashMap<>();
-            device.put("backend", contender.name());
-            device.put("detail", contender.detail());
-            device.put("gpu", contender.onGpu());
-            devices.add(device);
-        }
+        targets.forEach(one -> console.about("device", one.name() + ": " + one.detail()));
+        List<Device> devices =
+                targets.stream()
+                        .map(one -> new Device(one.name(), one.detail(), one.onGpu()))
+                        .toList();
         file.put("machine", machine);
         file.put("quick", options.quick);
         file.put("devices", devices);
     }
 
-    /** Every kernel. */
-    void kernels() {
+    void kernels(List<KernelCase> cases) {
         try (KernelBench bench =
-                new KernelBench(contenders, options.effort(), console.nanoTime(), this)) {
-            bench.run(options.quick ? KernelCases.quickBench() : KernelCases.bench());
+                new KernelBench(targets, options.budget(), console.nanoTime(), this)) {
+            bench.run(cases);
             BenchText.kernelNotes().forEach(console::line);
             BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
             file.put("limits", bench.limits());
@@ -79,18 +80,14 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
         file.put("kernels", kernels);
     }
 
-    /** Steps by batch size. */
     void steps() {
-        List<BenchTarget> trained = options.withEngines();
-        StepBench bench = new StepBench(trained, options.effort(), console.nanoTime(), this);
+        List<BenchTarget> trained = BenchTarget.withEngines(backends, options.running.options());
+        StepBench bench = new StepBench(trained, options.budget(), console.nanoTime(), this);
         List<String> names = trained.stream().map(BenchTarget::name).toList();
         List<Crossover> crossovers = new ArrayList<>();
         for (StepBench.Network network : StepBench.Network.values()) {
-            console.about(
-                    "steps",
-                    network.shape()
-                            + ": a step's median, and half of most - least in percent of it");
-            BenchText.stepHead(names).forEach(line -> console.line("%s", line));
+            console.about("steps", network.shape() + ": " + BenchText.stepTitle(names.size()));
+            BenchText.stepHead(names).forEach(console::line);
             steps.add(new ArrayList<>());
             bench.run(network, options.quick ? StepBench.QUICK_BATCHES : StepBench.BATCHES);
             List<StepBench.Result> results = steps.get(steps.size() - 1);
@@ -132,19 +129,19 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     @Override
     public void result(KernelBench.Result result) {
         if (kernels.isEmpty()) {
-            console.line("%s", BenchText.kernelHead());
+            console.line(BenchText.kernelHead());
         }
         boolean named =
                 kernels.isEmpty()
                         || !kernels.get(kernels.size() - 1).kernel().equals(result.kernel());
         kernels.add(result);
-        console.line("%s", BenchText.kernel(result, named));
+        console.line(BenchText.kernel(result, named));
     }
 
     @Override
     public void row(StepBench.Network network, int batch, List<StepBench.Result> results) {
         results.stream().filter(r -> r != null).forEach(steps.get(steps.size() - 1)::add);
-        console.line("%s", BenchText.stepRow(batch, results));
+        console.line(BenchText.stepRow(batch, results));
     }
 
     @Override

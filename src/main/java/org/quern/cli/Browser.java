@@ -11,14 +11,13 @@ final class Browser {
     /** Opens a page; where that is impossible, says so in a line. */
     static void open(Console console, String address) {
         String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-        List<String> command;
+        boolean desktop = set(console, "DISPLAY") || set(console, "WAYLAND_DISPLAY");
+        List<String> command = List.of("xdg-open", address);
         if (system.startsWith("windows")) {
             command = List.of("rundll32", "url.dll,FileProtocolHandler", address);
         } else if (system.startsWith("mac")) {
             command = List.of("open", address);
-        } else if (set(console, "DISPLAY") || set(console, "WAYLAND_DISPLAY")) {
-            command = List.of("xdg-open", address);
-        } else {
+        } else if (!desktop) {
             console.about("note", "no display here: open the page in a browser yourself");
             return;
         }
@@ -28,10 +27,8 @@ final class Browser {
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .start();
         } catch (IOException e) {
-            console.about(
-                    "note",
-                    "%s was not found: open the page in a browser yourself"
-                            .formatted(command.get(0)));
+            String missing = command.get(0) + " was not found";
+            console.about("note", missing + ": open the page in a browser yourself");
         }
     }
 

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.quern.files.AtomicFile;
 import org.quern.report.Comparison;
-import org.quern.report.page.ComparePage;
+import org.quern.report.page.Page;
 import org.quern.run.RunFolder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,7 +40,7 @@ final class CompareCommand implements Callable<Integer> {
             description = "Also write a page (HTML) with the curves to this file.")
     Path out;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
     CompareCommand(Console console) {
         this.console = console;
@@ -58,7 +58,7 @@ final class CompareCommand implements Callable<Integer> {
         Comparison comparison = Comparison.of(names(), runs);
         console.out().println(comparison.text());
         if (out != null) {
-            RunPages.write(console, out, ComparePage.html(comparison, runs));
+            RunPages.write(console, out, Page.compare(comparison, runs));
         }
         return 0;
     }

@@ -4,8 +4,6 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Map;
@@ -51,7 +49,6 @@ record Console(
                 && !environment.getOrDefault("TERM", "").equals("dumb");
     }
 
-    /** Writes a line. */
     void line(String format, Object... arguments) {
         out.println(arguments.length == 0 ? format : format.formatted(arguments));
     }
@@ -81,21 +78,13 @@ record Console(
             return false;
         }
         java.io.Console console = System.console();
-        if (console == null) {
-            return false;
-        }
         try {
-            return (boolean)
-                    MethodHandles.publicLookup()
-                            .findVirtual(
-                                    java.io.Console.class,
-                                    "isTerminal",
-                                    MethodType.methodType(boolean.class))
-                            .invokeExact(console);
-        } catch (NoSuchMethodException | IllegalAccessException e) {
+            return console != null
+                    && (boolean) java.io.Console.class.getMethod("isTerminal").invoke(console);
+        } catch (NoSuchMethodException e) {
             return true; // Java 21 or older: a console is a terminal
-        } catch (Throwable e) {
-            throw new IllegalStateException(e); // isTerminal declares no exception
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
         }
     }
 }

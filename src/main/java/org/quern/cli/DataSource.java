@@ -1,6 +1,7 @@
 package org.quern.cli;
 
 import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
 import java.util.Optional;
@@ -57,10 +58,25 @@ final class DataSource {
         return !located.startsWith(GENERATED) && Mnist.isIn(Path.of(located));
     }
 
-    /** Fetches MNIST into a folder. */
+    /** Fetches MNIST into a folder, and says how far that is: on a terminal, in a redrawn line. */
     void fetch(Path folder) {
-        try (FetchLine line = new FetchLine(console, folder)) {
-            new MnistFetch().into(folder, line);
+        RedrawnLine line = new RedrawnLine(console);
+        boolean[] said = {false};
+        MnistFetch.Meter meter =
+                (file, done, total) -> {
+                    if (!said[0]) {
+                        said[0] = true;
+                        console.about("fetch", "MNIST into " + folder);
+                    }
+                    if (line.isDue() || done == total && console.terminal()) {
+                        String of = total < 0 ? "" : format(" of %.1f MB", total * 1e-6);
+                        line.draw(format("%s  %.1f MB", file, done * 1e-6) + of);
+                    }
+                };
+        try {
+            new MnistFetch().into(folder, meter);
+        } finally {
+            line.end();
         }
     }
 

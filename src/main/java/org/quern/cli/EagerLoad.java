@@ -3,11 +3,14 @@ package org.quern.cli;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
 import org.quern.data.DataReader;
 import org.quern.data.Mnist;
+import org.quern.data.Splits;
 
 /**
  * What a training needs and takes long, begun beside the reading of its options, which takes a
@@ -25,6 +28,40 @@ final class EagerLoad {
     private final Path folder;
     private final Loading loading;
 
+    /** Data that is read while something else happens. */
+    static final class Loading {
+        private final CompletableFuture<Splits> future;
+        private final long started = System.nanoTime();
+        private volatile long nanos;
+
+        Loading(Supplier<Splits> read) {
+            future =
+                    CompletableFuture.supplyAsync(
+                            () -> {
+                                Splits splits = read.get();
+                                nanos = System.nanoTime() - started;
+                                return splits;
+                            });
+        }
+
+        /** What was read, or the failure to read it; waits. */
+        Splits join() {
+            try {
+                return future.join();
+            } catch (CompletionException e) {
+                if (e.getCause() instanceof Error error) {
+                    throw error;
+                }
+                throw (RuntimeException) e.getCause(); // a supplier throws no other
+            }
+        }
+
+        /** How long reading took, once it is done. */
+        long nanos() {
+            return nanos;
+        }
+    }
+
     private EagerLoad(Path folder, Loading loading) {
         this.folder = folder;
         this.loading = loading;
@@ -37,7 +74,7 @@ final class EagerLoad {
             return new EagerLoad(null, null);
         }
         Path folder = any(arguments, DATA) ? null : mnist(console);
-        Loading loading = folder == null ? null : Loading.of(() -> DataReader.read(folder));
+        Loading loading = folder == null ? null : new Loading(() -> DataReader.read(folder));
         if (!any(arguments, DEVICE)) {
             Thread thread = new Thread(EagerLoad::device, "device");
             thread.setDaemon(true);
@@ -53,8 +90,7 @@ final class EagerLoad {
 
     private static Path mnist(Console console) {
         try {
-            Optional<Path> found = Mnist.find(console.environment());
-            return found.orElse(null);
+            return Mnist.find(console.environment()).orElse(null);
         } catch (QuernException e) {
             return null;
         }

@@ -3,7 +3,7 @@ package org.quern.cli;
 import static org.quern.QuernException.usage;
 
 import org.quern.data.Dataset;
-import org.quern.report.GalleryText;
+import org.quern.report.TextReport;
 import org.quern.train.Evaluation;
 import picocli.CommandLine.Option;
 
@@ -17,18 +17,16 @@ final class GalleryOption {
             description = "Show the N surest mistakes as pictures (10).")
     Integer count;
 
-    /** Checks the number. */
     void check() {
         if (count != null && count < 1) {
             throw usage("gallery %d: give 1 or more", count);
         }
     }
 
-    /** Prints the gallery, if it was asked for. */
     void print(Console console, Evaluation evaluation, Dataset rows) {
         if (count != null) {
             console.out().println();
-            console.out().println(GalleryText.of(evaluation, rows, count, console.colour()));
+            console.out().println(TextReport.gallery(evaluation, rows, count, console.colour()));
         }
     }
 }

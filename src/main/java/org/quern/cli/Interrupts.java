@@ -49,10 +49,22 @@ final class Interrupts {
             }
             action.run();
         }
+        await(finished);
+    }
+
+    /** Waits until the process is told to end. */
+    void await() {
+        CountDownLatch told = new CountDownLatch(1);
+        during(() -> await(told), told::countDown);
+    }
+
+    private static boolean await(CountDownLatch latch) {
         try {
-            finished.await();
+            latch.await();
+            return true;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            return false;
         }
     }
 }

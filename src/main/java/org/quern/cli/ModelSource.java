@@ -2,10 +2,8 @@ package org.quern.cli;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -17,7 +15,7 @@ final class ModelSource {
             description = "A safetensors file or a run's folder.")
     Path path;
 
-    @Mixin final CommandSpec network = SettingOptions.of(Setting.Group.NETWORK);
+    @Mixin SettingOptions.Network network;
 
     @Option(
             names = "--input",
@@ -38,10 +36,9 @@ final class ModelSource {
     /** Reads the model. */
     TrainedModel open() {
         TrainedModel model =
-                SettingOptions.given(network).isEmpty()
+                network.given().isEmpty()
                         ? TrainedModel.open(path)
-                        : TrainedModel.open(
-                                path, SettingOptions.settings(network).config(input).model());
+                        : TrainedModel.open(path, network.settings().config(input).model());
         return classes.isEmpty() ? model : model.named(classes);
     }
 }

@@ -16,7 +16,6 @@ import org.quern.train.Trainer;
  * each finished epoch one line that stays, which is all that is written elsewhere.
  */
 final class ProgressLine implements Listener {
-    private static final long REDRAW_NANOS = 100_000_000;
     private static final int BAR = 10;
 
     /** A line that is redrawn must not wrap. */
@@ -27,8 +26,7 @@ final class ProgressLine implements Listener {
     private final boolean classifies;
     private final int rows;
     private final int epochs;
-    private long drawnAt;
-    private int width;
+    private final RedrawnLine line;
 
     /**
      * For a run.
@@ -44,19 +42,14 @@ final class ProgressLine implements Listener {
         this.classifies = classifies;
         this.rows = rows;
         this.epochs = epochs;
-        drawnAt = console.nanoTime().getAsLong() - REDRAW_NANOS;
+        line = new RedrawnLine(console);
     }
 
     @Override
     public Verdict progress(Progress p) {
-        if (console.terminal()) {
-            long now = console.nanoTime().getAsLong();
-            if (now - drawnAt >= REDRAW_NANOS) {
-                drawnAt = now;
-                String line = live(p);
-                draw(line.substring(0, Math.min(WIDEST, line.length())));
-                console.out().flush();
-            }
+        if (line.isDue()) {
+            String live = live(p);
+            line.draw(live.substring(0, Math.min(WIDEST, live.length())));
         }
         return Verdict.GO_ON;
     }
@@ -77,36 +70,41 @@ final class ProgressLine implements Listener {
 
     @Override
     public Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
-        StringBuilder line = new StringBuilder(epoch(result.epoch()));
-        line.append("  ").append(measured("", "  ", result.loss(), result.accuracy()));
+        String validated = "";
         if (result.validationLoss() != null) {
-            line.append("  ")
-                    .append(
-                            measured(
+            validated =
+                    "  "
+                            + measured(
                                     "val ",
                                     "  ",
                                     result.validationLoss(),
-                                    result.validationAccuracy()))
-                    .append(best ? " *" : "");
+                                    result.validationAccuracy())
+                            + (best ? " *" : "");
         }
         int steps = new Batches(rows, trainer.config().batch()).stepsPerEpoch();
         double rowsPerSecond = rows / (steps * result.stepMicros() * 1e-6);
-        line.append(
+        String text =
                 format(
-                        "  %.2f s  %s %s/s  %.1f us/step",
-                        result.seconds(), rate(rowsPerSecond), unit, result.stepMicros()));
-        draw(line.toString());
-        console.out().println();
-        width = 0;
+                        "%s  %s%s  %.2f s  %s %s/s  %.1f us/step",
+                        epoch(result.epoch()),
+                        measured("", "  ", result.loss(), result.accuracy()),
+                        validated,
+                        result.seconds(),
+                        rate(rowsPerSecond),
+                        unit,
+                        result.stepMicros());
+        if (console.terminal()) {
+            line.draw(text);
+            line.end();
+        } else {
+            console.line(text);
+        }
         return Verdict.GO_ON;
     }
 
     @Override
     public void end(History history) {
-        if (width > 0) { // an epoch that was not finished
-            console.out().println();
-            width = 0;
-        }
+        line.end(); // of an epoch that was not finished
     }
 
     private String epoch(int epoch) {
@@ -117,16 +115,5 @@ final class ProgressLine implements Listener {
     private String measured(String of, String gap, double loss, double accuracy) {
         return format("%sloss %.4f", of, loss)
                 + (classifies ? format("%s%saccuracy %.4f", gap, of, accuracy) : "");
-    }
-
-    /** Replaces the line that was drawn last, if it was drawn to be replaced. */
-    private void draw(String text) {
-        if (console.terminal()) {
-            console.out().print((width > 0 ? "\r" : "") + text);
-            console.out().print(" ".repeat(Math.max(0, width - text.length())));
-            width = text.length();
-        } else {
-            console.out().print(text);
-        }
     }
 }

@@ -1,15 +1,18 @@
 package org.quern.cli;
 
 import java.nio.file.InvalidPathException;
+import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
@@ -33,6 +36,16 @@ public final class Quern implements Callable<Integer> {
     /** Exit code of an exception that nobody foresaw. */
     static final int EXIT_FAULT = 70;
 
+    /** The commands in the order of the help. */
+    private static final List<String> COMMANDS =
+            List.of(
+                    ("explore train sweep evaluate predict export draw report compare bench summary"
+                                    + " gradcheck doctor data")
+                            .split(" "));
+
+    final Console console;
+    final Interrupts interrupts;
+
     @Option(
             names = "--stacktrace",
             scope = ScopeType.INHERIT,
@@ -41,7 +54,10 @@ public final class Quern implements Callable<Integer> {
 
     @Spec CommandSpec spec;
 
-    private Quern() {}
+    private Quern(Console console, Interrupts interrupts) {
+        this.console = console;
+        this.interrupts = interrupts;
+    }
 
     /** Runs a command and ends the process with its exit code. */
     public static void main(String[] arguments) {
@@ -54,22 +70,58 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command. @return the exit code */
     static int run(Console console, Interrupts interrupts, String... arguments) {
-        Map<String, Object> commands = Commands.make(console, interrupts, arguments);
-        CommandLine line = new CommandLine(new Quern());
-        commands.forEach(line::addSubcommand);
+        EagerLoad begun = EagerLoad.of(console, arguments);
+        Quern quern = new Quern(console, interrupts);
+        CommandLine line = new CommandLine(quern);
+        // reading annotations takes picocli hundredths of a second, so only those asked for are
+        // read
+        boolean known = arguments.length > 0 && COMMANDS.contains(arguments[0]);
+        for (String name : known ? List.of(arguments[0]) : COMMANDS) {
+            line.addSubcommand(name, quern.command(name, begun));
+        }
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(console.out(), true));
         line.setErr(new java.io.PrintWriter(console.err(), true));
         line.setCaseInsensitiveEnumValuesAllowed(true);
-        line.setParameterExceptionHandler((e, given) -> usage(console, e));
-        line.setExecutionExceptionHandler((e, at, parsed) -> failed(console, at, e));
-        int code = execute(line, console, arguments);
+        line.setParameterExceptionHandler((e, given) -> quern.usage(e));
+        line.setExecutionExceptionHandler((e, at, parsed) -> quern.failed(e));
+        int code = quern.execute(line, arguments);
         console.err().flush();
         return code;
     }
 
-    private static int execute(CommandLine line, Console console, String... arguments) {
+    private Object command(String name, EagerLoad begun) {
+        return switch (name) {
+            case "train" -> new TrainCommand(console, interrupts, begun);
+            case "sweep" -> new SweepCommand(console, interrupts);
+            case "compare" -> new CompareCommand(console);
+            case "explore" -> method(DataCommands.class, name);
+            case "data" ->
+                    method(DataCommands.class, name)
+                            .addSubcommand(method(DataCommands.class, "fetch"))
+                            .addSubcommand(method(DataCommands.class, "info"));
+            case "bench" ->
+                    method(BenchCommands.class, name)
+                            .addSubcommand(method(BenchCommands.class, "kernels"))
+                            .addSubcommand(method(BenchCommands.class, "steps"))
+                            .addSubcommand(new BenchMnistCommand(console));
+            case "gradcheck", "doctor" -> method(CheckCommands.class, name);
+            default -> method(ModelCommands.class, name);
+        };
+    }
+
+    /** The command that is the method of that name; its footer begins with its examples. */
+    private static CommandLine method(Class<?> of, String name) {
+        CommandLine line = new CommandLine(CommandLine.getCommandMethods(of, name).get(0));
+        UsageMessageSpec usage = line.getCommandSpec().usageMessage().sortOptions(false);
+        if (!usage.footer()[0].isEmpty()) { // which would come before them
+            usage.footerHeading("%nExamples:%n");
+        }
+        return line;
+    }
+
+    private int execute(CommandLine line, String... arguments) {
         try {
             int code = line.execute(arguments);
             console.out().flush();
@@ -80,70 +132,64 @@ public final class Quern implements Callable<Integer> {
             }
             return e.exitCode();
         } catch (OutOfMemoryError e) {
-            console.err()
-                    .println(
-                            "quern: out of memory ("
-                                    + e.getMessage()
-                                    + "): give the JVM more with -Xmx, or use a smaller --batch");
-            return QuernException.Kind.DEVICE.exitCode();
+            return failed(
+                    QuernException.Kind.DEVICE,
+                    "out of memory (%s): give the JVM more with -Xmx, or use a smaller --batch",
+                    e.getMessage());
         }
     }
 
     @Override
     public Integer call() {
-        spec.commandLine().usage(spec.commandLine().getOut());
-        return QuernException.Kind.USAGE.exitCode();
+        return CommonOptions.usage(spec);
     }
 
-    private static int usage(Console console, ParameterException e) {
+    private int usage(ParameterException e) {
         CommandSpec command = e.getCommandLine().getCommandSpec();
         String message = e.getMessage().lines().findFirst().orElse("");
         if (e instanceof UnmatchedArgumentException unmatched) {
             message = unmatched(unmatched.getUnmatched().get(0), command);
         }
         console.out().flush();
-        console.err().println("quern: %s (%s --help)".formatted(message, command.qualifiedName()));
-        return QuernException.Kind.USAGE.exitCode();
+        return failed(
+                QuernException.Kind.USAGE, "%s (%s --help)", message, command.qualifiedName());
+    }
+
+    /** Says what went wrong. @return the exit code */
+    private int failed(QuernException.Kind kind, String format, Object... arguments) {
+        console.err().println("quern: " + format.formatted(arguments));
+        return kind.exitCode();
     }
 
     private static String unmatched(String word, CommandSpec command) {
         boolean option = word.startsWith("-");
         String name = option ? word.split("=", 2)[0] : word;
         String what = option ? "option" : command.parent() == null ? "command" : "argument";
+        Set<String> known = option ? command.optionsMap().keySet() : command.subcommands().keySet();
         return "unknown %s \"%s\"".formatted(what, name)
-                + Nearest.to(
-                                name,
-                                option
-                                        ? command.optionsMap().keySet()
-                                        : command.subcommands().keySet())
-                        .map(": did you mean \"%s\"?"::formatted)
-                        .orElse("");
+                + Nearest.to(name, known).map(": did you mean \"%s\"?"::formatted).orElse("");
     }
 
-    private static int failed(Console console, CommandLine at, Exception e) {
-        Quern root = (Quern) at.getCommandSpec().root().userObject();
+    private int failed(Exception e) {
+        if (e instanceof ExecutionException && e.getCause() instanceof Error error) {
+            throw error; // of a command that is a method
+        }
         console.out().flush();
-        if (root.stacktrace) {
+        if (stacktrace) {
             e.printStackTrace(console.err());
         }
         if (e instanceof QuernException known) {
-            console.err().println("quern: " + known.getMessage());
-            return known.kind().exitCode();
+            return failed(known.kind(), "%s", known.getMessage());
         }
         if (e instanceof InvalidPathException path) {
-            console.err()
-                    .println(
-                            "quern: \"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8"
-                                    .formatted(path.getInput(), path.getReason()));
-            return QuernException.Kind.USAGE.exitCode();
+            return failed(
+                    QuernException.Kind.USAGE,
+                    "\"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8",
+                    path.getInput(),
+                    path.getReason());
         }
-        console.err()
-                .println(
-                        "quern: "
-                                + e
-                                + " (a fault of Quern's; "
-                                + (root.stacktrace ? "see above" : "--stacktrace shows where")
-                                + ")");
+        String where = stacktrace ? "see above" : "--stacktrace shows where";
+        console.err().println("quern: " + e + " (a fault of Quern's; " + where + ")");
         return EXIT_FAULT;
     }
 
@@ -151,13 +197,10 @@ public final class Quern implements Callable<Integer> {
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Quern.class.getPackage().getImplementationVersion();
-            return new String[] {
-                "quern "
-                        + (version == null ? "(not from a jar)" : version)
-                        + ", Java "
-                        + System.getProperty("java.version")
-            };
+            String packed = Quern.class.getPackage().getImplementationVersion();
+            String version = packed == null ? "(not from a jar)" : packed;
+            String java = System.getProperty("java.version");
+            return new String[] {"quern " + version + ", Java " + java};
         }
     }
 }

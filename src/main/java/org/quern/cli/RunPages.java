@@ -60,7 +60,6 @@ final class RunPages implements AutoCloseable {
         }
     }
 
-    /** Writes a page and says so. */
     static void write(Console console, Path file, String html) {
         byte[] bytes = html.getBytes(StandardCharsets.UTF_8);
         AtomicFile.write(file, to -> to.write(bytes));

@@ -2,47 +2,61 @@ package org.quern.cli;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
+import org.quern.run.Setting.Group;
 import org.quern.train.Predictor;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
-/** Options that are settings, made from their table; a command has them as a mixin. */
-final class SettingOptions {
-    private SettingOptions() {}
+/** Options that are settings, made from their table. */
+class SettingOptions {
+    @Mixin final CommandSpec options = CommandSpec.create();
 
-    /** The settings of some groups as options. */
-    static CommandSpec of(Setting.Group... groups) {
-        CommandSpec options = CommandSpec.create();
-        for (Setting<?> setting : Setting.of(groups)) {
-            options.addOption(option(setting, setting.type()));
-        }
-        return options;
+    SettingOptions(Group... groups) {
+        this(false, groups);
     }
 
-    /** The same, each for a text that may be a list of values. */
-    static CommandSpec lists(Setting.Group... groups) {
-        CommandSpec options = CommandSpec.create();
+    /** With a text for each that may be a list of values, if they are lists. */
+    SettingOptions(boolean lists, Group... groups) {
         for (Setting<?> setting : Setting.of(groups)) {
             boolean flag = setting.type() == Boolean.class;
-            options.addOption(option(setting, flag ? Boolean.class : String.class));
+            options.addOption(
+                    OptionSpec.builder("--" + setting.name())
+                            .type(lists && !flag ? String.class : setting.type())
+                            .paramLabel(setting.label())
+                            .description(setting.help())
+                            .build());
         }
-        return options;
     }
 
-    private static OptionSpec option(Setting<?> setting, Class<?> type) {
-        return OptionSpec.builder("--" + setting.name())
-                .type(type)
-                .paramLabel(setting.label())
-                .description(setting.help())
-                .build();
+    /** Those that describe a model. */
+    static final class Network extends SettingOptions {
+        Network() {
+            super(Group.NETWORK);
+        }
     }
 
-    /** What was given of some options, by the settings' names. */
-    static Map<String, Object> given(CommandSpec options) {
+    /** Those that say what a CSV file does not. */
+    static final class Table extends SettingOptions {
+        Table() {
+            super(Group.TABLE);
+        }
+    }
+
+    /** Those that say what to run on. */
+    static final class Running extends SettingOptions {
+        Running() {
+            super(Group.RUNNING);
+        }
+    }
+
+    /** What was given of them, by the settings' names. */
+    Map<String, Object> given() {
         Map<String, Object> given = new LinkedHashMap<>();
         for (OptionSpec option : options.options()) {
             if (option.getValue() != null) {
@@ -52,18 +66,29 @@ final class SettingOptions {
         return given;
     }
 
-    /** A run's settings as some options say, all else as nobody said otherwise. */
-    static RunSettings settings(CommandSpec options) {
-        return RunSettings.DEFAULT.with(given(options));
+    /** A run's settings as they say, all else as if nobody said otherwise. */
+    RunSettings settings() {
+        return RunSettings.DEFAULT.with(given());
+    }
+
+    /** The backend that is asked for. */
+    Backends.Choice choose() {
+        return settings().choose();
+    }
+
+    /** How to run on it. */
+    Backend.Options options() {
+        return settings().options();
+    }
+
+    /** A model loaded onto the backend that is asked for. */
+    Predictor predictor(SavedModel model) {
+        return predictor(model, choose());
     }
 
     /** A model loaded onto the backend that was chosen. */
-    static Predictor predictor(SavedModel model, RunSettings settings, Backends.Choice choice) {
+    Predictor predictor(SavedModel model, Backends.Choice choice) {
         return new Predictor(
-                model.model(),
-                model.loss(),
-                model.parameters(),
-                choice.backend(),
-                settings.options());
+                model.model(), model.loss(), model.parameters(), choice.backend(), options());
     }
 }

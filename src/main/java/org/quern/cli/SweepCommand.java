@@ -60,7 +60,7 @@ final class SweepCommand implements Callable<Integer> {
     @Option(names = "--seeds", paramLabel = "N", description = "The same as --seed 1..N.")
     Integer seeds;
 
-    @Mixin final CommandSpec changes = SettingOptions.lists(Setting.Group.SWEEP);
+    @Mixin final SettingOptions changes = new SettingOptions(true, Setting.Group.SWEEP);
 
     @Option(names = "--csv", paramLabel = "FILE", description = "Write all results to this file.")
     Path csv;
@@ -68,16 +68,9 @@ final class SweepCommand implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all results to this file.")
     Path json;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
-    @Mixin
-    final CommandSpec options =
-            SettingOptions.lists(
-                    Setting.Group.ROWS,
-                    Setting.Group.TABLE,
-                    Setting.Group.NETWORK,
-                    Setting.Group.TRAINING,
-                    Setting.Group.RUNNING);
+    @Mixin final SettingOptions options = new SettingOptions(true, Setting.Group.ofRun());
 
     SweepCommand(Console console, Interrupts interrupts) {
         this.console = console;
@@ -147,7 +140,7 @@ final class SweepCommand implements Callable<Integer> {
     private void settle(Map<String, String> common, Map<String, List<String>> varied) {
         for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
             Setting<?> setting = Setting.named(option.longestName().substring(2));
-            if (setting != null && options.options().contains(option)) {
+            if (setting != null && options.options.options().contains(option)) {
                 String text = option.getValue().toString();
                 List<String> values =
                         setting.isCommon()
@@ -160,7 +153,7 @@ final class SweepCommand implements Callable<Integer> {
                 }
             }
         }
-        SettingOptions.given(changes)
+        changes.given()
                 .forEach(
                         (name, list) ->
                                 varied.put(name, ValueList.parse(name, list.toString(), ",")));

@@ -5,7 +5,6 @@ import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.quern.QuernException;
@@ -27,7 +26,6 @@ import org.quern.train.History;
 import org.quern.train.Trainer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** {@code quern train}. */
@@ -56,14 +54,7 @@ final class TrainCommand implements Callable<Integer> {
     /** What the command line has begun already. */
     private final EagerLoad begun;
 
-    @Mixin
-    final CommandSpec options =
-            SettingOptions.of(
-                    Setting.Group.ROWS,
-                    Setting.Group.TABLE,
-                    Setting.Group.NETWORK,
-                    Setting.Group.TRAINING,
-                    Setting.Group.RUNNING);
+    @Mixin final SettingOptions options = new SettingOptions(Setting.Group.ofRun());
 
     @Option(
             names = "--out",
@@ -121,12 +112,11 @@ final class TrainCommand implements Callable<Integer> {
             description = "One batch of everything, nothing kept: does it all fit together?")
     boolean dryRun;
 
-    @Mixin HelpOption help;
+    @Mixin CommonOptions common;
 
     private Stopwatch stopwatch;
-    private Timing times;
+    private WallTime times;
     private RunSettings settings;
-    private RunFolder.Resumed resumed;
 
     /** Where the run is kept, held against other runs; null if nowhere, or not yet. */
     private RunFolder folder;
@@ -140,7 +130,7 @@ final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         stopwatch = new Stopwatch(console);
-        times = timing ? new Timing(stopwatch) : null;
+        times = timing ? new WallTime(stopwatch) : null;
         try {
             check();
             settings = resume == null ? asked() : resumed();
@@ -170,7 +160,7 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private RunSettings asked() {
-        RunSettings asked = SettingOptions.settings(options);
+        RunSettings asked = options.settings();
         if (asked.get(Setting.EARLY_STOPPING) > 0) {
             asked = asked.validated();
         }
@@ -186,10 +176,9 @@ final class TrainCommand implements Callable<Integer> {
                     "--out %s and --resume %s: a resumed run stays in its folder, leave --out out",
                     out, resume);
         }
-        resumed = RunFolder.resume(resume, List.of(), keep);
-        folder = resumed.run();
-        Map<String, Object> given = SettingOptions.given(options);
-        RunSettings saved = RunSettings.DEFAULT.settled(resumed.settings());
+        folder = RunFolder.resume(resume, keep);
+        Map<String, Object> given = options.given();
+        RunSettings saved = RunSettings.DEFAULT.settled(folder.settings());
         saved.refuseOthers(given, resume.toString());
         return saved.with(given);
     }
@@ -199,9 +188,9 @@ final class TrainCommand implements Callable<Integer> {
         String located = source.locate(settings.get(Setting.DATA));
         settings = settings.settled(Map.of("data", located));
         RunSettings reading = settings;
-        Loading loading = begun.loading(located);
+        EagerLoad.Loading loading = begun.loading(located);
         if (loading == null) {
-            loading = Loading.of(() -> source.read(reading, reading.get(Setting.DATA)));
+            loading = new EagerLoad.Loading(() -> source.read(reading, reading.get(Setting.DATA)));
         }
         Backends.Choice choice = settings.choose();
         console.about("device", choice.text());
@@ -212,11 +201,11 @@ final class TrainCommand implements Callable<Integer> {
             times.data(loading.nanos(), System.nanoTime() - waiting);
         }
         settings = settings.settled(Map.of("backend", choice.backend().name()));
-        if (resumed != null && choice.backend().onHost()) {
+        if (resume != null && choice.backend().onHost()) {
             settings = settings.onHost();
         }
         String wanted = settings.get(Setting.MODEL);
-        if (resumed == null) {
+        if (resume == null) {
             settings = settings.on(splits);
         }
         Parts parts = settings.parts(splits);
@@ -262,8 +251,8 @@ final class TrainCommand implements Callable<Integer> {
                         .parts(parts);
         try (RunPages pages = new RunPages(console, this, trainer, told)) {
             open(trainer, parts.train());
-            if (resumed != null) {
-                told.resumedAfter(resumed.checkpoint().epochs().size());
+            if (resume != null) {
+                told.resumedAfter(folder.checkpoint().epochs().size());
             }
             if (folder != null) {
                 if (folder.notice() != null) {
@@ -271,7 +260,13 @@ final class TrainCommand implements Callable<Integer> {
                 }
                 trainer.listen(folder.saving(told));
             }
-            trainer.listen(progressLine(parts.train(), epochs));
+            trainer.listen(
+                    new ProgressLine(
+                            console,
+                            parts.train().shape().length > 1 ? "images" : "rows",
+                            parts.train().hasLabels(),
+                            parts.train().rows(),
+                            epochs));
             History history =
                     interrupts.during(
                             () -> trainer.fit(parts.train(), parts.validation(), epochs),
@@ -308,19 +303,18 @@ final class TrainCommand implements Callable<Integer> {
 
     /** Opens the run's folder, if it has one, with a first checkpoint in it. */
     private void open(Trainer trainer, Dataset train) {
-        if (resumed != null) {
-            String was = resumed.settings().get(FINGERPRINT);
-            String is = DataFingerprint.of(train);
+        String is = DataFingerprint.of(train);
+        if (resume != null) {
+            String was = folder.settings().get(FINGERPRINT);
             if (!is.equals(was)) {
                 throw data(
                         "%s was trained on other data (%s, not %s): resume it with the same data",
                         resume, was, is);
             }
-            resumed.restore(trainer);
-            folder = folder.withClasses(train.classes());
+            folder.restore(trainer, train.classes());
         } else if (out != null) {
             Map<String, String> saved = settings.texts();
-            saved.put(FINGERPRINT, DataFingerprint.of(train));
+            saved.put(FINGERPRINT, is);
             folder = RunFolder.create(out, saved, train.classes(), keep);
             folder.saveState(trainer);
         }
@@ -342,15 +336,6 @@ final class TrainCommand implements Callable<Integer> {
             folder.writeRun(told.json());
             console.about("run", folder.folder().toString());
         }
-    }
-
-    private ProgressLine progressLine(Dataset train, int epochs) {
-        return new ProgressLine(
-                console,
-                train.shape().length > 1 ? "images" : "rows",
-                train.hasLabels(),
-                train.rows(),
-                epochs);
     }
 
     private QuernException interrupted(Trainer trainer) {

@@ -10,9 +10,7 @@ import org.quern.report.DataText;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
-import org.quern.train.Predictor;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /** The options that say which trained model is meant, and on which data. */
@@ -25,7 +23,7 @@ final class TrainedOptions {
             description = "As for train. Default: the run's data, else MNIST.")
     String data;
 
-    @Mixin final CommandSpec table = SettingOptions.of(Setting.Group.TABLE);
+    @Mixin SettingOptions.Table table;
 
     @Option(
             names = "--split",
@@ -33,15 +31,13 @@ final class TrainedOptions {
             description = "test or train: which rows of the data (test).")
     Part part = Part.TEST;
 
-    @Mixin final CommandSpec running = SettingOptions.of(Setting.Group.RUNNING);
+    @Mixin SettingOptions.Running running;
 
-    /** Rows of a data set. */
     enum Part {
         TEST,
         TRAIN
     }
 
-    /** Reads the model. */
     TrainedModel open() {
         return source.open();
     }
@@ -59,12 +55,13 @@ final class TrainedOptions {
     }
 
     /** The rows that are meant, in the model's classes. */
-    Rows rows(TrainedModel trained, DataSource from) {
+    Rows rows(TrainedModel trained, Console console) {
+        DataSource from = new DataSource(console);
         boolean own = trained.fromRun() && data == null;
         String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
         Splits splits =
                 from.read(
-                        own ? trained.settings().with(SettingOptions.given(table)) : table(trained),
+                        own ? trained.settings().with(table.given()) : table(trained),
                         from.locate(path));
         return new Rows(trained.rows(splits, part == Part.TEST, own), DataText.reading(splits));
     }
@@ -75,17 +72,10 @@ final class TrainedOptions {
     RunSettings table(TrainedModel trained) {
         return RunSettings.DEFAULT
                 .with(Map.of("label", trained.settings().get(Setting.LABEL)))
-                .with(SettingOptions.given(table));
+                .with(table.given());
     }
 
-    /** The name of the rows that are meant. */
     String partName() {
         return part.name().toLowerCase(Locale.ROOT);
-    }
-
-    /** Loads the model onto the backend. */
-    Predictor predictor(TrainedModel trained) {
-        RunSettings settings = SettingOptions.settings(running);
-        return SettingOptions.predictor(trained.saved(), settings, settings.choose());
     }
 }

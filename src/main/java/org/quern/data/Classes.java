@@ -5,8 +5,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
 
 /** Names of classes. */
 public final class Classes {
@@ -38,15 +36,13 @@ public final class Classes {
             byName.put(others.get(other), other);
             byNumber.merge(Decimal.canonical(others.get(other)), other, (one, more) -> -1);
         }
-        return classes.stream()
-                .mapToInt(
-                        name -> {
-                            Integer exact = byName.get(name);
-                            return exact != null
-                                    ? exact
-                                    : byNumber.getOrDefault(Decimal.canonical(name), -1);
-                        })
-                .toArray();
+        int[] numbers = new int[classes.size()];
+        for (int i = 0; i < numbers.length; i++) {
+            String name = classes.get(i);
+            Integer sameNumber = byNumber.getOrDefault(Decimal.canonical(name), -1);
+            numbers[i] = byName.getOrDefault(name, sameNumber);
+        }
+        return numbers;
     }
 
     /**
@@ -57,23 +53,18 @@ public final class Classes {
      */
     static Dataset label(Dataset set, List<String> labels) {
         boolean numbers = labels.stream().allMatch(Decimal::isNumber);
-        Map<String, String> canonical = new HashMap<>();
-        labels.forEach(
-                label ->
-                        canonical.computeIfAbsent(
-                                label, text -> numbers ? Decimal.canonical(text) : text));
         Comparator<String> order = Comparator.naturalOrder();
-        Set<String> names =
-                new TreeSet<>(
-                        numbers
-                                ? Comparator.comparingDouble(Decimal::parse).thenComparing(order)
-                                : order);
-        names.addAll(canonical.values());
-        List<String> classes = List.copyOf(names);
+        if (numbers) {
+            order = Comparator.comparingDouble(Decimal::parse).thenComparing(order);
+        }
+        Map<String, String> names = new HashMap<>();
+        for (String label : labels) {
+            names.computeIfAbsent(label, text -> numbers ? Decimal.canonical(text) : text);
+        }
+        List<String> classes = names.values().stream().distinct().sorted(order).toList();
         Map<String, Integer> index = new HashMap<>();
         classes.forEach(name -> index.put(name, index.size()));
         return set.withLabels(
-                labels.stream().mapToInt(label -> index.get(canonical.get(label))).toArray(),
-                classes);
+                labels.stream().mapToInt(label -> index.get(names.get(label))).toArray(), classes);
     }
 }

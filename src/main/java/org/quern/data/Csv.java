@@ -2,27 +2,45 @@ package org.quern.data;
 
 import static org.quern.QuernException.data;
 
+import de.siegmar.fastcsv.reader.CsvParseException;
+import de.siegmar.fastcsv.reader.CsvReader;
 import de.siegmar.fastcsv.reader.CsvRecord;
+import de.siegmar.fastcsv.reader.CsvRecordHandler;
+import de.siegmar.fastcsv.reader.FieldModifiers;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.SequenceInputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.quern.QuernException;
 
 /**
  * A table of comma-separated values, one row an example: a class label in one column, numbers in
- * the others.
+ * the others; blanks around a field do not count.
  *
  * <p>The label column is the one that is asked for, else the first of {@link #LABEL_NAMES} that the
  * header has; it is never guessed otherwise. The first line is a header if it is said to be; else
  * if it names the label, or if a field of it is text in a column whose next lines hold numbers.
  */
 final class Csv {
+    private static final String TRAIN = "train.csv";
+
     /** The column that holds the label if nobody says: the best name first. */
     private static final List<String> LABEL_NAMES = List.of("label", "class", "target", "y");
 
@@ -33,67 +51,69 @@ final class Csv {
     private static final Pattern INDEX = Pattern.compile("#?(\\d{1,8})");
 
     private static final int NAMES_SHOWN = 20;
+    private static final int MOST_COLUMNS = 1 << 20;
+    private static final int BUFFER = 1 << 16;
+    private static final char BYTE_ORDER_MARK = '\ufeff';
+
+    /**
+     * A last line of no character, put behind the file's: the parser takes the end of a file for a
+     * closing quote, and would give all that follows an open one as one field.
+     */
+    private static final String END = "\uffff";
 
     private final Path file;
     private final TableFormat format;
     private final int features;
+    private final Csv like;
     private final List<String> labels = new ArrayList<>();
+    private Iterator<CsvRecord> records;
     private float[] values = new float[1 << 16];
     private int count;
     private int columns;
     private List<String> names = List.of();
+
+    /** The label's column; −1 where there are values alone. */
     private int labelColumn;
-    private int likeColumns;
-    private int likeLabel = -1;
+
     private boolean counts;
     private String missingLabel;
     private int missingLabels;
+    private Dataset rows;
 
-    private Csv(Path file, TableFormat format, int features) {
+    /**
+     * Reads a table.
+     *
+     * @param features if above 0, rows may be without labels: a table of so many columns, none of
+     *     which is the label by its name, has values alone
+     * @param like without a header, the label is where this one's is; null for none
+     */
+    private Csv(Path file, TableFormat format, int features, Csv like) {
         this.file = file;
         this.format = format;
         this.features = features;
-    }
-
-    /**
-     * What was read.
-     *
-     * @param rows the examples
-     * @param columns names of the columns, the label's included; empty without a header
-     * @param label the label's column, as {@link TableFormat#label} takes it; null for none
-     * @param labelColumn the same by number, from 0; −1 for none
-     * @param reading how the file was taken: header, label
-     */
-    record Table(
-            Dataset rows, List<String> columns, String label, int labelColumn, String reading) {}
-
-    /** Reads a table with labels. */
-    static Table read(Path file, TableFormat format, String name) {
-        return new Csv(file, format, 0).table(name);
-    }
-
-    /**
-     * Reads a table with the columns of another: without a header, its label is where the other's
-     * is.
-     */
-    static Table readLike(Table other, Path file, TableFormat format, String name) {
-        Csv csv = new Csv(file, format.withLabel(other.label()), 0);
-        csv.likeColumns = other.rows().features() + 1;
-        csv.likeLabel = other.labelColumn();
-        return csv.table(name);
-    }
-
-    /**
-     * Reads rows that may be without labels: a table of so many columns as {@code features}, none
-     * of which is the label by its name, has values alone.
-     */
-    static Table rows(Path file, TableFormat format, int features, String name) {
-        return new Csv(file, format, features).table(name);
-    }
-
-    private Table table(String name) {
-        try (CsvLines lines = new CsvLines(file)) {
-            read(lines);
+        this.like = like;
+        try (BufferedReader in = open()) {
+            in.mark(1);
+            if (in.read() != BYTE_ORDER_MARK) {
+                in.reset();
+            }
+            CsvRecordHandler trimmed =
+                    CsvRecordHandler.builder()
+                            .maxFields(MOST_COLUMNS)
+                            .fieldModifier(FieldModifiers.TRIM)
+                            .build();
+            records =
+                    CsvReader.builder()
+                            .allowExtraFields(true) // who reads tells both counts
+                            .allowMissingFields(true)
+                            .trimWhitespacesAroundQuotes(true)
+                            .build(trimmed, in)
+                            .iterator();
+            read();
+        } catch (IOException e) {
+            throw unreadable(e);
+        } catch (UncheckedIOException | CsvParseException e) {
+            throw unreadable(e.getCause() instanceof Exception cause ? cause : e);
         }
         if (missingLabels > 0) {
             throw data(
@@ -103,28 +123,110 @@ final class Csv {
                     missingLabel,
                     missingLabels);
         }
-        Dataset rows = Pixels.dataset(name, Pixels.shape(features()), Arrays.copyOf(values, count));
-        return labelColumn < 0
-                ? new Table(rows, names, null, -1, reading())
-                : new Table(
-                        Classes.label(rows, labels),
-                        names,
-                        labelOption(),
-                        labelColumn,
-                        reading() + "; " + label());
+        String name = file.getFileName().toString();
+        int[] shape = Dataset.shapeOf(labelColumn < 0 ? columns : columns - 1);
+        rows = Dataset.ofImagesOrValues(name, shape, Arrays.copyOf(values, count));
+        values = null; // large
+        if (labelColumn >= 0) {
+            rows = Classes.label(rows, labels);
+        }
     }
 
-    private void read(CsvLines lines) {
-        CsvRecord first = lines.next();
+    /** Whether a path is such a file, or a folder with one to train on. */
+    static boolean isOne(Path path) {
+        return DataReader.isCalled(path, ".csv") || Files.isRegularFile(path.resolve(TRAIN));
+    }
+
+    /** Reads a file, or a folder's train.csv and, if there, test.csv. */
+    static Splits read(Path path, TableFormat format) {
+        if (!Files.isDirectory(path)) {
+            return new Csv(path, format, 0, null).splits(path);
+        }
+        Csv train = new Csv(path.resolve(TRAIN), format, 0, null);
+        Path testFile = path.resolve("test.csv");
+        if (!Files.isRegularFile(testFile)) {
+            return train.splits(path);
+        }
+        Csv test = new Csv(testFile, format.withLabel(train.labelOption()), 0, train);
+        train.requireColumnsOf(test);
+        String reading = train.reading();
+        if (!test.reading().equals(reading)) {
+            reading += "; " + testFile.getFileName() + ": " + test.reading();
+        }
+        return new Splits(train.rows, test.rows, path.toString(), train.labelOption(), reading);
+    }
+
+    /**
+     * Reads rows that may be without labels.
+     *
+     * @param features columns of a table that has values alone
+     */
+    static Splits rows(Path file, TableFormat format, int features) {
+        return new Csv(file, format, features, null).splits(file);
+    }
+
+    private Splits splits(Path path) {
+        return new Splits(rows, null, path.toString(), labelOption(), reading());
+    }
+
+    private void requireColumnsOf(Csv test) {
+        if (names.isEmpty() || test.names.isEmpty() || names.equals(test.names)) {
+            return;
+        }
+        int first = 0;
+        while (column(first).equals(test.column(first))) {
+            first++;
+        }
+        throw data(
+                "%s and %s differ from column %d on (%s, %s): give them the same columns in the"
+                        + " same order",
+                file, test.file, first + 1, column(first), test.column(first));
+    }
+
+    private String column(int index) {
+        return index < names.size() ? '"' + names.get(index) + '"' : "none";
+    }
+
+    private BufferedReader open() throws IOException {
+        InputStream end = new ByteArrayInputStream(("\n" + END).getBytes(StandardCharsets.UTF_8));
+        return new BufferedReader(
+                new InputStreamReader(
+                        new SequenceInputStream(Files.newInputStream(file), end),
+                        StandardCharsets.UTF_8.newDecoder()),
+                BUFFER);
+    }
+
+    private QuernException unreadable(Exception e) {
+        return e instanceof CharacterCodingException
+                ? data(e, "%s is not UTF-8 text: is it a CSV file?", file)
+                : data(e, "%s cannot be read: %s", file, e.getMessage());
+    }
+
+    /** The next record that is not an empty line; null behind the last. */
+    private CsvRecord next() {
+        CsvRecord record = records.next();
+        if (records.hasNext()) {
+            return record;
+        }
+        if (!record.getFields().equals(List.of(END))) {
+            throw data(
+                    "%s:%d opens a quote that is never closed",
+                    file, record.getStartingLineNumber());
+        }
+        return null;
+    }
+
+    private void read() {
+        CsvRecord first = next();
         if (first == null) {
             throw data("%s is empty: it needs a line for each example", file);
         }
         columns = first.getFieldCount();
         List<CsvRecord> next = new ArrayList<>();
-        CsvRecord record = lines.next();
+        CsvRecord record = next();
         while (record != null && next.size() < LOOKED_AT) {
             next.add(record);
-            record = lines.next();
+            record = next();
         }
         boolean header = format.header() != null ? format.header() : isHeader(first, next);
         if (header) {
@@ -138,11 +240,14 @@ final class Csv {
         }
         labelColumn = labelColumn();
         if (!header) {
-            counts = counts(first);
+            // whether the line numbers the columns, as pandas does where they have no names
+            counts =
+                    IntStream.range(0, columns)
+                            .allMatch(i -> first.getField(i).equals(Integer.toString(i)));
             add(first);
         }
         next.forEach(this::add);
-        for (; record != null; record = lines.next()) {
+        for (; record != null; record = next()) {
             add(record);
         }
         if (count == 0) {
@@ -195,15 +300,14 @@ final class Csv {
         }
     }
 
-    /** The label's column; −1 where there are values alone. */
     private int labelColumn() {
         String asked = format.label();
         int column = asked == null ? bestName() : names.indexOf(asked);
         Matcher index = INDEX.matcher(String.valueOf(asked));
         if (column < 0 && index.matches()) {
             column = columns == features ? -1 : Integer.parseInt(index.group(1));
-        } else if (column < 0 && names.isEmpty() && columns == likeColumns) {
-            column = likeLabel;
+        } else if (column < 0 && names.isEmpty() && like != null && columns == like.columns) {
+            column = like.labelColumn;
         }
         if (column >= 0 && column < columns) {
             return column;
@@ -211,26 +315,22 @@ final class Csv {
         if (columns == features) {
             return -1;
         }
-        throw data("%s%s", file, names.isEmpty() ? withoutNames(asked) : withNames(asked));
-    }
-
-    private String withoutNames(String asked) {
-        return asked == null
-                ? " has no header: say which column holds the labels, --label 0 (the first) to"
-                        + " --label %d (the last)".formatted(columns - 1)
-                : " has no column \"%s\" for the labels, for it has no header: give --label 0 (the first) to --label %d (the last)"
-                        .formatted(asked, columns - 1);
-    }
-
-    private String withNames(String asked) {
-        String all =
-                names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "))
-                        + (columns > NAMES_SHOWN
-                                ? " and %d more".formatted(columns - NAMES_SHOWN)
-                                : "");
-        return asked == null
-                ? ": which column holds the labels? Name it by --label: " + all
-                : " has no column \"%s\" for the labels: it has %s".formatted(asked, all);
+        if (names.isEmpty()) {
+            throw data(
+                    "%s has no %s --label 0 (the first) to --label %d (the last)",
+                    file,
+                    asked == null
+                            ? "header: say which column holds the labels,"
+                            : "column \"" + asked + "\" for the labels, for it has no header: give",
+                    columns - 1);
+        }
+        String all = names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));
+        if (columns > NAMES_SHOWN) {
+            all += " and %d more".formatted(columns - NAMES_SHOWN);
+        }
+        throw asked == null
+                ? data("%s: which column holds the labels? Name it by --label: %s", file, all)
+                : data("%s has no column \"%s\" for the labels: it has %s", file, asked, all);
     }
 
     private int bestName() {
@@ -244,37 +344,34 @@ final class Csv {
         return -1;
     }
 
+    /** How the file was taken: header, label. */
     private String reading() {
+        String header = "no header";
         if (!names.isEmpty()) {
             int unnamed = names.indexOf("");
-            return "line 1 is a header"
-                    + (unnamed < 0 ? "" : ", without a name for column " + (unnamed + 1));
+            header =
+                    "line 1 is a header"
+                            + (unnamed < 0 ? "" : ", without a name for column " + (unnamed + 1));
+        } else if (format.header() == null && counts) {
+            header = "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes)";
         }
-        return format.header() == null && counts
-                ? "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes)"
-                : "no header";
+        if (labelColumn < 0) {
+            return header;
+        }
+        return names.isEmpty()
+                ? "%s; label column %d".formatted(header, labelColumn + 1)
+                : "%s; label %s (column %d)"
+                        .formatted(header, column(labelColumn), labelColumn + 1);
     }
 
-    /** Whether a line numbers the columns, as pandas does where they have no names. */
-    private static boolean counts(CsvRecord line) {
-        return IntStream.range(0, line.getFieldCount())
-                .allMatch(i -> line.getField(i).equals(Integer.toString(i)));
-    }
-
+    /** The label's column, as {@link TableFormat#label} takes it; null for none. */
     private String labelOption() {
+        if (labelColumn < 0) {
+            return null;
+        }
         return names.isEmpty() || names.get(labelColumn).isEmpty()
                 ? "#" + labelColumn
                 : names.get(labelColumn);
-    }
-
-    private String label() {
-        return names.isEmpty()
-                ? "label column %d".formatted(labelColumn + 1)
-                : "label \"%s\" (column %d)".formatted(names.get(labelColumn), labelColumn + 1);
-    }
-
-    private int features() {
-        return labelColumn < 0 ? columns : columns - 1;
     }
 
     private void add(CsvRecord row) {
@@ -295,23 +392,18 @@ final class Csv {
         }
     }
 
-    /**
-     * Rows to predict may be without labels; all others are refused, once their number is known.
-     */
     private String label(CsvRecord row) {
         String label = row.getField(labelColumn);
-        if (Decimal.isMissing(label)) {
-            if (features > 0) {
-                return "";
-            }
-            if (missingLabels++ == 0) {
-                missingLabel =
-                        "%s:%d has no label (column %d is \"%s\")"
-                                .formatted(
-                                        file, row.getStartingLineNumber(), labelColumn + 1, label);
-            }
+        if (!Decimal.isMissing(label)) {
+            return label;
         }
-        return label;
+        // rows to predict may be without labels; all others are refused, once their number is known
+        if (features == 0 && missingLabels++ == 0) {
+            missingLabel =
+                    "%s:%d has no label (column %d is \"%s\")"
+                            .formatted(file, row.getStartingLineNumber(), labelColumn + 1, label);
+        }
+        return "";
     }
 
     private float number(CsvRecord row, int column) {

@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
 
 /**
  * Examples to train on or to predict: an immutable table of {@code rows × features} values with, if
@@ -14,82 +16,82 @@ import java.util.Objects;
  *
  * <p>Features are stored either as unsigned bytes (images: one byte a pixel, 0 to 255) or as 32-bit
  * floats, row after row, exactly as given; scaling belongs to the model. Arrays are not copied:
- * whoever hands one over no longer writes to it, and readers of {@link #pixels()} and {@link
- * #values()} only read.
+ * whoever hands one over no longer writes to it, and readers only read.
+ *
+ * @param name what to call it in messages, such as "MNIST test"
+ * @param shape extents of one example, for instance {28, 28}
+ * @param pixels {@code rows × features} unsigned bytes; null if features are floats
+ * @param values {@code rows × features} floats, each finite; null if features are bytes
+ * @param labels the class index of each row, in [0, classes.size()); null without labels
+ * @param classes names of the classes; empty without labels
+ * @param targets {@code rows × targetWidth} regression targets, each finite; null without
+ * @param targetWidth regression targets of one row; 0 without
  */
-public final class Dataset {
+public record Dataset(
+        String name,
+        int[] shape,
+        byte[] pixels,
+        float[] values,
+        int[] labels,
+        List<String> classes,
+        float[] targets,
+        int targetWidth) {
+    static final int BRIGHTEST = 255;
     private static final int CLASSES_SHOWN = 20;
+    private static final int MNIST_FEATURES = 784;
 
-    private final String name;
-    private final int[] shape;
-    private final int rows;
-    private final int features;
-    private final byte[] pixels;
-    private final float[] values;
-    private final int[] labels;
-    private final List<String> classes;
-    private final float[] targets;
-    private final int targetWidth;
-
-    private Dataset(
-            String name,
-            int[] shape,
-            byte[] pixels,
-            float[] values,
-            int[] labels,
-            List<String> classes,
-            float[] targets,
-            int targetWidth) {
-        this.name = Objects.requireNonNull(name);
-        this.shape = shape.clone();
-        long size = 1;
+    /**
+     * Checks that all fit each other.
+     *
+     * @throws org.quern.QuernException if not; if a value is not finite, the message names its row
+     *     and column
+     */
+    public Dataset {
+        Objects.requireNonNull(name);
+        shape = shape.clone();
+        classes = List.copyOf(classes);
         for (int extent : shape) {
             if (extent < 1) {
                 throw usage("%s: shape %s has an extent below 1", name, Arrays.toString(shape));
             }
-            size = Math.multiplyExact(size, extent);
         }
-        this.features = Math.toIntExact(size);
-        this.pixels = pixels;
-        this.values = values;
+        int features = product(shape);
         int length = pixels != null ? pixels.length : values.length;
         if (length == 0 || length % features != 0) {
             throw data(
                     "%s: %,d values are not a whole number of rows of shape %s",
                     name, length, Arrays.toString(shape));
         }
-        this.rows = length / features;
-        this.labels = labels;
-        this.classes = classes == null ? List.of() : List.copyOf(classes);
-        this.targets = targets;
-        this.targetWidth = targetWidth;
+        int rows = length / features;
+        requireFinite(name, "column", values, features);
+        if (labels != null && labels.length != rows) {
+            throw data("%s: %,d labels for %,d rows", name, labels.length, rows);
+        }
+        for (int row = 0; labels != null && row < rows; row++) {
+            if (labels[row] < 0 || labels[row] >= classes.size()) {
+                throw data(
+                        "%s: row %d has label %d, outside the %d classes 0 to %d",
+                        name, row, labels[row], classes.size(), classes.size() - 1);
+            }
+        }
+        if (targets != null && (targetWidth < 1 || targets.length != (long) rows * targetWidth)) {
+            throw data(
+                    "%s: %,d target values are not %,d rows of %d",
+                    name, targets.length, rows, targetWidth);
+        }
+        requireFinite(name, "target", targets, targetWidth);
     }
 
-    /**
-     * Unlabelled images.
-     *
-     * @param name what to call it in messages, such as "MNIST test"
-     * @param shape extents of one example, for instance {28, 28}
-     * @param pixels {@code rows × product(shape)} unsigned bytes
-     */
-    public static Dataset ofPixels(String name, int[] shape, byte[] pixels) {
-        return new Dataset(name, shape, pixels, null, null, null, null, 0);
-    }
-
-    /**
-     * Unlabelled rows of floats.
-     *
-     * @param values {@code rows × product(shape)} values, each finite
-     * @throws org.quern.QuernException if one is not; the message names its row and column
-     */
-    public static Dataset ofValues(String name, int[] shape, float[] values) {
-        Dataset set = new Dataset(name, shape, null, values, null, null, null, 0);
-        requireFinite(name, "column", values, set.features);
-        return set;
+    private static int product(int[] shape) {
+        int product = 1;
+        for (int extent : shape) {
+            product = Math.multiplyExact(product, extent);
+        }
+        return product;
     }
 
     private static void requireFinite(String name, String what, float[] values, int width) {
-        for (int i = 0; i < values.length; i++) {
+        for (int i = 0; values != null && i < values.length; i++) {
             if (!Float.isFinite(values[i])) {
                 throw data(
                         "%s: row %,d, %s %,d is %s: every value must be finite",
@@ -98,24 +100,44 @@ public final class Dataset {
         }
     }
 
+    /** Unlabelled images of bytes. */
+    public static Dataset ofPixels(String name, int[] shape, byte[] pixels) {
+        return new Dataset(name, shape, pixels, null, null, List.of(), null, 0);
+    }
+
+    /** Unlabelled rows of floats. */
+    public static Dataset ofValues(String name, int[] shape, float[] values) {
+        return new Dataset(name, shape, null, values, null, List.of(), null, 0);
+    }
+
+    /** The shape of rows of so many values that are told no other: of 784, MNIST's 28 × 28. */
+    static int[] shapeOf(int features) {
+        return features == MNIST_FEATURES ? new int[] {28, 28} : new int[] {features};
+    }
+
     /**
-     * The same rows with class labels.
-     *
-     * @param labels one class index a row, in [0, classes.size())
-     * @param classes names of the classes
+     * Unlabelled rows out of a file that does not say whether it holds images, such as CSV and NPZ:
+     * kept as bytes if they {@linkplain #isImage are pixels} and whole numbers. Of what type the
+     * file's numbers are does not count.
      */
-    public Dataset withLabels(int[] labels, List<String> classes) {
-        if (labels.length != rows) {
-            throw data("%s: %,d labels for %,d rows", name, labels.length, rows);
+    static Dataset ofImagesOrValues(String name, int[] shape, float[] values) {
+        Dataset set = ofValues(name, shape, values);
+        if (!set.isImage()) {
+            return set;
         }
-        for (int row = 0; row < rows; row++) {
-            if (labels[row] < 0 || labels[row] >= classes.size()) {
-                throw data(
-                        "%s: row %d has label %d, outside the %d classes 0 to %d",
-                        name, row, labels[row], classes.size(), classes.size() - 1);
+        byte[] bytes = new byte[values.length];
+        for (int i = 0; i < bytes.length; i++) {
+            if (values[i] != (int) values[i]) {
+                return set;
             }
+            bytes[i] = (byte) (int) values[i];
         }
-        return new Dataset(name, shape, pixels, values, labels, classes, null, 0);
+        return set.withPixels(bytes);
+    }
+
+    /** The same rows with a class index for each, and the names of the classes. */
+    public Dataset withLabels(int[] newLabels, List<String> newClasses) {
+        return new Dataset(name, shape, pixels, values, newLabels, newClasses, null, 0);
     }
 
     /**
@@ -130,8 +152,8 @@ public final class Dataset {
         }
         List<String> all = new ArrayList<>(others);
         int[] number = Classes.numbers(classes, others);
-        int[] renumbered = new int[rows];
-        for (int row = 0; row < rows; row++) {
+        int[] renumbered = new int[labels.length];
+        for (int row = 0; row < labels.length; row++) {
             if (number[labels[row]] < 0) {
                 number[labels[row]] = all.size();
                 all.add(classes.get(labels[row]));
@@ -155,31 +177,22 @@ public final class Dataset {
             while (set.labels[row] < known.size()) {
                 row++;
             }
+            String shown = known.stream().limit(CLASSES_SHOWN).collect(Collectors.joining(", "));
             throw data(
-                    "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s",
+                    "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s%s",
                     name,
                     row,
                     set.classes.get(set.labels[row]),
                     who,
-                    String.join(", ", known.subList(0, Math.min(known.size(), CLASSES_SHOWN)))
-                            + (known.size() > CLASSES_SHOWN ? ", ..." : ""));
+                    shown,
+                    known.size() > CLASSES_SHOWN ? ", ..." : "");
         }
         return set;
     }
 
-    /**
-     * The same rows with regression targets.
-     *
-     * @param targets {@code rows × width} values, each finite
-     */
-    public Dataset withTargets(float[] targets, int width) {
-        if (width < 1 || targets.length != (long) rows * width) {
-            throw data(
-                    "%s: %,d target values are not %,d rows of %d",
-                    name, targets.length, rows, width);
-        }
-        requireFinite(name, "target", targets, width);
-        return new Dataset(name, shape, pixels, values, null, null, targets, width);
+    /** The same rows with so many regression targets for each. */
+    public Dataset withTargets(float[] newTargets, int width) {
+        return new Dataset(name, shape, pixels, values, null, List.of(), newTargets, width);
     }
 
     /**
@@ -191,23 +204,19 @@ public final class Dataset {
     public Dataset withLabelsAsTargets() {
         float[] ofClass = new float[classes.size()];
         for (int c = 0; c < ofClass.length; c++) {
-            ofClass[c] = number(classes.get(c));
+            if (!Decimal.isNumber(classes.get(c))) {
+                throw data(
+                        "%s: label \"%s\" is not a finite number, which mean squared error needs:"
+                                + " train by cross-entropy, or name another column",
+                        name, classes.get(c));
+            }
+            ofClass[c] = (float) Decimal.parse(classes.get(c));
         }
-        float[] numbers = new float[rows];
-        for (int row = 0; row < rows; row++) {
+        float[] numbers = new float[labels.length];
+        for (int row = 0; row < labels.length; row++) {
             numbers[row] = ofClass[labels[row]];
         }
         return withTargets(numbers, 1);
-    }
-
-    private float number(String label) {
-        if (Decimal.isNumber(label)) {
-            return (float) Decimal.parse(label);
-        }
-        throw data(
-                "%s: label \"%s\" is not a finite number, which mean squared error needs: train by"
-                        + " cross-entropy, or name another column",
-                name, label);
     }
 
     /** The same data under another name. */
@@ -215,51 +224,55 @@ public final class Dataset {
         return new Dataset(newName, shape, pixels, values, labels, classes, targets, targetWidth);
     }
 
+    /** The same labels or targets for other images of the same shape. */
+    Dataset withPixels(byte[] newPixels) {
+        return new Dataset(name, shape, newPixels, null, labels, classes, targets, targetWidth);
+    }
+
     /** The rows with the given indices, in that order, copied. */
     public Dataset select(int[] indices) {
-        byte[] newPixels =
-                pixels == null ? null : new byte[Math.multiplyExact(indices.length, features)];
-        float[] newValues =
-                values == null ? null : new float[Math.multiplyExact(indices.length, features)];
-        int[] newLabels = labels == null ? null : new int[indices.length];
-        float[] newTargets = targets == null ? null : new float[indices.length * targetWidth];
-        for (int i = 0; i < indices.length; i++) {
-            int row = Objects.checkIndex(indices[i], rows);
-            if (pixels != null) {
-                System.arraycopy(pixels, row * features, newPixels, i * features, features);
-            } else {
-                System.arraycopy(values, row * features, newValues, i * features, features);
-            }
-            if (labels != null) {
-                newLabels[i] = labels[row];
-            }
-            if (targets != null) {
-                System.arraycopy(
-                        targets, row * targetWidth, newTargets, i * targetWidth, targetWidth);
-            }
+        int rows = rows();
+        for (int index : indices) {
+            Objects.checkIndex(index, rows);
         }
+        int features = features();
         return new Dataset(
-                name, shape, newPixels, newValues, newLabels, classes, newTargets, targetWidth);
+                name,
+                shape,
+                selected(pixels, features, indices, byte[]::new),
+                selected(values, features, indices, float[]::new),
+                selected(labels, 1, indices, int[]::new),
+                classes,
+                selected(targets, targetWidth, indices, float[]::new),
+                targetWidth);
     }
 
-    /** What to call it in messages. */
-    public String name() {
-        return name;
+    /** Rows of so many values out of an array; null of none. */
+    private static <A> A selected(A all, int width, int[] indices, IntFunction<A> newArray) {
+        if (all == null) {
+            return null;
+        }
+        A some = newArray.apply(Math.multiplyExact(indices.length, width));
+        for (int i = 0; i < indices.length; i++) {
+            System.arraycopy(all, indices[i] * width, some, i * width, width);
+        }
+        return some;
     }
 
-    /** Extents of one example, for instance {28, 28}. */
+    /** Extents of one example, copied. */
+    @Override
     public int[] shape() {
         return shape.clone();
     }
 
     /** Number of examples, at least 1. */
     public int rows() {
-        return rows;
+        return (pixels != null ? pixels.length : values.length) / features();
     }
 
     /** Values of one example: the product of {@link #shape()}. */
     public int features() {
-        return features;
+        return product(shape);
     }
 
     /** Whether features are unsigned bytes; otherwise they are floats. */
@@ -275,25 +288,14 @@ public final class Dataset {
         if (pixels != null || shape.length == 1) {
             return pixels != null;
         }
-        Statistics statistics = Statistics.of(this);
-        return Pixels.are(shape, statistics.min(), statistics.max());
-    }
-
-    /**
-     * The {@code rows × features} unsigned bytes, not copied; null if {@link #isPixels} is false.
-     */
-    public byte[] pixels() {
-        return pixels;
-    }
-
-    /** The {@code rows × features} floats, not copied; null if {@link #isPixels} is true. */
-    public float[] values() {
-        return values;
+        Statistics all = Statistics.of(this);
+        return all.min() >= 0 && all.max() > BRIGHTEST / 2 && all.max() <= BRIGHTEST;
     }
 
     /** Feature {@code feature} of row {@code row}, unscaled. */
     public float value(int row, int feature) {
-        int at = Objects.checkIndex(row, rows) * features + Objects.checkIndex(feature, features);
+        int features = features();
+        int at = Objects.checkIndex(row, rows()) * features + Objects.checkIndex(feature, features);
         return pixels != null ? pixels[at] & 0xff : values[at];
     }
 
@@ -302,28 +304,8 @@ public final class Dataset {
         return labels != null;
     }
 
-    /** The class index of each row, not copied; null without labels. */
-    public int[] labels() {
-        return labels;
-    }
-
-    /** Names of the classes; empty without labels. */
-    public List<String> classes() {
-        return classes;
-    }
-
     /** Whether the rows have regression targets. */
     public boolean hasTargets() {
         return targets != null;
-    }
-
-    /** The {@code rows × targetWidth} regression targets, not copied; null without. */
-    public float[] targets() {
-        return targets;
-    }
-
-    /** Regression targets of one row; 0 without. */
-    public int targetWidth() {
-        return targetWidth;
     }
 }

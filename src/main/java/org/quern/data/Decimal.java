@@ -8,26 +8,9 @@ final class Decimal {
     /** What pandas' read_csv takes for a missing value by default, and R's and Weka's "?". */
     private static final Set<String> MISSING =
             Set.of(
-                    "",
-                    "?",
-                    "NA",
-                    "N/A",
-                    "n/a",
-                    "NaN",
-                    "nan",
-                    "-NaN",
-                    "-nan",
-                    "NULL",
-                    "null",
-                    "None",
-                    "<NA>",
-                    "#N/A",
-                    "#N/A N/A",
-                    "#NA",
-                    "1.#IND",
-                    "-1.#IND",
-                    "1.#QNAN",
-                    "-1.#QNAN");
+                    ("|?|NA|N/A|n/a|NaN|nan|-NaN|-nan|NULL|null|None|<NA>|#N/A|#N/A N/A|#NA"
+                                    + "|1.#IND|-1.#IND|1.#QNAN|-1.#QNAN")
+                            .split("\\|"));
 
     private Decimal() {}
 

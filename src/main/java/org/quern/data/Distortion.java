@@ -3,6 +3,7 @@ package org.quern.data;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
 import org.quern.random.Philox;
@@ -49,17 +50,17 @@ public record Distortion(double rotate, double scale, double shift, double bend)
      * {@code none} is {@link #NONE}.
      */
     public static Distortion parse(String text) {
+        if (text.strip().equals("none")) {
+            return NONE;
+        }
         double[] values = new double[4];
-        String[] names = {"rotate", "scale", "shift", "bend"};
-        for (String part : text.strip().equals("none") ? new String[0] : text.split(",", -1)) {
+        List<String> names = List.of("rotate", "scale", "shift", "bend");
+        for (String part : text.split(",", -1)) {
             String[] words = part.strip().split(" +", -1);
-            int which = java.util.Arrays.asList(names).indexOf(words[0].toLowerCase(Locale.ROOT));
             try {
-                values[which] = Double.parseDouble(words[1]);
-            } catch (RuntimeException e) {
-                which = -1;
-            }
-            if (which < 0 || words.length != 2) {
+                int which = names.indexOf(words[0].toLowerCase(Locale.ROOT));
+                values[words.length == 2 ? which : -1] = Double.parseDouble(words[1]);
+            } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
                 throw usage(
                         "distortion \"%s\" is not understood: write none, or such as \"rotate 10,"
                                 + " scale 0.1, shift 1, bend 2\"",
@@ -89,19 +90,9 @@ public record Distortion(double rotate, double scale, double shift, double bend)
         if (!set.isPixels() || shape.length != 2) {
             throw data("%s has no images of bytes, which alone can be distorted", set.name());
         }
-        byte[] pixels = new byte[set.pixels().length];
-        Axis columns = new Axis(shape[1]);
-        Axis lines = new Axis(shape[0]);
-        IntStream.range(0, set.rows())
-                .parallel()
-                .forEach(row -> new Image(set, row, seed, epoch, columns, lines).draw(pixels));
-        Dataset distorted = Dataset.ofPixels(set.name(), shape, pixels);
-        if (set.hasLabels()) {
-            return distorted.withLabels(set.labels(), set.classes());
-        }
-        return set.hasTargets()
-                ? distorted.withTargets(set.targets(), set.targetWidth())
-                : distorted;
+        Warp warp = new Warp(set.pixels(), shape[1], shape[0]);
+        IntStream.range(0, set.rows()).parallel().forEach(row -> warp.draw(row, seed, epoch));
+        return set.withPixels(warp.to);
     }
 
     /** Between which two of the field's points each pixel of an axis lies, and how far. */
@@ -121,35 +112,35 @@ public record Distortion(double rotate, double scale, double shift, double bend)
         }
     }
 
-    /** One image on its way. */
-    private final class Image {
+    /** Images of one size on their way. */
+    private final class Warp {
         private final byte[] from;
-        private final int at;
+        private final byte[] to;
         private final int width;
         private final int height;
         private final Axis columns;
         private final Axis lines;
-        private final float[] uniform = new float[WORDS];
 
-        Image(Dataset set, int row, long seed, long epoch, Axis columns, Axis lines) {
-            this.columns = columns;
-            this.lines = lines;
-            from = set.pixels();
-            at = row * set.features();
-            height = set.shape()[0];
-            width = set.shape()[1];
+        Warp(byte[] from, int width, int height) {
+            this.from = from;
+            this.width = width;
+            this.height = height;
+            to = new byte[from.length];
+            columns = new Axis(width);
+            lines = new Axis(height);
+        }
+
+        /** For each pixel of the new image, the place of the old one that it shows. */
+        void draw(int row, long seed, long epoch) {
             int[] words = new int[(WORDS + 3) / 4 * 4];
             for (int block = 0; block < words.length / 4; block++) {
                 int stream = Streams.distortion(block);
                 Philox.block(seed, stream, epoch, row, words, 4 * block);
             }
+            float[] uniform = new float[WORDS];
             for (int i = 0; i < WORDS; i++) {
                 uniform[i] = 2 * Philox.unit(words[i]) - 1;
             }
-        }
-
-        /** For each pixel of the new image, the place of the old one that it shows. */
-        void draw(byte[] to) {
             double angle = Math.toRadians(rotate * uniform[0]);
             float sin = (float) StrictMath.sin(angle);
             float cos = (float) StrictMath.cos(angle);
@@ -157,12 +148,11 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             float high = (float) (1 / (1 + scale * uniform[2]));
             float left = (width - 1) / 2f + (float) (shift * uniform[3]);
             float top = (height - 1) / 2f + (float) (shift * uniform[4]);
-            float[] fieldX = new float[POINTS];
-            float[] fieldY = new float[POINTS];
+            int at = row * width * height;
             for (int y = 0; y < height; y++) {
                 float v = y - (height - 1) / 2f;
-                line(0, y, fieldX);
-                line(1, y, fieldY);
+                float[] fieldX = line(uniform, 0, y);
+                float[] fieldY = line(uniform, 1, y);
                 float lineX = sin * wide * v + left;
                 float lineY = cos * high * v + top;
                 for (int x = 0; x < width; x++) {
@@ -171,27 +161,27 @@ public record Distortion(double rotate, double scale, double shift, double bend)
                     float part = columns.part[x];
                     float bendX = fieldX[point] + part * (fieldX[point + 1] - fieldX[point]);
                     float bendY = fieldY[point] + part * (fieldY[point + 1] - fieldY[point]);
-                    to[at + y * width + x] =
-                            (byte)
-                                    level(
-                                            cos * wide * u + lineX + bendX,
-                                            -sin * high * u + lineY + bendY);
+                    float fromX = cos * wide * u + lineX + bendX;
+                    float fromY = -sin * high * u + lineY + bendY;
+                    to[at + y * width + x] = (byte) level(at, fromX, fromY);
                 }
             }
         }
 
         /** The field along an axis on a line of the image, at its points' columns. */
-        private void line(int axis, int y, float[] field) {
+        private float[] line(float[] uniform, int axis, int y) {
+            float[] field = new float[POINTS];
             int upper = 5 + (axis * POINTS + lines.point[y]) * POINTS;
             int lower = upper + POINTS;
             for (int i = 0; i < POINTS; i++) {
                 float from = uniform[upper + i];
                 field[i] = (float) bend * (from + lines.part[y] * (uniform[lower + i] - from));
             }
+            return field;
         }
 
         /** The level between four pixels; 0 outside. */
-        private int level(float x, float y) {
+        private int level(int at, float x, float y) {
             if (!(x > -1 && y > -1 && x < width && y < height)) {
                 return 0;
             }
@@ -213,17 +203,17 @@ public record Distortion(double rotate, double scale, double shift, double bend)
                     return 0; // most of a digit's image
                 }
             } else {
-                a = pixel(left, top);
-                b = pixel(left + 1, top);
-                c = pixel(left, top + 1);
-                d = pixel(left + 1, top + 1);
+                a = pixel(at, left, top);
+                b = pixel(at, left + 1, top);
+                c = pixel(at, left, top + 1);
+                d = pixel(at, left + 1, top + 1);
             }
             float upper = a + (b - a) * fx;
             float lower = c + (d - c) * fx;
             return (int) (upper + (lower - upper) * fy + 0.5f);
         }
 
-        private int pixel(int x, int y) {
+        private int pixel(int at, int x, int y) {
             return x < 0 || y < 0 || x >= width || y >= height
                     ? 0
                     : from[at + y * width + x] & 0xff;

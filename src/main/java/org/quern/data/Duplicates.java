@@ -53,34 +53,22 @@ public record Duplicates(List<Pair> pairs) {
     }
 
     private static int hash(Dataset set, int row) {
+        int width = set.features();
+        byte[] pixels = set.pixels();
+        float[] values = set.values();
         int hash = 1;
-        int from = row * set.features();
-        for (int i = from; i < from + set.features(); i++) {
-            hash =
-                    31 * hash
-                            + (set.isPixels()
-                                    ? set.pixels()[i]
-                                    : Float.floatToIntBits(set.values()[i]));
+        for (int i = row * width; i < (row + 1) * width; i++) {
+            hash = 31 * hash + (pixels != null ? pixels[i] : Float.floatToIntBits(values[i]));
         }
         return hash;
     }
 
     private static boolean equal(Dataset first, int a, Dataset second, int b) {
         int width = first.features();
+        int i = a * width;
+        int j = b * width;
         return first.isPixels()
-                ? Arrays.equals(
-                        first.pixels(),
-                        a * width,
-                        (a + 1) * width,
-                        second.pixels(),
-                        b * width,
-                        (b + 1) * width)
-                : Arrays.equals(
-                        first.values(),
-                        a * width,
-                        (a + 1) * width,
-                        second.values(),
-                        b * width,
-                        (b + 1) * width);
+                ? Arrays.equals(first.pixels(), i, i + width, second.pixels(), j, j + width)
+                : Arrays.equals(first.values(), i, i + width, second.values(), j, j + width);
     }
 }

@@ -41,14 +41,14 @@ public record Exploration(
                 Duplicates.of(train, train).pairs().stream()
                         .filter(pair -> pair.first() != pair.second())
                         .count();
-        boolean hasTest = splits.test() != null;
+        Dataset test = splits.test();
         return new Exploration(
                 splits,
                 Statistics.of(train),
-                hasTest ? Statistics.of(splits.test()) : null,
+                test == null ? null : Statistics.of(test),
                 examples,
                 Math.toIntExact(repeated),
-                hasTest ? Duplicates.of(train, splits.test()) : null);
+                test == null ? null : Duplicates.of(train, test));
     }
 
     /**

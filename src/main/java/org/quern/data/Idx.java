@@ -6,12 +6,12 @@ import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
-import org.quern.QuernException;
 
 /**
  * An IDX file of unsigned bytes, the format of MNIST: two zero bytes, type 8, the number of
@@ -22,12 +22,10 @@ import org.quern.QuernException;
  * @param values their product of unsigned bytes
  */
 record Idx(int[] extents, byte[] values) {
-    private static final int UNSIGNED_BYTE = 8;
-    private static final int GZIP_MAGIC = 0x1f8b;
-
     /** Deflate cannot make more of a byte than this. */
-    private static final long MOST_INFLATION = 1032;
+    static final long MOST_INFLATION = 1032;
 
+    private static final int UNSIGNED_BYTE = 8;
     private static final int BUFFER = 1 << 16;
 
     /**
@@ -41,8 +39,7 @@ record Idx(int[] extents, byte[] values) {
             throw data(
                     "%s holds labels (1 dimension), not images: were the two files swapped?", file);
         }
-        int[] shape = new int[idx.extents.length - 1];
-        System.arraycopy(idx.extents, 1, shape, 0, shape.length);
+        int[] shape = Arrays.copyOfRange(idx.extents, 1, idx.extents.length);
         return Dataset.ofPixels(name, shape, idx.values);
     }
 
@@ -62,39 +59,26 @@ record Idx(int[] extents, byte[] values) {
     }
 
     static Idx read(Path file) {
-        try {
-            if (!Files.exists(file)) {
-                throw data("%s does not exist", file);
-            }
+        if (!Files.exists(file)) {
+            throw data("%s does not exist", file);
+        }
+        try (InputStream raw = new BufferedInputStream(Files.newInputStream(file), BUFFER)) {
             long size = Files.size(file);
             if (size == 0) {
                 throw data("%s is empty: fetch it again", file);
             }
-            boolean zipped = isGzip(file);
-            try (InputStream raw = Files.newInputStream(file);
-                    InputStream in =
-                            zipped
-                                    ? new GZIPInputStream(raw, BUFFER)
-                                    : new BufferedInputStream(raw, BUFFER)) {
-                return read(file, in, zipped ? -1 : size, zipped ? size * MOST_INFLATION : size);
-            }
+            raw.mark(2);
+            boolean gzipped = raw.read() == 0x1f && raw.read() == 0x8b;
+            raw.reset();
+            return gzipped
+                    ? read(file, new GZIPInputStream(raw, BUFFER), -1, size * MOST_INFLATION)
+                    : read(file, raw, size, size);
         } catch (EOFException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, file + " is truncated: fetch it again", e);
+            throw data(e, "%s is truncated: fetch it again", file);
         } catch (ZipException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    file + " is damaged (" + e.getMessage() + "): fetch it again",
-                    e);
+            throw data(e, "%s is damaged (%s): fetch it again", file, e.getMessage());
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, file + " cannot be read: " + e.getMessage(), e);
-        }
-    }
-
-    private static boolean isGzip(Path file) throws IOException {
-        try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
-            return in.length() > 2 && in.readUnsignedShort() == GZIP_MAGIC;
+            throw data(e, "%s cannot be read: %s", file, e.getMessage());
         }
     }
 
@@ -105,7 +89,7 @@ record Idx(int[] extents, byte[] values) {
      * @param most bytes that there can be
      */
     private static Idx read(Path file, InputStream in, long size, long most) throws IOException {
-        byte[] magic = exactly(in, 4);
+        byte[] magic = exactly(in, 4, "");
         if (magic[0] != 0 || magic[1] != 0 || magic[3] == 0) {
             throw data(
                     "%s is not an IDX file: it starts with %02x %02x %02x %02x, not with 00 00 08",
@@ -120,11 +104,9 @@ record Idx(int[] extents, byte[] values) {
         long count = 1;
         StringBuilder shape = new StringBuilder();
         for (int i = 0; i < extents.length; i++) {
-            byte[] b = exactly(in, 4);
-            long extent =
-                    (b[0] & 0xffL) << 24 | (b[1] & 0xff) << 16 | (b[2] & 0xff) << 8 | b[3] & 0xff;
+            extents[i] = ByteBuffer.wrap(exactly(in, 4, "")).getInt();
+            long extent = Integer.toUnsignedLong(extents[i]);
             shape.append(i == 0 ? "" : " x ").append(extent);
-            extents[i] = (int) extent;
             count =
                     extent > Integer.MAX_VALUE || count > Integer.MAX_VALUE
                             ? Long.MAX_VALUE
@@ -145,7 +127,7 @@ record Idx(int[] extents, byte[] values) {
                     "%s: its header says %s values, more than the file can hold: fetch it again",
                     file, shape);
         }
-        byte[] values = exactly(in, (int) count);
+        byte[] values = exactly(in, (int) count, "");
         if (in.read() >= 0) {
             throw data(
                     "%s goes on behind the %s values that its header says: fetch it again",
@@ -154,10 +136,15 @@ record Idx(int[] extents, byte[] values) {
         return new Idx(extents, values);
     }
 
-    private static byte[] exactly(InputStream in, int count) throws IOException {
+    /**
+     * So many bytes.
+     *
+     * @throws EOFException with the message {@code where}, if there are fewer
+     */
+    static byte[] exactly(InputStream in, int count, String where) throws IOException {
         byte[] bytes = new byte[count];
         if (in.readNBytes(bytes, 0, count) != count) {
-            throw new EOFException();
+            throw new EOFException(where);
         }
         return bytes;
     }

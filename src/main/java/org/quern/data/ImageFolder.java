@@ -4,31 +4,45 @@ import static org.quern.QuernException.data;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
-import org.quern.QuernException;
 
 /** A folder with a folder of PNG images for each class, all of one size. Colours become grey. */
 final class ImageFolder {
     private ImageFolder() {}
 
-    /** Whether a folder has folders with PNG images in them. */
-    static boolean isOne(Path folder) {
-        for (Path classFolder : children(folder, true)) {
-            if (!images(classFolder).isEmpty()) {
-                return true;
-            }
-        }
-        return false;
+    /** Whether a path is a folder of such folders, or holds one called train. */
+    static boolean isOne(Path path) {
+        return hasImages(path) || hasImages(path.resolve("train"));
     }
 
-    /** Reads all images; classes are the folders' names in their order. */
-    static Dataset read(Path folder, String name) {
+    private static boolean hasImages(Path folder) {
+        return Files.isDirectory(folder)
+                && children(folder, true).stream().anyMatch(child -> !images(child).isEmpty());
+    }
+
+    /** Reads the folders called train and test, or else the one. */
+    static Splits read(Path folder) {
+        Path train = folder.resolve("train");
+        Path test = folder.resolve("test");
+        if (!hasImages(train)) {
+            String name = folder.getFileName().toString();
+            return new Splits(read(folder, name), null, folder.toString());
+        }
+        return new Splits(
+                read(train, "train"),
+                hasImages(test) ? read(test, "test") : null,
+                folder.toString());
+    }
+
+    /** All images; classes are the folders' names in their order. */
+    private static Dataset read(Path folder, String name) {
         List<String> classes = new ArrayList<>();
         List<Path> files = new ArrayList<>();
         List<Integer> labels = new ArrayList<>();
@@ -43,49 +57,37 @@ final class ImageFolder {
             }
             classes.add(classFolder.getFileName().toString());
         }
-        Grey first = image(files.get(0));
-        int size = first.width() * first.height();
+        Dataset first = image(files.get(0));
+        int size = first.features();
         byte[] pixels = new byte[Math.multiplyExact(files.size(), size)];
         for (int i = 0; i < files.size(); i++) {
-            Grey image = image(files.get(i));
-            if (image.width() != first.width() || image.height() != first.height()) {
+            Dataset image = image(files.get(i));
+            if (!Arrays.equals(image.shape(), first.shape())) {
                 throw data(
-                        "%s is %d x %d pixels, but %s is %d x %d: all images must be of one size",
-                        files.get(i),
-                        image.width(),
-                        image.height(),
-                        files.get(0),
-                        first.width(),
-                        first.height());
+                        "%s is %s pixels, but %s is %s: all images must be of one size",
+                        files.get(i), extents(image), files.get(0), extents(first));
             }
             System.arraycopy(image.pixels(), 0, pixels, i * size, size);
         }
         int[] indices = labels.stream().mapToInt(Integer::intValue).toArray();
-        return Dataset.ofPixels(name, new int[] {first.height(), first.width()}, pixels)
-                .withLabels(indices, classes);
+        return Dataset.ofPixels(name, first.shape(), pixels).withLabels(indices, classes);
+    }
+
+    private static String extents(Dataset image) {
+        return "%d x %d".formatted(image.shape()[1], image.shape()[0]);
     }
 
     /**
-     * A grey image.
-     *
-     * @param pixels row by row, 0 black to 255 white
+     * Reads an image: a row of pixels from 0, black, to 255, white. Colours become grey by Rec.
+     * 601, (299 R + 587 G + 114 B) / 1000 rounded, over black where it is transparent.
      */
-    record Grey(int width, int height, byte[] pixels) {}
-
-    /**
-     * Reads an image; colours become grey by Rec. 601, (299 R + 587 G + 114 B) / 1000 rounded, over
-     * black where it is transparent.
-     */
-    static Grey image(Path file) {
+    static Dataset image(Path file) {
         BufferedImage image;
         try {
             ImageIO.setUseCache(false);
             image = ImageIO.read(file.toFile());
         } catch (IOException | RuntimeException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    file + " is not an image that can be read (" + e.getMessage() + ")",
-                    e);
+            throw data(e, "%s is not an image that can be read (%s)", file, e.getMessage());
         }
         if (image == null) {
             throw data("%s is not an image that can be read: save it as PNG", file);
@@ -93,52 +95,39 @@ final class ImageFolder {
         int width = image.getWidth();
         int height = image.getHeight();
         byte[] pixels = new byte[Math.multiplyExact(width, height)];
-        boolean grey =
-                image.getRaster().getNumBands() == 1
-                        && image.getColorModel().getPixelSize() == 8
-                        && image.getType() == BufferedImage.TYPE_BYTE_GRAY;
-        for (int y = 0; y < height; y++) {
-            for (int x = 0; x < width; x++) {
-                if (grey) {
-                    // getRGB would turn linear grey into sRGB
-                    pixels[y * width + x] = (byte) image.getRaster().getSample(x, y, 0);
-                } else {
-                    int argb = image.getRGB(x, y);
-                    int luma =
-                            299 * (argb >> 16 & 0xff)
-                                    + 587 * (argb >> 8 & 0xff)
-                                    + 114 * (argb & 0xff);
-                    pixels[y * width + x] = (byte) ((luma * (argb >>> 24) / 255 + 500) / 1000);
+        if (image.getType() == BufferedImage.TYPE_BYTE_GRAY) {
+            // getRGB would turn linear grey into sRGB
+            image.getRaster().getDataElements(0, 0, width, height, pixels);
+        } else {
+            int[] line = new int[width];
+            for (int i = 0; i < pixels.length; i++) {
+                if (i % width == 0) {
+                    image.getRGB(0, i / width, width, 1, line, 0, width);
                 }
+                int argb = line[i % width];
+                int luma =
+                        299 * (argb >> 16 & 0xff) + 587 * (argb >> 8 & 0xff) + 114 * (argb & 0xff);
+                pixels[i] = (byte) ((luma * (argb >>> 24) / 255 + 500) / 1000);
             }
         }
-        return new Grey(width, height, pixels);
+        String name = file.getFileName().toString();
+        return Dataset.ofPixels(name, new int[] {height, width}, pixels);
     }
 
     private static List<Path> images(Path folder) {
-        List<Path> images = new ArrayList<>();
-        for (Path file : children(folder, false)) {
-            if (file.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".png")) {
-                images.add(file);
-            }
-        }
-        return images;
+        return children(folder, false).stream()
+                .filter(file -> file.toString().toLowerCase(Locale.ROOT).endsWith(".png"))
+                .toList();
     }
 
     private static List<Path> children(Path folder, boolean folders) {
-        List<Path> children = new ArrayList<>();
-        try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) {
-            for (Path path : stream) {
-                boolean hidden = path.getFileName().toString().startsWith(".");
-                if (!hidden && Files.isDirectory(path) == folders) {
-                    children.add(path);
-                }
-            }
+        try (Stream<Path> children = Files.list(folder)) {
+            return children.filter(path -> !path.getFileName().toString().startsWith("."))
+                    .filter(path -> Files.isDirectory(path) == folders)
+                    .sorted()
+                    .toList();
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, folder + " cannot be listed: " + e.getMessage(), e);
+            throw data(e, "%s cannot be listed: %s", folder, e.getMessage());
         }
-        children.sort(null);
-        return children;
     }
 }

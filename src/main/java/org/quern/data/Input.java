@@ -52,10 +52,7 @@ public final class Input {
         for (int i = 0; i < pixels.length; i++) {
             pixels[i] = (byte) ~images.pixels()[i];
         }
-        Dataset negative = Dataset.ofPixels(images.name(), images.shape(), pixels);
-        return images.hasLabels()
-                ? negative.withLabels(images.labels(), images.classes())
-                : negative;
+        return images.withPixels(pixels);
     }
 
     /** Whether an image is mostly light, unlike MNIST's digits, which are light on dark. */
@@ -81,11 +78,9 @@ public final class Input {
         } else if (rows.features() != shape.stream().reduce(1, (a, b) -> a * b)) {
             throw data(
                     "%s has %d values, but the model takes %s",
-                    rows.name(), rows.features(), text(shape));
+                    rows.name(),
+                    rows.features(),
+                    shape.stream().map(String::valueOf).collect(Collectors.joining(" x ")));
         }
-    }
-
-    private static String text(List<Integer> shape) {
-        return shape.stream().map(String::valueOf).collect(Collectors.joining(" x "));
     }
 }

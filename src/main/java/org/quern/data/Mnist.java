@@ -2,6 +2,7 @@ package org.quern.data;
 
 import static org.quern.QuernException.data;
 
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -13,6 +14,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.quern.files.Caches;
 
 /**
@@ -50,7 +54,6 @@ public final class Mnist {
             this.sha256 = sha256;
         }
 
-        /** The name of the gzipped file. */
         String gzipped() {
             return stem + ".gz";
         }
@@ -65,12 +68,10 @@ public final class Mnist {
          */
         Optional<Path> in(Path folder) {
             String dotted = stem.replace("-idx", ".idx");
-            for (String name : List.of(stem + ".gz", stem, dotted + ".gz", dotted)) {
-                if (Files.isRegularFile(folder.resolve(name))) {
-                    return Optional.of(folder.resolve(name));
-                }
-            }
-            return Optional.empty();
+            return Stream.of(stem + ".gz", stem, dotted + ".gz", dotted)
+                    .map(folder::resolve)
+                    .filter(Files::isRegularFile)
+                    .findFirst();
         }
     }
 
@@ -83,12 +84,7 @@ public final class Mnist {
 
     /** Whether a folder holds all four files. */
     public static boolean isIn(Path folder) {
-        for (File file : File.values()) {
-            if (file.in(folder).isEmpty()) {
-                return false;
-            }
-        }
-        return true;
+        return missing(folder).isEmpty();
     }
 
     /**
@@ -112,13 +108,10 @@ public final class Mnist {
     }
 
     private static String missing(Path folder) {
-        List<String> names = new ArrayList<>();
-        for (File file : File.values()) {
-            if (file.in(folder).isEmpty()) {
-                names.add(file.gzipped());
-            }
-        }
-        return String.join(", ", names);
+        return Stream.of(File.values())
+                .filter(file -> file.in(folder).isEmpty())
+                .map(File::gzipped)
+                .collect(Collectors.joining(", "));
     }
 
     /**
@@ -137,10 +130,7 @@ public final class Mnist {
         try {
             return new Splits(train.join(), test, "MNIST in " + folder);
         } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw e;
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }
 
@@ -174,22 +164,15 @@ public final class Mnist {
 
     /** SHA-256 of an IDX file as it is when unpacked. */
     static String sha256(Idx idx) {
-        MessageDigest digest;
+        ByteBuffer header = ByteBuffer.allocate(4 + 4 * idx.extents().length);
+        header.putInt(8 << 8 | idx.extents().length);
+        IntStream.of(idx.extents()).forEach(header::putInt);
         try {
-            digest = MessageDigest.getInstance("SHA-256");
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            digest.update(header.array());
+            return HexFormat.of().formatHex(digest.digest(idx.values()));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java has SHA-256", e);
         }
-        digest.update(new byte[] {0, 0, 8, (byte) idx.extents().length});
-        for (int extent : idx.extents()) {
-            digest.update(
-                    new byte[] {
-                        (byte) (extent >>> 24),
-                        (byte) (extent >>> 16),
-                        (byte) (extent >>> 8),
-                        (byte) extent
-                    });
-        }
-        return HexFormat.of().formatHex(digest.digest(idx.values()));
     }
 }

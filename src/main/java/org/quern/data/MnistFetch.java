@@ -4,11 +4,15 @@ import static org.quern.QuernException.data;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -16,7 +20,12 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.quern.QuernException;
 
 /**
@@ -98,8 +107,7 @@ public final class MnistFetch {
                 }
             }
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, folder + " cannot be written: " + e, e);
+            throw data(e, "%s cannot be written: %s", folder, e);
         }
     }
 
@@ -148,9 +156,6 @@ public final class MnistFetch {
                 throw new IOException("HTTP status " + response.statusCode());
             }
             boolean resumed = response.statusCode() == 206;
-            long start = resumed ? have : 0;
-            long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
-            long total = length < 0 ? -1 : start + length;
             try (FileChannel out =
                     FileChannel.open(
                             part,
@@ -159,49 +164,58 @@ public final class MnistFetch {
                             resumed
                                     ? StandardOpenOption.APPEND
                                     : StandardOpenOption.TRUNCATE_EXISTING)) {
-                copy(new StallGuard(body, stall), out, name, start, total, meter);
+                long done = out.size();
+                long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
+                long total = length < 0 ? -1 : done + length;
+                byte[] buffer = new byte[1 << 16];
+                for (int n = read(body, buffer); n >= 0; n = read(body, buffer)) {
+                    out.write(ByteBuffer.wrap(buffer, 0, n));
+                    done += n;
+                    if (done > MOST_BYTES) {
+                        throw data("it sends more than %,d bytes", MOST_BYTES);
+                    }
+                    meter.progress(name, done, total);
+                }
+                if (total >= 0 && done < total) {
+                    throw new IOException("the connection broke off");
+                }
                 out.force(true);
             }
         }
     }
 
-    private static void copy(
-            StallGuard body, FileChannel out, String name, long start, long total, Meter meter)
-            throws IOException, InterruptedException {
-        byte[] buffer = new byte[1 << 16];
-        long done = start;
-        int n;
-        while ((n = body.read(buffer)) >= 0) {
-            out.write(java.nio.ByteBuffer.wrap(buffer, 0, n));
-            done += n;
-            if (done > MOST_BYTES) {
-                throw data("it sends more than %,d bytes", MOST_BYTES);
-            }
-            meter.progress(name, done, total);
-        }
-        if (total >= 0 && done < total) {
-            throw new IOException("the connection broke off");
+    /** Reads in a thread of its own, so that a sender who falls silent is noticed. */
+    private int read(InputStream body, byte[] buffer) throws IOException, InterruptedException {
+        FutureTask<Integer> read = new FutureTask<>(() -> body.read(buffer));
+        Thread reader = new Thread(read, "download");
+        reader.setDaemon(true);
+        reader.start();
+        try {
+            return read.get(stall.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            throw new IOException("silent for " + stall.toSeconds() + " s");
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof IOException cause ? cause : new IOException(e.getCause());
         }
     }
 
     /** What a mirror did; without the mirror's name where none can be reached. */
     private static String reason(URI mirror, IOException e) {
         String host = mirror.getHost() + ": ";
-        if (e instanceof java.net.http.HttpTimeoutException) {
+        if (e instanceof HttpTimeoutException) {
             return host + "no answer in time";
         }
         Throwable cause = e;
         while (cause.getCause() != null && cause.getMessage() == null) {
             cause = cause.getCause();
         }
-        if (cause instanceof java.nio.channels.UnresolvedAddressException) {
+        if (cause instanceof UnresolvedAddressException) {
             return "no network";
         }
-        return e instanceof java.net.ConnectException && e.getMessage() == null
-                ? host + "no connection"
-                : host
-                        + (cause.getMessage() == null
-                                ? cause.getClass().getSimpleName()
-                                : cause.getMessage());
+        if (e instanceof ConnectException && e.getMessage() == null) {
+            return host + "no connection";
+        }
+        return host
+                + Objects.requireNonNullElse(cause.getMessage(), cause.getClass().getSimpleName());
     }
 }

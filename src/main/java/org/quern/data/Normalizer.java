@@ -70,7 +70,14 @@ public final class Normalizer {
         // Of MNIST's 28 x 28 pixels, the one with index 14 holds the centre of mass in every image.
         int atX = (int) Math.ceil(width / 2 - massX / mass);
         int atY = (int) Math.ceil(height / 2 - massY / mass);
-        return placed(fitted, wide, high, atX, atY);
+        // What lies outside after the move is lost, as in any image too heavy on one side.
+        byte[] image = new byte[width * height];
+        for (int y = Math.max(0, -atY); y < Math.min(high, height - atY); y++) {
+            for (int x = Math.max(0, -atX); x < Math.min(wide, width - atX); x++) {
+                image[(y + atY) * width + x + atX] = (byte) Math.round(fitted[y * wide + x]);
+            }
+        }
+        return image;
     }
 
     /** The mean level of a rectangle whose sides may lie within pixels. */
@@ -85,16 +92,5 @@ public final class Normalizer {
             }
         }
         return sum / ((x1 - x0) * (y1 - y0));
-    }
-
-    /** What lies outside after the move is lost, as in any image that is too heavy on one side. */
-    private byte[] placed(double[] fitted, int wide, int high, int atX, int atY) {
-        byte[] image = new byte[width * height];
-        for (int y = Math.max(0, -atY); y < Math.min(high, height - atY); y++) {
-            for (int x = Math.max(0, -atX); x < Math.min(wide, width - atX); x++) {
-                image[(y + atY) * width + x + atX] = (byte) Math.round(fitted[y * wide + x]);
-            }
-        }
-        return image;
     }
 }

@@ -4,6 +4,7 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
 import javax.imageio.ImageIO;
 
 /** Images as PNG files. */
@@ -11,27 +12,22 @@ public final class Png {
     private Png() {}
 
     /**
-     * An image in grey.
+     * The file of an image in grey.
      *
      * @param pixels {@code width × height} unsigned bytes from {@code offset} on, row after row, 0
      *     black, 255 white
-     * @return the file
      */
     public static byte[] grey(byte[] pixels, int offset, int width, int height) {
         BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_BYTE_GRAY);
-        byte[] line = new byte[width];
-        for (int y = 0; y < height; y++) {
-            System.arraycopy(pixels, offset + y * width, line, 0, width);
-            image.getRaster().setDataElements(0, y, width, 1, line);
-        }
+        byte[] own = Arrays.copyOfRange(pixels, offset, offset + width * height);
+        image.getRaster().setDataElements(0, 0, width, height, own);
         return file(image);
     }
 
     /**
-     * An image in colour.
+     * The file of an image in colour.
      *
      * @param rgb {@code width × height} pixels 0xRRGGBB, row after row
-     * @return the file
      */
     public static byte[] colour(int[] rgb, int width, int height) {
         BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);

@@ -2,6 +2,7 @@ package org.quern.data;
 
 import static org.quern.QuernException.usage;
 
+import java.util.Arrays;
 import org.quern.random.Permutation;
 import org.quern.random.Streams;
 
@@ -30,21 +31,10 @@ public record Split(Dataset rest, Dataset part) {
         int carved =
                 (int) Math.max(1, Math.min(set.rows() - 1L, Math.round(set.rows() * fraction)));
         int[] order = order(set.rows(), seed);
-        boolean[] out = new boolean[set.rows()];
-        for (int i = 0; i < carved; i++) {
-            out[order[i]] = true;
-        }
-        int[] part = new int[carved];
-        int[] rest = new int[set.rows() - carved];
-        int inPart = 0;
-        int inRest = 0;
-        for (int row = 0; row < out.length; row++) {
-            if (out[row]) {
-                part[inPart++] = row;
-            } else {
-                rest[inRest++] = row;
-            }
-        }
+        int[] part = Arrays.copyOf(order, carved);
+        int[] rest = Arrays.copyOfRange(order, carved, order.length);
+        Arrays.sort(part);
+        Arrays.sort(rest);
         return new Split(set.select(rest), set.select(part).named(set.name() + " " + name));
     }
 
@@ -60,17 +50,14 @@ public record Split(Dataset rest, Dataset part) {
         if (rows >= set.rows()) {
             return set;
         }
-        int[] kept = new int[rows];
-        System.arraycopy(order(set.rows(), seed), 0, kept, 0, rows);
-        java.util.Arrays.sort(kept);
+        int[] kept = Arrays.copyOf(order(set.rows(), seed), rows);
+        Arrays.sort(kept);
         return set.select(kept);
     }
 
     private static int[] order(int rows, long seed) {
         int[] order = new int[rows];
-        for (int i = 0; i < rows; i++) {
-            order[i] = Permutation.apply(rows, seed, Streams.split(0), 0, i);
-        }
+        Arrays.setAll(order, i -> Permutation.apply(rows, seed, Streams.split(0), 0, i));
         return order;
     }
 }

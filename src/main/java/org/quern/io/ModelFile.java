@@ -2,17 +2,27 @@ package org.quern.io;
 
 import static org.quern.QuernException.data;
 
+import com.google.gson.Gson;
+import com.google.gson.JsonParseException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
+import org.quern.QuernException;
 import org.quern.data.Classes;
 import org.quern.io.SafeTensors.Tensor;
+import org.quern.model.Activation;
 import org.quern.model.Model;
+import org.quern.model.ModelText;
+import org.quern.model.Scaling;
 import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
@@ -23,6 +33,18 @@ import org.quern.plan.Slice;
  * metadata.
  */
 public final class ModelFile {
+    private static final String FORMAT = "quern.format";
+    private static final String VERSION = "1";
+    private static final String MODEL = "quern.model";
+    private static final String INPUT = "quern.input";
+    private static final String SCALE = "quern.scale";
+    private static final String SHIFT = "quern.shift";
+    private static final String LOSS = "quern.loss";
+    private static final String CLASSES = "quern.classes";
+    private static final String NOTE = "note.";
+    private static final int LONGEST_MODEL = 100_000;
+    private static final Gson JSON = new Gson();
+
     private ModelFile() {}
 
     /**
@@ -55,86 +77,188 @@ public final class ModelFile {
         }
     }
 
+    /** A tensor's shape, and where its values are among a model's parameters, transposed. */
+    private record Stored(Slice slice, int... shape) {}
+
+    private static List<Stored> stored(Plan plan) {
+        List<Stored> all = new ArrayList<>();
+        for (Plan.DenseSlices dense : plan.dense()) {
+            Slice weights = dense.weights();
+            all.add(new Stored(weights, weights.columns(), weights.rows()));
+            all.add(new Stored(dense.bias(), weights.columns()));
+        }
+        return all;
+    }
+
+    private static void transpose(
+            float[] from, int offset, int rows, int columns, float[] to, int at) {
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                to[at + j * rows + i] = from[offset + i * columns + j];
+            }
+        }
+    }
+
     /** Writes a model atomically. */
     public static void write(Path file, SavedModel saved) {
-        Plan plan = Plan.forInference(saved.model());
         List<Tensor> tensors = new ArrayList<>();
-        for (Plan.DenseSlices dense : plan.dense()) {
-            Slice w = dense.weights();
-            int in = w.rows();
-            int out = w.columns();
-            tensors.add(
-                    new Tensor(
-                            w.name(),
-                            new int[] {out, in},
-                            transposed(saved.parameters(), (int) w.offset(), in, out)));
-            float[] bias = new float[out];
-            System.arraycopy(saved.parameters(), (int) dense.bias().offset(), bias, 0, out);
-            tensors.add(new Tensor(dense.bias().name(), new int[] {out}, bias));
+        for (Stored stored : stored(Plan.forInference(saved.model))) {
+            Slice slice = stored.slice;
+            float[] values = new float[(int) slice.size()];
+            int offset = (int) slice.offset();
+            transpose(saved.parameters, offset, slice.rows(), slice.columns(), values, 0);
+            tensors.add(new Tensor(slice.name(), stored.shape, values));
         }
-        new SafeTensors(ModelMetadata.of(saved).write(), tensors).write(file);
+        new SafeTensors(metadata(saved), tensors).write(file);
+    }
+
+    private static Map<String, String> metadata(SavedModel saved) {
+        Map<String, String> text = new LinkedHashMap<>();
+        text.put("format", "pt"); // what PyTorch's tools look for
+        text.put(FORMAT, VERSION);
+        text.put(MODEL, saved.model.text());
+        text.put(INPUT, JSON.toJson(saved.model.inputShape()));
+        text.put(SCALE, Float.toString(saved.model.scaling().scale()));
+        text.put(SHIFT, Float.toString(saved.model.scaling().shift()));
+        text.put(LOSS, saved.loss.text());
+        text.put(CLASSES, JSON.toJson(saved.classes));
+        new TreeMap<>(saved.notes).forEach((key, value) -> text.put(NOTE + key, value));
+        return text;
     }
 
     /**
      * Reads a model.
      *
-     * @param spec the model, for files without Quern's metadata, such as PyTorch's; null to take it
+     * @param spec the model, for files without Quern's metadata, such as PyTorch's, which are taken
+     *     for classifiers if their last layer is linear and has more than one unit; null to take it
      *     from the file. A file that says what model it is of must say the same.
      * @throws org.quern.QuernException if the file is damaged or is of another model
      */
     public static SavedModel read(Path file, Model spec) {
         SafeTensors tensors = SafeTensors.read(file);
-        ModelMetadata metadata = ModelMetadata.read(file, tensors.metadata(), spec);
-        Plan plan = Plan.forInference(metadata.model());
-        checkTensors(file, tensors, plan);
+        SavedModel described = described(file, tensors.metadata(), spec);
+        Plan plan = Plan.forInference(described.model);
+        checkTensors(file, tensors, plan); // before anything is allocated for the model
         float[] parameters = new float[Math.toIntExact(plan.parameters().size())];
-        for (Plan.DenseSlices dense : plan.dense()) {
-            int in = dense.weights().rows();
-            int out = dense.weights().columns();
-            float[] w = tensors.tensor(dense.weights().name()).values();
-            float[] b = tensors.tensor(dense.bias().name()).values();
-            float[] back = transposed(w, 0, out, in);
-            System.arraycopy(back, 0, parameters, (int) dense.weights().offset(), back.length);
-            System.arraycopy(b, 0, parameters, (int) dense.bias().offset(), out);
+        for (Stored stored : stored(plan)) {
+            Slice slice = stored.slice;
+            float[] values = tensors.tensor(slice.name()).values();
+            int offset = (int) slice.offset();
+            transpose(values, 0, slice.columns(), slice.rows(), parameters, offset);
         }
         return new SavedModel(
-                metadata.model(),
-                metadata.loss(),
-                parameters,
-                metadata.classes(),
-                metadata.notes());
+                described.model, described.loss, parameters, described.classes, described.notes);
     }
 
-    /** Checks that the tensors are the model's: nothing may be allocated for a model before. */
+    /** What the metadata say of a model, which is still without parameters. */
+    private static SavedModel described(Path file, Map<String, String> text, Model spec) {
+        if (!text.containsKey(FORMAT) && !text.containsKey(MODEL)) {
+            if (spec == null) {
+                throw data(
+                        "%s does not say what model it is of: give it with --model, as for a file"
+                                + " written by PyTorch",
+                        file);
+            }
+            boolean logits =
+                    spec.output().activation() == Activation.LINEAR && spec.outputSize() > 1;
+            Loss loss = logits ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR;
+            return new SavedModel(spec, loss, new float[0], List.of(), Map.of());
+        }
+        if (!VERSION.equals(text.get(FORMAT))) {
+            throw data(
+                    "%s is of format %s, but this version of Quern reads format %s",
+                    file, SafeTensors.shown(String.valueOf(text.get(FORMAT))), VERSION);
+        }
+        Map<String, String> notes = new LinkedHashMap<>();
+        text.forEach(
+                (key, value) -> {
+                    if (key.startsWith(NOTE)) {
+                        notes.put(key.substring(NOTE.length()), value);
+                    }
+                });
+        Model model;
+        SavedModel described;
+        try {
+            model = model(text);
+            Loss loss = Loss.parse(get(text, LOSS));
+            Plan.of(model, loss, new Optimizer.Sgd(0, 0), 1); // refuses absurd sizes
+            described = new SavedModel(model, loss, new float[0], classes(text, model), notes);
+        } catch (QuernException | JsonParseException | IllegalArgumentException e) {
+            String reason = SafeTensors.shown(String.valueOf(e.getMessage()));
+            throw data(e, "%s: its metadata does not describe a model: %s", file, reason);
+        }
+        if (spec != null
+                && (!model.text().equals(spec.text()) || model.inputSize() != spec.inputSize())) {
+            throw data(
+                    "%s is of model \"%s\" for %d values, not \"%s\" for %d: leave --model out",
+                    file,
+                    SafeTensors.shown(model.text()),
+                    model.inputSize(),
+                    spec.text(),
+                    spec.inputSize());
+        }
+        return described;
+    }
+
+    private static Model model(Map<String, String> text) {
+        int[] shape = JSON.fromJson(get(text, INPUT), int[].class);
+        Scaling scaling =
+                new Scaling(Float.parseFloat(get(text, SCALE)), Float.parseFloat(get(text, SHIFT)));
+        String layers = get(text, MODEL);
+        if (layers.length() > LONGEST_MODEL) {
+            throw new IllegalArgumentException(MODEL + " is too long");
+        }
+        Model input = Model.input(Objects.requireNonNullElse(shape, new int[0]));
+        return ModelText.parse(input.scaled(scaling), layers);
+    }
+
+    private static List<String> classes(Map<String, String> text, Model model) {
+        String[] names = JSON.fromJson(get(text, CLASSES), String[].class);
+        if (names == null || Arrays.asList(names).contains(null)) {
+            throw new IllegalArgumentException(CLASSES + " is not a list of names");
+        }
+        if (names.length > model.outputSize()) {
+            throw new IllegalArgumentException(
+                    names.length + " classes, but " + model.outputSize() + " outputs");
+        }
+        return List.of(names);
+    }
+
+    private static String get(Map<String, String> text, String key) {
+        String value = text.get(key);
+        if (value == null) {
+            throw new IllegalArgumentException("there is no " + key);
+        }
+        return value;
+    }
+
     private static void checkTensors(Path file, SafeTensors tensors, Plan plan) {
         Set<String> known = new HashSet<>();
-        for (Plan.DenseSlices dense : plan.dense()) {
-            int in = dense.weights().rows();
-            int out = dense.weights().columns();
-            checkTensor(file, tensors, dense.weights().name(), out, in);
-            checkTensor(file, tensors, dense.bias().name(), out);
-            known.add(dense.weights().name());
-            known.add(dense.bias().name());
+        for (Stored stored : stored(plan)) {
+            checkTensor(file, tensors, stored);
+            known.add(stored.slice.name());
         }
         for (Tensor tensor : tensors.tensors()) {
             if (!known.contains(tensor.name())) {
                 throw data(
                         "%s has a tensor %s, which model \"%s\" has not: it is of another model",
                         file,
-                        SafeTensorsHeader.shown(tensor.name()),
-                        SafeTensorsHeader.shown(plan.model().text()));
+                        SafeTensors.shown(tensor.name()),
+                        SafeTensors.shown(plan.model().text()));
             }
         }
     }
 
-    private static void checkTensor(Path file, SafeTensors tensors, String name, int... shape) {
+    private static void checkTensor(Path file, SafeTensors tensors, Stored stored) {
+        String name = stored.slice.name();
+        int[] shape = stored.shape;
         Tensor tensor = tensors.tensor(name);
         if (tensor == null) {
             List<String> names = tensors.tensors().stream().map(Tensor::name).toList();
             throw data(
                     "%s has no tensor %s, only %s: it is of another model, or its layers are not"
                             + " numbered as in an nn.Sequential that starts with the first layer",
-                    file, name, SafeTensorsHeader.shown(String.join(", ", names)));
+                    file, name, SafeTensors.shown(String.join(", ", names)));
         }
         if (!Arrays.equals(tensor.shape(), shape)) {
             throw data(
@@ -147,15 +271,5 @@ public final class ModelFile {
                         "%s: tensor %s holds %s as value %,d", file, name, tensor.values()[i], i);
             }
         }
-    }
-
-    private static float[] transposed(float[] matrix, int offset, int rows, int columns) {
-        float[] result = new float[rows * columns];
-        for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++) {
-                result[j * rows + i] = matrix[offset + i * columns + j];
-            }
-        }
-        return result;
     }
 }

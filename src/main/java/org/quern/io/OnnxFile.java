@@ -1,7 +1,9 @@
 package org.quern.io;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.quern.files.AtomicFile;
@@ -10,6 +12,7 @@ import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
 import org.quern.plan.Plan;
+import org.quern.plan.Slice;
 
 /**
  * Trained models as ONNX (opset 13), for whatever runs those: scaling, dense layers and activations
@@ -29,7 +32,7 @@ public final class OnnxFile {
 
     private final SavedModel saved;
     private final Plan plan;
-    private final ProtoWriter graph = new ProtoWriter();
+    private final Message graph = new Message();
     private String last = "input";
     private int nodes;
 
@@ -51,26 +54,20 @@ public final class OnnxFile {
 
     private byte[] model() {
         graph();
-        ProtoWriter model = new ProtoWriter();
-        model.number(1, IR_VERSION);
-        model.text(2, "quern");
-        model.message(7, graph);
-        model.message(8, new ProtoWriter().text(1, "").number(2, OPSET));
+        Message model = new Message().number(1, IR_VERSION).text(2, "quern").message(7, graph);
+        model.message(8, new Message().text(1, "").number(2, OPSET));
         if (!saved.classes().isEmpty()) {
-            model.message(
-                    14,
-                    new ProtoWriter()
-                            .text(1, "classes")
-                            .text(2, String.join(",", saved.classes())));
+            String names = String.join(",", saved.classes());
+            model.message(14, new Message().text(1, "classes").text(2, names));
         }
-        return model.bytes();
+        return model.out.toByteArray();
     }
 
     private void graph() {
         Model model = saved.model();
         int[] shape = model.inputShape().stream().mapToInt(Integer::intValue).toArray();
         if (shape.length > 1) {
-            ProtoWriter axis = new ProtoWriter().text(1, "axis").number(3, 1);
+            Message axis = new Message().text(1, "axis").number(3, 1);
             node("Flatten", "rows", axis.number(20, INT_ATTRIBUTE), last);
         }
         Scaling scaling = model.scaling();
@@ -85,27 +82,25 @@ public final class OnnxFile {
         for (int i = 0; i < plan.dense().size(); i++) {
             dense(plan.dense().get(i), i == plan.dense().size() - 1);
         }
-        graph.text(2, "quern");
-        graph.message(11, value("input", shape));
-        graph.message(12, value(output(saved), new int[] {plan.outputSize()}));
+        graph.text(2, "quern").message(11, value("input", shape));
+        graph.message(12, value(output(saved), plan.outputSize()));
     }
 
     private void dense(Plan.DenseSlices dense, boolean isLast) {
-        String weights = dense.weights().name();
-        String bias = dense.bias().name();
-        initializer(
-                weights,
-                parameters(dense.weights().offset(), dense.weights().size()),
-                dense.weights().rows(),
-                dense.weights().columns());
-        initializer(
-                bias,
-                parameters(dense.bias().offset(), dense.bias().size()),
-                dense.bias().columns());
+        Slice weights = dense.weights();
+        Slice bias = dense.bias();
+        initializer(weights.name(), parameters(weights), weights.rows(), weights.columns());
+        initializer(bias.name(), parameters(bias), bias.columns());
         String name = "dense" + dense.module();
         Activation activation = dense.layer().activation();
         String output = isLast ? output(saved) : name + " " + activation.text();
-        node("Gemm", activation == Activation.LINEAR ? output : name, null, last, weights, bias);
+        node(
+                "Gemm",
+                activation == Activation.LINEAR ? output : name,
+                null,
+                last,
+                weights.name(),
+                bias.name());
         String z = last;
         switch (activation) {
             case LINEAR -> {}
@@ -130,13 +125,13 @@ public final class OnnxFile {
         }
     }
 
-    private float[] parameters(long offset, long size) {
-        return Arrays.copyOfRange(
-                saved.parameters(), Math.toIntExact(offset), Math.toIntExact(offset + size));
+    private float[] parameters(Slice slice) {
+        int from = Math.toIntExact(slice.offset());
+        return Arrays.copyOfRange(saved.parameters(), from, from + (int) slice.size());
     }
 
-    private void node(String type, String output, ProtoWriter attribute, String... inputs) {
-        ProtoWriter node = new ProtoWriter();
+    private void node(String type, String output, Message attribute, String... inputs) {
+        Message node = new Message();
         for (String input : inputs) {
             node.text(1, input);
         }
@@ -153,7 +148,7 @@ public final class OnnxFile {
     }
 
     private void initializer(String name, float[] values, int... extents) {
-        ProtoWriter tensor = new ProtoWriter();
+        Message tensor = new Message();
         for (int extent : extents) {
             tensor.number(1, extent);
         }
@@ -164,13 +159,53 @@ public final class OnnxFile {
     }
 
     /** A tensor with a free batch dimension. */
-    private static ProtoWriter value(String name, int[] extents) {
-        ProtoWriter shape = new ProtoWriter();
-        shape.message(1, new ProtoWriter().text(2, BATCH));
+    private static Message value(String name, int... extents) {
+        Message shape = new Message();
+        shape.message(1, new Message().text(2, BATCH));
         for (int extent : extents) {
-            shape.message(1, new ProtoWriter().number(1, extent));
+            shape.message(1, new Message().number(1, extent));
         }
-        ProtoWriter tensor = new ProtoWriter().number(1, FLOAT).message(2, shape);
-        return new ProtoWriter().text(1, name).message(2, new ProtoWriter().message(1, tensor));
+        Message tensor = new Message().number(1, FLOAT).message(2, shape);
+        return new Message().text(1, name).message(2, new Message().message(1, tensor));
+    }
+
+    /** A message in Protocol Buffers' wire format: numbers, texts, bytes and inner messages. */
+    private static final class Message {
+        private static final int VARINT = 0;
+        private static final int LENGTH_DELIMITED = 2;
+
+        private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+        /** A field with a number that is not negative. */
+        Message number(int field, long value) {
+            varint((long) field << 3 | VARINT);
+            varint(value);
+            return this;
+        }
+
+        Message text(int field, String value) {
+            return bytes(field, value.getBytes(StandardCharsets.UTF_8));
+        }
+
+        Message message(int field, Message inner) {
+            return bytes(field, inner.out.toByteArray());
+        }
+
+        Message bytes(int field, byte[] value) {
+            varint((long) field << 3 | LENGTH_DELIMITED);
+            varint(value.length);
+            out.writeBytes(value);
+            return this;
+        }
+
+        /** Seven bits a byte, lowest first; the upper bit says that more follow. */
+        private void varint(long value) {
+            long rest = value;
+            while ((rest & ~0x7FL) != 0) {
+                out.write((int) (rest & 0x7F | 0x80));
+                rest >>>= 7;
+            }
+            out.write((int) rest);
+        }
     }
 }

@@ -2,26 +2,31 @@ package org.quern.io;
 
 import static org.quern.QuernException.data;
 
-import com.google.gson.stream.JsonWriter;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.Strictness;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.StringWriter;
-import java.io.UncheckedIOException;
+import java.io.StringReader;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.quern.QuernException;
 import org.quern.files.AtomicFile;
 
 /**
@@ -33,8 +38,16 @@ import org.quern.files.AtomicFile;
  * @param tensors in the order of their values in the file
  */
 public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
-    static final long LONGEST_HEADER = 100_000_000;
+    private static final String METADATA = "__metadata__";
+    private static final long LONGEST_HEADER = 100_000_000;
     private static final int BLOCK = 1 << 16;
+    private static final int MOST_DIMENSIONS = 8;
+    private static final int LONGEST_SHOWN = 160;
+
+    /** As many values as an array can have. */
+    private static final int MOST_VALUES = Integer.MAX_VALUE - 8;
+
+    private static final Gson JSON = new GsonBuilder().disableHtmlEscaping().create();
 
     /**
      * A named array.
@@ -69,26 +82,22 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
 
     /** The tensor of that name; null if there is none. */
     public Tensor tensor(String name) {
-        for (Tensor tensor : tensors) {
-            if (tensor.name.equals(name)) {
-                return tensor;
-            }
-        }
-        return null;
+        return tensors.stream().filter(tensor -> tensor.name.equals(name)).findAny().orElse(null);
     }
+
+    // ---- writing
 
     /** Writes the file atomically, the header padded with blanks to a multiple of 8 bytes. */
     public void write(Path file) {
         byte[] header = header().getBytes(StandardCharsets.UTF_8);
-        int padded = (header.length + 7) / 8 * 8;
+        byte[] padded = Arrays.copyOf(header, (header.length + 7) / 8 * 8);
+        Arrays.fill(padded, header.length, padded.length, (byte) ' ');
         AtomicFile.write(
                 file,
                 out -> {
                     ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-                    out.write(length.putLong(padded).array());
-                    out.write(header);
-                    out.write(
-                            " ".repeat(padded - header.length).getBytes(StandardCharsets.US_ASCII));
+                    out.write(length.putLong(padded.length).array());
+                    out.write(padded);
                     for (Tensor tensor : tensors) {
                         write(tensor.values, out);
                     }
@@ -97,47 +106,74 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
 
     private static void write(float[] values, OutputStream out) throws IOException {
         ByteBuffer block = ByteBuffer.allocate(BLOCK).order(ByteOrder.LITTLE_ENDIAN);
-        for (float value : values) {
-            block.putFloat(value);
-            if (!block.hasRemaining()) {
-                out.write(block.array());
-                block.clear();
-            }
+        for (int done = 0; done < values.length; ) {
+            int count = Math.min(BLOCK / Float.BYTES, values.length - done);
+            block.asFloatBuffer().put(values, done, count);
+            out.write(block.array(), 0, Float.BYTES * count);
+            done += count;
         }
-        out.write(block.array(), 0, block.position());
     }
 
     private String header() {
-        StringWriter text = new StringWriter();
-        try (JsonWriter json = new JsonWriter(text)) {
-            json.setHtmlSafe(false);
-            json.beginObject();
-            if (!metadata.isEmpty()) {
-                json.name("__metadata__").beginObject();
-                for (Map.Entry<String, String> entry : metadata.entrySet()) {
-                    json.name(entry.getKey()).value(entry.getValue());
-                }
-                json.endObject();
-            }
-            long at = 0;
-            for (Tensor tensor : tensors) {
-                long end = at + 4L * tensor.values.length;
-                json.name(tensor.name).beginObject().name("dtype").value("F32");
-                json.name("shape").beginArray();
-                for (int extent : tensor.shape) {
-                    json.value(extent);
-                }
-                json.endArray();
-                json.name("data_offsets").beginArray().value(at).value(end).endArray();
-                json.endObject();
-                at = end;
-            }
-            json.endObject();
-        } catch (IOException e) {
-            throw new UncheckedIOException("a string cannot be written", e);
+        Map<String, Object> header = new LinkedHashMap<>();
+        if (!metadata.isEmpty()) {
+            header.put(METADATA, metadata);
         }
-        return text.toString();
+        long at = 0;
+        for (Tensor tensor : tensors) {
+            long end = at + 4L * tensor.values.length;
+            Map<String, Object> entry = new LinkedHashMap<>();
+            entry.put("dtype", FloatType.F32.name());
+            entry.put("shape", tensor.shape);
+            entry.put("data_offsets", new long[] {at, end});
+            header.put(tensor.name, entry);
+            at = end;
+        }
+        return JSON.toJson(header);
     }
+
+    // ---- reading
+
+    /** The types that are read: binary32, 64 and 16 of IEEE 754, and the upper half of an F32. */
+    private enum FloatType {
+        F32(4),
+        F64(8),
+        F16(2),
+        BF16(2);
+
+        private final int bytes;
+
+        FloatType(int bytes) {
+            this.bytes = bytes;
+        }
+
+        /** The next value as float32, which is exact but for F64, rounded to nearest. */
+        float next(ByteBuffer from) {
+            return switch (this) {
+                case F32 -> from.getFloat();
+                case F64 -> (float) from.getDouble();
+                case F16 -> half(from.getShort());
+                case BF16 -> Float.intBitsToFloat(from.getShort() << 16);
+            };
+        }
+
+        /** 5 bits of exponent, 10 of fraction. */
+        private static float half(short bits) {
+            int exponent = bits >> 10 & 0x1f;
+            int fraction = bits & 0x3ff;
+            float magnitude =
+                    switch (exponent) {
+                        case 0 -> fraction * 0x1p-24f;
+                        case 31 -> fraction == 0 ? Float.POSITIVE_INFINITY : Float.NaN;
+                        default -> Math.scalb(1 + fraction * 0x1p-10f, exponent - 15);
+                    };
+            return bits < 0 ? -magnitude : magnitude;
+        }
+    }
+
+    /** What the header says of a tensor: {@code size} values at bytes [begin, end) behind it. */
+    private record Entry(
+            String name, FloatType type, int[] shape, int size, long begin, long end) {}
 
     /**
      * Reads a file strictly: nothing is allocated before it is known to be there, and no tensor may
@@ -156,8 +192,7 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             return read(file, channel);
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, file + " cannot be read: " + e.getMessage(), e);
+            throw data(e, "%s cannot be read: %s", file, e.getMessage());
         }
     }
 
@@ -166,48 +201,213 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         if (size < 8) {
             throw data("%s has %d bytes, too few for a safetensors file", file, size);
         }
-        long length = bytes(channel, 8).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        ByteBuffer start = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+        fill(channel, start);
+        long length = start.getLong();
         if (length < 2 || length > LONGEST_HEADER || length > size - 8) {
             throw data(
                     "%s is not a safetensors file, or is truncated: its header would have %s bytes"
                             + " of %,d",
                     file, Long.toUnsignedString(length), size - 8);
         }
-        ByteBuffer header = bytes(channel, (int) length);
-        SafeTensorsHeader parsed = SafeTensorsHeader.parse(file, header, size - 8 - length);
+        ByteBuffer header = ByteBuffer.allocate((int) length);
+        fill(channel, header);
+        Map<String, String> metadata = new LinkedHashMap<>();
+        List<Entry> entries = parse(file, header, metadata);
+        checkCover(file, entries, size - 8 - length);
         List<Tensor> tensors = new ArrayList<>();
-        for (SafeTensorsHeader.Entry entry : parsed.entries()) {
-            float[] values = new float[entry.size()];
-            floats(channel, entry.type(), values);
-            tensors.add(new Tensor(entry.name(), entry.shape(), values));
+        for (Entry entry : entries) {
+            tensors.add(new Tensor(entry.name, entry.shape, floats(channel, entry)));
         }
-        return new SafeTensors(parsed.metadata(), tensors);
+        return new SafeTensors(metadata, tensors);
     }
 
-    private static void floats(FileChannel channel, FloatType type, float[] values)
-            throws IOException {
+    private static float[] floats(FileChannel channel, Entry entry) throws IOException {
+        float[] values = new float[entry.size];
         ByteBuffer block = ByteBuffer.allocate(BLOCK).order(ByteOrder.LITTLE_ENDIAN);
-        int most = BLOCK / type.bytes();
+        int most = BLOCK / entry.type.bytes;
         for (int done = 0; done < values.length; ) {
-            int now = Math.min(most, values.length - done);
-            block.clear().limit(type.bytes() * now);
+            int end = done + Math.min(most, values.length - done);
+            block.clear().limit(entry.type.bytes * (end - done));
             fill(channel, block);
-            type.decode(block.flip(), values, done, now);
-            done += now;
+            if (entry.type == FloatType.F32) {
+                block.asFloatBuffer().get(values, done, end - done);
+                done = end;
+            }
+            while (done < end) {
+                values[done++] = entry.type.next(block);
+            }
         }
+        return values;
     }
 
-    private static ByteBuffer bytes(FileChannel channel, int count) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate(count);
-        fill(channel, buffer);
-        return buffer.flip();
-    }
-
+    /** Fills a buffer to its limit, and makes it ready to be read. */
     private static void fill(FileChannel channel, ByteBuffer buffer) throws IOException {
         while (buffer.hasRemaining()) {
             if (channel.read(buffer) < 0) {
                 throw new IOException("it became shorter while being read");
             }
+        }
+        buffer.flip();
+    }
+
+    /** Parses the header: its tensors in the order of their offsets. */
+    private static List<Entry> parse(Path file, ByteBuffer bytes, Map<String, String> metadata) {
+        String text;
+        try {
+            text = StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+        } catch (CharacterCodingException e) {
+            throw data(e, "%s: its header is not UTF-8 text", file);
+        }
+        if (!text.startsWith("{")) {
+            throw data("%s: its header does not start with {", file);
+        }
+        List<Entry> entries = new ArrayList<>();
+        try (JsonReader json = new JsonReader(new StringReader(text))) {
+            json.setStrictness(Strictness.STRICT);
+            json.beginObject();
+            Set<String> names = new HashSet<>();
+            while (json.hasNext()) {
+                String name = json.nextName();
+                if (!names.add(name)) {
+                    throw data("%s has tensor %s twice", file, shown(name));
+                }
+                if (name.equals(METADATA)) {
+                    readMetadata(file, json, metadata);
+                } else {
+                    entries.add(readEntry(file, json, name));
+                }
+            }
+            json.endObject();
+            if (json.peek() != JsonToken.END_DOCUMENT) {
+                throw data("%s: its header goes on behind its end", file);
+            }
+        } catch (IOException | IllegalStateException | NumberFormatException e) {
+            String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+            throw data(
+                    e,
+                    "%s: its header is not what safetensors allows: %s",
+                    file,
+                    shown(message.lines().findFirst().orElse("")));
+        }
+        entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
+        return entries;
+    }
+
+    /** A text out of a file as it can stand in a one-line message. */
+    static String shown(String text) {
+        String line = text.replaceAll("[\\p{Cc}\\p{Zl}\\p{Zp}]", "?");
+        return line.length() <= LONGEST_SHOWN ? line : line.substring(0, LONGEST_SHOWN) + "...";
+    }
+
+    private static void readMetadata(Path file, JsonReader json, Map<String, String> metadata)
+            throws IOException {
+        json.beginObject();
+        while (json.hasNext()) {
+            String name = json.nextName();
+            if (json.peek() != JsonToken.STRING) {
+                throw data("%s: metadata %s is not text", file, shown(name));
+            }
+            if (metadata.put(name, json.nextString()) != null) {
+                throw data("%s has metadata %s twice", file, shown(name));
+            }
+        }
+        json.endObject();
+    }
+
+    private static Entry readEntry(Path file, JsonReader json, String name) throws IOException {
+        String type = null;
+        long[] shape = null;
+        long[] offsets = null;
+        json.beginObject();
+        while (json.hasNext()) {
+            String field = json.nextName();
+            if (field.equals("dtype") && type == null) {
+                type = json.nextString();
+            } else if (field.equals("shape") && shape == null) {
+                shape = readLongs(json);
+            } else if (field.equals("data_offsets") && offsets == null) {
+                offsets = readLongs(json);
+            } else {
+                throw data(
+                        "%s: tensor %s has an unknown or repeated field %s",
+                        file, shown(name), shown(field));
+            }
+        }
+        json.endObject();
+        if (type == null || shape == null || offsets == null || offsets.length != 2) {
+            throw data("%s: tensor %s lacks dtype, shape or data_offsets", file, shown(name));
+        }
+        for (FloatType known : FloatType.values()) {
+            if (known.name().equals(type)) {
+                return checked(file, name, known, shape, offsets);
+            }
+        }
+        throw data(
+                "%s: tensor %s is %s; only F32, F64, F16 and BF16 are read: convert it",
+                file, shown(name), shown(type));
+    }
+
+    private static Entry checked(
+            Path file, String name, FloatType type, long[] shape, long[] offsets) {
+        int[] extents = new int[shape.length];
+        long size = 1;
+        for (int i = 0; i < shape.length; i++) {
+            if (shape[i] > MOST_VALUES || size * shape[i] > MOST_VALUES) {
+                throw data(
+                        "%s: tensor %s has shape %s, more than %,d values",
+                        file, shown(name), Arrays.toString(shape), MOST_VALUES);
+            }
+            extents[i] = (int) shape[i];
+            size *= shape[i];
+        }
+        if (offsets[1] - offsets[0] != type.bytes * size) {
+            throw data(
+                    "%s: tensor %s has %,d values, but its offsets are %d to %d",
+                    file, shown(name), size, offsets[0], offsets[1]);
+        }
+        return new Entry(name, type, extents, (int) size, offsets[0], offsets[1]);
+    }
+
+    private static long[] readLongs(JsonReader json) throws IOException {
+        List<Long> longs = new ArrayList<>();
+        json.beginArray();
+        while (json.hasNext()) {
+            if (longs.size() == MOST_DIMENSIONS) {
+                throw new IllegalStateException(
+                        "a shape has more than " + MOST_DIMENSIONS + " dimensions");
+            }
+            String digits = json.peek() == JsonToken.NUMBER ? json.nextString() : "";
+            if (!digits.matches("0|[1-9][0-9]{0,17}")) {
+                throw new IllegalStateException(
+                        "a shape or offset is not a whole number of at most 18 digits");
+            }
+            longs.add(Long.parseLong(digits));
+        }
+        json.endArray();
+        return longs.stream().mapToLong(Long::longValue).toArray();
+    }
+
+    private static void checkCover(Path file, List<Entry> entries, long available) {
+        long at = 0;
+        for (Entry entry : entries) {
+            if (entry.end > available) {
+                throw data(
+                        "%s: tensor %s ends at byte %,d of %,d: the file is truncated",
+                        file, shown(entry.name), entry.end, available);
+            }
+            if (entry.begin < at) {
+                throw data("%s: tensor %s overlaps the one before it", file, shown(entry.name));
+            }
+            if (entry.begin > at) {
+                throw data(
+                        "%s: %,d bytes before tensor %s belong to none",
+                        file, entry.begin - at, shown(entry.name));
+            }
+            at = entry.end;
+        }
+        if (at != available) {
+            throw data("%s: %,d bytes at its end belong to no tensor", file, available - at);
         }
     }
 }

@@ -1,11 +1,13 @@
 package org.quern.report;
 
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.toList;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import org.quern.bench.Crossover;
 import org.quern.bench.KernelBench;
 import org.quern.bench.Roofline;
@@ -23,16 +25,12 @@ public final class BenchText {
 
     /** A time in the unit that suits it, three digits: {@code 41.2 us}. */
     public static String time(double seconds) {
-        double scaled = seconds * scale(seconds);
-        return digits(scaled) + " " + unit(seconds);
+        return digits(seconds * scale(seconds))
+                + (seconds < 1e-3 ? " us" : seconds < 1 ? " ms" : " s");
     }
 
     private static double scale(double seconds) {
         return seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
-    }
-
-    private static String unit(double seconds) {
-        return seconds < 1e-3 ? "us" : seconds < 1 ? "ms" : "s";
     }
 
     private static String digits(double value) {
@@ -74,9 +72,10 @@ public final class BenchText {
      */
     public static String kernel(KernelBench.Result result, boolean named) {
         Timing t = result.seconds();
-        boolean arithmetic = "arithmetic".equals(result.limit());
         String rate =
-                arithmetic ? flops(result.flopsPerSecond()) : bandwidth(result.bytesPerSecond());
+                "arithmetic".equals(result.limit())
+                        ? flops(result.flopsPerSecond())
+                        : bandwidth(result.bytesPerSecond());
         String mark = "cache".equals(result.limit()) ? "*" : " ";
         String part =
                 result.percentOfLimit() == null
@@ -105,37 +104,31 @@ public final class BenchText {
 
     /** How near each backend comes to the limits, in a line each. */
     public static List<String> kernelSummary(List<KernelBench.Result> results) {
-        Map<String, List<KernelBench.Result>> byBackend = new LinkedHashMap<>();
-        results.forEach(
-                r -> byBackend.computeIfAbsent(r.backend(), name -> new ArrayList<>()).add(r));
-        List<String> lines = new ArrayList<>();
-        byBackend.forEach(
-                (backend, of) -> {
-                    List<String> parts = new ArrayList<>();
-                    for (String limit : List.of("arithmetic", "memory", "cache")) {
-                        double[] percents =
-                                of.stream()
-                                        .filter(r -> limit.equals(r.limit()))
-                                        .mapToDouble(KernelBench.Result::percentOfLimit)
-                                        .sorted()
-                                        .toArray();
-                        if (percents.length > 0) {
-                            parts.add(
-                                    format(
-                                            "%d by %s %.0f %%",
-                                            percents.length, limit, percents[percents.length / 2]));
-                        }
-                    }
-                    lines.add(
-                            format(
-                                    "%s: %d kernels right%s",
-                                    backend,
-                                    of.size(),
-                                    parts.isEmpty()
-                                            ? ""
-                                            : "; medians: " + String.join(", ", parts)));
-                });
-        return lines;
+        return results.stream()
+                .collect(groupingBy(KernelBench.Result::backend, LinkedHashMap::new, toList()))
+                .entrySet()
+                .stream()
+                .map(of -> kernelSummary(of.getKey(), of.getValue()))
+                .toList();
+    }
+
+    private static String kernelSummary(String backend, List<KernelBench.Result> results) {
+        List<String> medians = new ArrayList<>();
+        for (String limit : List.of("arithmetic", "memory", "cache")) {
+            double[] percents =
+                    results.stream()
+                            .filter(result -> limit.equals(result.limit()))
+                            .mapToDouble(KernelBench.Result::percentOfLimit)
+                            .sorted()
+                            .toArray();
+            int count = percents.length;
+            if (count > 0) {
+                medians.add(format("%d by %s %.0f %%", count, limit, percents[count / 2]));
+            }
+        }
+        String kernels = results.size() == 1 ? "kernel" : "kernels";
+        return format("%s: %d %s right", backend, results.size(), kernels)
+                + (medians.isEmpty() ? "" : "; medians: " + String.join(", ", medians));
     }
 
     /** What the columns of a table of steps hold, if there are so many. */
@@ -151,31 +144,28 @@ public final class BenchText {
      * @param names of the columns; of two words the second stands below the first
      */
     public static List<String> stepHead(List<String> names) {
-        StringBuilder first = new StringBuilder(format("%8s", ""));
-        StringBuilder second = new StringBuilder(format("%8s", "batch"));
-        String column = column(names.size());
-        boolean two = false;
-        for (String name : names) {
-            int blank = name.indexOf(' ');
-            two |= blank > 0;
-            first.append(format(column, blank < 0 ? "" : name.substring(0, blank)));
-            second.append(format(column, name.substring(blank + 1)));
-        }
-        return two ? List.of(first.toString(), second.toString()) : List.of(second.toString());
+        List<String> last =
+                names.stream().map(name -> name.substring(name.indexOf(' ') + 1)).toList();
+        List<String> first =
+                names.stream()
+                        .map(name -> name.substring(0, Math.max(0, name.indexOf(' '))))
+                        .toList();
+        return String.join("", first).isEmpty()
+                ? List.of(stepRow("batch", last))
+                : List.of(stepRow("", first), stepRow("batch", last));
     }
 
     /** A line of it: medians and, where there is room, half of what lies between least and most. */
     public static String stepRow(int batch, List<StepBench.Result> results) {
-        StringBuilder line = new StringBuilder(format("%8d", batch));
-        String column = column(results.size());
-        for (StepBench.Result result : results) {
-            line.append(format(column, result == null ? "-" : cell(result, results.size())));
-        }
-        return line.toString();
+        int columns = results.size();
+        return stepRow(
+                Integer.toString(batch),
+                results.stream().map(one -> one == null ? "-" : cell(one, columns)).toList());
     }
 
-    private static String column(int columns) {
-        return columns <= WITH_SPREAD ? "%17s" : "%11s";
+    private static String stepRow(String first, List<String> cells) {
+        String column = cells.size() <= WITH_SPREAD ? "%17s" : "%11s";
+        return format("%8s", first) + format(column.repeat(cells.size()), cells.toArray());
     }
 
     private static String cell(StepBench.Result result, int columns) {
@@ -193,20 +183,16 @@ public final class BenchText {
      */
     public static String verdict(List<List<StepBench.Result>> byNetwork) {
         boolean gpu = byNetwork.stream().flatMap(List::stream).anyMatch(StepBench.Result::gpu);
-        String start = gpu ? "" : "no GPU here; ";
-        List<String> parts = new ArrayList<>();
         List<String> verdicts = new ArrayList<>();
+        List<String> parts = new ArrayList<>();
         for (List<StepBench.Result> results : byNetwork) {
             if (!results.isEmpty()) {
-                String said = fastest(Crossover.winners(results));
-                verdicts.add(said);
-                parts.add(results.get(0).network() + ": " + said);
+                verdicts.add(fastest(Crossover.winners(results)));
+                parts.add(results.get(0).network() + ": " + fastest(Crossover.winners(results)));
             }
         }
-        if (verdicts.stream().distinct().count() == 1 && verdicts.size() > 1) {
-            return start + verdicts.get(0);
-        }
-        return start + String.join("; ", parts);
+        boolean same = verdicts.size() > 1 && Set.copyOf(verdicts).size() == 1;
+        return (gpu ? "" : "no GPU here; ") + (same ? verdicts.get(0) : String.join("; ", parts));
     }
 
     /** For instance {@code cpu is the fastest up to batch 32, cuda from 128 on}. */

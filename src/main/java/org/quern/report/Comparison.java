@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * Runs side by side: how each went, and which settings differ.
@@ -52,23 +53,21 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
      * @param runs what {@code run.json} of each says
      */
     public static Comparison of(List<String> names, List<JsonObject> runs) {
-        List<Row> results = new ArrayList<>();
-        results.add(row("test accuracy", runs, run -> number(run, "%.4f", "test", "accuracy")));
-        results.add(row("wrong", runs, run -> wrong(run)));
-        results.add(row("test R2", runs, run -> number(run, "%.4f", "test", "r2")));
-        results.add(row("test loss", runs, run -> number(run, "%.4f", "test", "loss")));
-        results.add(row("best epoch", runs, run -> number(run, "%.0f", "bestEpoch")));
-        results.add(
-                row(
-                        "epochs",
-                        runs,
-                        run -> epochs(run).size() + " of " + number(run, "%.0f", "epochsAsked")));
-        results.add(row("last loss", runs, run -> last(run, "%.4f", "loss")));
-        results.add(row("last validation loss", runs, run -> last(run, "%.4f", "validationLoss")));
-        results.add(row("us a step", runs, run -> last(run, "%.1f", "stepMicros")));
-        results.add(row("seconds", runs, run -> number(run, "%.2f", "seconds", "total")));
-        results.add(row("parameters", runs, run -> number(run, "%,.0f", "parameters")));
-        results.removeIf(row -> row.cells().stream().allMatch(NOTHING::equals));
+        List<Row> results =
+                Stream.of(
+                                row("test accuracy", runs, "%.4f", "test", "accuracy"),
+                                row("wrong", runs, Comparison::wrong),
+                                row("test R2", runs, "%.4f", "test", "r2"),
+                                row("test loss", runs, "%.4f", "test", "loss"),
+                                row("best epoch", runs, "%.0f", "bestEpoch"),
+                                row("epochs", runs, Comparison::epochs),
+                                row("last loss", runs, last("%.4f", "loss")),
+                                row("last validation loss", runs, last("%.4f", "validationLoss")),
+                                row("us a step", runs, last("%.1f", "stepMicros")),
+                                row("seconds", runs, "%.2f", "seconds", "total"),
+                                row("parameters", runs, "%,.0f", "parameters"))
+                        .filter(row -> !row.cells().stream().allMatch(NOTHING::equals))
+                        .toList();
         Set<String> keys = new LinkedHashSet<>();
         runs.forEach(run -> keys.addAll(run.keySet()));
         keys.removeAll(NO_SETTINGS);
@@ -77,7 +76,11 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
             settings.add(row(spaced(key), runs, run -> setting(run.get(key))));
         }
         settings.sort((a, b) -> Boolean.compare(b.differs(), a.differs()));
-        return new Comparison(List.copyOf(names), List.copyOf(results), List.copyOf(settings));
+        return new Comparison(List.copyOf(names), results, List.copyOf(settings));
+    }
+
+    private static Row row(String name, List<JsonObject> runs, String format, String... path) {
+        return row(name, runs, run -> number(run, format, path));
     }
 
     private static Row row(String name, List<JsonObject> runs, Function<JsonObject, String> of) {
@@ -107,13 +110,16 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         return format(format, at.getAsDouble());
     }
 
-    private static JsonArray epochs(JsonObject run) {
-        return run.getAsJsonArray("epochs");
+    private static String epochs(JsonObject run) {
+        return run.getAsJsonArray("epochs").size() + " of " + number(run, "%.0f", "epochsAsked");
     }
 
-    private static String last(JsonObject run, String format, String name) {
-        JsonArray epochs = epochs(run);
-        return epochs.isEmpty() ? NOTHING : number(epochs.get(epochs.size() - 1), format, name);
+    /** A number of the last epoch. */
+    private static Function<JsonObject, String> last(String format, String name) {
+        return run -> {
+            JsonArray epochs = run.getAsJsonArray("epochs");
+            return epochs.isEmpty() ? NOTHING : number(epochs.get(epochs.size() - 1), format, name);
+        };
     }
 
     private static String wrong(JsonObject run) {
@@ -142,29 +148,33 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         for (int from = 0; from < names.size(); ) {
             int to = from;
             int width = first;
-            List<Integer> widths = new ArrayList<>();
             while (to < names.size() && (to == from || width + 2 + cell(shown, to) <= WIDEST)) {
-                widths.add(cell(shown, to));
                 width += 2 + cell(shown, to++);
             }
             if (from > 0) {
                 lines.add("");
             }
-            table(lines, brief, from, first, widths);
+            Table table = new Table("  ", -1, 1).row("", names.subList(from, to));
+            for (Row row : shown) {
+                if (!brief.isEmpty() && row == brief.get(0)) {
+                    table.row("").row("settings that differ");
+                }
+                table.row(row.name(), row.cells().subList(from, to));
+            }
+            lines.addAll(table.lines());
             from = to;
         }
         if (differing.isEmpty()) {
             lines.add("");
             lines.add("all settings are the same");
         }
-        int name = names.stream().mapToInt(String::length).max().orElse(0);
         for (Row row : differing) {
             if (isLong(row)) {
-                lines.add("");
-                lines.add(row.name() + " differs");
+                Table table = new Table("  ", -1).row("").row(row.name() + " differs");
                 for (int i = 0; i < names.size(); i++) {
-                    lines.add(format("%-" + name + "s  ", names.get(i)) + row.cells().get(i));
+                    table.row(names.get(i), row.cells().get(i));
                 }
+                lines.addAll(table.lines());
             }
         }
         return String.join("\n", lines);
@@ -178,25 +188,5 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         return Math.max(
                 names.get(run).length(),
                 rows.stream().mapToInt(row -> row.cells().get(run).length()).max().orElse(0));
-    }
-
-    private void table(
-            List<String> lines, List<Row> brief, int from, int first, List<Integer> widths) {
-        lines.add(line("", names, from, first, widths));
-        results.forEach(row -> lines.add(line(row.name(), row.cells(), from, first, widths)));
-        if (!brief.isEmpty()) {
-            lines.add("");
-            lines.add("settings that differ");
-            brief.forEach(row -> lines.add(line(row.name(), row.cells(), from, first, widths)));
-        }
-    }
-
-    private static String line(
-            String name, List<String> cells, int from, int first, List<Integer> widths) {
-        StringBuilder line = new StringBuilder(format("%-" + first + "s", name));
-        for (int i = 0; i < widths.size(); i++) {
-            line.append(format("  %" + widths.get(i) + "s", cells.get(from + i)));
-        }
-        return line.toString();
     }
 }

@@ -72,47 +72,41 @@ public final class ExploreText {
                 (rows == null || !rows.hasLabels() ? data.splits().train() : rows).classes();
         int[] counts = Arrays.copyOf(data.train().perClass(), names.size());
         int most = Math.max(1, IntStream.of(counts).max().orElse(1));
-        int width = names.stream().mapToInt(String::length).max().orElse(0);
-        List<String> lines = new ArrayList<>();
-        lines.add("rows of each class" + (data.test() == null ? "" : " (training, then test)"));
+        int name = names.stream().mapToInt(String::length).max().orElse(0);
+        boolean test = rows != null && rows.hasLabels();
+        int[] widths = test ? new int[] {-name, 8, 7, -1} : new int[] {-name, 8, -1};
+        Table table = new Table("  ", widths);
+        table.row("rows of each class" + (rows == null ? "" : " (training, then test)"));
         for (int c = 0; c < Math.min(names.size(), MOST_CLASSES); c++) {
-            String test =
-                    data.test() == null || c >= data.test().perClass().length
-                            ? ""
-                            : format("  %,7d", data.test().perClass()[c]);
-            lines.add(
-                    format(
-                            "%-" + width + "s  %,8d%s  %s",
-                            names.get(c),
-                            counts[c],
-                            test,
-                            "#".repeat(Math.round((float) BAR * counts[c] / most))));
+            String count = format("%,d", counts[c]);
+            String bar = "#".repeat(Math.round((float) BAR * counts[c] / most));
+            if (test) {
+                table.row(names.get(c), count, format("%,d", data.test().perClass()[c]), bar);
+            } else {
+                table.row(names.get(c), count, bar);
+            }
         }
         if (names.size() > MOST_CLASSES) {
-            lines.add(format("and %,d more classes", names.size() - MOST_CLASSES));
+            table.row(format("and %,d more classes", names.size() - MOST_CLASSES));
         }
-        return String.join("\n", lines);
+        return table.text();
     }
 
     private static String examples(Exploration data, Pictures pictures, boolean colour) {
-        PictureRows rows = new PictureRows(colour);
+        PictureRows rows = new PictureRows(pictures, colour);
         for (int row : data.examples()) {
-            rows.add(picture(pictures, pictures.pixels(row)), data.label(row));
+            rows.add(pictures.pixels(row), data.label(row));
         }
         return rows.text();
     }
 
     private static String means(Exploration data, Pictures pictures, boolean colour) {
-        PictureRows rows = new PictureRows(colour);
+        PictureRows rows = new PictureRows(pictures, colour);
         List<String> names = data.splits().train().classes();
         for (int c = 0; c < Math.min(names.size(), MOST_CLASSES); c++) {
-            rows.add(picture(pictures, pictures.mean(data.rowsOf(c))), names.get(c));
+            rows.add(pictures.mean(data.rowsOf(c)), names.get(c));
         }
         return rows.text();
-    }
-
-    private static TextPicture picture(Pictures pictures, byte[] pixels) {
-        return new TextPicture(pixels, pictures.width(), pictures.height());
     }
 
     /** The lines on rows that are there twice. */

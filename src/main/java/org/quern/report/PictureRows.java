@@ -2,72 +2,69 @@ package org.quern.report;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
+import org.quern.data.Pictures;
 
 /** Pictures with captions side by side, as many as 80 columns hold. */
 final class PictureRows {
     private static final int COLUMNS = 80;
     private static final String GAP = "  ";
 
+    private final Pictures pictures;
     private final boolean colour;
     private final List<String> lines = new ArrayList<>();
-    private final List<TextPicture> pictures = new ArrayList<>();
-    private final List<String> captions = new ArrayList<>();
+    private final List<Cell> cells = new ArrayList<>();
     private int used;
 
-    PictureRows(boolean colour) {
+    /** A picture's lines and what is told of it. */
+    private record Cell(TextPicture picture, String caption) {
+        int width() {
+            return Math.max(picture.width(), caption.length());
+        }
+
+        /** A text that is seen as {@code seen} characters, filled up. */
+        String padded(String text, int seen) {
+            return text + " ".repeat(width() - seen) + GAP;
+        }
+    }
+
+    /** For pictures of such a size. */
+    PictureRows(Pictures pictures, boolean colour) {
+        this.pictures = pictures;
         this.colour = colour;
     }
 
-    void add(TextPicture picture, String caption) {
-        int cell = Math.max(picture.width(), caption.length());
-        if (!pictures.isEmpty() && used + cell > COLUMNS) {
+    void add(byte[] pixels, String caption) {
+        TextPicture picture = new TextPicture(pixels, pictures.width(), pictures.height());
+        Cell cell = new Cell(picture, caption);
+        if (!cells.isEmpty() && used + cell.width() > COLUMNS) {
             flush();
         }
-        pictures.add(picture);
-        captions.add(caption);
-        used += cell + GAP.length();
+        cells.add(cell);
+        used += cell.width() + GAP.length();
     }
 
     private void flush() {
         if (!lines.isEmpty()) {
             lines.add("");
         }
-        lines.add(
-                String.join(
-                                "",
-                                IntStream.range(0, captions.size())
-                                        .mapToObj(
-                                                i ->
-                                                        padded(
-                                                                captions.get(i),
-                                                                captions.get(i).length(),
-                                                                i))
-                                        .toList())
-                        .stripTrailing());
-        List<List<String>> blocks = pictures.stream().map(p -> p.lines(colour)).toList();
-        int height = blocks.stream().mapToInt(List::size).max().orElse(0);
-        for (int y = 0; y < height; y++) {
-            StringBuilder line = new StringBuilder();
-            for (int i = 0; i < blocks.size(); i++) {
-                line.append(padded(blocks.get(i).get(y), pictures.get(i).width(), i));
+        StringBuilder line = new StringBuilder();
+        cells.forEach(cell -> line.append(cell.padded(cell.caption, cell.caption.length())));
+        lines.add(line.toString().stripTrailing());
+        List<List<String>> drawn = cells.stream().map(cell -> cell.picture.lines(colour)).toList();
+        for (int y = 0; y < drawn.get(0).size(); y++) {
+            line.setLength(0);
+            for (int i = 0; i < cells.size(); i++) {
+                Cell cell = cells.get(i);
+                line.append(cell.padded(drawn.get(i).get(y), cell.picture.width()));
             }
             lines.add(line.toString().stripTrailing());
         }
-        pictures.clear();
-        captions.clear();
+        cells.clear();
         used = 0;
     }
 
-    /** A text that is seen as {@code seen} characters, filled up to its cell. */
-    private String padded(String text, int seen, int picture) {
-        int cell = Math.max(pictures.get(picture).width(), captions.get(picture).length());
-        return text + " ".repeat(cell - seen) + GAP;
-    }
-
-    /** All of them. */
     String text() {
-        if (!pictures.isEmpty()) {
+        if (!cells.isEmpty()) {
             flush();
         }
         return String.join("\n", lines);

@@ -2,10 +2,10 @@ package org.quern.report;
 
 import static org.quern.report.Numbers.format;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** What a model says of an example. */
@@ -31,26 +31,16 @@ public final class PredictionText {
      * first; or each output on a line. At most {@code most} of them.
      */
     public String full(float[] outputs, int most) {
-        List<String> lines = new ArrayList<>();
-        int width =
-                IntStream.range(0, outputs.length)
-                        .map(i -> classes.get(i).length())
-                        .max()
-                        .orElse(0);
-        for (int i : order(outputs)) {
-            if (lines.size() == most) {
-                break;
+        Table table = new Table("  ", -1);
+        for (int i : Arrays.copyOf(order(outputs), Math.min(most, outputs.length))) {
+            if (probabilities) {
+                String bar = "#".repeat(Math.round(outputs[i] * BAR));
+                table.row(classes.get(i), format("%.4f", outputs[i]), bar);
+            } else {
+                table.row(classes.get(i), Float.toString(outputs[i]));
             }
-            String line = format("%-" + width + "s  ", classes.get(i));
-            lines.add(
-                    probabilities
-                            ? (line
-                                            + format("%.4f  ", outputs[i])
-                                            + "#".repeat(Math.round(outputs[i] * BAR)))
-                                    .stripTrailing()
-                            : line + outputs[i]);
         }
-        return String.join("\n", lines);
+        return table.lines().stream().map(String::stripTrailing).collect(Collectors.joining("\n"));
     }
 
     /** One example in a line: the most probable class, or all outputs. */
@@ -63,12 +53,10 @@ public final class PredictionText {
     }
 
     private int[] order(float[] outputs) {
-        IntStream all = IntStream.range(0, outputs.length);
-        return probabilities
-                ? all.boxed()
-                        .sorted(Comparator.comparingDouble(i -> -outputs[i]))
-                        .mapToInt(Integer::intValue)
-                        .toArray()
-                : all.toArray();
+        return IntStream.range(0, outputs.length)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> probabilities ? -outputs[i] : 0))
+                .mapToInt(Integer::intValue)
+                .toArray();
     }
 }

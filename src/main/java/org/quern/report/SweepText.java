@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import org.quern.run.Sweep;
 
@@ -57,14 +56,13 @@ public final class SweepText {
      */
     public static String table(List<Sweep.Result> results) {
         List<Group> groups = ranked(results);
-        List<List<String>> cells = new ArrayList<>();
         List<String> head = new ArrayList<>(groups.get(0).varied().keySet());
         boolean several = groups.stream().anyMatch(group -> group.results().size() > 1);
         head.addAll(
                 several
                         ? List.of("runs", "val mean", "least", "most", "val loss", "seconds")
                         : List.of("val " + score(results.get(0)), "val loss", "seconds"));
-        cells.add(head);
+        Table table = new Table("  ", 1).row(head.toArray(String[]::new));
         for (Group group : groups) {
             List<String> row = new ArrayList<>(group.varied().values());
             if (several) {
@@ -77,9 +75,9 @@ public final class SweepText {
             }
             row.add(number(group.mean(result -> result.validation().loss())));
             row.add(format("%.2f", group.mean(Sweep.Result::seconds)));
-            cells.add(row);
+            table.row(row.toArray(String[]::new));
         }
-        return aligned(cells);
+        return table.text();
     }
 
     /**
@@ -93,7 +91,7 @@ public final class SweepText {
         int runs = best.results().size();
         return Double.isNaN(best.accuracy())
                 ? null
-                : (best.varied().isEmpty() ? "" : settings(best.varied()) + ": ")
+                : settings(best.varied())
                         + format(
                                 "test %s %.4f, loss %.4f",
                                 score(results.get(0)),
@@ -102,10 +100,11 @@ public final class SweepText {
                         + (runs == 1 ? "" : format(", the mean of %,d runs", runs));
     }
 
+    /** What was varied, as the beginning of a line. */
     private static String settings(Map<String, String> varied) {
-        return varied.entrySet().stream()
-                .map(setting -> setting.getKey() + " " + setting.getValue())
-                .collect(Collectors.joining(", "));
+        List<String> texts = new ArrayList<>();
+        varied.forEach((name, value) -> texts.add(name + " " + value));
+        return texts.isEmpty() ? "" : String.join(", ", texts) + ": ";
     }
 
     private static double sortable(double accuracy) {
@@ -116,28 +115,9 @@ public final class SweepText {
         return Double.isNaN(value) ? "diverged" : format("%.4f", value);
     }
 
-    private static String aligned(List<List<String>> cells) {
-        int[] widths = new int[cells.get(0).size()];
-        for (List<String> row : cells) {
-            for (int i = 0; i < widths.length; i++) {
-                widths[i] = Math.max(widths[i], row.get(i).length());
-            }
-        }
-        List<String> lines = new ArrayList<>();
-        for (List<String> row : cells) {
-            StringBuilder line = new StringBuilder();
-            for (int i = 0; i < widths.length; i++) {
-                line.append(format("%" + widths[i] + "s", row.get(i))).append("  ");
-            }
-            lines.add(line.toString().stripTrailing());
-        }
-        return String.join("\n", lines);
-    }
-
     /** One result in a line: what was varied, and how it went. */
     public static String brief(Sweep.Result result) {
-        Map<String, String> varied = result.member().varied();
-        return (varied.isEmpty() ? "" : settings(varied) + ": ")
+        return settings(result.member().varied())
                 + (result.failure() == null
                         ? format(
                                 "val %s %.4f, val loss %.4f, %.2f s",

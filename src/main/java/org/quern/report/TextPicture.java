@@ -25,10 +25,7 @@ final class TextPicture {
      * @param pixels {@code width × height} unsigned bytes, 0 black
      */
     TextPicture(byte[] pixels, int width, int height) {
-        int factor = 1;
-        while ((width + factor - 1) / factor > WIDEST) {
-            factor++;
-        }
+        int factor = (width + WIDEST - 1) / WIDEST;
         this.width = (width + factor - 1) / factor;
         this.height = (height + factor - 1) / factor;
         levels = new int[this.width * this.height];

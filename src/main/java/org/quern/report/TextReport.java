@@ -5,6 +5,9 @@ import static org.quern.report.Numbers.format;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.quern.data.Dataset;
+import org.quern.data.Pictures;
 import org.quern.train.ConfusionMatrix;
 import org.quern.train.Evaluation;
 
@@ -62,48 +65,31 @@ public final class TextReport {
         }
         lines.add("");
         lines.add("confusion (rows true, columns predicted)");
-        lines.add(" ".repeat(name) + cells(names, cell));
+        Table table = new Table("", name, cell);
+        table.row("", names);
         for (int c = 0; c < names.size(); c++) {
-            List<String> counts = new ArrayList<>();
-            for (int count : confusion.counts()[c]) {
-                counts.add(count == 0 ? "." : Integer.toString(count));
-            }
-            lines.add(format("%" + name + "s", names.get(c)) + cells(counts, cell));
+            IntStream counts = IntStream.of(confusion.counts()[c]);
+            table.row(
+                    names.get(c),
+                    counts.mapToObj(n -> n == 0 ? "." : Integer.toString(n)).toList());
         }
-    }
-
-    private static String cells(List<String> texts, int width) {
-        return texts.stream()
-                .map(text -> format("%" + width + "s", text))
-                .collect(Collectors.joining());
+        lines.addAll(table.lines());
     }
 
     private static void scores(ConfusionMatrix confusion, List<String> lines) {
-        int name =
-                Math.max(
-                        "class".length(),
-                        confusion.classes().stream().mapToInt(String::length).max().orElse(0));
-        lines.add("");
-        lines.add(
-                format(
-                        "%-" + name + "s  %7s  %6s  %9s  %6s  %6s",
-                        "class",
-                        "rows",
-                        "wrong",
-                        "precision",
-                        "recall",
-                        "F1"));
+        Table table = new Table("  ", -1, 7, 6, 9, 6);
+        table.row("class", "rows", "wrong", "precision", "recall", "F1");
         for (ConfusionMatrix.ClassScore score : confusion.scores()) {
-            lines.add(
-                    format(
-                            "%-" + name + "s  %,7d  %,6d  %9.4f  %6.4f  %6.4f",
-                            score.name(),
-                            score.rows(),
-                            score.wrong(),
-                            score.precision(),
-                            score.recall(),
-                            score.f1()));
+            table.row(
+                    score.name(),
+                    format("%,d", score.rows()),
+                    format("%,d", score.wrong()),
+                    format("%.4f", score.precision()),
+                    format("%.4f", score.recall()),
+                    format("%.4f", score.f1()));
         }
+        lines.add("");
+        lines.addAll(table.lines());
     }
 
     private static String confused(ConfusionMatrix confusion) {
@@ -113,17 +99,57 @@ public final class TextReport {
     }
 
     private static String worst(Evaluation evaluation) {
-        List<String> names = evaluation.confusion().classes();
         return evaluation.mistakes().stream()
                 .limit(MOST)
-                .map(
-                        mistake ->
-                                format(
-                                        "row %d: %s as %s (%.4f)",
-                                        mistake.row(),
-                                        names.get(mistake.actual()),
-                                        names.get(mistake.predicted()),
-                                        mistake.confidence()))
+                .map(mistake -> told(evaluation, mistake))
                 .collect(Collectors.joining(", "));
+    }
+
+    private static String told(Evaluation evaluation, Evaluation.Mistake mistake) {
+        List<String> names = evaluation.confusion().classes();
+        return format(
+                "row %d: %s as %s (%.4f)",
+                mistake.row(),
+                names.get(mistake.actual()),
+                names.get(mistake.predicted()),
+                mistake.confidence());
+    }
+
+    /**
+     * The surest mistakes as pictures in text, each with its true class, the predicted one and the
+     * probability that it was given; rows that are no images, as a list.
+     *
+     * @param rows that were measured
+     * @param most how many at most
+     * @param colour whether a terminal will show it, with colours
+     */
+    public static String gallery(Evaluation evaluation, Dataset rows, int most, boolean colour) {
+        if (evaluation.confusion() == null) {
+            return "no gallery: a model trained by %s has no mistakes to show"
+                    .formatted(evaluation.measure().title());
+        }
+        List<Evaluation.Mistake> mistakes = evaluation.mistakes().stream().limit(most).toList();
+        if (mistakes.isEmpty()) {
+            return "no gallery: there are no mistakes";
+        }
+        List<String> names = evaluation.confusion().classes();
+        Pictures pictures = Pictures.of(rows);
+        PictureRows shown = new PictureRows(pictures, colour);
+        List<String> lines = new ArrayList<>();
+        for (Evaluation.Mistake mistake : mistakes) {
+            if (pictures == null) {
+                lines.add(told(evaluation, mistake));
+            } else {
+                String actual = names.get(mistake.actual());
+                String predicted = names.get(mistake.predicted());
+                shown.add(
+                        pictures.pixels(mistake.row()),
+                        format("%s as %s %.4f", actual, predicted, mistake.confidence()));
+            }
+        }
+        return format(
+                        "the %s surest of %,d mistakes (true as predicted, probability)\n\n",
+                        mistakes.size(), evaluation.mistakes().size())
+                + (pictures == null ? String.join("\n", lines) : shown.text());
     }
 }

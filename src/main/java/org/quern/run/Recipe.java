@@ -3,7 +3,7 @@ package org.quern.run;
 import static org.quern.QuernException.usage;
 
 import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.quern.model.ModelText;
@@ -16,9 +16,9 @@ import org.quern.model.Scaling;
  */
 public enum Recipe {
     /** 784-40-10, linear, on raw pixels 0 to 255: 31,810 parameters. */
-    FIRST("first", 0.85, "dense 40, dense 10", Scaling.NONE, Map.of()),
+    FIRST("first", 0.85, "dense 40, dense 10", Scaling.NONE),
     /** 784-48-15-10 with ReLU and dropout, on pixels / 255: 38,575 parameters. */
-    TUTORIAL("tutorial", 0.9597, ModelText.TUTORIAL, Scaling.UNIT, Map.of()),
+    TUTORIAL("tutorial", 0.9597, ModelText.TUTORIAL, Scaling.UNIT),
     /** Two epochs of 784-96-10. */
     PERCENT_97("97", 0.97, "dense 96 relu, dense 10", 2, 0.005, "none"),
     /** Four epochs of 784-192-10. */
@@ -42,37 +42,26 @@ public enum Recipe {
 
     private final String text;
     private final double accuracy;
-    private final String model;
-    private final Scaling scaling;
-    private final Map<String, Object> training;
+    private final Map<String, Object> settings;
 
-    /** A network, and how it is trained; what is not said is left to whoever trains it. */
-    Recipe(
-            String text,
-            double accuracy,
-            String model,
-            Scaling scaling,
-            Map<String, Object> training) {
+    /** A network, all else left to whoever trains it. */
+    Recipe(String text, double accuracy, String model, Scaling scaling) {
         this.text = text;
         this.accuracy = accuracy;
-        this.model = model;
-        this.scaling = scaling;
-        this.training = training;
+        settings = new HashMap<>();
+        settings.put("model", model);
+        settings.put("scale", scaling.scale());
+        settings.put("shift", scaling.shift());
     }
 
-    /** A rung on MNIST. */
+    /** A network with how it is trained. */
     Recipe(String text, double accuracy, String model, int epochs, double rate, String distort) {
-        this(
-                text,
-                accuracy,
-                model,
-                Scaling.UNIT,
-                Map.of(
-                        "batch", 64,
-                        "epochs", epochs,
-                        "lr", rate,
-                        "schedule", "cosine",
-                        "distort", distort));
+        this(text, accuracy, model, Scaling.UNIT);
+        settings.put("batch", 64);
+        settings.put("epochs", epochs);
+        settings.put("lr", rate);
+        settings.put("schedule", "cosine");
+        settings.put("distort", distort);
     }
 
     /** The test accuracy on MNIST that it is for: for the tutorial's, what the tutorial got. */
@@ -80,22 +69,8 @@ public enum Recipe {
         return accuracy;
     }
 
-    /** The layers, as {@link org.quern.model.ModelText} reads them. */
-    public String model() {
-        return model;
-    }
-
-    /** How it scales pixels. */
-    public Scaling scaling() {
-        return scaling;
-    }
-
-    /** All that it settles, as {@link RunSettings} takes it. */
-    public Map<String, Object> settings() {
-        Map<String, Object> settings = new LinkedHashMap<>(training);
-        settings.put("model", model);
-        settings.put("scale", scaling.scale());
-        settings.put("shift", scaling.shift());
+    /** All that it settles, by the names of {@link Setting}s. */
+    Map<String, Object> settings() {
         return settings;
     }
 
@@ -107,7 +82,7 @@ public enum Recipe {
     /** The recipe of that name; an unknown one is a usage error that lists all. */
     public static Recipe parse(String name) {
         for (Recipe recipe : values()) {
-            if (recipe.text().equals(name)) {
+            if (recipe.text.equals(name)) {
                 return recipe;
             }
         }

@@ -27,7 +27,6 @@ import org.quern.train.Checkpoint;
 import org.quern.train.EpochResult;
 import org.quern.train.Listener;
 import org.quern.train.Trainer;
-import org.quern.train.TrainingConfig;
 
 /**
  * The folder of a run: {@code run.json} and {@code history.csv}, what happened; {@code
@@ -50,21 +49,19 @@ public final class RunFolder implements AutoCloseable {
 
     private final Path folder;
     private final Map<String, String> settings;
-    private final List<String> classes;
     private final int keep;
     private final RunLock lock;
+    private final StateFile saved;
+    private List<String> classes;
 
+    /** With the state that the run goes on from; null for a new one. */
     private RunFolder(
-            Path folder,
-            Map<String, String> settings,
-            List<String> classes,
-            int keep,
-            RunLock lock) {
+            Path folder, Map<String, String> settings, int keep, RunLock lock, StateFile saved) {
         this.folder = folder;
-        this.settings = Map.copyOf(settings);
-        this.classes = List.copyOf(classes);
+        this.settings = settings;
         this.keep = keep;
         this.lock = lock;
+        this.saved = saved;
     }
 
     /**
@@ -73,8 +70,7 @@ public final class RunFolder implements AutoCloseable {
      * @param settings the configuration and whatever else must be the same when it is resumed
      * @param classes names of the classes, for the model files
      * @param keep epochs whose weights are kept besides last and best
-     * @throws org.quern.QuernException if the folder holds a run, or anything else, or another run
-     *     is about to use it
+     * @throws org.quern.QuernException as {@link #check}
      */
     public static RunFolder create(
             Path folder, Map<String, String> settings, List<String> classes, int keep) {
@@ -94,7 +90,9 @@ public final class RunFolder implements AutoCloseable {
         RunLock lock = RunLock.of(folder);
         try {
             checkEmpty(folder); // another run may have come and gone since
-            return new RunFolder(folder, settings, classes, keep, lock);
+            RunFolder run = new RunFolder(folder, settings, keep, lock, null);
+            run.classes = classes;
+            return run;
         } catch (RuntimeException e) {
             lock.close();
             throw e;
@@ -137,63 +135,56 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /**
-     * A run to go on with.
-     *
-     * @param run where to save from now on
-     * @param checkpoint where it stands
-     * @param config of its trainer, as {@link TrainingConfig#texts} writes it
-     * @param settings as given to {@link #create}
-     */
-    public record Resumed(
-            RunFolder run,
-            Checkpoint checkpoint,
-            Map<String, String> config,
-            Map<String, String> settings) {
-
-        /**
-         * Brings a trainer to where the run stands.
-         *
-         * @throws org.quern.QuernException if its configuration is another; the message names the
-         *     first difference
-         */
-        public void restore(Trainer trainer) {
-            trainer.config()
-                    .texts()
-                    .forEach(
-                            (name, is) -> {
-                                // runs from before there was any do not tell of distortion
-                                String was = config.getOrDefault(name, Distortion.NONE.text());
-                                if (!is.equals(was)) {
-                                    throw data(
-                                            "checkpoint %s is of a run with %s \"%s\", not \"%s\":"
-                                                    + " resume it as it was, or start a new run",
-                                            run.state(), name, was, is);
-                                }
-                            });
-            trainer.restore(checkpoint);
-        }
-    }
-
-    /**
      * Opens the folder of an earlier run, to go on with it.
      *
      * @throws org.quern.QuernException if there is no state in it, or it is damaged, or the run is
      *     going on already
      */
-    public static Resumed resume(Path folder, List<String> classes, int keep) {
+    public static RunFolder resume(Path folder, int keep) {
         Path state = stateOf(folder); // before the lock: none is left where there is no run
         RunLock lock = RunLock.of(folder);
         try {
             StateFile saved = StateFile.read(state);
-            return new Resumed(
-                    new RunFolder(folder, saved.settings(), classes, keep, lock),
-                    saved.checkpoint(),
-                    saved.config(),
-                    saved.settings());
+            return new RunFolder(folder, saved.settings(), keep, lock, saved);
         } catch (RuntimeException e) {
             lock.close();
             throw e;
         }
+    }
+
+    /**
+     * Brings a trainer to where the run stands.
+     *
+     * @param names of the classes, for the model files
+     * @throws org.quern.QuernException if its configuration is another; the message names the first
+     *     difference
+     */
+    public void restore(Trainer trainer, List<String> names) {
+        trainer.config()
+                .texts()
+                .forEach(
+                        (name, is) -> {
+                            // runs from before there was any do not tell of distortion
+                            String was = saved.config().getOrDefault(name, Distortion.NONE.text());
+                            if (!is.equals(was)) {
+                                throw data(
+                                        "checkpoint %s is of a run with %s \"%s\", not \"%s\":"
+                                                + " resume it as it was, or start a new run",
+                                        state(), name, was, is);
+                            }
+                        });
+        trainer.restore(saved.checkpoint());
+        classes = names;
+    }
+
+    /** Where the run stood when it was opened to go on. */
+    public Checkpoint checkpoint() {
+        return saved.checkpoint();
+    }
+
+    /** The settings of the run, as given to {@link #create}. */
+    public Map<String, String> settings() {
+        return settings;
     }
 
     /**
@@ -212,11 +203,6 @@ public final class RunFolder implements AutoCloseable {
             throw data("%s holds no run to go on with: there is no %s in it", folder, STATE);
         }
         return state;
-    }
-
-    /** The same run once its classes are known. */
-    public RunFolder withClasses(List<String> names) {
-        return new RunFolder(folder, settings, names, keep, lock);
     }
 
     /** What is to be said of its lock; null if nothing is. */

@@ -25,6 +25,7 @@ import org.quern.data.Distortion;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
+import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.train.Schedule;
@@ -52,6 +53,11 @@ public final class Setting<T> {
         SWEEP,
         /** What it is computed on, and how. */
         RUNNING;
+
+        /** All that a run has: those of the options of {@code quern train}. */
+        public static Group[] ofRun() {
+            return new Group[] {ROWS, TABLE, NETWORK, TRAINING, RUNNING};
+        }
 
         /**
          * An entry.
@@ -108,7 +114,7 @@ public final class Setting<T> {
                             "split=FRACTION",
                             0.2,
                             "Rows to test on, where the data has no test rows (%s).")
-                    .where(x -> x > 0 && x < 1, "%s: give a fraction above 0 and below 1");
+                    .where(x -> x > 0 && x < 1, "split %s: give a fraction above 0 and below 1");
     public static final Setting<Double> VALIDATION =
             ROWS.setting(
                             "validation=FRACTION",
@@ -116,7 +122,9 @@ public final class Setting<T> {
                             "Training rows to validate on after each epoch (%s; "
                                     + HELD_OUT
                                     + " for early stopping).")
-                    .where(x -> x >= 0 && x < 1, "%s: give a fraction from 0 to below 1");
+                    .where(
+                            x -> x >= 0 && x < 1,
+                            "validation %s: give a fraction from 0 to below 1");
     public static final Setting<Integer> OVERFIT =
             ROWS.setting(
                     "overfit=N",
@@ -134,7 +142,7 @@ public final class Setting<T> {
     public static final Setting<String> MODEL =
             NETWORK.setting(
                             "model=LAYERS",
-                            Recipe.TUTORIAL.model(),
+                            ModelText.TUTORIAL,
                             "Such as \"dense 48 relu, dropout 0.3, dense 10\"; activations are "
                                     + Activation.names()
                                     + ".")
@@ -142,11 +150,10 @@ public final class Setting<T> {
     public static final Setting<Float> SCALE =
             NETWORK.setting(
                     "scale=X",
-                    Recipe.TUTORIAL.scaling().scale(),
+                    Scaling.UNIT.scale(),
                     "What raw input is multiplied by (pixels 0 to 255: 1/255; else 1).");
     public static final Setting<Float> SHIFT =
-            NETWORK.setting(
-                    "shift=X", Recipe.TUTORIAL.scaling().shift(), "What is then added (%s).");
+            NETWORK.setting("shift=X", Scaling.UNIT.shift(), "What is then added (%s).");
 
     public static final Setting<Float> DROPOUT =
             SWEEP.setting("dropout=LIST", 0f, "Rates for all dropouts of the model.")
@@ -157,7 +164,7 @@ public final class Setting<T> {
 
     public static final Setting<Integer> OUTPUTS =
             TRAINING.setting("outputs=N", 0, "Outputs of the model (one for each class).")
-                    .where(n -> n >= 0, "%d: give at least 1");
+                    .where(n -> n >= 0, "outputs %d: give at least 1");
     public static final Setting<String> LOSS =
             TRAINING.setting("loss=NAME", "cross-entropy", either(Loss.Kind.options()) + " (%s).")
                     .as(name -> Loss.Kind.of(name).option());
@@ -180,9 +187,7 @@ public final class Setting<T> {
                     .as(text -> Schedule.parse(text, 1).text());
     public static final Setting<Double> BETA1 =
             TRAINING.setting(
-                    "beta1=X",
-                    Optimizer.Adam.DEFAULT.beta1(),
-                    "Decay of Adam's mean; share of the mean in Lion's step (%s).");
+                    "beta1=X", Optimizer.Adam.DEFAULT.beta1(), "Decay of Adam's mean; share of the mean in Lion's step (%s).");
     public static final Setting<Double> BETA2 =
             TRAINING.setting(
                     "beta2=X",
@@ -198,7 +203,7 @@ public final class Setting<T> {
             TRAINING.setting("batch=N", TrainingConfig.DEFAULT_BATCH, "Rows of a batch (%s).");
     public static final Setting<Integer> EPOCHS =
             TRAINING.setting("epochs=N", 5, "Times all rows are seen (%s).")
-                    .where(n -> n >= 1, "%d: give at least 1");
+                    .where(n -> n >= 1, "epochs %d: give at least 1");
     public static final Setting<Integer> EARLY_STOPPING =
             TRAINING.setting(
                     "early-stopping=N",
@@ -284,7 +289,7 @@ public final class Setting<T> {
         return as(
                 value -> {
                     if (!holds.test(value)) {
-                        throw usage("%s " + message, name, value);
+                        throw usage(message, value);
                     }
                     return value;
                 });

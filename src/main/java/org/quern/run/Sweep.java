@@ -24,6 +24,7 @@ import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.model.Layer;
 import org.quern.model.Model;
+import org.quern.plan.Plan;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
@@ -101,18 +102,11 @@ public final class Sweep {
 
     /** How many of some trainings run side by side, at most. */
     public int workers(List<Member> members) {
-        int most = workers;
-        if (most == 0) {
-            most =
-                    members.stream()
-                            .map(Member::settings)
-                            .mapToInt(
-                                    one ->
-                                            backend.sideBySide(
-                                                    one.config(data.train().shape()).plan(),
-                                                    one.options()))
-                            .min()
-                            .orElse(1);
+        int most = workers == 0 ? Integer.MAX_VALUE : workers;
+        for (Member member : workers == 0 ? members : List.<Member>of()) {
+            RunSettings one = member.settings();
+            Plan plan = one.config(data.train().shape()).plan();
+            most = Math.min(most, backend.sideBySide(plan, one.options()));
         }
         return Math.max(1, Math.min(most, members.size()));
     }
@@ -205,6 +199,8 @@ public final class Sweep {
         long start = System.nanoTime();
         RunSettings settings = member.settings();
         Parts parts = settings.parts(data);
+        // those that were to be learned by heart are all that there are
+        Dataset compared = parts.validation() != null ? parts.validation() : parts.train();
         try (Trainer trainer = settings.open(parts, backend)) {
             History history = fit(trainer, parts, settings);
             if (history.end() == History.End.INTERRUPTED) {
@@ -212,7 +208,7 @@ public final class Sweep {
             }
             return new Result(
                     member,
-                    Score.of(trainer.evaluate(compared(parts))),
+                    Score.of(trainer.evaluate(compared)),
                     Score.of(trainer.evaluate(parts.test())),
                     history.epochs().size(),
                     (System.nanoTime() - start) * 1e-9,
@@ -224,11 +220,6 @@ public final class Sweep {
             double seconds = (System.nanoTime() - start) * 1e-9;
             return new Result(member, Score.NONE, Score.NONE, 0, seconds, e.getMessage());
         }
-    }
-
-    /** Validation rows; those that were to be learned by heart are all that there are. */
-    private static Dataset compared(Parts parts) {
-        return parts.validation() != null ? parts.validation() : parts.train();
     }
 
     private History fit(Trainer trainer, Parts parts, RunSettings settings) {

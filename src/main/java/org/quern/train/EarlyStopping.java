@@ -13,7 +13,6 @@ import java.util.List;
  * @param minDelta least improvement that counts, at least 0
  */
 public record EarlyStopping(int patience, double minDelta) {
-    /** Checks the numbers. */
     public EarlyStopping {
         if (patience < 1 || !(minDelta >= 0)) {
             throw usage(

@@ -24,7 +24,6 @@ public sealed interface Schedule {
 
     /** The same rate throughout. */
     record Constant(double rate) implements Schedule {
-        /** Checks the rate. */
         public Constant {
             checkRate(rate);
         }
@@ -44,7 +43,6 @@ public sealed interface Schedule {
      * {@code rate · factor^⌊epoch / every⌋}: multiplied by factor after each {@code every} epochs.
      */
     record Step(double rate, int every, double factor) implements Schedule {
-        /** Checks the numbers. */
         public Step {
             checkRate(rate);
             if (every < 1 || !(factor > 0 && factor < Double.POSITIVE_INFINITY)) {
@@ -71,7 +69,6 @@ public sealed interface Schedule {
      * restarts).
      */
     record Cosine(double rate, double floor) implements Schedule {
-        /** Checks the numbers. */
         public Cosine {
             checkRate(rate);
             if (!(floor >= 0 && floor <= 1)) {
@@ -96,7 +93,6 @@ public sealed interface Schedule {
      * schedule.
      */
     record Warmup(long steps, Schedule then) implements Schedule {
-        /** Checks the number. */
         public Warmup {
             if (steps < 1 || then instanceof Warmup) {
                 throw usage("schedule warmup %d: give it once, with at least 1 step", steps);

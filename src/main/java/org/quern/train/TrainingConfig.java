@@ -40,7 +40,6 @@ public record TrainingConfig(
     /** Keras' default learning rate for Adam. */
     public static final double DEFAULT_RATE = 1e-3;
 
-    /** Checks what can be checked without data. */
     public TrainingConfig {
         Objects.requireNonNull(model);
         Objects.requireNonNull(loss);
@@ -65,43 +64,36 @@ public record TrainingConfig(
                 Distortion.NONE);
     }
 
-    /** With another loss. */
     public TrainingConfig withLoss(Loss newLoss) {
         return new TrainingConfig(
                 model, newLoss, optimizer, schedule, batch, seed, earlyStopping, distortion);
     }
 
-    /** With another optimizer. */
     public TrainingConfig withOptimizer(Optimizer newOptimizer) {
         return new TrainingConfig(
                 model, loss, newOptimizer, schedule, batch, seed, earlyStopping, distortion);
     }
 
-    /** With another schedule of the learning rate. */
     public TrainingConfig withSchedule(Schedule newSchedule) {
         return new TrainingConfig(
                 model, loss, optimizer, newSchedule, batch, seed, earlyStopping, distortion);
     }
 
-    /** With another batch size. */
     public TrainingConfig withBatch(int newBatch) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, newBatch, seed, earlyStopping, distortion);
     }
 
-    /** With another seed. */
     public TrainingConfig withSeed(long newSeed) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, batch, newSeed, earlyStopping, distortion);
     }
 
-    /** With early stopping. */
     public TrainingConfig withEarlyStopping(EarlyStopping newStopping) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, batch, seed, newStopping, distortion);
     }
 
-    /** With images distorted. */
     public TrainingConfig withDistortion(Distortion newDistortion) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, batch, seed, earlyStopping, newDistortion);

@@ -40,12 +40,7 @@ public final class KernelCases {
         List<KernelCase> cases = new ArrayList<>();
         train(
                 cases,
-                plan(
-                        PIXELS,
-                        "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
-                        Loss.CROSS_ENTROPY,
-                        ADAM,
-                        32),
+                plan(PIXELS, ModelText.TUTORIAL, Loss.CROSS_ENTROPY, ADAM, 32),
                 pixels(ROWS, PIXELS),
                 op -> true);
         return List.copyOf(cases);

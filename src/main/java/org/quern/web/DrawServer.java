@@ -11,7 +11,7 @@ import java.util.Map;
 import org.quern.data.Normalizer;
 import org.quern.io.Json;
 import org.quern.io.ModelFile.SavedModel;
-import org.quern.report.page.DrawingPage;
+import org.quern.report.page.Page;
 import org.quern.train.Predictor;
 
 /**
@@ -46,7 +46,7 @@ public final class DrawServer implements AutoCloseable {
         }
         normalizer = new Normalizer(input.get(1), input.get(0));
         List<String> classes = model.outputNames();
-        String html = DrawingPage.html(model.model().text(), classes, input.get(1), input.get(0));
+        String html = Page.drawing(model.model().text(), classes, input.get(1), input.get(0));
         server = new LocalServer(port, "--port");
         server.page(html);
         server.on("POST", "/predict", this::predict);
@@ -61,11 +61,8 @@ public final class DrawServer implements AutoCloseable {
     private void predict(HttpExchange exchange) throws IOException {
         byte[] ink = exchange.getRequestBody().readNBytes(SIDE * SIDE + 1);
         if (ink.length != SIDE * SIDE) {
-            LocalServer.send(
-                    exchange,
-                    400,
-                    "text/plain; charset=utf-8",
-                    "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE));
+            String wanted = "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE);
+            LocalServer.text(exchange, 400, wanted);
             return;
         }
         Map<String, Object> answer = new LinkedHashMap<>();

@@ -117,7 +117,9 @@ public final class LivePage implements Listener, AutoCloseable {
     }
 
     private void events(HttpExchange exchange) throws IOException {
-        enter();
+        synchronized (this) {
+            watchers++;
+        }
         try (OutputStream out = LocalServer.stream(exchange, "text/event-stream")) {
             for (long told = -1; told != END; ) {
                 Map<String, Object> state;
@@ -142,13 +144,16 @@ public final class LivePage implements Listener, AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt(); // the run is over
         } finally {
-            leave();
+            synchronized (this) {
+                watchers--;
+                notifyAll();
+            }
         }
     }
 
     private Map<String, Object> state() {
         Map<String, Object> state = new LinkedHashMap<>();
-        state.put("state", progress == null ? "waiting for the first steps" : stateText());
+        state.put("state", progress == null ? RunPage.WAITING : told(progress));
         Map<String, Object> now = new LinkedHashMap<>(run);
         now.put("epochs", List.copyOf(epochs));
         state.put("run", now);
@@ -159,22 +164,13 @@ public final class LivePage implements Listener, AutoCloseable {
         return state;
     }
 
-    private String stateText() {
+    private static String told(Progress now) {
         return "training: epoch %d of %d, step %,d of %,d"
-                .formatted(progress.epoch(), progress.epochs(), progress.step(), progress.steps());
+                .formatted(now.epoch(), now.epochs(), now.step(), now.steps());
     }
 
     private static String event(String name, Object data) {
         return "event: " + name + "\ndata: " + Json.forPage(data) + "\n\n";
-    }
-
-    private synchronized void enter() {
-        watchers++;
-    }
-
-    private synchronized void leave() {
-        watchers--;
-        notifyAll();
     }
 
     /** Ends the page: with {@link #end}'s news if there was such, else by hanging up. */

@@ -10,7 +10,6 @@ import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
-import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.quern.QuernException;
@@ -35,7 +34,6 @@ final class LocalServer implements AutoCloseable {
     /** Answers a request; what it throws ends the connection. */
     @FunctionalInterface
     interface Answer {
-        /** Writes the whole answer. */
         void give(HttpExchange exchange) throws IOException;
     }
 
@@ -53,17 +51,14 @@ final class LocalServer implements AutoCloseable {
         try {
             InetAddress here = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
             server = HttpServer.create(new InetSocketAddress(here, port), 0);
-        } catch (BindException e) {
-            throw new QuernException(
-                    QuernException.Kind.USAGE,
-                    "port %d of 127.0.0.1 is in use or not permitted: give %s another, or 0 for any free one"
-                            .formatted(port, option),
-                    e);
         } catch (IOException e) {
+            String text =
+                    e instanceof BindException
+                            ? "port %d of 127.0.0.1 is in use or not permitted: give %s another, or"
+                                    + " 0 for any free one"
+                            : "no server can be started on 127.0.0.1 (%3$s)";
             throw new QuernException(
-                    QuernException.Kind.USAGE,
-                    "no server can be started on 127.0.0.1 (%s)".formatted(e.getMessage()),
-                    e);
+                    QuernException.Kind.USAGE, text.formatted(port, option, e.getMessage()), e);
         }
         threads =
                 Executors.newCachedThreadPool(
@@ -82,12 +77,12 @@ final class LocalServer implements AutoCloseable {
                 exchange -> {
                     try (exchange) {
                         if (!isForUs(exchange)) {
-                            refuse(exchange, 403, "This server answers to 127.0.0.1 alone.\n");
+                            text(exchange, 403, "This server answers to 127.0.0.1 alone.\n");
                         } else if (!exchange.getRequestURI().getPath().equals(path)) {
-                            refuse(exchange, 404, "There is nothing here.\n");
+                            text(exchange, 404, "There is nothing here.\n");
                         } else if (!exchange.getRequestMethod().equals(method)) {
                             exchange.getResponseHeaders().set("Allow", method);
-                            refuse(exchange, 405, "Only " + method + ".\n");
+                            text(exchange, 405, "Only " + method + ".\n");
                         } else {
                             answer.give(exchange);
                         }
@@ -102,14 +97,14 @@ final class LocalServer implements AutoCloseable {
 
     private boolean isForUs(HttpExchange exchange) {
         String host = exchange.getRequestHeaders().getFirst("Host");
-        return host != null && Set.of("127.0.0.1:" + port(), "localhost:" + port()).contains(host);
+        return ("127.0.0.1:" + port()).equals(host) || ("localhost:" + port()).equals(host);
     }
 
-    private static void refuse(HttpExchange exchange, int status, String why) throws IOException {
-        send(exchange, status, "text/plain; charset=utf-8", why);
+    /** Sends a plain text, such as why there is no other answer. */
+    static void text(HttpExchange exchange, int status, String text) throws IOException {
+        send(exchange, status, "text/plain; charset=utf-8", text);
     }
 
-    /** Sends a whole answer. */
     static void send(HttpExchange exchange, int status, String type, String text)
             throws IOException {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -132,17 +127,14 @@ final class LocalServer implements AutoCloseable {
         exchange.getResponseHeaders().set("Cache-Control", "no-store");
     }
 
-    /** Begins to answer. */
     void start() {
         server.start();
     }
 
-    /** The port that was taken. */
     int port() {
         return server.getAddress().getPort();
     }
 
-    /** Where the first page is. */
     String address() {
         return "http://127.0.0.1:" + port() + "/";
     }

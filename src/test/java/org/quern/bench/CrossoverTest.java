@@ -103,6 +103,10 @@ class CrossoverTest {
                 .hasSize(2)
                 .allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
 
+        assertThat(BenchText.stepTitle(few.size()))
+                .isEqualTo("a step's median, and half of most - least in percent of it");
+        assertThat(BenchText.stepTitle(many.size())).isEqualTo("a step's median");
+
         StepBench.Result result =
                 new StepBench.Result(
                         "a", 8, "cpu", false, "", new Timing(1.234e-3, 1e-3, 2e-3, 3, 1), 1);

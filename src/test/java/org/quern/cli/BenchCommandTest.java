@@ -130,6 +130,26 @@ class BenchCommandTest {
         }
     }
 
+    @Test
+    void oneKernelAloneIsMeasured() throws IOException {
+        Path json = folder.resolve("kernels.json");
+        String[] quick = {"bench", "kernels", "--quick", "--backend", "java"};
+        List<String> command = new ArrayList<>(List.of(quick));
+        command.addAll(List.of("--json", json.toString(), "--only", "denseforward"));
+        Cli.Outcome all = run(command.toArray(String[]::new));
+        assertThat(all.err()).isEmpty();
+        assertThat(all.out()).contains("summary   java: 3 kernels right; medians: ");
+        JsonObject written = JsonParser.parseString(Files.readString(json)).getAsJsonObject();
+        List<String> names = strings(written.getAsJsonArray("kernels"), "kernel");
+        assertThat(names).hasSize(3).allMatch(name -> name.startsWith("DenseForward 32x"));
+
+        command.set(command.size() - 1, names.get(1));
+        Cli.Outcome one = run(command.toArray(String[]::new));
+        assertThat(one.out())
+                .contains("\n" + names.get(1) + " ", "summary   java: 1 kernel right; medians: ")
+                .doesNotContain(names.get(0));
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -141,8 +161,10 @@ class BenchCommandTest {
                 "steps --backend java --threads -1 | 2 | threads -1: give 1 or more",
                 "stepz | 2 | unknown argument \"stepz\": did you mean \"steps\"?",
                 "kernels --quik | 2 | unknown option \"--quik\": did you mean \"--quick\"?",
-                "--quick kernels | 2 | --quick is to follow \"kernels\": quern bench kernels"
-                        + " --quick",
+                "kernels --only Adamm | 2 | unknown kernel \"Adamm\": did you mean \"Adam\"?",
+                "kernels --only dense | 2 | unknown kernel \"dense\": there are Adam, CrossEntropy,",
+                "steps --only Adam | 2 | unknown option \"--only\"",
+                "--quick kernels | 2 | --quick is to follow \"kernels\": quern bench kernels --quick",
                 "--json x.json mnist | 2 | --json is to follow \"mnist\": quern bench mnist --json",
                 "--json /proc/none/x.json | 3 | /proc/none/x.json cannot be written: there is no"
                         + " folder"
@@ -161,7 +183,7 @@ class BenchCommandTest {
     void aWrongResultEndsWithAnError() {
         PrintStream nowhere = new PrintStream(PrintStream.nullOutputStream());
         Console console = new Console(nowhere, nowhere, false, Map.of(), System::nanoTime);
-        BenchOptions options = new BenchOptions();
+        BenchCommands.Options options = new BenchCommands.Options();
         new CommandLine(options).parseArgs("--backend", "java");
         BenchRun run = new BenchRun(console, options);
         assertThat(run.finish()).isZero();

@@ -156,7 +156,7 @@ class TimingTest {
     void mnistIsReadBeforeTheOptionsAreWhereNoneCanSayOtherwise() throws IOException {
         Path mnist = tiny(folder.resolve("mnist"));
         String located = mnist.toString();
-        Loading loading = headStart(mnist, "train", "--epochs", "1").loading(located);
+        EagerLoad.Loading loading = headStart(mnist, "train", "--epochs", "1").loading(located);
         assertThat(loading.join().train().rows()).isEqualTo(32);
         assertThat(loading.nanos()).isPositive();
         assertThat(headStart(mnist, "train").loading("generated")).isNull();

@@ -7,6 +7,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.data.Dataset;
+import org.quern.data.Pictures;
 import org.quern.plan.Loss;
 import org.quern.train.Evaluation;
 
@@ -34,11 +35,16 @@ class PicturesTextTest {
                 .containsExactly("@ ");
     }
 
+    private static Pictures pictures(int side) {
+        return Pictures.of(
+                Dataset.ofPixels("images", new int[] {side, side}, new byte[side * side]));
+    }
+
     @Test
     void fivePicturesSideBySideInEightyColumns() {
-        PictureRows rows = new PictureRows(false);
+        PictureRows rows = new PictureRows(pictures(28), false);
         for (int i = 0; i < 7; i++) {
-            rows.add(new TextPicture(new byte[784], 28, 28), "4 as 9 0.9999");
+            rows.add(new byte[784], "4 as 9 0.9999");
         }
         String text = rows.text();
         assertThat(text.lines()).allMatch(line -> line.length() <= 80);
@@ -48,9 +54,9 @@ class PicturesTextTest {
 
     @Test
     void aLongNameIsNotCut() {
-        PictureRows rows = new PictureRows(false);
+        PictureRows rows = new PictureRows(pictures(4), false);
         for (String name : List.of("iris-versicolor", "iris-virginica-with-a-long-name", "rose")) {
-            rows.add(new TextPicture(new byte[16], 4, 4), name + " as tulip 0.9999");
+            rows.add(new byte[16], name + " as tulip 0.9999");
         }
         assertThat(rows.text())
                 .contains("iris-versicolor as tulip 0.9999")
@@ -65,21 +71,21 @@ class PicturesTextTest {
                         .withLabels(new int[] {0, 1, 1}, List.of("a", "b"));
         float[] logits = {3, 0, 5, 0, 1, 0};
         Evaluation evaluation = Evaluation.of(Loss.CROSS_ENTROPY, logits, images);
-        assertThat(GalleryText.of(evaluation, images, 10, false))
+        assertThat(TextReport.gallery(evaluation, images, 10, false))
                 .startsWith("the 2 surest of 2 mistakes (true as predicted, probability)\n\n")
                 .containsSubsequence("b as a 0.9933", "b as a 0.7311");
-        assertThat(GalleryText.of(evaluation, images, 1, true))
+        assertThat(TextReport.gallery(evaluation, images, 1, true))
                 .startsWith("the 1 surest of 2 mistakes")
                 .contains("\u001b[38;5;232;48;5;232m▀");
         Evaluation right =
                 Evaluation.of(Loss.CROSS_ENTROPY, new float[] {1, 0, 0, 1, 0, 1}, images);
-        assertThat(GalleryText.of(right, images, 10, false))
+        assertThat(TextReport.gallery(right, images, 10, false))
                 .isEqualTo("no gallery: there are no mistakes");
         Dataset numbers =
                 Dataset.ofValues("numbers", new int[] {1}, new float[] {1})
                         .withTargets(new float[] {2}, 1);
         assertThat(
-                        GalleryText.of(
+                        TextReport.gallery(
                                 Evaluation.of(Loss.MEAN_SQUARED_ERROR, new float[] {1}, numbers),
                                 numbers,
                                 10,

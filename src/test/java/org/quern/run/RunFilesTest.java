@@ -110,7 +110,7 @@ class RunFilesTest {
             metadata.put(key, value);
         }
         new SafeTensors(metadata, good.tensors()).write(state);
-        refused(() -> RunFolder.resume(folder.resolve("run"), CLASSES, 0), state + message);
+        refused(() -> RunFolder.resume(folder.resolve("run"), 0), state + message);
     }
 
     @Test
@@ -122,26 +122,26 @@ class RunFilesTest {
     @Test
     void aCheckpointOfAnotherRunIsRefusedByTheFirstDifference() {
         Path run = run();
-        RunFolder.Resumed resumed = RunFolder.resume(run, CLASSES, 0);
+        RunFolder resumed = RunFolder.resume(run, 0);
         String state = "checkpoint " + run.resolve("last.state.safetensors");
         Model relu = Model.input(2).dense(3, Activation.RELU).dense(2);
         // of the same size, and so not told apart by it
         try (Trainer other = open(TrainingConfig.of(relu))) {
             refused(
-                    () -> resumed.restore(other),
+                    () -> resumed.restore(other, CLASSES),
                     state
                             + " is of a run with model \"dense 3, dense 2\", not \"dense 3 relu,"
                             + " dense 2\": resume it as it was, or start a new run");
         }
         try (Trainer other = open(CONFIG.withBatch(64))) {
             refused(
-                    () -> resumed.restore(other),
+                    () -> resumed.restore(other, CLASSES),
                     state
                             + " is of a run with batch \"32\", not \"64\": resume it as it was, or"
                             + " start a new run");
         }
         try (Trainer same = open(CONFIG)) {
-            resumed.restore(same);
+            resumed.restore(same, CLASSES);
             assertThat(same.state()).isEqualTo(resumed.checkpoint().state());
         }
     }

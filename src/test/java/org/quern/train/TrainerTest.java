@@ -88,10 +88,10 @@ class TrainerTest {
             assertThat(trainer.step() % 63).isNotZero();
             saver.save(trainer, false);
         }
-        RunFolder.Resumed resumed = RunFolder.resume(run, Mnist.DIGITS, 0);
+        RunFolder resumed = RunFolder.resume(run, 0);
         assertThat(resumed.settings()).isEqualTo(CONFIG.texts());
         try (Trainer trainer = open(backend, CONFIG)) {
-            resumed.restore(trainer);
+            resumed.restore(trainer, Mnist.DIGITS);
             History history = trainer.fit(TRAIN, VALIDATION, 3);
             assertThat(trainer.state()).isEqualTo(expected);
             for (int i = 0; i < 3; i++) {
@@ -246,7 +246,7 @@ class TrainerTest {
     void runFoldersWriteNothingOver() throws Exception {
         Path run = folder.resolve("run");
         RunFolder saver = RunFolder.create(run, Map.of(), Mnist.DIGITS, 2);
-        assertThatThrownBy(() -> RunFolder.resume(run, Mnist.DIGITS, 0))
+        assertThatThrownBy(() -> RunFolder.resume(run, 0))
                 .hasMessageStartingWith(run + " holds no run to go on with");
         try (Trainer trainer = open(Usable.named("java"), CONFIG)) {
             trainer.listen(

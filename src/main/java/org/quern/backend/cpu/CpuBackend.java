@@ -4,6 +4,7 @@ import static org.quern.QuernException.backend;
 
 import java.util.Locale;
 import java.util.Optional;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Limits;
 import org.quern.backend.Words;
@@ -123,7 +124,7 @@ public final class CpuBackend implements Backend {
                                             .formatted(ISA_VARIABLE, isa)
                                     + " avx2 or avx512, or unset it";
                 }
-            } catch (NativeLibraries.UnavailableException e) {
+            } catch (QuernException e) {
                 reason = e.getMessage();
             }
             name = found;

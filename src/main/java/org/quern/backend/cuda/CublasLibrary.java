@@ -1,10 +1,13 @@
 package org.quern.backend.cuda;
 
+import static org.quern.QuernException.backend;
+
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -12,8 +15,8 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.quern.QuernException;
 import org.quern.backend.nativelib.NativeLibraries;
-import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
 /**
  * A cuBLAS on this machine.
@@ -31,19 +34,45 @@ record CublasLibrary(Path path, int major) {
     private static final Pattern NAME = Pattern.compile("libcublas\\.so\\.(\\d+)(\\..*)?");
 
     /**
+     * What pip installs below a lib folder: cuBLAS 11 and 12, and from 13 on all of CUDA in one.
+     */
+    private static final String PIP =
+            "/python3*/site-packages|dist-packages/nvidia/cublas|cu1*/lib";
+
+    /**
+     * Where to look, in order. A folder's name may have a {@code *}, and names between bars are
+     * tried in turn; what begins with a variable is left out where that is not set.
+     */
+    private static final List<String> PLACES =
+            List.of(
+                    "$CUDA_PATH/lib64",
+                    "$CUDA_PATH/targets/x86_64-linux/lib",
+                    "$CUDA_HOME/lib64",
+                    "$CUDA_HOME/targets/x86_64-linux/lib",
+                    "$CONDA_PREFIX/lib",
+                    "$CONDA_PREFIX/lib" + PIP,
+                    "$VIRTUAL_ENV/lib" + PIP,
+                    "/usr/local/cuda*/lib64",
+                    "/usr/local/cuda*/targets/x86_64-linux/lib",
+                    "/opt/cuda/lib64",
+                    "/opt/cuda/targets/x86_64-linux/lib",
+                    "/usr/lib/x86_64-linux-gnu",
+                    "/usr/lib64",
+                    "/usr/lib",
+                    "/lib64",
+                    "/usr/local/lib" + PIP,
+                    "/usr/lib" + PIP,
+                    "$HOME/.local/lib" + PIP,
+                    "$HOME/.pyenv/versions/*/lib" + PIP);
+
+    /**
      * Finds cuBLAS.
      *
      * @param wanted a file or folder that the user names, or null
-     * @throws UnavailableException if there is none, or none where the user says
+     * @param root below which the system's folders are
+     * @throws QuernException if there is none, or none where the user says (backend)
      */
-    static CublasLibrary find(String wanted, Map<String, String> environment)
-            throws UnavailableException {
-        return find(wanted, environment, Path.of("/"));
-    }
-
-    /** The same below another root, for tests. */
-    static CublasLibrary find(String wanted, Map<String, String> environment, Path root)
-            throws UnavailableException {
+    static CublasLibrary find(String wanted, Map<String, String> environment, Path root) {
         if (wanted != null) {
             return given("--cublas", wanted);
         }
@@ -51,53 +80,54 @@ record CublasLibrary(Path path, int major) {
         if (variable != null && !variable.isBlank()) {
             return given(VARIABLE, variable);
         }
-        CublasLibrary best = null;
         int unsupported = 0;
         for (List<Path> folders : List.of(folders(environment, root), ofPython(environment))) {
-            for (Path file : folders.stream().flatMap(f -> libraries(f).stream()).toList()) {
-                int major = major(file);
-                int rank = MAJORS.indexOf(major);
-                if (rank < 0) {
-                    unsupported = major;
-                } else if (best == null || rank < MAJORS.indexOf(best.major)) {
-                    best = new CublasLibrary(file, major);
-                }
-            }
+            List<Path> files =
+                    folders.stream().flatMap(f -> matching(f, "libcublas.so.*").stream()).toList();
+            CublasLibrary best = best(files);
             if (best != null) {
                 return best;
             }
+            for (Path file : files) {
+                unsupported = major(file);
+            }
         }
-        throw new UnavailableException(
-                (unsupported == 0
-                                ? "no cuBLAS found"
-                                : "cuBLAS %d is too old (11, 12 or 13 is wanted)"
-                                        .formatted(unsupported))
-                        + ", so Quern's own kernels do all matrix products (large layers are"
-                        + " slower): install CUDA's libcublas or pip's nvidia-cublas, or name it"
-                        + " with --cublas",
-                null);
+        String reason =
+                unsupported == 0
+                        ? "no cuBLAS found"
+                        : "cuBLAS %d is too old (11, 12 or 13 is wanted)".formatted(unsupported);
+        throw backend(
+                "%s, so Quern's own kernels do all matrix products (large layers are slower): install"
+                        + " CUDA's libcublas or pip's nvidia-cublas, or name it with --cublas",
+                reason);
     }
 
-    private static CublasLibrary given(String by, String name) throws UnavailableException {
+    private static CublasLibrary given(String by, String name) {
         Path path = Path.of(name).toAbsolutePath();
-        List<Path> files = Files.isDirectory(path) ? libraries(path) : List.of(path);
         if (!Files.exists(path)) {
-            throw new UnavailableException("%s %s: no such file".formatted(by, name), null);
+            throw backend("%s %s: no such file", by, name);
         }
+        List<Path> files =
+                Files.isDirectory(path) ? matching(path, "libcublas.so.*") : List.of(path);
+        CublasLibrary best = best(files);
+        if (best == null) {
+            String reason =
+                    files.isEmpty()
+                            ? "there is no libcublas.so.11, .12 or .13 in that folder"
+                            : "is no libcublas.so.11, .12 or .13";
+            throw backend("%s %s: %s", by, name, reason);
+        }
+        return best;
+    }
+
+    /** The first of the best major version; null if there is none. */
+    private static CublasLibrary best(List<Path> files) {
         CublasLibrary best = null;
         for (Path file : files) {
             int rank = MAJORS.indexOf(major(file));
             if (rank >= 0 && (best == null || rank < MAJORS.indexOf(best.major))) {
-                best = new CublasLibrary(file, major(file));
+                best = new CublasLibrary(file, MAJORS.get(rank));
             }
-        }
-        if (best == null) {
-            throw new UnavailableException(
-                    files.isEmpty()
-                            ? "%s %s: there is no libcublas.so.11, .12 or .13 in that folder"
-                                    .formatted(by, name)
-                            : "%s %s: is no libcublas.so.11, .12 or .13".formatted(by, name),
-                    null);
         }
         return best;
     }
@@ -117,20 +147,6 @@ record CublasLibrary(Path path, int major) {
         return 0;
     }
 
-    private static List<Path> libraries(Path folder) {
-        List<Path> found = new ArrayList<>();
-        if (Files.isDirectory(folder)) {
-            try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "libcublas.so.*")) {
-                files.forEach(found::add);
-            } catch (IOException e) {
-                return List.of(); // a folder that cannot be read has nothing for us
-            }
-        }
-        found.sort(null);
-        return found;
-    }
-
-    /** Where to look, in order. */
     private static List<Path> folders(Map<String, String> environment, Path root) {
         List<Path> folders = new ArrayList<>();
         for (String path : environment.getOrDefault("LD_LIBRARY_PATH", "").split(":")) {
@@ -138,34 +154,29 @@ record CublasLibrary(Path path, int major) {
                 folders.add(Path.of(path));
             }
         }
-        for (String variable : List.of("CUDA_PATH", "CUDA_HOME")) {
-            toolkit(folders, environment.get(variable));
-        }
-        String conda = environment.get("CONDA_PREFIX");
-        if (conda != null && !conda.isBlank()) {
-            folders.add(Path.of(conda, "lib"));
-            python(folders, Path.of(conda, "lib"));
-        }
-        String venv = environment.get("VIRTUAL_ENV");
-        if (venv != null && !venv.isBlank()) {
-            python(folders, Path.of(venv, "lib"));
-        }
-        matching(root.resolve("usr/local"), "cuda*")
-                .forEach(cuda -> toolkit(folders, cuda.toString()));
-        toolkit(folders, root.resolve("opt/cuda").toString());
-        for (String system : List.of("usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib", "lib64")) {
-            folders.add(root.resolve(system));
-        }
-        for (String lib : List.of("usr/local/lib", "usr/lib")) {
-            python(folders, root.resolve(lib));
-        }
-        String home = environment.get("HOME");
-        if (home != null && !home.isBlank()) {
-            python(folders, Path.of(home, ".local", "lib"));
-            matching(Path.of(home, ".pyenv", "versions"), "*")
-                    .forEach(version -> python(folders, version.resolve("lib")));
+        for (String place : PLACES) {
+            int slash = place.indexOf('/');
+            String start = slash == 0 ? "/" : environment.get(place.substring(1, slash));
+            if (start != null && !start.isBlank()) {
+                Path from = slash == 0 ? root : Path.of(start);
+                add(folders, from, place.substring(slash + 1).split("/"));
+            }
         }
         return folders;
+    }
+
+    /** Adds the folders below a path whose names match. */
+    private static void add(List<Path> folders, Path path, String... names) {
+        if (names.length == 0) {
+            folders.add(path);
+            return;
+        }
+        String[] rest = Arrays.copyOfRange(names, 1, names.length);
+        for (String name : names[0].split("\\|")) {
+            List<Path> found =
+                    name.contains("*") ? matching(path, name) : List.of(path.resolve(name));
+            found.forEach(folder -> add(folders, folder, rest));
+        }
     }
 
     /**
@@ -189,36 +200,12 @@ record CublasLibrary(Path path, int major) {
             }
             for (Path file : files) {
                 Path prefix = file.resolve("../..").normalize();
-                List<Path> prefixes = new ArrayList<>(List.of(prefix));
-                prefixes.addAll(matching(prefix.resolve("versions"), "*"));
-                for (Path each : prefixes) {
-                    python(folders, each.resolve("lib"));
-                    python(folders, each.resolve("lib64"));
-                }
+                add(folders, prefix, ("lib|lib64" + PIP).split("/"));
+                add(folders, prefix, ("versions/*/lib|lib64" + PIP).split("/"));
             }
             break;
         }
         return folders;
-    }
-
-    private static void toolkit(List<Path> folders, String cuda) {
-        if (cuda != null && !cuda.isBlank()) {
-            folders.add(Path.of(cuda, "lib64"));
-            folders.add(Path.of(cuda, "targets", "x86_64-linux", "lib"));
-        }
-    }
-
-    /**
-     * What pip installs below a lib folder: cuBLAS 11 and 12, and from 13 on all of CUDA in one.
-     */
-    private static void python(List<Path> folders, Path lib) {
-        for (Path version : matching(lib, "python3*")) {
-            for (String packages : List.of("site-packages", "dist-packages")) {
-                Path nvidia = version.resolve(packages).resolve("nvidia");
-                folders.add(nvidia.resolve("cublas").resolve("lib"));
-                matching(nvidia, "cu1*").forEach(cuda -> folders.add(cuda.resolve("lib")));
-            }
-        }
     }
 
     private static List<Path> matching(Path folder, String glob) {
@@ -252,17 +239,25 @@ record CublasLibrary(Path path, int major) {
 
     /**
      * Loads it, and JCuda's binding to it. Whatever its major version, it wants its cublasLt, which
-     * the system's loader takes as found once it is loaded, and does not look for beside it.
+     * the system's loader takes as found once it is loaded, and does not look for beside it. The
+     * binding wants libcublas.so.12: where only another major version is there, {@code
+     * native/cublas_bridge.c} stands in and forwards the calls that are used.
      */
-    void load(Map<String, String> environment) throws UnavailableException {
+    void load() {
         if (!light().isEmpty()) {
             NativeLibraries.load(light().get(0));
         }
         if (major == 12) {
             NativeLibraries.load(path);
         } else {
-            CublasBridge.load(environment, path);
+            JCudaNatives.loadCublasBridge();
+            String problem = JCudaNatives.openCublas(path.toString());
+            if (problem != null) {
+                throw backend(
+                        "%s cannot be used (%s): name another with --cublas, or use --gemm own",
+                        path, problem);
+            }
         }
-        JCudaNatives.loadCublas(environment);
+        JCudaNatives.loadCublas();
     }
 }

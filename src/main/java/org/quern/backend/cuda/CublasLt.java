@@ -1,16 +1,13 @@
 package org.quern.backend.cuda;
 
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import jcuda.cudaDataType;
+import static org.quern.QuernException.backend;
+
 import jcuda.driver.CUstream;
-import jcuda.jcublas.cublasOperation;
 import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.gpu.Gemm;
-import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 
 /**
  * Matrix products with epilogues, by the cublasLt that comes with a cuBLAS: {@code
@@ -22,26 +19,13 @@ final class CublasLt implements AutoCloseable {
 
     private static final int COMPUTE_32F_FAST_TF32 = 77;
 
-    /** Values of cublasLtEpilogue_t. */
-    private static final int DEFAULT = 1;
-
-    private static final int BIAS = 4;
-    private static final int RELU_BIAS = 6;
-    private static final int RELU_AUX_BIAS = 134;
-    private static final int DRELU = 136;
-
-    /** B's columns are the rows of the column-major matrix that comes first. */
-    private static final int BGRADA = 256;
-
     private final long handle;
-    private final boolean strict;
     private final int compute;
-    private final CudaMemory workspace;
+    private final CudaDevice.Memory workspace;
     private final long stream;
 
-    private CublasLt(
-            Backend.Precision precision, boolean strict, CudaMemory workspace, CUstream stream) {
-        this.strict = strict;
+    /** Uses the library that {@link #load} has opened. */
+    CublasLt(Backend.Precision precision, CudaDevice.Memory workspace, CUstream stream) {
         compute = precision == Backend.Precision.TF32 ? COMPUTE_32F_FAST_TF32 : COMPUTE_32F;
         this.workspace = workspace;
         this.stream = new Address(stream).value();
@@ -63,51 +47,26 @@ final class CublasLt implements AutoCloseable {
     }
 
     /**
-     * Opens the cublasLt of a cuBLAS that is loaded.
+     * Opens the cublasLt of a cuBLAS that is loaded: beside it; else by its name alone, which is
+     * that of the one that cuBLAS itself has loaded.
      *
-     * @param strict whether a product that it refuses is an error, unless it says that it has none
-     *     such; else what it refuses is done without it
-     * @throws UnavailableException if there is none
+     * @throws QuernException if there is none (backend)
      */
-    static CublasLt open(
-            CublasLibrary library,
-            Map<String, String> environment,
-            Backend.Precision precision,
-            boolean strict,
-            CudaMemory workspace,
-            CUstream stream)
-            throws UnavailableException {
-        load(library, environment);
-        return new CublasLt(precision, strict, workspace, stream);
-    }
-
-    private static synchronized void load(CublasLibrary library, Map<String, String> environment)
-            throws UnavailableException {
-        JCudaNatives.loadBridge(environment);
-        List<String> problems = new ArrayList<>();
-        for (String name : names(library)) {
-            String problem = open(name);
-            if (problem == null) {
+    static synchronized void load(CublasLibrary library) {
+        JCudaNatives.loadBridge();
+        for (var file : library.light()) {
+            if (open(file.toString()) == null) {
                 return;
             }
-            problems.add(problem);
         }
-        throw new UnavailableException(problems.get(problems.size() - 1), null);
+        String problem = open("libcublasLt.so." + library.major());
+        if (problem != null) {
+            throw backend("%s", problem);
+        }
     }
 
-    /**
-     * Beside cuBLAS; else by its name alone, which is that of the one that cuBLAS itself has
-     * loaded.
-     */
-    private static List<String> names(CublasLibrary library) {
-        List<String> names = new ArrayList<>();
-        library.light().forEach(file -> names.add(file.toString()));
-        names.add("libcublasLt.so." + library.major());
-        return names;
-    }
-
-    /** A product, ready to be run, and run once; null if the library has none such. */
-    CudaDevice.Launchable launch(Gemm p) {
+    /** A product, ready to be run, and run once; null if the library refuses it. */
+    CudaLaunch launch(Gemm p) {
         // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
         Gemm.Operand a = p.b();
         Gemm.Operand b = p.a();
@@ -117,63 +76,56 @@ final class CublasLt implements AutoCloseable {
             p.n(),
             p.m(),
             p.k(),
-            p.transposeB() ? cublasOperation.CUBLAS_OP_T : cublasOperation.CUBLAS_OP_N,
-            p.transposeA() ? cublasOperation.CUBLAS_OP_T : cublasOperation.CUBLAS_OP_N,
+            Cublas.operation(p.transposeB()),
+            Cublas.operation(p.transposeA()),
             a.stride(),
             b.stride(),
             p.c().stride(),
-            type(a),
-            type(p.c()),
+            Cublas.type(a),
+            Cublas.type(p.c()),
             compute,
             code(epilogue.kind()),
             bits == null ? 0 : Integer.SIZE * bits.stride()
         };
         long[] pointers = {
-            Cublas.address(a),
-            Cublas.address(b),
-            Cublas.address(p.c()),
-            epilogue.bias() == null ? 0 : Cublas.address(epilogue.bias()),
-            bits == null ? 0 : Cublas.address(bits),
+            address(a),
+            address(b),
+            address(p.c()),
+            address(epilogue.bias()),
+            address(bits),
             workspace.bytes()
         };
         long plan = plan(handle, numbers, pointers, epilogue.alpha());
         if (plan <= 0) {
-            refused("the product of " + p.what(), (int) -plan);
             return null;
         }
         Planned planned = new Planned(p.what(), plan);
-        int status = planned.put();
-        if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+        if (planned.put() != cublasStatus.CUBLAS_STATUS_SUCCESS) {
             planned.close();
-            refused("the first product of " + p.what(), status);
             return null;
         }
         return planned;
     }
 
-    private void refused(String what, int status) {
-        if (strict && status != cublasStatus.CUBLAS_STATUS_NOT_SUPPORTED) {
-            throw Cublas.failure("cublasLt for " + what, status);
-        }
+    private static long address(Gemm.Operand operand) {
+        return operand == null ? 0 : operand.buffer().handle() + Cublas.offset(operand);
     }
 
-    private static int type(Gemm.Operand operand) {
-        return operand.bfloat16() ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
-    }
-
+    /** Values of cublasLtEpilogue_t. */
     private static int code(Gemm.Kind kind) {
         return switch (kind) {
-            case NONE -> DEFAULT;
-            case BIAS -> BIAS;
-            case RELU -> RELU_BIAS;
-            case RELU_BITS -> RELU_AUX_BIAS;
-            case RELU_GRADIENT -> DRELU;
-            case BIAS_GRADIENT -> BGRADA;
+            case NONE -> 1; // DEFAULT
+            case BIAS -> 4;
+            case RELU -> 6; // RELU_BIAS
+            case RELU_BITS -> 134; // RELU_AUX_BIAS
+            case RELU_GRADIENT -> 136; // DRELU
+            // B's columns are the rows of the column-major matrix that comes first
+            case BIAS_GRADIENT -> 256; // BGRADA
         };
     }
 
     /** One call of cublasLtMatmul. */
-    private final class Planned implements CudaDevice.Launchable {
+    private final class Planned extends CudaLaunch {
         private final String what;
         private final long plan;
 
@@ -183,11 +135,11 @@ final class CublasLt implements AutoCloseable {
         }
 
         int put() {
-            return run(handle, plan, workspace.address(), workspace.bytes(), stream);
+            return run(handle, plan, workspace.handle(), workspace.bytes(), stream);
         }
 
         @Override
-        public void launch() {
+        void launch() {
             int status = put();
             if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
                 throw Cublas.failure("cublasLtMatmul for the product of " + what, status);
@@ -202,10 +154,7 @@ final class CublasLt implements AutoCloseable {
 
     @Override
     public void close() {
-        int status = destroy(handle);
-        if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
-            throw Cublas.failure("cublasLtDestroy", status);
-        }
+        Cublas.check(destroy(handle), "cublasLtDestroy");
     }
 
     /** Opens the library at a path or of a name; the reason if that fails, else null. */

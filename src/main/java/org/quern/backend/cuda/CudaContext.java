@@ -1,11 +1,11 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
-import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
+import static org.quern.backend.cuda.CudaErrors.check;
 
 import java.util.HashMap;
 import java.util.Map;
 import jcuda.driver.CUcontext;
+import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
 
 /**
@@ -21,26 +21,21 @@ final class CudaContext {
     private final Map<String, QuernException> refused = new HashMap<>();
 
     private CudaContext(CudaHardware hardware) {
-        CudaErrors.check(
-                cuDevicePrimaryCtxRetain(context, hardware.device()), "cuDevicePrimaryCtxRetain");
         this.hardware = hardware;
+        int code = JCudaDriver.cuDevicePrimaryCtxRetain(context, hardware.device());
+        check(code, "cuDevicePrimaryCtxRetain");
     }
 
     /** The context of a device. */
     static CudaContext of(CudaHardware hardware) {
         synchronized (CONTEXTS) {
-            CudaContext made = CONTEXTS.get(hardware.number());
-            if (made == null) {
-                made = new CudaContext(hardware);
-                CONTEXTS.put(hardware.number(), made);
-            }
-            return made;
+            return CONTEXTS.computeIfAbsent(hardware.number(), number -> new CudaContext(hardware));
         }
     }
 
     /** Makes it that of the calling thread. */
     void enter() {
-        CudaErrors.check(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+        check(JCudaDriver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
     }
 
     /**
@@ -52,17 +47,13 @@ final class CudaContext {
             if (refused.containsKey(unit)) {
                 throw refused.get(unit);
             }
-            CudaModule module = modules.get(unit);
-            if (module == null) {
-                try {
-                    module = CudaModule.of(unit, hardware.capability());
-                } catch (QuernException e) {
-                    refused.put(unit, e);
-                    throw e;
-                }
-                modules.put(unit, module);
+            try {
+                return modules.computeIfAbsent(
+                        unit, name -> CudaModule.of(name, hardware.capability()));
+            } catch (QuernException e) {
+                refused.put(unit, e);
+                throw e;
             }
-            return module;
         }
     }
 }

@@ -1,40 +1,33 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.cuMemAlloc;
-import static jcuda.driver.JCudaDriver.cuMemFree;
-import static jcuda.driver.JCudaDriver.cuMemGetInfo;
-import static jcuda.driver.JCudaDriver.cuMemHostAlloc;
-import static jcuda.driver.JCudaDriver.cuMemcpyDtoDAsync;
-import static jcuda.driver.JCudaDriver.cuMemcpyDtoHAsync;
-import static jcuda.driver.JCudaDriver.cuMemcpyHtoDAsync;
-import static jcuda.driver.JCudaDriver.cuMemsetD32Async;
-import static jcuda.driver.JCudaDriver.cuStreamCreate;
-import static jcuda.driver.JCudaDriver.cuStreamDestroy;
-import static jcuda.driver.JCudaDriver.cuStreamQuery;
-import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
+import static org.quern.backend.cuda.CudaErrors.check;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.List;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
-import org.quern.QuernException;
+import jcuda.driver.JCudaDriver;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
-import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.Gemm;
+import org.quern.backend.gpu.GpuDevice;
 import org.quern.backend.gpu.TeamRefused;
 
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
-final class CudaDevice implements Device {
-
+final class CudaDevice extends GpuDevice {
     /** The unit that all kernels but the fused ones are in. */
     static final String KERNELS = "quern";
+
+    private static final int STAGING = 2 << 20;
 
     private final CudaHardware hardware;
     private final CudaContext context;
@@ -43,58 +36,54 @@ final class CudaDevice implements Device {
     private final CudaModule module;
     private final Cublas cublas;
     private final GemmTable table;
-    private final Epilogues epilogues;
     private final boolean mayBeOwn;
     private final long budget;
-    private final CudaStaging staging;
-    private Thread current;
+
+    /** While the device copies from one, the host fills the other. */
+    private final Pinned[] staging = new Pinned[2];
+
+    /** Which of them was given last. */
+    private int current;
+
+    private Thread entered;
     private ByteBuffer lastBuffer;
     private Pointer lastPointer;
-    private String largest = "nothing";
-    private long largestBytes;
 
-    CudaDevice(
-            CudaHardware hardware,
-            int driverVersion,
-            Backend.Options options,
-            Epilogues epilogues) {
+    CudaDevice(CudaHardware hardware, Backend.Options options) {
+        super(hardware);
         this.hardware = hardware;
-        this.epilogues = epilogues;
         mayBeOwn =
                 options.gemm() != Backend.Gemm.CUBLAS
                         && options.precision() == Backend.Precision.FP32;
         context = CudaContext.of(hardware);
         enter();
         module = context.module(KERNELS);
-        CudaErrors.check(
-                cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-        CudaErrors.check(
-                cuStreamCreate(copies, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-        staging = new CudaStaging(this);
+        int flags = CUstream_flags.CU_STREAM_NON_BLOCKING;
+        check(JCudaDriver.cuStreamCreate(stream, flags), "cuStreamCreate");
+        check(JCudaDriver.cuStreamCreate(copies, flags), "cuStreamCreate");
+        for (int i = 0; i < staging.length; i++) {
+            staging[i] = new Pinned(STAGING, 0);
+        }
         budget = options.deviceMemory() > 0 ? (long) options.deviceMemory() << 20 : -1;
         try {
-            cublas = Cublas.open(this, options, epilogues);
+            cublas = Cublas.open(this, options);
         } catch (RuntimeException e) {
             release();
             throw e;
         }
-        table = cublas != null ? new GemmTable(this, cublas, driverVersion) : null;
+        table = cublas != null ? new GemmTable(this, cublas) : null;
     }
 
     /** Makes the context that of the calling thread. */
-    void enter() {
-        if (current != Thread.currentThread()) {
+    private void enter() {
+        if (entered != Thread.currentThread()) {
             context.enter();
-            current = Thread.currentThread();
+            entered = Thread.currentThread();
         }
     }
 
     CUstream stream() {
         return stream;
-    }
-
-    CUstream copies() {
-        return copies;
     }
 
     CudaHardware hardware() {
@@ -119,12 +108,7 @@ final class CudaDevice implements Device {
 
     @Override
     public Executor.KernelImage code() {
-        return new Executor.KernelImage(module.image(), module.nanos());
-    }
-
-    @Override
-    public int computeUnits() {
-        return hardware.units();
+        return module.image();
     }
 
     @Override
@@ -136,70 +120,103 @@ final class CudaDevice implements Device {
     public long free() {
         enter();
         long[] free = new long[1];
-        long[] total = new long[1];
-        CudaErrors.check(cuMemGetInfo(free, total), "cuMemGetInfo");
+        check(JCudaDriver.cuMemGetInfo(free, new long[1]), "cuMemGetInfo");
         return free[0];
     }
 
+    /** Memory that kernels reach: JCuda's pointer, which shows its number to subclasses alone. */
+    static final class Memory extends CUdeviceptr implements Buffer {
+        private final long bytes;
+
+        Memory(long bytes) {
+            this.bytes = bytes;
+        }
+
+        @Override
+        public long bytes() {
+            return bytes;
+        }
+
+        @Override
+        public long handle() {
+            return getNativePointer() + getByteOffset();
+        }
+    }
+
+    /** A place in a buffer. */
+    static CUdeviceptr at(Buffer buffer, long offset) {
+        CUdeviceptr pointer = (Memory) buffer;
+        return offset == 0 ? pointer : pointer.withByteOffset(offset);
+    }
+
     @Override
-    public Buffer allocate(long bytes, String what) {
+    public Memory allocate(long bytes, String what) {
         enter();
-        CUdeviceptr pointer = new CUdeviceptr();
-        int code = cuMemAlloc(pointer, bytes);
+        Memory memory = new Memory(bytes);
+        int code = JCudaDriver.cuMemAlloc(memory, bytes);
         if (code == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
-            throw outOfMemory(bytes, what);
+            throw outOfMemory(bytes, what, free(), "");
         }
-        CudaErrors.check(code, "cuMemAlloc");
-        if (bytes > largestBytes) {
-            largestBytes = bytes;
-            largest = what;
-        }
-        return CudaMemory.of(pointer, bytes);
-    }
-
-    private QuernException outOfMemory(long bytes, String what) {
-        return new QuernException(
-                QuernException.Kind.DEVICE,
-                ("out of memory on %s: %s needs %,d MiB, and %,d MiB of %,d MiB are free (largest:"
-                                + " %s, %,d MiB): use a smaller batch or --device-memory")
-                        .formatted(
-                                hardware.name(),
-                                what,
-                                mib(bytes),
-                                free() >> 20,
-                                hardware.memory() >> 20,
-                                largest,
-                                mib(largestBytes)));
-    }
-
-    private static long mib(long bytes) {
-        return bytes + (1 << 20) - 1 >> 20;
+        check(code, "cuMemAlloc");
+        taken(bytes, what);
+        return memory;
     }
 
     @Override
     public void release(Buffer buffer) {
         enter();
-        CudaErrors.check(cuMemFree(((CudaMemory) buffer).pointer()), "cuMemFree");
+        check(JCudaDriver.cuMemFree(at(buffer, 0)), "cuMemFree");
     }
 
     /** Host memory that the device copies from and to by itself. */
-    Pointer pinned(long bytes, int flags) {
-        enter();
-        Pointer pointer = new Pointer();
-        CudaErrors.check(cuMemHostAlloc(pointer, bytes, flags), "cuMemHostAlloc");
-        return pointer;
+    private final class Pinned {
+        final Pointer pointer = new Pointer();
+        final ByteBuffer view;
+        private final CUevent done = new CUevent();
+        private boolean isBusy;
+
+        Pinned(long bytes, int flags) {
+            enter();
+            check(JCudaDriver.cuMemHostAlloc(pointer, bytes, flags), "cuMemHostAlloc");
+            view = pointer.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
+            int quick = CUevent_flags.CU_EVENT_DISABLE_TIMING;
+            check(JCudaDriver.cuEventCreate(done, quick), "cuEventCreate");
+        }
+
+        /** Says that what was put into the stream until now needs what is in it. */
+        void used() {
+            check(JCudaDriver.cuEventRecord(done, stream), "cuEventRecord");
+            isBusy = true;
+        }
+
+        /** Waits until that has run. */
+        void await() {
+            if (isBusy) {
+                enter();
+                check(JCudaDriver.cuEventSynchronize(done), "cuEventSynchronize");
+                isBusy = false;
+            }
+        }
+
+        /** Gives it back; nothing may be under way. */
+        void close() {
+            enter();
+            check(JCudaDriver.cuEventDestroy(done), "cuEventDestroy");
+            check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost");
+        }
     }
 
     @Override
     public ByteBuffer staging() {
         enter();
-        return staging.next();
+        current = (current + 1) % staging.length;
+        staging[current].await();
+        return staging[current].view;
     }
 
     private Pointer pointer(ByteBuffer buffer) {
-        Pointer pinned = staging.pointer(buffer);
-        if (pinned != null) {
-            return pinned;
+        if (buffer == staging[current].view) {
+            return staging[current].pointer;
         }
         if (buffer != lastBuffer) { // the same one every time, in a loop that must not allocate
             lastBuffer = buffer;
@@ -211,12 +228,12 @@ final class CudaDevice implements Device {
     @Override
     public void write(Buffer to, long offset, ByteBuffer from) {
         enter();
-        CudaErrors.check(
-                cuMemcpyHtoDAsync(
-                        ((CudaMemory) to).at(offset), pointer(from), from.remaining(), stream),
-                "cuMemcpyHtoDAsync");
-        if (staging.pointer(from) != null) {
-            staging.sent(stream); // the host fills the other half meanwhile
+        int code =
+                JCudaDriver.cuMemcpyHtoDAsync(
+                        at(to, offset), pointer(from), from.remaining(), stream);
+        check(code, "cuMemcpyHtoDAsync");
+        if (from == staging[current].view) {
+            staging[current].used(); // the host fills the other one meanwhile
         } else {
             finish();
         }
@@ -225,10 +242,10 @@ final class CudaDevice implements Device {
     @Override
     public void read(Buffer from, long offset, ByteBuffer to) {
         enter();
-        CudaErrors.check(
-                cuMemcpyDtoHAsync(
-                        pointer(to), ((CudaMemory) from).at(offset), to.remaining(), stream),
-                "cuMemcpyDtoHAsync");
+        int code =
+                JCudaDriver.cuMemcpyDtoHAsync(
+                        pointer(to), at(from, offset), to.remaining(), stream);
+        check(code, "cuMemcpyDtoHAsync");
         finish();
         to.position(to.limit());
     }
@@ -236,24 +253,23 @@ final class CudaDevice implements Device {
     @Override
     public void fill(Buffer buffer, long offset, long words, int value) {
         enter();
-        CudaErrors.check(
-                cuMemsetD32Async(((CudaMemory) buffer).at(offset), value, words, stream),
+        check(
+                JCudaDriver.cuMemsetD32Async(at(buffer, offset), value, words, stream),
                 "cuMemsetD32Async");
     }
 
     @Override
     public void copy(Buffer from, Buffer to, long bytes) {
         enter();
-        CudaErrors.check(
-                cuMemcpyDtoDAsync(
-                        ((CudaMemory) to).pointer(), ((CudaMemory) from).pointer(), bytes, stream),
+        check(
+                JCudaDriver.cuMemcpyDtoDAsync(at(to, 0), at(from, 0), bytes, stream),
                 "cuMemcpyDtoDAsync");
     }
 
     @Override
     public Launch prepare(Call call) {
         enter();
-        return new CudaLaunch(call, module.function(call.kernel()), stream);
+        return new CudaLaunch.Kernel(call, module.function(call.kernel()), stream);
     }
 
     @Override
@@ -271,15 +287,17 @@ final class CudaDevice implements Device {
     public Launch prepare(Call call, BlockTeam team, long bytes) throws TeamRefused {
         enter();
         CUfunction function = CudaTeams.function(context, team);
-        return team.blocks() == 1
-                ? new CudaLaunch(call, function, stream)
-                : CudaTeams.prepare(call, team, bytes, function, stream);
+        if (team.blocks() == 1) {
+            return new CudaLaunch.Kernel(call, function, stream);
+        }
+        CudaTeams.allow(function, team, bytes);
+        return new CudaLaunch.Team(call, team, bytes, function, stream);
     }
 
     @Override
     public void tries(Launch launch) throws TeamRefused {
         enter();
-        if (launch instanceof CudaTeams.TeamLaunch team) {
+        if (launch instanceof CudaLaunch.Team team) {
             team.tries();
         } else {
             run(launch);
@@ -295,29 +313,116 @@ final class CudaDevice implements Device {
     @Override
     public void run(Launch launch) {
         enter();
-        ((Launchable) launch).launch();
-    }
-
-    /** A launch of ours or of a library's, or a graph of such. */
-    interface Launchable extends Launch {
-        /** Puts it into the stream. */
-        void launch();
+        ((CudaLaunch) launch).launch();
     }
 
     @Override
     public Launch sequence(List<Launch> launches, int repeats) {
         enter();
-        return CudaGraph.capture(stream, launches, repeats);
+        return new CudaLaunch.Graph(stream, launches, repeats);
+    }
+
+    /** A log in the host's memory, which kernels write through its address on the device. */
+    private final class MappedLog implements Log {
+        private final Pinned host;
+        private final Memory device;
+
+        MappedLog(int bytes) {
+            host = new Pinned(bytes, JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP);
+            device = new Memory(bytes);
+            int code = JCudaDriver.cuMemHostGetDevicePointer(device, host.pointer, 0);
+            check(code, "cuMemHostGetDevicePointer");
+            for (int i = 0; i < bytes; i++) {
+                host.view.put(i, (byte) 0);
+            }
+        }
+
+        @Override
+        public Buffer buffer() {
+            return device;
+        }
+
+        @Override
+        public boolean isLive() {
+            return true;
+        }
+
+        @Override
+        public void reset() {
+            host.view.putInt(0, 0);
+        }
+
+        @Override
+        public ByteBuffer read(int bytes) {
+            return host.view; // kernels have written it here
+        }
+
+        @Override
+        public void close() {
+            host.close();
+        }
     }
 
     @Override
     public Log log(int bytes) {
-        return new CudaLog(this, bytes);
+        return new MappedLog(bytes);
+    }
+
+    /** Pinned host memory and its place on the device, copied in the stream for copies. */
+    private final class PinnedSlot implements Slot {
+        private final Memory device;
+        private final Pinned pinned;
+        private final CUevent sent = new CUevent();
+
+        PinnedSlot(long bytes, String what) {
+            device = allocate(bytes, what);
+            pinned = new Pinned(bytes, 0);
+            int quick = CUevent_flags.CU_EVENT_DISABLE_TIMING;
+            check(JCudaDriver.cuEventCreate(sent, quick), "cuEventCreate");
+        }
+
+        @Override
+        public ByteBuffer host() {
+            return pinned.view;
+        }
+
+        @Override
+        public Buffer device() {
+            return device;
+        }
+
+        @Override
+        public void free() {
+            pinned.await();
+        }
+
+        @Override
+        public void send(long bytes) {
+            enter();
+            int code = JCudaDriver.cuMemcpyHtoDAsync(device, pinned.pointer, bytes, copies);
+            check(code, "cuMemcpyHtoDAsync");
+            check(JCudaDriver.cuEventRecord(sent, copies), "cuEventRecord");
+            check(JCudaDriver.cuStreamWaitEvent(stream, sent, 0), "cuStreamWaitEvent");
+        }
+
+        @Override
+        public void used() {
+            enter();
+            pinned.used();
+        }
+
+        @Override
+        public void close() {
+            free();
+            check(JCudaDriver.cuEventDestroy(sent), "cuEventDestroy");
+            pinned.close();
+            release(device);
+        }
     }
 
     @Override
     public Slot slot(long bytes, String what) {
-        return new CudaSlot(this, (CudaMemory) allocate(bytes, what), pinned(bytes, 0));
+        return new PinnedSlot(bytes, what);
     }
 
     @Override
@@ -337,10 +442,6 @@ final class CudaDevice implements Device {
 
     @Override
     public GemmVariant choose(Gemm product, List<GemmVariant> ways) {
-        GemmVariant last = ways.get(ways.size() - 1);
-        if (epilogues == Epilogues.ALWAYS && last.name().equals(EPILOGUE)) {
-            return last;
-        }
         List<GemmVariant> allowed =
                 ways.stream().filter(way -> mayBeOwn || !way.name().equals(OWN)).toList();
         return allowed.size() == 1 ? allowed.get(0) : table.fastest(product, allowed);
@@ -349,9 +450,9 @@ final class CudaDevice implements Device {
     @Override
     public boolean isIdle() {
         enter();
-        int code = cuStreamQuery(stream);
+        int code = JCudaDriver.cuStreamQuery(stream);
         if (code != CUresult.CUDA_ERROR_NOT_READY) {
-            CudaErrors.check(code, "cuStreamQuery");
+            check(code, "cuStreamQuery");
         }
         return code == CUresult.CUDA_SUCCESS;
     }
@@ -359,7 +460,7 @@ final class CudaDevice implements Device {
     @Override
     public void finish() {
         enter();
-        CudaErrors.check(cuStreamSynchronize(stream), "cuStreamSynchronize");
+        check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
     }
 
     @Override
@@ -373,9 +474,11 @@ final class CudaDevice implements Device {
 
     private void release() {
         finish();
-        staging.close();
-        CudaErrors.check(cuStreamDestroy(copies), "cuStreamDestroy");
-        CudaErrors.check(cuStreamDestroy(stream), "cuStreamDestroy");
-        current = null;
+        for (Pinned half : staging) {
+            half.close();
+        }
+        check(JCudaDriver.cuStreamDestroy(copies), "cuStreamDestroy");
+        check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
+        entered = null;
     }
 }

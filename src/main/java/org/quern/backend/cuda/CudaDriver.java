@@ -1,12 +1,10 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.cuDriverGetVersion;
-import static jcuda.driver.JCudaDriver.cuInit;
-
 import java.util.List;
 import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
-import org.quern.backend.nativelib.NativeLibraries;
+import org.quern.backend.gpu.GpuBackend;
 
 /** The driver, loaded and asked for its devices once. */
 final class CudaDriver {
@@ -17,73 +15,54 @@ final class CudaDriver {
      */
     private static final int LEAST_VERSION = 11040;
 
-    private static final CudaDriver INSTANCE = new CudaDriver();
+    private static final String NO_DEVICE =
+            "no CUDA device is visible: see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it";
 
-    private final List<CudaHardware> devices;
-    private final int version;
-    private final String problem;
+    private static int version;
 
-    private CudaDriver() {
-        List<CudaHardware> found = List.of();
-        int driver = 0;
-        String reason;
+    /** All devices. */
+    static final GpuBackend.Found<CudaHardware> FOUND = look();
+
+    private CudaDriver() {}
+
+    private static GpuBackend.Found<CudaHardware> look() {
+        List<CudaHardware> all = List.of();
+        String problem;
         try {
-            JCudaNatives.loadDriver(System.getenv());
-            reason = initialise();
-            if (reason == null) {
-                int[] number = new int[1];
-                CudaErrors.check(cuDriverGetVersion(number), "cuDriverGetVersion");
-                driver = number[0];
-                found = CudaHardware.all();
-                reason = examine(driver, found);
+            JCudaNatives.loadDriver();
+            problem = initialise();
+            if (problem == null) {
+                all = CudaHardware.all();
+                problem =
+                        version < LEAST_VERSION
+                                ? "the NVIDIA driver is for CUDA %d.%d, and Quern needs one for 11.4 or newer: update it"
+                                        .formatted(version / 1000, version % 1000 / 10)
+                                : all.isEmpty() ? NO_DEVICE : null;
             }
-        } catch (NativeLibraries.UnavailableException | QuernException e) {
-            reason = e.getMessage();
+        } catch (QuernException e) {
+            problem = e.getMessage();
         }
-        devices = found;
-        version = driver;
-        problem = reason;
-    }
-
-    static CudaDriver instance() {
-        return INSTANCE;
+        String others = all.size() > 1 ? "; devices: are " + GpuBackend.numbered(all) : "";
+        return new GpuBackend.Found<>(all, problem, others);
     }
 
     private static String initialise() {
-        int code = cuInit(0);
-        return switch (code) {
-            case CUresult.CUDA_SUCCESS -> null;
-            case CUresult.CUDA_ERROR_NO_DEVICE -> noDevice();
-            default ->
-                    "the NVIDIA driver does not start (%s in cuInit): see nvidia-smi; after an update of the driver, restart the machine"
-                            .formatted(CudaErrors.name(code));
-        };
-    }
-
-    private static String examine(int version, List<CudaHardware> devices) {
-        if (version < LEAST_VERSION) {
-            return "the NVIDIA driver is for CUDA %d.%d, and Quern needs one for 11.4 or newer: update it"
-                    .formatted(version / 1000, version % 1000 / 10);
+        int code = JCudaDriver.cuInit(0);
+        if (code == CUresult.CUDA_ERROR_NO_DEVICE) {
+            return NO_DEVICE;
         }
-        return devices.isEmpty() ? noDevice() : null;
-    }
-
-    private static String noDevice() {
-        return "no CUDA device is visible: see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it";
-    }
-
-    /** All devices, if there is no problem. */
-    List<CudaHardware> devices() {
-        return devices;
+        if (code != CUresult.CUDA_SUCCESS) {
+            return "the NVIDIA driver does not start (%s in cuInit): see nvidia-smi; after an update of the driver, restart the machine"
+                    .formatted(CudaErrors.name(code));
+        }
+        int[] number = new int[1];
+        CudaErrors.check(JCudaDriver.cuDriverGetVersion(number), "cuDriverGetVersion");
+        version = number[0];
+        return null;
     }
 
     /** The CUDA version that it is for: 1000 times the major number plus 10 times the minor one. */
-    int version() {
+    static int version() {
         return version;
-    }
-
-    /** Why nothing can run, in a sentence; null if something can. */
-    String problem() {
-        return problem;
     }
 }

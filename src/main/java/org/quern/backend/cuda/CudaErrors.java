@@ -1,9 +1,7 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.cuGetErrorName;
-import static jcuda.driver.JCudaDriver.cuGetErrorString;
-
 import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
 
 /** The driver's result codes as messages. */
@@ -77,14 +75,14 @@ final class CudaErrors {
     /** The constant's name, for instance {@code CUDA_ERROR_OUT_OF_MEMORY}. */
     static String name(int code) {
         String[] name = new String[1];
-        return cuGetErrorName(code, name) == CUresult.CUDA_SUCCESS && name[0] != null
+        return JCudaDriver.cuGetErrorName(code, name) == CUresult.CUDA_SUCCESS && name[0] != null
                 ? name[0]
                 : "error " + code;
     }
 
     private static String text(int code) {
         String[] text = new String[1];
-        return cuGetErrorString(code, text) == CUresult.CUDA_SUCCESS && text[0] != null
+        return JCudaDriver.cuGetErrorString(code, text) == CUresult.CUDA_SUCCESS && text[0] != null
                 ? text[0]
                 : "unknown error";
     }

@@ -1,77 +1,167 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER;
-import static jcuda.driver.JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE;
-import static jcuda.driver.JCudaDriver.CU_LAUNCH_PARAM_END;
-import static jcuda.driver.JCudaDriver.cuLaunchKernel;
+import static org.quern.backend.cuda.CudaErrors.check;
+import static org.quern.backend.gpu.GpuDevice.direct;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.util.List;
+import jcuda.NativePointerObject;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.JCudaDriver;
+import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.TeamRefused;
 
-/** A kernel with its arguments packed once, as C lays them out. */
-final class CudaLaunch implements CudaDevice.Launchable {
-    private final Call call;
-    private final CUfunction function;
-    private final CUstream stream;
-    private final Pointer arguments;
-
-    CudaLaunch(Call call, CUfunction function, CUstream stream) {
-        this.call = call;
-        this.function = function;
-        this.stream = stream;
-        ByteBuffer packed =
-                ByteBuffer.allocateDirect(8 * call.arguments().size())
-                        .order(ByteOrder.nativeOrder());
-        for (Object argument : call.arguments()) {
-            if (argument instanceof CudaMemory memory) {
-                packed.position((packed.position() + 7) / 8 * 8);
-                packed.putLong(memory.address());
-            } else if (argument instanceof Integer number) {
-                packed.putInt(number);
-            } else {
-                packed.putFloat((Float) argument);
-            }
-        }
-        // a heap array would be pinned or copied at each launch
-        ByteBuffer size = ByteBuffer.allocateDirect(8).order(ByteOrder.nativeOrder());
-        size.putLong(0, packed.position());
-        arguments =
-                Pointer.to(
-                        CU_LAUNCH_PARAM_BUFFER_POINTER,
-                        Pointer.to(packed.rewind()),
-                        CU_LAUNCH_PARAM_BUFFER_SIZE,
-                        Pointer.to(size),
-                        CU_LAUNCH_PARAM_END);
-    }
-
-    @Override
-    public void launch() {
-        int code =
-                cuLaunchKernel(
-                        function,
-                        call.groupsX(),
-                        call.groupsY(),
-                        1,
-                        Device.THREADS,
-                        1,
-                        1,
-                        0,
-                        stream,
-                        null,
-                        arguments);
-        if (code != CUresult.CUDA_SUCCESS) {
-            throw CudaErrors.failure(code, "the launch of " + call.kernel());
-        }
-    }
+/** Something that can be put into the stream: a kernel of ours, a library's product, or a graph. */
+abstract class CudaLaunch implements Device.Launch {
+    /** Puts it into the stream. */
+    abstract void launch();
 
     @Override
     public void close() {
         // the garbage collector has it
+    }
+
+    /** A kernel with its arguments packed once, as C lays them out. */
+    static final class Kernel extends CudaLaunch {
+        private final Call call;
+        private final CUfunction function;
+        private final CUstream stream;
+        private final Pointer arguments;
+
+        Kernel(Call call, CUfunction function, CUstream stream) {
+            this.call = call;
+            this.function = function;
+            this.stream = stream;
+            ByteBuffer packed = direct(Long.BYTES * call.arguments().size());
+            int size = 0;
+            for (int i = 0; i < call.arguments().size(); i++) {
+                boolean isMemory = call.arguments().get(i) instanceof Device.Buffer;
+                size = isMemory ? (size + 7) / 8 * 8 : size;
+                size += call.put(i, packed, size);
+            }
+            // a heap array would be pinned or copied at each launch
+            arguments =
+                    Pointer.to(
+                            JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER,
+                            Pointer.to(packed),
+                            JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE,
+                            Pointer.to(direct(Long.BYTES).putLong(0, size)),
+                            JCudaDriver.CU_LAUNCH_PARAM_END);
+        }
+
+        @Override
+        void launch() {
+            int x = call.groupsX();
+            int y = call.groupsY();
+            int code =
+                    JCudaDriver.cuLaunchKernel(
+                            function, x, y, 1, Device.THREADS, 1, 1, 0, stream, null, arguments);
+            checkLaunch(code, call);
+        }
+    }
+
+    private static void checkLaunch(int code, Call call) {
+        if (code != CUresult.CUDA_SUCCESS) { // no text is made for a launch that goes well
+            throw CudaErrors.failure(code, "the launch of " + call.kernel());
+        }
+    }
+
+    /** A launch of a team of blocks. */
+    static final class Team extends CudaLaunch {
+        private final Call call;
+        private final BlockTeam team;
+        private final int bytes;
+        private final CUfunction function;
+        private final CUstream stream;
+        private final Pointer arguments;
+
+        /** With the bytes of shared memory that each block works on. */
+        Team(Call call, BlockTeam team, long bytes, CUfunction function, CUstream stream) {
+            this.call = call;
+            this.team = team;
+            this.bytes = (int) bytes;
+            this.function = function;
+            this.stream = stream;
+            NativePointerObject[] pointers = new NativePointerObject[call.arguments().size()];
+            for (int i = 0; i < pointers.length; i++) {
+                ByteBuffer value = direct(Long.BYTES);
+                call.put(i, value, 0);
+                pointers[i] = Pointer.to(value);
+            }
+            arguments = Pointer.to(pointers);
+        }
+
+        private int ask() {
+            int blocks = team.blocks();
+            int threads = team.threads();
+            return CudaTeams.isCluster(team)
+                    ? JCudaDriver.cuLaunchKernel(
+                            function, blocks, 1, 1, threads, 1, 1, bytes, stream, arguments, null)
+                    : JCudaDriver.cuLaunchCooperativeKernel(
+                            function, blocks, 1, 1, threads, 1, 1, bytes, stream, arguments);
+        }
+
+        @Override
+        void launch() {
+            checkLaunch(ask(), call);
+        }
+
+        /** Launches it if the device has room for the team. */
+        void tries() throws TeamRefused {
+            int code = ask();
+            switch (code) {
+                case CUresult.CUDA_ERROR_INVALID_CLUSTER_SIZE,
+                        CUresult.CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
+                        CUresult.CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE,
+                        CUresult.CUDA_ERROR_INVALID_VALUE ->
+                        throw new TeamRefused(
+                                CudaTeams.NO_ROOM + " (" + CudaErrors.name(code) + ")");
+                default -> checkLaunch(code, call);
+            }
+        }
+    }
+
+    /** Launches that were captured once and are given to the device as a whole. */
+    static final class Graph extends CudaLaunch {
+        private final CUgraphExec exec = new CUgraphExec();
+        private final CUstream stream;
+
+        /** Captures {@code repeats} times the launches. */
+        Graph(CUstream stream, List<Device.Launch> launches, int repeats) {
+            this.stream = stream;
+            int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+            check(JCudaDriver.cuStreamBeginCapture(stream, mode), "cuStreamBeginCapture");
+            CUgraph graph = new CUgraph();
+            try {
+                for (int i = 0; i < repeats; i++) {
+                    launches.forEach(launch -> ((CudaLaunch) launch).launch());
+                }
+            } catch (RuntimeException e) {
+                JCudaDriver.cuStreamEndCapture(stream, graph);
+                throw e;
+            }
+            check(JCudaDriver.cuStreamEndCapture(stream, graph), "cuStreamEndCapture");
+            int code = JCudaDriver.cuGraphInstantiate(exec, graph, 0);
+            check(JCudaDriver.cuGraphDestroy(graph), "cuGraphDestroy");
+            check(code, "cuGraphInstantiate");
+        }
+
+        @Override
+        void launch() {
+            check(JCudaDriver.cuGraphLaunch(exec, stream), "cuGraphLaunch");
+        }
+
+        @Override
+        public void close() {
+            check(JCudaDriver.cuGraphExecDestroy(exec), "cuGraphExecDestroy");
+        }
     }
 }

@@ -2,9 +2,6 @@ package org.quern.backend.cuda;
 
 import static jcuda.driver.CUjit_option.CU_JIT_ERROR_LOG_BUFFER;
 import static jcuda.driver.CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES;
-import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
-import static jcuda.driver.JCudaDriver.cuModuleLoadDataJIT;
-import static jcuda.driver.JCudaDriver.cuModuleUnload;
 import static org.quern.QuernException.backend;
 import static org.quern.QuernException.usage;
 
@@ -20,13 +17,15 @@ import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
 import jcuda.driver.JITOptions;
+import org.quern.backend.Executor;
 
 /**
  * The kernels of one translation unit, as the driver takes them: as the jar's cubin for the device,
  * which is loaded in milliseconds, or else as its PTX, which the driver compiles.
  */
-final class CudaModule implements AutoCloseable {
+final class CudaModule {
     /** Says what the driver is given: {@code ptx}, {@code cubin}, or the better one if not set. */
     static final String VARIABLE = "QUERN_CUDA_IMAGE";
 
@@ -35,20 +34,13 @@ final class CudaModule implements AutoCloseable {
 
     private final CUmodule module;
     private final Map<String, CUfunction> functions = new HashMap<>();
-    private final String image;
+    private final Executor.KernelImage image;
     private final String refused;
-    private final long nanos;
 
-    private CudaModule(CUmodule module, String image, String refused, long nanos) {
+    private CudaModule(CUmodule module, String image, String refused, long started) {
         this.module = module;
-        this.image = image;
+        this.image = new Executor.KernelImage(image, System.nanoTime() - started);
         this.refused = refused;
-        this.nanos = nanos;
-    }
-
-    /** Loads other PTX, zero-terminated, into the current context. */
-    static CudaModule ofPtx(byte[] ptx) {
-        return compile(CudaDevice.KERNELS, ptx, null, System.nanoTime());
     }
 
     /**
@@ -59,11 +51,7 @@ final class CudaModule implements AutoCloseable {
      * @throws org.quern.QuernException if the driver takes neither cubin nor PTX
      */
     static CudaModule of(String unit, int capability) {
-        return of(unit, capability, System.getenv().getOrDefault(VARIABLE, ""));
-    }
-
-    /** The same for a value of {@value #VARIABLE}. */
-    static CudaModule of(String unit, int capability, String wanted) {
+        String wanted = System.getenv().getOrDefault(VARIABLE, "");
         if (!List.of("", "ptx", "cubin").contains(wanted)) {
             throw usage("%s is \"%s\": set it to ptx or cubin, or unset it", VARIABLE, wanted);
         }
@@ -73,33 +61,35 @@ final class CudaModule implements AutoCloseable {
             byte[] cubin = resource("cubin/%s-%s.cubin".formatted(unit, architecture));
             if (cubin != null) {
                 CUmodule module = new CUmodule();
-                int code = cuModuleLoadDataJIT(module, Pointer.to(cubin), new JITOptions());
+                int code = load(module, cubin, new JITOptions());
                 if (code == CUresult.CUDA_SUCCESS) {
-                    return new CudaModule(
-                            module, "cubin for " + architecture, null, System.nanoTime() - started);
+                    String image = "cubin for " + architecture;
+                    return new CudaModule(module, image, null, started);
+                }
+                if (!isRefusal(code)) {
+                    throw CudaErrors.failure(code, "cuModuleLoadData");
                 }
                 refused =
                         "the driver refuses the cubin for %s: %s"
                                 .formatted(architecture, CudaErrors.name(code));
-                if (!isRefusal(code)) {
-                    throw CudaErrors.failure(code, "cuModuleLoadData");
-                }
             }
         }
         if (wanted.equals("cubin")) {
+            String none = "the jar has none for compute capability %d.%d";
             throw backend(
                     "%s is cubin, and %s: unset it",
                     VARIABLE,
-                    refused != null
-                            ? refused
-                            : "the jar has none for compute capability %d.%d"
-                                    .formatted(capability / 10, capability % 10));
+                    refused != null ? refused : none.formatted(capability / 10, capability % 10));
         }
         byte[] text = resource("ptx/%s.ptx".formatted(unit));
         if (text == null) {
             throw new IllegalStateException("this jar has no PTX of " + unit);
         }
         return compile(unit, Arrays.copyOf(text, text.length + 1), refused, started);
+    }
+
+    private static int load(CUmodule module, byte[] image, JITOptions options) {
+        return JCudaDriver.cuModuleLoadDataJIT(module, Pointer.to(image), options);
     }
 
     /**
@@ -136,7 +126,7 @@ final class CudaModule implements AutoCloseable {
         options.putBytes(CU_JIT_ERROR_LOG_BUFFER, log);
         options.putInt(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
         CUmodule module = new CUmodule();
-        int code = cuModuleLoadDataJIT(module, Pointer.to(ptx), options);
+        int code = load(module, ptx, options);
         if (CudaErrors.isSticky(code) || code == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
             throw CudaErrors.failure(code, "cuModuleLoadData");
         }
@@ -147,17 +137,13 @@ final class CudaModule implements AutoCloseable {
                     reason(options, log),
                     unit.equals(CudaDevice.KERNELS) ? ", or use --backend opencl" : "");
         }
-        return new CudaModule(module, "PTX", refused, System.nanoTime() - started);
+        return new CudaModule(module, "PTX", refused, started);
     }
 
     private static String reason(JITOptions options, byte[] log) {
         byte[] text = options.getBytes(CU_JIT_ERROR_LOG_BUFFER);
-        byte[] source = text != null ? text : log;
-        int length = 0;
-        while (length < source.length && source[length] != 0) {
-            length++;
-        }
-        return new String(source, 0, length, StandardCharsets.UTF_8)
+        return new String(text != null ? text : log, StandardCharsets.UTF_8)
+                .split("\0", 2)[0]
                 .lines()
                 .filter(line -> !line.isBlank())
                 .findFirst()
@@ -174,39 +160,37 @@ final class CudaModule implements AutoCloseable {
         }
     }
 
+    /** A function whose address can be read, which JCuda shows to subclasses alone. */
+    static final class Function extends CUfunction {
+        long address() {
+            return getNativePointer();
+        }
+    }
+
     /** A kernel by its entry's name; for trainings side by side, from any thread. */
     synchronized CUfunction function(String entry) {
         return functions.computeIfAbsent(
                 entry,
                 name -> {
-                    CUfunction function = new CudaOccupancy.Function();
+                    CUfunction function = new Function();
                     CudaErrors.check(
-                            cuModuleGetFunction(function, module, name),
+                            JCudaDriver.cuModuleGetFunction(function, module, name),
                             "cuModuleGetFunction of " + name);
                     return function;
                 });
     }
 
-    /** What the driver took: {@code cubin for sm_90}, or {@code PTX}. */
-    String image() {
+    /** What the driver took, {@code cubin for sm_90} or {@code PTX}, and what loading it took. */
+    Executor.KernelImage image() {
         return image;
-    }
-
-    /** What loading took, compiling included. */
-    long nanos() {
-        return nanos;
     }
 
     /** What a user should know who had to wait for it, in a sentence; null for nothing. */
     String notice() {
-        return nanos < SLOW_NANOS
+        String reason = refused == null ? "" : " (" + refused + ")";
+        return image.nanos() < SLOW_NANOS
                 ? null
                 : "the driver took %.1f s to compile the kernels; it keeps them for the next start%s"
-                        .formatted(nanos * 1e-9, refused == null ? "" : " (" + refused + ")");
-    }
-
-    @Override
-    public void close() {
-        CudaErrors.check(cuModuleUnload(module), "cuModuleUnload");
+                        .formatted(image.nanos() * 1e-9, reason);
     }
 }

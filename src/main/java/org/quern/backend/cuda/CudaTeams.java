@@ -2,23 +2,14 @@ package org.quern.backend.cuda;
 
 import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
 import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED;
-import static jcuda.driver.JCudaDriver.cuFuncSetAttribute;
-import static jcuda.driver.JCudaDriver.cuLaunchCooperativeKernel;
-import static jcuda.driver.JCudaDriver.cuLaunchKernel;
-import static jcuda.driver.JCudaDriver.cuOccupancyMaxActiveBlocksPerMultiprocessor;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
-import jcuda.NativePointerObject;
-import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUresult;
-import jcuda.driver.CUstream;
+import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
 import org.quern.backend.gpu.BlockTeam;
-import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.TeamRefused;
 
 /**
@@ -29,51 +20,44 @@ final class CudaTeams {
     private static final String GRID = "fused_train_grid";
     private static final int THREADS = 320;
     private static final int[] SIZES = {4, 8, 12, 16};
-    private static final String NO_ROOM = "the device has no room for it";
+    static final String NO_ROOM = "the device has no room for it";
 
     /**
      * Multiprocessors of a GPC, at most: 18 on Hopper, and by their number no more than 20 later.
      */
     private static final int LARGEST_GROUP = 20;
 
+    /** No answer of the driver's: it does not have the call, or this jar does not. */
+    private static final int UNKNOWN = Integer.MIN_VALUE;
+
     private CudaTeams() {}
 
-    /** Those of a device. */
+    /** Those of a device. Tensor cores are for who asks for them until measured faster. */
     static List<BlockTeam> of(CudaHardware hardware) {
         List<BlockTeam> teams = new ArrayList<>();
         for (int blocks : SIZES) {
             if (hardware.clusters()) {
-                teams.add(cluster(blocks, false, hardware));
-                teams.add(cluster(blocks, true, hardware));
+                String kernel = CLUSTER + blocks;
+                teams.add(team(kernel, "fused_cluster", "a cluster", blocks, hardware, false));
+                teams.add(team(kernel, "fused_cluster", "a cluster", blocks, hardware, true));
             }
             if (hardware.cooperative() && blocks <= hardware.units()) {
-                teams.add(
-                        new BlockTeam(
-                                GRID,
-                                "fused_grid",
-                                "a grid",
-                                blocks,
-                                THREADS,
-                                hardware.blockMemory(),
-                                false,
-                                true));
+                teams.add(team(GRID, "fused_grid", "a grid", blocks, hardware, false));
             }
         }
         teams.add(BlockTeam.ALONE);
         return teams;
     }
 
-    /** Tensor cores are for who asks for them until a device has measured them faster. */
-    private static BlockTeam cluster(int blocks, boolean tensor, CudaHardware hardware) {
+    private static BlockTeam team(
+            String kernel,
+            String unit,
+            String kind,
+            int blocks,
+            CudaHardware hardware,
+            boolean tensor) {
         return new BlockTeam(
-                CLUSTER + blocks,
-                "fused_cluster",
-                "a cluster",
-                blocks,
-                THREADS,
-                hardware.blockMemory(),
-                tensor,
-                !tensor);
+                kernel, unit, kind, blocks, THREADS, hardware.blockMemory(), tensor, !tensor);
     }
 
     /**
@@ -103,28 +87,45 @@ final class CudaTeams {
     private static int clusters(
             CudaHardware hardware, CUfunction function, BlockTeam team, long bytes)
             throws TeamRefused {
-        int answer = CudaOccupancy.clusters(function, team.blocks(), team.threads(), (int) bytes);
+        int answer = UNKNOWN;
+        if (JCudaNatives.hasBridge()) {
+            long address = ((CudaModule.Function) function).address();
+            answer = mostClusters(address, team.blocks(), team.threads(), (int) bytes);
+        }
         if (answer >= 0) {
             return answer;
         }
         if (answer == -CUresult.CUDA_ERROR_INVALID_CLUSTER_SIZE) {
             throw new TeamRefused(NO_ROOM);
         }
+        if (answer != UNKNOWN && CudaErrors.isSticky(-answer)) {
+            throw CudaErrors.failure(-answer, "cuOccupancyMaxActiveClusters");
+        }
         // a driver that cannot tell: one for each group, were all of them as large
         return Math.max(1, hardware.units() / LARGEST_GROUP);
     }
 
+    /**
+     * Clusters of a kernel that the current device runs at a time, which JCuda does not ask: {@code
+     * native/occupancy.c} does. A negative number if the driver does not say, that of its error or
+     * {@link #UNKNOWN}.
+     *
+     * @param blocks of a cluster, for which the kernel was compiled
+     * @param bytes of dynamic shared memory of a block
+     */
+    private static native int mostClusters(long function, int blocks, int threads, int bytes);
+
     private static int grids(
             CudaHardware hardware, CUfunction function, BlockTeam team, long bytes) {
         int[] perUnit = {1};
-        CudaErrors.check(
-                cuOccupancyMaxActiveBlocksPerMultiprocessor(
-                        perUnit, function, team.threads(), bytes),
-                "cuOccupancyMaxActiveBlocksPerMultiprocessor");
+        int code =
+                JCudaDriver.cuOccupancyMaxActiveBlocksPerMultiprocessor(
+                        perUnit, function, team.threads(), bytes);
+        CudaErrors.check(code, "cuOccupancyMaxActiveBlocksPerMultiprocessor");
         return perUnit[0] * hardware.units() / team.blocks();
     }
 
-    private static boolean isCluster(BlockTeam team) {
+    static boolean isCluster(BlockTeam team) {
         return team.kernel().startsWith(CLUSTER);
     }
 
@@ -141,7 +142,7 @@ final class CudaTeams {
     }
 
     /** Lets a team's kernel have what its blocks need beyond what every device has. */
-    private static void allow(CUfunction function, BlockTeam team, long bytes) throws TeamRefused {
+    static void allow(CUfunction function, BlockTeam team, long bytes) throws TeamRefused {
         boolean allowed =
                 bytes <= team.memory()
                         && sets(
@@ -161,95 +162,10 @@ final class CudaTeams {
     }
 
     private static boolean sets(CUfunction function, int attribute, int value) {
-        int code = cuFuncSetAttribute(function, attribute, value);
+        int code = JCudaDriver.cuFuncSetAttribute(function, attribute, value);
         if (CudaErrors.isSticky(code)) {
             throw CudaErrors.failure(code, "cuFuncSetAttribute");
         }
         return code == CUresult.CUDA_SUCCESS;
-    }
-
-    /** A launch of a team with its arguments packed once. */
-    static TeamLaunch prepare(
-            Call call, BlockTeam team, long bytes, CUfunction function, CUstream stream)
-            throws TeamRefused {
-        allow(function, team, bytes);
-        return new TeamLaunch(call, team, (int) bytes, function, stream, !isCluster(team));
-    }
-
-    /** A prepared launch. */
-    static final class TeamLaunch implements CudaDevice.Launchable {
-        private final Call call;
-        private final BlockTeam team;
-        private final int bytes;
-        private final CUfunction function;
-        private final CUstream stream;
-        private final boolean cooperative;
-        private final Pointer arguments;
-
-        TeamLaunch(
-                Call call,
-                BlockTeam team,
-                int bytes,
-                CUfunction function,
-                CUstream stream,
-                boolean cooperative) {
-            this.call = call;
-            this.team = team;
-            this.bytes = bytes;
-            this.function = function;
-            this.stream = stream;
-            this.cooperative = cooperative;
-            NativePointerObject[] pointers = new NativePointerObject[call.arguments().size()];
-            for (int i = 0; i < pointers.length; i++) {
-                ByteBuffer value = ByteBuffer.allocateDirect(8).order(ByteOrder.nativeOrder());
-                Object argument = call.arguments().get(i);
-                if (argument instanceof CudaMemory memory) {
-                    value.putLong(0, memory.address());
-                } else if (argument instanceof Integer number) {
-                    value.putInt(0, number);
-                } else {
-                    value.putFloat(0, (Float) argument);
-                }
-                pointers[i] = Pointer.to(value);
-            }
-            arguments = Pointer.to(pointers);
-        }
-
-        private int ask() {
-            int blocks = team.blocks();
-            int threads = team.threads();
-            return cooperative
-                    ? cuLaunchCooperativeKernel(
-                            function, blocks, 1, 1, threads, 1, 1, bytes, stream, arguments)
-                    : cuLaunchKernel(
-                            function, blocks, 1, 1, threads, 1, 1, bytes, stream, arguments, null);
-        }
-
-        @Override
-        public void launch() {
-            int code = ask();
-            if (code != CUresult.CUDA_SUCCESS) {
-                throw CudaErrors.failure(code, "the launch of " + call.kernel());
-            }
-        }
-
-        /** Launches it if the device has room for the team. */
-        void tries() throws TeamRefused {
-            int code = ask();
-            switch (code) {
-                case CUresult.CUDA_SUCCESS -> {}
-                case CUresult.CUDA_ERROR_INVALID_CLUSTER_SIZE,
-                        CUresult.CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
-                        CUresult.CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE,
-                        CUresult.CUDA_ERROR_INVALID_VALUE ->
-                        throw new TeamRefused(NO_ROOM + " (" + CudaErrors.name(code) + ")");
-                default -> throw CudaErrors.failure(code, "the launch of " + call.kernel());
-            }
-        }
-
-        @Override
-        public void close() {
-            // the garbage collector has it
-        }
     }
 }

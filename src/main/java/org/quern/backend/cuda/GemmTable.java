@@ -1,17 +1,14 @@
 package org.quern.backend.cuda;
 
-import static jcuda.driver.JCudaDriver.cuEventCreate;
-import static jcuda.driver.JCudaDriver.cuEventDestroy;
-import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
-import static jcuda.driver.JCudaDriver.cuEventRecord;
-import static jcuda.driver.JCudaDriver.cuEventSynchronize;
+import static org.quern.backend.cuda.CudaErrors.check;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,6 +16,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import jcuda.driver.CUevent;
+import jcuda.driver.JCudaDriver;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.Gemm;
 import org.quern.backend.gpu.KernelSource;
@@ -45,13 +43,13 @@ final class GemmTable {
     /** By file: trainings side by side in a process choose the same. */
     private static final Map<Path, Map<String, Map<String, Double>>> SHARED = new HashMap<>();
 
-    GemmTable(CudaDevice device, Cublas cublas, int driverVersion) {
+    GemmTable(CudaDevice device, Cublas cublas) {
         this.device = device;
         String key =
                 "%s %d %s %s %08x"
                         .formatted(
                                 device.hardware().name(),
-                                driverVersion,
+                                CudaDriver.version(),
                                 cublas.versionText(),
                                 cublas.precision().name().toLowerCase(Locale.ROOT),
                                 KernelSource.text("quern").hashCode());
@@ -87,53 +85,42 @@ final class GemmTable {
     /** The way that took the least time. */
     Device.GemmVariant fastest(Gemm product, List<Device.GemmVariant> ways) {
         synchronized (SHARED) {
-            return chosen(product, ways);
-        }
-    }
-
-    private Device.GemmVariant chosen(Gemm product, List<Device.GemmVariant> ways) {
-        String shape =
-                "%s,%d,%d,%d".formatted(product.what(), product.m(), product.n(), product.k());
-        Map<String, Double> times = micros.computeIfAbsent(shape, s -> new LinkedHashMap<>());
-        boolean isNew = false;
-        Device.GemmVariant fastest = ways.get(0);
-        for (Device.GemmVariant way : ways) {
-            if (!times.containsKey(way.name())) {
-                times.put(way.name(), measure(way.launches()));
-                isNew = true;
+            String shape =
+                    "%s,%d,%d,%d".formatted(product.what(), product.m(), product.n(), product.k());
+            Map<String, Double> times = micros.computeIfAbsent(shape, s -> new LinkedHashMap<>());
+            int known = times.size();
+            for (Device.GemmVariant way : ways) {
+                times.computeIfAbsent(way.name(), name -> measure(way.launches()));
             }
-            if (times.get(way.name()) < times.get(fastest.name())) {
-                fastest = way;
+            if (times.size() > known) {
+                write();
             }
+            return Collections.min(ways, Comparator.comparing(way -> times.get(way.name())));
         }
-        if (isNew) {
-            write();
-        }
-        return fastest;
     }
 
     /** Median microseconds of a run. */
     private double measure(List<Device.Launch> launches) {
         CUevent start = new CUevent();
         CUevent end = new CUevent();
-        CudaErrors.check(cuEventCreate(start, 0), "cuEventCreate");
-        CudaErrors.check(cuEventCreate(end, 0), "cuEventCreate");
+        check(JCudaDriver.cuEventCreate(start, 0), "cuEventCreate");
+        check(JCudaDriver.cuEventCreate(end, 0), "cuEventCreate");
         double[] samples = new double[SAMPLES];
         for (int i = -WARM_UPS; i < SAMPLES; i++) {
-            CudaErrors.check(cuEventRecord(start, device.stream()), "cuEventRecord");
+            check(JCudaDriver.cuEventRecord(start, device.stream()), "cuEventRecord");
             for (int run = 0; run < RUNS; run++) {
                 launches.forEach(device::run);
             }
-            CudaErrors.check(cuEventRecord(end, device.stream()), "cuEventRecord");
-            CudaErrors.check(cuEventSynchronize(end), "cuEventSynchronize");
+            check(JCudaDriver.cuEventRecord(end, device.stream()), "cuEventRecord");
+            check(JCudaDriver.cuEventSynchronize(end), "cuEventSynchronize");
             float[] millis = new float[1];
-            CudaErrors.check(cuEventElapsedTime(millis, start, end), "cuEventElapsedTime");
+            check(JCudaDriver.cuEventElapsedTime(millis, start, end), "cuEventElapsedTime");
             if (i >= 0) {
                 samples[i] = millis[0] * 1e3 / RUNS;
             }
         }
-        CudaErrors.check(cuEventDestroy(start), "cuEventDestroy");
-        CudaErrors.check(cuEventDestroy(end), "cuEventDestroy");
+        check(JCudaDriver.cuEventDestroy(start), "cuEventDestroy");
+        check(JCudaDriver.cuEventDestroy(end), "cuEventDestroy");
         Arrays.sort(samples);
         return Math.round(samples[SAMPLES / 2] * 100) / 100.0; // as it is kept
     }
@@ -148,17 +135,7 @@ final class GemmTable {
                                     text.append(String.format(Locale.ROOT, ",%s=%.2f", way, time)));
                     text.append('\n');
                 });
-        try {
-            Files.createDirectories(file.getParent());
-            Path part = Files.createTempFile(file.getParent(), "gemm", ".part");
-            try {
-                Files.writeString(part, text);
-                Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(part);
-            }
-        } catch (IOException e) {
-            return; // a cache that cannot be written: measured again at the next start
-        }
+        // a cache that cannot be written: measured again at the next start
+        Caches.keep(file, out -> out.write(text.toString().getBytes(StandardCharsets.UTF_8)));
     }
 }

@@ -1,7 +1,10 @@
 package org.quern.backend.gpu;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.plan.Mask;
+import org.quern.plan.Slice;
 
 /**
  * A kernel call: groups of {@link Device#THREADS} threads and arguments, each a {@link
@@ -13,6 +16,9 @@ import java.util.List;
  * @param arguments in the order of the kernel's parameters
  */
 public record Call(String kernel, int groupsX, int groupsY, List<Object> arguments) {
+    /** What kernels take for the place of a matrix that is not there. */
+    static final int NOWHERE = -1;
+
     /** Checks shape and types. */
     public Call {
         if (groupsX < 1 || groupsY < 1) {
@@ -28,19 +34,49 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
         }
     }
 
+    /** A call without arguments, with groups along x alone. */
+    static Call of(String kernel, int groups) {
+        return new Call(kernel, groups, 1, List.of());
+    }
+
     /**
-     * A call with its arguments listed; those that are lists themselves stand for what is in them.
+     * The same call with more arguments, as kernels take them: a slice of the arena as its offset,
+     * null as {@link #NOWHERE}, a mask as stream, threshold and scale, an
+     * enum constant as its ordinal, which is its id in the header of the kernels.
      */
-    static Call of(String kernel, int groupsX, int groupsY, Object... arguments) {
-        List<Object> all = new ArrayList<>();
-        for (Object argument : arguments) {
-            if (argument instanceof List<?> some) {
-                all.addAll(some);
+    Call with(Object... more) {
+        List<Object> all = new ArrayList<>(arguments);
+        for (Object one : more) {
+            if (one == null) {
+                all.add(NOWHERE);
+            } else if (one instanceof Slice slice) {
+                all.add(Math.toIntExact(slice.offset()));
+            } else if (one instanceof Boolean flag) {
+                all.add(flag ? 1 : 0);
+            } else if (one instanceof Enum<?> id) {
+                all.add(id.ordinal());
+            } else if (one instanceof Mask mask) {
+                all.addAll(List.of(mask.stream(), mask.threshold(), mask.scale()));
             } else {
-                all.add(argument);
+                all.add(one);
             }
         }
         return new Call(kernel, groupsX, groupsY, all);
+    }
+
+    /** Writes an argument as C has it, and returns its size: 8 bytes for memory, else 4. */
+    public int put(int index, ByteBuffer to, int at) {
+        Object argument = arguments.get(index);
+        if (argument instanceof Device.Buffer buffer) {
+            to.putLong(at, buffer.handle());
+            return Long.BYTES;
+        }
+        if (argument instanceof Integer number) {
+            to.putInt(at, number);
+        } else {
+            to.putFloat(at, (Float) argument);
+        }
+        return Integer.BYTES;
     }
 
     /** Groups of some items each that cover {@code count} items. */

@@ -15,6 +15,9 @@ public interface Device extends AutoCloseable {
 
     /** Memory on the device. */
     interface Buffer {
+        /** What kernels are given for it: its address, or the API's handle. */
+        long handle();
+
         /** Its size. */
         long bytes();
     }

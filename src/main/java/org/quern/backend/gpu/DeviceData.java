@@ -1,7 +1,10 @@
 package org.quern.backend.gpu;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.function.IntUnaryOperator;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
@@ -15,23 +18,30 @@ import org.quern.random.Permutation;
  */
 final class DeviceData implements DeviceDataset {
     private static final int SLOTS = 2;
-    private static final int SEQUENCES = 4 * SLOTS;
 
     private final Device device;
     private final Dataset set;
+    private final float[] hostTargets;
     private final int targetColumns;
     private final int chunk;
     private final Device.Buffer raw;
     private final Device.Buffer targets;
     private final Device.Slot[] rawSlots = new Device.Slot[SLOTS];
     private final Device.Slot[] targetSlots = new Device.Slot[SLOTS];
-    private final Device.Launch[] sequences = new Device.Launch[SEQUENCES];
-    private final Device.Launch[] gathers = new Device.Launch[2 * SLOTS];
-    private FusedSteps fused;
-    private boolean triedFused;
+    private final Device.Launch[][] kept = new Device.Launch[SLOTS][Kept.values().length];
+    private FusedEngine.Choice choice;
+    private Launches preparedWith;
     private int slot;
-    private int generation;
     private boolean open = true;
+
+    /** Launches that read a data set, prepared for each slot. */
+    enum Kept {
+        TRAINING_ROWS,
+        INFERENCE_ROWS,
+        SHORT_STEP,
+        FULL_STEP,
+        MANY_STEPS
+    }
 
     /**
      * Brings a data set to a device.
@@ -43,12 +53,25 @@ final class DeviceData implements DeviceDataset {
         this.device = device;
         this.set = set;
         this.targetColumns = targetColumns;
+        hostTargets = targets(set, targetColumns);
         long rowBytes = rowBytes() + 4L * targetColumns;
         long budget = device.dataBudget();
         if (rowBytes * set.rows() <= budget) {
             chunk = 0;
-            raw = upload(device, set);
-            targets = uploadTargets();
+            raw =
+                    device.allocate(
+                            set.rows() * rowBytes(),
+                            "%,d rows of %s".formatted(set.rows(), set.name()));
+            int values = Math.toIntExact((long) set.rows() * set.features());
+            if (set.isPixels()) {
+                write(device, raw, set.pixels(), values);
+            } else {
+                write(device, raw, 0, set.values(), 0, values);
+            }
+            targets =
+                    device.allocate(
+                            Math.max(4, 4L * hostTargets.length), "the targets of " + set.name());
+            write(device, targets, 0, hostTargets, 0, hostTargets.length);
             return;
         }
         // two slots of an eighth each leave room for what else there is, and keep copies short
@@ -66,33 +89,50 @@ final class DeviceData implements DeviceDataset {
         return (long) set.features() * (set.isPixels() ? 1 : 4);
     }
 
-    private static Device.Buffer upload(Device device, Dataset set) {
-        long size = (long) set.rows() * set.features();
-        String what = "%,d rows of %s".formatted(set.rows(), set.name());
-        Device.Buffer buffer = device.allocate(size * (set.isPixels() ? 1 : 4), what);
-        if (set.isPixels()) {
-            Copies.write(device, buffer, 0, set.pixels(), (int) size);
-        } else {
-            Copies.write(device, buffer, 0, set.values(), 0, (int) size);
+    private static float[] targets(Dataset set, int columns) {
+        if (!set.hasLabels() || columns != 1) {
+            return set.hasTargets() ? set.targets() : new float[0];
         }
-        return buffer;
+        float[] labels = new float[set.rows()];
+        for (int row = 0; row < labels.length; row++) {
+            labels[row] = set.labels()[row];
+        }
+        return labels;
     }
 
-    private Device.Buffer uploadTargets() {
-        boolean none = !(set.hasLabels() && targetColumns == 1) && !set.hasTargets();
-        Device.Buffer buffer =
-                device.allocate(
-                        none ? 4 : 4L * set.rows() * targetColumns, "the targets of " + set.name());
-        if (set.hasLabels() && targetColumns == 1) {
-            float[] labels = new float[set.rows()];
-            for (int row = 0; row < labels.length; row++) {
-                labels[row] = set.labels()[row];
-            }
-            Copies.write(device, buffer, 0, labels, 0, labels.length);
-        } else if (set.hasTargets()) {
-            Copies.write(device, buffer, 0, set.targets(), 0, set.targets().length);
+    private static void write(Device device, Device.Buffer to, byte[] from, int size) {
+        for (int done = 0; done < size; ) {
+            ByteBuffer staging = device.staging();
+            int now = Math.min(staging.capacity(), size - done);
+            staging.clear().put(from, done, now).flip();
+            device.write(to, done, staging);
+            done += now;
         }
-        return buffer;
+    }
+
+    /** Copies values to a device, piece by piece; {@code offset} counts bytes. */
+    static void write(
+            Device device, Device.Buffer to, long offset, float[] from, int at, int size) {
+        for (int done = 0; done < size; ) {
+            ByteBuffer staging = device.staging();
+            int now = Math.min(staging.capacity() / 4, size - done);
+            staging.clear().limit(4 * now);
+            staging.asFloatBuffer().put(from, at + done, now);
+            device.write(to, offset + 4L * done, staging);
+            done += now;
+        }
+    }
+
+    /** Copies values from a device. */
+    static void read(Device device, Device.Buffer from, long offset, float[] to, int at, int size) {
+        for (int done = 0; done < size; ) {
+            ByteBuffer staging = device.staging();
+            int now = Math.min(staging.capacity() / 4, size - done);
+            staging.clear().limit(4 * now);
+            device.read(from, offset + 4L * done, staging);
+            staging.rewind().asFloatBuffer().get(to, at + done, now);
+            done += now;
+        }
     }
 
     /** Rows of a chunk of streamed data, or 0 if all rows are on the device. */
@@ -118,14 +158,9 @@ final class DeviceData implements DeviceDataset {
         return chunk == 0 ? targets : targetSlots[slot].device();
     }
 
-    /** The number of the slot that {@link #raw} and {@link #targets} are of. */
-    int slot() {
-        return slot;
-    }
-
-    /** Chooses the slot that {@link #raw} and {@link #targets} are of. */
-    void slot(int newSlot) {
-        slot = newSlot;
+    /** Turns to the other slot. */
+    void turn() {
+        slot = 1 - slot;
     }
 
     /** Sends what a pass reads, into the current slot. */
@@ -138,34 +173,25 @@ final class DeviceData implements DeviceDataset {
         fill(first, rows, b -> Permutation.shuffled(batches.rows(), seed, epoch, first + b));
     }
 
-    private interface Order {
-        int row(int b);
-    }
-
-    private void fill(int first, int rows, Order order) {
+    private void fill(int first, int rows, IntUnaryOperator rowAt) {
         Device.Slot data = rawSlots[slot];
         Device.Slot labels = targetSlots[slot];
         data.free();
         labels.free();
         int width = set.features();
+        FloatBuffer values = data.host().asFloatBuffer();
+        FloatBuffer targetValues = labels.host().asFloatBuffer();
         for (int b = 0; b < rows; b++) {
-            int row = order.row(b);
+            int row = rowAt.applyAsInt(b);
             int place = (first + b) % chunk;
             if (set.isPixels()) {
                 data.host().put(place * width, set.pixels(), row * width, width);
             } else {
-                data.host().asFloatBuffer().put(place * width, set.values(), row * width, width);
+                values.put(place * width, set.values(), row * width, width);
             }
-            ByteBuffer to = labels.host();
-            if (set.hasLabels() && targetColumns == 1) {
-                to.putFloat(4 * place, set.labels()[row]);
-            } else if (set.hasTargets()) {
-                to.asFloatBuffer()
-                        .put(
-                                place * targetColumns,
-                                set.targets(),
-                                row * targetColumns,
-                                targetColumns);
+            if (hostTargets.length > 0) {
+                targetValues.put(
+                        place * targetColumns, hostTargets, row * targetColumns, targetColumns);
             }
         }
         long end = (long) first % chunk + rows;
@@ -179,82 +205,49 @@ final class DeviceData implements DeviceDataset {
         targetSlots[slot].used();
     }
 
-    /**
-     * Steps that were prepared for the current slot, or null: of full batches or short, one or
-     * many.
-     */
-    Device.Launch sequence(boolean full, boolean many) {
-        return sequences[index(full, many)];
+    /** What was prepared for the current slot, or null. */
+    Device.Launch kept(Kept which) {
+        return kept[slot][which.ordinal()];
     }
 
-    /** Keeps steps that were prepared for the current slot. */
-    void keep(boolean full, boolean many, Device.Launch sequence) {
-        sequences[index(full, many)] = sequence;
+    /** Keeps what was prepared for the current slot. */
+    void keep(Kept which, Device.Launch launch) {
+        kept[slot][which.ordinal()] = launch;
     }
 
-    private int index(boolean full, boolean many) {
-        return (slot * 2 + (full ? 1 : 0)) * 2 + (many ? 1 : 0);
+    /** What was chosen of fused kernels; null if none was asked for yet. */
+    FusedEngine.Choice choice() {
+        return choice;
     }
 
-    /** The launch of Gather that was prepared for the current slot, or null. */
-    Device.Launch gather(boolean training) {
-        return gathers[slot * 2 + (training ? 1 : 0)];
-    }
-
-    /** Keeps a launch of Gather for the current slot. */
-    void keep(boolean training, Device.Launch gather) {
-        gathers[slot * 2 + (training ? 1 : 0)] = gather;
-    }
-
-    /** Whether {@link #keep(FusedSteps)} was called for the current generation. */
-    boolean triedFused() {
-        return triedFused;
-    }
-
-    /** The fused kernel that was prepared, or null. */
-    FusedSteps fused() {
-        return fused;
-    }
-
-    /** Keeps a fused kernel, or that there is none. */
-    void keep(FusedSteps steps) {
-        fused = steps;
-        triedFused = true;
+    void keep(FusedEngine.Choice newChoice) {
+        choice = newChoice;
     }
 
     /** Closes what was prepared. */
     private void forget() {
         device.finish();
-        if (fused != null) {
-            fused.close();
+        if (choice != null) {
+            choice.close();
+            choice = null;
         }
-        fused = null;
-        triedFused = false;
-        for (int i = 0; i < sequences.length; i++) {
-            if (sequences[i] != null) {
-                sequences[i].close();
-                sequences[i] = null;
-            }
-        }
-        for (int i = 0; i < gathers.length; i++) {
-            if (gathers[i] != null) {
-                gathers[i].close();
-                gathers[i] = null;
-            }
+        for (Device.Launch[] ofSlot : kept) {
+            Arrays.stream(ofSlot).filter(Objects::nonNull).forEach(Device.Launch::close);
+            Arrays.fill(ofSlot, null);
         }
     }
 
     /**
-     * This, for an executor whose buffers are of a generation: what was prepared with older ones is
-     * closed. Fails if it was closed itself.
+     * This, for an executor with such launches: what was prepared with older ones is closed. Fails
+     * if it was closed itself.
      */
-    DeviceData of(int newGeneration) {
+    DeviceData with(Launches launches) {
         if (!open) {
             throw new IllegalStateException("this data set was closed");
         }
-        if (generation != newGeneration) {
+        if (preparedWith != launches) {
             forget();
-            generation = newGeneration;
+            preparedWith = launches;
         }
         return this;
     }
@@ -280,10 +273,5 @@ final class DeviceData implements DeviceDataset {
             rawSlots[i].close();
             targetSlots[i].close();
         }
-    }
-
-    /** A direct buffer in the machine's byte order. */
-    static ByteBuffer direct(int bytes) {
-        return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
     }
 }

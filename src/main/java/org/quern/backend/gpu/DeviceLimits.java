@@ -1,5 +1,7 @@
 package org.quern.backend.gpu;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.quern.backend.Limits;
 
 /**
@@ -12,19 +14,17 @@ public final class DeviceLimits implements Limits {
 
     private final Device device;
     private final long largest;
-    private Device.Buffer from;
-    private Device.Buffer to;
-    private boolean open = true;
+    private final List<Device.Buffer> buffers = new ArrayList<>(); // from the first to the second
 
     /** Takes over a device, which is closed with the limits. */
     public DeviceLimits(Device device) {
         this.device = device;
         largest = Math.min(LARGEST, device.free() / PART_OF_FREE / 4 * 4);
         try {
-            from = device.allocate(largest, "what is copied");
-            to = device.allocate(largest, "a copy");
+            buffers.add(device.allocate(largest, "what is copied"));
+            buffers.add(device.allocate(largest, "a copy"));
             // no zeros: a GPU spends less power on them, and so runs faster than on real data
-            device.fill(from, 0, largest / 4, Float.floatToRawIntBits(0.7f));
+            device.fill(buffers.get(0), 0, largest / 4, Float.floatToRawIntBits(0.7f));
             device.finish();
         } catch (RuntimeException e) {
             close();
@@ -40,7 +40,7 @@ public final class DeviceLimits implements Limits {
     @Override
     public void copy(long bytes, int times) {
         for (int i = 0; i < times; i++) {
-            device.copy(from, to, Math.min(bytes, largest));
+            device.copy(buffers.get(0), buffers.get(1), Math.min(bytes, largest));
         }
         device.finish();
     }
@@ -52,15 +52,7 @@ public final class DeviceLimits implements Limits {
 
     @Override
     public void close() {
-        if (open) {
-            open = false;
-            if (from != null) {
-                device.release(from);
-            }
-            if (to != null) {
-                device.release(to);
-            }
-            device.close();
-        }
+        buffers.forEach(device::release);
+        device.close();
     }
 }

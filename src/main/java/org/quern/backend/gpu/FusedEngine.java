@@ -1,17 +1,31 @@
 package org.quern.backend.gpu;
 
+import static org.quern.QuernException.usage;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import org.quern.QuernException;
+import java.util.Map;
+import java.util.StringJoiner;
+import java.util.stream.Collectors;
 import org.quern.backend.Backend;
+import org.quern.backend.PlanWords;
 import org.quern.plan.Plan;
 
-/** Decides between the fused kernel and launches by the op, for a plan on a device. */
+/**
+ * Whether, and by which team, a network is trained by a fused kernel; else it is by launches of its
+ * ops.
+ */
 public final class FusedEngine {
+    /** Says of how many blocks the team is to be, for measurements: nothing else will do then. */
+    private static final String SIZE = "QUERN_TEAM";
+
     private final Device device;
     private final Plan plan;
     private final Backend.Options options;
-    private Fused taken; // what the device gave, once it was asked, for such data
+    private Choice taken; // what the device gave, once it was asked, for such data
     private boolean takenPixels;
 
     FusedEngine(Device device, Plan plan, Backend.Options options) {
@@ -26,6 +40,70 @@ public final class FusedEngine {
         int of(BlockTeam team, long bytes) throws TeamRefused;
     }
 
+    /** Asks a device for something that it may refuse to a layout's team. */
+    private interface Request<T> {
+        T of(FusedLayout layout) throws TeamRefused;
+    }
+
+    /** The layouts that are left to be tried, and why others are not. */
+    static final class Choice {
+        private final List<FusedLayout> layouts; // the best first
+        private final Map<BlockTeam, String> refused = new LinkedHashMap<>();
+        private final String reason;
+        private FusedSteps steps;
+
+        private Choice(List<FusedLayout> layouts, String reason) {
+            this.layouts = new ArrayList<>(layouts);
+            this.reason = reason;
+        }
+
+        /** Closes the fused kernel, if there is one. */
+        void close() {
+            if (steps != null) {
+                steps.close();
+            }
+        }
+
+        /** What the device gives to the best team that it does not refuse; null if to none. */
+        private <T> T ask(Request<T> request) {
+            while (!layouts.isEmpty()) {
+                try {
+                    return request.of(layouts.get(0));
+                } catch (TeamRefused e) {
+                    refused.put(layouts.remove(0).team(), e.getMessage());
+                }
+            }
+            return null;
+        }
+
+        private BlockTeam team() {
+            return layouts.get(0).team();
+        }
+
+        /** Why there is no team, or null. */
+        private String reason() {
+            return layouts.isEmpty() && !refused.isEmpty() ? refusals() : reason;
+        }
+
+        /** The teams that were refused and why, those of a kind and a reason together. */
+        private String refusals() {
+            Map<List<Object>, List<BlockTeam>> alike = new LinkedHashMap<>();
+            refused.forEach(
+                    (team, why) ->
+                            alike.computeIfAbsent(
+                                            List.of(why, team.kind(), team.tensor()),
+                                            key -> new ArrayList<>())
+                                    .add(team));
+            return alike.entrySet().stream()
+                    .map(e -> BlockTeam.description(e.getValue()) + ": " + e.getKey().get(0))
+                    .collect(Collectors.joining("; "));
+        }
+    }
+
+    private static Choice none(String reason) {
+        return new Choice(List.of(), reason);
+    }
+
     /**
      * Trainings of a plan that a device can run side by side, each in the time that it takes alone:
      * as many as it has room for teams, each of whose blocks has a multiprocessor to itself, or one
@@ -35,39 +113,18 @@ public final class FusedEngine {
      */
     public static int sideBySide(
             Plan plan, List<BlockTeam> teams, int units, Backend.Options options, TeamRoom room) {
-        Fused fused = choice(Fused.of(plan, teams, true, options, size()), room);
-        if (fused.layouts().isEmpty() || fused.first().team().blocks() == 1) {
-            return 1;
-        }
-        FusedLayout layout = fused.first();
-        try {
-            int most = room.of(layout.team(), layout.bytes());
-            return Math.max(1, Math.min(most, units / layout.team().blocks()));
-        } catch (TeamRefused e) {
-            throw new IllegalStateException("a team that was there is no more", e);
-        }
+        Choice choice = among(plan, teams, true, options);
+        Integer most = choice.ask(layout -> room.of(layout.team(), layout.bytes()));
+        return most == null || choice.team().blocks() == 1
+                ? 1
+                : Math.max(1, Math.min(most, units / choice.team().blocks()));
     }
 
     /** What is left when the device was asked for the teams, until it has room for one. */
-    private static Fused choice(Fused fused, TeamRoom room) {
-        Fused left = fused;
-        while (!left.layouts().isEmpty()) {
-            try {
-                room.of(left.first().team(), left.first().bytes());
-                return left;
-            } catch (TeamRefused e) {
-                left = left.without(e);
-            }
-        }
-        return left;
-    }
-
-    private Fused choice(boolean pixels) {
-        return choice(Fused.of(plan, device.teams(), pixels, options, size()), device::room);
-    }
-
-    private static int size() {
-        return Fused.size(System.getenv(Fused.SIZE));
+    private Choice choice(boolean pixels) {
+        Choice choice = among(plan, device.teams(), pixels, options);
+        choice.ask(layout -> device.room(layout.team(), layout.bytes()));
+        return choice;
     }
 
     /**
@@ -75,52 +132,155 @@ public final class FusedEngine {
      * planned, or, when steps were run, what the device had room for.
      */
     String description(boolean pixels) {
-        Fused fused = taken != null && takenPixels == pixels ? taken : choice(pixels);
-        if (!fused.layouts().isEmpty()) {
-            return "fused into one launch, " + fused.by(size() > 0 ? Fused.SIZE : null);
+        Choice choice = taken != null && takenPixels == pixels ? taken : choice(pixels);
+        if (!choice.layouts.isEmpty()) {
+            StringJoiner remarks = new StringJoiner("; ", " (", ")").setEmptyValue("");
+            if (size() > 0) {
+                remarks.add(SIZE);
+            }
+            if (!choice.refused.isEmpty()) {
+                remarks.add("not by " + choice.refusals());
+            }
+            return "fused into one launch, by " + choice.team().description() + remarks;
         }
         String steps =
                 options.sync() || options.engine() == Backend.Engine.OPS
                         ? "launch by launch"
                         : device.captures() ? "as a graph of launches" : "as a list of launches";
-        return fused.reason() == null
+        return choice.reason() == null
                 ? steps
-                : "%s (not fused: %s)".formatted(steps, fused.reason());
+                : "%s (not fused: %s)".formatted(steps, choice.reason());
     }
 
     /**
      * The fused kernel for some data, prepared when it is first asked for; null for none.
      *
      * @param pass whose words are those of the steps to come
-     * @throws QuernException if it, or a size of its team, was asked for by name and cannot be had
+     * @throws org.quern.QuernException if it, or a size of its team, was asked for by name and
+     *     cannot be had
      */
     FusedSteps fused(DeviceData data, Device.Buffer arena, Device.Buffer pass, Device.Buffer log) {
-        if (data.triedFused()) {
-            return data.fused();
+        if (data.choice() != null) {
+            return data.choice().steps;
         }
-        Fused choice = data.chunk() == 0 ? choice(data.isPixels()) : Fused.STREAMED;
-        FusedSteps steps = null;
-        while (steps == null && !choice.layouts().isEmpty()) {
-            try {
-                steps = FusedSteps.open(device, choice.first(), arena, pass, log, data);
-            } catch (TeamRefused e) {
-                choice = choice.without(e);
-            }
-        }
+        Choice choice =
+                data.chunk() == 0
+                        ? choice(data.isPixels())
+                        : none("the data does not fit the device's memory");
+        choice.steps =
+                choice.ask(layout -> FusedSteps.open(device, layout, arena, pass, log, data));
         takenPixels = data.isPixels();
         taken = choice;
-        boolean asked = taken.reason() != null; // not so if a graph or ops were asked for
-        if (steps == null && asked && size() > 0) {
-            throw QuernException.usage(
+        boolean asked = choice.reason() != null; // not so if a graph or ops were asked for
+        if (choice.steps == null && asked && size() > 0) {
+            throw usage(
                     "%s=%d cannot train this network here: %s: unset it",
-                    Fused.SIZE, size(), taken.reason());
+                    SIZE, size(), choice.reason());
         }
-        if (steps == null && options.engine().isFused()) {
-            throw QuernException.usage(
+        if (choice.steps == null && options.engine().isFused()) {
+            throw usage(
                     "--engine %s cannot train this network here: %s: leave it to --engine auto",
-                    options.engine().name().toLowerCase(Locale.ROOT), taken.reason());
+                    options.engine().name().toLowerCase(Locale.ROOT), choice.reason());
         }
-        data.keep(steps);
-        return steps;
+        data.keep(choice);
+        return choice.steps;
+    }
+
+    /**
+     * Chooses among a device's teams: those whose blocks have least to do first, of these the
+     * smallest, a team that shares its memory before one block alone.
+     *
+     * @param pixels whether the data's rows are bytes
+     */
+    private static Choice among(
+            Plan plan, List<BlockTeam> teams, boolean pixels, Backend.Options options) {
+        Backend.Engine engine = options.engine();
+        if (engine == Backend.Engine.GRAPH || engine == Backend.Engine.OPS || options.sync()) {
+            return none(null);
+        }
+        if (options.precision() != Backend.Precision.FP32) {
+            return none(
+                    "products are in "
+                            + options.precision().name().toLowerCase(Locale.ROOT)
+                            + ", and a fused kernel computes in fp32");
+        }
+        String refusal = FusedLayout.refusal(plan);
+        if (refusal != null) {
+            return none(refusal);
+        }
+        boolean tensor = engine == Backend.Engine.TENSOR;
+        if (tensor
+                && !(FusedLayout.keepsBytes(plan, pixels)
+                        && PlanWords.gather(plan).shift() == 0)) {
+            return none(
+                    "tensor cores take rows of bytes that are not shifted, and drop out whole words"
+                            + " of them");
+        }
+        int size = size();
+        List<BlockTeam> wanted =
+                teams.stream()
+                        .filter(team -> team.tensor() == tensor)
+                        .filter(team -> engine.isFused() || size > 0 || team.automatic())
+                        .toList();
+        if (wanted.isEmpty()) {
+            return none(
+                    tensor
+                            ? "this device has no clusters"
+                            : "work-groups cannot wait for each other here, and one alone is taken only"
+                                    + " when asked for, by --engine fused");
+        }
+        List<FusedLayout> all =
+                wanted.stream()
+                        .filter(team -> size == 0 || team.blocks() == size)
+                        .map(team -> new FusedLayout(plan, team, pixels))
+                        .toList();
+        if (all.isEmpty()) {
+            return none(
+                    wanted.stream()
+                            .map(BlockTeam::blocks)
+                            .distinct()
+                            .sorted()
+                            .map(blocks -> blocks.toString())
+                            .collect(
+                                    Collectors.joining(
+                                            ", ", "this device has teams of ", " blocks")));
+        }
+        List<FusedLayout> fitting =
+                all.stream()
+                        .filter(FusedLayout::fits)
+                        .sorted(
+                                Comparator.comparing((FusedLayout l) -> l.team().blocks() == 1)
+                                        .thenComparing(l -> rank(l.team()))
+                                        .thenComparing(FusedLayout::columns)
+                                        .thenComparing(l -> l.team().blocks()))
+                        .toList();
+        if (!fitting.isEmpty()) {
+            return new Choice(fitting, null);
+        }
+        FusedLayout least =
+                all.stream().min(Comparator.comparing(FusedLayout::bytes)).orElseThrow();
+        return none(
+                "a block of %s would need %,d KiB of shared memory, and has %,d KiB"
+                        .formatted(
+                                least.team().description(),
+                                least.bytes() + 1023 >> 10,
+                                least.team().memory() >> 10));
+    }
+
+    /** Blocks of the team that alone will do, by {@value #SIZE}; 0 if it is not set. */
+    private static int size() {
+        String value = System.getenv(SIZE);
+        if (value == null || value.isBlank()) {
+            return 0;
+        }
+        if (!value.matches("[1-9][0-9]{0,2}")) {
+            throw usage("%s is \"%s\": set it to a number of blocks, or unset it", SIZE, value);
+        }
+        return Integer.parseInt(value);
+    }
+
+    /** Clusters before grids: their exchange does not leave the multiprocessors. */
+    private static int rank(BlockTeam team) {
+        return team.kernel().startsWith("fused_train_cluster") ? 0 : 1;
     }
 }

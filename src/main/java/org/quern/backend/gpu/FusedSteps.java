@@ -15,20 +15,17 @@ final class FusedSteps implements AutoCloseable {
     /** Steps of a launch that say how long a step takes, the launch itself left aside. */
     private static final int ENOUGH = 100;
 
-    /** Steps of a launch, at most. */
-    private static final int[] LIMITS = {8, 128, 2048, 32_768};
+    /** Steps of a launch, at most; one of none is what is tried. */
+    private static final int[] LIMITS = {0, 8, 128, 2048, 32_768};
 
     private final Device device;
-    private final FusedLayout layout;
-    private Device.Buffer net;
-    private Device.Buffer scratch;
+    private final List<Device.Buffer> buffers = new ArrayList<>();
     private final List<Device.Launch> launches = new ArrayList<>();
     private long nanosPerStep;
     private int measured;
 
-    private FusedSteps(Device device, FusedLayout layout) {
+    private FusedSteps(Device device) {
         this.device = device;
-        this.layout = layout;
     }
 
     /**
@@ -44,10 +41,20 @@ final class FusedSteps implements AutoCloseable {
             Device.Buffer log,
             DeviceData data)
             throws TeamRefused {
-        FusedSteps steps = new FusedSteps(device, layout);
+        FusedSteps steps = new FusedSteps(device);
         try {
-            steps.describe();
-            steps.prepare(arena, pass, log, data);
+            Device.Buffer net = steps.describe(layout);
+            boolean alone = layout.team().blocks() == 1;
+            long scratch = alone ? layout.bytes() : 4 * layout.exchange();
+            Call call =
+                    Call.of(layout.team().kernel(), layout.team().blocks())
+                            .with(arena, pass, log, data.raw(), data.targets())
+                            .with(steps.allocate(scratch, "what blocks exchange"), net);
+            for (int limit : LIMITS) {
+                Call some = call.with(limit, data.isPixels());
+                steps.launches.add(device.prepare(some, layout.team(), layout.bytes()));
+            }
+            device.tries(steps.launches.get(0));
             return steps;
         } catch (TeamRefused | RuntimeException e) {
             try {
@@ -59,44 +66,21 @@ final class FusedSteps implements AutoCloseable {
         }
     }
 
-    private void describe() {
+    private Device.Buffer allocate(long bytes, String what) {
+        Device.Buffer buffer = device.allocate(bytes, what);
+        buffers.add(buffer);
+        return buffer;
+    }
+
+    private Device.Buffer describe(FusedLayout layout) {
         int[] words = layout.words();
-        net = device.allocate(4L * words.length, "the description of the network");
-        boolean alone = layout.team().blocks() == 1;
-        scratch =
-                device.allocate(
-                        alone ? layout.bytes() : 4 * layout.exchange(), "what blocks exchange");
+        Device.Buffer net = allocate(4L * words.length, "the description of the network");
         ByteBuffer to = device.staging().clear();
         for (int word : words) {
             to.putInt(word);
         }
         device.write(net, 0, to.flip());
-    }
-
-    /** Prepares the launches, and tries one of no steps. */
-    private void prepare(
-            Device.Buffer arena, Device.Buffer pass, Device.Buffer log, DeviceData data)
-            throws TeamRefused {
-        int[] limits = new int[LIMITS.length + 1];
-        System.arraycopy(LIMITS, 0, limits, 1, LIMITS.length);
-        for (int limit : limits) {
-            Call call =
-                    Call.of(
-                            layout.team().kernel(),
-                            layout.team().blocks(),
-                            1,
-                            arena,
-                            pass,
-                            log,
-                            data.raw(),
-                            data.targets(),
-                            scratch,
-                            net,
-                            limit,
-                            data.isPixels() ? 1 : 0);
-            launches.add(device.prepare(call, layout.team(), layout.bytes()));
-        }
-        device.tries(launches.get(0));
+        return net;
     }
 
     /** Runs the steps that the pass stands for, {@code count} of them. */
@@ -105,7 +89,7 @@ final class FusedSteps implements AutoCloseable {
             int size = size();
             int now = Math.min(count - done, LIMITS[size]);
             long started = System.nanoTime();
-            device.run(launches.get(1 + size));
+            device.run(launches.get(size));
             if (measured < ENOUGH) {
                 device.finish();
                 nanosPerStep = (System.nanoTime() - started) / now;
@@ -117,8 +101,8 @@ final class FusedSteps implements AutoCloseable {
 
     /** The longest launch that is expected to be done in time, by what was measured. */
     private int size() {
-        int size = 0;
-        int most = measured == 0 ? 0 : LIMITS.length - 1;
+        int size = 1;
+        int most = measured == 0 ? 1 : LIMITS.length - 1;
         while (size < most && LIMITS[size + 1] * nanosPerStep <= LONGEST_NANOS) {
             size++;
         }
@@ -129,11 +113,6 @@ final class FusedSteps implements AutoCloseable {
     public void close() {
         device.finish();
         launches.forEach(Device.Launch::close);
-        if (scratch != null) {
-            device.release(scratch);
-        }
-        if (net != null) {
-            device.release(net);
-        }
+        buffers.forEach(device::release);
     }
 }

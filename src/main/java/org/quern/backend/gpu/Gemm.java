@@ -65,10 +65,10 @@ public record Gemm(
     public record Epilogue(Kind kind, Operand bias, Operand bits, float alpha) {
         /** Nothing. */
         public static final Epilogue NONE = new Epilogue(Kind.NONE, null, null, 1);
+    }
 
-        /** One with a bias. */
-        static Epilogue of(Kind kind, Operand bias) {
-            return new Epilogue(kind, bias, null, 1);
-        }
+    /** The same product with something done to it, written elsewhere. */
+    Gemm with(Epilogue done, Operand to) {
+        return new Gemm(what, m, n, k, a, transposeA, b, transposeB, to, done);
     }
 }

@@ -1,11 +1,11 @@
 package org.quern.backend.gpu;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
@@ -26,27 +26,27 @@ import org.quern.random.Streams;
 public final class KernelExecutor implements Executor {
     private static final int NOT_FOUND = -1;
 
+    /** Steps that are prepared as one sequence. */
+    private static final int MANY = 32;
+
     private final Device device;
     private final Plan plan;
+    private final Tiling.Choice tiling;
+    private final Backend.Options options;
     private final FusedEngine engine;
+    private final List<Op> stepOps;
+    private final List<Device.Buffer> buffers = new ArrayList<>();
     private final Device.Buffer arena;
     private final Device.Buffer partialSums;
-    private final Bf16Shadow side;
-    private final Map<Key, List<Device.Launch>> launches = new HashMap<>();
-    private final OpSteps opSteps;
+    private final Bf16Shadow shadow;
     private final StepContext inference = StepContext.inference();
     private Device.Buffer pass;
     private final PassBlock passBlock = new PassBlock();
     private ByteBuffer passHost;
-    private StepLog log;
-    private Launches factory;
-    private final Tiling.Choice tiling;
+    private Device.Log log;
+    private Launches launches;
     private Batches batches;
-    private int generation;
     private boolean open = true;
-
-    /** The launches of an op that does not depend on the data. */
-    private record Key(Op op, Extent extent) {}
 
     /**
      * Takes over a device, which is closed with the executor.
@@ -58,49 +58,78 @@ public final class KernelExecutor implements Executor {
         this.device = device;
         this.plan = plan;
         this.tiling = tiling;
+        this.options = options;
         engine = new FusedEngine(device, plan, options);
-        List<Device.Buffer> made = new ArrayList<>();
-        Bf16Shadow beside = null;
+        // the op that moves on to the next step comes last; it commutes with the update
+        stepOps = new ArrayList<>(plan.training());
+        stepOps.removeIf(Op.Metrics.class::isInstance);
+        plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(stepOps::add);
         try {
-            MemoryCheck.check(device, plan);
-            arena = device.allocate(4 * plan.arena(), MemoryCheck.text(plan));
-            made.add(arena);
+            String what = "the network at batch " + plan.batch();
+            checkMemory(what);
+            arena = allocate(4 * plan.arena(), what);
             device.fill(arena, 0, plan.arena(), 0);
-            partialSums =
-                    device.allocate(4 * DenseLaunches.partialSums(plan), "partial sums of biases");
-            made.add(partialSums);
-            beside = new Bf16Shadow(device, arena, plan);
-            side = beside;
+            partialSums = allocate(4 * Launches.partialSums(plan), "partial sums of biases");
+            shadow = new Bf16Shadow(device, arena, plan, this::allocate);
             reserve(1);
         } catch (RuntimeException e) {
-            if (beside != null) {
-                beside.close();
-            }
-            made.forEach(device::release);
-            device.close();
+            release();
             throw e;
         }
-        opSteps = new OpSteps(device, plan, options, this::launches);
+    }
+
+    private Device.Buffer allocate(long bytes, String what) {
+        Device.Buffer buffer = device.allocate(bytes, what);
+        buffers.add(buffer);
+        return buffer;
+    }
+
+    /** Says which batch would fit, if the arena does not. */
+    private void checkMemory(String what) {
+        long needed = 4 * plan.arena();
+        long free = device.free();
+        if (needed <= free) {
+            return;
+        }
+        int batch = largestBatch(free);
+        throw new QuernException(
+                QuernException.Kind.DEVICE,
+                ("out of memory on %s: %s needs %,d MiB (%,d MiB of it for %,d parameters and"
+                                + " their moments), and %,d MiB are free: %s")
+                        .formatted(
+                                device.description(),
+                                what,
+                                needed + (1 << 20) - 1 >> 20,
+                                4 * plan.state().size() >> 20,
+                                plan.parameters().size(),
+                                free >> 20,
+                                batch > 0
+                                        ? "batch %,d would fit".formatted(batch)
+                                        : "use narrower layers, or another device"));
+    }
+
+    private int largestBatch(long free) {
+        int fits = 0;
+        for (int bit = Integer.highestOneBit(plan.batch()); bit > 0; bit >>= 1) {
+            int batch = fits + bit;
+            if (batch < plan.batch()) {
+                Plan smaller = Plan.of(plan.model(), plan.loss(), plan.optimizer(), batch);
+                fits = 4 * smaller.arena() <= free ? batch : fits;
+            }
+        }
+        return fits;
     }
 
     /** Makes room for runs of so many steps; what was prepared before, data's too, is void. */
     private void reserve(int steps) {
-        generation++;
-        if (pass != null) {
+        if (launches != null) {
             device.finish();
-            device.release(pass);
-            log.close();
+            releaseTables();
         }
-        pass = device.allocate(PassBlock.bytes(steps), "the table of step sizes");
-        passHost = DeviceData.direct(PassBlock.bytes(steps));
-        log = new StepLog(device, steps);
-        closeLaunches();
-        factory = new Launches(device, arena, pass, log.buffer(), partialSums, tiling, side);
-    }
-
-    private void closeLaunches() {
-        launches.values().forEach(all -> all.forEach(Device.Launch::close));
-        launches.clear();
+        pass = allocate(PassBlock.bytes(steps), "the table of step sizes");
+        passHost = ByteBuffer.allocateDirect(PassBlock.bytes(steps)).order(ByteOrder.nativeOrder());
+        log = device.log(StepLog.bytes(steps));
+        launches = new Launches(device, tiling, shadow, arena, pass, log.buffer(), partialSums);
     }
 
     private int reserved() {
@@ -136,35 +165,27 @@ public final class KernelExecutor implements Executor {
     public void write(Slice slice, float[] source, int from) {
         int size = checked(slice);
         Objects.checkFromIndexSize(from, size, source.length);
-        Copies.write(device, arena, 4 * slice.offset(), source, from, size);
+        DeviceData.write(device, arena, 4 * slice.offset(), source, from, size);
     }
 
     @Override
     public void read(Slice slice, float[] target, int to) {
         int size = checked(slice);
         Objects.checkFromIndexSize(to, size, target.length);
-        Copies.read(device, arena, 4 * slice.offset(), target, to, size);
+        DeviceData.read(device, arena, 4 * slice.offset(), target, to, size);
     }
 
     @Override
     public void initialise(long seed) {
         device.fill(arena, 4 * plan.state().offset(), plan.state().size(), 0);
         for (int layer = 0; layer < plan.dense().size(); layer++) {
-            Slice weights = plan.dense().get(layer).weights();
-            float limit =
-                    plan.dense().get(layer).layer().init().limit(weights.rows(), weights.columns());
+            Plan.DenseSlices dense = plan.dense().get(layer);
+            Slice weights = dense.weights();
+            float limit = dense.layer().init().limit(weights.rows(), weights.columns());
             runOnce(
-                    Call.of(
-                            "uniform_initial",
-                            Call.groups(weights.size(), 4 * Device.THREADS),
-                            1,
-                            arena,
-                            Math.toIntExact(weights.offset()),
-                            checked(weights),
-                            (int) seed,
-                            (int) (seed >>> 32),
-                            Streams.init(layer),
-                            limit));
+                    Call.of("uniform_initial", Call.groups(weights.size(), 4 * Device.THREADS))
+                            .with(arena, weights, checked(weights))
+                            .with((int) seed, (int) (seed >>> 32), Streams.init(layer), limit));
         }
     }
 
@@ -172,14 +193,8 @@ public final class KernelExecutor implements Executor {
     public boolean finite(Slice slice) {
         device.fill(partialSums, 0, 1, NOT_FOUND);
         runOnce(
-                Call.of(
-                        "finite_check",
-                        Call.groups(slice.size(), 4 * Device.THREADS),
-                        1,
-                        arena,
-                        partialSums,
-                        Math.toIntExact(slice.offset()),
-                        checked(slice)));
+                Call.of("finite_check", Call.groups(slice.size(), 4 * Device.THREADS))
+                        .with(arena, partialSums, slice, checked(slice)));
         ByteBuffer found = device.staging().clear().limit(4);
         device.read(partialSums, 0, found);
         return found.getInt(0) == NOT_FOUND;
@@ -213,7 +228,7 @@ public final class KernelExecutor implements Executor {
         if (steps.capacity() > reserved()) {
             reserve(steps.capacity());
         }
-        DeviceData data = ((DeviceData) resident).of(generation);
+        DeviceData data = ((DeviceData) resident).with(launches);
         DeviceDataset.checkTargets(plan, data.set());
         if (steps.count() == 0) {
             return;
@@ -222,16 +237,97 @@ public final class KernelExecutor implements Executor {
             batches = new Batches(data.rows(), plan.batch());
         }
         log.reset();
-        side.refresh();
+        launches.refresh(plan.parameters());
         passBlock.steps(passHost.clear(), steps, batches, data.chunk());
         device.write(pass, 0, passHost.flip());
         FusedSteps fused = engine.fused(data, arena, pass, log.buffer());
         if (fused != null) {
             fused.run(steps.count());
         } else {
-            opSteps.run(data, steps, batches);
+            trainByOps(data, steps);
         }
-        log.await(steps);
+        StepLog.await(device, log, steps);
+    }
+
+    private void trainByOps(DeviceData data, Steps steps) {
+        if (data.chunk() == 0) {
+            trainByOps(data, steps.first(), steps.count());
+            return;
+        }
+        // while the device has a chunk, the host fills and sends the next
+        for (int done = 0; done < steps.count(); ) {
+            long step = steps.first() + done;
+            int place = batches.place(step);
+            int untilChunk = data.chunk() - place % data.chunk();
+            int rows = Math.min(untilChunk, batches.rows() - place);
+            int now = Math.min(Call.groups(rows, batches.batch()), steps.count() - done);
+            data.turn();
+            data.send(
+                    batches,
+                    steps.seed(),
+                    batches.epoch(step),
+                    place,
+                    Math.min(rows, now * batches.batch()));
+            trainByOps(data, step, now);
+            data.used();
+            done += now;
+        }
+    }
+
+    /** Runs {@code count} steps whose data is in place, in sequences of many or one by one. */
+    private void trainByOps(DeviceData data, long first, int count) {
+        int perEpoch = batches.stepsPerEpoch();
+        boolean endsShort = batches.rowsAt(perEpoch - 1L) != plan.batch();
+        for (int done = 0; done < count; ) {
+            long step = first + done;
+            int rows = batches.rowsAt(step);
+            int now = 1;
+            if (options.sync() || options.engine() == Backend.Engine.OPS) {
+                stepOpByOp(data, rows, step);
+            } else if (rows != plan.batch()) {
+                device.run(sequence(data, DeviceData.Kept.SHORT_STEP, rows, 1));
+            } else {
+                int left = perEpoch - (int) (step % perEpoch) - 1;
+                int full = endsShort ? Math.min(left, count - done) : count - done;
+                now = full >= MANY ? MANY : 1;
+                DeviceData.Kept kept =
+                        now > 1 ? DeviceData.Kept.MANY_STEPS : DeviceData.Kept.FULL_STEP;
+                device.run(sequence(data, kept, rows, now));
+            }
+            done += now;
+        }
+    }
+
+    private Device.Launch sequence(DeviceData data, DeviceData.Kept kept, int rows, int repeats) {
+        if (data.kept(kept) == null) {
+            List<Device.Launch> all = new ArrayList<>();
+            for (Op op : stepOps) {
+                all.addAll(launches.of(op, data, extent(rows, true, false)));
+            }
+            data.keep(kept, device.sequence(all, repeats));
+        }
+        return data.kept(kept);
+    }
+
+    /** A step with, if wanted, a wait after each op: what fails is then told by its name. */
+    private void stepOpByOp(DeviceData data, int rows, long number) {
+        for (Op op : stepOps) {
+            try {
+                launches.of(op, data, extent(rows, true, false)).forEach(device::run);
+                if (options.sync()) {
+                    device.finish();
+                }
+            } catch (QuernException e) {
+                if (!options.sync()) {
+                    throw e;
+                }
+                throw new QuernException(
+                        e.kind(),
+                        "%s, in the %s of %s at step %d"
+                                .formatted(e.getMessage(), op.what(), op.layer(), number),
+                        e);
+            }
+        }
     }
 
     @Override
@@ -239,21 +335,11 @@ public final class KernelExecutor implements Executor {
         return log.isLive();
     }
 
-    private List<Device.Launch> launches(Op op, DeviceData data, Extent extent) {
-        if (op instanceof Op.Gather) {
-            if (data.gather(extent.training()) == null) {
-                data.keep(extent.training(), factory.of(op, data, extent).get(0));
-            }
-            return List.of(data.gather(extent.training()));
-        }
-        return launches.computeIfAbsent(new Key(op, extent), key -> factory.of(op, data, extent));
-    }
-
     @Override
     public void infer(DeviceDataset resident, int first, int rows, float[] outputs) {
-        DeviceData data = ((DeviceData) resident).of(generation);
+        DeviceData data = ((DeviceData) resident).with(launches);
         Objects.checkFromIndexSize(first, rows, data.rows());
-        side.refresh();
+        launches.refresh(plan.parameters());
         int width = plan.outputSize();
         Objects.checkFromIndexSize(0, rows * width, outputs.length);
         for (int done = 0; done < rows; ) {
@@ -262,15 +348,14 @@ public final class KernelExecutor implements Executor {
                 now = Math.min(now, data.chunk() - (first + done) % data.chunk());
             }
             begin(data, inference.rows(first + done, now));
-            Extent extent = new Extent(now, plan.inferenceBatch(), false, false);
             for (Op op : plan.inference()) {
-                for (Device.Launch launch : launches(op, data, extent)) {
-                    device.run(launch);
-                }
+                launches.of(op, data, extent(now, false, false)).forEach(device::run);
             }
-            end(data);
-            Slice y = plan.output();
-            Copies.read(device, arena, 4 * y.offset(), outputs, done * width, now * width);
+            if (data.chunk() != 0) {
+                data.used();
+            }
+            long y = 4 * plan.output().offset();
+            DeviceData.read(device, arena, y, outputs, done * width, now * width);
             done += now;
         }
     }
@@ -286,17 +371,47 @@ public final class KernelExecutor implements Executor {
             Executor.super.run(op, resident, newPass, times);
             return;
         }
-        DeviceData data = ((DeviceData) resident).of(generation);
-        side.refresh();
-        begin(data, newPass);
-        int most = newPass.isTraining() ? plan.batch() : plan.inferenceBatch();
-        Extent alone = new Extent(newPass.rows(), most, newPass.isTraining(), true);
-        Repeats.run(device, launches(op, data, alone), times);
-        end(data);
+        repeat(launches(op, resident, newPass, true), times);
         device.finish();
         if (op instanceof Op.Metrics) {
-            log.take(newPass);
+            StepLog.take(log, newPass);
         }
+    }
+
+    /**
+     * The launches of an op, and on the device all that they read: for who wants to time a part of
+     * what {@link #run} does, or several in a row. They are to be waited for before anything else
+     * is asked of the executor, which closes them.
+     *
+     * @param alone whether the op runs by itself, on what the arena holds, not amid a step
+     */
+    public List<Device.Launch> launches(
+            Op op, DeviceDataset resident, StepContext newPass, boolean alone) {
+        DeviceData data = ((DeviceData) resident).with(launches);
+        launches.refresh(plan.parameters());
+        begin(data, newPass);
+        return launches.of(op, data, extent(newPass.rows(), newPass.isTraining(), alone));
+    }
+
+    /** As sequences where that is often, as training has them. */
+    private void repeat(List<Device.Launch> all, int times) {
+        int left = times;
+        if (left >= 4 * MANY) {
+            try (Device.Launch many = device.sequence(all, MANY)) {
+                for (; left >= MANY; left -= MANY) {
+                    device.run(many);
+                }
+                device.finish(); // before the sequence is closed
+            }
+        }
+        for (; left > 0; left--) {
+            all.forEach(device::run);
+        }
+    }
+
+    private Launches.Extent extent(int rows, boolean training, boolean alone) {
+        int most = training ? plan.batch() : plan.inferenceBatch();
+        return new Launches.Extent(rows, most, training, alone);
     }
 
     private void begin(DeviceData data, StepContext newPass) {
@@ -309,24 +424,28 @@ public final class KernelExecutor implements Executor {
         }
     }
 
-    private static void end(DeviceData data) {
-        if (data.chunk() != 0) {
-            data.used();
-        }
-    }
-
     @Override
     public void close() {
         if (open) {
             open = false;
             device.finish();
-            closeLaunches();
-            log.close();
-            device.release(pass);
-            side.close();
-            device.release(partialSums);
-            device.release(arena);
-            device.close();
+            release();
         }
+    }
+
+    private void releaseTables() {
+        if (launches != null) {
+            launches.close();
+            launches = null;
+            log.close();
+            buffers.remove(pass);
+            device.release(pass);
+        }
+    }
+
+    private void release() {
+        releaseTables();
+        buffers.forEach(device::release);
+        device.close();
     }
 }

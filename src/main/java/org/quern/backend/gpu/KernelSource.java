@@ -26,13 +26,12 @@ public final class KernelSource {
     }
 
     private static String expand(String file) {
-        Matcher include = INCLUDE.matcher(resource(file));
-        StringBuilder text = new StringBuilder();
-        while (include.find()) {
-            String inner = expand(URI.create(file).resolve(include.group(1)).toString());
-            include.appendReplacement(text, Matcher.quoteReplacement(inner));
-        }
-        return include.appendTail(text).toString();
+        URI here = URI.create(file);
+        return INCLUDE.matcher(resource(file))
+                .replaceAll(
+                        include ->
+                                Matcher.quoteReplacement(
+                                        expand(here.resolve(include.group(1)).toString())));
     }
 
     private static String resource(String file) {

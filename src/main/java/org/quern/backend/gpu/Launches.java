@@ -1,164 +1,169 @@
 package org.quern.backend.gpu;
 
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.quern.backend.PlanWords;
+import org.quern.model.Activation;
+import org.quern.plan.Mask;
 import org.quern.plan.Op;
+import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
 /**
- * Turns ops into launches. Built once for a plan; all but Gather's stay the same whatever the data,
- * and all but those of a library's products whatever the rows of a pass.
+ * Turns ops into launches, once for a plan: all but Gather's stay the same whatever the data, and
+ * all but those of a library's products whatever the rows of a pass.
+ *
+ * <p>There are up to three ways to each product of a dense layer: one kernel of ours; a library's
+ * product and what comes after; a library's product whose epilogue does that.
  */
-final class Launches {
+final class Launches implements AutoCloseable {
     static final int GATHER_ROWS = 32;
     private static final int MOST_LANES = 256;
+    private static final int COLUMNS_PER_GROUP = 32;
+    private static final int ROWS_PER_GROUP = 512;
 
     private final Device device;
+    private final Tiling.Choice tiling;
+    private final Bf16Shadow shadow;
     private final Device.Buffer arena;
     private final Device.Buffer pass;
     private final Device.Buffer log;
-    private final Bf16Shadow side;
-    private final DenseLaunches dense;
+    private final Device.Buffer partialSums;
+    private final Map<Key, List<Device.Launch>> prepared = new HashMap<>();
+
+    /** The outputs whose forward pass, for so many rows, leaves the bits of ReLU's derivative. */
+    private final Set<List<Long>> bitsLeft = new HashSet<>();
+
+    /**
+     * What launches are made for.
+     *
+     * @param rows of the pass: launches that a library makes are for exactly so many
+     * @param most rows that any pass of this kind has: our own launches are for up to so many
+     * @param training whether the pass is one of training
+     * @param alone whether the op runs by itself: what it takes is in the arena and nowhere else,
+     *     and what it gives is wanted there
+     */
+    record Extent(int rows, int most, boolean training, boolean alone) {
+        boolean drops(Mask mask) {
+            return training && mask.drops();
+        }
+    }
+
+    private record Key(Op op, Extent extent) {}
 
     Launches(
             Device device,
+            Tiling.Choice tiling,
+            Bf16Shadow shadow,
             Device.Buffer arena,
             Device.Buffer pass,
             Device.Buffer log,
-            Device.Buffer partialSums,
-            Tiling.Choice tiling,
-            Bf16Shadow side) {
+            Device.Buffer partialSums) {
         this.device = device;
+        this.tiling = tiling;
+        this.shadow = shadow;
         this.arena = arena;
         this.pass = pass;
         this.log = log;
-        this.side = side;
-        dense = new DenseLaunches(device, arena, pass, partialSums, tiling, side);
+        this.partialSums = partialSums;
     }
 
-    /** The launches of an op. */
+    /** Values of partial sums that a plan needs room for. */
+    static long partialSums(Plan plan) {
+        long most = 1;
+        for (Plan.DenseSlices dense : plan.dense()) {
+            most = Math.max(most, (long) rowGroups(plan.batch()) * dense.layer().units());
+        }
+        return most;
+    }
+
+    private static int rowGroups(int rows) {
+        return Call.groups(rows, ROWS_PER_GROUP);
+    }
+
+    /** The launches of an op, prepared when they are first asked for. */
     List<Device.Launch> of(Op op, DeviceData data, Extent extent) {
-        int most = extent.most();
-        List<Device.Launch> launches = new ArrayList<>();
-        if (op instanceof Op.Gather o) {
-            launches.add(device.prepare(gather(o, data, most)));
-        } else if (op instanceof Op.DenseForward o) {
-            dense.forward(launches, o, extent);
-        } else if (op instanceof Op.CrossEntropy o) {
-            launches.add(device.prepare(crossEntropy(o, most)));
-            round(launches, o.gradient(), most);
-        } else if (op instanceof Op.RegressionLoss o) {
-            launches.add(device.prepare(regressionLoss(o, most)));
-            round(launches, o.gradient(), most);
+        if (op instanceof Op.Gather gather) {
+            DeviceData.Kept kept =
+                    extent.training()
+                            ? DeviceData.Kept.TRAINING_ROWS
+                            : DeviceData.Kept.INFERENCE_ROWS;
+            if (data.kept(kept) == null) {
+                data.keep(kept, device.prepare(gather(gather, data, extent.most())));
+            }
+            return List.of(data.kept(kept));
+        }
+        return prepared.computeIfAbsent(new Key(op, extent), key -> prepare(op, extent));
+    }
+
+    private List<Device.Launch> prepare(Op op, Extent extent) {
+        List<Device.Launch> to = new ArrayList<>();
+        if (op instanceof Op.DenseForward o) {
+            forward(to, o, extent);
         } else if (op instanceof Op.DenseBackwardInput o) {
-            dense.backwardInput(launches, o, extent);
+            backwardInput(to, o, extent);
         } else if (op instanceof Op.DenseBackwardWeights o) {
-            dense.backwardWeights(launches, o, extent);
+            backwardWeights(to, o, extent);
+        } else if (op instanceof Op.CrossEntropy o) {
+            to.add(device.prepare(crossEntropy(o, extent.most())));
+            round(to, o.gradient(), true, extent);
+        } else if (op instanceof Op.RegressionLoss o) {
+            to.add(device.prepare(regressionLoss(o, extent.most())));
+            round(to, o.gradient(), true, extent);
         } else if (op instanceof Op.Update o) {
-            launches.add(device.prepare(update(o)));
+            to.add(device.prepare(update(o)));
         } else if (op instanceof Op.Metrics o) {
-            launches.add(
-                    device.prepare(
-                            Call.of(
-                                    "metrics_forward",
-                                    1,
-                                    1,
-                                    arena,
-                                    pass,
-                                    log,
-                                    at(o.loss()),
-                                    at(o.hits()))));
+            to.add(device.prepare(call("metrics_forward", 1).with(log, o.loss(), o.hits())));
         }
-        return launches;
+        return to;
     }
 
-    /** Products take the gradient at the output rounded, if they round. */
-    private void round(List<Device.Launch> launches, Slice gradient, int most) {
-        if (side.round()) {
-            launches.add(device.prepare(side.convert(pass, gradient, most)));
-        }
+    /** A call of a kernel that takes the arena and the pass first. */
+    private Call call(String kernel, int groups) {
+        return Call.of(kernel, groups).with(arena, pass);
     }
 
-    private Call gather(Op.Gather op, DeviceData data, int most) {
+    private Call gather(Op.Gather o, DeviceData data, int most) {
         int perGroup =
                 Math.max(1, Math.min(GATHER_ROWS, Call.groups(most, 2 * device.computeUnits())));
-        return Call.of(
-                "gather_forward",
-                Call.groups(most, perGroup),
-                1,
-                arena,
-                pass,
-                data.raw(),
-                data.targets(),
-                at(op.x()),
-                at(op.targets()),
-                op.x().columns(),
-                op.targets().columns(),
-                data.isPixels() ? 1 : 0,
-                perGroup,
-                op.scale(),
-                op.shift(),
-                op.mask().stream(),
-                op.mask().threshold(),
-                op.mask().scale());
+        return call("gather_forward", Call.groups(most, perGroup))
+                .with(data.raw(), data.targets(), o.x(), o.targets())
+                .with(o.x().columns(), o.targets().columns(), data.isPixels(), perGroup)
+                .with(o.scale(), o.shift(), o.mask());
     }
 
-    private Call crossEntropy(Op.CrossEntropy op, int most) {
-        int lanes = lanes(op.logits().columns());
-        return Call.of(
-                "cross_entropy_forward",
-                Call.groups(most, Device.THREADS / lanes),
-                1,
-                arena,
-                pass,
-                at(op.logits()),
-                at(op.targets()),
-                at(op.gradient()),
-                at(op.loss()),
-                at(op.hits()),
-                op.logits().columns(),
-                lanes);
+    private Call crossEntropy(Op.CrossEntropy o, int most) {
+        int lanes = lanes(o.logits().columns());
+        return call("cross_entropy_forward", Call.groups(most, Device.THREADS / lanes))
+                .with(o.logits(), o.targets(), o.gradient(), o.loss(), o.hits())
+                .with(o.logits().columns(), lanes);
     }
 
-    private Call regressionLoss(Op.RegressionLoss op, int most) {
-        int lanes = lanes(op.y().columns());
-        return Call.of(
-                "regression_loss_forward",
-                Call.groups(most, Device.THREADS / lanes),
-                1,
-                arena,
-                pass,
-                at(op.y()),
-                at(op.z()),
-                at(op.targets()),
-                at(op.gradient()),
-                at(op.loss()),
-                at(op.hits()),
-                op.y().columns(),
-                op.activation().ordinal(),
-                lanes,
-                op.form().kind().ordinal(),
-                op.form().constant());
+    private Call regressionLoss(Op.RegressionLoss o, int most) {
+        int lanes = lanes(o.y().columns());
+        return call("regression_loss_forward", Call.groups(most, Device.THREADS / lanes))
+                .with(o.y(), o.z(), o.targets(), o.gradient(), o.loss(), o.hits())
+                .with(o.y().columns(), o.activation(), lanes)
+                .with(o.form().kind(), o.form().constant());
     }
 
-    private Call update(Op.Update op) {
-        int count = op.parameters().columns();
-        float[] form = PlanWords.form(op.form());
-        return Call.of(
-                side.round() ? "optimizer_update_bfloat16" : "optimizer_update",
-                Call.groups(count, 4 * Device.THREADS),
-                1,
-                side.round() ? List.of(arena, pass, side.roundedArgument()) : List.of(arena, pass),
-                at(op.parameters()),
-                at(op.gradients()),
-                at(op.moments().size() > 0 ? op.moments().get(0) : null),
-                at(op.moments().size() > 1 ? op.moments().get(1) : null),
-                count,
-                PlanWords.rule(op.form()),
-                form[0],
-                form[1],
-                form[2]);
+    private Call update(Op.Update o) {
+        int count = o.parameters().columns();
+        int groups = Call.groups(count, 4 * Device.THREADS);
+        float[] form = PlanWords.form(o.form());
+        Call call =
+                shadow.rounds()
+                        ? call("optimizer_update_bfloat16", groups).with(shadow.roundedArgument())
+                        : call("optimizer_update", groups);
+        List<Slice> moments = o.moments();
+        return call.with(o.parameters(), o.gradients())
+                .with(moments.size() > 0 ? moments.get(0) : Call.NOWHERE)
+                .with(moments.size() > 1 ? moments.get(1) : Call.NOWHERE)
+                .with(count, PlanWords.rule(o.form()), form[0], form[1], form[2]);
     }
 
     /** Threads for a row of some columns: a power of two, each thread with about four columns. */
@@ -170,7 +175,270 @@ final class Launches {
         return lanes;
     }
 
-    private static int at(Slice slice) {
-        return DenseLaunches.at(slice);
+    /** Rounds what products take, if they round, where nothing else has. */
+    private void round(List<Device.Launch> to, Slice slice, boolean wanted, Extent extent) {
+        if (shadow.rounds() && wanted) {
+            Call call =
+                    Call.of("bfloat16_convert", Bf16Shadow.groups(extent.most(), slice.columns()))
+                            .with(arena, shadow.roundedArgument(), pass)
+                            .with(slice, shadow.roundedAt(slice, true), 0)
+                            .with(slice.columns(), shadow.stride(slice));
+            to.add(device.prepare(call));
+        }
+    }
+
+    /** Rounds all parameters anew: the host, or an op by itself, may have changed them. */
+    void refresh(Slice parameters) {
+        if (shadow.rounds()) {
+            int count = parameters.columns();
+            Call call =
+                    Call.of("bfloat16_convert", Bf16Shadow.groups(1, count))
+                            // the rows are given, so no pass is read
+                            .with(arena, shadow.roundedArgument(), arena)
+                            .with(parameters, 0, 1, count, count);
+            try (Device.Launch launch = device.prepare(call)) {
+                device.run(launch);
+            }
+        }
+    }
+
+    /** Brings to the arena what an op that runs by itself gives as bfloat16 alone. */
+    private void expand(List<Device.Launch> to, Slice slice, Extent extent) {
+        if (shadow.rounds() && extent.alone()) {
+            Call call =
+                    Call.of("bfloat16_expand", Bf16Shadow.groups(extent.most(), slice.columns()))
+                            .with(arena, shadow.roundedArgument(), pass)
+                            .with(slice, shadow.roundedAt(slice, true))
+                            .with(slice.columns(), shadow.stride(slice));
+            to.add(device.prepare(call));
+        }
+    }
+
+    /**
+     * Adds the launches of the way to a product that the device takes, and tells its name.
+     *
+     * @param own the whole by our own kernel
+     * @param plain the product by a library
+     * @param after what is left to be done then
+     * @param before what the product with an epilogue needs
+     * @param whole that product, or null
+     */
+    private String product(
+            List<Device.Launch> to,
+            Call own,
+            Gemm plain,
+            List<Call> after,
+            List<Call> before,
+            Gemm whole) {
+        List<Device.GemmVariant> ways = new ArrayList<>();
+        if (!shadow.rounds()) {
+            ways.add(new Device.GemmVariant(Device.OWN, List.of(device.prepare(own))));
+        }
+        library(ways, Device.LIBRARY, List.of(), plain, after);
+        if (whole != null && device.hasEpilogues()) {
+            library(ways, Device.EPILOGUE, before, whole, List.of());
+        }
+        Device.GemmVariant taken = ways.size() == 1 ? ways.get(0) : device.choose(plain, ways);
+        to.addAll(taken.launches());
+        ways.remove(taken);
+        ways.forEach(way -> way.launches().forEach(Device.Launch::close));
+        return taken.name();
+    }
+
+    /** Adds a library's product between calls, if the library has it. */
+    private void library(
+            List<Device.GemmVariant> ways,
+            String name,
+            List<Call> before,
+            Gemm product,
+            List<Call> after) {
+        Device.Launch launch = device.product(product);
+        if (launch != null) {
+            List<Device.Launch> all = new ArrayList<>();
+            before.forEach(call -> all.add(device.prepare(call)));
+            all.add(launch);
+            after.forEach(call -> all.add(device.prepare(call)));
+            ways.add(new Device.GemmVariant(name, all));
+        }
+    }
+
+    /** Our own kernel of a product with [m × n] outputs. */
+    private Call tiled(String kernel, int m, int n) {
+        Tiling tile = tiling.of(m, n);
+        return new Call(tile.kernel(kernel), tile.groups(n), tile.groups(m), List.of(arena, pass));
+    }
+
+    private Call elements(String kernel, int rows, int columns) {
+        return call(kernel, Call.groups((long) rows * columns, Device.THREADS));
+    }
+
+    /** What a product and all that is done to it is called where it is measured. */
+    private static String name(String kernel, Activation activation, boolean drops) {
+        return kernel + "_" + activation.text() + (drops ? "_dropout" : "");
+    }
+
+    private static List<Long> key(Slice y, Extent extent) {
+        return List.of(y.offset(), (long) extent.rows());
+    }
+
+    private void forward(List<Device.Launch> to, Op.DenseForward o, Extent extent) {
+        int in = o.weights().rows();
+        int out = o.weights().columns();
+        boolean drops = extent.drops(o.mask());
+        boolean narrow = shadow.rounds() && !shadow.isOutput(o.y());
+        boolean bits = extent.training() && shadow.hasBits(o.y());
+        Call own =
+                tiled("dense_forward", extent.most(), out)
+                        .with(o.x(), o.weights(), o.bias(), o.z(), o.y())
+                        .with(in, out, o.activation(), o.mask());
+        Call after =
+                narrow || bits
+                        ? finish(o, extent.most(), bits)
+                        : elements("dense_forward_after", extent.most(), out)
+                                .with(o.bias(), o.z(), o.y(), out, o.activation(), o.mask());
+        String name = name("dense_forward", o.activation(), drops);
+        Gemm.Operand x = shadow.factor(o.x());
+        Gemm.Operand w = shadow.factor(o.weights());
+        Gemm.Operand y = shadow.operand(o.y(), false);
+        Gemm plain =
+                new Gemm(name, extent.rows(), out, in, x, false, w, false, y, Gemm.Epilogue.NONE);
+        Gemm whole = null;
+        boolean relu = o.activation() == Activation.RELU;
+        if (!drops && (relu || o.activation() == Activation.LINEAR)) {
+            Gemm.Kind kind = relu ? bits ? Gemm.Kind.RELU_BITS : Gemm.Kind.RELU : Gemm.Kind.BIAS;
+            Gemm.Operand bias = shadow.operand(o.bias(), narrow);
+            Gemm.Operand signs = bits ? shadow.bits(o.y()) : null;
+            whole =
+                    plain.with(
+                            new Gemm.Epilogue(kind, bias, signs, 1), shadow.operand(o.y(), narrow));
+        }
+        round(to, o.x(), extent.alone() || shadow.isInput(o.x()), extent);
+        String taken = product(to, own, plain, List.of(after), List.of(), whole);
+        if (bits && !extent.alone() && !taken.equals(Device.OWN)) {
+            bitsLeft.add(key(o.y(), extent));
+        }
+        if (!shadow.keeps(o.y())) {
+            expand(to, o.y(), extent);
+        }
+    }
+
+    private Call finish(Op.DenseForward o, int most, boolean bits) {
+        Slice y = o.y();
+        return call("dense_forward_finish", Bf16Shadow.groupsOfWords(most, y.columns()))
+                .with(shadow.roundedArgument(), shadow.bitsArgument())
+                .with(o.bias(), o.z(), y, shadow.keeps(y))
+                .with(shadow.roundedAt(y, shadow.rounds()), bits ? shadow.bits(y).at() : null)
+                .with(y.columns(), shadow.stride(y), bits ? shadow.bits(y).stride() : 0)
+                .with(o.activation(), o.mask());
+    }
+
+    private void backwardInput(List<Device.Launch> to, Op.DenseBackwardInput o, Extent extent) {
+        int in = o.weights().rows();
+        int out = o.weights().columns();
+        boolean drops = extent.drops(o.mask());
+        boolean done = o.activation() == Activation.LINEAR && !drops;
+        Call own =
+                tiled("dense_backward_input", extent.most(), in)
+                        .with(o.dy(), o.weights(), o.x(), o.z(), o.dx())
+                        .with(in, out, o.activation(), o.mask());
+        Call after =
+                shadow.rounds()
+                        ? finish(o, extent.most())
+                        : elements("dense_backward_input_after", extent.most(), in)
+                                .with(o.x(), o.z(), o.dx(), in, o.activation(), o.mask());
+        String name = name("dense_backward_input", o.activation(), drops);
+        Gemm.Operand dy = shadow.factor(o.dy());
+        Gemm.Operand w = shadow.factor(o.weights());
+        Gemm.Operand last = shadow.factor(o.dx());
+        Gemm.Operand dx = done ? last : shadow.operand(o.dx(), false);
+        Gemm plain =
+                new Gemm(name, extent.rows(), in, out, dy, false, w, true, dx, Gemm.Epilogue.NONE);
+        Gemm whole = null;
+        List<Call> before = List.of();
+        if (o.activation() == Activation.RELU && shadow.hasBits(o.x())) {
+            float scale = drops ? o.mask().scale() : 1;
+            Gemm.Operand signs = shadow.bits(o.x());
+            whole =
+                    plain.with(
+                            new Gemm.Epilogue(Gemm.Kind.RELU_GRADIENT, null, signs, scale), last);
+            if (extent.alone() || !bitsLeft.contains(key(o.x(), extent))) {
+                before = List.of(signs(o.x(), o.mask(), extent.most()));
+            }
+        }
+        round(to, o.dy(), extent.alone(), extent);
+        round(to, o.x(), extent.alone() && !shadow.keeps(o.x()), extent);
+        product(to, own, plain, done ? List.of() : List.of(after), before, whole);
+        expand(to, o.dx(), extent);
+    }
+
+    private Call finish(Op.DenseBackwardInput o, int most) {
+        Slice x = o.x();
+        return call("dense_backward_input_finish", Bf16Shadow.groupsOfWords(most, x.columns()))
+                .with(shadow.roundedArgument())
+                .with(x, shadow.roundedAt(x, !shadow.keeps(x)), o.z())
+                .with(o.dx(), shadow.roundedAt(o.dx(), true), x.columns(), shadow.stride(x))
+                .with(o.activation(), o.mask());
+    }
+
+    /** The bits of a layer's output, from wherever that is. */
+    private Call signs(Slice y, Mask mask, int most) {
+        return Call.of("relu_bits", Bf16Shadow.groupsOfWords(most, y.columns()))
+                .with(arena, shadow.roundedArgument(), shadow.bitsArgument(), pass)
+                .with(y, shadow.roundedAt(y, !shadow.keeps(y)), shadow.bits(y).at())
+                .with(y.columns(), shadow.stride(y), shadow.bits(y).stride())
+                .with(mask.stream(), mask.threshold());
+    }
+
+    private void backwardWeights(List<Device.Launch> to, Op.DenseBackwardWeights o, Extent extent) {
+        int in = o.dw().rows();
+        int out = o.dw().columns();
+        Call own =
+                tiled("dense_backward_weights", in, out)
+                        .with(o.x(), o.dy(), o.dw(), o.db(), in, out);
+        String name = "dense_backward_weights";
+        Gemm.Operand x = shadow.factor(o.x());
+        Gemm.Operand dy = shadow.factor(o.dy());
+        Gemm.Operand dw = shadow.operand(o.dw(), false);
+        Gemm.Operand db = shadow.operand(o.db(), false);
+        Gemm plain =
+                new Gemm(name, in, out, extent.rows(), x, true, dy, false, dw, Gemm.Epilogue.NONE);
+        Gemm whole = plain.with(new Gemm.Epilogue(Gemm.Kind.BIAS_GRADIENT, db, null, 1), dw);
+        round(to, o.x(), extent.alone(), extent);
+        round(to, o.dy(), extent.alone(), extent);
+        product(to, own, plain, biasGradient(o, extent.most()), List.of(), whole);
+    }
+
+    /** db as sums over columns: in one launch, or in parts of the rows and then over the parts. */
+    private List<Call> biasGradient(Op.DenseBackwardWeights o, int most) {
+        Slice dy = o.dy();
+        int columns = dy.columns();
+        int parts = rowGroups(most);
+        if (parts == 1) {
+            return List.of(columnSums(dy, 1, arena, o.db()));
+        }
+        Call last =
+                Call.of("column_sums", Call.groups(columns, COLUMNS_PER_GROUP))
+                        .with(partialSums, arena, pass)
+                        .with(0, o.db(), parts, columns, Integer.MAX_VALUE);
+        return List.of(columnSums(dy, parts, partialSums, 0), last);
+    }
+
+    private Call columnSums(Slice dy, int parts, Device.Buffer to, Object at) {
+        int columns = dy.columns();
+        int each = parts == 1 ? Integer.MAX_VALUE : ROWS_PER_GROUP;
+        int groups = Call.groups(columns, COLUMNS_PER_GROUP);
+        return shadow.rounds()
+                ? new Call("column_sums_bfloat16", groups, parts, List.of())
+                        .with(shadow.roundedArgument(), to, pass)
+                        .with(shadow.roundedAt(dy, true), at, columns, shadow.stride(dy), each)
+                : new Call("column_sums", groups, parts, List.of())
+                        .with(arena, to, pass)
+                        .with(dy, at, 0, columns, each);
+    }
+
+    @Override
+    public void close() {
+        prepared.values().forEach(all -> all.forEach(Device.Launch::close));
+        prepared.clear();
     }
 }

@@ -9,40 +9,18 @@ import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 
 /**
- * The device's log of steps: a word that counts the entries, then for each step the sum of its
- * losses and its hits. Where it lies in memory that device and host share, it is read while the
- * device goes on.
+ * What is in the device's log of steps: a word that counts the entries, then for each step the sum
+ * of its losses and its hits. Where the log lies in memory that device and host share, it is read
+ * while the device goes on.
  */
-final class StepLog implements AutoCloseable {
+final class StepLog {
     private static final long POLL_NANOS = 20_000;
     private static final long REPORT_NANOS = 50_000_000;
 
-    private final Device device;
-    private final Device.Log log;
+    private StepLog() {}
 
-    /** For runs of up to so many steps. */
-    StepLog(Device device, int steps) {
-        this.device = device;
-        log = device.log(bytes(steps));
-    }
-
-    private static int bytes(int steps) {
+    static int bytes(int steps) {
         return 4 + 8 * steps;
-    }
-
-    /** What kernels write to. */
-    Device.Buffer buffer() {
-        return log.buffer();
-    }
-
-    /** Whether it is read while the device goes on. */
-    boolean isLive() {
-        return log.isLive();
-    }
-
-    /** Empties it; before the work is asked for. */
-    void reset() {
-        log.reset();
     }
 
     /**
@@ -51,8 +29,8 @@ final class StepLog implements AutoCloseable {
      * @throws QuernException if there are not as many: drivers are known that end a long loop early
      *     and say that all went well
      */
-    void await(Steps steps) {
-        int told = log.isLive() ? watch(steps) : 0;
+    static void await(Device device, Device.Log log, Steps steps) {
+        int told = log.isLive() ? watch(device, log, steps) : 0;
         device.finish();
         ByteBuffer entries = log.read(bytes(steps.count()));
         int done = entries.getInt(0);
@@ -72,8 +50,8 @@ final class StepLog implements AutoCloseable {
         collect(entries, steps, told, done);
     }
 
-    /** Tells how far the device is while it goes on. @return the entries that were taken */
-    private int watch(Steps steps) {
+    /** Tells how far the device is while it goes on, and returns how many entries were taken. */
+    private static int watch(Device device, Device.Log log, Steps steps) {
         int told = 0;
         long last = System.nanoTime();
         while (!device.isIdle()) {
@@ -101,13 +79,8 @@ final class StepLog implements AutoCloseable {
     }
 
     /** Takes the entry of the one step that was run. */
-    void take(StepContext pass) {
+    static void take(Device.Log log, StepContext pass) {
         ByteBuffer entry = log.read(bytes(1));
         pass.log(entry.getFloat(4), entry.getInt(8));
-    }
-
-    @Override
-    public void close() {
-        log.close();
     }
 }

@@ -18,8 +18,7 @@ public enum Tiling {
         this.side = side;
     }
 
-    /** Chooses for a product with [m × n] outputs. */
-    @FunctionalInterface
+    /** Chooses among them. */
     public interface Choice {
         /** The tile for a product with [m × n] outputs. */
         Tiling of(int m, int n);
@@ -40,7 +39,6 @@ public enum Tiling {
         return side;
     }
 
-    /** Groups that cover an extent. */
     int groups(int extent) {
         return Call.groups(extent, side);
     }

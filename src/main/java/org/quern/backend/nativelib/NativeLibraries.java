@@ -1,48 +1,46 @@
 package org.quern.backend.nativelib;
 
+import static org.quern.QuernException.backend;
+
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.channels.FileChannel;
-import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32;
+import org.quern.QuernException;
+import org.quern.files.AtomicFile;
+import org.quern.files.Caches;
 
 /**
  * Unpacks native libraries from the jar into a private folder of the user's cache and loads them
  * from there. The folder is named by the library's CRC-32 and length (SHA-256 takes a tenth of a
  * second while its code is not compiled yet) and readable by its owner alone; what is found there
  * is compared byte by byte before it is loaded, and put in place by an atomic rename, so a
- * truncated file is mended and two processes may start at once.
+ * truncated file is mended and two processes may start at once. What cannot be loaded is told in
+ * one sentence, with reason and cure, as a {@link QuernException} of its kind {@code BACKEND}.
  */
 public final class NativeLibraries {
     /** Names another folder to unpack into, for machines whose cache is read-only or noexec. */
-    public static final String FOLDER_VARIABLE = "QUERN_NATIVE_DIR";
+    private static final String FOLDER_VARIABLE = "QUERN_NATIVE_DIR";
 
     private final Map<String, String> environment;
 
-    /**
-     * Looks folders up in the given environment variables; {@link System#getenv()} except in tests.
-     */
+    /** With environment variables: {@link System#getenv()} except in tests. */
     public NativeLibraries(Map<String, String> environment) {
         this.environment = Map.copyOf(environment);
     }
 
-    /** A library that cannot be loaded; the message is one sentence with reason and cure. */
-    public static final class UnavailableException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        /** With one sentence, and the failure behind it or null. */
-        public UnavailableException(String message, Throwable cause) {
-            super(message, cause);
-        }
+    /** The value of a variable; null if it is not set or blank. */
+    public String variable(String name) {
+        String value = environment.get(name);
+        return value == null || value.isBlank() ? null : value;
     }
 
     /** The folder in the jar for this machine's libraries, for instance {@code linux-x86_64}. */
@@ -60,30 +58,60 @@ public final class NativeLibraries {
                 };
     }
 
-    /**
-     * Loads {@code /native/<platform>/<file>} from the jar: Quern's own kernels in C.
-     *
-     * @throws UnavailableException if the jar has none for this platform, or it cannot be unpacked
-     *     or loaded
-     */
-    public void load(String file) throws UnavailableException {
-        String resource = "/native/" + platform() + "/" + file;
-        if (NativeLibraries.class.getResource(resource) == null) {
-            throw new UnavailableException(
-                    "this jar has no C kernels for "
-                            + platform()
-                            + ": install a C compiler (gcc) and build it again",
-                    null);
+    /** Fails where a GPU's API is not supported. */
+    public static void requireLinux(String api, String otherBackends) {
+        if (!platform().equals("linux-x86_64")) {
+            throw backend(
+                    "%s is supported on x86-64 Linux only, and this is %s: use --backend %s",
+                    api, platform(), otherBackends);
         }
-        load(unpackResource(resource, file, "C kernels"));
     }
 
     /**
-     * Loads an unpacked library.
-     *
-     * @throws UnavailableException if the system refuses it
+     * Whether the system's loader would find a library, without loading it or what binds to it,
+     * which takes a tenth of a second that most starts need not spend: whether one of this name is
+     * in a folder of {@code LD_LIBRARY_PATH} or in the loader's cache; true where there is no cache
+     * to look into.
      */
-    public static void load(Path unpacked) throws UnavailableException {
+    public boolean isInSystem(String name) {
+        return isInSystem(name, Path.of("/etc/ld.so.cache"));
+    }
+
+    boolean isInSystem(String name, Path cache) {
+        for (String folder : environment.getOrDefault("LD_LIBRARY_PATH", "").split(":")) {
+            if (!folder.isBlank() && Files.exists(Path.of(folder, name))) {
+                return true;
+            }
+        }
+        try {
+            // names are zero-terminated in it
+            return Files.readString(cache, StandardCharsets.ISO_8859_1).contains(name + '\0');
+        } catch (IOException e) {
+            return true; // a system without such a cache: its loader must say
+        }
+    }
+
+    /** Loads Quern's own kernels in C from the jar. */
+    public void load(String file) {
+        if (NativeLibraries.class.getResource(ours(file)) == null) {
+            throw backend(
+                    "this jar has no C kernels for %s: install a C compiler (gcc) and build it again",
+                    platform());
+        }
+        load(file, "C kernels");
+    }
+
+    /** Loads a library of Quern's own from the jar; {@code what} it is, for messages. */
+    public void load(String file, String what) {
+        load(unpackResource(ours(file), what));
+    }
+
+    private static String ours(String file) {
+        return "/native/" + platform() + "/" + file;
+    }
+
+    /** Loads an unpacked library. */
+    public static void load(Path unpacked) {
         try {
             System.load(unpacked.toString());
         } catch (UnsatisfiedLinkError e) {
@@ -92,15 +120,10 @@ public final class NativeLibraries {
     }
 
     /** What to say of an unpacked library that the system's loader refuses. */
-    public static UnavailableException refused(Path unpacked, Throwable failure) {
-        return new UnavailableException(
-                unpacked
-                        + " cannot be loaded ("
-                        + reason(failure).replace(unpacked + ": ", "")
-                        + "): if its folder is mounted noexec, set "
-                        + FOLDER_VARIABLE
-                        + " to another one",
-                failure);
+    public static QuernException refused(Path unpacked, Throwable failure) {
+        return backend(
+                "%s cannot be loaded (%s): if its folder is mounted noexec, set %s to another one",
+                unpacked, reason(failure).replace(unpacked + ": ", ""), FOLDER_VARIABLE);
     }
 
     /** The line of a loader's message that says why. */
@@ -118,108 +141,61 @@ public final class NativeLibraries {
      * Unpacks a library of the jar.
      *
      * @param resource where it is on the class path
-     * @param file the name that it gets
      * @param what it is, for messages
-     * @return where it is now, alone in a folder of its own
-     * @throws UnavailableException if the jar does not have it, or it cannot be unpacked
+     * @return where it is now, under the same name, alone in a folder of its own
      */
-    public Path unpackResource(String resource, String file, String what)
-            throws UnavailableException {
+    public Path unpackResource(String resource, String what) {
         try (InputStream in = NativeLibraries.class.getResourceAsStream(resource)) {
             if (in == null) {
-                throw new UnavailableException(
-                        "this jar has no " + resource + " (" + what + ")", null);
+                throw backend("this jar has no %s (%s)", resource, what);
             }
+            String file = resource.substring(resource.lastIndexOf('/') + 1);
             return unpack(file, in.readAllBytes(), what);
         } catch (IOException e) {
-            throw new UnavailableException(
-                    "the jar's " + resource + " cannot be read (" + e.getMessage() + ")", e);
+            throw backend("the jar's %s cannot be read (%s)", resource, e.getMessage());
         }
     }
 
     /** Puts the content in place, unless it is there already, and returns where. */
-    Path unpack(String file, byte[] content, String what) throws UnavailableException {
-        Path folder = folder().resolve(name(content));
+    Path unpack(String file, byte[] content, String what) {
+        CRC32 crc = new CRC32();
+        crc.update(content);
+        long key = crc.getValue() << 32 | content.length;
+        Path folder = folder().resolve(HexFormat.of().toHexDigits(key));
         Path target = folder.resolve(file);
         try {
             createPrivate(folder);
-            if (!holds(target, content)) {
-                Path part = Files.createTempFile(folder, file, ".part");
-                try {
-                    try (FileChannel out = FileChannel.open(part, StandardOpenOption.WRITE)) {
-                        var rest = java.nio.ByteBuffer.wrap(content);
-                        while (rest.hasRemaining()) {
-                            out.write(rest);
-                        }
-                        out.force(true);
-                    }
-                    move(part, target);
-                } finally {
-                    Files.deleteIfExists(part);
-                }
+            boolean isThere =
+                    Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS)
+                            && Files.size(target) == content.length
+                            && Arrays.equals(Files.readAllBytes(target), content);
+            if (!isThere) {
+                AtomicFile.replace(target, out -> out.write(content));
             }
             return target;
         } catch (IOException e) {
-            throw new UnavailableException(
-                    "cannot unpack "
-                            + what
-                            + " into "
-                            + folder
-                            + " ("
-                            + e.getClass().getSimpleName()
-                            + ": "
-                            + e.getMessage()
-                            + "): set "
-                            + FOLDER_VARIABLE
-                            + " to a folder that can be written",
-                    e);
+            throw backend(
+                    "cannot unpack %s into %s (%s: %s): set %s to a folder that can be written",
+                    what, folder, e.getClass().getSimpleName(), e.getMessage(), FOLDER_VARIABLE);
         }
     }
 
     /** Where libraries are unpacked, before the hash: the user's cache unless told otherwise. */
     Path folder() {
-        String told = environment.get(FOLDER_VARIABLE);
-        if (told != null && !told.isBlank()) {
-            return Path.of(told).toAbsolutePath();
-        }
-        String cache = environment.get("XDG_CACHE_HOME");
-        Path home =
-                cache != null && !cache.isBlank()
-                        ? Path.of(cache)
-                        : Path.of(System.getProperty("user.home"), ".cache");
-        return home.resolve("quern").resolve("native").toAbsolutePath();
+        String told = variable(FOLDER_VARIABLE);
+        return (told != null ? Path.of(told) : Caches.folder(environment).resolve("native"))
+                .toAbsolutePath();
     }
 
     private static void createPrivate(Path folder) throws IOException {
-        boolean posix = folder.getFileSystem().supportedFileAttributeViews().contains("posix");
-        var owner = PosixFilePermissions.fromString("rwx------");
-        if (posix) {
-            Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(owner));
-            if (!Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS).equals(owner)) {
-                Files.setPosixFilePermissions(folder, owner);
-            }
-        } else {
+        if (!folder.getFileSystem().supportedFileAttributeViews().contains("posix")) {
             Files.createDirectories(folder);
+            return;
         }
-    }
-
-    private static boolean holds(Path target, byte[] content) throws IOException {
-        return Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS)
-                && Files.size(target) == content.length
-                && java.util.Arrays.equals(Files.readAllBytes(target), content);
-    }
-
-    private static void move(Path part, Path target) throws IOException {
-        try {
-            Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
-        } catch (AtomicMoveNotSupportedException e) {
-            Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
+        var owner = PosixFilePermissions.fromString("rwx------");
+        Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(owner));
+        if (!Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS).equals(owner)) {
+            Files.setPosixFilePermissions(folder, owner);
         }
-    }
-
-    private static String name(byte[] content) {
-        CRC32 crc = new CRC32();
-        crc.update(content);
-        return HexFormat.of().toHexDigits(crc.getValue() << 32 | content.length);
     }
 }

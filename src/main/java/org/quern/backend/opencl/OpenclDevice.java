@@ -1,114 +1,136 @@
 package org.quern.backend.opencl;
 
-import static org.lwjgl.opencl.CL10.CL_MEM_ALLOC_HOST_PTR;
-import static org.lwjgl.opencl.CL10.CL_MEM_READ_WRITE;
-import static org.lwjgl.opencl.CL10.clFinish;
-import static org.lwjgl.opencl.CL10.clFlush;
-import static org.lwjgl.opencl.CL10.clReleaseKernel;
-import static org.lwjgl.opencl.CL10.clReleaseMemObject;
-import static org.lwjgl.opencl.CL10.nclCreateBuffer;
-import static org.lwjgl.opencl.CL10.nclCreateKernel;
-import static org.lwjgl.opencl.CL10.nclEnqueueCopyBuffer;
-import static org.lwjgl.opencl.CL10.nclEnqueueNDRangeKernel;
-import static org.lwjgl.opencl.CL10.nclEnqueueReadBuffer;
-import static org.lwjgl.opencl.CL10.nclEnqueueWriteBuffer;
-import static org.lwjgl.opencl.CL10.nclSetKernelArg;
-import static org.lwjgl.opencl.CL12.nclEnqueueFillBuffer;
 import static org.lwjgl.system.MemoryUtil.memAddress;
+import static org.lwjgl.system.MemoryUtil.memByteBuffer;
+import static org.quern.backend.opencl.OpenclErrors.check;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import org.lwjgl.opencl.CL12;
 import org.quern.QuernException;
 import org.quern.backend.Executor;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
-import org.quern.backend.gpu.Device;
+import org.quern.backend.gpu.GpuDevice;
+import org.quern.backend.gpu.KernelSource;
 
-/** An OpenCL device: one context, an in-order queue for kernels, a second one for copies. */
-final class OpenclDevice implements Device {
+/**
+ * An OpenCL device that is open: one context, an in-order queue for kernels, a second one for
+ * copies, and the kernels, compiled.
+ */
+final class OpenclDevice extends GpuDevice {
+    /** The unit that all kernels but the fused one are in. */
+    private static final String KERNELS = "quern";
+
     private static final int STAGING = 4 << 20;
 
+    private static final Map<Long, OpenclDevice> READY = new HashMap<>();
+
     private final OpenclHardware hardware;
-    private final long budget;
-    private final OpenclContext context;
-    private final long queue;
-    private final ByteBuffer code = OpenclHardware.direct(4);
-    private final ByteBuffer staging = OpenclHardware.direct(STAGING);
-    private final ByteBuffer pattern = OpenclHardware.direct(4);
+    private final ByteBuffer code = direct(4);
+    private final ByteBuffer staging = direct(STAGING);
+    private final ByteBuffer pattern = direct(4);
     private final long patternAddress = memAddress(pattern); // for fills that must not allocate
+    private final long context;
+    private final Map<String, Long> programs = new HashMap<>();
+    private long queue;
+    private long nanos;
+    private long budget;
     private ByteBuffer lastBuffer;
     private long lastAddress;
     private long allocated;
-    private String largest = "nothing";
-    private long largestBytes;
 
-    OpenclDevice(OpenclHardware hardware, int budgetMib) {
+    private OpenclDevice(OpenclHardware hardware) {
+        super(hardware);
         this.hardware = hardware;
-        budget =
+        ByteBuffer devices = direct(8).putLong(0, hardware.id());
+        ByteBuffer properties = direct(24).putLong(0, CL12.CL_CONTEXT_PLATFORM);
+        properties.putLong(8, hardware.platform());
+        context =
+                CL12.nclCreateContext(
+                        memAddress(properties), 1, memAddress(devices), 0, 0, memAddress(code));
+        checkOpen("clCreateContext");
+        try {
+            queue = newQueue();
+            long started = System.nanoTime();
+            program(KERNELS);
+            nanos = System.nanoTime() - started;
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
+    }
+
+    private long newQueue() {
+        long made = CL12.nclCreateCommandQueue(context, hardware.id(), 0, memAddress(code));
+        checkOpen("clCreateCommandQueue");
+        return made;
+    }
+
+    private void checkOpen(String call) {
+        if (code.getInt(0) != CL12.CL_SUCCESS) {
+            throw QuernException.backend(
+                    "%s cannot be opened: %s gave %s: use another --device or --backend",
+                    hardware.name(), call, OpenclErrors.name(code.getInt(0)));
+        }
+    }
+
+    /** A unit of the kernels, compiled when it is first asked for. */
+    private long program(String unit) {
+        return programs.computeIfAbsent(
+                unit,
+                name -> new OpenclProgram(hardware, context, KernelSource.text(name)).build());
+    }
+
+    /** Opens a device for the next {@link #of}. */
+    static void prepare(OpenclHardware hardware) {
+        synchronized (READY) {
+            READY.computeIfAbsent(hardware.id(), id -> new OpenclDevice(hardware));
+        }
+    }
+
+    /** A device that is open, and the caller's to close. */
+    static OpenclDevice of(OpenclHardware hardware, int budgetMib) {
+        OpenclDevice ready;
+        synchronized (READY) {
+            ready = READY.remove(hardware.id());
+        }
+        OpenclDevice device = ready != null ? ready : new OpenclDevice(hardware);
+        device.budget =
                 budgetMib > 0
                         ? (long) budgetMib << 20
                         : Math.min(hardware.mostBytes(), hardware.memory() / 10 * 7);
-        context = OpenclContext.of(hardware);
-        queue = context.queue();
+        return device;
     }
 
-    long newQueue() {
-        return context.newQueue();
+    private record Memory(long handle, long bytes) implements Buffer {}
+
+    /** Something that can be put into the queue. */
+    private interface Enqueued extends Launch {
+        void enqueue();
     }
 
-    long queue() {
-        return queue;
-    }
-
-    private static final class Memory implements Buffer {
-        final long handle;
-        final long bytes;
-
-        Memory(long handle, long bytes) {
-            this.handle = handle;
-            this.bytes = bytes;
-        }
-
-        @Override
-        public long bytes() {
-            return bytes;
-        }
-    }
-
-    static long handle(Buffer buffer) {
-        return ((Memory) buffer).handle;
-    }
-
-    private final class Prepared implements Launch {
+    private final class Prepared implements Enqueued {
         final String name;
         final long kernel;
-        final ByteBuffer sizes = OpenclHardware.direct(32);
+        final ByteBuffer sizes = direct(32);
         final long sizesAddress = memAddress(sizes);
 
         Prepared(Call call, long program) {
             name = call.kernel();
-            ByteBuffer text =
-                    OpenclHardware.direct(name.length() + 1)
-                            .put(name.getBytes(StandardCharsets.US_ASCII))
-                            .put((byte) 0)
-                            .flip();
-            kernel = nclCreateKernel(program, memAddress(text), memAddress(code));
-            OpenclErrors.check(code.getInt(0), "clCreateKernel of " + name);
-            ByteBuffer value = OpenclHardware.direct(8);
+            ByteBuffer text = direct(name.length() + 1);
+            text.put(name.getBytes(StandardCharsets.US_ASCII)).rewind();
+            kernel = CL12.nclCreateKernel(program, memAddress(text), memAddress(code));
+            check(code.getInt(0), "clCreateKernel of " + name);
+            ByteBuffer value = direct(8);
             for (int i = 0; i < call.arguments().size(); i++) {
-                Object argument = call.arguments().get(i);
-                int size = 4;
-                if (argument instanceof Memory memory) {
-                    value.putLong(0, memory.handle);
-                    size = 8;
-                } else if (argument instanceof Integer number) {
-                    value.putInt(0, number);
-                } else {
-                    value.putFloat(0, (Float) argument);
-                }
-                OpenclErrors.check(
-                        nclSetKernelArg(kernel, i, size, memAddress(value)),
+                int size = call.put(i, value, 0);
+                check(
+                        CL12.nclSetKernelArg(kernel, i, size, memAddress(value)),
                         "clSetKernelArg %d of %s".formatted(i, name));
             }
             sizes.putLong(0, (long) call.groupsX() * THREADS).putLong(8, call.groupsY());
@@ -116,19 +138,39 @@ final class OpenclDevice implements Device {
         }
 
         @Override
+        public void enqueue() {
+            long local = sizesAddress + 16;
+            int result =
+                    CL12.nclEnqueueNDRangeKernel(queue, kernel, 2, 0, sizesAddress, local, 0, 0, 0);
+            if (result != CL12.CL_SUCCESS) { // no text is made for a launch that goes well
+                throw OpenclErrors.failure(result, "the launch of " + name);
+            }
+        }
+
+        @Override
         public void close() {
-            clReleaseKernel(kernel);
+            CL12.clReleaseKernel(kernel);
         }
     }
 
     /** Launches that are asked for one after the other. */
-    private static final class Listed implements Launch {
+    private final class Listed implements Enqueued {
         final Launch[] launches;
         final int repeats;
 
         Listed(List<Launch> launches, int repeats) {
             this.launches = launches.toArray(Launch[]::new);
             this.repeats = repeats;
+        }
+
+        @Override
+        public void enqueue() {
+            for (int i = 0; i < repeats; i++) {
+                for (Launch launch : launches) {
+                    run(launch);
+                }
+            }
+            check(CL12.clFlush(queue), "clFlush");
         }
 
         @Override
@@ -139,17 +181,7 @@ final class OpenclDevice implements Device {
 
     @Override
     public Executor.KernelImage code() {
-        return new Executor.KernelImage("OpenCL program", context.nanos());
-    }
-
-    @Override
-    public String description() {
-        return hardware.description();
-    }
-
-    @Override
-    public int computeUnits() {
-        return hardware.units();
+        return new Executor.KernelImage("OpenCL program", nanos);
     }
 
     @Override
@@ -164,51 +196,26 @@ final class OpenclDevice implements Device {
 
     @Override
     public Buffer allocate(long bytes, String what) {
-        return new Memory(allocate(bytes, CL_MEM_READ_WRITE, what), bytes);
+        return allocate(bytes, CL12.CL_MEM_READ_WRITE, what);
     }
 
-    private long allocate(long bytes, long flags, String what) {
-        if (bytes > hardware.mostBytes() || allocated + bytes > hardware.memory()) {
-            throw outOfMemory(bytes, what);
-        }
-        long handle = nclCreateBuffer(context.handle(), flags, bytes, 0, memAddress(code));
-        if (code.getInt(0) != 0) {
-            throw outOfMemory(bytes, what);
+    private Buffer allocate(long bytes, long flags, String what) {
+        long free = hardware.memory() - allocated;
+        boolean fits = bytes <= hardware.mostBytes() && bytes <= free;
+        long handle = fits ? CL12.nclCreateBuffer(context, flags, bytes, 0, memAddress(code)) : 0;
+        if (!fits || code.getInt(0) != CL12.CL_SUCCESS) {
+            String limit = "; at most %,d MiB in one piece".formatted(hardware.mostBytes() >> 20);
+            throw outOfMemory(bytes, what, free, limit);
         }
         allocated += bytes;
-        if (bytes > largestBytes) {
-            largestBytes = bytes;
-            largest = what;
-        }
-        return handle;
-    }
-
-    private QuernException outOfMemory(long bytes, String what) {
-        return new QuernException(
-                QuernException.Kind.DEVICE,
-                ("out of memory on %s: %s needs %,d MiB, and %,d MiB of %,d MiB are free (largest:"
-                                + " %s, %,d MiB; at most %,d MiB in one piece): use a smaller batch"
-                                + " or --device-memory")
-                        .formatted(
-                                hardware.name(),
-                                what,
-                                mib(bytes),
-                                hardware.memory() - allocated >> 20,
-                                hardware.memory() >> 20,
-                                largest,
-                                mib(largestBytes),
-                                hardware.mostBytes() >> 20));
-    }
-
-    private static long mib(long bytes) {
-        return bytes + (1 << 20) - 1 >> 20;
+        taken(bytes, what);
+        return new Memory(handle, bytes);
     }
 
     @Override
     public void release(Buffer buffer) {
-        Memory memory = (Memory) buffer;
-        clReleaseMemObject(memory.handle);
-        allocated -= memory.bytes;
+        CL12.clReleaseMemObject(buffer.handle());
+        allocated -= buffer.bytes();
     }
 
     @Override
@@ -227,40 +234,44 @@ final class OpenclDevice implements Device {
 
     @Override
     public void write(Buffer to, long offset, ByteBuffer from) {
-        OpenclErrors.check(
-                nclEnqueueWriteBuffer(
-                        queue, handle(to), 1, offset, from.remaining(), address(from), 0, 0, 0),
+        long size = from.remaining();
+        check(
+                CL12.nclEnqueueWriteBuffer(
+                        queue, to.handle(), 1, offset, size, address(from), 0, 0, 0),
                 "clEnqueueWriteBuffer");
     }
 
     @Override
     public void read(Buffer from, long offset, ByteBuffer to) {
-        OpenclErrors.check(
-                nclEnqueueReadBuffer(
-                        queue, handle(from), 1, offset, to.remaining(), address(to), 0, 0, 0),
-                "clEnqueueReadBuffer");
+        read(from, offset, to.remaining(), address(to));
         to.position(to.limit());
+    }
+
+    private void read(Buffer from, long offset, long size, long address) {
+        int result =
+                CL12.nclEnqueueReadBuffer(queue, from.handle(), 1, offset, size, address, 0, 0, 0);
+        check(result, "clEnqueueReadBuffer");
     }
 
     @Override
     public void fill(Buffer buffer, long offset, long words, int value) {
         pattern.putInt(0, value);
-        OpenclErrors.check(
-                nclEnqueueFillBuffer(
-                        queue, handle(buffer), patternAddress, 4, offset, 4 * words, 0, 0, 0),
-                "clEnqueueFillBuffer");
+        int result =
+                CL12.nclEnqueueFillBuffer(
+                        queue, buffer.handle(), patternAddress, 4, offset, 4 * words, 0, 0, 0);
+        check(result, "clEnqueueFillBuffer");
     }
 
     @Override
     public void copy(Buffer from, Buffer to, long bytes) {
-        OpenclErrors.check(
-                nclEnqueueCopyBuffer(queue, handle(from), handle(to), 0, 0, bytes, 0, 0, 0),
-                "clEnqueueCopyBuffer");
+        int result =
+                CL12.nclEnqueueCopyBuffer(queue, from.handle(), to.handle(), 0, 0, bytes, 0, 0, 0);
+        check(result, "clEnqueueCopyBuffer");
     }
 
     @Override
     public Launch prepare(Call call) {
-        return new Prepared(call, context.program(OpenclContext.KERNELS));
+        return new Prepared(call, program(KERNELS));
     }
 
     @Override
@@ -270,21 +281,12 @@ final class OpenclDevice implements Device {
 
     @Override
     public Launch prepare(Call call, BlockTeam team, long bytes) {
-        return new Prepared(call, context.program(team.unit()));
+        return new Prepared(call, program(team.unit()));
     }
 
     @Override
     public void run(Launch launch) {
-        if (launch instanceof Listed listed) {
-            runAll(listed);
-            return;
-        }
-        Prepared p = (Prepared) launch;
-        long sizes = p.sizesAddress;
-        int result = nclEnqueueNDRangeKernel(queue, p.kernel, 2, 0, sizes, sizes + 16, 0, 0, 0);
-        if (result != 0) {
-            throw OpenclErrors.failure(result, "the launch of " + p.name);
-        }
+        ((Enqueued) launch).enqueue();
     }
 
     @Override
@@ -292,32 +294,136 @@ final class OpenclDevice implements Device {
         return new Listed(launches, repeats);
     }
 
-    private void runAll(Listed listed) {
-        for (int i = 0; i < listed.repeats; i++) {
-            for (Launch launch : listed.launches) {
-                run(launch);
-            }
+    /** A log in the device's memory, copied when all of it is there. */
+    private final class DeviceLog implements Log {
+        private final Buffer buffer;
+        private final ByteBuffer host;
+        private final long address;
+
+        DeviceLog(int bytes) {
+            buffer = allocate(bytes, "the step log");
+            fill(buffer, 0, bytes / 4, 0);
+            host = direct(bytes);
+            address = memAddress(host);
         }
-        OpenclErrors.check(clFlush(queue), "clFlush");
+
+        @Override
+        public Buffer buffer() {
+            return buffer;
+        }
+
+        @Override
+        public void reset() {
+            fill(buffer, 0, 1, 0);
+        }
+
+        @Override
+        public boolean isLive() {
+            return false;
+        }
+
+        @Override
+        public ByteBuffer read(int wanted) {
+            OpenclDevice.this.read(buffer, 0, wanted, address);
+            return host;
+        }
+
+        @Override
+        public void close() {
+            release(buffer);
+        }
     }
 
     @Override
     public Log log(int bytes) {
-        return new OpenclLog(this, bytes);
+        return new DeviceLog(bytes);
+    }
+
+    /** Pinned host memory and its place on the device, copied in a queue of its own. */
+    private final class PinnedSlot implements Slot {
+        private final Buffer device;
+        private final Buffer pinned;
+        private final long copies = newQueue();
+        private final long address;
+        private final ByteBuffer host;
+        private final ByteBuffer event = direct(8);
+        private final long eventAddress = memAddress(event);
+        private long usedEvent;
+
+        PinnedSlot(long bytes, String what) {
+            device = allocate(bytes, what);
+            pinned = allocate(bytes, CL12.CL_MEM_ALLOC_HOST_PTR, what);
+            address =
+                    CL12.nclEnqueueMapBuffer(
+                            copies,
+                            pinned.handle(),
+                            1,
+                            CL12.CL_MAP_WRITE,
+                            0,
+                            bytes,
+                            0,
+                            0,
+                            0,
+                            memAddress(code));
+            check(code.getInt(0), "clEnqueueMapBuffer");
+            host = memByteBuffer(address, Math.toIntExact(bytes)).order(ByteOrder.nativeOrder());
+        }
+
+        @Override
+        public ByteBuffer host() {
+            return host;
+        }
+
+        @Override
+        public Buffer device() {
+            return device;
+        }
+
+        @Override
+        public void free() {
+            if (usedEvent != 0) {
+                event.putLong(0, usedEvent);
+                check(CL12.nclWaitForEvents(1, eventAddress), "clWaitForEvents");
+                CL12.clReleaseEvent(usedEvent);
+                usedEvent = 0;
+            }
+        }
+
+        @Override
+        public void send(long size) {
+            int result =
+                    CL12.nclEnqueueWriteBuffer(
+                            copies, device.handle(), 0, 0, size, address, 0, 0, eventAddress);
+            check(result, "clEnqueueWriteBuffer");
+            check(CL12.clFlush(copies), "clFlush");
+            int waits = CL12.nclEnqueueBarrierWithWaitList(queue, 1, eventAddress, 0);
+            check(waits, "clEnqueueBarrierWithWaitList");
+            CL12.clReleaseEvent(event.getLong(0));
+        }
+
+        @Override
+        public void used() {
+            int result = CL12.nclEnqueueMarkerWithWaitList(queue, 0, 0, eventAddress);
+            check(result, "clEnqueueMarkerWithWaitList");
+            check(CL12.clFlush(queue), "clFlush");
+            usedEvent = event.getLong(0);
+        }
+
+        @Override
+        public void close() {
+            free();
+            int result = CL12.nclEnqueueUnmapMemObject(copies, pinned.handle(), address, 0, 0, 0);
+            check(result, "clEnqueueUnmapMemObject");
+            CL12.clFinish(copies);
+            CL12.clReleaseCommandQueue(copies);
+            release(device);
+            release(pinned);
+        }
     }
 
     @Override
     public Slot slot(long bytes, String what) {
-        Memory device = (Memory) allocate(bytes, what);
-        long pinned = allocate(bytes, CL_MEM_ALLOC_HOST_PTR, what);
-        return new OpenclSlot(this, device, device.handle, pinned, bytes);
-    }
-
-    /** Gives a slot's memory back. */
-    void release(Buffer device, long pinned, long bytes) {
-        release(device);
-        clReleaseMemObject(pinned);
-        allocated -= bytes;
+        return new PinnedSlot(bytes, what);
     }
 
     @Override
@@ -328,11 +434,15 @@ final class OpenclDevice implements Device {
 
     @Override
     public void finish() {
-        OpenclErrors.check(clFinish(queue), "clFinish");
+        check(CL12.clFinish(queue), "clFinish");
     }
 
     @Override
     public void close() {
-        context.close();
+        programs.values().forEach(CL12::clReleaseProgram);
+        if (queue != 0) {
+            CL12.clReleaseCommandQueue(queue);
+        }
+        CL12.clReleaseContext(context);
     }
 }

@@ -1,41 +1,20 @@
 package org.quern.backend.opencl;
 
-import static org.lwjgl.opencl.CL10.CL_DEVICE_ADDRESS_BITS;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_AVAILABLE;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_COMPILER_AVAILABLE;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_ENDIAN_LITTLE;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_GLOBAL_MEM_SIZE;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_LOCAL_MEM_SIZE;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_MAX_COMPUTE_UNITS;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_MAX_MEM_ALLOC_SIZE;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_MAX_WORK_GROUP_SIZE;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_NAME;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_NOT_FOUND;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_SINGLE_FP_CONFIG;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_TYPE;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_TYPE_ALL;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_TYPE_CPU;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_TYPE_GPU;
-import static org.lwjgl.opencl.CL10.CL_DEVICE_VERSION;
-import static org.lwjgl.opencl.CL10.CL_DRIVER_VERSION;
-import static org.lwjgl.opencl.CL10.CL_PLATFORM_NAME;
-import static org.lwjgl.opencl.CL10.CL_SUCCESS;
-import static org.lwjgl.opencl.CL10.nclGetDeviceIDs;
-import static org.lwjgl.opencl.CL10.nclGetDeviceInfo;
-import static org.lwjgl.opencl.CL10.nclGetPlatformIDs;
-import static org.lwjgl.opencl.CL10.nclGetPlatformInfo;
-import static org.lwjgl.opencl.CL11.CL_DEVICE_OPENCL_C_VERSION;
-import static org.lwjgl.opencl.CL12.CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT;
-import static org.lwjgl.system.MemoryUtil.memAddress;
-import static org.lwjgl.system.MemoryUtil.memUTF8;
+import static org.lwjgl.system.MemoryUtil.memAddressSafe;
+import static org.quern.QuernException.backend;
+import static org.quern.backend.gpu.GpuDevice.direct;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.lwjgl.opencl.CL12;
+import org.quern.QuernException;
 import org.quern.backend.gpu.Device;
-import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
+import org.quern.backend.gpu.GpuBackend;
+import org.quern.backend.nativelib.NativeLibraries;
 
 /**
  * The devices of all platforms, looked for once. A platform or a device that answers with an error
@@ -51,107 +30,124 @@ final class OpenclDevices {
     /** The loader's own code for "no platform", CL_PLATFORM_NOT_FOUND_KHR. */
     private static final int NO_PLATFORM = -1001;
 
-    private static final OpenclDevices FOUND = new OpenclDevices();
+    /** Those of this machine. */
+    static final GpuBackend.Found<OpenclHardware> FOUND = new OpenclDevices().found();
 
     private final List<OpenclHardware> all = new ArrayList<>();
     private final List<String> refusals = new ArrayList<>();
-    private final String problem;
+    private boolean byLwjgl;
 
-    private OpenclDevices() {
-        String reason = null;
+    private OpenclDevices() {}
+
+    private GpuBackend.Found<OpenclHardware> found() {
+        String problem = null;
         try {
-            LwjglNatives.load(System.getenv());
-            look();
-        } catch (UnavailableException e) {
-            reason = e.getMessage();
+            if (!looksWithoutLwjgl(LwjglNatives.loader())) {
+                LwjglNatives.load();
+                byLwjgl = true;
+                look();
+            }
+        } catch (QuernException e) {
+            problem = e.getMessage();
         }
-        if (reason == null && all.stream().allMatch(device -> device.lacks() != null)) {
-            reason =
-                    all.isEmpty() && refusals.isEmpty()
-                            ? "no OpenCL device was found: " + LwjglNatives.INSTALL
-                            : "no OpenCL device can be used: %s; %s"
-                                    .formatted(listed(), LwjglNatives.INSTALL);
-        }
-        problem = reason;
-    }
-
-    /** Those of this machine. */
-    static OpenclDevices found() {
-        return FOUND;
-    }
-
-    /** Why none can be used, in a sentence; null if one can. */
-    String problem() {
-        return problem;
-    }
-
-    /** All that answered, in OpenCL's order, those that cannot be used too. */
-    List<OpenclHardware> all() {
-        return all;
-    }
-
-    /** The devices with their numbers, and what was said instead of more of them. */
-    String listed() {
         List<String> parts = new ArrayList<>(refusals);
         if (!all.isEmpty()) {
-            parts.add(0, OpenclHardware.numbered(all));
+            parts.add(0, GpuBackend.numbered(all));
         }
-        return String.join("; ", parts);
+        String listed = String.join("; ", parts);
+        if (problem == null && all.stream().allMatch(device -> device.lacks() != null)) {
+            problem =
+                    parts.isEmpty()
+                            ? "no OpenCL device was found: " + LwjglNatives.INSTALL
+                            : "no OpenCL device can be used: %s; %s"
+                                    .formatted(listed, LwjglNatives.INSTALL);
+        }
+        boolean isPlain = all.size() == 1 && refusals.isEmpty();
+        return new GpuBackend.Found<>(all, problem, isPlain ? "" : "; devices: " + listed);
     }
 
-    /** Whether there is more to say of them than which one is taken. */
-    boolean isPlain() {
-        return all.size() == 1 && refusals.isEmpty();
+    /**
+     * Something that OpenCL can be asked; {@code native/opencl.c} has the same order. Each takes a
+     * handle, what is wanted of it, and room for the answer: its size (a count of handles or of
+     * bytes), the memory, and the memory for how much there is.
+     */
+    private enum Call {
+        PLATFORMS("clGetPlatformIDs"),
+        PLATFORM("clGetPlatformInfo"),
+        DEVICES("clGetDeviceIDs"),
+        DEVICE("clGetDeviceInfo");
+
+        final String function;
+
+        Call(String function) {
+            this.function = function;
+        }
     }
 
-    /** Something was asked and the answer was an error; the message is the call and its code. */
-    private static final class RefusedException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        RefusedException(String call, int code) {
-            super(call + " gave " + OpenclErrors.name(code));
+    /** Asks; the answer is OpenCL's code. */
+    private int ask(Call call, long handle, long what, int size, ByteBuffer to, ByteBuffer length) {
+        if (!byLwjgl) {
+            return ask(call.ordinal(), handle, what, size, to, length);
         }
+        long at = memAddressSafe(to);
+        long count = memAddressSafe(length);
+        return switch (call) {
+            case PLATFORMS -> CL12.nclGetPlatformIDs(size, at, count);
+            case PLATFORM -> CL12.nclGetPlatformInfo(handle, (int) what, size, at, count);
+            case DEVICES -> CL12.nclGetDeviceIDs(handle, what, size, at, count);
+            case DEVICE -> CL12.nclGetDeviceInfo(handle, (int) what, size, at, count);
+        };
+    }
 
-        RefusedException(String message) {
-            super(message);
+    private static native int ask(
+            int call, long handle, long what, int size, ByteBuffer to, ByteBuffer length);
+
+    /** Opens OpenCL's loader for {@link #ask}; false if it cannot be, or lacks a function. */
+    private static native boolean open(String loader, String[] functions);
+
+    /**
+     * Looks by a few calls from C. Loading LWJGL takes half a second of processor time and more,
+     * which most starts need not spend: only a GPU is taken where the choice is left to Quern.
+     *
+     * @return whether that will do: without a jar's C, for a GPU, and for anything but plain
+     *     answers, LWJGL is asked
+     */
+    private boolean looksWithoutLwjgl(String loader) {
+        try {
+            new NativeLibraries(System.getenv()).load("libquern-gpu.so", "the way to OpenCL");
+        } catch (QuernException e) {
+            return false;
         }
+        if (System.getProperty("org.lwjgl.opencl.libname") != null
+                || !open(loader, LwjglNatives.FUNCTIONS.toArray(String[]::new))) {
+            return false;
+        }
+        look();
+        boolean done =
+                refusals.isEmpty()
+                        && all.stream().noneMatch(one -> one.lacks() == null && one.isAutomatic());
+        if (!done) {
+            all.clear();
+            refusals.clear();
+        }
+        return done;
     }
 
     private void look() {
         long[] platforms = {};
         try {
-            platforms =
-                    handles(
-                            "clGetPlatformIDs",
-                            (n, ids, count) -> nclGetPlatformIDs(n, ids, count));
-        } catch (RefusedException e) {
+            platforms = handles(Call.PLATFORMS, 0, 0);
+        } catch (QuernException e) {
             refusals.add(e.getMessage());
         }
         for (int p = 0; p < platforms.length; p++) {
-            long platform = platforms[p];
             String name = "platform " + p;
             try {
-                name +=
-                        " (%s)"
-                                .formatted(
-                                        text(
-                                                "clGetPlatformInfo",
-                                                (size, to, length) ->
-                                                        nclGetPlatformInfo(
-                                                                platform,
-                                                                CL_PLATFORM_NAME,
-                                                                size,
-                                                                to,
-                                                                length)));
-                for (long device :
-                        handles(
-                                "clGetDeviceIDs",
-                                (n, ids, count) ->
-                                        nclGetDeviceIDs(
-                                                platform, CL_DEVICE_TYPE_ALL, n, ids, count))) {
-                    add(platform, device, name);
+                name += " (%s)".formatted(text(Call.PLATFORM, platforms[p], CL12.CL_PLATFORM_NAME));
+                for (long device : handles(Call.DEVICES, platforms[p], CL12.CL_DEVICE_TYPE_ALL)) {
+                    add(platforms[p], device, name);
                 }
-            } catch (RefusedException e) {
+            } catch (QuernException e) {
                 refusals.add(name + ": " + e.getMessage());
             }
         }
@@ -160,87 +156,65 @@ final class OpenclDevices {
     private void add(long platform, long device, String platformName) {
         String name = "a device";
         try {
-            name = text(device, CL_DEVICE_NAME);
+            name = text(device, CL12.CL_DEVICE_NAME);
             all.add(describe(platform, device, name));
-        } catch (RefusedException e) {
+        } catch (QuernException e) {
             refusals.add("%s of %s: %s".formatted(name, platformName, e.getMessage()));
         }
     }
 
-    private interface Handles {
-        int ask(int most, long ids, long count);
-    }
-
-    private static long[] handles(String call, Handles query) throws RefusedException {
-        ByteBuffer ids = OpenclHardware.direct(8 * MOST);
-        ByteBuffer count = OpenclHardware.direct(4);
-        int code = query.ask(MOST, memAddress(ids), memAddress(count));
-        if (code == NO_PLATFORM || code == CL_DEVICE_NOT_FOUND) {
-            return new long[0];
-        }
-        if (code != CL_SUCCESS) {
-            throw new RefusedException(call, code);
-        }
-        long[] found = new long[Math.min(MOST, count.getInt(0))];
-        for (int i = 0; i < found.length; i++) {
-            found[i] = ids.getLong(8 * i);
-        }
-        return found;
-    }
-
-    private static OpenclHardware describe(long platform, long device, String name)
-            throws RefusedException {
-        long type = number(device, CL_DEVICE_TYPE);
+    private OpenclHardware describe(long platform, long device, String name) {
+        long type = number(device, CL12.CL_DEVICE_TYPE);
         return new OpenclHardware(
                 platform,
                 device,
                 name,
-                text(device, CL_DEVICE_VERSION),
-                text(device, CL_DRIVER_VERSION),
-                (type & CL_DEVICE_TYPE_GPU) != 0
+                text(device, CL12.CL_DEVICE_VERSION),
+                text(device, CL12.CL_DRIVER_VERSION),
+                (type & CL12.CL_DEVICE_TYPE_GPU) != 0
                         ? "GPU"
-                        : (type & CL_DEVICE_TYPE_CPU) != 0 ? "CPU" : "other",
-                (int) number(device, CL_DEVICE_MAX_COMPUTE_UNITS),
-                number(device, CL_DEVICE_GLOBAL_MEM_SIZE),
-                number(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE),
-                (number(device, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT)
+                        : (type & CL12.CL_DEVICE_TYPE_CPU) != 0 ? "CPU" : "other",
+                (int) number(device, CL12.CL_DEVICE_MAX_COMPUTE_UNITS),
+                number(device, CL12.CL_DEVICE_GLOBAL_MEM_SIZE),
+                number(device, CL12.CL_DEVICE_MAX_MEM_ALLOC_SIZE),
+                (number(device, CL12.CL_DEVICE_SINGLE_FP_CONFIG)
+                                & CL12.CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT)
                         != 0,
                 lacks(device));
     }
 
     /** What Quern needs and a device has not, or null. */
-    private static String lacks(long device) throws RefusedException {
-        String version = text(device, CL_DEVICE_VERSION);
+    private String lacks(long device) {
+        String version = text(device, CL12.CL_DEVICE_VERSION);
         if (isOld(version)) { // and may not know what else is asked
             return "has %s, and Quern needs OpenCL 1.2".formatted(version);
         }
-        String language = text(device, CL_DEVICE_OPENCL_C_VERSION);
+        String language = text(device, CL12.CL_DEVICE_OPENCL_C_VERSION);
         if (isOld(language)) {
             return "compiles %s, and Quern needs OpenCL C 1.2".formatted(language);
         }
-        if (number(device, CL_DEVICE_AVAILABLE) == 0) {
+        if (number(device, CL12.CL_DEVICE_AVAILABLE) == 0) {
             return "is not available, as its driver says";
         }
-        if (number(device, CL_DEVICE_COMPILER_AVAILABLE) == 0) {
+        if (number(device, CL12.CL_DEVICE_COMPILER_AVAILABLE) == 0) {
             return "has no compiler, and Quern compiles its kernels for each device";
         }
-        if (number(device, CL_DEVICE_ENDIAN_LITTLE) == 0) {
+        if (number(device, CL12.CL_DEVICE_ENDIAN_LITTLE) == 0) {
             return "is big-endian, and Quern needs little-endian";
         }
-        long bits = number(device, CL_DEVICE_ADDRESS_BITS);
+        long bits = number(device, CL12.CL_DEVICE_ADDRESS_BITS);
         if (bits != 64) {
             return "has addresses of %d bits, and Quern needs 64".formatted(bits);
         }
-        long group = number(device, CL_DEVICE_MAX_WORK_GROUP_SIZE);
+        long group = number(device, CL12.CL_DEVICE_MAX_WORK_GROUP_SIZE);
         if (group < Device.THREADS) {
             return "takes work-groups of %d, and Quern needs %d".formatted(group, Device.THREADS);
         }
-        long local = number(device, CL_DEVICE_LOCAL_MEM_SIZE);
-        if (local < LEAST_LOCAL_BYTES) {
-            return "has %d bytes of local memory, and Quern needs %d"
-                    .formatted(local, LEAST_LOCAL_BYTES);
-        }
-        return null;
+        long local = number(device, CL12.CL_DEVICE_LOCAL_MEM_SIZE);
+        return local < LEAST_LOCAL_BYTES
+                ? "has %d bytes of local memory, and Quern needs %d"
+                        .formatted(local, LEAST_LOCAL_BYTES)
+                : null;
     }
 
     private static boolean isOld(String version) {
@@ -250,37 +224,45 @@ final class OpenclDevices {
                         < 1002;
     }
 
-    private static long number(long device, int what) throws RefusedException {
-        ByteBuffer value = OpenclHardware.direct(8);
-        int code = nclGetDeviceInfo(device, what, 8, memAddress(value), 0);
-        if (code != CL_SUCCESS) {
-            throw new RefusedException("clGetDeviceInfo", code);
+    private long[] handles(Call call, long handle, long what) {
+        ByteBuffer ids = direct(8 * MOST);
+        ByteBuffer count = direct(4);
+        int code = ask(call, handle, what, MOST, ids, count);
+        if (code == NO_PLATFORM || code == CL12.CL_DEVICE_NOT_FOUND) {
+            return new long[0];
         }
+        check(call, code);
+        long[] found = new long[Math.min(MOST, count.getInt(0))];
+        ids.asLongBuffer().get(found);
+        return found;
+    }
+
+    private long number(long device, int what) {
+        ByteBuffer value = direct(8);
+        check(Call.DEVICE, ask(Call.DEVICE, device, what, 8, value, null));
         return value.getLong(0);
     }
 
-    private static String text(long device, int what) throws RefusedException {
-        return text(
-                "clGetDeviceInfo",
-                (size, to, length) -> nclGetDeviceInfo(device, what, size, to, length));
+    private String text(long device, int what) {
+        return text(Call.DEVICE, device, what);
     }
 
-    private interface Text {
-        int ask(long size, long to, long length);
-    }
-
-    private static String text(String call, Text query) throws RefusedException {
-        ByteBuffer size = OpenclHardware.direct(8);
-        int code = query.ask(0, 0, memAddress(size));
+    private String text(Call call, long handle, int what) {
+        ByteBuffer size = direct(8);
+        check(call, ask(call, handle, what, 0, null, size));
         long length = size.getLong(0);
-        if (code == CL_SUCCESS && (length < 0 || length > LONGEST_TEXT)) {
-            throw new RefusedException("%s gave a text of %d bytes".formatted(call, length));
+        if (length < 0 || length > LONGEST_TEXT) {
+            throw backend("%s gave a text of %d bytes", call.function, length);
         }
-        ByteBuffer value = OpenclHardware.direct((int) length + 1);
-        code = code != CL_SUCCESS ? code : query.ask(length, memAddress(value), 0);
-        if (code != CL_SUCCESS) {
-            throw new RefusedException(call, code);
+        ByteBuffer value = direct((int) length);
+        check(call, ask(call, handle, what, (int) length, value, null));
+        return StandardCharsets.UTF_8.decode(value).toString().split("\0", 2)[0].strip();
+    }
+
+    private void check(Call call, int code) {
+        if (code != CL12.CL_SUCCESS) {
+            // the names are LWJGL's: where it is not loaded yet, it will be asked again
+            throw backend("%s gave %s", call.function, byLwjgl ? OpenclErrors.name(code) : code);
         }
-        return memUTF8(memAddress(value)).strip();
     }
 }

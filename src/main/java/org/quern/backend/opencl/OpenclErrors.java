@@ -1,9 +1,6 @@
 package org.quern.backend.opencl;
 
 import java.lang.reflect.Field;
-import java.lang.reflect.Modifier;
-import org.lwjgl.opencl.CL10;
-import org.lwjgl.opencl.CL11;
 import org.lwjgl.opencl.CL12;
 import org.quern.QuernException;
 
@@ -13,7 +10,7 @@ final class OpenclErrors {
 
     /** Fails unless a call returned success. */
     static void check(int code, String call) {
-        if (code != CL10.CL_SUCCESS) {
+        if (code != CL12.CL_SUCCESS) {
             throw failure(code, call);
         }
     }
@@ -22,9 +19,9 @@ final class OpenclErrors {
     static QuernException failure(int code, String call) {
         String cure =
                 switch (code) {
-                    case CL10.CL_OUT_OF_RESOURCES,
-                            CL10.CL_MEM_OBJECT_ALLOCATION_FAILURE,
-                            CL10.CL_OUT_OF_HOST_MEMORY ->
+                    case CL12.CL_OUT_OF_RESOURCES,
+                            CL12.CL_MEM_OBJECT_ALLOCATION_FAILURE,
+                            CL12.CL_OUT_OF_HOST_MEMORY ->
                             ": use a smaller batch, or give less memory to data (--device-memory)";
                     default -> ": run with --sync to learn which op, or use another --device";
                 };
@@ -33,30 +30,16 @@ final class OpenclErrors {
                 "the OpenCL device failed: %s gave %s%s".formatted(call, name(code), cure));
     }
 
-    /** What a device is told as that cannot be opened. */
-    static QuernException unopened(String device, String call, int code) {
-        return QuernException.backend(
-                "%s cannot be opened: %s gave %s: use another --device or --backend",
-                device, call, name(code));
-    }
-
-    /** The constant's name, for instance {@code CL_OUT_OF_RESOURCES}. */
+    /** The constant's name, for instance {@code CL_OUT_OF_RESOURCES}; LWJGL must be loaded. */
     static String name(int code) {
-        for (Class<?> constants : new Class<?>[] {CL10.class, CL11.class, CL12.class}) {
-            for (Field field : constants.getDeclaredFields()) {
-                if (Modifier.isStatic(field.getModifiers())
-                        && field.getType() == int.class
-                        && code < 0
-                        && field.getName().startsWith("CL_")) {
-                    try {
-                        if (field.getInt(null) == code) {
-                            return field.getName();
-                        }
-                    } catch (IllegalAccessException e) {
-                        throw new IllegalStateException(field + " is public", e);
-                    }
+        try {
+            for (Field field : CL12.class.getFields()) {
+                if (code < 0 && field.getType() == int.class && field.getInt(null) == code) {
+                    return field.getName();
                 }
             }
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException("constants are public", e);
         }
         return "error " + code;
     }

@@ -1,13 +1,6 @@
 package org.quern.backend.opencl;
 
-import static org.quern.QuernException.usage;
-
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.List;
-import java.util.Locale;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
+import org.quern.backend.gpu.GpuBackend;
 
 /**
  * A device of some OpenCL platform.
@@ -32,65 +25,22 @@ record OpenclHardware(
         long memory,
         long mostBytes,
         boolean exact,
-        String lacks) {
+        String lacks)
+        implements GpuBackend.Hardware {
 
-    /**
-     * The device that is meant: by number or by part of its name; if null, a GPU before all others.
-     */
-    static OpenclHardware choose(List<OpenclHardware> all, String wanted) {
-        OpenclHardware chosen = null;
-        if (wanted == null) {
-            for (OpenclHardware device : all) {
-                boolean better = chosen == null || device.isGpu() && !chosen.isGpu();
-                chosen = device.lacks == null && better ? device : chosen;
-            }
-            chosen = chosen == null && !all.isEmpty() ? all.get(0) : chosen;
-        } else if (wanted.chars().allMatch(Character::isDigit) && wanted.length() < 4) {
-            int number = Integer.parseInt(wanted.isEmpty() ? "0" : wanted);
-            chosen = number < all.size() ? all.get(number) : null;
-        } else {
-            String part = wanted.toLowerCase(Locale.ROOT);
-            chosen =
-                    all.stream()
-                            .filter(d -> d.name.toLowerCase(Locale.ROOT).contains(part))
-                            .findFirst()
-                            .orElse(null);
-        }
-        if (chosen == null) {
-            throw usage(
-                    "--device %s: no such OpenCL device; there %s",
-                    wanted,
-                    all.isEmpty() ? "is none" : (all.size() == 1 ? "is " : "are ") + numbered(all));
-        }
-        return chosen;
-    }
-
-    /** Devices with their numbers, and what those lack that cannot be used. */
-    static String numbered(List<OpenclHardware> all) {
-        return IntStream.range(0, all.size())
-                .mapToObj(
-                        i ->
-                                "%d (%s%s)"
-                                        .formatted(
-                                                i,
-                                                all.get(i).name,
-                                                all.get(i).lacks == null
-                                                        ? ""
-                                                        : ", which " + all.get(i).lacks))
-                .collect(Collectors.joining(", "));
-    }
-
-    boolean isGpu() {
+    @Override
+    public boolean isAutomatic() {
         return type.equals("GPU");
     }
 
-    /** For logs. */
-    String description() {
-        return "%s (%s, %s, %d compute units, %d MiB)"
-                .formatted(name, type, version, units, memory >> 20);
+    @Override
+    public String label() {
+        return lacks == null ? name : name + ", which " + lacks;
     }
 
-    static ByteBuffer direct(int bytes) {
-        return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    @Override
+    public String description() {
+        return "%s (%s, %s, %d compute units, %d MiB)"
+                .formatted(name, type, version, units, memory >> 20);
     }
 }

@@ -1,29 +1,18 @@
 package org.quern.backend.opencl;
 
-import static org.lwjgl.opencl.CL10.CL_PROGRAM_BINARIES;
-import static org.lwjgl.opencl.CL10.CL_PROGRAM_BINARY_SIZES;
-import static org.lwjgl.opencl.CL10.CL_PROGRAM_BUILD_LOG;
-import static org.lwjgl.opencl.CL10.CL_SUCCESS;
-import static org.lwjgl.opencl.CL10.clReleaseProgram;
-import static org.lwjgl.opencl.CL10.nclBuildProgram;
-import static org.lwjgl.opencl.CL10.nclCreateProgramWithBinary;
-import static org.lwjgl.opencl.CL10.nclCreateProgramWithSource;
-import static org.lwjgl.opencl.CL10.nclGetProgramBuildInfo;
-import static org.lwjgl.opencl.CL10.nclGetProgramInfo;
 import static org.lwjgl.system.MemoryUtil.memAddress;
-import static org.lwjgl.system.MemoryUtil.memUTF8;
+import static org.quern.backend.gpu.GpuDevice.direct;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import org.lwjgl.opencl.CL12;
 import org.quern.QuernException;
 import org.quern.files.Caches;
 
@@ -40,43 +29,26 @@ final class OpenclProgram {
     private final String options;
     private final Path cached;
 
-    /**
-     * For one device.
-     *
-     * @param cache folder for compiled programs
-     */
-    OpenclProgram(OpenclHardware device, long context, String source, Path cache) {
+    OpenclProgram(OpenclHardware device, long context, String source) {
         this.device = device;
         this.context = context;
         this.source = source;
         options =
                 "-cl-std=CL1.2" + (device.exact() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
-        cached =
-                cache.resolve(
-                        sha256(
-                                        String.join(
-                                                "\n",
-                                                source,
-                                                options,
-                                                device.name(),
-                                                device.version(),
-                                                device.driver()))
-                                + ".bin");
-    }
-
-    /** Where the user's compiled programs are kept. */
-    static Path cache() {
-        return Caches.folder(System.getenv()).resolve("opencl");
+        String key =
+                String.join(
+                        "\n", source, options, device.name(), device.version(), device.driver());
+        String hash = HexFormat.of().formatHex(digest(key.getBytes(StandardCharsets.UTF_8)));
+        cached = Caches.folder(System.getenv()).resolve("opencl").resolve(hash + ".bin");
     }
 
     /** The program's handle, from the cache if it is there and still fits. */
     long build() {
         long program = fromCache();
-        if (program != 0) {
-            return program;
+        if (program == 0) {
+            program = fromSource();
+            keep(program);
         }
-        program = fromSource();
-        keep(program);
         return program;
     }
 
@@ -87,21 +59,21 @@ final class OpenclProgram {
         } catch (IOException e) {
             return 0; // not there yet, or not readable: compiled again
         }
-        if (binary.length <= HASH_BYTES
+        int length = binary.length - HASH_BYTES;
+        if (length <= 0
                 || !Arrays.equals(
                         Arrays.copyOf(binary, HASH_BYTES),
                         digest(Arrays.copyOfRange(binary, HASH_BYTES, binary.length)))) {
             return 0;
         }
-        int length = binary.length - HASH_BYTES;
-        ByteBuffer content = OpenclHardware.direct(length).put(binary, HASH_BYTES, length).flip();
+        ByteBuffer content = direct(length).put(binary, HASH_BYTES, length).flip();
         ByteBuffer devices = one(device.id());
         ByteBuffer lengths = one(length);
         ByteBuffer pointers = one(memAddress(content));
-        ByteBuffer code = OpenclHardware.direct(4);
-        ByteBuffer status = OpenclHardware.direct(4);
+        ByteBuffer code = direct(4);
+        ByteBuffer status = direct(4);
         long program =
-                nclCreateProgramWithBinary(
+                CL12.nclCreateProgramWithBinary(
                         context,
                         1,
                         memAddress(devices),
@@ -109,30 +81,29 @@ final class OpenclProgram {
                         memAddress(pointers),
                         memAddress(status),
                         memAddress(code));
-        if (code.getInt(0) != CL_SUCCESS || status.getInt(0) != CL_SUCCESS) {
+        if (code.getInt(0) != CL12.CL_SUCCESS || status.getInt(0) != CL12.CL_SUCCESS) {
             return 0;
         }
-        if (build(program) != CL_SUCCESS) {
-            clReleaseProgram(program);
+        if (build(program) != CL12.CL_SUCCESS) {
+            CL12.clReleaseProgram(program);
             return 0;
         }
         return program;
     }
 
     private long fromSource() {
-        byte[] bytes = source.getBytes(StandardCharsets.UTF_8);
-        ByteBuffer text = OpenclHardware.direct(bytes.length).put(bytes).flip();
+        ByteBuffer text = bytes(source);
         ByteBuffer pointers = one(memAddress(text));
-        ByteBuffer lengths = one(bytes.length);
-        ByteBuffer code = OpenclHardware.direct(4);
+        ByteBuffer lengths = one(text.remaining());
+        ByteBuffer code = direct(4);
         long program =
-                nclCreateProgramWithSource(
+                CL12.nclCreateProgramWithSource(
                         context, 1, memAddress(pointers), memAddress(lengths), memAddress(code));
         OpenclErrors.check(code.getInt(0), "clCreateProgramWithSource");
         int result = build(program);
-        if (result != CL_SUCCESS) {
+        if (result != CL12.CL_SUCCESS) {
             String log = log(program);
-            clReleaseProgram(program);
+            CL12.clReleaseProgram(program);
             throw new QuernException(
                     QuernException.Kind.BACKEND,
                     "the kernels do not compile for %s: %s: %s"
@@ -143,24 +114,19 @@ final class OpenclProgram {
     }
 
     private int build(long program) {
-        byte[] bytes = (options + "\0").getBytes(StandardCharsets.US_ASCII);
-        ByteBuffer text = OpenclHardware.direct(bytes.length).put(bytes).flip();
+        ByteBuffer text = bytes(options + "\0");
         ByteBuffer devices = one(device.id());
-        return nclBuildProgram(program, 1, memAddress(devices), memAddress(text), 0, 0);
+        return CL12.nclBuildProgram(program, 1, memAddress(devices), memAddress(text), 0, 0);
     }
 
     private String log(long program) {
-        ByteBuffer size = OpenclHardware.direct(8);
-        nclGetProgramBuildInfo(program, device.id(), CL_PROGRAM_BUILD_LOG, 0, 0, memAddress(size));
-        ByteBuffer text = OpenclHardware.direct((int) size.getLong(0) + 1);
-        nclGetProgramBuildInfo(
-                program,
-                device.id(),
-                CL_PROGRAM_BUILD_LOG,
-                text.capacity() - 1L,
-                memAddress(text),
-                0);
-        return memUTF8(memAddress(text));
+        int what = CL12.CL_PROGRAM_BUILD_LOG;
+        ByteBuffer size = direct(8);
+        CL12.nclGetProgramBuildInfo(program, device.id(), what, 0, 0, memAddress(size));
+        ByteBuffer text = direct((int) size.getLong(0));
+        CL12.nclGetProgramBuildInfo(
+                program, device.id(), what, text.capacity(), memAddress(text), 0);
+        return StandardCharsets.UTF_8.decode(text).toString().split("\0", 2)[0];
     }
 
     /** The log's first line that names an error, or else its first line. */
@@ -175,41 +141,35 @@ final class OpenclProgram {
 
     /** Keeps the compiled program; where that cannot be, the next start compiles again. */
     private void keep(long program) {
-        ByteBuffer size = OpenclHardware.direct(8);
-        int code = nclGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, 8, memAddress(size), 0);
+        ByteBuffer size = direct(8);
+        int what = CL12.CL_PROGRAM_BINARY_SIZES;
+        int code = CL12.nclGetProgramInfo(program, what, 8, memAddress(size), 0);
         int length = (int) size.getLong(0);
-        if (code != CL_SUCCESS || length == 0) {
+        if (code != CL12.CL_SUCCESS || length == 0) {
             return;
         }
-        ByteBuffer binary = OpenclHardware.direct(length);
+        ByteBuffer binary = direct(length);
         ByteBuffer pointers = one(memAddress(binary));
-        if (nclGetProgramInfo(program, CL_PROGRAM_BINARIES, 8, memAddress(pointers), 0)
-                != CL_SUCCESS) {
-            return;
-        }
-        byte[] content = new byte[length];
-        binary.get(content);
-        try {
-            Files.createDirectories(cached.getParent());
-            Path part = Files.createTempFile(cached.getParent(), "program", ".part");
-            try {
-                Files.write(part, digest(content));
-                Files.write(part, content, StandardOpenOption.APPEND);
-                Files.move(part, cached, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(part);
-            }
-        } catch (IOException e) {
-            return; // a cache that cannot be written costs a second at the next start, no more
+        what = CL12.CL_PROGRAM_BINARIES;
+        if (CL12.nclGetProgramInfo(program, what, 8, memAddress(pointers), 0) == CL12.CL_SUCCESS) {
+            byte[] content = new byte[length];
+            binary.get(content);
+            Caches.keep(
+                    cached,
+                    out -> {
+                        out.write(digest(content));
+                        out.write(content);
+                    });
         }
     }
 
     private static ByteBuffer one(long value) {
-        return OpenclHardware.direct(8).putLong(0, value);
+        return direct(8).putLong(0, value);
     }
 
-    private static String sha256(String text) {
-        return HexFormat.of().formatHex(digest(text.getBytes(StandardCharsets.UTF_8)));
+    private static ByteBuffer bytes(String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        return direct(bytes.length).put(bytes).flip();
     }
 
     private static byte[] digest(byte[] content) {

@@ -1,6 +1,8 @@
 package org.quern.report.page;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +14,6 @@ import org.quern.data.Png;
 import org.quern.data.Statistics;
 import org.quern.report.DataText;
 import org.quern.report.ExploreText;
-import org.quern.report.Numbers;
 
 /** What data looks like, as a page and as pictures. */
 public final class ExplorePage {
@@ -73,10 +74,8 @@ public final class ExplorePage {
             String title,
             List<byte[]> images,
             List<String> labels) {
-        List<String> addresses = new ArrayList<>();
-        for (byte[] image : images) {
-            addresses.add(Page.address(Png.grey(image, 0, pictures.width(), pictures.height())));
-        }
+        List<String> addresses =
+                images.stream().map(image -> Page.address(pictures, image)).toList();
         data.put(name, Map.of("images", addresses, "labels", labels));
         files.put(name + ".svg", utf8(Svg.images(title, addresses, labels, COLUMNS)));
         files.put(name + ".png", sheet(images));
@@ -84,37 +83,29 @@ public final class ExplorePage {
 
     /** Images in rows of five, a black pixel between. */
     private byte[] sheet(List<byte[]> images) {
+        int wide = pictures.width() + 1;
+        int high = pictures.height() + 1;
         int columns = Math.min(COLUMNS, images.size());
-        int rows = (images.size() + columns - 1) / columns;
-        int width = columns * (pictures.width() + 1) - 1;
-        int height = rows * (pictures.height() + 1) - 1;
+        int width = columns * wide - 1;
+        int height = (images.size() + columns - 1) / columns * high - 1;
         byte[] sheet = new byte[width * height];
         for (int i = 0; i < images.size(); i++) {
-            int left = i % columns * (pictures.width() + 1);
-            int top = i / columns * (pictures.height() + 1);
-            for (int y = 0; y < pictures.height(); y++) {
+            int corner = i / columns * high * width + i % columns * wide;
+            for (int y = 0; y < high - 1; y++) {
                 System.arraycopy(
-                        images.get(i),
-                        y * pictures.width(),
-                        sheet,
-                        (top + y) * width + left,
-                        pictures.width());
+                        images.get(i), y * (wide - 1), sheet, corner + y * width, wide - 1);
             }
         }
         return Png.grey(sheet, 0, width, height);
     }
 
     private String bars() {
-        Statistics test = exploration.test();
-        int[][] counts =
-                test == null
-                        ? new int[][] {exploration.train().perClass()}
-                        : new int[][] {
-                            exploration.train().perClass(),
-                            java.util.Arrays.copyOf(test.perClass(), classes.size())
-                        };
-        List<String> series = test == null ? List.of("training") : List.of("training", "test");
-        return Svg.bars("Rows of each class", classes, series, counts);
+        Map<String, int[]> counts = new LinkedHashMap<>();
+        counts.put("training", exploration.train().perClass());
+        if (exploration.test() != null) {
+            counts.put("test", Arrays.copyOf(exploration.test().perClass(), classes.size()));
+        }
+        return Svg.bars("Rows of each class", classes, counts);
     }
 
     private List<Map<String, Object>> splits() {
@@ -127,14 +118,13 @@ public final class ExplorePage {
     }
 
     private Map<String, Object> split(String name, Dataset set, Statistics s) {
+        String range = "%s to %s".formatted(DataText.number(s.min()), DataText.number(s.max()));
         Map<String, Object> split = new LinkedHashMap<>();
         split.put("name", name);
         split.put("rows", s.rows());
         split.put("shape", DataText.shape(set.shape()));
         split.put("classes", classes.isEmpty() ? 0 : set.classes().size());
-        split.put(
-                "range",
-                Numbers.format("%s to %s", DataText.number(s.min()), DataText.number(s.max())));
+        split.put("range", range);
         split.put("mean", s.mean());
         split.put("deviation", s.deviation());
         split.put("nonZero", s.nonZero());
@@ -142,6 +132,6 @@ public final class ExplorePage {
     }
 
     private static byte[] utf8(String text) {
-        return text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+        return text.getBytes(StandardCharsets.UTF_8);
     }
 }

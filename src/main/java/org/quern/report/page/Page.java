@@ -1,21 +1,56 @@
 package org.quern.report.page;
 
+import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import org.quern.data.Pictures;
+import org.quern.data.Png;
 import org.quern.io.Json;
+import org.quern.report.Comparison;
 
 /**
  * An HTML page that stands alone: style, scripts, data and pictures are inside, so that it opens
  * from a disk and asks no network for anything. The scripts make the page of the data.
  */
-final class Page {
+public final class Page {
     private static final String D3 = "/META-INF/resources/webjars/d3/7.9.0/";
 
     private Page() {}
+
+    /**
+     * The page of runs side by side.
+     *
+     * @param runs what {@code run.json} of each says
+     */
+    public static String compare(Comparison comparison, List<JsonObject> runs) {
+        Map<String, Object> data = new LinkedHashMap<>();
+        data.put("comparison", comparison);
+        data.put("runs", runs);
+        return html("Runs compared", data, true, "compare.js");
+    }
+
+    /**
+     * The page that a digit is drawn on.
+     *
+     * @param model its text
+     * @param classes names of its outputs
+     * @param width of its input image
+     * @param height of its input image
+     */
+    public static String drawing(String model, List<String> classes, int width, int height) {
+        Map<String, Object> data = new LinkedHashMap<>();
+        data.put("model", model);
+        data.put("classes", classes);
+        data.put("width", width);
+        data.put("height", height);
+        return html("Draw", data, false, "draw.js");
+    }
 
     /**
      * Puts a page together.
@@ -65,13 +100,14 @@ final class Page {
         return "data:image/png;base64," + Base64.getEncoder().encodeToString(png);
     }
 
+    /** A picture as the address of an image. */
+    static String address(Pictures size, byte[] pixels) {
+        return address(Png.grey(pixels, 0, size.width(), size.height()));
+    }
+
     /** Text for HTML and SVG. */
     static String escaped(String text) {
-        for (List<String> pair :
-                List.of(List.of("&", "&amp;"), List.of("<", "&lt;"), List.of(">", "&gt;"))) {
-            text = text.replace(pair.get(0), pair.get(1));
-        }
-        return text;
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
     }
 
     private static String resource(String name) {

@@ -21,6 +21,9 @@ import org.quern.train.Evaluation;
  * reliability and the weights of the first layer.
  */
 public final class RunPage {
+    /** The state of a run of which nothing has been heard. */
+    public static final String WAITING = "waiting for the first steps";
+
     /** Seven rows of seven mistakes. */
     private static final int GALLERY = 49;
 
@@ -53,7 +56,7 @@ public final class RunPage {
     /** Makes it the page of a run that goes on and is heard of as events. */
     public RunPage live() {
         data.put("live", true);
-        data.put("state", "waiting for the first steps");
+        data.put("state", WAITING);
         data.put("points", List.of());
         return this;
     }
@@ -97,9 +100,7 @@ public final class RunPage {
             entry.put("predicted", classes.get(mistake.predicted()));
             entry.put("confidence", mistake.confidence());
             if (pictures != null) {
-                byte[] pixels = pictures.pixels(mistake.row());
-                byte[] png = Png.grey(pixels, 0, pictures.width(), pictures.height());
-                entry.put("image", Page.address(png));
+                entry.put("image", Page.address(pictures, pictures.pixels(mistake.row())));
             }
             gallery.add(entry);
         }

@@ -3,6 +3,7 @@ package org.quern.report.page;
 import static org.quern.report.Numbers.format;
 
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -11,66 +12,60 @@ import java.util.stream.IntStream;
  */
 final class Svg {
     private static final String INK = "fill: var(--ink, #1b2026)";
-    private static final String[] FILLS = {
-        "fill: var(--first, #0067a8)", "fill: var(--second, #c2500a)"
-    };
+    private static final List<String> FILLS =
+            List.of("fill: var(--first, #0067a8)", "fill: var(--second, #c2500a)");
     private static final double LETTER = 8.2;
     private static final int WIDTH = 400;
+    private static final int BAR = 14;
+    private static final int SIDE = 84;
 
     /** Letters of a name that stand beside a bar, and of one below an image, before an ellipsis. */
     private static final int BESIDE = 18;
 
     private static final int BELOW = 11;
 
-    private Svg() {}
+    private final StringBuilder svg = new StringBuilder();
+
+    private Svg(int width, int height, String title) {
+        svg.append(
+                format(
+                        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\""
+                                + " height=\"%d\" role=\"img\" font-family=\"system-ui, DejaVu Sans,"
+                                + " sans-serif\" font-size=\"13\">\n<title>%s</title>\n",
+                        width, height, width, height, Page.escaped(title)));
+    }
 
     /**
      * Horizontal bars.
      *
-     * @param series names of what is counted, one or two
-     * @param counts [series][name]
+     * @param counts of each name, by what is counted: one or two kinds
      */
-    static String bars(String title, List<String> names, List<String> series, int[][] counts) {
+    static String bars(String title, List<String> names, Map<String, int[]> counts) {
+        List<String> series = List.copyOf(counts.keySet());
         int longest = names.stream().mapToInt(String::length).max().orElse(0);
         int left = 16 + (int) (LETTER * Math.min(BESIDE, longest));
-        int most = 1;
-        for (int[] of : counts) {
-            most = Math.max(most, IntStream.of(of).max().orElse(1));
-        }
-        int bar = 14;
-        int row = bar * series.size() + 8;
-        int length = WIDTH - left - 70;
-        StringBuilder svg = open(WIDTH, 34 + row * names.size(), title);
+        int most =
+                Math.max(1, counts.values().stream().flatMapToInt(IntStream::of).max().orElse(1));
+        int row = BAR * series.size() + 8;
+        Svg svg = new Svg(WIDTH, 34 + row * names.size(), title);
         int x = left;
         for (int s = 0; s < series.size(); s++) {
-            svg.append(
-                    format(
-                            "<rect x=\"%d\" y=\"8\" width=\"12\" height=\"12\" style=\"%s\"/>",
-                            x, FILLS[s]));
-            svg.append(text(x + 17, 18, "start", series.get(s)));
+            svg.rectangle(x, 8, "12", 12, FILLS.get(s)).text(x + 17, 18, "start", series.get(s));
             x += 40 + (int) (LETTER * series.get(s).length());
         }
-        svg.append('\n');
+        svg.svg.append('\n');
         for (int i = 0; i < names.size(); i++) {
             int y = 30 + i * row;
-            svg.append(text(left - 8, y + row / 2, "end", names.get(i), BESIDE));
-            for (int s = 0; s < series.size(); s++) {
-                int count = counts[s][i];
-                double width = (double) length * count / most;
-                svg.append(
-                        format(
-                                "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" style=\"%s\"/>",
-                                left, y + s * bar, width, bar - 2, FILLS[s]));
-                svg.append(
-                        text(
-                                left + 6 + (int) width,
-                                y + s * bar + 11,
-                                "start",
-                                format("%,d", count)));
+            svg.text(left - 8, y + row / 2, "end", names.get(i), BESIDE);
+            for (int s = 0; s < series.size(); s++, y += BAR) {
+                int count = counts.get(series.get(s))[i];
+                double width = (double) (WIDTH - left - 70) * count / most;
+                svg.rectangle(left, y, format("%.1f", width), BAR - 2, FILLS.get(s))
+                        .text(left + 6 + (int) width, y + 11, "start", format("%,d", count));
             }
-            svg.append('\n');
+            svg.svg.append('\n');
         }
-        return svg.append("</svg>\n").toString();
+        return svg.end();
     }
 
     /**
@@ -80,48 +75,47 @@ final class Svg {
      * @param columns images in a row
      */
     static String images(String title, List<String> addresses, List<String> labels, int columns) {
-        int side = 84;
-        int cell = side + 12;
+        int cell = SIDE + 12;
         int rows = (addresses.size() + columns - 1) / columns;
-        StringBuilder svg =
-                open(
-                        cell * Math.min(columns, addresses.size()) + 12,
-                        (cell + 18) * rows + 12,
-                        title);
+        int width = cell * Math.min(columns, addresses.size()) + 12;
+        Svg svg = new Svg(width, (cell + 18) * rows + 12, title);
         for (int i = 0; i < addresses.size(); i++) {
             int x = 12 + cell * (i % columns);
             int y = 12 + (cell + 18) * (i / columns);
-            svg.append(
+            svg.svg.append(
                     format(
                             "<image x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" style=\"image-rendering: pixelated\" href=\"%s\"/>",
-                            x, y, side, side, addresses.get(i)));
-            svg.append(text(x + side / 2, y + side + 15, "middle", labels.get(i), BELOW))
-                    .append('\n');
+                            x, y, SIDE, SIDE, addresses.get(i)));
+            svg.text(x + SIDE / 2, y + SIDE + 15, "middle", labels.get(i), BELOW);
+            svg.svg.append('\n');
         }
+        return svg.end();
+    }
+
+    private String end() {
         return svg.append("</svg>\n").toString();
     }
 
-    private static StringBuilder open(int width, int height, String title) {
-        return new StringBuilder(
+    private Svg rectangle(int x, int y, String width, int height, String style) {
+        svg.append(
                 format(
-                        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\""
-                                + " height=\"%d\" role=\"img\" font-family=\"system-ui, DejaVu Sans,"
-                                + " sans-serif\" font-size=\"13\">\n<title>%s</title>\n",
-                        width, height, width, height, Page.escaped(title)));
+                        "<rect x=\"%d\" y=\"%d\" width=\"%s\" height=\"%d\" style=\"%s\"/>",
+                        x, y, width, height, style));
+        return this;
+    }
+
+    private void text(int x, int y, String anchor, String text) {
+        text(x, y, anchor, text, text.length());
     }
 
     /** A text of at most so many letters; one that was cut is whole in the title. */
-    private static String text(int x, int y, String anchor, String text, int most) {
-        if (text.length() <= most) {
-            return text(x, y, anchor, text);
-        }
-        return text(x, y, anchor, text.substring(0, most - 1) + "…")
-                .replace("</text>", "<title>" + Page.escaped(text) + "</title></text>");
-    }
-
-    private static String text(int x, int y, String anchor, String text) {
-        return format(
-                "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\" style=\"%s\">%s</text>",
-                x, y, anchor, INK, Page.escaped(text));
+    private void text(int x, int y, String anchor, String text, int most) {
+        boolean whole = text.length() <= most;
+        String title = whole ? "" : "<title>" + Page.escaped(text) + "</title>";
+        String shown = Page.escaped(whole ? text : text.substring(0, most - 1) + "…");
+        svg.append(
+                format(
+                        "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\" style=\"%s\">%s%s</text>",
+                        x, y, anchor, INK, shown, title));
     }
 }

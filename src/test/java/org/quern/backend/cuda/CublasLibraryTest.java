@@ -14,7 +14,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.Jvm;
 import org.quern.backend.Usable;
-import org.quern.backend.nativelib.NativeLibraries.UnavailableException;
 import org.quern.cli.Quern;
 
 /** Where cuBLAS is looked for, and how majors other than 12 are used. */
@@ -25,7 +24,7 @@ class CublasLibraryTest {
         return Files.createFile(Files.createDirectories(root.resolve(folder)).resolve(name));
     }
 
-    private CublasLibrary find(Map<String, String> environment) throws UnavailableException {
+    private CublasLibrary find(Map<String, String> environment) {
         return CublasLibrary.find(null, environment, root);
     }
 

@@ -17,6 +17,7 @@ import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
 import org.quern.backend.Usable;
+import org.quern.bench.Epilogues;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.plan.Plan;
@@ -59,7 +60,7 @@ class CudaCheckedTest {
     private static void inBfloat16(KernelCase one) {
         Backend.Options options = Backend.Options.DEFAULT.with(Backend.Precision.BF16);
         for (Epilogues epilogues : List.of(Epilogues.ALWAYS, Epilogues.NEVER)) {
-            try (Executor executor = new CudaBackend(epilogues).open(one.plan(), options)) {
+            try (Executor executor = epilogues.cuda().open(one.plan(), options)) {
                 assertThat(RoundedFactors.check(one, executor, 8, true)).isEmpty();
             }
         }

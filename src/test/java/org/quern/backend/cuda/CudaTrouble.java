@@ -14,6 +14,7 @@ import org.quern.backend.Executor;
 import org.quern.backend.Steps;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.Device;
+import org.quern.bench.Epilogues;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.model.Model;
@@ -59,7 +60,7 @@ final class CudaTrouble {
     private static void cases(String words) {
         boolean bf16 = words.startsWith("bf16 ");
         String prefix = bf16 ? words.substring(5) : words;
-        Backend cuda = bf16 ? new CudaBackend(Epilogues.ALWAYS) : new CudaBackend();
+        Backend cuda = bf16 ? Epilogues.ALWAYS.cuda() : new CudaBackend();
         Backend.Options options = Backend.Options.DEFAULT;
         for (KernelCase one : AwkwardCases.all()) {
             if (!one.name().startsWith(prefix)) {

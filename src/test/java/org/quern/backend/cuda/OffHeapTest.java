@@ -32,15 +32,17 @@ class OffHeapTest {
 
     @Test
     void argumentsOfALaunch() throws Exception {
-        assertAllDirect(new CudaLaunch(CALL, new CUfunction(), new CUstream()), CudaLaunch.class);
+        assertAllDirect(
+                new CudaLaunch.Kernel(CALL, new CUfunction(), new CUstream()),
+                CudaLaunch.Kernel.class);
     }
 
     @Test
     void argumentsOfATeam() throws Exception {
         BlockTeam team = new BlockTeam("fused", "fused", "a grid", 4, 320, 1, false, true);
         assertAllDirect(
-                new CudaTeams.TeamLaunch(CALL, team, 0, new CUfunction(), new CUstream(), true),
-                CudaTeams.TeamLaunch.class);
+                new CudaLaunch.Team(CALL, team, 0, new CUfunction(), new CUstream()),
+                CudaLaunch.Team.class);
     }
 
     @Test

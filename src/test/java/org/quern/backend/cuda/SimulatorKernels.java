@@ -10,6 +10,9 @@ import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoH;
 import static jcuda.driver.JCudaDriver.cuMemcpyHtoD;
+import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
+import static jcuda.driver.JCudaDriver.cuModuleLoadData;
+import static jcuda.driver.JCudaDriver.cuModuleUnload;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
 import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 
@@ -20,6 +23,7 @@ import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
+import jcuda.driver.CUmodule;
 import jcuda.driver.CUstream;
 
 /**
@@ -33,14 +37,16 @@ final class SimulatorKernels {
 
     public static void main(String[] arguments) throws Exception {
         String name = arguments[0];
-        CUdevice device = CudaDriver.instance().devices().get(0).device();
+        CUdevice device = CudaDriver.FOUND.all().get(0).device();
         CUcontext context = new CUcontext();
         check(cuDevicePrimaryCtxRetain(context, device));
         check(cuCtxSetCurrent(context));
         CUstream stream = new CUstream();
         check(cuStreamCreate(stream, 0));
         byte[] ptx = (ptx() + '\0').getBytes(StandardCharsets.US_ASCII);
-        try (CudaModule module = CudaModule.ofPtx(ptx)) {
+        CUmodule module = new CUmodule();
+        try {
+            check(cuModuleLoadData(module, ptx));
             float[] from = new float[VALUES];
             for (int i = 0; i < VALUES; i++) {
                 from[i] = i + 1;
@@ -49,7 +55,8 @@ final class SimulatorKernels {
             CUdeviceptr parts = allocate();
             CUdeviceptr output = allocate();
             check(cuMemcpyHtoD(input, Pointer.to(from), VALUES * Sizeof.FLOAT));
-            CUfunction function = module.function(name);
+            CUfunction function = new CUfunction();
+            check(cuModuleGetFunction(function, module, name));
             int threads = name.equals("grid_sum") ? 64 : name.equals("cluster_ring") ? 32 : 128;
             int blocks = VALUES / threads;
             Pointer two = Pointer.to(Pointer.to(input), Pointer.to(output));
@@ -77,6 +84,7 @@ final class SimulatorKernels {
                 check(cuMemFree(output));
                 check(cuStreamDestroy(stream));
             }
+            check(cuModuleUnload(module));
         } catch (org.quern.QuernException e) {
             System.out.println(e.getMessage()); // a broken context stays broken
             return;

@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.quern.QuernException;
 
 class NativeLibrariesTest {
     private static final byte[] CONTENT = new byte[100_000];
@@ -82,7 +83,7 @@ class NativeLibrariesTest {
     void aFolderThatCannotBeWrittenIsNamedWithItsCure() throws Exception {
         Path file = Files.writeString(folder.resolve("cache"), "a file where a folder should be");
         assertThatThrownBy(() -> libraries(file).unpack("libx.so", CONTENT, "C kernels"))
-                .isInstanceOf(NativeLibraries.UnavailableException.class)
+                .isInstanceOf(QuernException.class)
                 .hasMessageMatching(
                         "cannot unpack C kernels into .+/quern/native/[0-9a-f]{16} \\(\\w+: .+\\): set"
                                 + " QUERN_NATIVE_DIR to a folder that can be written");
@@ -109,5 +110,23 @@ class NativeLibrariesTest {
                         "this jar has no C kernels for "
                                 + NativeLibraries.platform()
                                 + ": install a C compiler (gcc) and build it again");
+    }
+
+    @Test
+    void aSystemsLibraryIsLookedForInTheLoadersCacheAndTheVariablesFolders() throws Exception {
+        Path cache = folder.resolve("ld.so.cache");
+        Files.writeString(
+                cache, "glibc-ld.so.cache1.1\0libx.so.1\0/usr/lib/libx.so.1\0libz.so.10\0");
+        NativeLibraries none = new NativeLibraries(Map.of());
+        assertThat(none.isInSystem("libx.so.1", cache)).isTrue();
+        assertThat(none.isInSystem("libz.so.1", cache)).isFalse();
+        Files.createFile(folder.resolve("libz.so.1"));
+        NativeLibraries told = new NativeLibraries(Map.of("LD_LIBRARY_PATH", "/none:" + folder));
+        assertThat(told.isInSystem("libz.so.1", cache)).isTrue();
+    }
+
+    @Test
+    void withoutACacheItIsLeftToTheLoader() {
+        assertThat(libraries(folder).isInSystem("libz.so.1", folder.resolve("none"))).isTrue();
     }
 }

@@ -3,6 +3,7 @@ package org.quern.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,12 +58,15 @@ class OpenclShimTest {
     }
 
     /** With the compiled kernels of other tests: compiling the fused one takes a minute. */
-    private Jvm.Outcome run(String shim, String... arguments) throws IOException {
+    private Jvm jvm(String shim) {
         return new Jvm(folder)
                 .with("XDG_CACHE_HOME", System.getenv("XDG_CACHE_HOME"))
                 .with("QUERN_SHIM", shim)
-                .with("QUERN_LIBOPENCL", library(shim))
-                .run(Quern.class, arguments);
+                .with("QUERN_LIBOPENCL", library(shim));
+    }
+
+    private Jvm.Outcome run(String shim, String... arguments) throws IOException {
+        return jvm(shim).run(Quern.class, arguments);
     }
 
     private static Path library(String shim) {
@@ -118,6 +122,24 @@ class OpenclShimTest {
         Jvm.Outcome named = run(shim, train("--backend", "opencl"));
         assertThat(named.err()).matches("quern: [^\n]+\n").contains(reason);
         assertThat(named.code()).isEqualTo(4);
+    }
+
+    /** It takes longer to load than many a training, and is no use where nothing is a GPU. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+                    """
+                    cpu     | not opencl: its device is no GPU
+                    version | not opencl: no OpenCL device can be used: 0 (Clover, which has OpenCL 1.1
+                    gpu     | device    opencl:
+                    """)
+    void lwjglIsLoadedForAGpuAlone(String shim, String device) throws IOException {
+        Path loaded = folder.resolve("classes.txt");
+        Jvm.Outcome outcome =
+                jvm(shim).option("-Xlog:class+load:file=" + loaded).run(Quern.class, TRAIN);
+        assertThat(line("device", outcome)).contains(device);
+        assertThat(Files.readString(loaded).contains(" org.lwjgl.")).isEqualTo(shim.equals("gpu"));
     }
 
     @Test

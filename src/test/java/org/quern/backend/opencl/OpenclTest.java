@@ -30,6 +30,8 @@ class OpenclTest {
                 1, 2, name, "OpenCL 1.2", "1.0", type, 4, 1L << 30, 1L << 28, true, lacks);
     }
 
+    private static final OpenclBackend BACKEND = new OpenclBackend();
+
     private static final List<OpenclHardware> DEVICES =
             List.of(
                     device("some CPU", "CPU", null),
@@ -39,21 +41,21 @@ class OpenclTest {
 
     @Test
     void takesAGpuThatCanDoItBeforeACpu() {
-        assertThat(OpenclHardware.choose(DEVICES, null).name()).isEqualTo("Radeon Pro");
-        assertThat(OpenclHardware.choose(DEVICES.subList(0, 2), null).name()).isEqualTo("some CPU");
-        assertThat(OpenclHardware.choose(DEVICES.subList(1, 2), null).name()).isEqualTo("old GPU");
+        assertThat(BACKEND.choose(DEVICES, null).name()).isEqualTo("Radeon Pro");
+        assertThat(BACKEND.choose(DEVICES.subList(0, 2), null).name()).isEqualTo("some CPU");
+        assertThat(BACKEND.choose(DEVICES.subList(1, 2), null).name()).isEqualTo("old GPU");
     }
 
     @Test
     void takesTheDeviceThatIsNamedByNumberOrPartOfItsName() {
-        assertThat(OpenclHardware.choose(DEVICES, "3").name()).isEqualTo("another GPU");
-        assertThat(OpenclHardware.choose(DEVICES, "radeon").name()).isEqualTo("Radeon Pro");
-        assertThatThrownBy(() -> OpenclHardware.choose(DEVICES, "4"))
+        assertThat(BACKEND.choose(DEVICES, "3").name()).isEqualTo("another GPU");
+        assertThat(BACKEND.choose(DEVICES, "radeon").name()).isEqualTo("Radeon Pro");
+        assertThatThrownBy(() -> BACKEND.choose(DEVICES, "4"))
                 .hasMessage(
                         "--device 4: no such OpenCL device; there are 0 (some CPU), 1 (old GPU,"
                                 + " which takes work-groups of 64, and Quern needs 256),"
                                 + " 2 (Radeon Pro), 3 (another GPU)");
-        assertThatThrownBy(() -> OpenclHardware.choose(DEVICES, "geforce"))
+        assertThatThrownBy(() -> BACKEND.choose(DEVICES, "geforce"))
                 .hasMessageStartingWith("--device geforce: no such OpenCL device; there are 0");
     }
 

@@ -45,7 +45,7 @@ public class TraceDevice implements Device {
         }
     }
 
-    private record Memory(long bytes) implements Buffer {}
+    private record Memory(long handle, long bytes) implements Buffer {}
 
     private record Prepared(String kernel) implements Launch {
         @Override
@@ -120,7 +120,7 @@ public class TraceDevice implements Device {
     public Buffer allocate(long size, String what) {
         allocations++;
         open++;
-        return new Memory(size);
+        return new Memory(0, size);
     }
 
     @Override

@@ -18,7 +18,7 @@ import org.quern.train.Trainer;
  * Where the wall time of a run went, from the process's start on: {@code train --timing}. Its parts
  * follow one upon the other and add up to the total.
  */
-final class Timing implements Listener {
+final class WallTime implements Listener {
     /** The parts in the order in which they come; what else is lapped is the rest. */
     private static final List<String> PARTS =
             List.of(
@@ -33,12 +33,8 @@ final class Timing implements Listener {
                     "evaluation",
                     "rest");
 
-    /**
-     * Linux counts a process's start in hundredths of a second, on all machines that Java is on.
-     */
-    private static final double TICKS = 100;
-
-    private static final int START_FIELD = 22;
+    /** The unit of Linux for a process's start, on all machines that Java is on. */
+    private static final double TICKS_A_SECOND = 100;
 
     private final Stopwatch stopwatch;
     private long stepsBefore;
@@ -48,7 +44,7 @@ final class Timing implements Listener {
     private double waiting;
     private String code = "";
 
-    Timing(Stopwatch stopwatch) {
+    WallTime(Stopwatch stopwatch) {
         this.stopwatch = stopwatch;
     }
 
@@ -117,18 +113,12 @@ final class Timing implements Listener {
         return all;
     }
 
-    /** Prints the parts, a line each. */
     void print(Console console, Map<String, Double> parts, Trainer trainer) {
         console.about("timing", format("%.3f s from the process's start", parts.get("total")));
-        parts.forEach(
-                (part, seconds) -> {
-                    if (!part.equals("total")) {
-                        console.about(
-                                "",
-                                format("%-10s  %7.3f  %s", part, seconds, note(part, trainer))
-                                        .stripTrailing());
-                    }
-                });
+        for (String part : PARTS) {
+            String line = format("%-10s  %7.3f  %s", part, parts.get(part), note(part, trainer));
+            console.about("", line.stripTrailing());
+        }
     }
 
     private String note(String part, Trainer trainer) {
@@ -151,10 +141,10 @@ final class Timing implements Listener {
     private static double processSeconds() {
         try {
             String stat = Files.readString(Path.of("/proc/self/stat"));
-            String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
             String[] uptime = Files.readString(Path.of("/proc/uptime")).split(" ");
-            // the fields from the third on are behind the name, which may have blanks
-            return Double.parseDouble(uptime[0]) - Long.parseLong(fields[START_FIELD - 3]) / TICKS;
+            // the start is field 22; from the third on they are behind the name, that has blanks
+            String start = stat.substring(stat.lastIndexOf(')') + 2).split(" ")[22 - 3];
+            return Double.parseDouble(uptime[0]) - Long.parseLong(start) / TICKS_A_SECOND;
         } catch (IOException e) {
             return 0; // not Linux
         }

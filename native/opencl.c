@@ -1,0 +1,66 @@
+/*
+ * What OpenCL has for platforms and devices, for Java: LWJGL, which has everything else, takes longer to load than many a
+ * training takes. Nothing of OpenCL is needed to build this; the calls are those of OpenCL 1.0.
+ */
+#include <dlfcn.h>
+#include <jni.h>
+#include <stdint.h>
+
+#define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_opencl_OpenclDevices_##name
+
+static int (*platform_ids)(unsigned most, void *ids, void *count);
+static int (*platform_info)(void *platform, unsigned what, size_t size, void *to, void *length);
+static int (*device_ids)(void *platform, uint64_t type, unsigned most, void *ids, void *count);
+static int (*device_info)(void *device, unsigned what, size_t size, void *to, void *length);
+
+/* Opens the loader; whether it has all of the functions. It stays open, as LWJGL's will. */
+NATIVE(jboolean, open)(JNIEnv *env, jclass class, jstring loader, jobjectArray functions) {
+    (void)class;
+    const char *file = (*env)->GetStringUTFChars(env, loader, NULL);
+    if (!file) {
+        return JNI_FALSE; /* an OutOfMemoryError is on its way */
+    }
+    void *library = dlopen(file, RTLD_LAZY | RTLD_GLOBAL);
+    (*env)->ReleaseStringUTFChars(env, loader, file);
+    jsize count = (*env)->GetArrayLength(env, functions);
+    for (jsize i = 0; library && i < count; i++) {
+        jstring function = (*env)->GetObjectArrayElement(env, functions, i);
+        const char *name = (*env)->GetStringUTFChars(env, function, NULL);
+        if (!name || !dlsym(library, name)) {
+            library = NULL;
+        }
+        if (name) {
+            (*env)->ReleaseStringUTFChars(env, function, name);
+        }
+        (*env)->DeleteLocalRef(env, function);
+    }
+    if (!library) {
+        return JNI_FALSE;
+    }
+    *(void **)&platform_ids = dlsym(library, "clGetPlatformIDs");
+    *(void **)&platform_info = dlsym(library, "clGetPlatformInfo");
+    *(void **)&device_ids = dlsym(library, "clGetDeviceIDs");
+    *(void **)&device_info = dlsym(library, "clGetDeviceInfo");
+    return JNI_TRUE;
+}
+
+/* The calls in the order of OpenclDevices.Call; the code that OpenCL answers. */
+enum { PLATFORMS, PLATFORM, DEVICES, DEVICE };
+
+NATIVE(jint, ask)(JNIEnv *env, jclass class, jint call, jlong handle, jlong what, jint size, jobject to,
+                  jobject length) {
+    (void)class;
+    void *of = (void *)(intptr_t)handle;
+    void *at = to ? (*env)->GetDirectBufferAddress(env, to) : NULL;
+    void *count = length ? (*env)->GetDirectBufferAddress(env, length) : NULL;
+    switch (call) {
+        case PLATFORMS:
+            return platform_ids((unsigned)size, at, count);
+        case PLATFORM:
+            return platform_info(of, (unsigned)what, (size_t)size, at, count);
+        case DEVICES:
+            return device_ids(of, (uint64_t)what, (unsigned)size, at, count);
+        default:
+            return device_info(of, (unsigned)what, (size_t)size, at, count);
+    }
+}

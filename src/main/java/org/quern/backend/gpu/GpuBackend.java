@@ -1,0 +1,178 @@
+package org.quern.backend.gpu;
+
+import static org.quern.QuernException.backend;
+import static org.quern.QuernException.usage;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.quern.backend.Backend;
+import org.quern.backend.Limits;
+import org.quern.plan.Plan;
+
+/** A backend on the devices of one API, which are chosen by number or name. */
+public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backend {
+    private final String name;
+    private final String api;
+    private final int priority;
+    private final String cure;
+
+    /** With the API's name as users read it, and what helps who wants a device that cannot run. */
+    protected GpuBackend(String name, String api, int priority, String cure) {
+        this.name = name;
+        this.api = api;
+        this.priority = priority;
+        this.cure = cure;
+    }
+
+    /** A device as its driver tells of it. */
+    public interface Hardware {
+        /** As the driver gives it. */
+        String name();
+
+        /** Multiprocessors. */
+        int units();
+
+        /** Bytes of memory. */
+        long memory();
+
+        /** What Quern needs and it has not, to follow its name; null if nothing. */
+        String lacks();
+
+        /** Whether {@code auto} may take it. */
+        boolean isAutomatic();
+
+        /** For logs. */
+        String description();
+
+        /** In a list of devices. */
+        default String label() {
+            return name();
+        }
+    }
+
+    /**
+     * What there is.
+     *
+     * @param all devices in the API's order, those that cannot be used too
+     * @param problem why nothing can run, in a sentence; null if something can
+     * @param others what is told after a device that nobody asked for
+     */
+    public record Found<H extends Hardware>(List<H> all, String problem, String others) {}
+
+    /** What there is, looked for once. */
+    protected abstract Found<H> found();
+
+    /** What is told of a device that can be used. */
+    protected String detail(H device) {
+        return device.description();
+    }
+
+    /** Opens a device. */
+    protected abstract Device open(H device, Options options);
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public int priority() {
+        return priority;
+    }
+
+    @Override
+    public Availability availability() {
+        return availability(null);
+    }
+
+    @Override
+    public Availability availability(String wanted) {
+        if (found().problem() != null) {
+            return new Availability(false, found().problem());
+        }
+        H device = choose(found().all(), wanted);
+        if (device.lacks() != null) {
+            return new Availability(false, refusal(device));
+        }
+        String detail = detail(device) + (wanted == null ? found().others() : "");
+        return new Availability(true, device.isAutomatic(), detail);
+    }
+
+    private String refusal(H device) {
+        return device.name() + " " + device.lacks() + ": " + cure;
+    }
+
+    @Override
+    public int devices() {
+        return Math.max(1, found().all().size());
+    }
+
+    /** The device that the options name. */
+    protected H hardware(Options options) {
+        if (found().problem() != null) {
+            throw backend("backend %s cannot run: %s", name, found().problem());
+        }
+        H device = choose(found().all(), options.device());
+        if (device.lacks() != null) {
+            throw backend("%s", refusal(device));
+        }
+        return device;
+    }
+
+    /** The same, open; the caller closes it. */
+    public Device device(Options options) {
+        return open(hardware(options), options);
+    }
+
+    @Override
+    public KernelExecutor open(Plan plan, Options options) {
+        Device device = device(options);
+        return new KernelExecutor(device, plan, Tiling.forUnits(device.computeUnits()), options);
+    }
+
+    @Override
+    public Optional<Limits> limits(Options options) {
+        return Optional.of(new DeviceLimits(device(options)));
+    }
+
+    /**
+     * The device that is meant: by number or by part of its name; if null, one that can be used and
+     * {@code auto} may take before one that can be used, and that before the first.
+     */
+    public H choose(List<H> all, String wanted) {
+        Optional<H> chosen;
+        if (wanted == null) {
+            chosen =
+                    first(all, one -> one.lacks() == null && one.isAutomatic())
+                            .or(() -> first(all, one -> one.lacks() == null))
+                            .or(() -> first(all, one -> true));
+        } else if (wanted.matches("[0-9]{1,3}")) {
+            chosen = all.stream().skip(Integer.parseInt(wanted)).findFirst();
+        } else {
+            String part = wanted.toLowerCase(Locale.ROOT);
+            chosen = first(all, one -> one.name().toLowerCase(Locale.ROOT).contains(part));
+        }
+        return chosen.orElseThrow(
+                () -> {
+                    String there = all.size() == 1 ? "is " : "are ";
+                    return usage(
+                            "--device %s: no such %s device; there %s",
+                            wanted, api, all.isEmpty() ? "is none" : there + numbered(all));
+                });
+    }
+
+    private Optional<H> first(List<H> all, Predicate<H> test) {
+        return all.stream().filter(test).findFirst();
+    }
+
+    /** Devices with their numbers. */
+    public static String numbered(List<? extends Hardware> all) {
+        return IntStream.range(0, all.size())
+                .mapToObj(i -> "%d (%s)".formatted(i, all.get(i).label()))
+                .collect(Collectors.joining(", "));
+    }
+}

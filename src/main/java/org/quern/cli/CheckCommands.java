@@ -1,0 +1,265 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.backend;
+import static org.quern.QuernException.usage;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.quern.QuernException;
+import org.quern.backend.Backend;
+import org.quern.backend.Backends;
+import org.quern.backend.Executor;
+import org.quern.data.Dataset;
+import org.quern.data.Mnist;
+import org.quern.run.RunSettings;
+import org.quern.verify.Checkup;
+import org.quern.verify.GradientCheck;
+import org.quern.verify.GradientSuite;
+import org.quern.verify.ReferenceCheck;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code quern gradcheck} and {@code quern doctor}: whether all is as it should be. */
+final class CheckCommands {
+    private CheckCommands() {}
+
+    @Command(
+            name = "gradcheck",
+            description = "Checks gradients against differences, and backends against float64.",
+            footer = {
+                "  quern gradcheck",
+                "  quern gradcheck --backend cpu",
+                "  quern gradcheck --backend cuda --device 1",
+                "  quern gradcheck --input 4 --model \"dense 16 tanh, dense 3\"",
+                "",
+                "Exit codes: 0 if all agree, else 1."
+            })
+    static int gradcheck(
+            @Mixin SettingOptions.Network model,
+            @Option(
+                            names = "--input",
+                            paramLabel = "EXTENTS",
+                            split = "x",
+                            defaultValue = "28x28",
+                            description = "Shape of one example (28x28).")
+                    int[] input,
+            @Option(
+                            names = "--batch",
+                            paramLabel = "N",
+                            defaultValue = "8",
+                            description = "Rows of a batch (8).")
+                    int batch,
+            @Option(
+                            names = "--entries",
+                            paramLabel = "N",
+                            defaultValue = "100",
+                            description = "Entries of each tensor to check (100).")
+                    int entries,
+            @Option(
+                            names = "--backend",
+                            paramLabel = "NAME",
+                            description = "The backend to check (all that can run).")
+                    String name,
+            @Option(
+                            names = "--device",
+                            paramLabel = "D",
+                            description =
+                                    "Its GPU to check: number or part of the name (the first).")
+                    String device,
+            @Mixin CommonOptions common) {
+        if (entries < 1) {
+            throw usage("--entries %d: check at least 1", entries);
+        }
+        if (device != null && name == null) {
+            throw usage("--device %s goes with its backend: add --backend cuda or opencl", device);
+        }
+        List<GradientSuite.Network> networks =
+                model.given().isEmpty()
+                        ? GradientSuite.networks()
+                        : List.of(
+                                GradientSuite.of(
+                                        RunSettings.DEFAULT
+                                                .with(model.given())
+                                                .config(input)
+                                                .withBatch(batch)));
+        Console console = common.console();
+        boolean passed = true;
+        for (GradientSuite.Network network : networks) {
+            passed &= differences(console, network, entries);
+        }
+        Backend.Options options = Backend.Options.DEFAULT.withDevice(device);
+        List<Backend> backends =
+                name != null
+                        ? List.of(Backends.choose(name, options).backend())
+                        : Backends.usable();
+        for (Backend each : backends) {
+            try {
+                passed &= steps(console, each, options, networks);
+            } catch (QuernException e) {
+                if (name != null) {
+                    throw e;
+                }
+                passed = false; // the others are checked all the same
+                console.line("FAIL  %s: %s", each.name(), e.getMessage());
+            }
+        }
+        return passed ? 0 : QuernException.Kind.TARGET.exitCode();
+    }
+
+    private static boolean differences(
+            Console console, GradientSuite.Network network, int entries) {
+        int checked = 0;
+        int skipped = 0;
+        double worst = 0;
+        String detail = "";
+        for (GradientCheck.Result result : GradientCheck.check(network.plan(), entries)) {
+            checked += result.checked();
+            skipped += result.skipped();
+            if (result.worst() >= worst) {
+                worst = result.worst();
+                detail = result.detail();
+            }
+        }
+        boolean passed = worst <= 1 && checked > 0;
+        console.line(
+                "%s  %s: %d entries, worst error %.3f of what is allowed%s%s",
+                verdict(passed),
+                network.name(),
+                checked,
+                worst,
+                skipped > 0 ? ", " + skipped + " at a kink left out" : "",
+                passed ? "" : "; " + detail);
+        return passed;
+    }
+
+    private static boolean steps(
+            Console console,
+            Backend backend,
+            Backend.Options options,
+            List<GradientSuite.Network> networks) {
+        int ops = 0;
+        int wrong = 0;
+        for (GradientSuite.Network network : networks) {
+            Dataset data = GradientCheck.data(network.plan());
+            try (Executor executor = backend.open(network.plan(), options)) {
+                for (long step = 0; step < 3; step++) {
+                    List<String> mismatches = ReferenceCheck.ofStep(executor, data, 1, step);
+                    ops += network.plan().training().size();
+                    wrong += mismatches.size();
+                    mismatches.forEach(
+                            line -> console.line("FAIL  " + backend.name() + ": " + line));
+                }
+            }
+        }
+        console.line(
+                "%s  %s: %d ops of whole training steps against float64, %d beyond their bounds",
+                verdict(wrong == 0), backend.name(), ops, wrong);
+        return wrong == 0;
+    }
+
+    private static String verdict(boolean passed) {
+        return passed ? "PASS" : "FAIL";
+    }
+
+    @Command(
+            name = "doctor",
+            description = "Tells what works here: backends, data, cache.",
+            footer = {
+                "  quern doctor",
+                "  quern doctor | grep FAIL",
+                "  quern train --backend java",
+                "",
+                "Exit codes: 4 if no backend works, else 0."
+            })
+    static int doctor(@Mixin CommonOptions common) {
+        Console console = common.console();
+        boolean works = false;
+        for (Backend backend : Backends.all()) {
+            works |= devices(console, backend);
+        }
+        data(console);
+        cache(console);
+        String jvm =
+                "%s %s on %s %s, %d processors, heap of at most %d MiB"
+                        .formatted(
+                                System.getProperty("java.vm.name"),
+                                System.getProperty("java.version"),
+                                System.getProperty("os.name"),
+                                System.getProperty("os.arch"),
+                                Runtime.getRuntime().availableProcessors(),
+                                Runtime.getRuntime().maxMemory() >> 20);
+        say(console, "jvm", true, jvm);
+        if (!works) {
+            throw backend("no backend works here: see the reasons above");
+        }
+        return 0;
+    }
+
+    /**
+     * Tries each device of a backend, by its number where there are several. @return if any works
+     */
+    private static boolean devices(Console console, Backend backend) {
+        int count = backend.devices();
+        boolean works = false;
+        for (int i = 0; i < count; i++) {
+            String name = count == 1 ? backend.name() : backend.name() + " " + i;
+            String device = count == 1 ? null : Integer.toString(i);
+            Checkup checkup = Checkup.of(backend, Backend.Options.DEFAULT.withDevice(device));
+            say(console, name, checkup.works(), checkup.detail());
+            works |= checkup.works();
+            if (checkup.lost() && i + 1 < count) {
+                say(
+                        console,
+                        backend.name(),
+                        false,
+                        "later devices were not tried, because a fault like that of device "
+                                + i
+                                + " may spoil all in this process: mend it first, or hide that"
+                                + " device");
+                break;
+            }
+        }
+        return works;
+    }
+
+    private static void say(Console console, String what, boolean passed, String detail) {
+        String verdict = passed ? "@|green PASS|@" : "@|bold,red FAIL|@";
+        Ansi ansi = console.colour() ? Ansi.ON : Ansi.OFF;
+        console.about(what, ansi.string(verdict) + "  " + detail);
+    }
+
+    private static void data(Console console) {
+        try {
+            String found =
+                    Mnist.find(console.environment())
+                            .map(folder -> "found in " + folder)
+                            .orElse("");
+            say(
+                    console,
+                    "mnist",
+                    !found.isEmpty(),
+                    found.isEmpty() ? "not found: fetch it with quern data fetch mnist" : found);
+        } catch (QuernException e) {
+            say(console, "mnist", false, e.getMessage());
+        }
+    }
+
+    private static void cache(Console console) {
+        Path cache = Mnist.cacheFolder(console.environment()).getParent();
+        try {
+            Files.createDirectories(cache);
+            Files.delete(Files.createTempFile(cache, "doctor", ".part"));
+            say(console, "cache", true, cache + " can be written");
+        } catch (IOException e) {
+            say(
+                    console,
+                    "cache",
+                    false,
+                    cache + " cannot be written (" + e + "): set XDG_CACHE_HOME to another folder");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.usage;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.quern.QuernException;
+import org.quern.data.Exploration;
+import org.quern.data.Mnist;
+import org.quern.data.Splits;
+import org.quern.files.AtomicFile;
+import org.quern.report.DataText;
+import org.quern.report.ExploreText;
+import org.quern.report.page.ExplorePage;
+import org.quern.run.RunSettings;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code quern explore}, {@code quern data} and its commands. */
+final class DataCommands {
+    private DataCommands() {}
+
+    /** The options that say which data is to be looked at. */
+    static final class Looked {
+        @Parameters(
+                arity = "0..1",
+                paramLabel = "PATH",
+                description = "As for train --data. Default: what train takes.")
+        String path = "";
+
+        @Mixin SettingOptions.Table table;
+
+        /** Reads what was located. */
+        Splits read(DataSource source, String located) {
+            return source.read(RunSettings.DEFAULT.with(table.given()), located);
+        }
+    }
+
+    @Command(
+            name = "explore",
+            description = "Looks at data: counts, values, examples, mean images, duplicates.",
+            footer = {
+                "  quern explore",
+                "  quern explore digits.csv --label digit",
+                "  quern explore --out pictures --seed 7"
+            })
+    static int explore(
+            @Mixin Looked at,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FOLDER",
+                            description =
+                                    "Also write a page (explore.html) and pictures (SVG, PNG)"
+                                            + " there.")
+                    Path out,
+            @Option(
+                            names = "--seed",
+                            paramLabel = "N",
+                            defaultValue = "1",
+                            description = "Which examples are drawn (1).")
+                    long seed,
+            @Mixin CommonOptions common) {
+        Console console = common.console();
+        if (out != null && Files.exists(out) && !Files.isDirectory(out)) {
+            throw QuernException.data("%s is a file: give --out a folder", out);
+        }
+        DataSource source = new DataSource(console);
+        Splits splits = at.read(source, source.locate(at.path));
+        console.about("data", splits.description() + DataText.reading(splits));
+        console.about("train", DataText.values(splits.train()));
+        if (splits.test() != null) {
+            console.about("test", DataText.values(splits.test()));
+        }
+        Exploration exploration = Exploration.of(splits, seed);
+        console.line("");
+        console.line(ExploreText.of(exploration, console.colour()));
+        if (out != null) {
+            Map<String, byte[]> files = new ExplorePage(exploration).files();
+            write(out, files);
+            console.line("");
+            console.about("written", out + ": " + String.join(", ", files.keySet()));
+        }
+        return 0;
+    }
+
+    private static void write(Path folder, Map<String, byte[]> files) {
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new QuernException(
+                    QuernException.Kind.DATA,
+                    "%s cannot be made a folder (%s): give --out another one"
+                            .formatted(folder, e.getClass().getSimpleName()),
+                    e);
+        }
+        files.forEach(
+                (name, bytes) -> AtomicFile.write(folder.resolve(name), to -> to.write(bytes)));
+    }
+
+    @Command(
+            name = "data",
+            description = "Fetches data sets and tells what is in them.",
+            synopsisSubcommandLabel = "COMMAND",
+            footer = {
+                "  quern data fetch mnist",
+                "  quern data info",
+                "  quern data info digits.csv"
+            })
+    static int data(@Mixin CommonOptions common) {
+        return CommonOptions.usage(common.command);
+    }
+
+    @Command(
+            name = "fetch",
+            description = "Fetches a data set into the user's cache, and checks it.",
+            footer = {
+                "  quern data fetch mnist",
+                "  quern data fetch mnist --to data/mnist",
+                "  quern train --data data/mnist"
+            })
+    static int fetch(
+            @Parameters(paramLabel = "NAME", description = "mnist") String name,
+            @Option(
+                            names = "--to",
+                            paramLabel = "DIR",
+                            description = "Fetch into this folder instead.")
+                    Path to,
+            @Mixin CommonOptions common) {
+        Console console = common.console();
+        if (!name.equals("mnist")) {
+            throw usage("unknown data set \"%s\": mnist is the one that can be fetched", name);
+        }
+        Path folder = to == null ? Mnist.cacheFolder(console.environment()) : to;
+        if (!Mnist.isIn(folder)) {
+            new DataSource(console).fetch(folder);
+        }
+        List<String> differing = Mnist.differing(folder);
+        if (!differing.isEmpty()) {
+            throw QuernException.data(
+                    "%s: %s are not MNIST's (SHA-256 differs): remove them and fetch again",
+                    folder, String.join(", ", differing));
+        }
+        console.about("mnist", "whole and checked (SHA-256) in " + folder);
+        return 0;
+    }
+
+    @Command(
+            name = "info",
+            description = "Tells what is in a data set.",
+            footer = {
+                "  quern data info",
+                "  quern data info digits.csv --label digit",
+                "  quern data info generated:1000,100"
+            })
+    static int info(@Mixin Looked at, @Mixin CommonOptions common) {
+        Console console = common.console();
+        DataSource source = new DataSource(console);
+        String located = source.locate(at.path);
+        Splits splits = at.read(source, located);
+        console.about("data", splits.description() + DataText.reading(splits));
+        console.about("train", DataText.of(splits.train()));
+        RunHeader.manyClasses(console, splits.train());
+        if (splits.test() != null) {
+            console.about("test", DataText.of(splits.test()));
+        }
+        if (source.isMnist(located)) {
+            console.about("sha256", DataText.differing(Mnist.differing(Path.of(located))));
+        }
+        return 0;
+    }
+}

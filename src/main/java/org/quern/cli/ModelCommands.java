@@ -1,0 +1,331 @@
+package org.quern.cli;
+
+import static org.quern.QuernException.usage;
+
+import com.google.gson.JsonObject;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.quern.backend.Backends;
+import org.quern.data.DataReader;
+import org.quern.data.Dataset;
+import org.quern.data.Input;
+import org.quern.data.Splits;
+import org.quern.files.AtomicFile;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.io.OnnxFile;
+import org.quern.report.DataText;
+import org.quern.report.PredictionText;
+import org.quern.report.SummaryText;
+import org.quern.report.TextReport;
+import org.quern.report.page.RunPage;
+import org.quern.run.RunFolder;
+import org.quern.run.RunSettings;
+import org.quern.run.TrainedModel;
+import org.quern.train.Evaluation;
+import org.quern.train.Predictor;
+import org.quern.train.TrainingConfig;
+import org.quern.web.DrawServer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** What can be done with a trained model, a command each. */
+final class ModelCommands {
+    private static final int MOST_CLASSES = 10;
+
+    private ModelCommands() {}
+
+    @Command(
+            name = "summary",
+            description = "Prints a model's layers, parameters and memory.",
+            footer = {
+                "  quern summary",
+                "  quern summary --recipe first",
+                "  quern summary --input 4 --model \"dense 16 tanh, dense 3\""
+            })
+    static int summary(
+            @Mixin SettingOptions.Network model,
+            @Parameters(
+                            arity = "0..1",
+                            paramLabel = "MODEL|RUN",
+                            description = "A safetensors file or a run's folder.")
+                    Path file,
+            @Option(
+                            names = "--input",
+                            paramLabel = "EXTENTS",
+                            split = "x",
+                            defaultValue = "28x28",
+                            description = "Shape of one example (28x28).")
+                    int[] input,
+            @Option(
+                            names = "--batch",
+                            paramLabel = "N",
+                            defaultValue = "" + TrainingConfig.DEFAULT_BATCH,
+                            description = "Rows of a batch (32).")
+                    int batch,
+            @Mixin CommonOptions common) {
+        if (file != null && !model.given().isEmpty()) {
+            throw usage("%s says what model it is of: leave --recipe and --model out", file);
+        }
+        TrainingConfig config =
+                file == null
+                        ? RunSettings.DEFAULT.with(model.given()).config(input)
+                        : TrainingConfig.of(TrainedModel.open(file).saved().model());
+        common.console().line(SummaryText.of(config.withBatch(batch).plan()));
+        return 0;
+    }
+
+    @Command(
+            name = "evaluate",
+            description = "Measures a trained model on rows whose classes are known.",
+            abbreviateSynopsis = true,
+            footer = {
+                "  quern evaluate runs/a",
+                "  quern evaluate runs/a --split train",
+                "  quern evaluate runs/a --gallery 20",
+                "  quern evaluate model.safetensors --data digits.csv",
+                "  quern evaluate torch.safetensors --model \"dense 48 relu, dense 10\""
+            })
+    static int evaluate(
+            @Mixin TrainedOptions trained,
+            @Mixin GalleryOption gallery,
+            @Mixin CommonOptions common) {
+        Console console = common.console();
+        gallery.check();
+        TrainedModel model = trained.open();
+        TrainedOptions.Rows rows = trained.rows(model, console);
+        Backends.Choice choice = trained.running.choose();
+        console.about("device", choice.text());
+        try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
+            console.about("data", rows.text());
+            console.about("model", model.saved().model().text());
+            Evaluation evaluation = predictor.evaluate(rows.set());
+            console.line(TextReport.of(trained.partName(), evaluation));
+            gallery.print(console, evaluation, rows.set());
+        }
+        return 0;
+    }
+
+    @Command(
+            name = "predict",
+            description = "Says what a trained model takes an example for.",
+            abbreviateSynopsis = true,
+            footer = {
+                "  quern predict runs/a digit.png",
+                "  quern predict runs/a --index 7",
+                "  quern predict iris.safetensors --csv-row 5.1,3.5,1.4,0.2"
+            })
+    static int predict(
+            @Mixin TrainedOptions trained,
+            @Parameters(
+                            index = "1",
+                            arity = "0..1",
+                            paramLabel = "FILE",
+                            description =
+                                    "An image as large as the model's input, or a .csv file with or"
+                                            + " without labels.")
+                    Path file,
+            @Option(names = "--index", paramLabel = "N", description = "Row of the data, from 0.")
+                    Integer index,
+            @Option(
+                            names = "--csv-row",
+                            paramLabel = "VALUES",
+                            description = "The input's values, separated by commas.")
+                    String csvRow,
+            @Option(
+                            names = "--invert",
+                            description = "Make dark on light into light on dark, as in MNIST.")
+                    boolean invert,
+            @Mixin CommonOptions common) {
+        Console console = common.console();
+        if (Stream.of(file, index, csvRow).filter(Objects::nonNull).count() != 1) {
+            throw usage("give one of: an image or .csv file, --index N, --csv-row VALUES");
+        }
+        TrainedModel model = trained.open();
+        Dataset rows;
+        if (csvRow != null) {
+            rows = Input.parse(csvRow);
+        } else if (index != null) {
+            rows = Input.row(trained.rows(model, console).set(), index);
+        } else if (file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")) {
+            rows = table(trained, model, file, console);
+        } else {
+            rows = DataReader.image(file);
+        }
+        Input.check(rows, model.saved().model().inputShape());
+        if (invert) {
+            rows = Input.inverted(rows);
+        } else if (file != null && rows.rows() == 1 && Input.isDarkOnLight(rows)) {
+            console.about(
+                    "note", "mostly light; MNIST's digits are light on dark: try with --invert");
+        }
+        try (Predictor predictor = trained.running.predictor(model.saved())) {
+            print(rows, predictor.predict(rows), model.saved(), console);
+        }
+        return 0;
+    }
+
+    private static Dataset table(
+            TrainedOptions trained, TrainedModel model, Path file, Console console) {
+        int features = model.saved().model().inputSize();
+        Splits read = DataReader.rows(file, trained.table(model).format(), features);
+        Dataset rows = read.train();
+        if (trained.table.given().containsKey("label") && !rows.hasLabels()) {
+            throw usage(
+                    "--label %s: %s has %d columns, which all are values for this model",
+                    trained.table.given().get("label"), file, rows.features());
+        }
+        console.about("data", new TrainedOptions.Rows(rows, DataText.reading(read)).text());
+        return rows;
+    }
+
+    private static void print(Dataset rows, float[] outputs, SavedModel model, Console console) {
+        boolean classifies = model.loss().classifies();
+        PredictionText text = new PredictionText(model.outputNames(), classifies);
+        int width = outputs.length / rows.rows();
+        for (int row = 0; row < rows.rows(); row++) {
+            float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
+            String label = rows.hasLabels() ? rows.classes().get(rows.labels()[row]) : "";
+            label = label.isEmpty() ? "" : ", labelled " + label;
+            if (rows.rows() == 1) {
+                console.line("%s: %s%s", rows.name(), text.brief(one), label);
+                console.line(text.full(one, MOST_CLASSES));
+            } else {
+                console.line("row %d: %s%s", row, text.brief(one), label);
+            }
+        }
+    }
+
+    @Command(
+            name = "export",
+            description = "Writes a trained model as ONNX, for other programs to run.",
+            footer = {
+                "  quern export runs/a --onnx digits.onnx",
+                "  quern export model.safetensors --onnx model.onnx",
+                "  quern export torch.safetensors --model \"dense 10\" --onnx m.onnx"
+            })
+    static int export(
+            @Mixin ModelSource source,
+            @Option(
+                            names = "--onnx",
+                            paramLabel = "FILE",
+                            required = true,
+                            description = "Write the model to this file.")
+                    Path onnx,
+            @Mixin CommonOptions common) {
+        if (onnx.equals(source.path)) {
+            throw usage("--onnx %s is the model itself: name another file", onnx);
+        }
+        AtomicFile.check(onnx);
+        SavedModel saved = source.open().saved();
+        OnnxFile.write(onnx, saved);
+        String shape =
+                saved.model().inputShape().stream()
+                        .map(Object::toString)
+                        .collect(Collectors.joining(", "));
+        common.console()
+                .line(
+                        "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
+                        onnx,
+                        OnnxFile.OPSET,
+                        shape,
+                        OnnxFile.output(saved),
+                        saved.model().outputSize());
+        return 0;
+    }
+
+    @Command(
+            name = "draw",
+            description =
+                    "Opens a page on this machine to draw a digit and see what a model says of it.",
+            abbreviateSynopsis = true,
+            footer = {
+                "",
+                "Ends with Ctrl-C.",
+                "",
+                "Examples:",
+                "  quern draw runs/a",
+                "  quern draw model.safetensors --port 8080 --open",
+                "  quern draw torch.safetensors --model \"dense 48 relu, dense 10\""
+            })
+    static int draw(
+            @Mixin ModelSource source,
+            @Option(
+                            names = "--port",
+                            paramLabel = "PORT",
+                            description = "Of 127.0.0.1; 0 for any that is free (0).")
+                    int port,
+            @Option(names = "--open", description = "Open the page in the browser.") boolean open,
+            @Mixin SettingOptions.Running running,
+            @Mixin CommonOptions common) {
+        Console console = common.console();
+        SavedModel model = source.open().saved();
+        try (Predictor predictor = running.predictor(model);
+                DrawServer server = new DrawServer(port, model, predictor)) {
+            console.about("model", model.model().text());
+            console.about("draw", server.address() + "  (Ctrl-C ends)");
+            if (open) {
+                Browser.open(console, server.address());
+            }
+            console.out().flush();
+            common.interrupts().await();
+        }
+        return 0;
+    }
+
+    @Command(
+            name = "report",
+            description = "Writes the page of a run: curves, confusion matrix, mistakes, weights.",
+            abbreviateSynopsis = true,
+            footer = {
+                "",
+                "The network is measured again, on the run's own test rows unless --data gives"
+                        + " others.",
+                "",
+                "Examples:",
+                "  quern report runs/a",
+                "  quern report runs/a --out a.html",
+                "  quern report runs/a --data other.csv"
+            })
+    static int report(
+            @Mixin TrainedOptions trained,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FILE",
+                            description =
+                                    "Write the page to this file (report.html in the run's"
+                                            + " folder).")
+                    Path out,
+            @Mixin CommonOptions common) {
+        Console console = common.console();
+        Path folder = trained.source.path;
+        if (!Files.isDirectory(folder)) {
+            throw usage("%s is no run's folder: give the one that train --out was given", folder);
+        }
+        Path file = out == null ? folder.resolve("report.html") : out;
+        AtomicFile.check(file);
+        JsonObject run = RunFolder.readRun(folder);
+        TrainedModel model = trained.open();
+        TrainedOptions.Rows rows = trained.rows(model, console);
+        console.about("data", rows.text());
+        SavedModel saved = model.saved();
+        Input.check(rows.set(), saved.model().inputShape());
+        RunPage page = new RunPage(RunPages.title(folder), run, saved.model(), saved.loss());
+        if (!run.has("end")) {
+            page.note(
+                    "This run has not finished: the curves end with its last whole epoch, all else"
+                            + " is what its latest weights do. Go on with it by train --resume.");
+        }
+        try (Predictor predictor = trained.running.predictor(saved)) {
+            page.test(predictor.evaluate(rows.set()), rows.set()).weights(saved.parameters());
+        }
+        RunPages.write(console, file, page.html());
+        return 0;
+    }
+}
