@@ -6,7 +6,9 @@ import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 
-/** What the C library and the fused kernels are both told of a plan; each is told more behind it. */
+/**
+ * What the C library and the fused kernels are both told of a plan; each is told more behind it.
+ */
 public final class PlanWords {
     /** One more than an optimizer can have moments. */
     public static final int RULES = 4;
@@ -67,7 +69,9 @@ public final class PlanWords {
         return plan.optimizer().moments() > index ? plan.moment(index).offset() : 0;
     }
 
-    /** The number of an optimizer's update rule: the optimizer's own, and how many moments it has. */
+    /**
+     * The number of an optimizer's update rule: the optimizer's own, and how many moments it has.
+     */
     public static int rule(Optimizer optimizer) {
         return optimizer.kind().ordinal() * RULES + optimizer.moments();
     }

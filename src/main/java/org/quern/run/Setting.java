@@ -187,7 +187,9 @@ public final class Setting<T> {
                     .as(text -> Schedule.parse(text, 1).text());
     public static final Setting<Double> BETA1 =
             TRAINING.setting(
-                    "beta1=X", Optimizer.Adam.DEFAULT.beta1(), "Decay of Adam's mean; share of the mean in Lion's step (%s).");
+                    "beta1=X",
+                    Optimizer.Adam.DEFAULT.beta1(),
+                    "Decay of Adam's mean; share of the mean in Lion's step (%s).");
     public static final Setting<Double> BETA2 =
             TRAINING.setting(
                     "beta2=X",
