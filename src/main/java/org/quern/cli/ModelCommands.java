@@ -18,7 +18,6 @@ import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
-import org.quern.plan.Loss;
 import org.quern.report.DataText;
 import org.quern.report.PredictionText;
 import org.quern.report.SummaryText;
@@ -187,7 +186,7 @@ final class ModelCommands {
     }
 
     private static void print(Dataset rows, float[] outputs, SavedModel model, Console console) {
-        boolean classifies = model.loss() == Loss.CROSS_ENTROPY;
+        boolean classifies = model.loss().classifies();
         PredictionText text = new PredictionText(model.outputNames(), classifies);
         int width = outputs.length / rows.rows();
         for (int row = 0; row < rows.rows(); row++) {

@@ -11,8 +11,6 @@ import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.model.Scaling;
-import org.quern.plan.Loss;
-import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
@@ -55,7 +53,7 @@ final class RunHeader {
         if (!image && scaling.equals(Scaling.UNIT)) {
             console.about("note", "these are no pixels: --scale 1 leaves them as they are");
         }
-        if (settings.loss() == Loss.CROSS_ENTROPY) {
+        if (settings.loss().classifies()) {
             manyClasses(console, train);
         }
     }
@@ -125,7 +123,7 @@ final class RunHeader {
         return format(
                 "%s, %s, rate %s %s, batch %d, %s, seed %d%s",
                 settings.text("loss"),
-                optimizer(config.optimizer()),
+                config.optimizer().summary(),
                 settings.text("lr"),
                 config.schedule().text(),
                 config.batch(),
@@ -136,23 +134,6 @@ final class RunHeader {
                 settings.text("distort").equals("none")
                         ? ""
                         : ", distorted: " + settings.text("distort"));
-    }
-
-    private static String optimizer(Optimizer optimizer) {
-        String name;
-        if (optimizer instanceof Optimizer.Adam adam) {
-            name =
-                    adam.beta1() == Optimizer.Adam.DEFAULT.beta1()
-                                    && adam.beta2() == Optimizer.Adam.DEFAULT.beta2()
-                            ? "adam"
-                            : "adam %s %s".formatted(adam.beta1(), adam.beta2());
-        } else {
-            double momentum = ((Optimizer.Sgd) optimizer).momentum();
-            name = momentum == 0 ? "sgd" : "sgd with momentum " + momentum;
-        }
-        return optimizer.weightDecay() == 0
-                ? name
-                : name + ", weight decay " + optimizer.weightDecay();
     }
 
     private static String scaling(Scaling scaling) {

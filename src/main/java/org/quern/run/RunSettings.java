@@ -61,7 +61,11 @@ public final class RunSettings {
 
     /** Checks what can be checked before there is data. */
     private RunSettings checked(Map<String, ?> changes, Set<String> names) {
-        RunSettings settings = new RunSettings(Setting.replaced(values, changes), names);
+        Map<String, Object> all = Setting.replaced(values, changes);
+        Set<String> given = new HashSet<>(names);
+        given.addAll(changes.keySet());
+        adaptToOptimizer(all, given);
+        RunSettings settings = new RunSettings(all, names);
         settings.config(1);
         int limit = settings.get(Setting.LIMIT);
         int overfit = settings.get(Setting.OVERFIT);
@@ -71,6 +75,23 @@ public final class RunSettings {
         settings.format();
         settings.options();
         return settings;
+    }
+
+    /** Where the optimizer is another, its defaults take the place of those of the one before. */
+    private void adaptToOptimizer(Map<String, Object> all, Set<String> given) {
+        Map<String, Double> before = Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults();
+        Optimizer.Kind now = Optimizer.Kind.of((String) all.get("optimizer"));
+        now.defaults()
+                .forEach(
+                        (name, value) -> {
+                            Object was = before.get(name);
+                            if (was == null) {
+                                was = Setting.named(name).byDefault();
+                            }
+                            if (!given.contains(name) && all.get(name).equals(was)) {
+                                all.put(name, value);
+                            }
+                        });
     }
 
     /** Whether somebody asked for a setting, so that nothing that is found out changes it. */
@@ -111,9 +132,9 @@ public final class RunSettings {
     private int outputs(Dataset train) {
         int wanted = get(Setting.OUTPUTS);
         int classes = train.classes().size();
-        if (loss() == Loss.MEAN_SQUARED_ERROR) {
+        if (!loss().classifies()) {
             if (wanted > 1) {
-                throw usage("outputs %d: mean squared error predicts one number a row", wanted);
+                throw usage("outputs %d: %s predicts one number a row", wanted, loss().title());
             }
             return 1;
         }
@@ -131,11 +152,11 @@ public final class RunSettings {
     }
 
     private RuntimeException wrongOutputs(Model model, Dataset train, int outputs) {
-        String but = "mean squared error predicts one number a row";
+        String but = loss().title() + " predicts one number a row";
         String keep = "";
         if (get(Setting.OUTPUTS) > 0) {
             but = "--outputs is " + outputs;
-        } else if (loss() == Loss.CROSS_ENTROPY) {
+        } else if (loss().classifies()) {
             but = "%s has %d classes".formatted(train.name(), outputs);
             if (model.outputSize() > outputs) {
                 keep = ", or keep outputs without a class by --outputs " + model.outputSize();
@@ -222,7 +243,7 @@ public final class RunSettings {
         return new TrainingConfig(
                 ModelText.parse(Model.input(inputShape).scaled(scaling), get(Setting.MODEL)),
                 loss(),
-                Setting.OPTIMIZERS.get(get(Setting.OPTIMIZER)).apply(this),
+                Optimizer.of(get(Setting.OPTIMIZER), this::number),
                 Schedule.parse(get(Setting.SCHEDULE), get(Setting.RATE)),
                 get(Setting.BATCH),
                 get(Setting.SEED),
@@ -230,27 +251,19 @@ public final class RunSettings {
                 Distortion.parse(get(Setting.DISTORT)));
     }
 
-    Optimizer adam() {
-        return new Optimizer.Adam(
-                get(Setting.BETA1),
-                get(Setting.BETA2),
-                get(Setting.EPSILON),
-                get(Setting.WEIGHT_DECAY));
-    }
-
-    Optimizer sgd() {
-        return new Optimizer.Sgd(get(Setting.MOMENTUM), get(Setting.WEIGHT_DECAY));
-    }
-
     /** What is minimised. */
     public Loss loss() {
-        return Setting.LOSSES.get(get(Setting.LOSS)).apply(this);
+        return Loss.of(get(Setting.LOSS), this::number);
     }
 
-    /** The rows of the run; under mean squared error, labels are the numbers to predict. */
+    private double number(String name) {
+        return (Double) values.get(name);
+    }
+
+    /** The rows of the run; in regression, labels are the numbers to predict. */
     public Parts parts(Splits source) {
         return Parts.of(
-                loss() == Loss.MEAN_SQUARED_ERROR ? source.withLabelsAsTargets() : source,
+                loss().classifies() ? source : source.withLabelsAsTargets(),
                 get(Setting.SPLIT),
                 get(Setting.LIMIT),
                 get(Setting.VALIDATION),

@@ -1,5 +1,6 @@
 package org.quern.run;
 
+import static org.quern.QuernException.either;
 import static org.quern.QuernException.usage;
 import static org.quern.run.Setting.Group.NETWORK;
 import static org.quern.run.Setting.Group.ROWS;
@@ -10,12 +11,10 @@ import static org.quern.run.Setting.Group.TRAINING;
 
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -23,6 +22,7 @@ import java.util.function.UnaryOperator;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Distortion;
+import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -82,17 +82,6 @@ public final class Setting<T> {
                     Float.class, Float::valueOf,
                     Double.class, Double::valueOf,
                     Boolean.class, Boolean::valueOf);
-
-    /** What {@link #LOSS} may be. */
-    static final Map<String, Function<RunSettings, Loss>> LOSSES =
-            new TreeMap<>(
-                    Map.of(
-                            "cross-entropy", settings -> Loss.CROSS_ENTROPY,
-                            "mse", settings -> Loss.MEAN_SQUARED_ERROR));
-
-    /** What {@link #OPTIMIZER} may be. */
-    static final Map<String, Function<RunSettings, Optimizer>> OPTIMIZERS =
-            new TreeMap<>(Map.of("adam", RunSettings::adam, "sgd", RunSettings::sgd));
 
     /**
      * Rows to validate on where they are needed and nobody says how many: scikit-learn's default
@@ -154,7 +143,9 @@ public final class Setting<T> {
             NETWORK.setting(
                             "model=LAYERS",
                             ModelText.TUTORIAL,
-                            "Such as \"dense 48 relu, dropout 0.3, dense 10\".")
+                            "Such as \"dense 48 relu, dropout 0.3, dense 10\"; activations are "
+                                    + Activation.names()
+                                    + ".")
                     .as(text -> layers(text).text());
     public static final Setting<Float> SCALE =
             NETWORK.setting(
@@ -175,11 +166,16 @@ public final class Setting<T> {
             TRAINING.setting("outputs=N", 0, "Outputs of the model (one for each class).")
                     .where(n -> n >= 0, "outputs %d: give at least 1");
     public static final Setting<String> LOSS =
-            TRAINING.setting("loss=NAME", "cross-entropy", either(LOSSES.keySet()) + " (%s).")
-                    .where(LOSSES::containsKey, unknown("loss", LOSSES.keySet()));
+            TRAINING.setting("loss=NAME", "cross-entropy", either(Loss.Kind.options()) + " (%s).")
+                    .as(name -> Loss.Kind.of(name).option());
+    public static final Setting<Double> DELTA =
+            TRAINING.setting(
+                    "delta=X",
+                    Loss.DELTA,
+                    "Huber's delta: larger errors count linearly, not squared (%s).");
     public static final Setting<String> OPTIMIZER =
-            TRAINING.setting("optimizer=NAME", "adam", either(OPTIMIZERS.keySet()) + " (%s).")
-                    .where(OPTIMIZERS::containsKey, unknown("optimizer", OPTIMIZERS.keySet()));
+            TRAINING.setting("optimizer=NAME", "adam", either(Optimizer.Kind.options()) + " (%s).")
+                    .as(name -> Optimizer.Kind.of(name).option());
     public static final Setting<Double> RATE =
             TRAINING.setting("lr=RATE", TrainingConfig.DEFAULT_RATE, "Learning rate (%s).");
     public static final Setting<String> SCHEDULE =
@@ -191,12 +187,14 @@ public final class Setting<T> {
                     .as(text -> Schedule.parse(text, 1).text());
     public static final Setting<Double> BETA1 =
             TRAINING.setting(
-                    "beta1=X", Optimizer.Adam.DEFAULT.beta1(), "Adam's decay of the mean (%s).");
+                    "beta1=X",
+                    Optimizer.Adam.DEFAULT.beta1(),
+                    "Decay of Adam's mean; share of the mean in Lion's step (%s).");
     public static final Setting<Double> BETA2 =
             TRAINING.setting(
                     "beta2=X",
                     Optimizer.Adam.DEFAULT.beta2(),
-                    "Adam's decay of the mean square (%s).");
+                    "Decay of Adam's mean square and of Lion's mean (%s).");
     public static final Setting<Double> EPSILON =
             TRAINING.setting("epsilon=X", Optimizer.Adam.DEFAULT.epsilon(), "Adam's epsilon (%s).");
     public static final Setting<Double> MOMENTUM =
@@ -401,7 +399,14 @@ public final class Setting<T> {
 
     /** A sentence for help, its default in brackets. */
     public String help() {
-        return help.formatted(plain(byDefault));
+        StringBuilder values = new StringBuilder(plain(byDefault));
+        for (Optimizer.Kind kind : Optimizer.Kind.values()) {
+            Double own = kind.defaults().get(name);
+            if (own != null && !own.equals(byDefault)) {
+                values.append("; ").append(kind.option()).append(' ').append(plain(own));
+            }
+        }
+        return help.formatted(values);
     }
 
     /** A value as people write it: 0 for 0.0, 1e-7 for 1.0E-7. */
@@ -437,15 +442,5 @@ public final class Setting<T> {
 
     static Model layers(String text) {
         return ModelText.parse(Model.input(1), text);
-    }
-
-    private static String unknown(String what, Collection<String> names) {
-        return "unknown " + what + " \"%s\": use " + either(names);
-    }
-
-    private static String either(Collection<String> names) {
-        List<String> all = List.copyOf(names);
-        int last = all.size() - 1;
-        return String.join(", ", all.subList(0, last)) + " or " + all.get(last);
     }
 }

@@ -3,7 +3,6 @@ package org.quern.train;
 import static org.quern.QuernException.usage;
 
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.quern.data.Distortion;
@@ -109,7 +108,7 @@ public record TrainingConfig(
         texts.put("input", model.inputShape().toString().replace(" ", ""));
         texts.put("scale", Float.toString(model.scaling().scale()));
         texts.put("shift", Float.toString(model.scaling().shift()));
-        texts.put("loss", loss.name().toLowerCase(Locale.ROOT));
+        texts.put("loss", loss.text());
         texts.put("optimizer", optimizer.text());
         texts.put("learningRate", Double.toString(schedule.rate()));
         texts.put("schedule", schedule.text());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.function.LongToDoubleFunction;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.data.Dataset;
@@ -29,7 +30,7 @@ class AllocationTest {
 
     private static final long WARM_UP_NANOS = 15_000_000_000L;
 
-    private static final Steps.LearningRate RATE = step -> 1e-3;
+    private static final LongToDoubleFunction RATE = step -> 1e-3;
 
     @ParameterizedTest
     @MethodSource("org.quern.backend.Usable#backends")

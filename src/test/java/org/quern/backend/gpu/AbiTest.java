@@ -27,7 +27,6 @@ import org.quern.plan.Plan;
 /** {@code kernels/gen/abi.h} is what Java tells C and the kernels. */
 class AbiTest {
     private static final Path HEADER = Path.of("kernels", "gen", "abi.h");
-    private static final List<String> OPTIMIZERS = List.of("ADAM", "SGD");
 
     private static final Plan PLAIN = plan("dense 3", new Optimizer.Sgd(0, 0));
     private static final Plan RICH =
@@ -73,9 +72,9 @@ class AbiTest {
         text.setLength(0);
         enums("ACTIVATION_", "org.quern.model.Activation", names(Activation.values()));
         text.append("#define ACTIVATIONS %d\n\n".formatted(Activation.values().length));
-        enums("LOSS_", "org.quern.plan.Loss", names(Loss.values()));
-        text.append("#define LOSSES %d\n\n".formatted(Loss.values().length));
-        enums("OPTIMIZER_", "org.quern.plan.Optimizer", OPTIMIZERS);
+        enums("LOSS_", "org.quern.plan.Loss", names(Loss.Kind.values()));
+        text.append("#define LOSSES %d\n\n".formatted(Loss.Kind.values().length));
+        enums("OPTIMIZER_", "org.quern.plan.Optimizer", names(Optimizer.Kind.values()));
         text.append(
                 """
 
