@@ -11,10 +11,14 @@
     A(RELU, z < 0 ? 0 : z, y > 0 ? d : 0)                   \
     A(TANH, tanh_f(z), d * (1.0f - a * a))                  \
     A(SIGMOID, sigmoid_f(z), d * (a * (1.0f - a)))          \
-    A(GELU, gelu_f(z), d * gelu_slope(z))
+    A(GELU, gelu_f(z), d * gelu_slope(z))                   \
+    A(SILU, z * sigmoid_f(z), d * (sigmoid_f(z) * (1.0f + z * (1.0f - sigmoid_f(z)))))
 
 /* Losses that compare numbers: name, value and derivative of e = output - target; `form` is the loss's setting. */
-#define REGRESSION_LOSSES_HERE(L) L(MEAN_SQUARED_ERROR, e * e, 2.0f * e)
+#define REGRESSION_LOSSES_HERE(L)             \
+    L(MEAN_SQUARED_ERROR, e * e, 2.0f * e)    \
+    L(HUBER, fabsf(e) <= form ? 0.5f * e * e : form * (fabsf(e) - 0.5f * form), \
+      e > form ? form : e < -form ? -form : e)
 
 #define COUNT(...) +1
 _Static_assert(0 ACTIVATIONS_HERE(COUNT) == ACTIVATIONS, "every activation is here");
@@ -95,7 +99,6 @@ INLINE void through_activation(const Layer *l, float *d_row, const float *y_row,
 INLINE float regression_row(int loss, float form, const float *output, const float *target, float *gradient,
                             float factor, int n) {
     float sum = 0;
-    (void)form;
     switch (loss) {
 #define CASE(name, value, derivative)              \
     case LOSS_##name:                              \

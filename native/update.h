@@ -29,11 +29,19 @@ INLINE vfloat momentum(Update u, vfloat w, vfloat g, vfloat *m) {
     return multiply_add(w, all(u.decay), *m);
 }
 
+INLINE vfloat lion(Update u, vfloat w, vfloat g, vfloat *m) {
+    vfloat c = multiply_add(g - *m, all(u.form[0]), *m);
+    vint step = ((vint)all(u.rate) | ((vint)c & INT32_MIN)) & (vint)(c != 0); /* rate times the sign */
+    *m = multiply_add(g - *m, all(u.form[1]), *m);
+    return multiply_add(w, all(u.decay), -((vfloat)step + (c - c))); /* NaN stays */
+}
+
 /* Optimizer, moments, and the call of its rule. */
 #define RULES(R)                      \
     R(ADAM, 2, adam(u, w, g, &m, &v)) \
     R(SGD, 0, sgd(u, w, g))           \
-    R(SGD, 1, momentum(u, w, g, &m))
+    R(SGD, 1, momentum(u, w, g, &m))  \
+    R(LION, 1, lion(u, w, g, &m))
 
 #define CASE(optimizer, moments, call) case RULE(optimizer, moments):
 static int knows_rule(int rule) {

@@ -4,18 +4,18 @@
 #ifndef QUERN_ABI_H
 #define QUERN_ABI_H
 
-#define QUERN_ABI 0xb19cea1cu /* of all that follows */
+#define QUERN_ABI 0xe8b690cbu /* of all that follows */
 
 /* org.quern.model.Activation */
-enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU };
-#define ACTIVATIONS 5
+enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU, ACTIVATION_SILU };
+#define ACTIVATIONS 6
 
 /* org.quern.plan.Loss */
-enum { LOSS_CROSS_ENTROPY, LOSS_MEAN_SQUARED_ERROR };
-#define LOSSES 2
+enum { LOSS_CROSS_ENTROPY, LOSS_MEAN_SQUARED_ERROR, LOSS_HUBER };
+#define LOSSES 3
 
 /* org.quern.plan.Optimizer */
-enum { OPTIMIZER_ADAM, OPTIMIZER_SGD };
+enum { OPTIMIZER_ADAM, OPTIMIZER_SGD, OPTIMIZER_LION };
 
 /* An optimizer's update rule, by how many moments it keeps; and these. */
 #define RULE(optimizer, moments) (OPTIMIZER_##optimizer * 4 + (moments))

@@ -36,7 +36,8 @@ DEVICE float normal_cdf(float z) {
     A(RELU, z < 0.0f ? 0.0f : z, y > 0.0f ? 1.0f : 0.0f)             \
     A(TANH, tanh(z), 1.0f - y * y)                                   \
     A(SIGMOID, 1.0f / (1.0f + exp(-z)), y * (1.0f - y))              \
-    A(GELU, z * normal_cdf(z), normal_cdf(z) + z * 0.39894228f * exp(-0.5f * z * z))
+    A(GELU, z * normal_cdf(z), normal_cdf(z) + z * 0.39894228f * exp(-0.5f * z * z)) \
+    A(SILU, z / (1.0f + exp(-z)), (1.0f + z / (1.0f + exp(z))) / (1.0f + exp(-z)))
 
 COMPLETE(ACTIVATIONS_HERE, ACTIVATIONS - 1 /* linear */, activations_are_complete);
 

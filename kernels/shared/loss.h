@@ -5,7 +5,10 @@
 #include "prelude.h"
 
 /* Name, value and derivative of e = output - target; `form` is the loss's setting. */
-#define REGRESSION_LOSSES_HERE(L) L(MEAN_SQUARED_ERROR, e * e, 2.0f * e)
+#define REGRESSION_LOSSES_HERE(L)             \
+    L(MEAN_SQUARED_ERROR, e * e, 2.0f * e)    \
+    L(HUBER, fabs(e) <= form ? 0.5f * e * e : form * (fabs(e) - 0.5f * form), \
+      e > form ? form : e < -form ? -form : e)
 
 COMPLETE(REGRESSION_LOSSES_HERE, LOSSES - 1 /* cross-entropy */, losses_are_complete);
 

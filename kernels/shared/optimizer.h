@@ -5,6 +5,7 @@
  *         w <- w - rate m / (sqrt v + epsilon)
  *   SGD   w <- w decay;  without momentum w <- w - rate g,
  *         with it m <- momentum m - rate g;  w <- w + m
+ *   Lion  c = m + (g - m)(1 - beta1);  w <- w decay - rate sign(c);  m <- m + (g - m)(1 - beta2)
  *
  * Rate and decay are the step's.
  */
@@ -43,11 +44,18 @@ DEVICE float momentum(Update u, float w, float g, float *m) {
     return w * u.decay + *m;
 }
 
+DEVICE float lion(Update u, float w, float g, float *m) {
+    float c = *m + (g - *m) * u.form0; /* 1 - beta1 */
+    *m += (g - *m) * u.form1;          /* 1 - beta2 */
+    return w * u.decay - (c > 0.0f ? u.rate : c < 0.0f ? -u.rate : c); /* NaN stays */
+}
+
 /* Optimizer, moments, and the call of its rule. */
 #define RULES(R)                     \
     R(ADAM, 2, adam(u, w, g, m, v))  \
     R(SGD, 0, sgd(u, w, g))          \
-    R(SGD, 1, momentum(u, w, g, m))
+    R(SGD, 1, momentum(u, w, g, m))  \
+    R(LION, 1, lion(u, w, g, m))
 
 DEVICE float update_one(uint rule, Update u, float w, float g, float *m, float *v) {
     switch (rule) {

@@ -279,9 +279,7 @@ public final class GpuReport {
 
     private static TrainingConfig tutorial() {
         return TrainingConfig.of(
-                ModelText.parse(
-                        Model.input(28, 28).scaled(Scaling.UNIT),
-                        "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10"));
+                ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), ModelText.TUTORIAL));
     }
 
     private void steps() {

@@ -54,7 +54,7 @@ final class KernelRates {
         copy();
         int side = quick ? 512 : 4096;
         Plan square = plan(side, side, Loss.MEAN_SQUARED_ERROR, 1);
-        ofOp("optimizer_update, Adam", square, Op.Adam.class, rows(side, 1));
+        ofOp("optimizer_update, Adam", square, Op.Update.class, rows(side, 1));
         for (int classes : new int[] {1024, 10}) {
             int rows = values / (2 * classes + 4) / 4 * 4;
             Plan plan = plan(1, classes, Loss.CROSS_ENTROPY, rows);
@@ -75,7 +75,7 @@ final class KernelRates {
     }
 
     private static Plan plan(int in, int out, Loss loss, int rows) {
-        String activation = loss == Loss.CROSS_ENTROPY ? "linear" : "relu";
+        String activation = loss.classifies() ? "linear" : "relu";
         Model model = ModelText.parse(Model.input(in), "dense " + out + " " + activation);
         return Plan.of(model, loss, Optimizer.Adam.DEFAULT, rows);
     }

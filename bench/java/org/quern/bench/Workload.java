@@ -12,7 +12,7 @@ import org.quern.train.TrainingConfig;
 /** The networks that are measured, and what on: generated digits, which are as sparse as MNIST. */
 enum Workload {
     /** The tutorial's, batch 32. */
-    TUTORIAL("dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10", 32),
+    TUTORIAL(ModelText.TUTORIAL, 32),
     /** 784-800-800-10, batch 128. */
     WIDE("dense 800 relu, dropout 0.5, dense 800 relu, dropout 0.5, dense 10", 128),
     /** 784-1024-10, batch 32, of which others publish times. */

@@ -1,6 +1,9 @@
 package org.quern;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 
 /**
  * The one exception that Quern throws on purpose. Its message is a single line that says what is
@@ -89,5 +92,29 @@ public final class QuernException extends RuntimeException {
     /** A backend that cannot run: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException backend(String message, Object... arguments) {
         return new QuernException(Kind.BACKEND, String.format(Locale.ROOT, message, arguments));
+    }
+
+    /**
+     * The one of several that a user calls {@code name}, in any case.
+     *
+     * @param what they are, for the message
+     * @param text the name of each
+     * @throws QuernException if there is none (usage); the message lists all
+     */
+    public static <T> T choice(String what, String name, T[] all, Function<T, String> text) {
+        for (T one : all) {
+            if (text.apply(one).equalsIgnoreCase(name)) {
+                return one;
+            }
+        }
+        throw usage(
+                "unknown %s \"%s\": use %s",
+                what, name, either(Arrays.stream(all).map(text).toList()));
+    }
+
+    /** Names as a choice: {@code one, another or a third}. */
+    public static String either(List<String> names) {
+        int last = names.size() - 1;
+        return String.join(", ", names.subList(0, last)) + " or " + names.get(last);
     }
 }

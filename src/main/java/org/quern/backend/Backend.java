@@ -1,5 +1,8 @@
 package org.quern.backend;
 
+import static org.quern.QuernException.usage;
+
+import java.util.Locale;
 import java.util.Optional;
 import org.quern.plan.Plan;
 
@@ -155,11 +158,10 @@ public interface Backend {
         /** Checks the numbers. */
         public Options {
             if (threads < 0) {
-                throw org.quern.QuernException.usage("threads %d: give 1 or more, or 0", threads);
+                throw usage("threads %d: give 1 or more, or 0", threads);
             }
             if (deviceMemory < 0) {
-                throw org.quern.QuernException.usage(
-                        "device memory %d MiB: give 1 or more, or 0", deviceMemory);
+                throw usage("device memory %d MiB: give 1 or more, or 0", deviceMemory);
             }
         }
 
@@ -200,13 +202,12 @@ public interface Backend {
         /** Fails if something is asked for that only CUDA can do. */
         public void checkNoCublas(String backend) {
             if (precision != Precision.FP32) {
-                throw org.quern.QuernException.usage(
+                throw usage(
                         "--precision %s needs cuBLAS: use --backend cuda, or fp32 on %s",
-                        precision.name().toLowerCase(java.util.Locale.ROOT), backend);
+                        precision.name().toLowerCase(Locale.ROOT), backend);
             }
             if (gemm == Gemm.CUBLAS || cublas != null) {
-                throw org.quern.QuernException.usage(
-                        "cuBLAS runs with --backend cuda, not with %s", backend);
+                throw usage("cuBLAS runs with --backend cuda, not with %s", backend);
             }
         }
 
@@ -214,7 +215,7 @@ public interface Backend {
         public void checkNoDevice(String backend) {
             checkNoCublas(backend);
             if (device != null || deviceMemory != 0 || sync || engine != Engine.AUTO) {
-                throw org.quern.QuernException.usage(
+                throw usage(
                         "--device, --device-memory, --sync and --engine are for GPUs: use --backend"
                                 + " cuda or opencl, or leave them out on %s",
                         backend);

@@ -3,7 +3,6 @@ package org.quern.backend;
 import static org.quern.QuernException.data;
 
 import org.quern.data.Dataset;
-import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 
 /** A data set on a device, owned by the executor that uploaded it. */
@@ -25,13 +24,13 @@ public interface DeviceDataset extends AutoCloseable {
                     "%s has %d values a row, but the model takes %d: use data of shape %s",
                     set.name(), set.features(), plan.inputSize(), plan.model().inputShape());
         }
-        if (plan.loss() == Loss.CROSS_ENTROPY && set.hasLabels()) {
-            if (set.classes().size() > plan.outputSize()) {
-                throw data(
-                        "%s has %d classes, but the model has %d outputs: make its last layer"
-                                + " \"dense %d\"",
-                        set.name(), set.classes().size(), plan.outputSize(), set.classes().size());
-            }
+        if (plan.loss().classifies()
+                && set.hasLabels()
+                && set.classes().size() > plan.outputSize()) {
+            throw data(
+                    "%s has %d classes, but the model has %d outputs: make its last layer"
+                            + " \"dense %d\"",
+                    set.name(), set.classes().size(), plan.outputSize(), set.classes().size());
         }
         if (set.hasTargets() && set.targetWidth() != plan.targetSize()) {
             throw data(
@@ -49,11 +48,13 @@ public interface DeviceDataset extends AutoCloseable {
      */
     static void checkTargets(Plan plan, Dataset set) {
         check(plan, set);
-        if (plan.loss() == Loss.CROSS_ENTROPY && !set.hasLabels()) {
-            throw data("%s has no class labels, which cross-entropy needs", set.name());
-        }
-        if (plan.loss() == Loss.MEAN_SQUARED_ERROR && !set.hasTargets()) {
-            throw data("%s has no regression targets, which mean squared error needs", set.name());
+        boolean classifies = plan.loss().classifies();
+        if (classifies ? !set.hasLabels() : !set.hasTargets()) {
+            throw data(
+                    "%s has no %s, which %s needs",
+                    set.name(),
+                    classifies ? "class labels" : "regression targets",
+                    plan.loss().title());
         }
     }
 }

@@ -3,6 +3,7 @@ package org.quern.backend;
 import java.util.Objects;
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
+import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
@@ -25,7 +26,14 @@ public abstract class OpLoop implements Executor {
     }
 
     /** A data set on the host. */
-    protected record HostData(Dataset set) implements DeviceDataset {
+    protected static class HostData implements DeviceDataset {
+        private final Dataset set;
+
+        /** Of a data set. */
+        protected HostData(Dataset set) {
+            this.set = set;
+        }
+
         @Override
         public int rows() {
             return set.rows();
@@ -39,12 +47,17 @@ public abstract class OpLoop implements Executor {
 
     /** The data set behind a resident of this executor. */
     protected static Dataset host(DeviceDataset data) {
-        return ((HostData) data).set();
+        return ((HostData) data).set;
     }
 
     @Override
     public Plan plan() {
         return plan;
+    }
+
+    @Override
+    public void close() {
+        // the garbage collector has it
     }
 
     @Override
@@ -65,9 +78,14 @@ public abstract class OpLoop implements Executor {
         for (int i = 0; i < steps.count(); i++) {
             training.step(i);
             for (int k = 0; k < ops.size(); k++) {
-                run(ops.get(k), data, training);
+                train(ops.get(k), data, training);
             }
         }
+    }
+
+    /** Runs an op in a step of {@link #train(DeviceDataset, Steps)}. */
+    protected void train(Op op, DeviceDataset data, StepContext pass) {
+        run(op, data, pass);
     }
 
     @Override
@@ -113,9 +131,8 @@ public abstract class OpLoop implements Executor {
         for (int k = 0; k < ops.size(); k++) {
             run(ops.get(k), data, inference);
         }
-        Slice y = plan.output();
         if (read == null || read.rows() != rows) {
-            read = new Slice(y.name(), y.offset(), rows, y.columns());
+            read = plan.output().first(rows);
         }
         read(read, outputs, to * plan.outputSize());
     }

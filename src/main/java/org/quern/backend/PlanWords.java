@@ -1,11 +1,14 @@
 package org.quern.backend;
 
+import java.util.Arrays;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 
-/** What the C library and the fused kernels are both told of a plan; each is told more behind it. */
+/**
+ * What the C library and the fused kernels are both told of a plan; each is told more behind it.
+ */
 public final class PlanWords {
     /** One more than an optimizer can have moments. */
     public static final int RULES = 4;
@@ -25,7 +28,7 @@ public final class PlanWords {
                         .put("LAYERS", plan.dense().size())
                         .put("INPUTS", plan.inputSize())
                         .put("BATCH", plan.batch())
-                        .put("LOSS", plan.loss().ordinal())
+                        .put("LOSS", plan.loss().kind().ordinal())
                         .put("TARGETS: columns of the targets", plan.targetSize())
                         .put("RULE", rule(plan.optimizer()))
                         .put("M_ARENA: the moments' offsets in the arena, or 0", moment(plan, 0))
@@ -33,7 +36,7 @@ public final class PlanWords {
                         .putFloat("FORM_0: floats: the optimizer's", form[0])
                         .putFloat("FORM_1", form[1])
                         .putFloat("FORM_2", form[2])
-                        .putFloat("LOSS_FORM: a float", 0)
+                        .putFloat("LOSS_FORM: a float", plan.loss().constant())
                         .putFloat("SCALE: floats: an input is raw * scale + shift", scale)
                         .putFloat("SHIFT", gather.shift());
         return mask(words, "INPUT_", gather.mask());
@@ -66,18 +69,15 @@ public final class PlanWords {
         return plan.optimizer().moments() > index ? plan.moment(index).offset() : 0;
     }
 
-    /** The number of an optimizer's update rule: the optimizer's own, and how many moments it has. */
+    /**
+     * The number of an optimizer's update rule: the optimizer's own, and how many moments it has.
+     */
     public static int rule(Optimizer optimizer) {
-        return (optimizer instanceof Optimizer.Adam ? 0 : 1) * RULES + optimizer.moments();
+        return optimizer.kind().ordinal() * RULES + optimizer.moments();
     }
 
     /** The three numbers that a rule takes besides rate and decay. */
     public static float[] form(Optimizer optimizer) {
-        if (optimizer instanceof Optimizer.Adam adam) {
-            return new float[] {
-                (float) (1 - adam.beta1()), (float) (1 - adam.beta2()), (float) adam.epsilon()
-            };
-        }
-        return new float[] {(float) ((Optimizer.Sgd) optimizer).momentum(), 0, 0};
+        return Arrays.copyOf(optimizer.constants(), 3);
     }
 }

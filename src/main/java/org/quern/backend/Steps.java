@@ -1,6 +1,8 @@
 package org.quern.backend;
 
 import java.util.Objects;
+import java.util.function.IntConsumer;
+import java.util.function.LongToDoubleFunction;
 import org.quern.plan.Optimizer;
 
 /**
@@ -18,7 +20,7 @@ public final class Steps {
     private final int[] hits;
     private long first;
     private int count;
-    private Observer observer;
+    private IntConsumer observer;
 
     /**
      * Room for up to {@code capacity} steps.
@@ -33,43 +35,34 @@ public final class Steps {
         hits = new int[capacity];
     }
 
-    /** The learning rate of a global step. */
-    @FunctionalInterface
-    public interface LearningRate {
-        /** The learning rate at global step {@code step}, counted from 0. */
-        double at(long step);
-    }
-
-    /** Is told how far a run of steps is, while it goes on. */
-    @FunctionalInterface
-    public interface Observer {
-        /**
-         * The first {@code done} of the selected steps are done, their entries in the log. Called
-         * by the thread that trains, and not at all by executors that cannot tell before the end.
-         */
-        void done(int done);
-    }
-
-    /** Whom to tell; null for nobody. */
-    public void observe(Observer newObserver) {
+    /**
+     * Whom to tell how many of the selected steps are done, their entries in the log; null for
+     * nobody. It is called by the thread that trains while the steps run, and not at all by
+     * executors that cannot tell before the end.
+     */
+    public void observe(IntConsumer newObserver) {
         observer = newObserver;
     }
 
     /** Tells the observer, if there is one. */
     public void report(int done) {
         if (observer != null) {
-            observer.done(done);
+            observer.accept(done);
         }
     }
 
-    /** Selects the steps {@code [newFirst, newFirst + newCount)} and fills in their step sizes. */
+    /**
+     * Selects the steps {@code [newFirst, newFirst + newCount)} and fills in their step sizes.
+     *
+     * @param learningRate of a global step, counted from 0
+     */
     public Steps select(
-            long newFirst, int newCount, Optimizer optimizer, LearningRate learningRate) {
+            long newFirst, int newCount, Optimizer optimizer, LongToDoubleFunction learningRate) {
         Objects.checkFromIndexSize(0, newCount, rates.length);
         first = newFirst;
         count = newCount;
         for (int i = 0; i < newCount; i++) {
-            double rate = learningRate.at(newFirst + i);
+            double rate = learningRate.applyAsDouble(newFirst + i);
             rates[i] = optimizer.rate(rate, newFirst + i);
             decays[i] = optimizer.decay(rate);
             losses[i] = UNDONE;

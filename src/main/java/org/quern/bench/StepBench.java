@@ -55,7 +55,7 @@ public final class StepBench {
     /** A network whose steps are measured. */
     public enum Network {
         /** The tutorial's. */
-        TUTORIAL("784-48-15-10", "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10"),
+        TUTORIAL("784-48-15-10", ModelText.TUTORIAL),
         /** 1.3 million parameters. */
         WIDE(
                 "784-800-800-10",

@@ -35,11 +35,11 @@ final class BenchCommands {
                 description = "Write all figures to this file.")
         Path json;
 
-        @Mixin BackendOptions running;
+        @Mixin SettingOptions.Running running;
 
         /** What is measured: the backend that was named, else all that can run here. */
         List<Backend> backends() {
-            if (running.backend != null) {
+            if (running.given().containsKey("backend")) {
                 return List.of(running.choose().backend());
             }
             Backend.Options how = running.options();

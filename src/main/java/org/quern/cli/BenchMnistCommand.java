@@ -6,10 +6,12 @@ import static org.quern.report.Numbers.format;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
@@ -17,6 +19,7 @@ import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.run.Recipe;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.train.Trainer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -59,7 +62,7 @@ final class BenchMnistCommand implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all runs to this file.")
     Path json;
 
-    @Mixin BackendOptions running;
+    @Mixin SettingOptions.Running running;
 
     @Mixin CommonOptions common;
 
@@ -70,7 +73,7 @@ final class BenchMnistCommand implements Callable<Integer> {
     }
 
     /** A run of a recipe. */
-    private record Run(String recipe, int seed, double accuracy, double seconds) {}
+    private record Run(String recipe, long seed, double accuracy, double seconds) {}
 
     @Override
     public Integer call() {
@@ -85,20 +88,23 @@ final class BenchMnistCommand implements Callable<Integer> {
         DataSource source = new DataSource(console);
         String located = source.locate(data);
         Splits splits = source.read(RunSettings.DEFAULT, located);
-        Backends.Choice choice = running.choose();
+        RunSettings base = running.settings();
+        Backends.Choice choice = base.choose();
         console.about("device", choice.text());
         console.about("data", splits.description());
         if (!source.isMnist(located)) {
             console.about("note", "the rungs are MNIST's: other data has its own");
         }
-        double before = sinceProcessStart();
+        // the JVM's own clock: the system tells of a process' start by the second only
+        double before = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
         console.about("start", format("%.2f s from the JVM's start to here", before));
         console.line("  rung  reached   mean  least  most  seconds from step 0  from JVM start");
         List<Run> runs = new ArrayList<>();
         for (Recipe recipe : rungs) {
             List<Run> of = new ArrayList<>();
             for (int seed = 1; seed <= seeds; seed++) {
-                of.add(run(recipe, seed, splits, choice));
+                Map<String, String> own = Map.of("recipe", recipe.text(), "seed", "" + seed);
+                of.add(run(recipe, base.with(own), splits, choice.backend()));
             }
             print(recipe, of, before);
             runs.addAll(of);
@@ -115,25 +121,20 @@ final class BenchMnistCommand implements Callable<Integer> {
         return 0;
     }
 
-    private Run run(Recipe recipe, int seed, Splits splits, Backends.Choice choice) {
-        RunSettings settings =
-                RunSettings.DEFAULT.with(
-                        Map.of("recipe", recipe.text(), "seed", Integer.toString(seed)));
+    private Run run(Recipe recipe, RunSettings settings, Splits splits, Backend backend) {
         Parts parts = settings.parts(splits);
         long start = console.nanoTime().getAsLong();
-        try (Trainer trainer =
-                Trainer.open(
-                        settings.config(parts.train().shape()),
-                        choice.backend(),
-                        running.options())) {
-            trainer.fit(parts.train(), null, settings.epochs());
+        try (Trainer trainer = settings.open(parts, backend)) {
+            trainer.fit(parts.train(), null, settings.get(Setting.EPOCHS));
             double seconds = (console.nanoTime().getAsLong() - start) * 1e-9;
             double accuracy = trainer.evaluate(parts.test()).accuracy();
-            return new Run(recipe.text(), seed, accuracy, seconds);
+            return new Run(recipe.text(), trainer.config().seed(), accuracy, seconds);
         }
     }
 
     private void print(Recipe recipe, List<Run> runs, double before) {
+        DoubleSummaryStatistics accuracy =
+                runs.stream().mapToDouble(Run::accuracy).summaryStatistics();
         double seconds = runs.stream().mapToDouble(Run::seconds).average().orElseThrow();
         console.line(
                 "%s",
@@ -142,15 +143,10 @@ final class BenchMnistCommand implements Callable<Integer> {
                         recipe.text(),
                         runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count(),
                         runs.size(),
-                        runs.stream().mapToDouble(Run::accuracy).average().orElseThrow(),
-                        runs.stream().mapToDouble(Run::accuracy).min().orElseThrow(),
-                        runs.stream().mapToDouble(Run::accuracy).max().orElseThrow(),
+                        accuracy.getAverage(),
+                        accuracy.getMin(),
+                        accuracy.getMax(),
                         seconds,
                         before + seconds));
-    }
-
-    /** The JVM's own clock: the system tells of a process' start by the second only. */
-    private static double sinceProcessStart() {
-        return ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
     }
 }

@@ -39,7 +39,7 @@ final class CheckCommands {
                 "Exit codes: 0 if all agree, else 1."
             })
     static int gradcheck(
-            @Mixin ModelOptions model,
+            @Mixin SettingOptions.Network model,
             @Option(
                             names = "--input",
                             paramLabel = "EXTENTS",

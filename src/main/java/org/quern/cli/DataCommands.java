@@ -33,7 +33,7 @@ final class DataCommands {
                 description = "As for train --data. Default: what train takes.")
         String path = "";
 
-        @Mixin TableOptions table;
+        @Mixin SettingOptions.Table table;
 
         /** Reads what was located. */
         Splits read(DataSource source, String located) {

@@ -18,7 +18,6 @@ import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
-import org.quern.plan.Loss;
 import org.quern.report.DataText;
 import org.quern.report.PredictionText;
 import org.quern.report.SummaryText;
@@ -51,7 +50,7 @@ final class ModelCommands {
                 "  quern summary --input 4 --model \"dense 16 tanh, dense 3\""
             })
     static int summary(
-            @Mixin ModelOptions model,
+            @Mixin SettingOptions.Network model,
             @Parameters(
                             arity = "0..1",
                             paramLabel = "MODEL|RUN",
@@ -177,17 +176,17 @@ final class ModelCommands {
         int features = model.saved().model().inputSize();
         Splits read = DataReader.rows(file, trained.table(model).format(), features);
         Dataset rows = read.train();
-        if (trained.table.label != null && !rows.hasLabels()) {
+        if (trained.table.given().containsKey("label") && !rows.hasLabels()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
-                    trained.table.label, file, rows.features());
+                    trained.table.given().get("label"), file, rows.features());
         }
         console.about("data", new TrainedOptions.Rows(rows, DataText.reading(read)).text());
         return rows;
     }
 
     private static void print(Dataset rows, float[] outputs, SavedModel model, Console console) {
-        boolean classifies = model.loss() == Loss.CROSS_ENTROPY;
+        boolean classifies = model.loss().classifies();
         PredictionText text = new PredictionText(model.outputNames(), classifies);
         int width = outputs.length / rows.rows();
         for (int row = 0; row < rows.rows(); row++) {
@@ -263,7 +262,7 @@ final class ModelCommands {
                             description = "Of 127.0.0.1; 0 for any that is free (0).")
                     int port,
             @Option(names = "--open", description = "Open the page in the browser.") boolean open,
-            @Mixin BackendOptions running,
+            @Mixin SettingOptions.Running running,
             @Mixin CommonOptions common) {
         Console console = common.console();
         SavedModel model = source.open().saved();

@@ -2,8 +2,6 @@ package org.quern.cli;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import org.quern.run.RunSettings;
 import org.quern.run.TrainedModel;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -17,7 +15,7 @@ final class ModelSource {
             description = "A safetensors file or a run's folder.")
     Path path;
 
-    @Mixin ModelOptions layers;
+    @Mixin SettingOptions.Network network;
 
     @Option(
             names = "--input",
@@ -37,12 +35,10 @@ final class ModelSource {
 
     /** Reads the model. */
     TrainedModel open() {
-        Map<String, String> given = layers.given();
         TrainedModel model =
-                given.isEmpty()
+                network.given().isEmpty()
                         ? TrainedModel.open(path)
-                        : TrainedModel.open(
-                                path, RunSettings.DEFAULT.with(given).config(input).model());
+                        : TrainedModel.open(path, network.settings().config(input).model());
         return classes.isEmpty() ? model : model.named(classes);
     }
 }

@@ -94,7 +94,7 @@ public final class Quern implements Callable<Integer> {
     private Object command(String name, EagerLoad begun) {
         return switch (name) {
             case "train" -> new TrainCommand(console, interrupts, begun);
-            case "sweep" -> SweepCommand.of(console, interrupts);
+            case "sweep" -> new SweepCommand(console, interrupts);
             case "compare" -> new CompareCommand(console);
             case "explore" -> method(DataCommands.class, name);
             case "data" ->

@@ -11,11 +11,10 @@ import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.model.Scaling;
-import org.quern.plan.Loss;
-import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.train.TrainingConfig;
 
 /** The lines that say what is about to be trained, and how. */
@@ -54,7 +53,7 @@ final class RunHeader {
         if (!image && scaling.equals(Scaling.UNIT)) {
             console.about("note", "these are no pixels: --scale 1 leaves them as they are");
         }
-        if (settings.loss() == Loss.CROSS_ENTROPY) {
+        if (settings.loss().classifies()) {
             manyClasses(console, train);
         }
     }
@@ -88,7 +87,7 @@ final class RunHeader {
     static String validation(RunSettings settings, Parts parts) {
         if (parts.validation() == null) {
             return "nothing set aside"
-                    + (settings.overfit() > 0
+                    + (settings.get(Setting.OVERFIT) > 0
                             ? ": the rows are to be learned by heart (--overfit)"
                             : " (--validation 0)");
         }
@@ -124,32 +123,17 @@ final class RunHeader {
         return format(
                 "%s, %s, rate %s %s, batch %d, %s, seed %d%s",
                 settings.text("loss"),
-                optimizer(config.optimizer()),
+                config.optimizer().summary(),
                 settings.text("lr"),
                 config.schedule().text(),
                 config.batch(),
-                settings.epochs() == 1 ? "1 epoch" : settings.epochs() + " epochs",
+                settings.text("epochs").equals("1")
+                        ? "1 epoch"
+                        : settings.text("epochs") + " epochs",
                 config.seed(),
                 settings.text("distort").equals("none")
                         ? ""
                         : ", distorted: " + settings.text("distort"));
-    }
-
-    private static String optimizer(Optimizer optimizer) {
-        String name;
-        if (optimizer instanceof Optimizer.Adam adam) {
-            name =
-                    adam.beta1() == Optimizer.Adam.DEFAULT.beta1()
-                                    && adam.beta2() == Optimizer.Adam.DEFAULT.beta2()
-                            ? "adam"
-                            : "adam %s %s".formatted(adam.beta1(), adam.beta2());
-        } else {
-            double momentum = ((Optimizer.Sgd) optimizer).momentum();
-            name = momentum == 0 ? "sgd" : "sgd with momentum " + momentum;
-        }
-        return optimizer.weightDecay() == 0
-                ? name
-                : name + ", weight decay " + optimizer.weightDecay();
     }
 
     private static String scaling(Scaling scaling) {

@@ -4,11 +4,9 @@ import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.LongStream;
 import org.quern.QuernException;
@@ -19,8 +17,8 @@ import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.report.SweepText;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.run.Sweep;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -51,25 +49,6 @@ import picocli.CommandLine.Spec;
             "  quern sweep --batch 16,32,64 --optimizer adam,sgd --epochs 2"
         })
 final class SweepCommand implements Callable<Integer> {
-    /** What is the same for all. */
-    private static final Set<String> COMMON =
-            Set.of(
-                    "data",
-                    "label",
-                    "header",
-                    "split",
-                    "limit",
-                    "validation", // else not all would be measured on as many rows
-                    "overfit",
-                    "backend",
-                    "device",
-                    "device-memory",
-                    "sync",
-                    "gemm",
-                    "precision",
-                    "cublas",
-                    "engine");
-
     /** One row more of these moves an accuracy by 3 %. */
     private static final int FEW = 30;
 
@@ -81,17 +60,7 @@ final class SweepCommand implements Callable<Integer> {
     @Option(names = "--seeds", paramLabel = "N", description = "The same as --seed 1..N.")
     Integer seeds;
 
-    @Option(
-            names = "--dropout",
-            paramLabel = "LIST",
-            description = "Rates for all dropouts of the model.")
-    String dropout;
-
-    @Option(
-            names = "--width",
-            paramLabel = "LIST",
-            description = "Units for the model's first hidden layer.")
-    String width;
+    @Mixin final SettingOptions changes = new SettingOptions(true, Setting.Group.SWEEP);
 
     @Option(names = "--csv", paramLabel = "FILE", description = "Write all results to this file.")
     Path csv;
@@ -101,31 +70,11 @@ final class SweepCommand implements Callable<Integer> {
 
     @Mixin CommonOptions common;
 
-    private SweepCommand(Console console, Interrupts interrupts) {
+    @Mixin final SettingOptions options = new SettingOptions(true, Setting.Group.ofRun());
+
+    SweepCommand(Console console, Interrupts interrupts) {
         this.console = console;
         this.interrupts = interrupts;
-    }
-
-    /** The settings of train, as annotations tell them. */
-    @Command
-    private static final class Settings {
-        @Mixin SettingOptions settings;
-    }
-
-    /** The command with the options of {@code quern train}, each as a list. */
-    static CommandLine of(Console console, Interrupts interrupts) {
-        CommandLine line = new CommandLine(new SweepCommand(console, interrupts));
-        for (OptionSpec option : CommandSpec.forAnnotatedObject(new Settings()).options()) {
-            line.getCommandSpec()
-                    .addOption(
-                            OptionSpec.builder(option.longestName())
-                                    .paramLabel(
-                                            option.arity().max() == 0 ? "" : option.paramLabel())
-                                    .description(option.description())
-                                    .type(option.arity().max() == 0 ? boolean.class : String.class)
-                                    .build());
-        }
-        return line;
     }
 
     @Override
@@ -140,14 +89,12 @@ final class SweepCommand implements Callable<Integer> {
         Map<String, List<String>> varied = new LinkedHashMap<>();
         settle(common, varied);
         DataSource source = new DataSource(console);
-        RunSettings base = RunSettings.DEFAULT.with(common).validated(common.keySet());
-        Splits data = source.read(base, source.locate(base.data()));
-        Backends.Choice choice = Backends.choose(base.backend(), base.options());
-        Set<String> given = new HashSet<>(common.keySet());
-        given.addAll(varied.keySet());
+        RunSettings base = RunSettings.DEFAULT.with(common).validated();
+        Splits data = source.read(base, source.locate(base.get(Setting.DATA)));
+        Backends.Choice choice = base.choose();
         List<Sweep.Member> members =
-                Sweep.members(base, varied).stream().map(one -> one.on(data, given)).toList();
-        Sweep sweep = new Sweep(data, choice.backend(), workers(common));
+                Sweep.members(base, varied).stream().map(one -> one.on(data)).toList();
+        Sweep sweep = new Sweep(data, choice.backend(), base.get(Setting.THREADS));
         console.about("device", choice.text());
         console.about("data", data.description());
         RunHeader.reading(console, data, members.get(0).settings());
@@ -192,40 +139,30 @@ final class SweepCommand implements Callable<Integer> {
 
     private void settle(Map<String, String> common, Map<String, List<String>> varied) {
         for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
-            String name = option.longestName().substring(2);
-            if (!RunSettings.has(name) && !name.equals("recipe")) {
-                continue;
-            }
-            String text = option.getValue().toString();
-            if (name.equals("threads")) {
-                common.put(name, text);
-                continue;
-            }
-            String separator = name.equals("model") || name.equals("distort") ? "|" : ",";
-            List<String> values =
-                    COMMON.contains(name) ? List.of(text) : ValueList.parse(name, text, separator);
-            if (values.size() == 1) {
-                common.put(name, values.get(0));
-            } else {
-                varied.put(name, values);
+            Setting<?> setting = Setting.named(option.longestName().substring(2));
+            if (setting != null && options.options.options().contains(option)) {
+                String text = option.getValue().toString();
+                List<String> values =
+                        setting.isCommon()
+                                ? List.of(text)
+                                : ValueList.parse(setting.name(), text, setting.separator());
+                if (values.size() == 1) {
+                    common.put(setting.name(), values.get(0));
+                } else {
+                    varied.put(setting.name(), values);
+                }
             }
         }
-        if (dropout != null) {
-            varied.put("dropout", ValueList.parse("dropout", dropout, ","));
-        }
-        if (width != null) {
-            varied.put("width", ValueList.parse("width", width, ","));
-        }
+        changes.given()
+                .forEach(
+                        (name, list) ->
+                                varied.put(name, ValueList.parse(name, list.toString(), ",")));
         if (seeds != null) {
             if (seeds < 1 || varied.containsKey("seed") || common.containsKey("seed")) {
                 throw usage("seeds %d: give 1 or more, and not --seed as well", seeds);
             }
             varied.put("seed", LongStream.rangeClosed(1, seeds).mapToObj(Long::toString).toList());
         }
-    }
-
-    private static int workers(Map<String, String> common) {
-        return Integer.parseInt(RunSettings.DEFAULT.with(common).text("threads"));
     }
 
     private void tell(Sweep.Result result) {

@@ -8,6 +8,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -22,7 +23,7 @@ final class TrainedOptions {
             description = "As for train. Default: the run's data, else MNIST.")
     String data;
 
-    @Mixin TableOptions table;
+    @Mixin SettingOptions.Table table;
 
     @Option(
             names = "--split",
@@ -30,7 +31,7 @@ final class TrainedOptions {
             description = "test or train: which rows of the data (test).")
     Part part = Part.TEST;
 
-    @Mixin BackendOptions running;
+    @Mixin SettingOptions.Running running;
 
     enum Part {
         TEST,
@@ -57,7 +58,7 @@ final class TrainedOptions {
     Rows rows(TrainedModel trained, Console console) {
         DataSource from = new DataSource(console);
         boolean own = trained.fromRun() && data == null;
-        String path = own ? trained.settings().data() : data == null ? "" : data;
+        String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
         Splits splits =
                 from.read(
                         own ? trained.settings().with(table.given()) : table(trained),
@@ -70,7 +71,7 @@ final class TrainedOptions {
      */
     RunSettings table(TrainedModel trained) {
         return RunSettings.DEFAULT
-                .with(Map.of("label", trained.settings().label()))
+                .with(Map.of("label", trained.settings().get(Setting.LABEL)))
                 .with(table.given());
     }
 

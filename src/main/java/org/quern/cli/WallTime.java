@@ -76,6 +76,11 @@ final class WallTime implements Listener {
     }
 
     @Override
+    public boolean awaitsFirstStep() {
+        return true;
+    }
+
+    @Override
     public Verdict progress(Progress progress) {
         if (!stepped) {
             stepped = true;

@@ -259,6 +259,7 @@ public record Dataset(
         return some;
     }
 
+    /** Extents of one example, copied. */
     @Override
     public int[] shape() {
         return shape.clone();

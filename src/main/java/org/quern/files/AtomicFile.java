@@ -62,13 +62,11 @@ public final class AtomicFile {
      */
     public static void replace(Path target, Writer writer) throws IOException {
         // not createTempFile, which would keep the file from everybody but its owner
+        long process = ProcessHandle.current().pid();
+        String name = ".%s.%d-%d.part";
         Path part =
                 target.resolveSibling(
-                        ".%s.%d-%d.part"
-                                .formatted(
-                                        target.getFileName(),
-                                        ProcessHandle.current().pid(),
-                                        System.nanoTime()));
+                        name.formatted(target.getFileName(), process, System.nanoTime()));
         try {
             try (FileChannel channel =
                     FileChannel.open(

@@ -10,7 +10,6 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -121,7 +120,7 @@ public final class ModelFile {
         text.put(INPUT, JSON.toJson(saved.model.inputShape()));
         text.put(SCALE, Float.toString(saved.model.scaling().scale()));
         text.put(SHIFT, Float.toString(saved.model.scaling().shift()));
-        text.put(LOSS, saved.loss.name().toLowerCase(Locale.ROOT));
+        text.put(LOSS, saved.loss.text());
         text.put(CLASSES, JSON.toJson(saved.classes));
         new TreeMap<>(saved.notes).forEach((key, value) -> text.put(NOTE + key, value));
         return text;
@@ -181,7 +180,7 @@ public final class ModelFile {
         SavedModel described;
         try {
             model = model(text);
-            Loss loss = Loss.valueOf(get(text, LOSS).toUpperCase(Locale.ROOT));
+            Loss loss = Loss.parse(get(text, LOSS));
             Plan.of(model, loss, new Optimizer.Sgd(0, 0), 1); // refuses absurd sizes
             described = new SavedModel(model, loss, new float[0], classes(text, model), notes);
         } catch (QuernException | JsonParseException | IllegalArgumentException e) {

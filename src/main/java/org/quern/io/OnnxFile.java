@@ -11,7 +11,6 @@ import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
-import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
@@ -50,7 +49,7 @@ public final class OnnxFile {
 
     /** The name of the output. */
     public static String output(SavedModel saved) {
-        return saved.loss() == Loss.CROSS_ENTROPY ? "logits" : "output";
+        return saved.loss().classifies() ? "logits" : "output";
     }
 
     private byte[] model() {
@@ -117,6 +116,10 @@ public final class OnnxFile {
                 node("Erf", name + " erf", null, last);
                 node("Add", name + " raised", null, last, name + " one");
                 node("Mul", name + " halved", null, last, name + " half");
+                node("Mul", output, null, z, last);
+            }
+            case SILU -> {
+                node("Sigmoid", name + " sigmoid", null, z);
                 node("Mul", output, null, z, last);
             }
         }

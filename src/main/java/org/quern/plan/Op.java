@@ -1,6 +1,9 @@
 package org.quern.plan;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.quern.model.Activation;
 
 /**
@@ -21,11 +24,79 @@ public sealed interface Op {
      */
     String layer();
 
-    /** What it computes, as a message names it, for instance {@code output}. */
-    String what();
+    /** The dropout in it. */
+    default Mask mask() {
+        return Mask.NONE;
+    }
+
+    /**
+     * What is to be known of an op without knowing which.
+     *
+     * @param what it computes, as a message names it, for instance {@code output}
+     * @param shape behind the rows of a pass, and its form, for instance {@code x784x48 relu}
+     * @param weights of a product, the operand that has no row for each row of the pass, else null
+     * @param inputs what it reads
+     * @param outputs what it writes
+     * @param flops for each row of a pass, beside the product's; each elementary function as one
+     */
+    record Traits(
+            String what,
+            String shape,
+            Slice weights,
+            List<Slice> inputs,
+            List<Slice> outputs,
+            double flops) {}
+
+    /** What is to be known of it. */
+    Traits traits();
+
+    /** What it computes, as a message names it. */
+    default String what() {
+        return traits().what;
+    }
+
+    /** What it reads. */
+    default List<Slice> inputs() {
+        return traits().inputs;
+    }
 
     /** What it writes. */
-    List<Slice> outputs();
+    default List<Slice> outputs() {
+        return traits().outputs;
+    }
+
+    /** Whether it is a matrix product, whose work grows faster than its operands. */
+    default boolean isProduct() {
+        return traits().weights != null;
+    }
+
+    /** What it is called in a list of kernels, with its sizes in a pass of some rows. */
+    default String name(int rows) {
+        return getClass().getSimpleName() + " " + rows + traits().shape;
+    }
+
+    /** Floating-point operations in a pass of some rows, a multiply-add counted as two. */
+    default double flops(int rows) {
+        Slice weights = traits().weights;
+        double product = weights == null ? 0 : 2.0 * weights.size();
+        return rows * (product + traits().flops);
+    }
+
+    /** Those of some operands of it as far as a pass of some rows goes. */
+    default List<Slice> first(int rows, List<Slice> operands) {
+        Slice weights = traits().weights;
+        return operands.stream()
+                .map(one -> one.rows() == 1 || one.equals(weights) ? one : one.first(rows))
+                .toList();
+    }
+
+    private static String shape(Slice matrix, String form) {
+        return "x" + matrix.rows() + "x" + matrix.columns() + form;
+    }
+
+    private static List<Slice> some(Slice... slices) {
+        return Arrays.stream(slices).filter(Objects::nonNull).toList();
+    }
 
     /**
      * X[b,i] = (raw[r,i] · scale + shift) · keep[b,i], r the row of the data set at place b of the
@@ -36,13 +107,9 @@ public sealed interface Op {
     record Gather(String layer, Slice x, Slice targets, float scale, float shift, Mask mask)
             implements Op {
         @Override
-        public String what() {
-            return "input";
-        }
-
-        @Override
-        public List<Slice> outputs() {
-            return List.of(x);
+        public Traits traits() {
+            int n = x.columns();
+            return new Traits("input", "x" + n, null, List.of(), List.of(x), 2.0 * n);
         }
     }
 
@@ -61,13 +128,14 @@ public sealed interface Op {
             Mask mask)
             implements Op {
         @Override
-        public String what() {
-            return "output";
-        }
-
-        @Override
-        public List<Slice> outputs() {
-            return z == null ? List.of(y) : List.of(z, y);
+        public Traits traits() {
+            return new Traits(
+                    "output",
+                    shape(weights, " " + activation.text()),
+                    weights,
+                    List.of(x, weights, bias),
+                    some(z, y),
+                    3.0 * y.columns());
         }
     }
 
@@ -80,23 +148,26 @@ public sealed interface Op {
             String layer, Slice logits, Slice targets, Slice gradient, Slice loss, Slice hits)
             implements Op {
         @Override
-        public String what() {
-            return "loss";
-        }
-
-        @Override
-        public List<Slice> outputs() {
-            return List.of(loss, gradient, hits);
+        public Traits traits() {
+            int n = logits.columns();
+            return new Traits(
+                    "loss",
+                    "x" + n,
+                    null,
+                    List.of(logits, targets),
+                    List.of(loss, gradient, hits),
+                    6.0 * n);
         }
     }
 
     /**
-     * Mean squared error of Y [B × C] to T [B × C]: L[b] = Σⱼ (Y − T)² / C, and the gradient before
-     * the output's activation, G[b,j] = 2 (Y − T) / (B·C) · act′; hits[b] = 0. act′ is taken at Z
+     * A {@link Loss} ρ of Y [B × C] to T [B × C]: L[b] = Σⱼ ρ(Y − T) / C, and the gradient before
+     * the output's activation, G[b,j] = ρ′(Y − T) / (B·C) · act′; hits[b] = 0. act′ is taken at Z
      * if {@code z} is not null, else from Y.
      */
-    record SquaredError(
+    record RegressionLoss(
             String layer,
+            Loss form,
             Slice y,
             Slice z,
             Activation activation,
@@ -106,21 +177,28 @@ public sealed interface Op {
             Slice hits)
             implements Op {
         @Override
-        public String what() {
-            return "loss";
+        public Traits traits() {
+            int n = y.columns();
+            return new Traits(
+                    "loss",
+                    "x" + n + " " + activation.text(),
+                    null,
+                    some(y, targets, z),
+                    List.of(loss, gradient, hits),
+                    6.0 * n);
         }
 
         @Override
-        public List<Slice> outputs() {
-            return List.of(loss, gradient, hits);
+        public String name(int rows) {
+            return form.caseName() + " " + rows + traits().shape;
         }
     }
 
     /**
      * dX = (dY·Wᵀ) · keep · act′: the gradient before the activation of the layer below, whose
      * output X [B × I], value before activation Z (or null), activation and mask are given. dY [B ×
-     * O], W [I × O]. With dropout, act′ of ReLU, tanh and sigmoid is taken at X / scale, the output
-     * before dropout.
+     * O], W [I × O]. With dropout, an act′ that is a function of the output is taken at X / scale,
+     * the output before dropout.
      */
     record DenseBackwardInput(
             String layer,
@@ -133,60 +211,60 @@ public sealed interface Op {
             Mask mask)
             implements Op {
         @Override
-        public String what() {
-            return "input gradient";
-        }
-
-        @Override
-        public List<Slice> outputs() {
-            return List.of(dx);
+        public Traits traits() {
+            return new Traits(
+                    "input gradient",
+                    shape(weights, " " + activation.text()),
+                    weights,
+                    some(dy, x, z, weights),
+                    List.of(dx),
+                    3.0 * dx.columns());
         }
     }
 
     /** dW = Xᵀ·dY, db[j] = Σ_b dY[b,j]. X [B × I], dY [B × O], dW [I × O], db [1 × O]. */
     record DenseBackwardWeights(String layer, Slice x, Slice dy, Slice dw, Slice db) implements Op {
         @Override
-        public String what() {
-            return "weight gradient";
-        }
-
-        @Override
-        public List<Slice> outputs() {
-            return List.of(dw, db);
-        }
-    }
-
-    /**
-     * {@link Optimizer.Adam} over all parameters W with gradients G and moments M, V, [1 × P] each.
-     */
-    record Adam(
-            String layer, Slice parameters, Slice gradients, Slice m, Slice v, Optimizer.Adam form)
-            implements Op {
-        @Override
-        public String what() {
-            return "update";
-        }
-
-        @Override
-        public List<Slice> outputs() {
-            return List.of(parameters, m, v);
+        public Traits traits() {
+            return new Traits(
+                    "weight gradient",
+                    shape(dw, ""),
+                    dw,
+                    List.of(x, dy),
+                    List.of(dw, db),
+                    dy.columns());
         }
     }
 
     /**
-     * {@link Optimizer.Sgd} over all parameters W with gradients G and velocity U, [1 × P] each;
-     * {@code velocity} is null without momentum.
+     * An {@link Optimizer}'s step over all parameters with their gradients and its moments, [1 × P]
+     * each.
      */
-    record Sgd(String layer, Slice parameters, Slice gradients, Slice velocity, Optimizer.Sgd form)
+    record Update(
+            String layer, Slice parameters, Slice gradients, List<Slice> moments, Optimizer form)
             implements Op {
-        @Override
-        public String what() {
-            return "update";
+        /** Copies the list. */
+        public Update {
+            moments = List.copyOf(moments);
         }
 
         @Override
-        public List<Slice> outputs() {
-            return velocity == null ? List.of(parameters) : List.of(parameters, velocity);
+        public Traits traits() {
+            List<Slice> inputs = new ArrayList<>(List.of(parameters, gradients));
+            inputs.addAll(moments);
+            List<Slice> outputs = new ArrayList<>(inputs);
+            outputs.remove(gradients);
+            return new Traits("update", "", null, inputs, outputs, 0);
+        }
+
+        @Override
+        public String name(int rows) {
+            return form.caseName(parameters.columns());
+        }
+
+        @Override
+        public double flops(int rows) {
+            return form.flops() * parameters.columns();
         }
     }
 
@@ -196,13 +274,8 @@ public sealed interface Op {
      */
     record Metrics(String layer, Slice loss, Slice hits) implements Op {
         @Override
-        public String what() {
-            return "metrics";
-        }
-
-        @Override
-        public List<Slice> outputs() {
-            return List.of();
+        public Traits traits() {
+            return new Traits("metrics", "", null, List.of(loss, hits), List.of(), 2);
         }
     }
 }

@@ -111,9 +111,14 @@ public record Plan(
         return dense.get(dense.size() - 1).y();
     }
 
-    /** Values of the targets of one row: 1 for a class index, else the outputs. */
+    /** Values of the targets of one row. */
     public int targetSize() {
-        return loss == Loss.CROSS_ENTROPY ? 1 : outputSize();
+        return loss.targetSize(outputSize());
+    }
+
+    /** The op that sums a step's losses and hits. */
+    public Op.Metrics metrics() {
+        return (Op.Metrics) training.get(training.size() - 2);
     }
 
     /** Moment {@code index} of the optimizer, in the layout of the parameters. */

@@ -53,7 +53,7 @@ final class PlanBuilder {
         this.batch = batch;
         this.inferenceBatch = Math.max(batch, Plan.INFERENCE_BATCH);
         Layer.Dense output = model.output();
-        if (loss == Loss.CROSS_ENTROPY && output.activation() != Activation.LINEAR) {
+        if (loss.classifies() && output.activation() != Activation.LINEAR) {
             throw usage(
                     "cross-entropy takes logits, but the last layer is \"%s\": make it \"dense %d\"",
                     output.text(), output.units());
@@ -84,8 +84,9 @@ final class PlanBuilder {
             stage.bias = slice(stage.module + ".bias", 1, stage.layer.units());
         }
         Slice parameters = region("parameters", 0);
+        List<Slice> moments = new ArrayList<>();
         for (int i = 0; i < optimizer.moments(); i++) {
-            slice("moment " + i, 1, parameters.columns());
+            moments.add(slice("moment " + i, 1, parameters.columns()));
         }
         Slice state = region("state", 0);
         long gradientsAt = end;
@@ -95,8 +96,7 @@ final class PlanBuilder {
         }
         Slice gradients = region("gradients", gradientsAt);
         Slice x = slice("input", inferenceBatch, model.inputSize());
-        int targetSize = loss == Loss.CROSS_ENTROPY ? 1 : model.outputSize();
-        Slice targets = slice("targets", batch, targetSize);
+        Slice targets = slice("targets", batch, loss.targetSize(model.outputSize()));
         Slice below = x;
         for (Stage stage : stages) {
             stage.x = below;
@@ -115,7 +115,7 @@ final class PlanBuilder {
         List<Op> training = new ArrayList<>(forward);
         backward(training, targets, losses, hits);
         training.add(new Op.Metrics("loss", losses, hits));
-        training.add(update(parameters, gradients));
+        training.add(new Op.Update("all layers", parameters, gradients, moments, optimizer));
         List<Plan.DenseSlices> dense =
                 stages.stream()
                         .map(
@@ -167,20 +167,18 @@ final class PlanBuilder {
     private void backward(List<Op> ops, Slice targets, Slice losses, Slice hits) {
         Stage top = stages.get(stages.size() - 1);
         ops.add(
-                switch (loss) {
-                    case CROSS_ENTROPY ->
-                            new Op.CrossEntropy(top.name, top.y, targets, top.dy, losses, hits);
-                    case MEAN_SQUARED_ERROR ->
-                            new Op.SquaredError(
-                                    top.name,
-                                    top.y,
-                                    top.z,
-                                    top.layer.activation(),
-                                    targets,
-                                    top.dy,
-                                    losses,
-                                    hits);
-                });
+                !loss.classifies()
+                        ? new Op.RegressionLoss(
+                                top.name,
+                                loss,
+                                top.y,
+                                top.z,
+                                top.layer.activation(),
+                                targets,
+                                top.dy,
+                                losses,
+                                hits)
+                        : new Op.CrossEntropy(top.name, top.y, targets, top.dy, losses, hits));
         for (int i = stages.size() - 1; i >= 0; i--) {
             Stage s = stages.get(i);
             ops.add(new Op.DenseBackwardWeights(s.name, s.x, s.dy, s.dw, s.db));
@@ -198,19 +196,6 @@ final class PlanBuilder {
                                 below.mask));
             }
         }
-    }
-
-    private Op update(Slice parameters, Slice gradients) {
-        long p = parameters.size();
-        if (optimizer instanceof Optimizer.Adam form) {
-            Slice m = new Slice("moment 0", p, 1, parameters.columns());
-            Slice v = new Slice("moment 1", 2 * p, 1, parameters.columns());
-            return new Op.Adam("all layers", parameters, gradients, m, v, form);
-        }
-        Optimizer.Sgd form = (Optimizer.Sgd) optimizer;
-        Slice velocity =
-                form.momentum() > 0 ? new Slice("moment 0", p, 1, parameters.columns()) : null;
-        return new Op.Sgd("all layers", parameters, gradients, velocity, form);
     }
 
     private Slice slice(String name, int rows, int columns) {

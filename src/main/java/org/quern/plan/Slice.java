@@ -18,4 +18,9 @@ public record Slice(String name, long offset, int rows, int columns) {
     public long end() {
         return offset + size();
     }
+
+    /** Its first rows. */
+    public Slice first(int newRows) {
+        return new Slice(name, offset, newRows, columns);
+    }
 }

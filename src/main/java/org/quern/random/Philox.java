@@ -12,8 +12,8 @@ package org.quern.random;
  * of evaluation, and a resumed run needs no generator state.
  */
 public final class Philox {
-    private static final int M0 = 0xD2511F53;
-    private static final int M1 = 0xCD9E8D57;
+    private static final long M0 = 0xD2511F53L;
+    private static final long M1 = 0xCD9E8D57L;
     private static final int W0 = 0x9E3779B9;
     private static final int W1 = 0xBB67AE85;
     private static final int ROUNDS = 10;
@@ -30,28 +30,15 @@ public final class Philox {
      * @param position index within that step, from 0 to 2³⁴ − 1
      */
     public static int word(long seed, int stream, long step, long position) {
-        int x0 = (int) (position >>> 2);
-        int x1 = stream;
-        int x2 = (int) step;
-        int x3 = (int) (step >>> 32);
-        int k0 = (int) seed;
-        int k1 = (int) (seed >>> 32);
+        long upper = position >>> 2 << 32 | stream & LOW;
+        long lower = swap(step);
         for (int round = 0; round < ROUNDS; round++) {
-            long p0 = (M0 & LOW) * (x0 & LOW);
-            long p1 = (M1 & LOW) * (x2 & LOW);
-            x0 = (int) (p1 >>> 32) ^ x1 ^ k0;
-            x1 = (int) p1;
-            x2 = (int) (p0 >>> 32) ^ x3 ^ k1;
-            x3 = (int) p0;
-            k0 += W0;
-            k1 += W1;
+            long next = half(M1, lower, upper, (int) seed + round * W0);
+            lower = half(M0, upper, lower, (int) (seed >>> 32) + round * W1);
+            upper = next;
         }
-        return switch ((int) position & 3) {
-            case 0 -> x0;
-            case 1 -> x1;
-            case 2 -> x2;
-            default -> x3;
-        };
+        long pair = (position & 2) == 0 ? upper : lower;
+        return (int) ((position & 1) == 0 ? pair >>> 32 : pair);
     }
 
     /**
@@ -60,26 +47,27 @@ public final class Philox {
      * to {@code 4·block + 3}.
      */
     public static void block(long seed, int stream, long step, int block, int[] out, int offset) {
-        int x0 = block;
-        int x1 = stream;
-        int x2 = (int) step;
-        int x3 = (int) (step >>> 32);
-        int k0 = (int) seed;
-        int k1 = (int) (seed >>> 32);
+        long upper = (long) block << 32 | stream & LOW;
+        long lower = swap(step);
         for (int round = 0; round < ROUNDS; round++) {
-            long p0 = (M0 & LOW) * (x0 & LOW);
-            long p1 = (M1 & LOW) * (x2 & LOW);
-            x0 = (int) (p1 >>> 32) ^ x1 ^ k0;
-            x1 = (int) p1;
-            x2 = (int) (p0 >>> 32) ^ x3 ^ k1;
-            x3 = (int) p0;
-            k0 += W0;
-            k1 += W1;
+            long next = half(M1, lower, upper, (int) seed + round * W0);
+            lower = half(M0, upper, lower, (int) (seed >>> 32) + round * W1);
+            upper = next;
         }
-        out[offset] = x0;
-        out[offset + 1] = x1;
-        out[offset + 2] = x2;
-        out[offset + 3] = x3;
+        out[offset] = (int) (upper >>> 32);
+        out[offset + 1] = (int) upper;
+        out[offset + 2] = (int) (lower >>> 32);
+        out[offset + 3] = (int) lower;
+    }
+
+    private static long swap(long words) {
+        return Long.rotateLeft(words, 32);
+    }
+
+    /** Half a round: two words, of which the first is the more significant. */
+    private static long half(long multiplier, long from, long to, int key) {
+        long product = multiplier * (from >>> 32);
+        return (product >>> 32 ^ to ^ key) << 32 | product & LOW;
     }
 
     /** A word as a float in [0, 1): its upper 24 bits times 2⁻²⁴, exact. */

@@ -29,9 +29,10 @@ public final class TextReport {
         ConfusionMatrix confusion = evaluation.confusion();
         if (confusion == null) {
             return format(
-                    "%s R2 %.4f, mean squared error %.6g, mean absolute error %.6g on %,d rows",
+                    "%s R2 %.4f, %s %.6g, mean absolute error %.6g on %,d rows",
                     part,
                     evaluation.accuracy(),
+                    evaluation.measure().title(),
                     evaluation.loss(),
                     evaluation.meanAbsoluteError(),
                     evaluation.rows());
@@ -124,7 +125,8 @@ public final class TextReport {
      */
     public static String gallery(Evaluation evaluation, Dataset rows, int most, boolean colour) {
         if (evaluation.confusion() == null) {
-            return "no gallery: a model trained by mean squared error has no mistakes to show";
+            return "no gallery: a model trained by %s has no mistakes to show"
+                    .formatted(evaluation.measure().title());
         }
         List<Evaluation.Mistake> mistakes = evaluation.mistakes().stream().limit(most).toList();
         if (mistakes.isEmpty()) {

@@ -3,9 +3,10 @@ package org.quern.run;
 import static org.quern.QuernException.usage;
 
 import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 
 /**
@@ -17,21 +18,16 @@ public enum Recipe {
     /** 784-40-10, linear, on raw pixels 0 to 255: 31,810 parameters. */
     FIRST("first", 0.85, "dense 40, dense 10", Scaling.NONE),
     /** 784-48-15-10 with ReLU and dropout, on pixels / 255: 38,575 parameters. */
-    TUTORIAL(
-            "tutorial",
-            0.9597,
-            "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
-            Scaling.UNIT),
+    TUTORIAL("tutorial", 0.9597, ModelText.TUTORIAL, Scaling.UNIT),
     /** Two epochs of 784-96-10. */
-    PERCENT_97("97", 0.97, "dense 96 relu, dense 10", Scaling.UNIT, 2, 0.005, "none"),
+    PERCENT_97("97", 0.97, "dense 96 relu, dense 10", 2, 0.005, "none"),
     /** Four epochs of 784-192-10. */
-    PERCENT_98("98", 0.98, "dense 192 relu, dense 10", Scaling.UNIT, 4, 0.004, "none"),
+    PERCENT_98("98", 0.98, "dense 192 relu, dense 10", 4, 0.004, "none"),
     /** Five epochs of 784-192-96-10 on images distorted a little. */
     PERCENT_98_5(
             "98.5",
             0.985,
             "dense 192 relu, dense 96 relu, dense 10",
-            Scaling.UNIT,
             5,
             0.004,
             "rotate 5, scale 0.05, shift 1, bend 1"),
@@ -40,40 +36,32 @@ public enum Recipe {
             "99",
             0.99,
             "dense 512 relu, dense 256 relu, dense 10",
-            Scaling.UNIT,
             12,
             0.002,
             "rotate 6, scale 0.07, shift 1, bend 1.2");
 
     private final String text;
     private final double accuracy;
-    private final String model;
-    private final Scaling scaling;
-    private final Map<String, String> more = new LinkedHashMap<>();
+    private final Map<String, Object> settings;
 
     /** A network, all else left to whoever trains it. */
     Recipe(String text, double accuracy, String model, Scaling scaling) {
         this.text = text;
         this.accuracy = accuracy;
-        this.model = model;
-        this.scaling = scaling;
+        settings = new HashMap<>();
+        settings.put("model", model);
+        settings.put("scale", scaling.scale());
+        settings.put("shift", scaling.shift());
     }
 
     /** A network with how it is trained. */
-    Recipe(
-            String text,
-            double accuracy,
-            String model,
-            Scaling scaling,
-            int epochs,
-            double rate,
-            String distortion) {
-        this(text, accuracy, model, scaling);
-        more.put("batch", "64");
-        more.put("epochs", Integer.toString(epochs));
-        more.put("lr", Double.toString(rate));
-        more.put("schedule", "cosine");
-        more.put("distort", distortion);
+    Recipe(String text, double accuracy, String model, int epochs, double rate, String distort) {
+        this(text, accuracy, model, Scaling.UNIT);
+        settings.put("batch", 64);
+        settings.put("epochs", epochs);
+        settings.put("lr", rate);
+        settings.put("schedule", "cosine");
+        settings.put("distort", distort);
     }
 
     /** The test accuracy on MNIST that it is for: for the tutorial's, what the tutorial got. */
@@ -81,23 +69,8 @@ public enum Recipe {
         return accuracy;
     }
 
-    /** The layers, as {@link org.quern.model.ModelText} reads them. */
-    public String model() {
-        return model;
-    }
-
-    /** How it scales pixels. */
-    public Scaling scaling() {
-        return scaling;
-    }
-
-    /** All that it settles, as {@link RunSettings} takes it. */
-    public Map<String, String> settings() {
-        Map<String, String> settings = new LinkedHashMap<>();
-        settings.put("model", model);
-        settings.put("scale", Float.toString(scaling.scale()));
-        settings.put("shift", Float.toString(scaling.shift()));
-        settings.putAll(more);
+    /** All that it settles, by the names of {@link Setting}s. */
+    Map<String, Object> settings() {
         return settings;
     }
 
@@ -109,7 +82,7 @@ public enum Recipe {
     /** The recipe of that name; an unknown one is a usage error that lists all. */
     public static Recipe parse(String name) {
         for (Recipe recipe : values()) {
-            if (recipe.text().equals(name)) {
+            if (recipe.text.equals(name)) {
                 return recipe;
             }
         }

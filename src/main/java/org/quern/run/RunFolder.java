@@ -14,17 +14,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.quern.QuernException;
+import org.quern.data.Distortion;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile;
 import org.quern.train.Checkpoint;
+import org.quern.train.EpochResult;
+import org.quern.train.Listener;
 import org.quern.train.Trainer;
-import org.quern.train.TrainingConfig;
 
 /**
  * The folder of a run: {@code run.json} and {@code history.csv}, what happened; {@code
@@ -47,21 +49,19 @@ public final class RunFolder implements AutoCloseable {
 
     private final Path folder;
     private final Map<String, String> settings;
-    private final List<String> classes;
     private final int keep;
     private final RunLock lock;
+    private final StateFile saved;
+    private List<String> classes;
 
+    /** With the state that the run goes on from; null for a new one. */
     private RunFolder(
-            Path folder,
-            Map<String, String> settings,
-            List<String> classes,
-            int keep,
-            RunLock lock) {
+            Path folder, Map<String, String> settings, int keep, RunLock lock, StateFile saved) {
         this.folder = folder;
-        this.settings = Map.copyOf(settings);
-        this.classes = List.copyOf(classes);
+        this.settings = settings;
         this.keep = keep;
         this.lock = lock;
+        this.saved = saved;
     }
 
     /**
@@ -70,8 +70,7 @@ public final class RunFolder implements AutoCloseable {
      * @param settings the configuration and whatever else must be the same when it is resumed
      * @param classes names of the classes, for the model files
      * @param keep epochs whose weights are kept besides last and best
-     * @throws org.quern.QuernException if the folder holds a run, or anything else, or another run
-     *     is about to use it
+     * @throws org.quern.QuernException as {@link #check}
      */
     public static RunFolder create(
             Path folder, Map<String, String> settings, List<String> classes, int keep) {
@@ -79,11 +78,11 @@ public final class RunFolder implements AutoCloseable {
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be made a folder (%s): give --out another one"
-                            .formatted(folder, e.getClass().getSimpleName()),
-                    e);
+            throw data(
+                    e,
+                    "%s cannot be made a folder (%s): give --out another one",
+                    folder,
+                    e.getClass().getSimpleName());
         }
         if (!Files.isWritable(folder)) {
             throw data("no permission to write in %s: give --out another folder", folder);
@@ -91,7 +90,9 @@ public final class RunFolder implements AutoCloseable {
         RunLock lock = RunLock.of(folder);
         try {
             checkEmpty(folder); // another run may have come and gone since
-            return new RunFolder(folder, settings, classes, keep, lock);
+            RunFolder run = new RunFolder(folder, settings, keep, lock, null);
+            run.classes = classes;
+            return run;
         } catch (RuntimeException e) {
             lock.close();
             throw e;
@@ -134,52 +135,56 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /**
-     * A run to go on with.
-     *
-     * @param run where to save from now on
-     * @param checkpoint where it stands
-     * @param config of its trainer, as {@link ConfigText} writes it
-     * @param settings as given to {@link #create}
-     */
-    public record Resumed(
-            RunFolder run,
-            Checkpoint checkpoint,
-            Map<String, String> config,
-            Map<String, String> settings) {
-
-        /**
-         * Brings a trainer to where the run stands.
-         *
-         * @throws org.quern.QuernException if its configuration is another; the message names the
-         *     first difference
-         */
-        public void restore(Trainer trainer) {
-            ConfigText.requireEqual(
-                    config, ConfigText.write(trainer.config()), "checkpoint " + run.state());
-            trainer.restore(checkpoint);
-        }
-    }
-
-    /**
      * Opens the folder of an earlier run, to go on with it.
      *
      * @throws org.quern.QuernException if there is no state in it, or it is damaged, or the run is
      *     going on already
      */
-    public static Resumed resume(Path folder, List<String> classes, int keep) {
+    public static RunFolder resume(Path folder, int keep) {
         Path state = stateOf(folder); // before the lock: none is left where there is no run
         RunLock lock = RunLock.of(folder);
         try {
-            StateFile.Saved saved = StateFile.read(state);
-            return new Resumed(
-                    new RunFolder(folder, saved.settings(), classes, keep, lock),
-                    saved.checkpoint(),
-                    saved.config(),
-                    saved.settings());
+            StateFile saved = StateFile.read(state);
+            return new RunFolder(folder, saved.settings(), keep, lock, saved);
         } catch (RuntimeException e) {
             lock.close();
             throw e;
         }
+    }
+
+    /**
+     * Brings a trainer to where the run stands.
+     *
+     * @param names of the classes, for the model files
+     * @throws org.quern.QuernException if its configuration is another; the message names the first
+     *     difference
+     */
+    public void restore(Trainer trainer, List<String> names) {
+        trainer.config()
+                .texts()
+                .forEach(
+                        (name, is) -> {
+                            // runs from before there was any do not tell of distortion
+                            String was = saved.config().getOrDefault(name, Distortion.NONE.text());
+                            if (!is.equals(was)) {
+                                throw data(
+                                        "checkpoint %s is of a run with %s \"%s\", not \"%s\":"
+                                                + " resume it as it was, or start a new run",
+                                        state(), name, was, is);
+                            }
+                        });
+        trainer.restore(saved.checkpoint());
+        classes = names;
+    }
+
+    /** Where the run stood when it was opened to go on. */
+    public Checkpoint checkpoint() {
+        return saved.checkpoint();
+    }
+
+    /** The settings of the run, as given to {@link #create}. */
+    public Map<String, String> settings() {
+        return settings;
     }
 
     /**
@@ -200,11 +205,6 @@ public final class RunFolder implements AutoCloseable {
         return state;
     }
 
-    /** The same run once its classes are known. */
-    public RunFolder withClasses(List<String> names) {
-        return new RunFolder(folder, settings, names, keep, lock);
-    }
-
     /** What is to be said of its lock; null if nothing is. */
     public String notice() {
         return lock.notice();
@@ -221,6 +221,18 @@ public final class RunFolder implements AutoCloseable {
         return folder;
     }
 
+    /** What keeps the folder up to date, epoch by epoch, {@code run.json} included. */
+    public Listener saving(RunReport report) {
+        return new Listener() {
+            @Override
+            public Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
+                writeRun(report.epochs(trainer.checkpoint().epochs()).json());
+                save(trainer, best);
+                return Verdict.GO_ON;
+            }
+        };
+    }
+
     /**
      * Saves where a run stands after an epoch.
      *
@@ -234,10 +246,14 @@ public final class RunFolder implements AutoCloseable {
         writeWeights(trainer, checkpoint, checkpoint.state(), LAST);
         int epoch = checkpoint.epochs().size();
         if (keep > 0) {
-            writeWeights(trainer, checkpoint, checkpoint.state(), epochFile(epoch));
+            writeWeights(
+                    trainer,
+                    checkpoint,
+                    checkpoint.state(),
+                    String.format(Locale.ROOT, "epoch-%04d.safetensors", epoch));
             prune(epoch);
         }
-        AtomicFile.write(folder.resolve(HISTORY), HistoryCsv.write(checkpoint.epochs()));
+        AtomicFile.write(folder.resolve(HISTORY), StateFile.history(checkpoint.epochs()));
         writeState(trainer, checkpoint);
     }
 
@@ -249,8 +265,7 @@ public final class RunFolder implements AutoCloseable {
     }
 
     private void writeState(Trainer trainer, Checkpoint checkpoint) {
-        Map<String, String> config = ConfigText.write(trainer.config());
-        StateFile.write(state(), new StateFile.Saved(checkpoint, config, settings));
+        new StateFile(checkpoint, trainer.config().texts(), settings).write(state());
     }
 
     private Path state() {
@@ -284,21 +299,12 @@ public final class RunFolder implements AutoCloseable {
                 return run.getAsJsonObject();
             }
         } catch (JsonParseException | CharacterCodingException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s is damaged: it is no JSON (%s)".formatted(file, firstLine(e)),
-                    e);
+            String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+            throw data(e, "%s is damaged: it is no JSON (%s)", file, why);
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be read (%s)".formatted(file, e.getClass().getSimpleName()),
-                    e);
+            throw data(e, "%s cannot be read (%s)", file, e.getClass().getSimpleName());
         }
         throw data("%s is not what Quern wrote of a run", file);
-    }
-
-    private static String firstLine(Exception e) {
-        return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
     }
 
     /** Writes {@code run.json}. */
@@ -309,22 +315,28 @@ public final class RunFolder implements AutoCloseable {
     /** Writes the parameters that {@code numbers} starts with. */
     private void writeWeights(
             Trainer trainer, Checkpoint checkpoint, float[] numbers, String name) {
-        TrainingConfig config = trainer.config();
-        Map<String, String> notes = RunSettings.notes(settings, config.seed());
-        notes.put("epoch", Integer.toString(checkpoint.epochs().size()));
         int parameters = Math.toIntExact(trainer.plan().parameters().size());
+        Map<String, String> notes = notes(trainer, settings);
+        notes.put("epoch", Integer.toString(checkpoint.epochs().size()));
         ModelFile.write(
                 folder.resolve(name),
                 new ModelFile.SavedModel(
-                        config.model(),
-                        config.loss(),
+                        trainer.config().model(),
+                        trainer.config().loss(),
                         Arrays.copyOf(numbers, parameters),
                         classes,
                         notes));
     }
 
-    private static String epochFile(int epoch) {
-        return String.format(Locale.ROOT, "epoch-%04d.safetensors", epoch);
+    /** What a model's file says of its training, of settings by name; not all need be there. */
+    public static Map<String, String> notes(Trainer trainer, Map<String, String> settings) {
+        Map<String, String> notes = new LinkedHashMap<>();
+        notes.put("seed", Long.toString(trainer.config().seed()));
+        String label = settings.getOrDefault("label", "");
+        if (!label.isEmpty()) {
+            notes.put("label", label);
+        }
+        return notes;
     }
 
     private void prune(int epoch) {
@@ -334,8 +346,7 @@ public final class RunFolder implements AutoCloseable {
                 try {
                     Files.deleteIfExists(old);
                 } catch (IOException e) {
-                    throw new QuernException(
-                            QuernException.Kind.DATA, old + " cannot be removed", e);
+                    throw data(e, "%s cannot be removed", old);
                 }
             }
         }
@@ -346,8 +357,7 @@ public final class RunFolder implements AutoCloseable {
         try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder, pattern)) {
             stream.forEach(found::add);
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, folder + " cannot be listed: " + e.getMessage(), e);
+            throw data(e, "%s cannot be listed: %s", folder, e.getMessage());
         }
         return found;
     }

@@ -1,15 +1,16 @@
 package org.quern.run;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.quern.QuernException.data;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
@@ -40,8 +41,6 @@ final class RunLock implements AutoCloseable {
     /** What locks a channel; null if it is locked. */
     @FunctionalInterface
     interface Locker {
-        Locker SYSTEM = channel -> channel.tryLock(AT, 1, false);
-
         FileLock lock(FileChannel channel) throws IOException;
     }
 
@@ -58,7 +57,7 @@ final class RunLock implements AutoCloseable {
      *     since when
      */
     static RunLock of(Path folder) {
-        return of(folder, Locker.SYSTEM);
+        return of(folder, channel -> channel.tryLock(AT, 1, false));
     }
 
     static RunLock of(Path folder, Locker locker) {
@@ -80,36 +79,30 @@ final class RunLock implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be locked (%s): give another folder"
-                            .formatted(folder, e.getClass().getSimpleName()),
-                    e);
+            throw data(
+                    e,
+                    "%s cannot be locked (%s): give another folder",
+                    folder,
+                    e.getClass().getSimpleName());
         }
     }
 
     private static RunLock lock(Path folder, Path real, String me, Locker locker)
             throws IOException {
-        FileChannel channel =
-                FileChannel.open(
-                        real.resolve(FILE),
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.READ,
-                        StandardOpenOption.WRITE);
+        FileChannel channel = FileChannel.open(real.resolve(FILE), CREATE, READ, WRITE);
         try {
             String notice = null;
             try {
                 if (locker.lock(channel) == null) {
                     byte[] text = Channels.newInputStream(channel).readAllBytes();
-                    throw held(folder, new String(text, StandardCharsets.UTF_8).strip());
+                    throw held(folder, new String(text, UTF_8).strip());
                 }
             } catch (IOException e) { // some network file systems
                 notice =
                         "%s cannot be locked (%s): keep other runs out of it yourself"
                                 .formatted(folder, e.getMessage());
             }
-            channel.truncate(0)
-                    .write(ByteBuffer.wrap((me + "\n").getBytes(StandardCharsets.UTF_8)));
+            channel.truncate(0).write(UTF_8.encode(me + "\n"));
             return new RunLock(real, channel, notice);
         } catch (IOException | RuntimeException e) {
             channel.close();
@@ -137,8 +130,7 @@ final class RunLock implements AutoCloseable {
         try (channel) {
             channel.truncate(0); // nobody holds it
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA, folder + " cannot be unlocked: " + e, e);
+            throw data(e, "%s cannot be unlocked: %s", folder, e);
         } finally {
             HELD.remove(folder);
         }

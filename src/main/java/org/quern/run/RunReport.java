@@ -3,6 +3,7 @@ package org.quern.run;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.quern.data.Parts;
 import org.quern.io.Json;
@@ -10,7 +11,6 @@ import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
-import org.quern.train.TrainingConfig;
 
 /**
  * What {@code run.json} says: the settings, each epoch, the result on the test rows and where the
@@ -27,44 +27,45 @@ public final class RunReport {
      * @param epochs epochs asked for
      */
     public RunReport(Trainer trainer, String backend, String data, int epochs) {
-        TrainingConfig config = trainer.config();
-        report.put("quern", 1);
-        report.put("backend", backend);
-        report.put("device", trainer.executor().device());
-        report.put("java", System.getProperty("java.version"));
-        report.put("data", data);
-        report.put("parameters", config.model().parameters());
-        report.putAll(ConfigText.write(config));
-        report.put("seed", config.seed());
-        report.put("batch", config.batch());
-        report.put("epochsAsked", epochs);
+        with("quern", 1)
+                .with("backend", backend)
+                .with("device", trainer.executor().device())
+                .with("java", System.getProperty("java.version"))
+                .with("data", data)
+                .with("parameters", trainer.config().model().parameters());
+        report.putAll(trainer.config().texts());
+        with("seed", trainer.config().seed())
+                .with("batch", trainer.config().batch())
+                .with("epochsAsked", epochs);
+    }
+
+    private RunReport with(String name, Object value) {
+        report.put(name, value);
+        return this;
     }
 
     /** How many rows each part has. */
     public RunReport parts(Parts parts) {
-        report.put("trainingRows", parts.train().rows());
-        report.put("validationRows", parts.validation() == null ? 0 : parts.validation().rows());
-        report.put("testRows", parts.test().rows());
-        return this;
+        return with("trainingRows", parts.train().rows())
+                .with("validationRows", parts.validation() == null ? 0 : parts.validation().rows())
+                .with("testRows", parts.test().rows());
     }
 
     /** That the run went on after so many epochs of earlier calls, whose time is not counted. */
     public RunReport resumedAfter(int epochs) {
-        report.put("resumedAfter", epochs);
-        return this;
+        return with("resumedAfter", epochs);
     }
 
     /** The epochs so far. */
     public RunReport epochs(List<EpochResult> epochs) {
-        report.put("epochs", epochs);
-        return this;
+        return with("epochs", epochs);
     }
 
     /** Why the run ended, and its best epoch. */
     public RunReport end(History history) {
-        report.put("end", history.end().name().toLowerCase(java.util.Locale.ROOT));
-        report.put("bestEpoch", history.bestEpoch());
-        return epochs(history.epochs());
+        return with("end", history.end().name().toLowerCase(Locale.ROOT))
+                .with("bestEpoch", history.bestEpoch())
+                .epochs(history.epochs());
     }
 
     /** The result on the test rows. */
@@ -81,20 +82,17 @@ public final class RunReport {
             test.put("wrongPerClass", evaluation.confusion().wrongPerClass());
             test.put("confusion", evaluation.confusion().counts());
         }
-        report.put("test", test);
-        return this;
+        return with("test", test);
     }
 
     /** Where the wall time went, in seconds. */
     public RunReport seconds(Map<String, Double> seconds) {
-        report.put("seconds", new LinkedHashMap<>(seconds));
-        return this;
+        return with("seconds", seconds);
     }
 
     /** The same in detail, and from the process's start on. */
     public RunReport timing(Map<String, Object> timing) {
-        report.put("timing", new LinkedHashMap<>(timing));
-        return this;
+        return with("timing", timing);
     }
 
     /** What it says so far, by name. */

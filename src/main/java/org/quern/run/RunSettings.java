@@ -1,14 +1,16 @@
 package org.quern.run;
 
+import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
-import java.nio.file.Path;
-import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.quern.backend.Backend;
+import org.quern.backend.Backends;
+import org.quern.data.Dataset;
 import org.quern.data.Distortion;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
@@ -20,382 +22,284 @@ import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.train.EarlyStopping;
 import org.quern.train.Schedule;
+import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
-/**
- * All that decides a run, its data included, as the texts that a run folder keeps and the command
- * line gives: {@code epochs} → {@code 5}. Names are those of the options of {@code quern train};
- * texts are canonical, so that equal settings have equal texts.
- */
+/** All that decides a run, its data included: a value for each {@link Setting}. */
 public final class RunSettings {
-    private static final Map<String, String> DEFAULTS = new LinkedHashMap<>();
-
-    static {
-        DEFAULTS.put("data", "");
-        DEFAULTS.put("label", "");
-        DEFAULTS.put("header", "auto");
-        DEFAULTS.put("limit", "0");
-        DEFAULTS.put("overfit", "0");
-        DEFAULTS.put("split", "0.2");
-        DEFAULTS.put("validation", "0.0");
-        DEFAULTS.put("model", Recipe.TUTORIAL.model());
-        DEFAULTS.put("outputs", "0");
-        DEFAULTS.put("scale", Float.toString(Recipe.TUTORIAL.scaling().scale()));
-        DEFAULTS.put("shift", Float.toString(Recipe.TUTORIAL.scaling().shift()));
-        DEFAULTS.put("loss", "cross-entropy");
-        DEFAULTS.put("optimizer", "adam");
-        DEFAULTS.put("beta1", Double.toString(Optimizer.Adam.DEFAULT.beta1()));
-        DEFAULTS.put("beta2", Double.toString(Optimizer.Adam.DEFAULT.beta2()));
-        DEFAULTS.put("epsilon", Double.toString(Optimizer.Adam.DEFAULT.epsilon()));
-        DEFAULTS.put("momentum", "0.0");
-        DEFAULTS.put("weight-decay", "0.0");
-        DEFAULTS.put("lr", Double.toString(TrainingConfig.DEFAULT_RATE));
-        DEFAULTS.put("schedule", "constant");
-        DEFAULTS.put("batch", Integer.toString(TrainingConfig.DEFAULT_BATCH));
-        DEFAULTS.put("epochs", "5");
-        DEFAULTS.put("early-stopping", "0");
-        DEFAULTS.put("min-delta", "0.0");
-        DEFAULTS.put("distort", "none");
-        DEFAULTS.put("seed", "1");
-        DEFAULTS.put("backend", "auto");
-        DEFAULTS.put("threads", "0");
-        DEFAULTS.put("device", "");
-        DEFAULTS.put("device-memory", "0");
-        DEFAULTS.put("sync", "false");
-        DEFAULTS.put("gemm", "auto");
-        DEFAULTS.put("precision", "fp32");
-        DEFAULTS.put("cublas", "");
-        DEFAULTS.put("engine", "auto");
-    }
-
-    /**
-     * Rows to validate on where they are needed and nobody says how many: scikit-learn's default
-     * for early stopping, which leaves nine tenths to learn from.
-     */
-    private static final String VALIDATION = "0.1";
-
-    /** What says on what a run is computed, and may change when it is resumed. */
-    private static final Set<String> RUNNING =
-            Set.of(
-                    "backend",
-                    "threads",
-                    "device",
-                    "device-memory",
-                    "sync",
-                    "gemm",
-                    "cublas",
-                    "engine");
-
-    /** Of these, what only a GPU understands. */
-    private static final Set<String> ON_A_GPU =
-            Set.of("device", "device-memory", "sync", "gemm", "cublas", "engine");
-
     /** The tutorial's network with Keras' defaults on whatever data is found. */
-    public static final RunSettings DEFAULT = new RunSettings(DEFAULTS);
+    public static final RunSettings DEFAULT =
+            new RunSettings(
+                    Setting.kept().stream()
+                            .collect(Collectors.toMap(Setting::name, Setting::byDefault)),
+                    Set.of());
 
-    private final Map<String, String> texts;
+    private final Map<String, Object> values;
+    private final Set<String> asked;
 
-    private RunSettings(Map<String, String> texts) {
-        this.texts = Collections.unmodifiableMap(new LinkedHashMap<>(texts));
-    }
-
-    /** Those of a run's folder, which may hold more than settings. */
-    public static RunSettings ofRun(Map<String, String> saved) {
-        Map<String, String> known = new LinkedHashMap<>(saved);
-        known.keySet().removeIf(name -> !has(name));
-        return DEFAULT.with(known);
-    }
-
-    /** Whether a setting of that name exists. */
-    public static boolean has(String name) {
-        return DEFAULTS.containsKey(name);
+    private RunSettings(Map<String, Object> values, Set<String> asked) {
+        this.values = values;
+        this.asked = asked;
     }
 
     /**
-     * These with some replaced.
+     * These with some replaced, because somebody asks for it.
      *
-     * @param given by name; {@code recipe} stands for model, scale and shift
+     * @param changes values, or their texts, by name
      * @throws org.quern.QuernException if one is not understood
      */
-    public RunSettings with(Map<String, String> given) {
-        Map<String, String> all = new LinkedHashMap<>(texts);
-        all.putAll(canonical(given));
-        RunSettings settings = new RunSettings(all);
-        settings.check();
+    public RunSettings with(Map<String, ?> changes) {
+        Set<String> names = new HashSet<>(asked);
+        names.addAll(changes.keySet());
+        return checked(changes, names);
+    }
+
+    /** These with some replaced by what was found out, or is known of an earlier run. */
+    public RunSettings settled(Map<String, ?> changes) {
+        return checked(changes, asked);
+    }
+
+    /** Checks what can be checked before there is data. */
+    private RunSettings checked(Map<String, ?> changes, Set<String> names) {
+        Map<String, Object> all = Setting.replaced(values, changes);
+        Set<String> given = new HashSet<>(names);
+        given.addAll(changes.keySet());
+        adaptToOptimizer(all, given);
+        RunSettings settings = new RunSettings(all, names);
+        settings.config(1);
+        int limit = settings.get(Setting.LIMIT);
+        int overfit = settings.get(Setting.OVERFIT);
+        if (limit < 0 || overfit < 0) {
+            throw usage("limit %d, overfit %d: give at least 1 row", limit, overfit);
+        }
+        settings.format();
+        settings.options();
         return settings;
     }
 
-    /**
-     * The same without what only a GPU understands: for a run that goes on on the host.
-     *
-     * @param given by name, what was asked for now, which stays and is refused as ever
-     */
-    public RunSettings onHost(Map<String, String> given) {
-        Map<String, String> plain = new LinkedHashMap<>();
-        for (String name : ON_A_GPU) {
-            if (!given.containsKey(name)) {
-                plain.put(name, DEFAULTS.get(name));
-            }
-        }
-        return with(plain);
+    /** Where the optimizer is another, its defaults take the place of those of the one before. */
+    private void adaptToOptimizer(Map<String, Object> all, Set<String> given) {
+        Map<String, Double> before = Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults();
+        Optimizer.Kind now = Optimizer.Kind.of((String) all.get("optimizer"));
+        now.defaults()
+                .forEach(
+                        (name, value) -> {
+                            Object was = before.get(name);
+                            if (was == null) {
+                                was = Setting.named(name).byDefault();
+                            }
+                            if (!given.contains(name) && all.get(name).equals(was)) {
+                                all.put(name, value);
+                            }
+                        });
+    }
+
+    /** Whether somebody asked for a setting, so that nothing that is found out changes it. */
+    public boolean asksFor(Setting<?> setting) {
+        return asked.contains(setting.name());
     }
 
     /**
-     * The same with rows to validate on, if it was not said how many; rows that are to be learned
-     * by heart are not parted.
+     * These with what only their data tells, where nobody asked otherwise: input is divided by 255
+     * only if it is pixels, and the last layer is as wide as there are classes.
      *
-     * @param given names of what was asked for
+     * @throws org.quern.QuernException if there is only one class, or the model that was asked for
+     *     has another number of outputs than the setting {@code outputs} says, or than the data has
+     *     classes
      */
-    public RunSettings validated(Set<String> given) {
-        return given.contains("validation") || overfit() > 0
+    public RunSettings on(Splits source) {
+        Dataset train = source.train();
+        Map<String, Object> told = new LinkedHashMap<>();
+        if (source.label() != null) { // a name, where the column has one
+            told.put("label", source.label());
+        }
+        if (!asksFor(Setting.SCALE) && !asksFor(Setting.RECIPE) && !train.isImage()) {
+            told.put("scale", Scaling.NONE.scale());
+        }
+        if (train.hasLabels()) {
+            Model model = Setting.layers(get(Setting.MODEL));
+            int outputs = outputs(train);
+            if (model.outputSize() != outputs) {
+                if (asksFor(Setting.MODEL)) {
+                    throw wrongOutputs(model, train, outputs);
+                }
+                told.put("model", model.withOutputs(outputs).text());
+            }
+        }
+        return settled(told);
+    }
+
+    private int outputs(Dataset train) {
+        int wanted = get(Setting.OUTPUTS);
+        int classes = train.classes().size();
+        if (!loss().classifies()) {
+            if (wanted > 1) {
+                throw usage("outputs %d: %s predicts one number a row", wanted, loss().title());
+            }
+            return 1;
+        }
+        if (classes < 2) {
+            throw data(
+                    "%s has rows of one class only, \"%s\": there is nothing to tell apart",
+                    train.name(), train.classes().get(0));
+        }
+        if (wanted > 0 && wanted < classes) {
+            throw usage(
+                    "outputs %d: %s has %d classes, give at least as many",
+                    wanted, train.name(), classes);
+        }
+        return wanted > 0 ? wanted : classes;
+    }
+
+    private RuntimeException wrongOutputs(Model model, Dataset train, int outputs) {
+        String but = loss().title() + " predicts one number a row";
+        String keep = "";
+        if (get(Setting.OUTPUTS) > 0) {
+            but = "--outputs is " + outputs;
+        } else if (loss().classifies()) {
+            but = "%s has %d classes".formatted(train.name(), outputs);
+            if (model.outputSize() > outputs) {
+                keep = ", or keep outputs without a class by --outputs " + model.outputSize();
+            }
+        }
+        return data(
+                "model \"%s\" has %d outputs, but %s: make its last layer \"dense %d\"%s",
+                model.text(), model.outputSize(), but, outputs, keep);
+    }
+
+    /** The same without what only a GPU understands and nobody asks for: to go on on the host. */
+    public RunSettings onHost() {
+        Map<String, Object> plain = new LinkedHashMap<>();
+        for (Setting<?> setting : Setting.kept()) {
+            if (setting.isOfGpu() && !asksFor(setting)) {
+                plain.put(setting.name(), setting.byDefault());
+            }
+        }
+        return settled(plain);
+    }
+
+    /**
+     * The same with rows to validate on, if nobody asked for so many; rows that are to be learned
+     * by heart are not parted.
+     */
+    public RunSettings validated() {
+        return asksFor(Setting.VALIDATION) || get(Setting.OVERFIT) > 0
                 ? this
-                : with(Map.of("validation", VALIDATION));
+                : settled(Map.of("validation", Setting.HELD_OUT));
     }
 
     /** The same for one epoch of one batch. */
     public RunSettings forOneBatch() {
-        int rows = validation() > 0 ? 2 * integer("batch") : integer("batch");
-        return with(Map.of("limit", Integer.toString(rows), "epochs", "1"));
+        int batches = get(Setting.VALIDATION) > 0 ? 2 : 1;
+        return settled(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
     }
 
     /**
      * Checks that options do not contradict these; on what is computed may change.
      *
-     * @param given by name, as for {@link #with}
+     * @param given as for {@link #with}
      * @param where whose settings these are, for the message
      * @throws org.quern.QuernException if one differs; the message names both values
      */
-    public void refuseOthers(Map<String, String> given, String where) {
-        canonical(given)
-                .forEach(
-                        (name, text) -> {
-                            if (!RUNNING.contains(name) && !text.equals(texts.get(name))) {
-                                throw usage(
-                                        "--%s %s contradicts %s, which was started with %s: leave"
-                                                + " the option out, or start a new run",
-                                        name, quoted(text), where, quoted(texts.get(name)));
-                            }
-                        });
+    public void refuseOthers(Map<String, ?> given, String where) {
+        Map<String, Object> others = Setting.replaced(values, given);
+        for (Setting<?> setting : Setting.kept()) {
+            String was = quoted(text(setting.name()));
+            String is = quoted(Setting.textOf(others.get(setting.name())));
+            if (!setting.mayChange() && !is.equals(was)) {
+                throw usage(
+                        "--%s %s contradicts %s, which was started with %s: leave the option out,"
+                                + " or start a new run",
+                        setting.name(), is, where, was);
+            }
+        }
     }
 
     private static String quoted(String text) {
         return text.isEmpty() || text.indexOf(' ') >= 0 ? '"' + text + '"' : text;
     }
 
-    private static Map<String, String> canonical(Map<String, String> given) {
-        Map<String, String> result = new LinkedHashMap<>();
-        if (given.containsKey("recipe")) {
-            result.putAll(canonical(Recipe.parse(given.get("recipe")).settings()));
-        }
-        given.forEach(
-                (name, text) -> {
-                    switch (name) {
-                        case "recipe" -> {}
-                        case "data" -> result.put(name, path(text));
-                        case "gemm", "precision", "engine" ->
-                                result.put(name, text.toLowerCase(Locale.ROOT));
-                        case "distort" -> result.put(name, Distortion.parse(text).text());
-                        case "model" -> result.put(name, layers(text).text());
-                        case "schedule" -> result.put(name, Schedule.parse(text, 1).text());
-                        default -> result.put(name, text);
-                    }
-                });
-        return result;
-    }
-
-    private static String path(String text) {
-        return text.isEmpty() || text.matches("generated(:.*)?")
-                ? text
-                : Path.of(text).toAbsolutePath().normalize().toString();
-    }
-
-    private static Model layers(String text) {
-        return ModelText.parse(Model.input(1), text);
-    }
-
-    /** Everything that can be checked before there is data. */
-    private void check() {
-        config(1);
-        if (epochs() < 1) {
-            throw usage("epochs %d: give at least 1", epochs());
-        }
-        if (limit() < 0 || overfit() < 0) {
-            throw usage("limit %d, overfit %d: give at least 1 row", limit(), overfit());
-        }
-        if (!(validation() >= 0 && validation() < 1)) {
-            throw usage("validation %s: give a fraction from 0 to below 1", validation());
-        }
-        if (!(split() > 0 && split() < 1)) {
-            throw usage("split %s: give a fraction above 0 and below 1", split());
-        }
-        if (integer("outputs") < 0) {
-            throw usage("outputs %d: give at least 1", integer("outputs"));
-        }
-        format();
-        options();
-    }
-
-    /** The settings as texts by name. */
-    public Map<String, String> texts() {
-        return texts;
-    }
-
-    /** What a model's file says of its training, of settings by name; not all need be there. */
-    public static Map<String, String> notes(Map<String, String> texts, long seed) {
-        Map<String, String> notes = new LinkedHashMap<>();
-        notes.put("seed", Long.toString(seed));
-        String label = texts.getOrDefault("label", "");
-        if (!label.isEmpty()) {
-            notes.put("label", label);
-        }
-        return notes;
+    /** The value of a setting. */
+    public <T> T get(Setting<T> setting) {
+        return setting.value(values.get(setting.name()));
     }
 
     /** The text of one setting. */
     public String text(String name) {
-        return texts.get(name);
+        return Setting.textOf(values.get(name));
+    }
+
+    /** The settings as texts by name, for a run's folder. */
+    public Map<String, String> texts() {
+        Map<String, String> texts = new LinkedHashMap<>();
+        Setting.kept().forEach(setting -> texts.put(setting.name(), text(setting.name())));
+        return texts;
     }
 
     /** What the trainer is to do, for examples of a shape. */
     public TrainingConfig config(int... inputShape) {
-        Scaling scaling =
-                new Scaling(Float.parseFloat(text("scale")), Float.parseFloat(text("shift")));
+        Scaling scaling = new Scaling(get(Setting.SCALE), get(Setting.SHIFT));
+        int patience = get(Setting.EARLY_STOPPING);
         return new TrainingConfig(
-                ModelText.parse(Model.input(inputShape).scaled(scaling), text("model")),
+                ModelText.parse(Model.input(inputShape).scaled(scaling), get(Setting.MODEL)),
                 loss(),
-                optimizer(),
-                Schedule.parse(text("schedule"), number("lr")),
-                integer("batch"),
-                Long.parseLong(text("seed")),
-                integer("early-stopping") == 0
-                        ? null
-                        : new EarlyStopping(integer("early-stopping"), number("min-delta")),
-                Distortion.parse(text("distort")));
-    }
-
-    /** The rows of the run; under mean squared error, labels are the numbers to predict. */
-    public Parts parts(Splits source) {
-        return Parts.of(
-                loss() == Loss.MEAN_SQUARED_ERROR ? source.withLabelsAsTargets() : source,
-                split(),
-                limit(),
-                validation(),
-                overfit(),
-                seed());
+                Optimizer.of(get(Setting.OPTIMIZER), this::number),
+                Schedule.parse(get(Setting.SCHEDULE), get(Setting.RATE)),
+                get(Setting.BATCH),
+                get(Setting.SEED),
+                patience == 0 ? null : new EarlyStopping(patience, get(Setting.MIN_DELTA)),
+                Distortion.parse(get(Setting.DISTORT)));
     }
 
     /** What is minimised. */
     public Loss loss() {
-        return switch (text("loss")) {
-            case "cross-entropy" -> Loss.CROSS_ENTROPY;
-            case "mse" -> Loss.MEAN_SQUARED_ERROR;
-            default -> throw usage("unknown loss \"%s\": use cross-entropy or mse", text("loss"));
-        };
+        return Loss.of(get(Setting.LOSS), this::number);
     }
 
-    private Optimizer optimizer() {
-        double decay = number("weight-decay");
-        return switch (text("optimizer")) {
-            case "adam" ->
-                    new Optimizer.Adam(number("beta1"), number("beta2"), number("epsilon"), decay);
-            case "sgd" -> new Optimizer.Sgd(number("momentum"), decay);
-            default -> throw usage("unknown optimizer \"%s\": use adam or sgd", text("optimizer"));
-        };
+    private double number(String name) {
+        return (Double) values.get(name);
     }
 
-    /** Where the data is; empty to look for it. */
-    public String data() {
-        return text("data");
-    }
-
-    /** For CSV, the label's column; empty to find it. */
-    public String label() {
-        return text("label");
+    /** The rows of the run; in regression, labels are the numbers to predict. */
+    public Parts parts(Splits source) {
+        return Parts.of(
+                loss().classifies() ? source : source.withLabelsAsTargets(),
+                get(Setting.SPLIT),
+                get(Setting.LIMIT),
+                get(Setting.VALIDATION),
+                get(Setting.OVERFIT),
+                get(Setting.SEED));
     }
 
     /** For CSV, what is known of it. */
     public TableFormat format() {
-        return TableFormat.of(label(), text("header"));
+        return TableFormat.of(get(Setting.LABEL), get(Setting.HEADER));
     }
 
-    /** Most rows to train on; 0 for all. */
-    public int limit() {
-        return integer("limit");
-    }
-
-    /** Rows to train and to test on, to see whether a model can learn them by heart; 0 for no. */
-    public int overfit() {
-        return integer("overfit");
-    }
-
-    /** Fraction of the rows to test on where the data has no test rows. */
-    public double split() {
-        return number("split");
-    }
-
-    /** Fraction of the training rows to validate on; 0 for none. */
-    public double validation() {
-        return number("validation");
-    }
-
-    /** Epochs of the whole run. */
-    public int epochs() {
-        return integer("epochs");
-    }
-
-    /** Key of initial weights, batch order, dropout and of what is carved out of the data. */
-    public long seed() {
-        return Long.parseLong(text("seed"));
-    }
-
-    /** Name of the backend, or auto. */
-    public String backend() {
-        return text("backend");
+    /** The backend that is asked for. */
+    public Backends.Choice choose() {
+        return Backends.choose(get(Setting.BACKEND), options());
     }
 
     /** How to run on the backend. */
     public Backend.Options options() {
         return new Backend.Options(
-                integer("threads"),
-                text("device").isEmpty() ? null : text("device"),
-                integer("device-memory"),
-                Boolean.parseBoolean(text("sync")),
-                choice("gemm", Backend.Gemm.class),
-                choice("precision", Backend.Precision.class),
-                text("cublas").isEmpty() ? null : text("cublas"),
-                choice("engine", Backend.Engine.class));
+                get(Setting.THREADS),
+                orNull(get(Setting.DEVICE)),
+                get(Setting.DEVICE_MEMORY),
+                get(Setting.SYNC),
+                get(Setting.GEMM),
+                get(Setting.PRECISION),
+                orNull(get(Setting.CUBLAS)),
+                get(Setting.ENGINE));
     }
 
-    private <E extends Enum<E>> E choice(String name, Class<E> type) {
-        for (E one : type.getEnumConstants()) {
-            if (one.name().toLowerCase(Locale.ROOT).equals(text(name))) {
-                return one;
-            }
-        }
-        throw usage(
-                "unknown %s \"%s\": use %s",
-                name,
-                text(name),
-                String.join(
-                        ", ",
-                        java.util.Arrays.stream(type.getEnumConstants())
-                                .map(one -> one.name().toLowerCase(Locale.ROOT))
-                                .toList()));
+    private static String orNull(String text) {
+        return text.isEmpty() ? null : text;
     }
 
-    private int integer(String name) {
-        return parse(name, Integer::valueOf);
-    }
-
-    private double number(String name) {
-        return parse(name, Double::valueOf);
-    }
-
-    private <T> T parse(String name, java.util.function.Function<String, T> reader) {
-        try {
-            return reader.apply(text(name));
-        } catch (NumberFormatException e) {
-            throw usage("%s \"%s\" is not a number", name, text(name));
-        }
+    /** A trainer for rows of this run, to be closed. */
+    public Trainer open(Parts parts, Backend backend) {
+        return Trainer.open(config(parts.train().shape()), backend, options());
     }
 }

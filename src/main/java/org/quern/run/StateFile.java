@@ -10,40 +10,38 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.io.SafeTensors;
 import org.quern.train.Checkpoint;
+import org.quern.train.EpochResult;
 
 /**
  * A {@link Checkpoint} as a safetensors file: tensors {@code state} and, if there is one, {@code
  * best}; the rest as metadata. It holds all that a resume needs, so no two files can be of
  * different epochs.
+ *
+ * @param config of the trainer, as {@link org.quern.train.TrainingConfig#texts} writes it
+ * @param settings whatever else the caller wants to have back
  */
-final class StateFile {
+record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, String> settings) {
     private static final String KIND = "quern.state";
     private static final String FORMAT = "2";
+    private static final String HISTORY =
+            "epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,seconds,"
+                    + "step_micros\n";
 
-    private StateFile() {}
-
-    /**
-     * A checkpoint and what it is of.
-     *
-     * @param config of the trainer, as {@link ConfigText} writes it
-     * @param settings whatever else the caller wants to have back
-     */
-    record Saved(Checkpoint checkpoint, Map<String, String> config, Map<String, String> settings) {}
-
-    static void write(Path file, Saved saved) {
-        Checkpoint checkpoint = saved.checkpoint();
+    void write(Path file) {
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put(KIND, FORMAT);
         metadata.put("seed", Long.toString(checkpoint.seed()));
         metadata.put("step", Long.toString(checkpoint.step()));
         metadata.put("partialLoss", Double.toString(checkpoint.partialLoss()));
         metadata.put("partialHits", Long.toString(checkpoint.partialHits()));
-        metadata.put("epochs", HistoryCsv.write(checkpoint.epochs()));
-        metadata.put("config", new Gson().toJson(saved.config()));
-        metadata.put("settings", new Gson().toJson(saved.settings()));
+        metadata.put("epochs", history(checkpoint.epochs()));
+        metadata.put("config", new Gson().toJson(config));
+        metadata.put("settings", new Gson().toJson(settings));
         List<SafeTensors.Tensor> tensors = new ArrayList<>();
         tensors.add(tensor("state", checkpoint.state()));
         if (checkpoint.best() != null) {
@@ -56,7 +54,7 @@ final class StateFile {
         return new SafeTensors.Tensor(name, new int[] {values.length}, values);
     }
 
-    static Saved read(Path file) {
+    static StateFile read(Path file) {
         SafeTensors tensors = SafeTensors.read(file);
         Map<String, String> metadata = tensors.metadata();
         SafeTensors.Tensor state = tensors.tensor("state");
@@ -73,21 +71,21 @@ final class StateFile {
                             Long.parseLong(text(metadata, "seed")),
                             Long.parseLong(text(metadata, "step")),
                             state.values(),
-                            HistoryCsv.read(text(metadata, "epochs")),
+                            epochs(text(metadata, "epochs")),
                             Double.parseDouble(text(metadata, "partialLoss")),
                             Long.parseLong(text(metadata, "partialHits")),
                             best == null ? null : best.values());
             if (checkpoint.step() < 0) {
                 throw data("it is at step %d", checkpoint.step());
             }
-            return new Saved(checkpoint, texts(metadata, "config"), texts(metadata, "settings"));
+            return new StateFile(
+                    checkpoint, texts(metadata, "config"), texts(metadata, "settings"));
         } catch (QuernException | JsonParseException | NumberFormatException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s is damaged (%s): start a new run"
-                            .formatted(
-                                    file, String.valueOf(e.getMessage()).lines().findFirst().get()),
-                    e);
+            throw data(
+                    e,
+                    "%s is damaged (%s): start a new run",
+                    file,
+                    String.valueOf(e.getMessage()).lines().findFirst().get());
         }
     }
 
@@ -109,5 +107,61 @@ final class StateFile {
             throw data("its %s is empty", key);
         }
         return texts;
+    }
+
+    /**
+     * Epochs as CSV: a line of names, then one line an epoch. Numbers are written in full, so that
+     * they are read back to the same bits, NaN and infinity included; what there is not is empty.
+     */
+    static String history(List<EpochResult> epochs) {
+        return epochs.stream()
+                .map(
+                        e ->
+                                Stream.of(
+                                                e.epoch(),
+                                                e.loss(),
+                                                e.accuracy(),
+                                                orEmpty(e.validationLoss()),
+                                                orEmpty(e.validationAccuracy()),
+                                                e.learningRate(),
+                                                e.seconds(),
+                                                e.stepMicros())
+                                        .map(Object::toString)
+                                        .collect(Collectors.joining(",", "", "\n")))
+                .collect(Collectors.joining("", HISTORY, ""));
+    }
+
+    private static Object orEmpty(Double value) {
+        return value == null ? "" : value;
+    }
+
+    /**
+     * Reads back what {@link #history} wrote.
+     *
+     * @throws org.quern.QuernException if it is anything else, or epochs are missing
+     */
+    static List<EpochResult> epochs(String history) {
+        if (!history.startsWith(HISTORY)) {
+            throw data("its history has other columns");
+        }
+        List<EpochResult> epochs = new ArrayList<>();
+        for (String line : history.substring(HISTORY.length()).lines().toList()) {
+            String[] fields = line.split(",", -1);
+            int epoch = epochs.size() + 1;
+            if (fields.length != 8 || !fields[0].equals(Integer.toString(epoch))) {
+                throw data("its history lacks epoch %d", epoch);
+            }
+            epochs.add(
+                    new EpochResult(
+                            epoch,
+                            Double.parseDouble(fields[1]),
+                            Double.parseDouble(fields[2]),
+                            fields[3].isEmpty() ? null : Double.valueOf(fields[3]),
+                            fields[4].isEmpty() ? null : Double.valueOf(fields[4]),
+                            Double.parseDouble(fields[5]),
+                            Double.parseDouble(fields[6]),
+                            Double.parseDouble(fields[7])));
+        }
+        return epochs;
     }
 }

@@ -6,21 +6,24 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
+import org.quern.model.Layer;
+import org.quern.model.Model;
 import org.quern.plan.Plan;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
@@ -48,9 +51,9 @@ public final class Sweep {
      * @param settings all of its settings
      */
     public record Member(int number, Map<String, String> varied, RunSettings settings) {
-        /** The same training with what only its data tells: see {@link DataDefaults}. */
-        public Member on(Splits data, Set<String> given) {
-            return new Member(number, varied, DataDefaults.complete(settings, data, given));
+        /** The same training with what only its data tells. */
+        public Member on(Splits data) {
+            return new Member(number, varied, settings.on(data));
         }
     }
 
@@ -99,34 +102,24 @@ public final class Sweep {
 
     /** How many of some trainings run side by side, at most. */
     public int workers(List<Member> members) {
-        int most = workers;
-        if (most == 0) {
-            most =
-                    members.stream()
-                            .mapToInt(member -> backend.sideBySide(plan(member), options(member)))
-                            .min()
-                            .orElse(1);
+        int most = workers == 0 ? Integer.MAX_VALUE : workers;
+        for (Member member : workers == 0 ? members : List.<Member>of()) {
+            RunSettings one = member.settings();
+            Plan plan = one.config(data.train().shape()).plan();
+            most = Math.min(most, backend.sideBySide(plan, one.options()));
         }
         return Math.max(1, Math.min(most, members.size()));
-    }
-
-    private Plan plan(Member member) {
-        return member.settings().config(data.train().shape()).plan();
-    }
-
-    private static Backend.Options options(Member member) {
-        return member.settings().options();
     }
 
     /**
      * All combinations of values, the last setting varying fastest.
      *
-     * @param varied values by setting: those of {@link RunSettings}, and {@link SweepOverrides}'s
+     * @param varied values, or their texts, by setting
      * @throws org.quern.QuernException if a value is not understood, there are too many, or no rows
      *     to compare by
      */
     public static List<Member> members(RunSettings base, Map<String, List<String>> varied) {
-        if (base.validation() == 0 && base.overfit() == 0) {
+        if (base.get(Setting.VALIDATION) == 0 && base.get(Setting.OVERFIT) == 0) {
             throw usage(
                     "validation 0: a sweep compares by validation rows, give a fraction above 0");
         }
@@ -148,8 +141,7 @@ public final class Sweep {
         }
         List<Member> members = new ArrayList<>();
         for (Map<String, String> combination : combinations) {
-            RunSettings settings =
-                    SweepOverrides.of(base, combination).with(Map.of("threads", "1"));
+            RunSettings settings = base.with(combination).settled(Map.of("threads", 1));
             members.add(new Member(members.size() + 1, combination, settings));
         }
         return members;
@@ -166,34 +158,24 @@ public final class Sweep {
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
         ExecutorService threads = Executors.newFixedThreadPool(workers(members));
         try {
-            List<Future<Result>> futures = new ArrayList<>();
-            for (Member member : members) {
-                Callable<Result> training = () -> told(member, heard);
-                futures.add(threads.submit(training));
+            List<CompletableFuture<Result>> all =
+                    members.stream()
+                            .map(
+                                    one ->
+                                            CompletableFuture.supplyAsync(
+                                                    () -> told(one, heard), threads))
+                            .toList();
+            // waits for all, failed or not: nothing is to go on in native code when the caller
+            // does, who may end the process
+            CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)).join();
+            return all.stream().map(CompletableFuture::join).filter(Objects::nonNull).toList();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
             }
-            List<Result> results = new ArrayList<>();
-            for (Future<Result> future : futures) {
-                Result result = get(future);
-                if (result != null) {
-                    results.add(result);
-                }
-            }
-            return results;
+            throw (Error) e.getCause();
         } finally {
-            stop();
             threads.shutdown();
-            awaitEnd(threads);
-        }
-    }
-
-    /** Nothing is to go on in native code when the caller does, who may end the process. */
-    private static void awaitEnd(ExecutorService threads) {
-        try {
-            while (!threads.awaitTermination(1, TimeUnit.MINUTES)) {
-                // trainings that were interrupted end after a step
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 
@@ -217,15 +199,16 @@ public final class Sweep {
         long start = System.nanoTime();
         RunSettings settings = member.settings();
         Parts parts = settings.parts(data);
-        try (Trainer trainer =
-                Trainer.open(settings.config(parts.train().shape()), backend, settings.options())) {
+        // those that were to be learned by heart are all that there are
+        Dataset compared = parts.validation() != null ? parts.validation() : parts.train();
+        try (Trainer trainer = settings.open(parts, backend)) {
             History history = fit(trainer, parts, settings);
             if (history.end() == History.End.INTERRUPTED) {
                 return null;
             }
             return new Result(
                     member,
-                    Score.of(trainer.evaluate(compared(parts))),
+                    Score.of(trainer.evaluate(compared)),
                     Score.of(trainer.evaluate(parts.test())),
                     history.epochs().size(),
                     (System.nanoTime() - start) * 1e-9,
@@ -239,18 +222,13 @@ public final class Sweep {
         }
     }
 
-    /** Validation rows; those that were to be learned by heart are all that there are. */
-    private static Dataset compared(Parts parts) {
-        return parts.validation() != null ? parts.validation() : parts.train();
-    }
-
     private History fit(Trainer trainer, Parts parts, RunSettings settings) {
         running.add(trainer);
         try {
             if (stopped.get()) { // stop() may have come before it was among those that run
                 trainer.interrupt();
             }
-            return trainer.fit(parts.train(), parts.validation(), settings.epochs());
+            return trainer.fit(parts.train(), parts.validation(), settings.get(Setting.EPOCHS));
         } finally {
             running.remove(trainer);
         }
@@ -262,20 +240,29 @@ public final class Sweep {
         running.forEach(Trainer::interrupt);
     }
 
-    private static Result get(Future<Result> future) {
-        try {
-            return future.get();
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            if (e.getCause() instanceof Error cause) {
-                throw cause;
-            }
-            throw new IllegalStateException(e.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while a sweep ran", e);
+    /** The layers of a model with another rate for all its dropouts. */
+    static String dropouts(Model model, float rate) {
+        if (model.layers().stream().noneMatch(Layer.Dropout.class::isInstance)) {
+            throw usage("dropout %s: the model has no dropout to change", Setting.plain(rate));
         }
+        return text(
+                model.layers().stream()
+                        .map(one -> one instanceof Layer.Dropout ? new Layer.Dropout(rate) : one));
+    }
+
+    /** The layers of a model with other units in the first hidden one. */
+    static String firstHidden(Model model, int units) {
+        List<Layer> layers = new ArrayList<>(model.layers());
+        for (int i = 0; i < layers.size() - 1; i++) {
+            if (layers.get(i) instanceof Layer.Dense hidden) {
+                layers.set(i, new Layer.Dense(units, hidden.activation(), hidden.init()));
+                return text(layers.stream());
+            }
+        }
+        throw usage("width: the model has no hidden layer to change");
+    }
+
+    private static String text(Stream<Layer> layers) {
+        return layers.map(Layer::text).collect(Collectors.joining(", "));
     }
 }

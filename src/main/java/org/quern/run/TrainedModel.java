@@ -13,7 +13,6 @@ import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
-import org.quern.plan.Loss;
 
 /**
  * A trained model from a file or from a run's folder.
@@ -35,9 +34,9 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         if (!Files.isDirectory(path)) {
             return open(path, null);
         }
-        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path));
+        RunSettings settings = RunSettings.DEFAULT.settled(RunFolder.settings(path));
         Path best = path.resolve("best.safetensors");
-        boolean stopped = settings.config(1).earlyStopping() != null && Files.exists(best);
+        boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
         return new TrainedModel(
                 ModelFile.read(stopped ? best : path.resolve("last.safetensors"), null),
                 settings,
@@ -96,8 +95,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
             Parts parts = settings.parts(source);
             return known(test ? parts.test() : parts.train());
         }
-        Splits given =
-                saved.loss() == Loss.MEAN_SQUARED_ERROR ? source.withLabelsAsTargets() : source;
+        Splits given = saved.loss().classifies() ? source : source.withLabelsAsTargets();
         return known(test && given.test() != null ? given.test() : given.train());
     }
 

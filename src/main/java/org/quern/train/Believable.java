@@ -4,7 +4,6 @@ import java.util.Locale;
 import org.quern.QuernException;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
-import org.quern.plan.Loss;
 
 /**
  * Whether a step may have gone as its log says. Drivers are known that leave work out, or do it
@@ -29,7 +28,7 @@ final class Believable {
     static void check(Executor executor, Steps steps, int i, int rows) {
         float loss = steps.losses()[i];
         int hits = steps.hits()[i];
-        boolean counts = executor.plan().loss() == Loss.CROSS_ENTROPY;
+        boolean counts = executor.plan().loss().classifies();
         boolean can =
                 counts
                         ? hits >= 0 && hits <= rows && !(loss < LEAST_OF_A_MISS * (rows - hits))

@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import java.util.Locale;
+import java.util.function.LongToDoubleFunction;
 import org.quern.QuernException;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
@@ -19,9 +20,9 @@ final class Divergence {
     private final Trainer trainer;
     private final Executor executor;
     private final Steps steps;
-    private final Steps.LearningRate learningRate;
+    private final LongToDoubleFunction learningRate;
 
-    Divergence(Trainer trainer, Steps steps, Steps.LearningRate learningRate) {
+    Divergence(Trainer trainer, Steps steps, LongToDoubleFunction learningRate) {
         this.trainer = trainer;
         this.executor = trainer.executor();
         this.steps = steps;
@@ -59,19 +60,14 @@ final class Divergence {
                         batches.epoch(badStep) + 1,
                         origin,
                         start.step(),
-                        learningRate.at(badStep)));
+                        learningRate.applyAsDouble(badStep)));
     }
 
     private String origin(DeviceDataset data, StepContext pass) {
         for (Op op : trainer.plan().training()) {
             executor.run(op, data, pass);
-            for (Slice slice : op.outputs()) {
-                int rows = slice.rows() > 1 ? Math.min(slice.rows(), pass.rows()) : 1;
-                if (op instanceof Op.DenseBackwardWeights) {
-                    rows = slice.rows();
-                }
-                String found =
-                        notFinite(new Slice(slice.name(), slice.offset(), rows, slice.columns()));
+            for (Slice slice : op.first(pass.rows(), op.outputs())) {
+                String found = notFinite(slice);
                 if (found != null) {
                     return "%s of %s is %s".formatted(op.what(), op.layer(), found);
                 }

@@ -13,13 +13,16 @@ import java.util.List;
  * @param minDelta least improvement that counts, at least 0
  */
 public record EarlyStopping(int patience, double minDelta) {
-    /** Checks the numbers. */
     public EarlyStopping {
         if (patience < 1 || !(minDelta >= 0)) {
             throw usage(
                     "early stopping: patience %d must be at least 1, min delta %s at least 0",
                     patience, minDelta);
         }
+    }
+
+    String text() {
+        return patience + " " + minDelta;
     }
 
     /**

@@ -13,18 +13,19 @@ import org.quern.plan.Loss;
  * How well a model does on rows whose answers are known.
  *
  * @param rows rows measured
- * @param loss mean loss, in float64 from the float32 outputs
- * @param accuracy fraction classified rightly; under mean squared error, the coefficient of
- *     determination R² instead, over all targets at once; 0 where all targets are equal
+ * @param measure the loss that was measured
+ * @param loss its mean, in float64 from the float32 outputs
+ * @param accuracy fraction classified rightly; in regression, the coefficient of determination R²
+ *     instead, over all targets at once; 0 where all targets are equal
  * @param meanAbsoluteError mean of |output − target|; 0 under cross-entropy
- * @param confusion who was taken for whom; null under mean squared error
- * @param predicted the class of each row, the first of equal outputs; empty under mean squared
- *     error
- * @param confidence the probability given to that class; empty under mean squared error
- * @param mistakes the rows classified wrongly, the surest first; empty under mean squared error
+ * @param confusion who was taken for whom; null in regression
+ * @param predicted the class of each row, the first of equal outputs; empty in regression
+ * @param confidence the probability given to that class; empty in regression
+ * @param mistakes the rows classified wrongly, the surest first; empty in regression
  */
 public record Evaluation(
         int rows,
+        Loss measure,
         double loss,
         double accuracy,
         double meanAbsoluteError,
@@ -45,7 +46,7 @@ public record Evaluation(
      *     model does not know
      */
     public static Evaluation of(Loss loss, float[] outputs, Dataset set) {
-        return loss == Loss.CROSS_ENTROPY ? classification(outputs, set) : regression(outputs, set);
+        return loss.classifies() ? classification(outputs, set) : regression(loss, outputs, set);
     }
 
     private static Evaluation classification(float[] logits, Dataset set) {
@@ -88,6 +89,7 @@ public record Evaluation(
                         .thenComparingInt(Mistake::row));
         return new Evaluation(
                 set.rows(),
+                Loss.CROSS_ENTROPY,
                 loss / set.rows(),
                 (double) (set.rows() - mistakes.size()) / set.rows(),
                 0,
@@ -97,7 +99,7 @@ public record Evaluation(
                 List.copyOf(mistakes));
     }
 
-    private static Evaluation regression(float[] outputs, Dataset set) {
+    private static Evaluation regression(Loss form, float[] outputs, Dataset set) {
         float[] targets = set.targets();
         if (targets == null || targets.length != outputs.length) {
             throw data("%s has no targets to compare with, or not as many as outputs", set.name());
@@ -107,18 +109,21 @@ public record Evaluation(
             mean += target;
         }
         mean /= targets.length;
+        double loss = 0;
         double errors = 0;
         double absolute = 0;
         double spread = 0;
         for (int i = 0; i < targets.length; i++) {
             double error = (double) outputs[i] - targets[i];
+            loss += form.value(error);
             errors += error * error;
             absolute += Math.abs(error);
             spread += (targets[i] - mean) * (targets[i] - mean);
         }
         return new Evaluation(
                 set.rows(),
-                errors / targets.length,
+                form,
+                loss / targets.length,
                 spread == 0 ? 0 : 1 - errors / spread,
                 absolute / targets.length,
                 null,

@@ -2,6 +2,7 @@ package org.quern.train;
 
 import static org.quern.QuernException.data;
 
+import java.util.function.LongToDoubleFunction;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
@@ -34,7 +35,7 @@ final class Fit {
     private final int epochs;
     private final Batches batches;
     private final Steps steps;
-    private final Steps.LearningRate learningRate;
+    private final LongToDoubleFunction learningRate;
     private int chunk = FIRST_STEPS;
     private boolean firstStepAlone;
 
@@ -47,7 +48,7 @@ final class Fit {
         this.validation = validation;
         this.epochs = epochs;
         batches = new Batches(train.rows(), config.batch());
-        firstStepAlone = trainer.takeFirstStepAlone();
+        firstStepAlone = trainer.listeners().stream().anyMatch(Listener::awaitsFirstStep);
         steps = new Steps(config.seed(), MOST_STEPS);
         long perEpoch = batches.stepsPerEpoch();
         long total = perEpoch * epochs;
@@ -216,7 +217,7 @@ final class Fit {
                 (double) trainer.partialHits() / batches.rows(),
                 validated == null ? null : validated.loss(),
                 validated == null ? null : validated.accuracy(),
-                learningRate.at(trainer.step() - 1),
+                learningRate.applyAsDouble(trainer.step() - 1),
                 seconds,
                 seconds * 1e6 / stepsTimed);
     }

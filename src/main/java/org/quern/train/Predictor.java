@@ -127,7 +127,7 @@ public final class Predictor implements AutoCloseable {
     }
 
     private void finish(float[] outputs) {
-        if (loss == Loss.CROSS_ENTROPY) {
+        if (loss.classifies()) {
             Softmax.rows(outputs, plan.outputSize());
         }
     }

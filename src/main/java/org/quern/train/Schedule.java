@@ -16,12 +16,14 @@ public sealed interface Schedule {
      */
     double at(long step, long stepsPerEpoch, long totalSteps);
 
+    /** The learning rate that it starts from, or rises to first. */
+    double rate();
+
     /** The schedule as text that {@link #parse} reads, without the rate. */
     String text();
 
     /** The same rate throughout. */
     record Constant(double rate) implements Schedule {
-        /** Checks the rate. */
         public Constant {
             checkRate(rate);
         }
@@ -41,7 +43,6 @@ public sealed interface Schedule {
      * {@code rate · factor^⌊epoch / every⌋}: multiplied by factor after each {@code every} epochs.
      */
     record Step(double rate, int every, double factor) implements Schedule {
-        /** Checks the numbers. */
         public Step {
             checkRate(rate);
             if (every < 1 || !(factor > 0 && factor < Double.POSITIVE_INFINITY)) {
@@ -68,7 +69,6 @@ public sealed interface Schedule {
      * restarts).
      */
     record Cosine(double rate, double floor) implements Schedule {
-        /** Checks the numbers. */
         public Cosine {
             checkRate(rate);
             if (!(floor >= 0 && floor <= 1)) {
@@ -93,7 +93,6 @@ public sealed interface Schedule {
      * schedule.
      */
     record Warmup(long steps, Schedule then) implements Schedule {
-        /** Checks the number. */
         public Warmup {
             if (steps < 1 || then instanceof Warmup) {
                 throw usage("schedule warmup %d: give it once, with at least 1 step", steps);
@@ -104,6 +103,11 @@ public sealed interface Schedule {
         public double at(long step, long stepsPerEpoch, long totalSteps) {
             double rate = then.at(step, stepsPerEpoch, totalSteps);
             return step < steps ? rate * (step + 1) / (steps + 1) : rate;
+        }
+
+        @Override
+        public double rate() {
+            return then.rate();
         }
 
         @Override

@@ -31,7 +31,6 @@ public final class Trainer implements AutoCloseable {
     private final List<Listener> listeners = new ArrayList<>();
     private final List<EpochResult> epochs = new ArrayList<>();
     private volatile boolean interrupted;
-    private boolean firstStepAlone;
     private long step;
     private double partialLoss;
     private long partialHits;
@@ -64,21 +63,6 @@ public final class Trainer implements AutoCloseable {
     public Trainer listen(Listener listener) {
         listeners.add(listener);
         return this;
-    }
-
-    /**
-     * Makes the first step of the next {@link #fit} a call of its own, so that listeners hear when
-     * it is done. Changes no result.
-     */
-    public Trainer tellFirstStep() {
-        firstStepAlone = true;
-        return this;
-    }
-
-    boolean takeFirstStepAlone() {
-        boolean alone = firstStepAlone;
-        firstStepAlone = false;
-        return alone;
     }
 
     /**
@@ -135,7 +119,8 @@ public final class Trainer implements AutoCloseable {
     public void restore(Checkpoint checkpoint) {
         if (checkpoint.state().length != plan.state().size()) {
             throw data(
-                    "the checkpoint has %,d numbers of state, the model %,d: it is of another model",
+                    "the checkpoint has %,d numbers of state, the model %,d: it is of another"
+                            + " model",
                     checkpoint.state().length, plan.state().size());
         }
         if (checkpoint.seed() != config.seed()) {

@@ -2,6 +2,8 @@ package org.quern.train;
 
 import static org.quern.QuernException.usage;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import org.quern.data.Distortion;
 import org.quern.model.Model;
@@ -38,7 +40,6 @@ public record TrainingConfig(
     /** Keras' default learning rate for Adam. */
     public static final double DEFAULT_RATE = 1e-3;
 
-    /** Checks what can be checked without data. */
     public TrainingConfig {
         Objects.requireNonNull(model);
         Objects.requireNonNull(loss);
@@ -63,46 +64,59 @@ public record TrainingConfig(
                 Distortion.NONE);
     }
 
-    /** With another loss. */
     public TrainingConfig withLoss(Loss newLoss) {
         return new TrainingConfig(
                 model, newLoss, optimizer, schedule, batch, seed, earlyStopping, distortion);
     }
 
-    /** With another optimizer. */
     public TrainingConfig withOptimizer(Optimizer newOptimizer) {
         return new TrainingConfig(
                 model, loss, newOptimizer, schedule, batch, seed, earlyStopping, distortion);
     }
 
-    /** With another schedule of the learning rate. */
     public TrainingConfig withSchedule(Schedule newSchedule) {
         return new TrainingConfig(
                 model, loss, optimizer, newSchedule, batch, seed, earlyStopping, distortion);
     }
 
-    /** With another batch size. */
     public TrainingConfig withBatch(int newBatch) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, newBatch, seed, earlyStopping, distortion);
     }
 
-    /** With another seed. */
     public TrainingConfig withSeed(long newSeed) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, batch, newSeed, earlyStopping, distortion);
     }
 
-    /** With early stopping. */
     public TrainingConfig withEarlyStopping(EarlyStopping newStopping) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, batch, seed, newStopping, distortion);
     }
 
-    /** With images distorted. */
     public TrainingConfig withDistortion(Distortion newDistortion) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, batch, seed, earlyStopping, newDistortion);
+    }
+
+    /**
+     * All of it as texts by name, in a fixed order, for files: of equal configurations the same.
+     */
+    public Map<String, String> texts() {
+        Map<String, String> texts = new LinkedHashMap<>();
+        texts.put("model", model.text());
+        texts.put("input", model.inputShape().toString().replace(" ", ""));
+        texts.put("scale", Float.toString(model.scaling().scale()));
+        texts.put("shift", Float.toString(model.scaling().shift()));
+        texts.put("loss", loss.text());
+        texts.put("optimizer", optimizer.text());
+        texts.put("learningRate", Double.toString(schedule.rate()));
+        texts.put("schedule", schedule.text());
+        texts.put("batch", Integer.toString(batch));
+        texts.put("seed", Long.toString(seed));
+        texts.put("earlyStopping", earlyStopping == null ? "none" : earlyStopping.text());
+        texts.put("distortion", distortion.text());
+        return texts;
     }
 
     /** The plan of such a run. */

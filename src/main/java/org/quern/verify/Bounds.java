@@ -1,10 +1,9 @@
 package org.quern.verify;
 
+import java.util.List;
 import org.quern.backend.StepContext;
-import org.quern.model.Activation;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
-import org.quern.plan.Optimizer;
 import org.quern.plan.Slice;
 
 /**
@@ -60,16 +59,14 @@ final class Bounds {
             return forward(o, slice, row, column);
         } else if (op instanceof Op.CrossEntropy o) {
             return crossEntropy(o, slice, row, column);
-        } else if (op instanceof Op.SquaredError o) {
-            return squaredError(o, slice, row, column);
+        } else if (op instanceof Op.RegressionLoss o) {
+            return regressionLoss(o, slice, row, column);
         } else if (op instanceof Op.DenseBackwardInput o) {
             return backwardInput(o, row, column);
         } else if (op instanceof Op.DenseBackwardWeights o) {
             return backwardWeights(o, slice, row, column);
-        } else if (op instanceof Op.Adam o) {
-            return adam(o, slice, column);
-        } else if (op instanceof Op.Sgd o) {
-            return sgd(o, column);
+        } else if (op instanceof Op.Update o) {
+            return update(o, slice, column);
         }
         throw new IllegalArgumentException("no bound for " + op);
     }
@@ -95,7 +92,7 @@ final class Bounds {
         }
         double keep = keep(op.mask(), row, j, columns);
         double y = Math.abs(out[(int) slice.offset() + row * columns + j]);
-        return keep == 0 ? 0 : keep * steepest(op.activation()) * z + ULPS * U * y + TINY;
+        return keep == 0 ? 0 : keep * op.activation().steepest() * z + ULPS * U * y + TINY;
     }
 
     private double crossEntropy(Op.CrossEntropy op, Slice slice, int row, int column) {
@@ -140,7 +137,7 @@ final class Bounds {
         return U * (ULPS + Math.abs(d));
     }
 
-    private double squaredError(Op.SquaredError op, Slice slice, int row, int column) {
+    private double regressionLoss(Op.RegressionLoss op, Slice slice, int row, int column) {
         int n = op.y().columns();
         if (slice.offset() == op.hits().offset()) {
             return 0;
@@ -150,7 +147,8 @@ final class Bounds {
         }
         int k = row * n + column;
         double error = Math.abs(in[at(op.y()) + k] - in[at(op.targets()) + k]);
-        return ULPS * U * steepest(op.activation()) * 2 * error / ((double) pass.rows() * n)
+        double slope = op.form().curvature() * op.activation().steepest();
+        return ULPS * U * slope * error / ((double) pass.rows() * n)
                 + ULPS * U * Math.abs(out[at(op.gradient()) + k])
                 + TINY;
     }
@@ -166,7 +164,7 @@ final class Bounds {
         // the derivative's own error is relative to 1: it may come from 1 - y²
         return keep == 0
                 ? 0
-                : keep * (steepest(op.activation()) * sum(n, magnitude) + ULPS * U * magnitude)
+                : keep * (op.activation().steepest() * sum(n, magnitude) + ULPS * U * magnitude)
                         + ULPS * U * value
                         + TINY;
     }
@@ -183,49 +181,18 @@ final class Bounds {
         return sum(pass.rows(), magnitude) + TINY;
     }
 
-    private double adam(Op.Adam op, Slice slice, int i) {
-        Optimizer.Adam form = op.form();
+    private double update(Op.Update op, Slice slice, int i) {
+        List<Slice> outputs = op.outputs();
+        double[] before = outputs.stream().mapToDouble(one -> in[at(one) + i]).toArray();
+        double[] after = outputs.stream().mapToDouble(one -> out[at(one) + i]).toArray();
         double g = in[at(op.gradients()) + i];
-        double mError = ULPS * U * (Math.abs(in[at(op.m()) + i]) + Math.abs(g));
-        double vError = ULPS * U * (in[at(op.v()) + i] + g * g);
-        if (slice.offset() == op.m().offset()) {
-            return mError + TINY;
-        }
-        if (slice.offset() == op.v().offset()) {
-            return vError + TINY;
-        }
-        double v = out[at(op.v()) + i];
-        double below = Math.sqrt(v) + form.epsilon();
-        double update = pass.rate() * Math.abs(out[at(op.m()) + i]) / below;
-        double rootError = v == 0 ? 0 : vError / (2 * Math.sqrt(v));
-        return ULPS * U * (Math.abs(in[at(op.parameters()) + i]) + update)
-                + pass.rate() * mError / below
-                + update * rootError / below
-                + TINY;
-    }
-
-    private double sgd(Op.Sgd op, int i) {
-        double u = op.velocity() == null ? 0 : Math.abs(in[at(op.velocity()) + i]);
-        return ULPS
-                        * U
-                        * (Math.abs(in[at(op.parameters()) + i])
-                                + u
-                                + pass.rate() * Math.abs(in[at(op.gradients()) + i]))
+        return op.form().error(ULPS * U, g, before, after, pass.rate())[outputs.indexOf(slice)]
                 + TINY;
     }
 
     /** The bound of a sum of k products. */
     static double sum(int k, double magnitude) {
         return C * Math.sqrt(k) * U * magnitude;
-    }
-
-    /** The largest slope of an activation. */
-    private static double steepest(Activation activation) {
-        return switch (activation) {
-            case LINEAR, RELU, TANH -> 1;
-            case SIGMOID -> 0.25;
-            case GELU -> 1.13;
-        };
     }
 
     private double keep(Mask mask, int row, int column, int columns) {

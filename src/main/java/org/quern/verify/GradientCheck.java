@@ -14,7 +14,6 @@ import org.quern.data.Dataset;
 import org.quern.model.Activation;
 import org.quern.plan.Batches;
 import org.quern.plan.Initializer;
-import org.quern.plan.Loss;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
@@ -121,7 +120,7 @@ public final class GradientCheck {
         int[] shape = plan.model().inputShape().stream().mapToInt(Integer::intValue).toArray();
         Dataset set = Dataset.ofPixels("drawn data", shape, pixels);
         int outputs = plan.outputSize();
-        if (plan.loss() == Loss.CROSS_ENTROPY) {
+        if (plan.loss().classifies()) {
             int[] labels = new int[rows];
             for (int row = 0; row < rows; row++) {
                 labels[row] = Integer.remainderUnsigned(Philox.word(SEED, 2, 0, row), outputs);
@@ -141,7 +140,7 @@ public final class GradientCheck {
         List<Result> results = new ArrayList<>();
         try (DeviceDataset resident = executor.upload(data)) {
             for (Op op : plan.training()) {
-                if (!(op instanceof Op.Adam || op instanceof Op.Sgd)) {
+                if (!(op instanceof Op.Update)) {
                     executor.run(op, resident, pass);
                 }
             }
@@ -219,7 +218,7 @@ public final class GradientCheck {
         for (Op op : plan.training()) {
             if (op instanceof Op.DenseForward
                     || op instanceof Op.CrossEntropy
-                    || op instanceof Op.SquaredError) {
+                    || op instanceof Op.RegressionLoss) {
                 reference.run(op, resident, pass);
             }
         }
@@ -228,12 +227,8 @@ public final class GradientCheck {
 
     private double meanLoss() {
         double sum = 0;
-        for (Op op : plan.training()) {
-            if (op instanceof Op.Metrics o) {
-                for (int b = 0; b < pass.rows(); b++) {
-                    sum += reference.arena()[(int) o.loss().offset() + b];
-                }
-            }
+        for (int b = 0; b < pass.rows(); b++) {
+            sum += reference.arena()[(int) plan.metrics().loss().offset() + b];
         }
         return sum / pass.rows();
     }

@@ -44,6 +44,7 @@ public final class GradientSuite {
         }
         networks.add(of("dense 1", 1, Loss.CROSS_ENTROPY, 1));
         networks.add(of("dense 1", 1, Loss.MEAN_SQUARED_ERROR, 1));
+        networks.add(of("dense 5 tanh, dense 3 sigmoid", 7, Loss.huber(0.3), 3));
         networks.add(of("dropout 0.3, dense 4", 13, Loss.CROSS_ENTROPY, 5));
         networks.add(
                 of(
@@ -58,13 +59,7 @@ public final class GradientSuite {
 
     /** The network of a configuration, for a user's own check. */
     public static Network of(TrainingConfig config) {
-        String name =
-                "%s, %s"
-                        .formatted(
-                                config.model().text(),
-                                config.loss() == Loss.CROSS_ENTROPY
-                                        ? "cross-entropy"
-                                        : "mean squared error");
+        String name = config.model().text() + ", " + config.loss().title();
         return new Network(name, config.plan());
     }
 

@@ -83,9 +83,7 @@ public record KernelCase(
 
     /** Whether it is a matrix product, whose work grows faster than its operands. */
     public boolean isProduct() {
-        return op instanceof Op.DenseForward
-                || op instanceof Op.DenseBackwardInput
-                || op instanceof Op.DenseBackwardWeights;
+        return op.isProduct();
     }
 
     private double dataBytes() {
@@ -124,7 +122,9 @@ public record KernelCase(
             return unit < 0.5f ? 0 : 1;
         }
         float value = spread * (2 * unit - 1);
-        if (op instanceof Op.Adam o && slice.offset() == o.v().offset()) {
+        if (op instanceof Op.Update o
+                && o.moments().contains(slice)
+                && o.form().isSquare(o.moments().indexOf(slice))) {
             return value * value;
         }
         // what an activation gives: zeros of ReLU among them, tanh and sigmoid in their range
@@ -137,7 +137,7 @@ public record KernelCase(
                 default -> value;
             };
         }
-        if (op instanceof Op.SquaredError o && slice.offset() == o.y().offset()) {
+        if (op instanceof Op.RegressionLoss o && slice.offset() == o.y().offset()) {
             return switch (o.activation()) {
                 case RELU -> Math.max(0, value);
                 case TANH -> 2 * unit - 1;

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.quern.data.Dataset;
-import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -41,12 +40,7 @@ public final class KernelCases {
         List<KernelCase> cases = new ArrayList<>();
         train(
                 cases,
-                plan(
-                        PIXELS,
-                        "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10",
-                        Loss.CROSS_ENTROPY,
-                        ADAM,
-                        32),
+                plan(PIXELS, ModelText.TUTORIAL, Loss.CROSS_ENTROPY, ADAM, 32),
                 pixels(ROWS, PIXELS),
                 op -> true);
         return List.copyOf(cases);
@@ -85,8 +79,8 @@ public final class KernelCases {
                         128),
                 pixels(256, PIXELS).withTargets(targets(256, 100), 100),
                 op ->
-                        op instanceof Op.SquaredError
-                                || op instanceof Op.Sgd
+                        op instanceof Op.RegressionLoss
+                                || op instanceof Op.Update
                                 || op instanceof Op.DenseBackwardInput
                                 || op instanceof Op.DenseForward o && o.z() != null);
         Plan large =
@@ -101,7 +95,7 @@ public final class KernelCases {
         large.inference().stream()
                 .filter(op -> op instanceof Op.DenseForward o && o.weights().rows() == 2500)
                 .forEach(op -> cases.add(of(large, op, false, 0, 1, few, 1)));
-        train(cases, large, few, Op.Adam.class::isInstance);
+        train(cases, large, few, Op.Update.class::isInstance);
         return List.copyOf(cases);
     }
 
@@ -175,39 +169,10 @@ public final class KernelCases {
     }
 
     private static String name(Op op, int rows, boolean training) {
-        String shape = "";
-        if (op instanceof Op.Gather o) {
-            shape = "%dx%d%s".formatted(rows, o.x().columns(), dropout(o.mask().rate(), training));
-        } else if (op instanceof Op.DenseForward o) {
-            shape =
-                    product(rows, o.weights().rows(), o.weights().columns(), o.activation())
-                            + dropout(o.mask().rate(), training);
-        } else if (op instanceof Op.CrossEntropy o) {
-            shape = rows + "x" + o.logits().columns();
-        } else if (op instanceof Op.SquaredError o) {
-            shape = rows + "x" + o.y().columns() + " " + o.activation().text();
-        } else if (op instanceof Op.DenseBackwardInput o) {
-            shape =
-                    product(rows, o.weights().rows(), o.weights().columns(), o.activation())
-                            + dropout(o.mask().rate(), training);
-        } else if (op instanceof Op.DenseBackwardWeights o) {
-            shape = "%dx%dx%d".formatted(rows, o.dw().rows(), o.dw().columns());
-        } else if (op instanceof Op.Adam o) {
-            shape = o.parameters().columns() + (o.form().weightDecay() > 0 ? ", weight decay" : "");
-        } else if (op instanceof Op.Sgd o) {
-            shape = o.parameters().columns() + (o.velocity() != null ? ", momentum" : "");
-        } else if (op instanceof Op.Metrics) {
-            shape = Integer.toString(rows);
-        }
-        return op.getClass().getSimpleName() + " " + shape + (training ? "" : ", inference");
-    }
-
-    private static String product(int rows, int in, int out, Activation activation) {
-        return "%dx%dx%d %s".formatted(rows, in, out, activation.text());
-    }
-
-    private static String dropout(float rate, boolean training) {
-        return rate > 0 && training ? ", dropout " + rate : "";
+        float rate = op.mask().rate();
+        return op.name(rows)
+                + (rate > 0 && training ? ", dropout " + rate : "")
+                + (training ? "" : ", inference");
     }
 
     /** Bytes of which three quarters are 0. */

@@ -50,7 +50,7 @@ public class ReferenceCheck {
 
     /** Computes what a case must give; of a large elementwise one, for a sample of its values. */
     public static ReferenceCheck of(KernelCase kernel) {
-        boolean elementwise = kernel.op() instanceof Op.Adam || kernel.op() instanceof Op.Sgd;
+        boolean elementwise = kernel.op() instanceof Op.Update;
         return elementwise && kernel.plan().parameters().size() > LARGE
                 ? Sample.drawn(kernel)
                 : new ReferenceCheck(kernel, kernel.inputs());

@@ -11,7 +11,6 @@ import java.util.Map;
 import org.quern.data.Normalizer;
 import org.quern.io.Json;
 import org.quern.io.ModelFile.SavedModel;
-import org.quern.plan.Loss;
 import org.quern.report.page.Page;
 import org.quern.train.Predictor;
 
@@ -37,7 +36,7 @@ public final class DrawServer implements AutoCloseable {
     public DrawServer(int port, SavedModel model, Predictor predictor) {
         this.predictor = predictor;
         List<Integer> input = model.model().inputShape();
-        if (input.size() != 2 || model.loss() != Loss.CROSS_ENTROPY) {
+        if (input.size() != 2 || !model.loss().classifies()) {
             throw data(
                     "the model cannot be drawn for: it %s; give a classifier of images, such as"
                             + " one of 28 x 28 pixels",

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.function.LongToDoubleFunction;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -33,7 +34,7 @@ class AllocationTest {
 
     private static final int CALLS = 100;
 
-    private static final Steps.LearningRate RATE = step -> 1e-3;
+    private static final LongToDoubleFunction RATE = step -> 1e-3;
 
     @ParameterizedTest
     @MethodSource("org.quern.backend.Usable#backends")

@@ -25,6 +25,7 @@ import org.quern.backend.Usable;
 import org.quern.bench.StepBench;
 import org.quern.verify.KernelCase;
 import org.quern.verify.KernelCases;
+import picocli.CommandLine;
 
 /** What {@code quern bench} says and leaves; no figure of it is held against anything. */
 @Tag("slow")
@@ -155,7 +156,8 @@ class BenchCommandTest {
             value = {
                 "kernels --backend none | 2 | unknown backend \"none\": use auto, ",
                 "--backend java --device 1 | 2 | --device, --device-memory",
-                "steps --device 1 | 2 | what is asked of a GPU goes with its backend: add --backend",
+                "steps --device 1 | 2 | what is asked of a GPU goes with its backend: add"
+                        + " --backend",
                 "steps --backend java --threads -1 | 2 | threads -1: give 1 or more",
                 "stepz | 2 | unknown argument \"stepz\": did you mean \"steps\"?",
                 "kernels --quik | 2 | unknown option \"--quik\": did you mean \"--quick\"?",
@@ -164,7 +166,8 @@ class BenchCommandTest {
                 "steps --only Adam | 2 | unknown option \"--only\"",
                 "--quick kernels | 2 | --quick is to follow \"kernels\": quern bench kernels --quick",
                 "--json x.json mnist | 2 | --json is to follow \"mnist\": quern bench mnist --json",
-                "--json /proc/none/x.json | 3 | /proc/none/x.json cannot be written: there is no folder"
+                "--json /proc/none/x.json | 3 | /proc/none/x.json cannot be written: there is no"
+                        + " folder"
             })
     void whatIsWrongIsSaidInOneLineBeforeAnythingIsMeasured(
             String arguments, int code, String message) {
@@ -181,8 +184,7 @@ class BenchCommandTest {
         PrintStream nowhere = new PrintStream(PrintStream.nullOutputStream());
         Console console = new Console(nowhere, nowhere, false, Map.of(), System::nanoTime);
         BenchCommands.Options options = new BenchCommands.Options();
-        options.running = new BackendOptions();
-        options.running.backend = "java";
+        new CommandLine(options).parseArgs("--backend", "java");
         BenchRun run = new BenchRun(console, options);
         assertThat(run.finish()).isZero();
         run.wrong("java: Adam 7: off by 1");

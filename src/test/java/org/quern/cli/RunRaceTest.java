@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -93,7 +92,7 @@ class RunRaceTest {
         brief[8] = "1";
         assertThat(new Cli(folder).run(brief).err()).isEmpty();
         String run = run().toString();
-        try (RunFolder held = RunFolder.resume(run(), List.of(), 0).run()) {
+        try (RunFolder held = RunFolder.resume(run(), 0)) {
             assertThat(held.notice()).isNull();
             for (String[] command :
                     new String[][] {

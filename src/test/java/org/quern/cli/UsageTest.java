@@ -2,6 +2,7 @@ package org.quern.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
+import static org.quern.QuernException.either;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,6 +16,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.Jvm;
+import org.quern.model.Activation;
+import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
 
 /** What is typed wrongly: one line, verbatim, exit code 2, and nothing written. */
 @Tag("jdk")
@@ -83,8 +87,12 @@ class UsageTest {
                         "train --scale 0",
                         "scaling x · 0.0 + 0.0: give a finite scale other than 0 and a finite"
                                 + " shift"),
-                arguments("train --optimizer lion", "unknown optimizer \"lion\": use adam or sgd"),
-                arguments("train --loss hinge", "unknown loss \"hinge\": use cross-entropy or mse"),
+                arguments(
+                        "train --optimizer adagrad",
+                        "unknown optimizer \"adagrad\": use " + either(Optimizer.Kind.options())),
+                arguments(
+                        "train --loss hinge",
+                        "unknown loss \"hinge\": use " + either(Loss.Kind.options())),
                 arguments(
                         "train --recipe third",
                         "unknown recipe \"third\": use one of first, tutorial, 97, 98, 98.5, 99"),
@@ -132,8 +140,6 @@ class UsageTest {
                         + "|dropout -0.1: the rate is the fraction to drop, at least 0 and below 1",
                 "dense 0|dense 0: a layer has at least 1 unit",
                 "dense -4|dense -4: a layer has at least 1 unit",
-                "dense 4 swish"
-                        + "|unknown activation \"swish\": use linear, relu, tanh, sigmoid or gelu",
                 "dropout 0.5|model \"dropout 0.5\" does not end in a dense layer: add one as wide"
                         + " as the output",
                 "conv 3|model layer \"conv 3\" is not understood: write \"dense 48 relu\" or"
@@ -142,10 +148,19 @@ class UsageTest {
             })
     void refusesModels(String modelAndMessage) throws IOException {
         String[] parts = modelAndMessage.split("\\|");
-        Cli.Outcome outcome =
-                new Cli(folder).run("train", "--data", "generated:50,10", "--model", parts[0]);
+        refuses(parts[0], parts[1]);
+    }
 
-        assertThat(outcome.err()).isEqualTo("quern: " + parts[1] + System.lineSeparator());
+    @Test
+    void refusesActivationsThatThereAreNot() throws IOException {
+        refuses("dense 4 swish", "unknown activation \"swish\": use " + Activation.names());
+    }
+
+    private void refuses(String model, String message) throws IOException {
+        Cli.Outcome outcome =
+                new Cli(folder).run("train", "--data", "generated:50,10", "--model", model);
+
+        assertThat(outcome.err()).isEqualTo("quern: " + message + System.lineSeparator());
         assertThat(outcome.code()).isEqualTo(2);
         assertNothingWritten();
     }

@@ -80,7 +80,6 @@ class ModelTest {
                 "dense x | model layer \"dense x\": \"x\" is not a number of units",
                 "dense 0 | dense 0: a layer has at least 1 unit",
                 "dense -5 | dense -5: a layer has at least 1 unit",
-                "dense 5 swish | unknown activation \"swish\": use linear, relu, tanh, sigmoid or gelu",
                 "dropout 1.0, dense 2 | dropout 1.0: the rate is the fraction to drop, at least 0 and"
                         + " below 1",
                 "dropout -0.1, dense 2 | dropout -0.1: the rate is the fraction to drop, at least 0"
@@ -98,6 +97,14 @@ class ModelTest {
                         QuernException.class,
                         e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.USAGE))
                 .hasMessage(message);
+    }
+
+    @Test
+    void anUnknownActivationIsToldWithAllThereAre() {
+        String all = Activation.names();
+        assertThatThrownBy(() -> ModelText.parse(IMAGES, "dense 5 swish"))
+                .hasMessage("unknown activation \"swish\": use " + all);
+        assertThat(all).startsWith("linear, relu, tanh, ");
     }
 
     @Test

@@ -70,6 +70,7 @@ class TextReportTest {
         Evaluation evaluation =
                 new Evaluation(
                         1_000_000,
+                        Loss.CROSS_ENTROPY,
                         2.3,
                         0.1,
                         0,

@@ -57,7 +57,7 @@ class RunFilesTest {
 
     @Test
     void historyIsReadBackToTheSameBits() {
-        String csv = HistoryCsv.write(EPOCHS);
+        String csv = StateFile.history(EPOCHS);
         assertThat(csv)
                 .isEqualTo(
                         """
@@ -66,7 +66,7 @@ class RunFilesTest {
                         2,-0.0,1.0,NaN,0.5,0.1,2.0,3.0
                         3,1.0,0.0,Infinity,0.0,0.1,2.0,3.0
                         """);
-        assertThat(HistoryCsv.read(csv)).isEqualTo(EPOCHS);
+        assertThat(StateFile.epochs(csv)).isEqualTo(EPOCHS);
     }
 
     @Test
@@ -74,9 +74,8 @@ class RunFilesTest {
         float[] state = {1, -0f, Float.MIN_VALUE, 1 / 3f};
         Checkpoint written = new Checkpoint(-5, 1L << 40, state, EPOCHS, 0.1, 7, new float[] {2});
         Path file = folder.resolve("s.safetensors");
-        StateFile.write(
-                file, new StateFile.Saved(written, Map.of("batch", "32"), Map.of("k", "ä\n\"")));
-        StateFile.Saved read = StateFile.read(file);
+        new StateFile(written, Map.of("batch", "32"), Map.of("k", "ä\n\"")).write(file);
+        StateFile read = StateFile.read(file);
         assertThat(read.checkpoint().seed()).isEqualTo(-5);
         assertThat(read.checkpoint().step()).isEqualTo(1L << 40);
         assertThat(read.checkpoint().epochs()).isEqualTo(EPOCHS);
@@ -111,38 +110,38 @@ class RunFilesTest {
             metadata.put(key, value);
         }
         new SafeTensors(metadata, good.tensors()).write(state);
-        refused(() -> RunFolder.resume(folder.resolve("run"), CLASSES, 0), state + message);
+        refused(() -> RunFolder.resume(folder.resolve("run"), 0), state + message);
     }
 
     @Test
     void aHistoryWithAHoleIsRefused() {
-        String hole = HistoryCsv.write(EPOCHS).replaceAll("2,-0.0.*\n", "");
-        refused(() -> HistoryCsv.read(hole), "its history lacks epoch 2");
+        String hole = StateFile.history(EPOCHS).replaceAll("2,-0.0.*\n", "");
+        refused(() -> StateFile.epochs(hole), "its history lacks epoch 2");
     }
 
     @Test
     void aCheckpointOfAnotherRunIsRefusedByTheFirstDifference() {
         Path run = run();
-        RunFolder.Resumed resumed = RunFolder.resume(run, CLASSES, 0);
+        RunFolder resumed = RunFolder.resume(run, 0);
         String state = "checkpoint " + run.resolve("last.state.safetensors");
         Model relu = Model.input(2).dense(3, Activation.RELU).dense(2);
         // of the same size, and so not told apart by it
         try (Trainer other = open(TrainingConfig.of(relu))) {
             refused(
-                    () -> resumed.restore(other),
+                    () -> resumed.restore(other, CLASSES),
                     state
-                            + " is of a run with model \"dense 3, dense 2\", not \"dense 3 relu, dense"
-                            + " 2\": resume it as it was, or start a new run");
+                            + " is of a run with model \"dense 3, dense 2\", not \"dense 3 relu,"
+                            + " dense 2\": resume it as it was, or start a new run");
         }
         try (Trainer other = open(CONFIG.withBatch(64))) {
             refused(
-                    () -> resumed.restore(other),
+                    () -> resumed.restore(other, CLASSES),
                     state
-                            + " is of a run with batch \"32\", not \"64\": resume it as it was, or start"
-                            + " a new run");
+                            + " is of a run with batch \"32\", not \"64\": resume it as it was, or"
+                            + " start a new run");
         }
         try (Trainer same = open(CONFIG)) {
-            resumed.restore(same);
+            resumed.restore(same, CLASSES);
             assertThat(same.state()).isEqualTo(resumed.checkpoint().state());
         }
     }

@@ -64,12 +64,12 @@ class RunLockTest {
             held(link, () -> RunFolder.check(link));
             save(folder);
             held(run, this::create);
-            held(run, () -> RunFolder.resume(run, List.of(), 0));
+            held(run, () -> RunFolder.resume(run, 0));
             assertThat(RunFolder.settings(run)).isEqualTo(Map.of("data", "here"));
         }
         assertThat(run.resolve("run.lock")).isEmptyFile();
-        RunFolder resumed = RunFolder.resume(run, List.of(), 0).run();
-        held(run, () -> RunFolder.resume(run, List.of(), 0));
+        RunFolder resumed = RunFolder.resume(run, 0);
+        held(run, () -> RunFolder.resume(run, 0));
         resumed.close();
         resumed.close();
         assertThatThrownBy(this::create).hasMessageContaining("holds a run already");
@@ -81,7 +81,7 @@ class RunLockTest {
         Files.writeString(run.resolve("last.state.safetensors"), "x");
         for (int i = 0; i < 2; i++) {
             assertThatThrownBy(this::create).hasMessageContaining("holds a run already");
-            assertThatThrownBy(() -> RunFolder.resume(run, List.of(), 0))
+            assertThatThrownBy(() -> RunFolder.resume(run, 0))
                     .hasMessageContaining("last.state.safetensors");
         }
     }
@@ -109,8 +109,8 @@ class RunLockTest {
             assertThat(lock.notice())
                     .isEqualTo(
                             run
-                                    + " cannot be locked (No locks available): keep other runs out of"
-                                    + " it yourself");
+                                    + " cannot be locked (No locks available): keep other runs out"
+                                    + " of it yourself");
         }
     }
 

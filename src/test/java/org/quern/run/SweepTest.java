@@ -179,9 +179,10 @@ class SweepTest {
         assertThatThrownBy(() -> Sweep.members(RunSettings.DEFAULT, Map.of()))
                 .isInstanceOf(QuernException.class)
                 .hasMessage(
-                        "validation 0: a sweep compares by validation rows, give a fraction above 0");
+                        "validation 0: a sweep compares by validation rows, give a fraction above"
+                                + " 0");
         RunSettings few = RunSettings.DEFAULT.with(Map.of("overfit", "20", "epochs", "1"));
-        assertThat(few.validated(java.util.Set.of())).isSameAs(few);
+        assertThat(few.validated()).isSameAs(few);
         Sweep.Result byHeart =
                 new Sweep(DIGITS, Usable.named("java"), 1)
                         .run(Sweep.members(few, Map.of()), result -> {})

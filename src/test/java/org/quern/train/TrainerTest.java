@@ -24,7 +24,6 @@ import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
-import org.quern.run.ConfigText;
 import org.quern.run.RunFolder;
 
 @Tag("jdk")
@@ -74,7 +73,7 @@ class TrainerTest {
             expected = trainer.state();
         }
         Path run = folder.resolve(backend.name());
-        try (RunFolder saver = RunFolder.create(run, ConfigText.write(CONFIG), Mnist.DIGITS, 2);
+        try (RunFolder saver = RunFolder.create(run, CONFIG.texts(), Mnist.DIGITS, 2);
                 Trainer trainer = open(backend, CONFIG)) {
             trainer.listen(
                     new Listener() {
@@ -91,11 +90,10 @@ class TrainerTest {
             assertThat(trainer.step() % 63).isNotZero();
             saver.save(trainer, false);
         }
-        RunFolder.Resumed resumed = RunFolder.resume(run, Mnist.DIGITS, 0);
-        TrainingConfig config = ConfigText.read(resumed.settings(), "run");
-        assertThat(config).isEqualTo(CONFIG);
-        try (Trainer trainer = open(backend, config)) {
-            trainer.restore(resumed.checkpoint());
+        RunFolder resumed = RunFolder.resume(run, 0);
+        assertThat(resumed.settings()).isEqualTo(CONFIG.texts());
+        try (Trainer trainer = open(backend, CONFIG)) {
+            resumed.restore(trainer, Mnist.DIGITS);
             History history = trainer.fit(TRAIN, VALIDATION, 3);
             assertThat(trainer.state()).isEqualTo(expected);
             for (int i = 0; i < 3; i++) {
@@ -154,9 +152,9 @@ class TrainerTest {
                             QuernException.class,
                             e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.TARGET))
                     .hasMessageMatching(
-                            "training diverged at step \\d+ \\(epoch 2\\): .+ of .+ is (NaN|infinite);"
-                                    + " kept the weights of step 63; try a lower learning rate than"
-                                    + " 1\\.00e\\+09, or scale the input");
+                            "training diverged at step \\d+ \\(epoch 2\\): .+ of .+ is"
+                                    + " (NaN|infinite); kept the weights of step 63; try a lower"
+                                    + " learning rate than 1\\.00e\\+09, or scale the input");
             assertThat(good).hasSize(1);
             assertThat(trainer.state()).isEqualTo(good.get(0));
             assertThat(trainer.step()).isEqualTo(63);
@@ -241,25 +239,16 @@ class TrainerTest {
         try (Trainer other = open(Usable.named("java"), small)) {
             assertThatThrownBy(() -> other.restore(checkpoint))
                     .hasMessageMatching(
-                            "the checkpoint has [\\d,]+ numbers of state, the model [\\d,]+: it is of"
-                                    + " another model");
+                            "the checkpoint has [\\d,]+ numbers of state, the model [\\d,]+: it is"
+                                    + " of another model");
         }
-        assertThatThrownBy(
-                        () ->
-                                ConfigText.requireEqual(
-                                        ConfigText.write(CONFIG),
-                                        ConfigText.write(CONFIG.withBatch(64)),
-                                        "runs/a"))
-                .hasMessage(
-                        "runs/a is of a run with batch \"32\", not \"64\": resume it as it was, or"
-                                + " start a new run");
     }
 
     @Test
     void runFoldersWriteNothingOver() throws Exception {
         Path run = folder.resolve("run");
         RunFolder saver = RunFolder.create(run, Map.of(), Mnist.DIGITS, 2);
-        assertThatThrownBy(() -> RunFolder.resume(run, Mnist.DIGITS, 0))
+        assertThatThrownBy(() -> RunFolder.resume(run, 0))
                 .hasMessageStartingWith(run + " holds no run to go on with");
         try (Trainer trainer = open(Usable.named("java"), CONFIG)) {
             trainer.listen(

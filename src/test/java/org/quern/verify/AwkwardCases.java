@@ -17,6 +17,7 @@ public final class AwkwardCases {
     private static final Optimizer ADAMW = new Optimizer.Adam(0.8, 0.99, 1e-5, 0.1);
     private static final Optimizer SGD = new Optimizer.Sgd(0, 0);
     private static final Optimizer MOMENTUM = new Optimizer.Sgd(0.9, 0.01);
+    private static final Optimizer LION = new Optimizer.Lion(0.9, 0.99, 0.1);
 
     private AwkwardCases() {}
 
@@ -78,6 +79,7 @@ public final class AwkwardCases {
                 130,
                 1,
                 1);
+        add(cases, "dense 13 relu, dense 5", pixels(40, 30), Loss.CROSS_ENTROPY, LION, 8, 2, 1);
         // more rows than any kernel takes at once
         add(
                 cases,
@@ -88,6 +90,15 @@ public final class AwkwardCases {
                 1200,
                 1,
                 1);
+        add(
+                cases,
+                "dense 13 tanh, dense 5 gelu",
+                values(34, 31).withTargets(targets(34, 5), 5),
+                Loss.huber(0.75),
+                MOMENTUM,
+                33,
+                1,
+                2);
         for (Activation activation : Activation.values()) {
             add(
                     cases,

@@ -160,9 +160,9 @@ class GradientCheckTest {
         all.add(
                 scaled(
                         "gradient of squared error",
-                        Op.SquaredError.class,
+                        Op.RegressionLoss.class,
                         1,
-                        n -> has(n, Op.SquaredError.class) ? 1 : 0));
+                        n -> has(n, Op.RegressionLoss.class) ? 1 : 0));
         for (Activation activation : Activation.values()) {
             all.add(
                     new Named(
@@ -230,8 +230,7 @@ class GradientCheckTest {
                     }
                 },
                 n ->
-                        n.plan().outputSize() > 1
-                                        || n.plan().loss() == org.quern.plan.Loss.MEAN_SQUARED_ERROR
+                        n.plan().outputSize() > 1 || !n.plan().loss().classifies()
                                 ? concerns.applyAsDouble(n)
                                 : 0);
     }

@@ -83,7 +83,7 @@ class KernelCasesTest {
         try (Executor right = new JavaBackend().open(adam.plan(), Backend.Options.DEFAULT)) {
             assertThat(check.check(right)).isEmpty();
         }
-        Slice m = ((Op.Adam) adam.op()).m();
+        Slice m = ((Op.Update) adam.op()).moments().get(0);
         try (Executor wrong = wrongAt(adam, m, 722 * 9000)) {
             assertThat(check.check(wrong).orElseThrow())
                     .startsWith("Adam 11972560, of which 1 value in 722 is looked at: ")

@@ -220,7 +220,7 @@ final class CpuExecutor implements Executor {
                 return GATHER;
             } else if (op instanceof Op.DenseForward) {
                 return FORWARD;
-            } else if (op instanceof Op.CrossEntropy || op instanceof Op.SquaredError) {
+            } else if (op instanceof Op.CrossEntropy || op instanceof Op.RegressionLoss) {
                 return LOSS;
             } else if (op instanceof Op.DenseBackwardInput) {
                 return BACKWARD_INPUT;

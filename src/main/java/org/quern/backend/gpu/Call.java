@@ -41,8 +41,8 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
 
     /**
      * The same call with more arguments, as kernels take them: a slice of the arena as its offset,
-     * null as {@link #NOWHERE}, a mask as stream, threshold and scale, an
-     * enum constant as its ordinal, which is its id in the header of the kernels.
+     * null as {@link #NOWHERE}, a mask as stream, threshold and scale, an enum constant as its
+     * ordinal, which is its id in the header of the kernels.
      */
     Call with(Object... more) {
         List<Object> all = new ArrayList<>(arguments);

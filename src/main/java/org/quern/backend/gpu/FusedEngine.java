@@ -210,8 +210,7 @@ public final class FusedEngine {
         }
         boolean tensor = engine == Backend.Engine.TENSOR;
         if (tensor
-                && !(FusedLayout.keepsBytes(plan, pixels)
-                        && PlanWords.gather(plan).shift() == 0)) {
+                && !(FusedLayout.keepsBytes(plan, pixels) && PlanWords.gather(plan).shift() == 0)) {
             return none(
                     "tensor cores take rows of bytes that are not shifted, and drop out whole words"
                             + " of them");

@@ -175,7 +175,9 @@ final class FusedLayout {
                         .put("PARTS: sums of threads or of warps", take(parts()))
                         .put(
                                 "TOPS: largest weights; 0: no tensor cores",
-                                team.tensor() ? take(WARPS * multiple(columns, TENSOR_COLUMNS)) : 0);
+                                team.tensor()
+                                        ? take(WARPS * multiple(columns, TENSOR_COLUMNS))
+                                        : 0);
         layers = new ArrayList<>();
         for (Plan.DenseSlices dense : plan.dense()) {
             layers.add(layer(dense, layers.isEmpty()));
@@ -210,7 +212,9 @@ final class FusedLayout {
                 .put("W_SIZE: from W to its first moment, and from that to the second", size)
                 .put("B", take(biases * copies))
                 .put("B_SIZE", biases)
-                .put("Y: [B][stride] the output; the first layer's is H", first ? 0 : take(batch * values))
+                .put(
+                        "Y: [B][stride] the output; the first layer's is H",
+                        first ? 0 : take(batch * values))
                 .put(
                         "G: [B][stride] keep * act', then times it the gradient before the"
                                 + " activation, zeros in the gaps; of the first layer, the own columns",

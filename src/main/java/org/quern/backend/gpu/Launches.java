@@ -8,10 +8,8 @@ import java.util.Map;
 import java.util.Set;
 import org.quern.backend.PlanWords;
 import org.quern.model.Activation;
-import org.quern.plan.Loss;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
-import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
@@ -113,15 +111,11 @@ final class Launches implements AutoCloseable {
         } else if (op instanceof Op.CrossEntropy o) {
             to.add(device.prepare(crossEntropy(o, extent.most())));
             round(to, o.gradient(), true, extent);
-        } else if (op instanceof Op.SquaredError o) {
-            to.add(device.prepare(squaredError(o, extent.most())));
+        } else if (op instanceof Op.RegressionLoss o) {
+            to.add(device.prepare(regressionLoss(o, extent.most())));
             round(to, o.gradient(), true, extent);
-        } else if (op instanceof Op.Adam o) {
-            Call call = update(o.parameters(), o.gradients(), o.m(), o.v(), o.form());
-            to.add(device.prepare(call));
-        } else if (op instanceof Op.Sgd o) {
-            Call call = update(o.parameters(), o.gradients(), o.velocity(), null, o.form());
-            to.add(device.prepare(call));
+        } else if (op instanceof Op.Update o) {
+            to.add(device.prepare(update(o)));
         } else if (op instanceof Op.Metrics o) {
             to.add(device.prepare(call("metrics_forward", 1).with(log, o.loss(), o.hits())));
         }
@@ -149,24 +143,27 @@ final class Launches implements AutoCloseable {
                 .with(o.logits().columns(), lanes);
     }
 
-    private Call squaredError(Op.SquaredError o, int most) {
+    private Call regressionLoss(Op.RegressionLoss o, int most) {
         int lanes = lanes(o.y().columns());
         return call("regression_loss_forward", Call.groups(most, Device.THREADS / lanes))
                 .with(o.y(), o.z(), o.targets(), o.gradient(), o.loss(), o.hits())
                 .with(o.y().columns(), o.activation(), lanes)
-                .with(Loss.MEAN_SQUARED_ERROR, 0f);
+                .with(o.form().kind(), o.form().constant());
     }
 
-    private Call update(Slice parameters, Slice gradients, Slice m, Slice v, Optimizer optimizer) {
-        int count = parameters.columns();
+    private Call update(Op.Update o) {
+        int count = o.parameters().columns();
         int groups = Call.groups(count, 4 * Device.THREADS);
-        float[] form = PlanWords.form(optimizer);
+        float[] form = PlanWords.form(o.form());
         Call call =
                 shadow.rounds()
                         ? call("optimizer_update_bfloat16", groups).with(shadow.roundedArgument())
                         : call("optimizer_update", groups);
-        return call.with(parameters, gradients, m, v, count, PlanWords.rule(optimizer))
-                .with(form[0], form[1], form[2]);
+        List<Slice> moments = o.moments();
+        return call.with(o.parameters(), o.gradients())
+                .with(moments.size() > 0 ? moments.get(0) : Call.NOWHERE)
+                .with(moments.size() > 1 ? moments.get(1) : Call.NOWHERE)
+                .with(count, PlanWords.rule(o.form()), form[0], form[1], form[2]);
     }
 
     /** Threads for a row of some columns: a power of two, each thread with about four columns. */

@@ -1,5 +1,6 @@
 package org.quern.backend.java;
 
+import java.util.Arrays;
 import java.util.Optional;
 import org.quern.backend.Backend;
 import org.quern.backend.Limits;
@@ -41,5 +42,76 @@ public final class JavaBackend implements Backend {
     public Optional<Limits> limits(Options options) {
         options.checkNoDevice(name());
         return Optional.of(new JavaLimits());
+    }
+
+    /**
+     * {@link System#arraycopy} and the loop that C2 makes the most multiply-adds of, on one thread.
+     * Each value takes {@value #DEEP} of them one after the other while it is in a register; the
+     * JIT compiler runs many values side by side. {@link Math#fma} would be slower than all else
+     * where the processor has no such instruction, and the kernels do not use it.
+     */
+    private static final class JavaLimits implements Limits {
+        private static final int LARGEST = 64 << 20;
+        private static final int DEEP = 16;
+        private static final int VALUES = 2048;
+
+        private final float[] values = new float[VALUES];
+        private float[] from = {};
+        private float[] to = {};
+
+        @Override
+        public long largestCopy() {
+            return LARGEST;
+        }
+
+        @Override
+        public void copy(long bytes, int times) {
+            int count = (int) (Math.min(bytes, LARGEST) / Float.BYTES);
+            if (from.length < count) {
+                from = new float[count];
+                to = new float[count];
+                Arrays.fill(from, 0.75f);
+            }
+            for (int i = 0; i < times; i++) {
+                System.arraycopy(from, 0, to, 0, count);
+            }
+        }
+
+        @Override
+        public double multiplyAdd(int times) {
+            for (int i = 0; i < times; i++) {
+                chain(values, 0.5f, 0.5f);
+            }
+            return 2.0 * DEEP * VALUES * times;
+        }
+
+        private static void chain(float[] x, float a, float b) {
+            for (int i = 0; i < x.length; i++) {
+                float v = x[i];
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                v = v * a + b;
+                x[i] = v;
+            }
+        }
+
+        @Override
+        public void close() {
+            from = new float[0];
+            to = new float[0];
+        }
     }
 }

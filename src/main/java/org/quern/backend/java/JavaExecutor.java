@@ -4,9 +4,7 @@ import java.util.List;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.OpLoop;
 import org.quern.backend.StepContext;
-import org.quern.backend.Steps;
 import org.quern.data.Dataset;
-import org.quern.plan.Batches;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
@@ -17,20 +15,17 @@ import org.quern.plan.Slice;
  */
 final class JavaExecutor extends OpLoop {
     private final Arena arena;
-    private final Ops ops;
+    private final JavaKernels kernels;
     private final SparseBatch batch;
     private final int[] order;
     private final Op.Gather gather;
     private final Op.DenseForward firstForward;
     private final Op.DenseBackwardWeights firstBackward;
-    private StepContext pass;
-    private Steps passSteps;
-    private int passRows;
 
     JavaExecutor(Plan plan) {
         super(plan);
         arena = new Arena(plan);
-        ops = new Ops(plan, arena);
+        kernels = new JavaKernels(plan, arena);
         batch = new SparseBatch(plan.batch(), plan.inputSize());
         order = new int[plan.batch()];
         List<Op> training = plan.training();
@@ -46,15 +41,12 @@ final class JavaExecutor extends OpLoop {
     }
 
     /** A data set with its sparse form, null where it is not used. */
-    private record JavaData(Dataset set, SparseRows sparse) implements DeviceDataset {
-        @Override
-        public int rows() {
-            return set.rows();
-        }
+    private static final class JavaData extends HostData {
+        private final SparseBatch.SparseRows sparse;
 
-        @Override
-        public void close() {
-            // the garbage collector has it
+        JavaData(Dataset set, SparseBatch.SparseRows sparse) {
+            super(set);
+            this.sparse = sparse;
         }
     }
 
@@ -62,7 +54,7 @@ final class JavaExecutor extends OpLoop {
     public DeviceDataset upload(Dataset data) {
         DeviceDataset.check(plan(), data);
         boolean exact = plan().model().scaling().shift() == 0;
-        return new JavaData(data, exact ? SparseRows.of(data) : null);
+        return new JavaData(data, exact ? SparseBatch.SparseRows.of(data) : null);
     }
 
     @Override
@@ -81,54 +73,37 @@ final class JavaExecutor extends OpLoop {
     }
 
     @Override
-    public void run(Op op, DeviceDataset data, StepContext at) {
-        ops.run(op, ((JavaData) data).set, at);
+    public void run(Op op, DeviceDataset data, StepContext pass) {
+        kernels.run(op, host(data), pass);
     }
 
     @Override
-    public void train(DeviceDataset data, Steps steps) {
-        JavaData set = (JavaData) data;
-        if (pass == null || passSteps != steps || passRows != data.rows()) {
-            DeviceDataset.checkTargets(plan(), set.set);
-            passSteps = steps;
-            passRows = data.rows();
-            pass = StepContext.training(steps, new Batches(passRows, plan().batch()));
-        }
-        List<Op> training = plan().training();
-        for (int i = 0; i < steps.count(); i++) {
-            pass.step(i);
-            for (int k = 0; k < training.size(); k++) {
-                Op op = training.get(k);
-                if (op == gather && set.sparse != null) {
-                    gatherSparse(set);
-                } else if (op == gather) {
-                    ops.run(op, set.set, pass);
-                    batch.collect(arena.array(gather.x()), arena.at(gather.x()), pass.rows());
-                } else if (op == firstForward) {
-                    ops.forward(firstForward, batch, pass);
-                } else if (op == firstBackward) {
-                    batch.sort();
-                    ops.backwardWeights(firstBackward, batch, pass.rows());
-                } else {
-                    ops.run(op, set.set, pass);
-                }
-            }
+    protected void train(Op op, DeviceDataset data, StepContext pass) {
+        if (op == gather) {
+            gather((JavaData) data, pass);
+        } else if (op == firstForward) {
+            kernels.forward(firstForward, batch, pass);
+        } else if (op == firstBackward) {
+            batch.sort();
+            kernels.backwardWeights(firstBackward, batch, pass.rows());
+        } else {
+            run(op, data, pass);
         }
     }
 
-    private void gatherSparse(JavaData set) {
+    private void gather(JavaData data, StepContext pass) {
+        if (data.sparse == null) {
+            run(gather, data, pass);
+            batch.collect(arena.array(gather.x()), arena.at(gather.x()), pass.rows());
+            return;
+        }
         for (int b = 0; b < pass.rows(); b++) {
             order[b] = pass.row(b);
         }
-        batch.collect(set.sparse, order, pass.rows(), gather.scale());
+        batch.collect(data.sparse, order, pass.rows(), gather.scale());
         if (pass.drops(gather.mask())) {
-            batch.multiply(ops.keep(gather.mask(), pass, plan().inputSize()));
+            batch.multiply(kernels.keep(gather.mask(), pass, plan().inputSize()));
         }
-        ops.gatherTargets(gather, set.set, pass, order);
-    }
-
-    @Override
-    public void close() {
-        // the garbage collector has it
+        kernels.gatherTargets(gather, host(data), pass, order);
     }
 }

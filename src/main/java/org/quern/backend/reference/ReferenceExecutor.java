@@ -47,11 +47,6 @@ public final class ReferenceExecutor extends OpLoop {
     }
 
     @Override
-    public void close() {
-        // the garbage collector has it
-    }
-
-    @Override
     public void run(Op op, DeviceDataset data, StepContext pass) {
         if (op instanceof Op.Gather o) {
             gather(o, host(data), pass);
@@ -59,16 +54,14 @@ public final class ReferenceExecutor extends OpLoop {
             forward(o, pass);
         } else if (op instanceof Op.CrossEntropy o) {
             crossEntropy(o, pass.rows());
-        } else if (op instanceof Op.SquaredError o) {
-            squaredError(o, pass.rows());
+        } else if (op instanceof Op.RegressionLoss o) {
+            regressionLoss(o, pass.rows());
         } else if (op instanceof Op.DenseBackwardInput o) {
             backwardInput(o, pass);
         } else if (op instanceof Op.DenseBackwardWeights o) {
             backwardWeights(o, pass.rows());
-        } else if (op instanceof Op.Adam o) {
-            adam(o, pass);
-        } else if (op instanceof Op.Sgd o) {
-            sgd(o, pass);
+        } else if (op instanceof Op.Update o) {
+            update(o, pass);
         } else if (op instanceof Op.Metrics o) {
             metrics(o, pass);
         }
@@ -108,7 +101,7 @@ public final class ReferenceExecutor extends OpLoop {
                     arena[at(op.z()) + b * out + j] = z;
                 }
                 arena[at(op.y()) + b * out + j] =
-                        Activations.value(op.activation(), z) * keep(op.mask(), pass, b, j, out);
+                        op.activation().value(z) * keep(op.mask(), pass, b, j, out);
             }
         }
     }
@@ -135,7 +128,7 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void squaredError(Op.SquaredError op, int rows) {
+    private void regressionLoss(Op.RegressionLoss op, int rows) {
         int columns = op.y().columns();
         for (int b = 0; b < rows; b++) {
             double loss = 0;
@@ -144,12 +137,11 @@ public final class ReferenceExecutor extends OpLoop {
                 double y = arena[at(op.y()) + k];
                 double z = op.z() == null ? 0 : arena[at(op.z()) + k];
                 double error = y - arena[at(op.targets()) + k];
-                loss += error * error / columns;
+                loss += op.form().value(error) / columns;
                 arena[at(op.gradient()) + k] =
-                        2
-                                * error
+                        op.form().slope(error)
                                 / ((double) rows * columns)
-                                * Activations.derivative(op.activation(), y, z);
+                                * op.activation().slope(y, z);
             }
             arena[at(op.loss()) + b] = loss;
             arena[at(op.hits()) + b] = 0;
@@ -169,8 +161,7 @@ public final class ReferenceExecutor extends OpLoop {
                 double keep = keep(op.mask(), pass, b, i, in);
                 double y = keep == 0 ? 0 : arena[at(op.x()) + k] / keep;
                 double z = op.z() == null ? 0 : arena[at(op.z()) + k];
-                arena[at(op.dx()) + k] =
-                        keep == 0 ? 0 : sum * keep * Activations.derivative(op.activation(), y, z);
+                arena[at(op.dx()) + k] = keep == 0 ? 0 : sum * keep * op.activation().slope(y, z);
             }
         }
     }
@@ -194,30 +185,18 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void adam(Op.Adam op, StepContext pass) {
+    private void update(Op.Update op, StepContext pass) {
+        double[] moments = new double[op.moments().size()];
         for (int i = 0; i < op.parameters().size(); i++) {
-            int w = at(op.parameters()) + i;
-            int m = at(op.m()) + i;
-            int v = at(op.v()) + i;
-            double g = arena[at(op.gradients()) + i];
-            arena[m] += (g - arena[m]) * (1 - op.form().beta1());
-            arena[v] += (g * g - arena[v]) * (1 - op.form().beta2());
-            arena[w] =
-                    arena[w] * pass.decay()
-                            - pass.rate() * arena[m] / (Math.sqrt(arena[v]) + op.form().epsilon());
-        }
-    }
-
-    private void sgd(Op.Sgd op, StepContext pass) {
-        for (int i = 0; i < op.parameters().size(); i++) {
-            int w = at(op.parameters()) + i;
-            double move = -pass.rate() * arena[at(op.gradients()) + i];
-            if (op.velocity() != null) {
-                int u = at(op.velocity()) + i;
-                move += op.form().momentum() * arena[u];
-                arena[u] = move;
+            for (int k = 0; k < moments.length; k++) {
+                moments[k] = arena[at(op.moments().get(k)) + i];
             }
-            arena[w] = arena[w] * pass.decay() + move;
+            int w = at(op.parameters()) + i;
+            double g = arena[at(op.gradients()) + i];
+            arena[w] = op.form().update(arena[w], g, moments, pass.rate(), pass.decay());
+            for (int k = 0; k < moments.length; k++) {
+                arena[at(op.moments().get(k)) + i] = moments[k];
+            }
         }
     }
 

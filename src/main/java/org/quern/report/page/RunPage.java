@@ -43,7 +43,7 @@ public final class RunPage {
         this.model = model;
         data.put("title", title);
         data.put("run", run);
-        data.put("classifies", loss == Loss.CROSS_ENTROPY);
+        data.put("classifies", loss.classifies());
         data.put("layers", Summary.rows(model));
     }
 

@@ -226,6 +226,14 @@ class CpuExecutorTest {
         }
     }
 
+    @Test
+    void aLibraryOfAnotherVersionIsTold() {
+        assertThat(CpuBackend.stale(Words.abi())).isNull();
+        assertThat(CpuBackend.stale(Native.abi())).isNull();
+        assertThat(CpuBackend.stale(0))
+                .isEqualTo("libquern.so is of another version than this jar: build Quern again");
+    }
+
     private static int place(Words words, String name) {
         return words.names().stream().map(n -> n.replaceFirst(":.*", "")).toList().indexOf(name);
     }

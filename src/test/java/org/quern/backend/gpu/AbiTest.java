@@ -27,7 +27,6 @@ import org.quern.plan.Plan;
 /** {@code kernels/gen/abi.h} is what Java tells C and the kernels. */
 class AbiTest {
     private static final Path HEADER = Path.of("kernels", "gen", "abi.h");
-    private static final List<String> OPTIMIZERS = List.of("ADAM", "SGD");
 
     private static final Plan PLAIN = plan("dense 3", new Optimizer.Sgd(0, 0));
     private static final Plan RICH =
@@ -73,9 +72,9 @@ class AbiTest {
         text.setLength(0);
         enums("ACTIVATION_", "org.quern.model.Activation", names(Activation.values()));
         text.append("#define ACTIVATIONS %d\n\n".formatted(Activation.values().length));
-        enums("LOSS_", "org.quern.plan.Loss", names(Loss.values()));
-        text.append("#define LOSSES %d\n\n".formatted(Loss.values().length));
-        enums("OPTIMIZER_", "org.quern.plan.Optimizer", OPTIMIZERS);
+        enums("LOSS_", "org.quern.plan.Loss", names(Loss.Kind.values()));
+        text.append("#define LOSSES %d\n\n".formatted(Loss.Kind.values().length));
+        enums("OPTIMIZER_", "org.quern.plan.Optimizer", names(Optimizer.Kind.values()));
         text.append(
                 """
 
@@ -93,7 +92,8 @@ class AbiTest {
         List<List<String>> cpu = CpuAbi.names(RICH);
         List<List<String>> block = new FusedLayout(RICH, BlockTeam.ALONE, true).names();
         words("A network", "NET_", "PLAN_", PlanWords.net(RICH, 1).names());
-        extension("NET_", "BLOCK_", "fused kernels: org.quern.backend.gpu.FusedLayout", block.get(0));
+        extension(
+                "NET_", "BLOCK_", "fused kernels: org.quern.backend.gpu.FusedLayout", block.get(0));
         extension("NET_", "CPU_", "C: org.quern.backend.cpu.NetDescription", cpu.get(0));
         words("A layer", "LAYER_", "PLAN_", PlanWords.layer(RICH.dense().get(0)).names());
         extension("LAYER_", "BLOCK_", "fused kernels", block.get(1));

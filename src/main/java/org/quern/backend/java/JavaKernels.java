@@ -8,18 +8,23 @@ import org.quern.data.Dataset;
 import org.quern.model.Activation;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
-import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.random.Philox;
 
-/** The ops of a plan on an {@link Arena}. */
-final class Ops {
+/**
+ * The ops of a plan on an {@link Arena}. The inner loops are each a counted loop that C2 turns into
+ * vector instructions. It does so only if all arrays are read and written at the same index: of two
+ * places in arrays, which might be one array, it does not know that they do not overlap. So a
+ * matrix is given as arrays of its rows. Longer sums than of four rows are too much for it.
+ */
+final class JavaKernels {
     private final Arena arena;
     private final SparseBatch entries;
     private final int[] order;
     private final float[] sums;
     private final float[] bias;
     private final RowBuffers rows;
+    private final float[][] moments;
     private final Map<Mask, Keep> keeps = new HashMap<>();
 
     /** Factors of a mask, drawn for one step: scale where a value is kept, else 0. */
@@ -55,7 +60,7 @@ final class Ops {
         }
     }
 
-    Ops(Plan plan, Arena arena) {
+    JavaKernels(Plan plan, Arena arena) {
         this.arena = arena;
         int widest = plan.inputSize();
         for (Plan.DenseSlices dense : plan.dense()) {
@@ -68,6 +73,10 @@ final class Ops {
         sums = new float[widest];
         bias = new float[widest];
         rows = new RowBuffers(Math.max(widest, plan.batch()));
+        moments = new float[plan.optimizer().moments()][];
+        for (int i = 0; i < moments.length; i++) {
+            moments[i] = arena.array(plan.moment(i));
+        }
     }
 
     private void addKeep(Mask mask, int size) {
@@ -91,9 +100,9 @@ final class Ops {
             x.collect(arena.array(o.x()), arena.at(o.x()), pass.rows());
             forward(o, x, pass);
         } else if (op instanceof Op.CrossEntropy o) {
-            Losses.crossEntropy(o, arena, pass.rows());
-        } else if (op instanceof Op.SquaredError o) {
-            Losses.squaredError(o, arena, pass.rows());
+            crossEntropy(o, pass.rows());
+        } else if (op instanceof Op.RegressionLoss o) {
+            regressionLoss(o, pass.rows());
         } else if (op instanceof Op.DenseBackwardInput o) {
             backwardInput(o, pass);
         } else if (op instanceof Op.DenseBackwardWeights o) {
@@ -101,23 +110,17 @@ final class Ops {
             x.collect(arena.array(o.x()), arena.at(o.x()), pass.rows());
             x.sort();
             backwardWeights(o, x, pass.rows());
-        } else if (op instanceof Op.Adam o) {
-            Optimizer.Adam form = o.form();
-            Loops.adam(
-                    arena.array(o.parameters()),
-                    arena.array(o.gradients()),
-                    arena.array(o.m()),
-                    arena.array(o.v()),
-                    o.parameters().columns(),
-                    (float) (1 - form.beta1()),
-                    (float) (1 - form.beta2()),
-                    (float) form.epsilon(),
-                    pass.rate(),
-                    pass.decay());
-        } else if (op instanceof Op.Sgd o) {
-            sgd(o, pass);
+        } else if (op instanceof Op.Update o) {
+            o.form()
+                    .update(
+                            arena.array(o.parameters()),
+                            arena.array(o.gradients()),
+                            moments,
+                            o.parameters().columns(),
+                            pass.rate(),
+                            pass.decay());
         } else if (op instanceof Op.Metrics o) {
-            Losses.metrics(o, arena, pass);
+            metrics(o, pass);
         }
     }
 
@@ -171,17 +174,29 @@ final class Ops {
         for (int b = 0; b < pass.rows(); b++) {
             int at = arena.at(op.y()) + b * n;
             x.product(b, w, sums, n);
-            Loops.add(1, bias, sums, n);
+            add(1, bias, sums, n);
             if (op.z() != null) {
                 System.arraycopy(sums, 0, arena.array(op.z()), arena.at(op.z()) + b * n, n);
             }
-            Activations.apply(op.activation(), sums, 0, n);
+            activate(op.activation(), n);
             if (factors == null) {
                 System.arraycopy(sums, 0, y, at, n);
             } else {
                 for (int j = 0; j < n; j++) {
                     y[at + j] = ifPositive(factors[b * n + j], sums[j] * factors[b * n + j]);
                 }
+            }
+        }
+    }
+
+    private void activate(Activation activation, int n) {
+        if (activation == Activation.RELU) { // as vector instructions
+            for (int j = 0; j < n; j++) {
+                sums[j] = Math.max(sums[j], 0);
+            }
+        } else if (activation != Activation.LINEAR) {
+            for (int j = 0; j < n; j++) {
+                sums[j] = activation.floatValue(sums[j]);
             }
         }
     }
@@ -210,8 +225,7 @@ final class Ops {
             } else {
                 for (int i = 0; i < in; i++) {
                     float zi = z == null ? 0 : z[arena.at(op.z()) + b * in + i];
-                    dx[at + i] =
-                            sums[i] * Activations.derivative(activation, x[xAt + i] * unscale, zi);
+                    dx[at + i] = sums[i] * activation.floatSlope(x[xAt + i] * unscale, zi);
                 }
             }
             for (int i = 0; factors != null && i < in; i++) {
@@ -243,21 +257,173 @@ final class Ops {
         }
         Arrays.fill(sums, 0, n, 0);
         for (int b = 0; b < batch; b++) {
-            Loops.add(1, d[b], sums, n);
+            add(1, d[b], sums, n);
         }
         System.arraycopy(sums, 0, g, arena.at(op.db()), n);
     }
 
-    private void sgd(Op.Sgd op, StepContext pass) {
-        float[] w = arena.array(op.parameters());
-        float[] g = arena.array(op.gradients());
-        int n = op.parameters().columns();
-        if (op.velocity() != null) {
-            float[] u = arena.array(op.velocity());
-            float momentum = (float) op.form().momentum();
-            Loops.momentum(w, g, u, n, momentum, pass.rate(), pass.decay());
-        } else {
-            Loops.sgd(w, g, n, pass.rate(), pass.decay());
+    /** See {@link Op.CrossEntropy}; exponentials are summed in float64. */
+    private void crossEntropy(Op.CrossEntropy op, int rows) {
+        int n = op.logits().columns();
+        float[] a = arena.array(op.logits());
+        int targets = arena.at(op.targets());
+        for (int b = 0; b < rows; b++) {
+            int z = arena.at(op.logits()) + b * n;
+            int g = arena.at(op.gradient()) + b * n;
+            int target = (int) a[targets + b];
+            int best = 0;
+            for (int j = 1; j < n; j++) {
+                best = a[z + j] > a[z + best] ? j : best;
+            }
+            double top = a[z + best];
+            double sum = 0;
+            for (int j = 0; j < n; j++) {
+                double e = Math.exp(a[z + j] - top);
+                a[g + j] = (float) e;
+                sum += e;
+            }
+            float factor = (float) (1 / (sum * rows));
+            for (int j = 0; j < n; j++) {
+                a[g + j] *= factor;
+            }
+            a[g + target] -= 1f / rows;
+            a[arena.at(op.loss()) + b] = (float) (Math.log(sum) + top - a[z + target]);
+            a[arena.at(op.hits()) + b] = best == target ? 1 : 0;
+        }
+    }
+
+    private void regressionLoss(Op.RegressionLoss op, int rows) {
+        int n = op.y().columns();
+        float[] a = arena.array(op.y());
+        float factor = 1f / ((float) rows * n);
+        for (int b = 0; b < rows; b++) {
+            float sum = 0;
+            for (int j = 0; j < n; j++) {
+                int k = b * n + j;
+                float y = a[arena.at(op.y()) + k];
+                float z = op.z() == null ? 0 : a[arena.at(op.z()) + k];
+                float error = y - a[arena.at(op.targets()) + k];
+                sum += op.form().floatValue(error);
+                a[arena.at(op.gradient()) + k] =
+                        factor * op.form().floatSlope(error) * op.activation().floatSlope(y, z);
+            }
+            a[arena.at(op.loss()) + b] = sum / n;
+            a[arena.at(op.hits()) + b] = 0;
+        }
+    }
+
+    private void metrics(Op.Metrics op, StepContext pass) {
+        float[] a = arena.array(op.loss());
+        float loss = 0;
+        int hits = 0;
+        for (int b = 0; b < pass.rows(); b++) {
+            loss += a[arena.at(op.loss()) + b];
+            hits += (int) a[arena.at(op.hits()) + b];
+        }
+        pass.log(loss, hits);
+    }
+
+    private static void add(float a, float[] x, float[] y, int n) {
+        for (int j = 0; j < n; j++) {
+            y[j] += a * x[j];
+        }
+    }
+
+    private static void add2(float a, float[] p, float b, float[] q, float[] y, int n) {
+        for (int j = 0; j < n; j++) {
+            y[j] = y[j] + a * p[j] + b * q[j];
+        }
+    }
+
+    private static void add4(
+            float a,
+            float[] p,
+            float b,
+            float[] q,
+            float c,
+            float[] r,
+            float d,
+            float[] s,
+            float[] y,
+            int n) {
+        for (int j = 0; j < n; j++) {
+            y[j] = y[j] + a * p[j] + b * q[j] + c * r[j] + d * s[j];
+        }
+    }
+
+    /** y[j] = Σₑ values[e] · x[indices[e]][j] over entries [from, to), added in that order. */
+    static void sumRows(
+            float[] values, int[] indices, int from, int to, float[][] x, float[] y, int n) {
+        Arrays.fill(y, 0, n, 0);
+        int e = from;
+        for (; e + 4 <= to; e += 4) {
+            add4(
+                    values[e],
+                    x[indices[e]],
+                    values[e + 1],
+                    x[indices[e + 1]],
+                    values[e + 2],
+                    x[indices[e + 2]],
+                    values[e + 3],
+                    x[indices[e + 3]],
+                    y,
+                    n);
+        }
+        if (e + 2 <= to) {
+            add2(values[e], x[indices[e]], values[e + 1], x[indices[e + 1]], y, n);
+            e += 2;
+        }
+        if (e < to) {
+            add(values[e], x[indices[e]], y, n);
+        }
+    }
+
+    /** Rows of a matrix, each in an array of its own: as the loops want them. */
+    static final class RowBuffers {
+        private final float[][] rows;
+
+        /**
+         * @param most how many rows a matrix may have
+         */
+        RowBuffers(int most) {
+            rows = new float[most][0];
+        }
+
+        private float[] row(int i, int columns) {
+            if (rows[i].length < columns) {
+                rows[i] = new float[columns];
+            }
+            return rows[i];
+        }
+
+        /** Copies a matrix [count × columns]. */
+        float[][] copy(float[] matrix, int at, int count, int columns) {
+            for (int i = 0; i < count; i++) {
+                System.arraycopy(matrix, at + i * columns, row(i, columns), 0, columns);
+            }
+            return rows;
+        }
+
+        /**
+         * Copies those rows of a matrix that {@code indices[0]} to {@code indices[count - 1]} name.
+         */
+        float[][] copy(float[] matrix, int at, int[] indices, int count, int columns) {
+            for (int e = 0; e < count; e++) {
+                int i = indices[e];
+                System.arraycopy(matrix, at + i * columns, row(i, columns), 0, columns);
+            }
+            return rows;
+        }
+
+        /** Copies the columns of a matrix [height × width]. */
+        float[][] columns(float[] matrix, int at, int height, int width) {
+            for (int j = 0; j < width; j++) {
+                float[] row = row(j, height);
+                for (int i = 0; i < height; i++) {
+                    row[i] = matrix[at + i * width + j];
+                }
+            }
+            return rows;
         }
     }
 }

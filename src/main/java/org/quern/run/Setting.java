@@ -1,0 +1,446 @@
+package org.quern.run;
+
+import static org.quern.QuernException.either;
+import static org.quern.QuernException.usage;
+import static org.quern.run.Setting.Group.NETWORK;
+import static org.quern.run.Setting.Group.ROWS;
+import static org.quern.run.Setting.Group.RUNNING;
+import static org.quern.run.Setting.Group.SWEEP;
+import static org.quern.run.Setting.Group.TABLE;
+import static org.quern.run.Setting.Group.TRAINING;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+import org.quern.backend.Backend;
+import org.quern.backend.Backends;
+import org.quern.data.Distortion;
+import org.quern.model.Activation;
+import org.quern.model.Model;
+import org.quern.model.ModelText;
+import org.quern.model.Scaling;
+import org.quern.plan.Loss;
+import org.quern.plan.Optimizer;
+import org.quern.train.Schedule;
+import org.quern.train.TrainingConfig;
+
+/**
+ * A setting of a run. Its entry in this table is all that there is of it besides its use: the
+ * option of the command line with its help, its text in a run's folder and its values in a sweep
+ * are made from it.
+ *
+ * @param <T> what its values are: a string, a number, a boolean or an enum
+ */
+public final class Setting<T> {
+    /** What a setting is about. Commands take some of these. */
+    public enum Group {
+        /** Which rows there are. */
+        ROWS,
+        /** What a CSV file does not say of itself. */
+        TABLE,
+        /** What is trained. */
+        NETWORK,
+        /** How it is trained. */
+        TRAINING,
+        /** What else of a network the trainings of a sweep may differ in. */
+        SWEEP,
+        /** What it is computed on, and how. */
+        RUNNING;
+
+        /** All that a run has: those of the options of {@code quern train}. */
+        public static Group[] ofRun() {
+            return new Group[] {ROWS, TABLE, NETWORK, TRAINING, RUNNING};
+        }
+
+        /**
+         * An entry.
+         *
+         * @param option its name and what help calls its value: {@code lr=RATE}
+         * @param help with {@code %s} for the default
+         */
+        private <T> Setting<T> setting(String option, T byDefault, String help) {
+            return new Setting<>(this, option.split("=", 2), byDefault, help);
+        }
+    }
+
+    /** All, in the order in which help lists them. */
+    private static final Map<String, Setting<?>> ALL = new LinkedHashMap<>();
+
+    /** What reads a text as a type. Enums are read by their constants' names. */
+    private static final Map<Class<?>, Function<String, ?>> READERS =
+            Map.of(
+                    String.class, text -> text,
+                    Integer.class, Integer::valueOf,
+                    Long.class, Long::valueOf,
+                    Float.class, Float::valueOf,
+                    Double.class, Double::valueOf,
+                    Boolean.class, Boolean::valueOf);
+
+    /**
+     * Rows to validate on where they are needed and nobody says how many: scikit-learn's default
+     * for early stopping, which leaves nine tenths to learn from.
+     */
+    static final double HELD_OUT = 0.1;
+
+    public static final Setting<String> DATA =
+            ROWS.setting(
+                            "data=PATH",
+                            "",
+                            "MNIST's folder, an .npz or .csv file, or a folder of images for each"
+                                    + " class. Default: MNIST, else generated digits.")
+                    .as(Setting::path);
+    public static final Setting<String> LABEL =
+            TABLE.setting(
+                    "label=COLUMN",
+                    "",
+                    "For CSV: name or index (from 0) of the label's column. Default: the first of"
+                            + " label, class, target, y that is there.");
+    public static final Setting<String> HEADER =
+            TABLE.setting(
+                    "header=YES|NO",
+                    "auto",
+                    "For CSV: whether line 1 names the columns (%s: found out).");
+    public static final Setting<Integer> LIMIT =
+            ROWS.setting("limit=N", 0, "Train on N rows only.");
+    public static final Setting<Double> SPLIT =
+            ROWS.setting(
+                            "split=FRACTION",
+                            0.2,
+                            "Rows to test on, where the data has no test rows (%s).")
+                    .where(x -> x > 0 && x < 1, "split %s: give a fraction above 0 and below 1");
+    public static final Setting<Double> VALIDATION =
+            ROWS.setting(
+                            "validation=FRACTION",
+                            0.0,
+                            "Training rows to validate on after each epoch (%s; "
+                                    + HELD_OUT
+                                    + " for early stopping).")
+                    .where(
+                            x -> x >= 0 && x < 1,
+                            "validation %s: give a fraction from 0 to below 1");
+    public static final Setting<Integer> OVERFIT =
+            ROWS.setting(
+                    "overfit=N",
+                    0,
+                    "Train and test on the same N rows: can the model learn them at all?");
+
+    public static final Setting<String> RECIPE =
+            NETWORK.setting(
+                            "recipe=NAME",
+                            Recipe.TUTORIAL.text(),
+                            "first: 784-40-10, linear, raw pixels; tutorial: 784-48-15-10 with ReLU"
+                                    + " and dropout, pixels / 255; 97, 98, 98.5, 99: the fastest"
+                                    + " known way to that accuracy on MNIST, in percent (%s).")
+                    .standsFor((name, model) -> Recipe.parse(name).settings());
+    public static final Setting<String> MODEL =
+            NETWORK.setting(
+                            "model=LAYERS",
+                            ModelText.TUTORIAL,
+                            "Such as \"dense 48 relu, dropout 0.3, dense 10\"; activations are "
+                                    + Activation.names()
+                                    + ".")
+                    .as(text -> layers(text).text());
+    public static final Setting<Float> SCALE =
+            NETWORK.setting(
+                    "scale=X",
+                    Scaling.UNIT.scale(),
+                    "What raw input is multiplied by (pixels 0 to 255: 1/255; else 1).");
+    public static final Setting<Float> SHIFT =
+            NETWORK.setting("shift=X", Scaling.UNIT.shift(), "What is then added (%s).");
+
+    public static final Setting<Float> DROPOUT =
+            SWEEP.setting("dropout=LIST", 0f, "Rates for all dropouts of the model.")
+                    .standsFor((rate, model) -> Map.of("model", Sweep.dropouts(model, rate)));
+    public static final Setting<Integer> WIDTH =
+            SWEEP.setting("width=LIST", 0, "Units for the model's first hidden layer.")
+                    .standsFor((units, model) -> Map.of("model", Sweep.firstHidden(model, units)));
+
+    public static final Setting<Integer> OUTPUTS =
+            TRAINING.setting("outputs=N", 0, "Outputs of the model (one for each class).")
+                    .where(n -> n >= 0, "outputs %d: give at least 1");
+    public static final Setting<String> LOSS =
+            TRAINING.setting("loss=NAME", "cross-entropy", either(Loss.Kind.options()) + " (%s).")
+                    .as(name -> Loss.Kind.of(name).option());
+    public static final Setting<Double> DELTA =
+            TRAINING.setting(
+                    "delta=X",
+                    Loss.DELTA,
+                    "Huber's delta: larger errors count linearly, not squared (%s).");
+    public static final Setting<String> OPTIMIZER =
+            TRAINING.setting("optimizer=NAME", "adam", either(Optimizer.Kind.options()) + " (%s).")
+                    .as(name -> Optimizer.Kind.of(name).option());
+    public static final Setting<Double> RATE =
+            TRAINING.setting("lr=RATE", TrainingConfig.DEFAULT_RATE, "Learning rate (%s).");
+    public static final Setting<String> SCHEDULE =
+            TRAINING.setting(
+                            "schedule=TEXT",
+                            "constant",
+                            "constant, \"step EPOCHS FACTOR\" or cosine; \"warmup STEPS\" may stand"
+                                    + " before it (%s).")
+                    .as(text -> Schedule.parse(text, 1).text());
+    public static final Setting<Double> BETA1 =
+            TRAINING.setting(
+                    "beta1=X",
+                    Optimizer.Adam.DEFAULT.beta1(),
+                    "Decay of Adam's mean; share of the mean in Lion's step (%s).");
+    public static final Setting<Double> BETA2 =
+            TRAINING.setting(
+                    "beta2=X",
+                    Optimizer.Adam.DEFAULT.beta2(),
+                    "Decay of Adam's mean square and of Lion's mean (%s).");
+    public static final Setting<Double> EPSILON =
+            TRAINING.setting("epsilon=X", Optimizer.Adam.DEFAULT.epsilon(), "Adam's epsilon (%s).");
+    public static final Setting<Double> MOMENTUM =
+            TRAINING.setting("momentum=X", 0.0, "SGD's momentum (%s).");
+    public static final Setting<Double> WEIGHT_DECAY =
+            TRAINING.setting("weight-decay=X", 0.0, "Decoupled weight decay (%s).");
+    public static final Setting<Integer> BATCH =
+            TRAINING.setting("batch=N", TrainingConfig.DEFAULT_BATCH, "Rows of a batch (%s).");
+    public static final Setting<Integer> EPOCHS =
+            TRAINING.setting("epochs=N", 5, "Times all rows are seen (%s).")
+                    .where(n -> n >= 1, "epochs %d: give at least 1");
+    public static final Setting<Integer> EARLY_STOPPING =
+            TRAINING.setting(
+                    "early-stopping=N",
+                    0,
+                    "Stop after N epochs without a better validation loss (off); with --validation"
+                            + " 0, training loss.");
+    public static final Setting<Double> MIN_DELTA =
+            TRAINING.setting("min-delta=X", 0.0, "Least improvement that counts for it (%s).");
+    public static final Setting<String> DISTORT =
+            TRAINING.setting(
+                            "distort=TEXT",
+                            Distortion.NONE.text(),
+                            "Draw images anew for each epoch: such as \"rotate 10, scale 0.1, shift"
+                                    + " 1, bend 2\", in degrees, parts and pixels (%s).")
+                    .as(text -> Distortion.parse(text).text());
+    public static final Setting<Long> SEED =
+            TRAINING.setting("seed=N", 1L, "Key of all that is random (%s).");
+
+    public static final Setting<String> BACKEND =
+            RUNNING.setting(
+                    "backend=NAME",
+                    Backends.AUTO,
+                    "What to run on: auto, or a name that quern doctor lists (%s).");
+    public static final Setting<Integer> THREADS =
+            RUNNING.setting("threads=N", 0, "CPU threads to use (the backend's choice).");
+    public static final Setting<String> DEVICE =
+            RUNNING.setting(
+                    "device=D", "", "GPU to use: its number or part of its name (the first).");
+    public static final Setting<Integer> DEVICE_MEMORY =
+            RUNNING.setting(
+                    "device-memory=MIB",
+                    0,
+                    "Most memory of the GPU that data may take; more is streamed (what is free).");
+    public static final Setting<Boolean> SYNC =
+            RUNNING.setting(
+                    "sync",
+                    false,
+                    "Wait after each op, so that a fault on the GPU is told with its op.");
+    public static final Setting<Backend.Gemm> GEMM =
+            RUNNING.setting(
+                    "gemm=HOW",
+                    Backend.Gemm.AUTO,
+                    "Matrix products on CUDA by own kernels, cublas, or auto (%s).");
+    public static final Setting<Backend.Precision> PRECISION =
+            RUNNING.setting(
+                    "precision=P",
+                    Backend.Precision.FP32,
+                    "Factors of matrix products, by cuBLAS: fp32, tf32 or bf16 (%s).");
+    public static final Setting<String> CUBLAS =
+            RUNNING.setting("cublas=PATH", "", "The cuBLAS library or its folder (looked for).");
+    public static final Setting<Backend.Engine> ENGINE =
+            RUNNING.setting(
+                    "engine=HOW",
+                    Backend.Engine.AUTO,
+                    "Training steps on a GPU: fused into few launches, the same with tensor cores,"
+                            + " as a graph, as ops, or auto (%s).");
+
+    private final Group group;
+    private final String name;
+    private final String label;
+    private final T byDefault;
+    private final String help;
+    private UnaryOperator<T> canonical = UnaryOperator.identity();
+    private BiFunction<T, Model, Map<String, ?>> standsFor;
+
+    private Setting(Group group, String[] option, T byDefault, String help) {
+        this.group = group;
+        this.name = option[0];
+        this.label = option.length > 1 ? option[1] : "";
+        this.byDefault = byDefault;
+        this.help = help;
+        ALL.put(name, this);
+    }
+
+    /** The same with one way only to write a value, or a failure to understand it. */
+    private Setting<T> as(UnaryOperator<T> form) {
+        canonical = form;
+        return this;
+    }
+
+    /** The same with what its values are to be, and what is said where they are not. */
+    private Setting<T> where(Predicate<T> holds, String message) {
+        return as(
+                value -> {
+                    if (!holds.test(value)) {
+                        throw usage(message, value);
+                    }
+                    return value;
+                });
+    }
+
+    /** The same as another way to give other settings, which alone are kept. */
+    private Setting<T> standsFor(BiFunction<T, Model, Map<String, ?>> others) {
+        standsFor = others;
+        return this;
+    }
+
+    /** All settings of some groups, in the order in which help lists them. */
+    public static List<Setting<?>> of(Group... groups) {
+        List<Group> wanted = List.of(groups);
+        return ALL.values().stream().filter(one -> wanted.contains(one.group)).toList();
+    }
+
+    /** The setting of that name; null if there is none. */
+    public static Setting<?> named(String name) {
+        return ALL.get(name);
+    }
+
+    /** All settings that a run keeps. */
+    static List<Setting<?>> kept() {
+        return ALL.values().stream().filter(one -> one.standsFor == null).toList();
+    }
+
+    /**
+     * Values with some replaced.
+     *
+     * @param changes values or their texts by name; other names are left out
+     * @throws org.quern.QuernException if one is not understood
+     */
+    static Map<String, Object> replaced(Map<String, Object> values, Map<String, ?> changes) {
+        Map<String, Object> all = new LinkedHashMap<>(values);
+        ALL.forEach(
+                (name, setting) -> {
+                    if (changes.containsKey(name)) {
+                        all.putAll(setting.read(changes.get(name), all));
+                    }
+                });
+        return all;
+    }
+
+    private Map<String, Object> read(Object given, Map<String, Object> values) {
+        boolean isValue = byDefault.getClass().isInstance(given);
+        T value = value(isValue ? given : parse(given.toString()));
+        return standsFor == null
+                ? Map.of(name, canonical.apply(value))
+                : replaced(values, standsFor.apply(value, layers((String) values.get("model"))));
+    }
+
+    private Object parse(String text) {
+        if (byDefault instanceof Enum<?>) {
+            return constant(text.toLowerCase(Locale.ROOT));
+        }
+        try {
+            return READERS.get(byDefault.getClass()).apply(text);
+        } catch (NumberFormatException e) {
+            throw usage("%s \"%s\" is not a number", name, text);
+        }
+    }
+
+    private Object constant(String text) {
+        List<?> all = Arrays.asList(byDefault.getClass().getEnumConstants());
+        List<String> names = all.stream().map(Setting::textOf).toList();
+        if (!names.contains(text)) {
+            throw usage("unknown %s \"%s\": use %s", name, text, String.join(", ", names));
+        }
+        return all.get(names.indexOf(text));
+    }
+
+    /** An object that is one of its values. */
+    @SuppressWarnings("unchecked") // all are made by parse or checked by read
+    T value(Object object) {
+        return (T) object;
+    }
+
+    /** A value as text, the same for equal ones. */
+    static String textOf(Object value) {
+        return value instanceof Enum<?> constant
+                ? constant.name().toLowerCase(Locale.ROOT)
+                : value.toString();
+    }
+
+    /** The name of its option, without dashes; of its text in a run's folder, too. */
+    public String name() {
+        return name;
+    }
+
+    /** What help calls its value; empty if the option has none. */
+    public String label() {
+        return label;
+    }
+
+    /** Its value where nobody says otherwise. */
+    T byDefault() {
+        return byDefault;
+    }
+
+    /** What the command line reads its value as. */
+    public Class<?> type() {
+        return byDefault instanceof Enum<?> ? String.class : byDefault.getClass();
+    }
+
+    /** A sentence for help, its default in brackets. */
+    public String help() {
+        StringBuilder values = new StringBuilder(plain(byDefault));
+        for (Optimizer.Kind kind : Optimizer.Kind.values()) {
+            Double own = kind.defaults().get(name);
+            if (own != null && !own.equals(byDefault)) {
+                values.append("; ").append(kind.option()).append(' ').append(plain(own));
+            }
+        }
+        return help.formatted(values);
+    }
+
+    /** A value as people write it: 0 for 0.0, 1e-7 for 1.0E-7. */
+    static String plain(Object value) {
+        return textOf(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
+    }
+
+    /** Whether it is the same for all trainings of a sweep: else they could not be compared. */
+    public boolean isCommon() {
+        return group == ROWS || group == TABLE || group == RUNNING;
+    }
+
+    /** What is between two values in a list of them. */
+    public String separator() {
+        return this == MODEL || this == DISTORT ? "|" : ",";
+    }
+
+    /** Whether it says what a run is computed on, which may change when it is resumed. */
+    boolean mayChange() {
+        return group == RUNNING && this != PRECISION;
+    }
+
+    /** Whether it may change and only a GPU understands it. */
+    boolean isOfGpu() {
+        return mayChange() && this != BACKEND && this != THREADS;
+    }
+
+    private static String path(String text) {
+        return text.isEmpty() || text.matches("generated(:.*)?")
+                ? text
+                : Path.of(text).toAbsolutePath().normalize().toString();
+    }
+
+    static Model layers(String text) {
+        return ModelText.parse(Model.input(1), text);
+    }
+}
