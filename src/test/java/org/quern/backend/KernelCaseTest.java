@@ -17,15 +17,29 @@ import org.quern.verify.KernelCases;
 
 /**
  * Every kernel case on every backend that can run here, with products of our own: those of cuBLAS
- * are CublasTest's.
+ * are CublasTest's. {@code -Dquern.backend=cuda} and {@code -Dquern.case="DenseForward 32x784x48"}
+ * choose one backend, and the cases whose names begin so.
  */
 @Tag("jdk")
 class KernelCaseTest {
     @TestFactory
     Stream<DynamicContainer> everyCaseOnEveryBackend() {
-        List<Backend> backends = Usable.backends();
-        return AwkwardCases.all().stream()
+        List<Backend> backends =
+                Usable.backends().stream()
+                        .filter(backend -> isChosen("quern.backend", backend.name()))
+                        .toList();
+        List<KernelCase> cases =
+                AwkwardCases.all().stream()
+                        .filter(one -> isChosen("quern.case", one.name()))
+                        .toList();
+        assertThat(backends).isNotEmpty();
+        assertThat(cases).isNotEmpty();
+        return cases.stream()
                 .map(one -> DynamicContainer.dynamicContainer(one.name(), tests(one, backends)));
+    }
+
+    private static boolean isChosen(String property, String name) {
+        return name.startsWith(System.getProperty(property, ""));
     }
 
     private static Stream<DynamicTest> tests(KernelCase one, List<Backend> backends) {
