@@ -12,6 +12,8 @@
 #include "runtime.h"
 
 static cudasim::Runtime *cudasim_runtime;
+/* The module's units, each of which adds itself when the library is loaded. */
+extern __attribute__((visibility("hidden"))) cudasim::Unit *cudasim_units;
 
 #define __global__ __attribute__((visibility("hidden")))
 #define __device__
@@ -24,9 +26,10 @@ static cudasim::Runtime *cudasim_runtime;
 /* All static shared memory of a module lies in one section, which the simulator knows. */
 #define __shared__ static __attribute__((section("cudasim_shared")))
 
-/* Stands for extern __shared__: the simulator lets a kernel touch as much of it as its launch asks for. */
+/* Stands for extern __shared__: the simulator lets a kernel touch as much of it as its launch asks for. All units have the
+ * same, hence inline. */
 #define DYNAMIC_SHARED(type, name) \
-    static __attribute__((section("cudasim_dynamic"), aligned(64))) type name[(227 << 10) / sizeof(type)]
+    inline __attribute__((section("cudasim_dynamic"), aligned(64))) type name[(227 << 10) / sizeof(type)]
 
 #define threadIdx (cudasim_runtime->state.thread)
 #define blockIdx (cudasim_runtime->state.block)

@@ -44,6 +44,14 @@ struct Entry {
     unsigned bytes; /* of the packed arguments */
 };
 
+/* The kernels of one source file, compiled by itself. */
+struct Unit {
+    const Entry *entries;
+    unsigned count;
+    void (*attach)(Runtime *);
+    Unit *next;
+};
+
 struct Module {
     const Entry *entries;
     unsigned count;

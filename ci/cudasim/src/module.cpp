@@ -1,7 +1,8 @@
 /* Modules: PTX or a cubin says which kernels there should be and what they take, a shared library has them in C++. */
 #include <dlfcn.h>
 
-#include <regex>
+#include <cstdio>
+#include <cstring>
 #include <sstream>
 
 #include "sim.h"
@@ -24,16 +25,17 @@ static std::string default_module() {
     return self.substr(0, self.rfind('/') + 1) + "module.so";
 }
 
+/* Of a type such as u64. */
 static unsigned bytes_of(const std::string &type) {
-    std::smatch bits;
-    return std::regex_match(type, bits, std::regex("[usbf]([0-9]+)")) ? (unsigned)std::stoi(bits[1]) / 8 : 0;
+    unsigned bits = 0;
+    return sscanf(type.c_str(), "%*1[usbf]%u", &bits) == 1 ? bits / 8 : 0;
 }
 
 static Entries entries_of(const std::string &ptx) {
     Entries entries;
     std::istringstream lines(ptx);
     std::string line, name, last;
-    static const std::regex parameter("\\s*\\.param \\.([a-z0-9]+) .*");
+    char type[16];
     while (getline(lines, line)) {
         size_t at = line.find(".visible .entry ");
         if (at != std::string::npos) {
@@ -41,8 +43,7 @@ static Entries entries_of(const std::string &ptx) {
             entries[name];
             last = name;
         } else if (!name.empty()) {
-            std::smatch type;
-            if (std::regex_match(line, type, parameter)) entries[name].sizes.push_back(bytes_of(type[1]));
+            if (sscanf(line.c_str(), " .param .%15[a-z0-9]", type) == 1) entries[name].sizes.push_back(bytes_of(type));
             if (line.find(')') != std::string::npos) name.clear();
         } else if ((at = line.find(".reqnctapercluster ")) != std::string::npos) {
             entries[last].cluster = (unsigned)std::stoul(line.substr(at + 19));
@@ -51,27 +52,34 @@ static Entries entries_of(const std::string &ptx) {
     return entries;
 }
 
+/* What follows a word in a text; null where it is not in it. */
+static const char *after(const std::string &text, const char *word) {
+    size_t at = text.find(word);
+    return at == std::string::npos ? nullptr : text.c_str() + at + strlen(word);
+}
+
 /* What PTX says of itself, unless the driver is too old for it. */
 static Result read_ptx(const std::string &ptx, int driver_version, std::string *log, std::string *path,
                        Entries *entries) {
-    std::smatch found;
-    static const std::regex version("\\.version (\\d+)\\.(\\d+)"), named("// cudasim-module: (\\S+)");
     std::string head = ptx.substr(0, 2000);
-    if (!std::regex_search(head, found, version)) {
+    const char *version = after(head, ".version "), *target = after(head, ".target sm_");
+    const char *named = after(head, "// cudasim-module: ");
+    int major, minor;
+    if (!version || sscanf(version, "%d.%d", &major, &minor) != 2) {
         *log = "ptxas fatal   : no .version in what should be PTX";
         return INVALID_PTX;
     }
-    if (needed_driver(std::stoi(found[1]), std::stoi(found[2])) > driver_version) {
-        *log = "ptxas application ptx input, line 1; fatal   : Unsupported .version " + found[1].str() + "." +
-               found[2].str();
+    if (needed_driver(major, minor) > driver_version) {
+        *log = "ptxas application ptx input, line 1; fatal   : Unsupported .version " + std::to_string(major) + "." +
+               std::to_string(minor);
         return UNSUPPORTED_PTX_VERSION;
     }
-    static const std::regex target("\\.target sm_(\\d+)");
-    if (std::regex_search(head, found, target) && std::stoi(found[1]) > (int)capability(current_device())) {
-        *log = "ptxas fatal   : the program was compiled for a newer device: .target sm_" + found[1].str();
+    int architecture;
+    if (target && sscanf(target, "%d", &architecture) == 1 && architecture > (int)capability(current_device())) {
+        *log = "ptxas fatal   : the program was compiled for a newer device: .target sm_" + std::to_string(architecture);
         return NO_BINARY_FOR_GPU;
     }
-    if (std::regex_search(head, found, named)) *path = found[1].str();
+    if (named) *path = std::string(named, strcspn(named, " \t\r\n"));
     *entries = entries_of(ptx);
     return SUCCESS;
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -11,6 +12,7 @@ import org.quern.QuernException;
 import org.quern.plan.Plan;
 
 /** Which backend is taken, and what is said of those that are not. */
+@Tag("jdk")
 class BackendsTest {
     private static final Backend.Options DEFAULT = Backend.Options.DEFAULT;
     private static final Backend WORKS = new Fake("works", null, null);

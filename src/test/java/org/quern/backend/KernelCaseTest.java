@@ -7,32 +7,55 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.quern.verify.AwkwardCases;
+import org.quern.verify.Expected;
 import org.quern.verify.KernelCase;
 import org.quern.verify.KernelCases;
 
-/** Every kernel case on every backend that can run here. */
+/**
+ * Every kernel case on every backend that can run here, with products of our own: those of cuBLAS
+ * are CublasTest's. {@code -Dquern.backend=cuda} and {@code -Dquern.case="DenseForward 32x784x48"}
+ * choose one backend, and the cases whose names begin so.
+ */
+@Tag("jdk")
 class KernelCaseTest {
     @TestFactory
     Stream<DynamicContainer> everyCaseOnEveryBackend() {
-        return Usable.backends().stream()
-                .map(
-                        backend ->
-                                DynamicContainer.dynamicContainer(
-                                        backend.name(), tests(backend, AwkwardCases.all())));
+        List<Backend> backends =
+                Usable.backends().stream()
+                        .filter(backend -> isChosen("quern.backend", backend.name()))
+                        .toList();
+        List<KernelCase> cases =
+                AwkwardCases.all().stream()
+                        .filter(one -> isChosen("quern.case", one.name()))
+                        .toList();
+        assertThat(backends).isNotEmpty();
+        assertThat(cases).isNotEmpty();
+        return cases.stream()
+                .map(one -> DynamicContainer.dynamicContainer(one.name(), tests(one, backends)));
     }
 
-    private static Stream<DynamicTest> tests(Backend backend, List<KernelCase> cases) {
-        return cases.stream()
+    private static boolean isChosen(String property, String name) {
+        return name.startsWith(System.getProperty(property, ""));
+    }
+
+    private static Stream<DynamicTest> tests(KernelCase one, List<Backend> backends) {
+        Expected expected = new Expected(one);
+        Backend.Options two = new Backend.Options(2);
+        return backends.stream()
                 .map(
-                        c ->
+                        backend ->
                                 DynamicTest.dynamicTest(
-                                        c.name(),
+                                        backend.name(),
                                         () ->
-                                                assertThat(c.check(backend, new Backend.Options(2)))
-                                                        .isEmpty()));
+                                                expected.isGivenBy(
+                                                        backend,
+                                                        backend.onHost()
+                                                                ? two
+                                                                : two.with(Backend.Gemm.OWN))));
     }
 
     @Test

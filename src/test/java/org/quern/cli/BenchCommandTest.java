@@ -28,7 +28,7 @@ import org.quern.verify.KernelCases;
 import picocli.CommandLine;
 
 /** What {@code quern bench} says and leaves; no figure of it is held against anything. */
-@Tag("once")
+@Tag("slow")
 class BenchCommandTest {
     private static final int COLUMNS = 100;
 

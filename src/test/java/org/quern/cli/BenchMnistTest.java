@@ -22,7 +22,7 @@ class BenchMnistTest {
     @TempDir Path folder;
 
     @Test
-    @Tag("once")
+    @Tag("slow")
     void everyRecipeReachesItsRung() throws IOException {
         Path json = folder.resolve("mnist.json");
         Cli.Outcome outcome =

@@ -7,12 +7,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 
 /** Whole commands: train, then everything that a trained model is for. */
+@Tag("jdk")
 class CommandsTest {
     @TempDir Path folder;
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.io.SafeTensors;
@@ -17,11 +18,12 @@ import org.quern.io.SafeTensors;
 /**
  * Real processes, killed or interrupted, and resumed: the weights are those of a run left in peace.
  */
+@Tag("jdk")
 class KilledRunTest {
     private static final Path ENV = Path.of("/usr/bin/env");
     private static final int KILLS = 5;
     private static final String[] TRAIN = {
-        "train", "--limit", "6000", "--epochs", "60", "--seed", "3", "--validation", "0.1"
+        "train", "--limit", "6000", "--epochs", "20", "--seed", "3", "--validation", "0.1"
     };
 
     @TempDir Path folder;
@@ -115,8 +117,7 @@ class KilledRunTest {
         Assumptions.assumeTrue(
                 Files.isExecutable(Path.of("/bin/kill")),
                 "there is no /bin/kill to send SIGINT with");
-        String[] train =
-                with(TRAIN, "--data", data().toString(), "--label", "0", "--epochs", "150");
+        String[] train = with(TRAIN, "--data", data().toString(), "--label", "0", "--epochs", "50");
         String[] once = new String[train.length - 2];
         System.arraycopy(train, 0, once, 0, 3); // train --limit 6000
         System.arraycopy(train, 5, once, 3, train.length - 5); // without the first --epochs

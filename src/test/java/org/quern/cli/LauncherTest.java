@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the launcher starts Java with; the jar is there, and Java is a script that tells it. */
+@Tag("jdk")
 class LauncherTest {
     private static final String VARIABLE = "CUDA_DEVICE_MAX_CONNECTIONS";
 

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.Jvm;
 
 /** No command says that all is well when what it had to say was lost. */
+@Tag("jdk")
 class OutputLostTest {
     private static final Path FULL = Path.of("/dev/full");
     private static final String ENDLESS =

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -23,6 +24,7 @@ import org.quern.model.Model;
 import org.quern.plan.Loss;
 
 /** What people look at, through the commands; {@code BrowserTest} looks at the pages themselves. */
+@Tag("jdk")
 class PagesTest {
     private static final String DATA = "generated:2000,500";
 

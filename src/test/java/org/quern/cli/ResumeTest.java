@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What may be said beside {@code --resume}, and what contradicts the run: nothing is touched. */
+@Tag("jdk")
 class ResumeTest {
     private static final String[] TRAIN = {
         "train", "--data", "generated:200,50", "--backend", "java", "--epochs", "2"

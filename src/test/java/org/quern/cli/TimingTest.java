@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.run.RunFolder;
 
 /** Where the time goes: {@code train --timing}, and what is begun before the options are read. */
+@Tag("jdk")
 class TimingTest {
     private static final Pattern PART =
             Pattern.compile(" {10}([a-z]+(?: step)?) +(\\d+\\.\\d{3})(?:  (.*))?");

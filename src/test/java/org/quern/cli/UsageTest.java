@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,6 +21,7 @@ import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 
 /** What is typed wrongly: one line, verbatim, exit code 2, and nothing written. */
+@Tag("jdk")
 class UsageTest {
     @TempDir Path folder;
 

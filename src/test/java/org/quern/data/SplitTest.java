@@ -6,11 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
 import java.util.List;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.DoubleRange;
-import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
+import org.quern.Tries;
 
 class SplitTest {
     private static Dataset numbered(int rows) {
@@ -24,11 +21,14 @@ class SplitTest {
                 .withLabels(labels, List.of("a", "b"));
     }
 
-    @Property(tries = 200)
-    void noRowIsLostOrDoubled(
-            @ForAll @IntRange(min = 2, max = 500) int rows,
-            @ForAll @DoubleRange(min = 0.01, max = 0.99) double fraction,
-            @ForAll long seed) {
+    @Test
+    void noRowIsLostOrDoubled() {
+        Tries.of(
+                200,
+                draw -> noRowIsLostOrDoubled(draw.from(2, 500), draw.from(0.01, 0.99), draw.any()));
+    }
+
+    private static void noRowIsLostOrDoubled(int rows, double fraction, long seed) {
         Split split = Split.carve(numbered(rows), fraction, seed, "validation");
         float[] all = new float[rows];
         System.arraycopy(split.rest().values(), 0, all, 0, split.rest().rows());

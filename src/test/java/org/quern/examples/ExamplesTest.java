@@ -7,11 +7,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.Jvm;
 
 /** The examples run, each as a program of its own, and do what they say. */
+@Tag("jdk")
 class ExamplesTest {
     @TempDir Path folder;
 

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,6 +25,7 @@ import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 
+@Tag("jdk")
 class ModelFileTest {
     private static final Model MODEL =
             Model.input(3).scaled(Scaling.UNIT).dense(2, Activation.RELU).dropout(0.5f).dense(1);

@@ -67,7 +67,7 @@ class SweepTest {
 
     /** On a GPU each is a team of blocks, and a thread on the host. */
     @Test
-    @Tag("once")
+    @Tag("slow")
     void trainingsSideBySideOnAGpuAreWhatTheyAreAlone() {
         Backend cuda = Usable.named("cuda");
         Splits few = Digits.splits(100, 50);

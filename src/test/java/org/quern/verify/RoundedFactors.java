@@ -3,11 +3,9 @@ package org.quern.verify;
 import java.util.Optional;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
-import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.backend.reference.ReferenceBackend;
 import org.quern.backend.reference.ReferenceExecutor;
-import org.quern.plan.Batches;
 import org.quern.plan.Op;
 import org.quern.plan.Slice;
 
@@ -17,8 +15,6 @@ import org.quern.plan.Slice;
  * more.
  */
 public final class RoundedFactors {
-    private RoundedFactors() {}
-
     /** A value rounded to some significant bits, ties to even. */
     public static float round(float value, int bits) {
         if (Float.isNaN(value)) {
@@ -30,60 +26,75 @@ public final class RoundedFactors {
         return Float.intBitsToFloat(word + half & -(1 << shift));
     }
 
-    /**
-     * Runs a case.
-     *
-     * @param bits of the format of factors
-     * @param written whether activations and gradients are written in it
-     * @return what is wrong; empty if nothing
-     */
+    private final KernelCase one;
+    private final int bits;
+    private float[] before;
+    private double[] expected;
+    private Bounds bounds;
+
+    /** Of a case, for a format of factors with so many bits; for any number of executors. */
+    public RoundedFactors(KernelCase one, int bits) {
+        this.one = one;
+        this.bits = bits;
+    }
+
+    /** Runs a case: see {@link #check(Executor, boolean)}. */
     public static Optional<String> check(
             KernelCase one, Executor executor, int bits, boolean written) {
-        Slice whole = one.whole();
-        float[] before = one.inputs();
+        return new RoundedFactors(one, bits).check(executor, written);
+    }
+
+    private void compute() {
+        before = one.inputs();
         for (int i = 0; i < before.length; i++) {
             before[i] = round(before[i], bits);
         }
-        Steps log = one.steps();
-        float[] after = new float[before.length];
-        executor.write(whole, before, 0);
-        one.run(executor, log);
-        executor.read(whole, after, 0);
         try (ReferenceExecutor reference =
                 new ReferenceBackend().open(one.plan(), Backend.Options.DEFAULT)) {
-            reference.write(whole, before, 0);
+            reference.write(one.whole(), before, 0);
             double[] in = reference.arena().clone();
+            Steps log = one.steps();
             one.run(reference, log);
-            StepContext pass =
-                    one.training()
-                            ? StepContext.training(
-                                    log, new Batches(one.data().rows(), one.plan().batch()))
-                            : StepContext.inference()
-                                    .rows(one.data().rows() - one.rows(), one.rows());
-            Bounds bounds = new Bounds(in, reference.arena(), pass);
-            boolean rounds = written && !(one.op() instanceof Op.DenseBackwardWeights);
-            for (Slice slice : one.operands().outputs()) {
-                for (int i = 0; i < slice.size(); i++) {
-                    int at = (int) slice.offset() + i;
-                    int row = i / slice.columns();
-                    int column = i % slice.columns();
-                    double expected = reference.arena()[at];
-                    double allowed = bounds.of(one.op(), slice, row, column);
-                    if (rounds) {
-                        allowed += Math.scalb(Math.abs(expected) + allowed, -bits);
-                    }
-                    if (!(Math.abs(after[at] - expected) <= allowed)) {
-                        return Optional.of(
-                                "%s: %s[%d, %d] is %s, expected %s ± %.1e"
-                                        .formatted(
-                                                one.name(),
-                                                slice.name(),
-                                                row,
-                                                column,
-                                                after[at],
-                                                expected,
-                                                allowed));
-                    }
+            expected = reference.arena();
+            bounds = new Bounds(in, expected, one.pass(log));
+        }
+    }
+
+    /**
+     * Runs the case.
+     *
+     * @param written whether activations and gradients are written in the format
+     * @return what is wrong; empty if nothing
+     */
+    public Optional<String> check(Executor executor, boolean written) {
+        if (expected == null) {
+            compute();
+        }
+        float[] after = new float[before.length];
+        executor.write(one.whole(), before, 0);
+        one.run(executor, one.steps());
+        executor.read(one.whole(), after, 0);
+        boolean rounds = written && !(one.op() instanceof Op.DenseBackwardWeights);
+        for (Slice slice : one.operands().outputs()) {
+            for (int i = 0; i < slice.size(); i++) {
+                int at = (int) slice.offset() + i;
+                int row = i / slice.columns();
+                int column = i % slice.columns();
+                double allowed = bounds.of(one.op(), slice, row, column);
+                if (rounds) {
+                    allowed += Math.scalb(Math.abs(expected[at]) + allowed, -bits);
+                }
+                if (!(Math.abs(after[at] - expected[at]) <= allowed)) {
+                    return Optional.of(
+                            "%s: %s[%d, %d] is %s, expected %s ± %.1e"
+                                    .formatted(
+                                            one.name(),
+                                            slice.name(),
+                                            row,
+                                            column,
+                                            after[at],
+                                            expected[at],
+                                            allowed));
                 }
             }
         }

@@ -28,7 +28,7 @@ import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** The pages in a real browser, on the real MNIST. */
-@Tag("once")
+@Tag("slow")
 class BrowserTest {
     private static final int MOST_BYTES = 2 << 20;
 

@@ -34,7 +34,7 @@ import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** The page to draw on in a real browser, by mouse, keyboard and finger. */
-@Tag("once")
+@Tag("slow")
 class DrawBrowserTest {
     @TempDir static Path folder;
     private static Chromium browser;

@@ -23,6 +23,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
@@ -43,6 +44,7 @@ import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** What the pages of this machine answer, and whom. */
+@Tag("jdk")
 class LocalServerTest {
     private static final Model MODEL = Model.input(28, 28).scaled(Scaling.UNIT).dense(10);
     private static final Splits DIGITS = Digits.splits(2000, 200);

@@ -9,6 +9,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.quern.backend.DeviceDataset;
@@ -37,6 +38,7 @@ import org.quern.verify.KernelCase;
  * What is special to the cpu backend: instruction sets, threads, the matrix product, memory of its
  * own.
  */
+@Tag("jdk")
 class CpuExecutorTest {
     private static final Dataset DIGITS = Digits.generate("digits", 700, 0, 1);
 

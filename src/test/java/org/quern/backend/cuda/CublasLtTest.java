@@ -37,7 +37,7 @@ import org.quern.verify.KernelCase;
 import org.quern.verify.RoundedFactors;
 
 /** Products with cublasLt's epilogues, and what is kept beside the arena for them. */
-@Tag("once")
+@Tag("slow")
 class CublasLtTest {
     private static final Dataset DIGITS = Digits.generate("digits", 103, 0, 5);
 
@@ -61,7 +61,7 @@ class CublasLtTest {
     /** The kernel cases of products, and some whose rows cublasLt takes in bfloat16, too. */
     private static List<KernelCase> products() {
         List<KernelCase> products = new ArrayList<>();
-        AwkwardCases.all().stream().filter(CublasLtTest::isDense).forEach(products::add);
+        AwkwardCases.all().stream().filter(KernelCase::isProduct).forEach(products::add);
         Plan plan =
                 plan(
                         "dense 32 relu, dropout 0.3, dense 24 relu, dense 40, dense 10",
@@ -74,14 +74,8 @@ class CublasLtTest {
                 products.add(new KernelCase(name, plan, op, true, step, rows, DIGITS, 1));
             }
         }
-        products.removeIf(one -> !isDense(one));
+        products.removeIf(one -> !one.isProduct());
         return products;
-    }
-
-    private static boolean isDense(KernelCase one) {
-        return one.op() instanceof Op.DenseForward
-                || one.op() instanceof Op.DenseBackwardInput
-                || one.op() instanceof Op.DenseBackwardWeights;
     }
 
     @TestFactory
@@ -107,33 +101,31 @@ class CublasLtTest {
     @TestFactory
     Stream<DynamicTest> everyProductInTensorFloat32AndBfloat16() {
         Usable.named("cuda");
-        List<DynamicTest> tests = new ArrayList<>();
-        for (Backend.Precision precision :
-                List.of(Backend.Precision.TF32, Backend.Precision.BF16)) {
-            boolean isBfloat16 = precision == Backend.Precision.BF16;
-            for (Epilogues epilogues : List.of(Epilogues.ALWAYS, Epilogues.NEVER)) {
-                Backend cuda = epilogues.cuda();
-                for (KernelCase one : products()) {
-                    tests.add(
-                            DynamicTest.dynamicTest(
-                                    precision + " " + epilogues + " " + one.name(),
-                                    () ->
-                                            rounded(
-                                                    one,
-                                                    cuda,
-                                                    precision(precision),
-                                                    isBfloat16 ? 8 : 11,
-                                                    isBfloat16)));
-                }
-            }
-        }
-        return tests.stream();
+        return products().stream()
+                .flatMap(
+                        one ->
+                                Stream.of(Backend.Precision.TF32, Backend.Precision.BF16)
+                                        .flatMap(precision -> inEachWay(one, precision)));
+    }
+
+    private static Stream<DynamicTest> inEachWay(KernelCase one, Backend.Precision precision) {
+        boolean isBfloat16 = precision == Backend.Precision.BF16;
+        RoundedFactors factors = new RoundedFactors(one, isBfloat16 ? 8 : 11);
+        return Stream.of(Epilogues.ALWAYS, Epilogues.NEVER)
+                .map(
+                        epilogues ->
+                                DynamicTest.dynamicTest(
+                                        precision + " " + epilogues + " " + one.name(),
+                                        () -> rounded(factors, one, epilogues, precision)));
     }
 
     private static void rounded(
-            KernelCase one, Backend cuda, Backend.Options options, int bits, boolean written) {
-        try (Executor executor = cuda.open(one.plan(), options)) {
-            assertThat(RoundedFactors.check(one, executor, bits, written)).isEmpty();
+            RoundedFactors factors,
+            KernelCase one,
+            Epilogues epilogues,
+            Backend.Precision precision) {
+        try (Executor executor = epilogues.cuda().open(one.plan(), precision(precision))) {
+            assertThat(factors.check(executor, precision == Backend.Precision.BF16)).isEmpty();
         }
     }
 

@@ -16,7 +16,7 @@ import org.quern.Jvm;
 import org.quern.backend.Usable;
 
 /** Which image of the kernels a driver is given: the jar's own bytes, on devices that are posed. */
-@Tag("once")
+@Tag("slow")
 class CudaModuleTest {
     @TempDir Path folder;
 

@@ -16,7 +16,7 @@ import org.quern.backend.Usable;
 import org.quern.cli.Quern;
 
 /** The measured choice between cuBLAS and our own kernels, and that it is kept. */
-@Tag("once")
+@Tag("slow")
 class GemmTableTest {
     private static final String LINE =
             "dense_[a-z_]+(,\\d+){3},own=\\d+\\.\\d\\d,cublas=\\d+\\.\\d\\d(,cublasLt=\\d+\\.\\d\\d)?";

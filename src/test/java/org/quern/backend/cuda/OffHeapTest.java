@@ -13,6 +13,7 @@ import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUstream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.quern.backend.Usable;
 import org.quern.backend.gpu.BlockTeam;
@@ -22,6 +23,7 @@ import org.quern.backend.gpu.Call;
  * What is given to the driver and to cuBLAS at each launch lies outside the heap: JCuda would pin
  * or copy an array each time.
  */
+@Tag("jdk")
 class OffHeapTest {
     private static final Call CALL = new Call("finite_check", 1, 1, List.of(1, 2f, 3));
 

@@ -16,7 +16,7 @@ import org.quern.Jvm;
 import org.quern.backend.Usable;
 
 /** The simulator tells what is wrong with a kernel or a call: each kind of fault, planted once. */
-@Tag("once")
+@Tag("slow")
 class PlantedFaultTest {
     private static final Path SIMULATOR = Path.of("target", "cudasim").toAbsolutePath();
 
@@ -100,7 +100,10 @@ largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + w
                 .contains("the CUDA device failed");
     }
 
-    /** A checked module of all kernels with something else in one of the sources. */
+    /**
+     * A checked module of all kernels with something else in one of the sources: only the unit that
+     * has it is compiled, the others are those of the module without a fault.
+     */
     private Path planted(String file, String sound, String faulty)
             throws IOException, InterruptedException {
         Path kernels = Files.createDirectory(folder.resolve("kernels"));
@@ -123,9 +126,10 @@ largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + w
                 new ProcessBuilder(
                                 "bash",
                                 "ci/cudasim/build-module",
-                                kernels.resolve("quern.cu").toString(),
                                 module.toString(),
                                 "checked",
+                                SIMULATOR.resolve("objects").toString(),
+                                kernels.resolve("quern.cu").toString(),
                                 kernels.resolve("cuda/fused_cluster.cu").toString())
                         .inheritIO()
                         .start();

@@ -25,7 +25,7 @@ import org.quern.backend.nativelib.NativeLibraries;
  * The PTX and the cubins of the jar: made of the sources, complete, and what NVIDIA's compiler
  * makes.
  */
-@Tag("once")
+@Tag("slow")
 class PtxTest {
     private static final Path PTX = Path.of("kernels", "ptx", "quern.ptx");
 

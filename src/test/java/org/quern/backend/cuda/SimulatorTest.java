@@ -17,7 +17,7 @@ import org.quern.backend.Usable;
  * What the simulator can that no kernel of Quern's asks of it yet: warps, clusters with distributed
  * shared memory, barriers of a cooperative grid.
  */
-@Tag("once")
+@Tag("slow")
 class SimulatorTest {
     @TempDir Path folder;
 
@@ -36,9 +36,10 @@ class SimulatorTest {
                     new ProcessBuilder(
                                     "bash",
                                     "ci/cudasim/build-module",
-                                    source.toString(),
                                     module.toString(),
-                                    "checked")
+                                    "checked",
+                                    "target/cudasim/objects",
+                                    source.toString())
                             .inheritIO()
                             .start();
             assertThat(build.waitFor()).isZero();

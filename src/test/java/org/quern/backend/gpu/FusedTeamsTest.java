@@ -17,7 +17,7 @@ import org.quern.backend.Usable;
  * Which team trains, on devices of each kind, every access of it checked; the same bits in another
  * order of blocks and threads.
  */
-@Tag("once")
+@Tag("slow")
 class FusedTeamsTest {
     private static final String TUTORIAL =
             "dense 48 relu, dropout 0.3, dense 15, dropout 0.3, dense 10";

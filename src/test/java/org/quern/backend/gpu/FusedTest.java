@@ -29,7 +29,6 @@ import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 
 /** Many steps in one launch: the same run as by ops, on every device, whatever the network. */
-@Tag("once")
 class FusedTest {
     private static final int STEPS = 50;
     private static final Dataset DIGITS = Digits.generate("digits", 515, 0, 5);
@@ -182,12 +181,14 @@ class FusedTest {
         }
     }
 
+    @Tag("slow")
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("nets")
     void isTheRunOfTheReferenceAndTheSameBitsTwice(String name, Net net) {
         isTheRunOfTheReference(Usable.named(name), Backend.Engine.FUSED, net);
     }
 
+    @Tag("slow")
     @ParameterizedTest(name = "{0}")
     @MethodSource("byteNets")
     void isTheRunOfTheReferenceWithTensorCores(Net net) {

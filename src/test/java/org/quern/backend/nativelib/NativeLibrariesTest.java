@@ -12,10 +12,12 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.QuernException;
 
+@Tag("jdk")
 class NativeLibrariesTest {
     private static final byte[] CONTENT = new byte[100_000];
 

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.quern.Jvm;
 
 /** The kernels under Oclgrind, which looks for data races and accesses out of bounds. */
-@Tag("once")
+@Tag("slow")
 class OclgrindTest {
     private static final Path LIBRARY = Path.of("/usr/lib/oclgrind/liboclgrind-rt.so");
 

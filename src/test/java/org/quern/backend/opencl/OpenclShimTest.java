@@ -24,7 +24,7 @@ import org.quern.cli.Quern;
  * What becomes of drivers that answer with errors, lack what Quern needs, or leave work out: {@code
  * opencl-shim.c} stands for them, in front of the OpenCL that is here.
  */
-@Tag("once")
+@Tag("slow")
 class OpenclShimTest {
     private static final String DATA = "generated:64,20";
     private static final String[] TRAIN = {"train", "--data", DATA, "--epochs", "1"};
