@@ -58,7 +58,12 @@ class ParityTest {
                             "dense 150 relu he, dense 10",
                             new Scaling(2 / 255f, -1),
                             new Optimizer.Sgd(0.9, 0),
-                            257));
+                            257),
+                    new Net(
+                            "dense 33 silu, dropout 0.2, dense 10",
+                            Scaling.UNIT,
+                            new Optimizer.Lion(0.9, 0.99, 0.1),
+                            47));
 
     /** What is computed once and compared with more than once. */
     private record Run(String backend, Net net, long seed) {}

@@ -54,14 +54,20 @@ class FusedTest {
 
     /** A network and what it is trained on. */
     private record Net(
-            String layers, Scaling scaling, Optimizer optimizer, int batch, Dataset data) {
+            String layers,
+            Scaling scaling,
+            Optimizer optimizer,
+            int batch,
+            Dataset data,
+            Loss regression) {
+        Net(String layers, Scaling scaling, Optimizer optimizer, int batch, Dataset data) {
+            this(layers, scaling, optimizer, batch, data, Loss.MEAN_SQUARED_ERROR);
+        }
+
         Plan plan() {
             Model model = ModelText.parse(Model.input(data.shape()).scaled(scaling), layers);
             return Plan.of(
-                    model,
-                    data.hasLabels() ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR,
-                    optimizer,
-                    batch);
+                    model, data.hasLabels() ? Loss.CROSS_ENTROPY : regression, optimizer, batch);
         }
 
         @Override
@@ -108,7 +114,14 @@ class FusedTest {
                             new Optimizer.Sgd(0.9, 0),
                             33,
                             VALUES),
-                    new Net("dense 3", new Scaling(1, 0), Optimizer.Adam.DEFAULT, 1, VALUES));
+                    new Net("dense 3", new Scaling(1, 0), Optimizer.Adam.DEFAULT, 1, VALUES),
+                    new Net(
+                            "dense 19 silu, dropout 0.2, dense 5 silu, dense 3",
+                            new Scaling(1, 0),
+                            new Optimizer.Lion(0.9, 0.99, 0.1),
+                            33,
+                            VALUES,
+                            Loss.huber(0.25)));
 
     /** For tensor cores: bytes, not shifted. */
     private static final List<Net> BYTE_NETS =
