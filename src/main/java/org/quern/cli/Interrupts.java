@@ -19,10 +19,7 @@ final class Interrupts {
         return this;
     }
 
-    /**
-     * Runs something that takes long. Told to end meanwhile, the process calls {@code end} and
-     * waits for {@link #finished}.
-     */
+    /** Runs work; if told to end meanwhile, calls {@code end} and waits for {@link #finished}. */
     <T> T during(Supplier<T> work, Runnable end) {
         set(end);
         try {
@@ -36,7 +33,7 @@ final class Interrupts {
         action = newAction;
     }
 
-    /** Everything is saved and said. */
+    /** All is saved and said. */
     void finished() {
         finished.countDown();
     }

@@ -33,7 +33,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
         synopsisSubcommandLabel = "COMMAND",
         footer = {"", "Try:", "  quern train", "  quern train --help", "  quern doctor"})
 public final class Quern implements Callable<Integer> {
-    /** Exit code of an exception that nobody foresaw. */
     static final int EXIT_FAULT = 70;
 
     /** The commands in the order of the help. */
@@ -45,6 +44,7 @@ public final class Quern implements Callable<Integer> {
 
     final Console console;
     final Interrupts interrupts;
+    final EagerLoad begun;
 
     @Option(
             names = "--stacktrace",
@@ -54,9 +54,10 @@ public final class Quern implements Callable<Integer> {
 
     @Spec CommandSpec spec;
 
-    private Quern(Console console, Interrupts interrupts) {
+    private Quern(Console console, Interrupts interrupts, EagerLoad begun) {
         this.console = console;
         this.interrupts = interrupts;
+        this.begun = begun;
     }
 
     /** Runs a command and ends the process with its exit code. */
@@ -70,14 +71,12 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command. @return the exit code */
     static int run(Console console, Interrupts interrupts, String... arguments) {
-        EagerLoad begun = EagerLoad.of(console, arguments);
-        Quern quern = new Quern(console, interrupts);
+        Quern quern = new Quern(console, interrupts, EagerLoad.of(console, arguments));
         CommandLine line = new CommandLine(quern);
-        // reading annotations takes picocli hundredths of a second, so only those asked for are
-        // read
+        // reading annotations takes picocli hundredths of a second: only those asked for are read
         boolean known = arguments.length > 0 && COMMANDS.contains(arguments[0]);
         for (String name : known ? List.of(arguments[0]) : COMMANDS) {
-            line.addSubcommand(name, quern.command(name, begun));
+            line.addSubcommand(name, command(name));
         }
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
@@ -91,11 +90,10 @@ public final class Quern implements Callable<Integer> {
         return code;
     }
 
-    private Object command(String name, EagerLoad begun) {
+    private static CommandLine command(String name) {
         return switch (name) {
-            case "train" -> new TrainCommand(console, interrupts, begun);
-            case "sweep" -> new SweepCommand(console, interrupts);
-            case "compare" -> new CompareCommand(console);
+            case "train" -> command(new TrainCommand());
+            case "sweep" -> command(new SweepCommand());
             case "explore" -> method(DataCommands.class, name);
             case "data" ->
                     method(DataCommands.class, name)
@@ -105,15 +103,19 @@ public final class Quern implements Callable<Integer> {
                     method(BenchCommands.class, name)
                             .addSubcommand(method(BenchCommands.class, "kernels"))
                             .addSubcommand(method(BenchCommands.class, "steps"))
-                            .addSubcommand(new BenchMnistCommand(console));
+                            .addSubcommand(command(new BenchMnistCommand()));
             case "gradcheck", "doctor" -> method(CheckCommands.class, name);
             default -> method(ModelCommands.class, name);
         };
     }
 
-    /** The command that is the method of that name; its footer begins with its examples. */
     private static CommandLine method(Class<?> of, String name) {
-        CommandLine line = new CommandLine(CommandLine.getCommandMethods(of, name).get(0));
+        return command(CommandLine.getCommandMethods(of, name).get(0));
+    }
+
+    /** A command, an object or a method; its footer begins with its examples. */
+    private static CommandLine command(Object of) {
+        CommandLine line = new CommandLine(of);
         UsageMessageSpec usage = line.getCommandSpec().usageMessage().sortOptions(false);
         if (!usage.footer()[0].isEmpty()) { // which would come before them
             usage.footerHeading("%nExamples:%n");
@@ -155,7 +157,6 @@ public final class Quern implements Callable<Integer> {
                 QuernException.Kind.USAGE, "%s (%s --help)", message, command.qualifiedName());
     }
 
-    /** Says what went wrong. @return the exit code */
     private int failed(QuernException.Kind kind, String format, Object... arguments) {
         console.err().println("quern: " + format.formatted(arguments));
         return kind.exitCode();
@@ -199,8 +200,9 @@ public final class Quern implements Callable<Integer> {
         public String[] getVersion() {
             String packed = Quern.class.getPackage().getImplementationVersion();
             String version = packed == null ? "(not from a jar)" : packed;
-            String java = System.getProperty("java.version");
-            return new String[] {"quern " + version + ", Java " + java};
+            return new String[] {
+                "quern " + version + ", Java " + System.getProperty("java.version")
+            };
         }
     }
 }
