@@ -34,7 +34,6 @@ final class BenchCommands {
                         + " can run here. Takes about a minute.",
                 ""
             },
-            abbreviateSynopsis = true,
             synopsisSubcommandLabel = "[COMMAND]",
             footer = {
                 "  quern bench",
@@ -59,7 +58,6 @@ final class BenchCommands {
                         + " every backend that can run here.",
                 ""
             },
-            abbreviateSynopsis = true,
             footer = {
                 "  quern bench kernels",
                 "  quern bench kernels --backend cpu --threads 1",
@@ -92,7 +90,6 @@ final class BenchCommands {
                         + " backend that can run here, and which of them is the fastest.",
                 ""
             },
-            abbreviateSynopsis = true,
             footer = {
                 "  quern bench steps",
                 "  quern bench steps --backend cpu --threads 1",

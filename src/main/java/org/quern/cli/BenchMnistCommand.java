@@ -32,7 +32,6 @@ import picocli.CommandLine.Option;
                     + " several seeds.",
             ""
         },
-        abbreviateSynopsis = true,
         footer = {
             "  quern bench mnist",
             "  quern bench mnist --seeds 10 --json mnist.json",

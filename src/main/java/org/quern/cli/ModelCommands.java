@@ -90,7 +90,6 @@ final class ModelCommands {
     @Command(
             name = "evaluate",
             description = "Measures a trained model on rows whose classes are known.",
-            abbreviateSynopsis = true,
             footer = {
                 "  quern evaluate runs/a",
                 "  quern evaluate runs/a --split train",
@@ -121,7 +120,6 @@ final class ModelCommands {
     @Command(
             name = "predict",
             description = "Says what a trained model takes an example for.",
-            abbreviateSynopsis = true,
             footer = {
                 "  quern predict runs/a digit.png",
                 "  quern predict runs/a --index 7",
@@ -243,7 +241,6 @@ final class ModelCommands {
             name = "draw",
             description =
                     "Opens a page on this machine to draw a digit and see what a model says of it.",
-            abbreviateSynopsis = true,
             footer = {
                 "",
                 "Ends with Ctrl-C.",
@@ -281,7 +278,6 @@ final class ModelCommands {
     @Command(
             name = "report",
             description = "Writes the page of a run: curves, confusion matrix, mistakes, weights.",
-            abbreviateSynopsis = true,
             footer = {
                 "",
                 "The network is measured again, on the run's own test rows unless --data gives"

@@ -10,7 +10,6 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
@@ -27,13 +26,14 @@ import picocli.CommandLine.UnmatchedArgumentException;
 @Command(
         name = "quern",
         description = "Trains dense neural networks, from one jar.",
-        versionProvider = Quern.Version.class,
         mixinStandardHelpOptions = true,
         sortOptions = false,
         synopsisSubcommandLabel = "COMMAND",
         footer = {"", "Try:", "  quern train", "  quern train --help", "  quern doctor"})
 public final class Quern implements Callable<Integer> {
     static final int EXIT_FAULT = 70;
+
+    private static final int MOST_IN_SYNOPSIS = 11;
 
     /** The commands in the order of the help. */
     private static final List<String> COMMANDS =
@@ -80,6 +80,10 @@ public final class Quern implements Callable<Integer> {
         }
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
+        String packed = Quern.class.getPackage().getImplementationVersion(); // the jar's manifest's
+        String version = packed == null ? "(not from a jar)" : packed;
+        String java = System.getProperty("java.version");
+        line.getCommandSpec().version("quern " + version + ", Java " + java);
         line.setOut(new java.io.PrintWriter(console.out(), true));
         line.setErr(new java.io.PrintWriter(console.err(), true));
         line.setCaseInsensitiveEnumValuesAllowed(true);
@@ -117,6 +121,7 @@ public final class Quern implements Callable<Integer> {
     private static CommandLine command(Object of) {
         CommandLine line = new CommandLine(of);
         UsageMessageSpec usage = line.getCommandSpec().usageMessage().sortOptions(false);
+        usage.abbreviateSynopsis(line.getCommandSpec().options().size() > MOST_IN_SYNOPSIS);
         if (!usage.footer()[0].isEmpty()) { // which would come before them
             usage.footerHeading("%nExamples:%n");
         }
@@ -192,17 +197,5 @@ public final class Quern implements Callable<Integer> {
         String where = stacktrace ? "see above" : "--stacktrace shows where";
         console.err().println("quern: " + e + " (a fault of Quern's; " + where + ")");
         return EXIT_FAULT;
-    }
-
-    /** The version from the jar's manifest. */
-    static final class Version implements IVersionProvider {
-        @Override
-        public String[] getVersion() {
-            String packed = Quern.class.getPackage().getImplementationVersion();
-            String version = packed == null ? "(not from a jar)" : packed;
-            return new String[] {
-                "quern " + version + ", Java " + System.getProperty("java.version")
-            };
-        }
     }
 }

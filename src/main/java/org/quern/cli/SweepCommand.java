@@ -38,7 +38,6 @@ import picocli.CommandLine.Option;
                     + " best does on the test rows is told of it alone.",
             ""
         },
-        abbreviateSynopsis = true,
         footer = {
             "  quern sweep --lr 1e-4..1e-2 --seeds 4",
             "  quern sweep --dropout 0,0.1,0.3 --width 32,64,128 --csv sweep.csv",

@@ -33,7 +33,6 @@ import picocli.CommandLine.Option;
 @Command(
         name = "train",
         description = "Trains a network and tests it.",
-        abbreviateSynopsis = true,
         footer = {
             "  quern train",
             "  quern train --out runs/a --epochs 20 --validation 0.1 --early-stopping 3",

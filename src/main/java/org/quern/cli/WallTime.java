@@ -109,25 +109,22 @@ final class WallTime implements Listener {
     /** Tells {@code run.json}; with {@code --timing} also how long reading the data took in all. */
     void tell(RunReport report) {
         report.seconds(withTotal(laps));
-        if (inParts) {
-            endParts();
-            Map<String, Object> all = new LinkedHashMap<>(parts);
-            all.put("dataRead", reading);
-            all.put("dataHidden", reading - waiting);
-            all.put("kernels", code);
-            report.timing(all);
+        if (!inParts) {
+            return;
         }
-    }
-
-    private void endParts() {
         lap("rest");
         double command = withTotal(laps).get("total");
         double jvm = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
         laps.put("jvm", Math.max(0, jvm - command));
         laps.put("launcher", Math.max(0, processSeconds() - jvm));
-        Map<String, Double> all = new LinkedHashMap<>();
-        PARTS.forEach(part -> all.put(part, laps.getOrDefault(part, 0.0)));
-        parts = withTotal(all);
+        Map<String, Double> seconds = new LinkedHashMap<>();
+        PARTS.forEach(part -> seconds.put(part, laps.getOrDefault(part, 0.0)));
+        parts = withTotal(seconds);
+        Map<String, Object> all = new LinkedHashMap<>(parts);
+        all.put("dataRead", reading);
+        all.put("dataHidden", reading - waiting);
+        all.put("kernels", code);
+        report.timing(all);
     }
 
     private static Map<String, Double> withTotal(Map<String, Double> seconds) {
