@@ -70,13 +70,11 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     }
 
     void kernels(List<KernelCase> cases) {
-        try (KernelBench bench =
-                new KernelBench(targets, options.budget(), console.nanoTime(), this)) {
-            bench.run(cases);
-            BenchText.kernelNotes().forEach(console::line);
-            BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
-            file.put("limits", bench.limits());
-        }
+        KernelBench bench = new KernelBench(targets, options.budget(), console.nanoTime(), this);
+        List<Roofline.Figures> limits = bench.run(cases);
+        BenchText.kernelNotes().forEach(console::line);
+        BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
+        file.put("limits", limits);
         file.put("kernels", kernels);
     }
 

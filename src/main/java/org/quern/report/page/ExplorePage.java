@@ -45,9 +45,8 @@ public final class ExplorePage {
         data.put("duplicates", ExploreText.duplicates(exploration));
         data.put("numbers", numbers);
         if (!classes.isEmpty()) {
-            String bars = bars();
-            data.put("bars", bars);
-            files.put("classes.svg", utf8(bars));
+            data.put("bars", bars());
+            files.put("classes.svg", utf8(bars()));
         }
         if (pictures != null) {
             List<byte[]> examples =
@@ -118,13 +117,12 @@ public final class ExplorePage {
     }
 
     private Map<String, Object> split(String name, Dataset set, Statistics s) {
-        String range = "%s to %s".formatted(DataText.number(s.min()), DataText.number(s.max()));
         Map<String, Object> split = new LinkedHashMap<>();
         split.put("name", name);
         split.put("rows", s.rows());
         split.put("shape", DataText.shape(set.shape()));
         split.put("classes", classes.isEmpty() ? 0 : set.classes().size());
-        split.put("range", range);
+        split.put("range", DataText.number(s.min()) + " to " + DataText.number(s.max()));
         split.put("mean", s.mean());
         split.put("deviation", s.deviation());
         split.put("nonZero", s.nonZero());
