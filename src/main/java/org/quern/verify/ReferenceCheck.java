@@ -110,16 +110,10 @@ public class ReferenceCheck {
                 int column = i % slice.columns();
                 double allowed = bounds.of(kernel.op(), slice, row, column);
                 if (!(Math.abs(got[at] - expected[at]) <= allowed) && !isGap(slice, i)) {
-                    String message = "%s: %s[%d, %d] is %s, expected %s ± %.1e";
+                    String place = "%s[%d, %d]".formatted(slice.name(), row, column);
                     return Optional.of(
-                            message.formatted(
-                                    kernel,
-                                    slice.name(),
-                                    row,
-                                    column,
-                                    got[at],
-                                    expected[at],
-                                    allowed));
+                            "%s: %s is %s, expected %s ± %.1e"
+                                    .formatted(kernel, place, got[at], expected[at], allowed));
                 }
             }
         }
