@@ -7,7 +7,6 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.model.Scaling;
@@ -25,7 +24,7 @@ final class RunHeader {
     private RunHeader() {}
 
     /** Says what data it is, how many rows each part has, and how it was read and goes in. */
-    static void data(Console console, Splits splits, Parts parts, RunSettings settings) {
+    static void data(Console console, Splits splits, Splits parts, RunSettings settings) {
         console.about("data", counts(splits.description(), parts));
         reading(console, splits, settings);
     }
@@ -71,7 +70,7 @@ final class RunHeader {
         }
     }
 
-    private static String counts(String description, Parts parts) {
+    private static String counts(String description, Splits parts) {
         Dataset train = parts.train();
         return description
                 + format(": %,d to train", train.rows())
@@ -84,7 +83,7 @@ final class RunHeader {
     }
 
     /** Which rows are set aside to compare trainings by, or epochs of one. */
-    static String validation(RunSettings settings, Parts parts) {
+    static String validation(RunSettings settings, Splits parts) {
         if (parts.validation() == null) {
             return "nothing set aside"
                     + (settings.get(Setting.OVERFIT) > 0
@@ -98,7 +97,7 @@ final class RunHeader {
     }
 
     /** What early stopping goes by; null without it. */
-    static String stopping(RunSettings settings, TrainingConfig config, Parts parts) {
+    static String stopping(RunSettings settings, TrainingConfig config, Splits parts) {
         return config.earlyStopping() == null
                 ? null
                 : format(

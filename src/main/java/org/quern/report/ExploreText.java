@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.quern.data.Dataset;
-import org.quern.data.Duplicates;
 import org.quern.data.Exploration;
 import org.quern.data.Pictures;
 import org.quern.data.Statistics;
@@ -117,7 +116,7 @@ public final class ExploreText {
         if (data.leaked() == null) {
             return lines;
         }
-        List<Duplicates.Pair> pairs = data.leaked().pairs();
+        List<Exploration.Duplicate> pairs = data.leaked();
         long others = pairs.stream().filter(pair -> !pair.sameLabel()).count();
         lines.add(
                 format(
@@ -128,7 +127,7 @@ public final class ExploreText {
         return lines;
     }
 
-    private static String named(List<Duplicates.Pair> pairs) {
+    private static String named(List<Exploration.Duplicate> pairs) {
         List<String> names =
                 pairs.stream()
                         .limit(MOST_PAIRS)
