@@ -20,7 +20,6 @@ import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.data.Dataset;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.model.Layer;
 import org.quern.model.Model;
@@ -198,7 +197,7 @@ public final class Sweep {
     private Result train(Member member) {
         long start = System.nanoTime();
         RunSettings settings = member.settings();
-        Parts parts = settings.parts(data);
+        Splits parts = settings.parts(data);
         // those that were to be learned by heart are all that there are
         Dataset compared = parts.validation() != null ? parts.validation() : parts.train();
         try (Trainer trainer = settings.open(parts, backend)) {
@@ -222,7 +221,7 @@ public final class Sweep {
         }
     }
 
-    private History fit(Trainer trainer, Parts parts, RunSettings settings) {
+    private History fit(Trainer trainer, Splits parts, RunSettings settings) {
         running.add(trainer);
         try {
             if (stopped.get()) { // stop() may have come before it was among those that run
