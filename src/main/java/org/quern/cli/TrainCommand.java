@@ -14,7 +14,6 @@ import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
-import org.quern.io.ModelFile;
 import org.quern.report.TextReport;
 import org.quern.run.RunFolder;
 import org.quern.run.RunReport;
@@ -252,7 +251,7 @@ final class TrainCommand implements Callable<Integer> {
         try (RunPages pages = new RunPages(console, this, trainer, told)) {
             open(trainer, parts.train());
             if (resume != null) {
-                told.resumedAfter(folder.checkpoint().epochs().size());
+                told.with("resumedAfter", folder.checkpoint().epochs().size());
             }
             if (folder != null) {
                 if (folder.notice() != null) {
@@ -279,10 +278,10 @@ final class TrainCommand implements Callable<Integer> {
             stopwatch.lap("evaluation");
             console.line(TextReport.of("test", evaluation));
             gallery.print(console, evaluation, parts.test());
-            told.end(history).test(evaluation).seconds(stopwatch.seconds());
+            told.end(history).test(evaluation).with("seconds", stopwatch.seconds());
             Map<String, Double> where = times == null ? null : times.seconds();
             if (times != null) {
-                told.timing(times.json(where));
+                told.with("timing", times.json(where));
             }
             keep(trainer, parts, told);
             pages.finished(evaluation, parts.test());
@@ -322,14 +321,13 @@ final class TrainCommand implements Callable<Integer> {
 
     private void keep(Trainer trainer, Parts parts, RunReport told) {
         if (save != null) {
-            ModelFile.write(
+            RunFolder.writeModel(
                     save,
-                    new ModelFile.SavedModel(
-                            trainer.config().model(),
-                            trainer.config().loss(),
-                            trainer.parameters(),
-                            parts.train().classes(),
-                            RunFolder.notes(trainer, settings.texts())));
+                    trainer,
+                    trainer.parameters(),
+                    parts.train().classes(),
+                    settings.texts(),
+                    Map.of());
             console.about("saved", save.toString());
         }
         if (folder != null) {
