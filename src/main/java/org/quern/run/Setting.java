@@ -177,8 +177,8 @@ public final class Setting<T> {
     public static final Setting<Integer> EARLY_STOPPING =
             TRAINING.setting("early-stopping=N", 0)
                     .help(
-                            "Stop after N epochs without a better validation loss (off); with --validation"
-                                    + " 0, training loss.");
+                            "Stop after N epochs without a better validation loss (off); with"
+                                    + " --validation 0, training loss.");
     public static final Setting<Double> MIN_DELTA =
             TRAINING.setting("min-delta=X", 0.0).help("Least improvement that counts for it (%s).");
     public static final Setting<String> DISTORT =
@@ -201,7 +201,8 @@ public final class Setting<T> {
     public static final Setting<Integer> DEVICE_MEMORY =
             RUNNING.setting("device-memory=MIB", 0)
                     .help(
-                            "Most memory of the GPU that data may take; more is streamed (what is free).");
+                            "Most memory of the GPU that data may take; more is streamed (what is"
+                                    + " free).");
     public static final Setting<Boolean> SYNC =
             RUNNING.setting("sync", false)
                     .help("Wait after each op, so that a fault on the GPU is told with its op.");
@@ -217,8 +218,8 @@ public final class Setting<T> {
     public static final Setting<Backend.Engine> ENGINE =
             RUNNING.setting("engine=HOW", Backend.Engine.AUTO)
                     .help(
-                            "Training steps on a GPU: fused into few launches, the same with tensor cores,"
-                                    + " as a graph, as ops, or auto (%s).");
+                            "Training steps on a GPU: fused into few launches, the same with tensor"
+                                    + " cores, as a graph, as ops, or auto (%s).");
 
     private final Group group;
     private final String name;

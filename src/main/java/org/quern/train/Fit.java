@@ -10,7 +10,6 @@ import org.quern.backend.Executor;
 import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
-import org.quern.data.Distortion;
 import org.quern.plan.Batches;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
@@ -83,7 +82,7 @@ final class Fit {
 
     History run() {
         trainer.listeners.forEach(listener -> listener.begin(trainer));
-        boolean distorts = !config.distortion().equals(Distortion.NONE);
+        boolean distorts = !config.distortion().isNone();
         EarlyStopping stopping = config.earlyStopping();
         History.End end = History.End.FINISHED;
         try (DeviceDataset plain = distorts ? null : executor.upload(train);
