@@ -87,7 +87,7 @@ public final class Jvm {
     /** Waits for a process that {@link #start} has started. */
     public Outcome end(Process process) {
         try {
-            if (!process.waitFor(3, TimeUnit.MINUTES)) {
+            if (!process.waitFor(10, TimeUnit.MINUTES)) {
                 process.destroyForcibly();
                 throw new AssertionError("the process did not end");
             }

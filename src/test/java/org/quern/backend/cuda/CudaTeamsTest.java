@@ -25,7 +25,7 @@ class CudaTeamsTest {
         "9.0, 7, , 7", // of clusters, the driver has the last word
         "9.0, 20, , 11", // and a block should have a multiprocessor to itself
         "9.0, 0, , 11", // no cluster at all: by a grid
-        "9.0, , cuOccupancyMaxActiveClusters:2:801, 6", // a driver that does not say
+        "9.0, , cuOccupancyMaxActiveClusters:1:801, 6", // a driver that does not say
         "8.0, , , 11"
     })
     void trainingsSideBySide(String capability, String clusters, String fail, int trainings)
