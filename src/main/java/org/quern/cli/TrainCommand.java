@@ -12,7 +12,6 @@ import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
-import org.quern.io.ModelFile;
 import org.quern.report.TextReport;
 import org.quern.report.page.RunPage;
 import org.quern.run.RunFolder;
@@ -218,7 +217,7 @@ final class TrainCommand implements Callable<Integer> {
         try (LivePage live = watch == null ? null : live(trainer, told)) {
             open(trainer, parts.train());
             if (resume != null) {
-                told.resumedAfter(folder.checkpoint().epochs().size());
+                told.with("resumedAfter", folder.checkpoint().epochs().size());
             }
             if (folder != null) {
                 if (folder.notice() != null) {
@@ -304,14 +303,13 @@ final class TrainCommand implements Callable<Integer> {
 
     private void keep(Trainer trainer, Splits parts, RunReport told) {
         if (save != null) {
-            ModelFile.write(
+            RunFolder.writeModel(
                     save,
-                    new ModelFile.SavedModel(
-                            trainer.config().model(),
-                            trainer.config().loss(),
-                            trainer.parameters(),
-                            parts.train().classes(),
-                            RunFolder.notes(trainer, settings.texts())));
+                    trainer,
+                    trainer.parameters(),
+                    parts.train().classes(),
+                    settings.texts(),
+                    Map.of());
             console.about("saved", save.toString());
         }
         if (folder != null) {

@@ -70,9 +70,14 @@ public record Distortion(double rotate, double scale, double shift, double bend)
         return new Distortion(values[0], values[1], values[2], values[3]);
     }
 
+    /** Whether it changes nothing. Not by equals, whose first call of a record takes 70 ms. */
+    public boolean isNone() {
+        return rotate == 0 && scale == 0 && shift == 0 && bend == 0;
+    }
+
     /** The text that {@link #parse} reads. */
     public String text() {
-        return equals(NONE)
+        return isNone()
                 ? "none"
                 : "rotate %s, scale %s, shift %s, bend %s".formatted(rotate, scale, shift, bend);
     }
@@ -83,7 +88,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
      * @throws org.quern.QuernException if its rows are no images of bytes
      */
     public Dataset apply(Dataset set, long seed, long epoch) {
-        if (equals(NONE)) {
+        if (isNone()) {
             return set;
         }
         int[] shape = set.shape();
