@@ -17,7 +17,6 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
-import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.model.Layer;
 import org.quern.model.Model;
