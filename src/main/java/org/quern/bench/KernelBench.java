@@ -132,7 +132,7 @@ public record KernelBench(
         listener.result(
                 new Result(
                         kernel.name(),
-                        kernel.op().getClass().getSimpleName(),
+                        kernel.kind(),
                         contender.name(),
                         flops,
                         kernel.bytes(),

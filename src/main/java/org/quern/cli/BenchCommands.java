@@ -65,7 +65,7 @@ final class BenchCommands {
                             .filter(
                                     one ->
                                             only.equalsIgnoreCase(one.name())
-                                                    || only.equalsIgnoreCase(kernel(one)))
+                                                    || only.equalsIgnoreCase(one.kind()))
                             .toList();
             if (named.isEmpty()) {
                 throw unknown(only);
@@ -75,17 +75,13 @@ final class BenchCommands {
 
         private QuernException unknown(String only) {
             TreeSet<String> kernels = new TreeSet<>();
-            cases().forEach(one -> kernels.add(kernel(one)));
+            cases().forEach(one -> kernels.add(one.kind()));
             return usage(
                     "unknown kernel \"%s\": %s",
                     only,
                     Nearest.to(only.split(" ")[0], kernels)
                             .map("did you mean \"%s\"?"::formatted)
                             .orElse("there are " + String.join(", ", kernels)));
-        }
-
-        private static String kernel(KernelCase of) {
-            return of.op().getClass().getSimpleName();
         }
     }
 

@@ -56,6 +56,11 @@ public record KernelCase(
      */
     public record Operands(List<Slice> inputs, List<Slice> outputs, double flops, double bytes) {}
 
+    /** The kind of kernel, for instance {@code DenseForward} or {@code Adam}. */
+    public String kind() {
+        return name.split(" ")[0];
+    }
+
     /** What the op reads and writes, its flops and bytes. */
     public Operands operands() {
         List<Slice> in = op.first(rows, op.inputs());
