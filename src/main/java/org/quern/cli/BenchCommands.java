@@ -2,15 +2,8 @@ package org.quern.cli;
 
 import static org.quern.QuernException.usage;
 
-import java.nio.file.Path;
 import java.util.List;
-import java.util.TreeSet;
-import org.quern.QuernException;
-import org.quern.backend.Backend;
-import org.quern.backend.Backends;
-import org.quern.bench.Budget;
 import org.quern.verify.KernelCase;
-import org.quern.verify.KernelCases;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -22,73 +15,7 @@ import picocli.CommandLine.ScopeType;
 final class BenchCommands {
     private BenchCommands() {}
 
-    /** The options that they share. */
-    static final class Options {
-        @Option(
-                names = "--quick",
-                description = "A look that takes seconds: few sizes, short rounds.")
-        boolean quick;
-
-        @Option(
-                names = "--json",
-                paramLabel = "FILE",
-                description = "Write all figures to this file.")
-        Path json;
-
-        @Mixin SettingOptions.Running running;
-
-        /** What is measured: the backend that was named, else all that can run here. */
-        List<Backend> backends() {
-            if (running.given().containsKey("backend")) {
-                return List.of(running.choose().backend());
-            }
-            Backend.Options how = running.options();
-            if (!how.equals(new Backend.Options(how.threads()))) {
-                throw usage(
-                        "what is asked of a GPU goes with its backend: add --backend cuda or opencl");
-            }
-            return Backends.usable();
-        }
-
-        Budget budget() {
-            return quick ? Budget.QUICK : Budget.FULL;
-        }
-
-        List<KernelCase> cases() {
-            return quick ? KernelCases.quickBench() : KernelCases.bench();
-        }
-
-        /** Those of a kernel, or the one of that name. */
-        List<KernelCase> cases(String only) {
-            List<KernelCase> named =
-                    cases().stream()
-                            .filter(
-                                    one ->
-                                            only.equalsIgnoreCase(one.name())
-                                                    || only.equalsIgnoreCase(one.kind()))
-                            .toList();
-            if (named.isEmpty()) {
-                throw unknown(only);
-            }
-            return named;
-        }
-
-        private QuernException unknown(String only) {
-            TreeSet<String> kernels = new TreeSet<>();
-            cases().forEach(one -> kernels.add(one.kind()));
-            return usage(
-                    "unknown kernel \"%s\": %s",
-                    only,
-                    Nearest.to(only.split(" ")[0], kernels)
-                            .map("did you mean \"%s\"?"::formatted)
-                            .orElse("there are " + String.join(", ", kernels)));
-        }
-    }
-
-    /**
-     * Fails if a command was given options before its name: they would be the parent's, and do
-     * nothing.
-     */
+    /** Fails if options were given before a command's name: they would be the parent's. */
     static void checkNoneBefore(CommandSpec spec) {
         for (OptionSpec option : spec.parent().commandLine().getParseResult().matchedOptionsSet()) {
             if (!option.inherited() && !option.scopeType().equals(ScopeType.INHERIT)) {
@@ -107,7 +34,6 @@ final class BenchCommands {
                         + " can run here. Takes about a minute.",
                 ""
             },
-            abbreviateSynopsis = true,
             synopsisSubcommandLabel = "[COMMAND]",
             footer = {
                 "  quern bench",
@@ -117,9 +43,9 @@ final class BenchCommands {
                 "",
                 "Exit codes: 4 if a result is wrong, else 0."
             })
-    static int bench(@Mixin Options options, @Mixin CommonOptions common) {
-        BenchRun run = new BenchRun(common.console(), options);
-        run.kernels(options.cases());
+    static int bench(@Mixin BenchRun run, @Mixin CommonOptions common) {
+        run.begin(common.console());
+        run.kernels(run.cases(null));
         run.steps();
         return run.finish();
     }
@@ -132,7 +58,6 @@ final class BenchCommands {
                         + " every backend that can run here.",
                 ""
             },
-            abbreviateSynopsis = true,
             footer = {
                 "  quern bench kernels",
                 "  quern bench kernels --backend cpu --threads 1",
@@ -149,11 +74,11 @@ final class BenchCommands {
                                     "One kernel alone, such as DenseForward, or one line of the"
                                             + " table, such as \"Adam 38592\".")
                     String only,
-            @Mixin Options options,
+            @Mixin BenchRun run,
             @Mixin CommonOptions common) {
         checkNoneBefore(common.command);
-        List<KernelCase> cases = only == null ? options.cases() : options.cases(only);
-        BenchRun run = new BenchRun(common.console(), options);
+        List<KernelCase> cases = run.cases(only);
+        run.begin(common.console());
         run.kernels(cases);
         return run.finish();
     }
@@ -165,15 +90,14 @@ final class BenchCommands {
                         + " backend that can run here, and which of them is the fastest.",
                 ""
             },
-            abbreviateSynopsis = true,
             footer = {
                 "  quern bench steps",
                 "  quern bench steps --backend cpu --threads 1",
                 "  quern bench steps --quick --json steps.json"
             })
-    static int steps(@Mixin Options options, @Mixin CommonOptions common) {
+    static int steps(@Mixin BenchRun run, @Mixin CommonOptions common) {
         checkNoneBefore(common.command);
-        BenchRun run = new BenchRun(common.console(), options);
+        run.begin(common.console());
         run.steps();
         return run.finish();
     }

@@ -1,7 +1,6 @@
 package org.quern.cli;
 
 import static org.quern.QuernException.usage;
-import static org.quern.report.Numbers.format;
 
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -23,9 +22,7 @@ import org.quern.run.Setting;
 import org.quern.train.Trainer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code quern bench mnist}. */
 @Command(
@@ -35,11 +32,7 @@ import picocli.CommandLine.Spec;
                     + " several seeds.",
             ""
         },
-        sortOptions = false,
-        abbreviateSynopsis = true,
         footer = {
-            "",
-            "Examples:",
             "  quern bench mnist",
             "  quern bench mnist --seeds 10 --json mnist.json",
             "  quern bench mnist --rung 99 --backend cpu"
@@ -47,8 +40,6 @@ import picocli.CommandLine.Spec;
 final class BenchMnistCommand implements Callable<Integer> {
     private static final List<Recipe> RUNGS =
             List.of(Recipe.PERCENT_97, Recipe.PERCENT_98, Recipe.PERCENT_98_5, Recipe.PERCENT_99);
-
-    private final Console console;
 
     @Option(names = "--data", paramLabel = "FOLDER", description = "MNIST's folder (looked for).")
     String data = "";
@@ -66,38 +57,31 @@ final class BenchMnistCommand implements Callable<Integer> {
 
     @Mixin CommonOptions common;
 
-    @Spec CommandSpec spec;
+    private Console console;
 
-    BenchMnistCommand(Console console) {
-        this.console = console;
-    }
-
-    /** A run of a recipe. */
     private record Run(String recipe, long seed, double accuracy, double seconds) {}
 
     @Override
     public Integer call() {
-        BenchCommands.checkNoneBefore(spec);
+        console = common.console();
+        BenchCommands.checkNoneBefore(common.command);
         if (seeds < 1) {
             throw usage("seeds %d: give 1 or more", seeds);
         }
         List<Recipe> rungs = rung == null ? RUNGS : List.of(Recipe.parse(rung));
-        if (json != null) {
-            AtomicFile.check(json);
-        }
-        DataSource source = new DataSource(console);
-        String located = source.locate(data);
-        Splits splits = source.read(RunSettings.DEFAULT, located);
+        CommonOptions.checkWritable(json);
+        String located = DataSource.locate(console, data);
+        Splits splits = DataSource.read(RunSettings.DEFAULT, located);
         RunSettings base = running.settings();
         Backends.Choice choice = base.choose();
         console.about("device", choice.text());
         console.about("data", splits.description());
-        if (!source.isMnist(located)) {
-            console.about("note", "the rungs are MNIST's: other data has its own");
+        if (!DataSource.isMnist(located)) {
+            console.note("the rungs are MNIST's: other data has its own");
         }
         // the JVM's own clock: the system tells of a process' start by the second only
         double before = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
-        console.about("start", format("%.2f s from the JVM's start to here", before));
+        console.about("start", "%.2f s from the JVM's start to here", before);
         console.line("  rung  reached   mean  least  most  seconds from step 0  from JVM start");
         List<Run> runs = new ArrayList<>();
         for (Recipe recipe : rungs) {
@@ -137,16 +121,14 @@ final class BenchMnistCommand implements Callable<Integer> {
                 runs.stream().mapToDouble(Run::accuracy).summaryStatistics();
         double seconds = runs.stream().mapToDouble(Run::seconds).average().orElseThrow();
         console.line(
-                "%s",
-                format(
-                        "%6s  %3d/%-3d  %.4f %.4f %.4f  %19.2f  %14.2f",
-                        recipe.text(),
-                        runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count(),
-                        runs.size(),
-                        accuracy.getAverage(),
-                        accuracy.getMin(),
-                        accuracy.getMax(),
-                        seconds,
-                        before + seconds));
+                "%6s  %3d/%-3d  %.4f %.4f %.4f  %19.2f  %14.2f",
+                recipe.text(),
+                runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count(),
+                runs.size(),
+                accuracy.getAverage(),
+                accuracy.getMin(),
+                accuracy.getMax(),
+                seconds,
+                before + seconds);
     }
 }

@@ -13,12 +13,11 @@ import org.quern.backend.Backends;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
 import org.quern.data.Mnist;
-import org.quern.run.RunSettings;
+import org.quern.train.TrainingConfig;
 import org.quern.verify.Checkup;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.ReferenceCheck;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -76,15 +75,11 @@ final class CheckCommands {
         if (device != null && name == null) {
             throw usage("--device %s goes with its backend: add --backend cuda or opencl", device);
         }
-        List<GradientCheck.Network> networks =
-                model.given().isEmpty()
-                        ? GradientCheck.networks()
-                        : List.of(
-                                GradientCheck.of(
-                                        RunSettings.DEFAULT
-                                                .with(model.given())
-                                                .config(input)
-                                                .withBatch(batch)));
+        List<GradientCheck.Network> networks = GradientCheck.networks();
+        if (!model.given().isEmpty()) {
+            TrainingConfig config = model.settings().config(input).withBatch(batch);
+            networks = List.of(GradientCheck.of(config));
+        }
         Console console = common.console();
         boolean passed = true;
         for (GradientCheck.Network network : networks) {
@@ -92,9 +87,9 @@ final class CheckCommands {
         }
         Backend.Options options = Backend.Options.DEFAULT.withDevice(device);
         List<Backend> backends =
-                name != null
-                        ? List.of(Backends.choose(name, options).backend())
-                        : Backends.usable();
+                name == null
+                        ? Backends.usable()
+                        : List.of(Backends.choose(name, options).backend());
         for (Backend each : backends) {
             try {
                 passed &= steps(console, each, options, networks);
@@ -182,25 +177,23 @@ final class CheckCommands {
         }
         data(console);
         cache(console);
-        String jvm =
-                "%s %s on %s %s, %d processors, heap of at most %d MiB"
-                        .formatted(
-                                System.getProperty("java.vm.name"),
-                                System.getProperty("java.version"),
-                                System.getProperty("os.name"),
-                                System.getProperty("os.arch"),
-                                Runtime.getRuntime().availableProcessors(),
-                                Runtime.getRuntime().maxMemory() >> 20);
-        say(console, "jvm", true, jvm);
+        console.verdict(
+                "jvm",
+                true,
+                "%s %s on %s %s, %d processors, heap of at most %d MiB",
+                System.getProperty("java.vm.name"),
+                System.getProperty("java.version"),
+                System.getProperty("os.name"),
+                System.getProperty("os.arch"),
+                Runtime.getRuntime().availableProcessors(),
+                Runtime.getRuntime().maxMemory() >> 20);
         if (!works) {
             throw backend("no backend works here: see the reasons above");
         }
         return 0;
     }
 
-    /**
-     * Tries each device of a backend, by its number where there are several. @return if any works
-     */
+    /** Tries each device of a backend, by its number if there are several. @return if any works */
     private static boolean devices(Console console, Backend backend) {
         int count = backend.devices();
         boolean works = false;
@@ -208,42 +201,28 @@ final class CheckCommands {
             String name = count == 1 ? backend.name() : backend.name() + " " + i;
             String device = count == 1 ? null : Integer.toString(i);
             Checkup checkup = Checkup.of(backend, Backend.Options.DEFAULT.withDevice(device));
-            say(console, name, checkup.works(), checkup.detail());
+            console.verdict(name, checkup.works(), "%s", checkup.detail());
             works |= checkup.works();
             if (checkup.lost() && i + 1 < count) {
-                say(
-                        console,
+                console.verdict(
                         backend.name(),
                         false,
-                        "later devices were not tried, because a fault like that of device "
-                                + i
-                                + " may spoil all in this process: mend it first, or hide that"
-                                + " device");
+                        "later devices were not tried, because a fault like that of device %d may"
+                                + " spoil all in this process: mend it first, or hide that device",
+                        i);
                 break;
             }
         }
         return works;
     }
 
-    private static void say(Console console, String what, boolean passed, String detail) {
-        String verdict = passed ? "@|green PASS|@" : "@|bold,red FAIL|@";
-        Ansi ansi = console.colour() ? Ansi.ON : Ansi.OFF;
-        console.about(what, ansi.string(verdict) + "  " + detail);
-    }
-
     private static void data(Console console) {
         try {
-            String found =
-                    Mnist.find(console.environment())
-                            .map(folder -> "found in " + folder)
-                            .orElse("");
-            say(
-                    console,
-                    "mnist",
-                    !found.isEmpty(),
-                    found.isEmpty() ? "not found: fetch it with quern data fetch mnist" : found);
+            Path found = Mnist.find(console.environment()).orElse(null);
+            String missing = "not found: fetch it with quern data fetch mnist";
+            console.verdict("mnist", found != null, found == null ? missing : "found in %s", found);
         } catch (QuernException e) {
-            say(console, "mnist", false, e.getMessage());
+            console.verdict("mnist", false, "%s", e.getMessage());
         }
     }
 
@@ -252,13 +231,10 @@ final class CheckCommands {
         try {
             Files.createDirectories(cache);
             Files.delete(Files.createTempFile(cache, "doctor", ".part"));
-            say(console, "cache", true, cache + " can be written");
+            console.verdict("cache", true, "%s can be written", cache);
         } catch (IOException e) {
-            say(
-                    console,
-                    "cache",
-                    false,
-                    cache + " cannot be written (" + e + "): set XDG_CACHE_HOME to another folder");
+            String refused = "%s cannot be written (%s): set XDG_CACHE_HOME to another folder";
+            console.verdict("cache", false, refused, cache, e);
         }
     }
 }

@@ -15,7 +15,6 @@ import org.quern.files.AtomicFile;
 import org.quern.report.DataText;
 import org.quern.report.ExploreText;
 import org.quern.report.page.ExplorePage;
-import org.quern.run.RunSettings;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -35,9 +34,12 @@ final class DataCommands {
 
         @Mixin SettingOptions.Table table;
 
-        /** Reads what was located. */
-        Splits read(DataSource source, String located) {
-            return source.read(RunSettings.DEFAULT.with(table.given()), located);
+        /** Finds and reads it, and says what it is. */
+        Splits read(Console console) {
+            path = DataSource.locate(console, path);
+            Splits splits = DataSource.read(table.settings(), path);
+            console.about("data", splits.description() + DataText.reading(splits));
+            return splits;
         }
     }
 
@@ -69,9 +71,7 @@ final class DataCommands {
         if (out != null && Files.exists(out) && !Files.isDirectory(out)) {
             throw QuernException.data("%s is a file: give --out a folder", out);
         }
-        DataSource source = new DataSource(console);
-        Splits splits = at.read(source, source.locate(at.path));
-        console.about("data", splits.description() + DataText.reading(splits));
+        Splits splits = at.read(console);
         console.about("train", DataText.values(splits.train()));
         if (splits.test() != null) {
             console.about("test", DataText.values(splits.test()));
@@ -92,11 +92,11 @@ final class DataCommands {
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {
-            throw new QuernException(
-                    QuernException.Kind.DATA,
-                    "%s cannot be made a folder (%s): give --out another one"
-                            .formatted(folder, e.getClass().getSimpleName()),
-                    e);
+            throw QuernException.data(
+                    e,
+                    "%s cannot be made a folder (%s): give --out another one",
+                    folder,
+                    e.getClass().getSimpleName());
         }
         files.forEach(
                 (name, bytes) -> AtomicFile.write(folder.resolve(name), to -> to.write(bytes)));
@@ -137,7 +137,7 @@ final class DataCommands {
         }
         Path folder = to == null ? Mnist.cacheFolder(console.environment()) : to;
         if (!Mnist.isIn(folder)) {
-            new DataSource(console).fetch(folder);
+            DataSource.fetch(console, folder);
         }
         List<String> differing = Mnist.differing(folder);
         if (!differing.isEmpty()) {
@@ -159,17 +159,14 @@ final class DataCommands {
             })
     static int info(@Mixin Looked at, @Mixin CommonOptions common) {
         Console console = common.console();
-        DataSource source = new DataSource(console);
-        String located = source.locate(at.path);
-        Splits splits = at.read(source, located);
-        console.about("data", splits.description() + DataText.reading(splits));
+        Splits splits = at.read(console);
         console.about("train", DataText.of(splits.train()));
         RunHeader.manyClasses(console, splits.train());
         if (splits.test() != null) {
             console.about("test", DataText.of(splits.test()));
         }
-        if (source.isMnist(located)) {
-            console.about("sha256", DataText.differing(Mnist.differing(Path.of(located))));
+        if (DataSource.isMnist(at.path)) {
+            console.about("sha256", DataText.differing(Mnist.differing(Path.of(at.path))));
         }
         return 0;
     }

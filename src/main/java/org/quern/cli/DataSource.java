@@ -16,14 +16,8 @@ import org.quern.run.RunSettings;
 /** Where a command's data comes from. */
 final class DataSource {
     private static final String GENERATED = "generated";
-    private static final int TRAIN = 60_000;
-    private static final int TEST = 10_000;
 
-    private final Console console;
-
-    DataSource(Console console) {
-        this.console = console;
-    }
+    private DataSource() {}
 
     /**
      * Settles what is to be read. When nobody says: MNIST, found or else fetched; where it cannot
@@ -32,7 +26,7 @@ final class DataSource {
      * @param asked a path, or {@code generated[:TRAIN,TEST]}; empty if nobody says
      * @return a path or {@code generated…}
      */
-    String locate(String asked) {
+    static String locate(Console console, String asked) {
         if (!asked.isEmpty()) {
             return asked;
         }
@@ -42,24 +36,24 @@ final class DataSource {
         }
         Path cache = Mnist.cacheFolder(console.environment());
         try {
-            fetch(cache);
+            fetch(console, cache);
             return cache.toString();
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.DATA) {
                 throw e;
             }
-            console.about("note", e.getMessage() + "; taking generated digits instead");
+            console.note("%s; taking generated digits instead", e.getMessage());
             return GENERATED;
         }
     }
 
     /** Whether that is a folder with MNIST's four files. */
-    boolean isMnist(String located) {
+    static boolean isMnist(String located) {
         return !located.startsWith(GENERATED) && Mnist.isIn(Path.of(located));
     }
 
     /** Fetches MNIST into a folder, and says how far that is: on a terminal, in a redrawn line. */
-    void fetch(Path folder) {
+    static void fetch(Console console, Path folder) {
         RedrawnLine line = new RedrawnLine(console);
         boolean[] said = {false};
         MnistFetch.Meter meter =
@@ -80,15 +74,10 @@ final class DataSource {
         }
     }
 
-    /**
-     * Reads data.
-     *
-     * @param settings say what is known of a CSV file
-     * @param located as {@link #locate} gives it
-     */
-    Splits read(RunSettings settings, String located) {
+    /** Reads what was located; the settings say what is known of a CSV file. */
+    static Splits read(RunSettings settings, String located) {
         if (located.equals(GENERATED)) {
-            return Digits.splits(TRAIN, TEST);
+            return Digits.splits(60_000, 10_000);
         }
         if (located.startsWith(GENERATED + ":")) {
             String[] counts = located.substring(GENERATED.length() + 1).split(",", -1);

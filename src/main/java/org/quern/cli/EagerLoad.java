@@ -18,15 +18,12 @@ import org.quern.data.Splits;
  * say that it is to be other data or another backend. What fails here fails again, and is told,
  * where it is needed.
  */
-final class EagerLoad {
+record EagerLoad(Path folder, EagerLoad.Loading loading) {
     /** Options that say what data it is, options that say what it runs on, and those for both. */
     private static final List<String> DATA = List.of("--data", "--label");
 
     private static final List<String> DEVICE = List.of("--backend", "--device", "--cublas");
     private static final List<String> BOTH = List.of("@", "--resume", "-h", "--help", "--h");
-
-    private final Path folder;
-    private final Loading loading;
 
     /** Data that is read while something else happens. */
     static final class Loading {
@@ -36,12 +33,8 @@ final class EagerLoad {
 
         Loading(Supplier<Splits> read) {
             future =
-                    CompletableFuture.supplyAsync(
-                            () -> {
-                                Splits splits = read.get();
-                                nanos = System.nanoTime() - started;
-                                return splits;
-                            });
+                    CompletableFuture.supplyAsync(read)
+                            .whenComplete((splits, e) -> nanos = System.nanoTime() - started);
         }
 
         /** What was read, or the failure to read it; waits. */
@@ -62,21 +55,20 @@ final class EagerLoad {
         }
     }
 
-    private EagerLoad(Path folder, Loading loading) {
-        this.folder = folder;
-        this.loading = loading;
-    }
-
     /** Begins what the arguments leave no doubt of. */
     static EagerLoad of(Console console, String... arguments) {
         boolean training = arguments.length > 0 && arguments[0].equals("train");
         if (!training || any(arguments, BOTH)) {
             return new EagerLoad(null, null);
         }
-        Path folder = any(arguments, DATA) ? null : mnist(console);
+        Path folder =
+                any(arguments, DATA)
+                        ? null
+                        : quietly(() -> Mnist.find(console.environment()).orElse(null));
         Loading loading = folder == null ? null : new Loading(() -> DataReader.read(folder));
         if (!any(arguments, DEVICE)) {
-            Thread thread = new Thread(EagerLoad::device, "device");
+            Runnable choose = () -> quietly(() -> Backends.choose(Backends.AUTO));
+            Thread thread = new Thread(choose, "device");
             thread.setDaemon(true);
             thread.start();
         }
@@ -88,19 +80,11 @@ final class EagerLoad {
                 .anyMatch(argument -> options.stream().anyMatch(argument::startsWith));
     }
 
-    private static Path mnist(Console console) {
+    private static <T> T quietly(Supplier<T> what) {
         try {
-            return Mnist.find(console.environment()).orElse(null);
+            return what.get();
         } catch (QuernException e) {
-            return null;
-        }
-    }
-
-    private static void device() {
-        try {
-            Backends.choose(Backends.AUTO);
-        } catch (QuernException e) {
-            return; // the command asks again
+            return null; // the command asks again
         }
     }
 

@@ -1,6 +1,6 @@
 package org.quern.cli;
 
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
 /**
@@ -10,7 +10,7 @@ import java.util.function.Supplier;
  * signal's number: 130 for Ctrl-C.
  */
 final class Interrupts {
-    private final CountDownLatch finished = new CountDownLatch(1);
+    private final CompletableFuture<Void> finished = new CompletableFuture<>();
     private Runnable action;
 
     /** Takes part in this process' end. */
@@ -19,10 +19,7 @@ final class Interrupts {
         return this;
     }
 
-    /**
-     * Runs something that takes long. Told to end meanwhile, the process calls {@code end} and
-     * waits for {@link #finished}.
-     */
+    /** Runs work; if told to end meanwhile, calls {@code end} and waits for {@link #finished}. */
     <T> T during(Supplier<T> work, Runnable end) {
         set(end);
         try {
@@ -36,9 +33,9 @@ final class Interrupts {
         action = newAction;
     }
 
-    /** Everything is saved and said. */
+    /** All is saved and said. */
     void finished() {
-        finished.countDown();
+        finished.complete(null);
     }
 
     /** What the shutdown hook does. */
@@ -49,22 +46,12 @@ final class Interrupts {
             }
             action.run();
         }
-        await(finished);
+        finished.join();
     }
 
     /** Waits until the process is told to end. */
     void await() {
-        CountDownLatch told = new CountDownLatch(1);
-        during(() -> await(told), told::countDown);
-    }
-
-    private static boolean await(CountDownLatch latch) {
-        try {
-            latch.await();
-            return true;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
+        CompletableFuture<Void> told = new CompletableFuture<>();
+        during(told::join, () -> told.complete(null));
     }
 }

@@ -3,9 +3,12 @@ package org.quern.cli;
 import static org.quern.QuernException.usage;
 
 import com.google.gson.JsonObject;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Collectors;
@@ -18,10 +21,13 @@ import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
+import org.quern.report.Comparison;
 import org.quern.report.DataText;
+import org.quern.report.Numbers;
 import org.quern.report.PredictionText;
 import org.quern.report.SummaryText;
 import org.quern.report.TextReport;
+import org.quern.report.page.Page;
 import org.quern.report.page.RunPage;
 import org.quern.run.RunFolder;
 import org.quern.run.RunSettings;
@@ -35,7 +41,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** What can be done with a trained model, a command each. */
+/** What can be done with trained models and runs, a command each. */
 final class ModelCommands {
     private static final int MOST_CLASSES = 10;
 
@@ -84,7 +90,6 @@ final class ModelCommands {
     @Command(
             name = "evaluate",
             description = "Measures a trained model on rows whose classes are known.",
-            abbreviateSynopsis = true,
             footer = {
                 "  quern evaluate runs/a",
                 "  quern evaluate runs/a --split train",
@@ -94,19 +99,19 @@ final class ModelCommands {
             })
     static int evaluate(
             @Mixin TrainedOptions trained,
-            @Mixin GalleryOption gallery,
+            @Mixin TrainedOptions.Gallery gallery,
             @Mixin CommonOptions common) {
         Console console = common.console();
         gallery.check();
-        TrainedModel model = trained.open();
+        TrainedModel model = trained.source.open();
         TrainedOptions.Rows rows = trained.rows(model, console);
-        Backends.Choice choice = trained.running.choose();
+        Backends.Choice choice = trained.running.settings().choose();
         console.about("device", choice.text());
         try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
             console.about("data", rows.text());
             console.about("model", model.saved().model().text());
             Evaluation evaluation = predictor.evaluate(rows.set());
-            console.line(TextReport.of(trained.partName(), evaluation));
+            console.line(TextReport.of(trained.part.name().toLowerCase(Locale.ROOT), evaluation));
             gallery.print(console, evaluation, rows.set());
         }
         return 0;
@@ -115,7 +120,6 @@ final class ModelCommands {
     @Command(
             name = "predict",
             description = "Says what a trained model takes an example for.",
-            abbreviateSynopsis = true,
             footer = {
                 "  quern predict runs/a digit.png",
                 "  quern predict runs/a --index 7",
@@ -147,7 +151,7 @@ final class ModelCommands {
         if (Stream.of(file, index, csvRow).filter(Objects::nonNull).count() != 1) {
             throw usage("give one of: an image or .csv file, --index N, --csv-row VALUES");
         }
-        TrainedModel model = trained.open();
+        TrainedModel model = trained.source.open();
         Dataset rows;
         if (csvRow != null) {
             rows = Input.parse(csvRow);
@@ -162,11 +166,24 @@ final class ModelCommands {
         if (invert) {
             rows = Input.inverted(rows);
         } else if (file != null && rows.rows() == 1 && Input.isDarkOnLight(rows)) {
-            console.about(
-                    "note", "mostly light; MNIST's digits are light on dark: try with --invert");
+            console.note("mostly light; MNIST's digits are light on dark: try with --invert");
         }
         try (Predictor predictor = trained.running.predictor(model.saved())) {
-            print(rows, predictor.predict(rows), model.saved(), console);
+            float[] outputs = predictor.predict(rows);
+            PredictionText text =
+                    new PredictionText(
+                            model.saved().outputNames(), model.saved().loss().classifies());
+            int width = outputs.length / rows.rows();
+            for (int row = 0; row < rows.rows(); row++) {
+                float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
+                String label = rows.hasLabels() ? rows.classes().get(rows.labels()[row]) : "";
+                label = label.isEmpty() ? "" : ", labelled " + label;
+                String name = rows.rows() == 1 ? rows.name() : "row " + row;
+                console.line("%s: %s%s", name, text.brief(one), label);
+            }
+            if (rows.rows() == 1) {
+                console.line(text.full(outputs, MOST_CLASSES));
+            }
         }
         return 0;
     }
@@ -176,30 +193,14 @@ final class ModelCommands {
         int features = model.saved().model().inputSize();
         Splits read = DataReader.rows(file, trained.table(model).format(), features);
         Dataset rows = read.train();
-        if (trained.table.given().containsKey("label") && !rows.hasLabels()) {
+        Object label = trained.table.given().get("label");
+        if (label != null && !rows.hasLabels()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
-                    trained.table.given().get("label"), file, rows.features());
+                    label, file, rows.features());
         }
         console.about("data", new TrainedOptions.Rows(rows, DataText.reading(read)).text());
         return rows;
-    }
-
-    private static void print(Dataset rows, float[] outputs, SavedModel model, Console console) {
-        boolean classifies = model.loss().classifies();
-        PredictionText text = new PredictionText(model.outputNames(), classifies);
-        int width = outputs.length / rows.rows();
-        for (int row = 0; row < rows.rows(); row++) {
-            float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
-            String label = rows.hasLabels() ? rows.classes().get(rows.labels()[row]) : "";
-            label = label.isEmpty() ? "" : ", labelled " + label;
-            if (rows.rows() == 1) {
-                console.line("%s: %s%s", rows.name(), text.brief(one), label);
-                console.line(text.full(one, MOST_CLASSES));
-            } else {
-                console.line("row %d: %s%s", row, text.brief(one), label);
-            }
-        }
     }
 
     @Command(
@@ -211,7 +212,7 @@ final class ModelCommands {
                 "  quern export torch.safetensors --model \"dense 10\" --onnx m.onnx"
             })
     static int export(
-            @Mixin ModelSource source,
+            @Mixin TrainedOptions.Source source,
             @Option(
                             names = "--onnx",
                             paramLabel = "FILE",
@@ -222,21 +223,17 @@ final class ModelCommands {
         if (onnx.equals(source.path)) {
             throw usage("--onnx %s is the model itself: name another file", onnx);
         }
-        AtomicFile.check(onnx);
+        CommonOptions.checkWritable(onnx);
         SavedModel saved = source.open().saved();
         OnnxFile.write(onnx, saved);
         String shape =
                 saved.model().inputShape().stream()
                         .map(Object::toString)
                         .collect(Collectors.joining(", "));
-        common.console()
-                .line(
-                        "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
-                        onnx,
-                        OnnxFile.OPSET,
-                        shape,
-                        OnnxFile.output(saved),
-                        saved.model().outputSize());
+        Console console = common.console();
+        console.line(
+                "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
+                onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), saved.model().outputSize());
         return 0;
     }
 
@@ -244,7 +241,6 @@ final class ModelCommands {
             name = "draw",
             description =
                     "Opens a page on this machine to draw a digit and see what a model says of it.",
-            abbreviateSynopsis = true,
             footer = {
                 "",
                 "Ends with Ctrl-C.",
@@ -255,7 +251,7 @@ final class ModelCommands {
                 "  quern draw torch.safetensors --model \"dense 48 relu, dense 10\""
             })
     static int draw(
-            @Mixin ModelSource source,
+            @Mixin TrainedOptions.Source source,
             @Option(
                             names = "--port",
                             paramLabel = "PORT",
@@ -271,7 +267,7 @@ final class ModelCommands {
             console.about("model", model.model().text());
             console.about("draw", server.address() + "  (Ctrl-C ends)");
             if (open) {
-                Browser.open(console, server.address());
+                console.browse(server.address());
             }
             console.out().flush();
             common.interrupts().await();
@@ -282,7 +278,6 @@ final class ModelCommands {
     @Command(
             name = "report",
             description = "Writes the page of a run: curves, confusion matrix, mistakes, weights.",
-            abbreviateSynopsis = true,
             footer = {
                 "",
                 "The network is measured again, on the run's own test rows unless --data gives"
@@ -309,14 +304,14 @@ final class ModelCommands {
             throw usage("%s is no run's folder: give the one that train --out was given", folder);
         }
         Path file = out == null ? folder.resolve("report.html") : out;
-        AtomicFile.check(file);
+        CommonOptions.checkWritable(file);
         JsonObject run = RunFolder.readRun(folder);
-        TrainedModel model = trained.open();
+        TrainedModel model = trained.source.open();
         TrainedOptions.Rows rows = trained.rows(model, console);
         console.about("data", rows.text());
         SavedModel saved = model.saved();
         Input.check(rows.set(), saved.model().inputShape());
-        RunPage page = new RunPage(RunPages.title(folder), run, saved.model(), saved.loss());
+        RunPage page = new RunPage(title(folder), run, saved.model(), saved.loss());
         if (!run.has("end")) {
             page.note(
                     "This run has not finished: the curves end with its last whole epoch, all else"
@@ -325,7 +320,59 @@ final class ModelCommands {
         try (Predictor predictor = trained.running.predictor(saved)) {
             page.test(predictor.evaluate(rows.set()), rows.set()).weights(saved.parameters());
         }
-        RunPages.write(console, file, page.html());
+        writePage(console, file, page.html());
+        return 0;
+    }
+
+    /** What the page of a run is called; null for a folder that it does not have. */
+    static String title(Path folder) {
+        return folder == null ? "Training run" : "Run " + name(folder);
+    }
+
+    private static String name(Path folder) {
+        return String.valueOf(folder.toAbsolutePath().normalize().getFileName());
+    }
+
+    static void writePage(Console console, Path file, String html) {
+        AtomicFile.write(file, html);
+        int size = html.getBytes(StandardCharsets.UTF_8).length;
+        console.about("report", "%s (%s)", file, Numbers.bytes(size));
+    }
+
+    @Command(
+            name = "compare",
+            description = "Puts runs side by side: results, and the settings that differ.",
+            footer = {
+                "  quern compare runs/a runs/b",
+                "  quern compare runs/*",
+                "  quern compare runs/* --out compare.html"
+            })
+    static int compare(
+            @Parameters(
+                            arity = "1..*",
+                            paramLabel = "RUN",
+                            description = "Folders of two or more runs.")
+                    List<Path> folders,
+            @Option(
+                            names = "--out",
+                            paramLabel = "FILE",
+                            description = "Also write a page (HTML) with the curves to this file.")
+                    Path out,
+            @Mixin CommonOptions common) {
+        if (folders.size() < 2) {
+            throw usage("only %s was given: give the folders of two or more runs", folders.get(0));
+        }
+        CommonOptions.checkWritable(out);
+        List<JsonObject> runs = folders.stream().map(RunFolder::readRun).toList();
+        List<String> names = folders.stream().map(ModelCommands::name).toList();
+        if (new HashSet<>(names).size() < names.size()) {
+            names = folders.stream().map(Path::toString).toList();
+        }
+        Comparison comparison = Comparison.of(names, runs);
+        common.console().line(comparison.text());
+        if (out != null) {
+            writePage(common.console(), out, Page.compare(comparison, runs));
+        }
         return 0;
     }
 }

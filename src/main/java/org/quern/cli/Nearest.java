@@ -1,6 +1,7 @@
 package org.quern.cli;
 
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.Optional;
 
 /** What somebody probably meant to type. */
@@ -12,16 +13,9 @@ final class Nearest {
      * what was typed, if that is at most a third of its length, but 2 at least.
      */
     static Optional<String> to(String typed, Collection<String> words) {
-        String best = null;
-        int least = Math.max(2, typed.length() / 3) + 1;
-        for (String word : words) {
-            int distance = distance(typed, word);
-            if (distance < least) {
-                least = distance;
-                best = word;
-            }
-        }
-        return Optional.ofNullable(best);
+        return words.stream()
+                .filter(word -> distance(typed, word) <= Math.max(2, typed.length() / 3))
+                .min(Comparator.comparingInt(word -> distance(typed, word)));
     }
 
     private static int distance(String a, String b) {

@@ -21,10 +21,7 @@ final class OutputLost extends IOError {
         super(cause);
     }
 
-    /**
-     * Whether somebody closed the pipe that it went to, as {@code head} does when it has enough:
-     * nothing is wrong then, and nothing is said.
-     */
+    /** Whether its reader closed the pipe, as {@code head} does: nothing is wrong or said then. */
     boolean isPipe() {
         return String.valueOf(getCause().getMessage()).toLowerCase(Locale.ROOT).contains("pipe");
     }
@@ -35,15 +32,14 @@ final class OutputLost extends IOError {
                 .formatted(getCause().getMessage());
     }
 
-    /** The exit code of a process that ends because of this. */
     int exitCode() {
         return isPipe() ? EXIT_PIPE : QuernException.Kind.DATA.exitCode();
     }
 
     /**
-     * A stream that throws this for the first thing that cannot be written, since a {@link
-     * java.io.PrintStream} on top of it would keep an {@link IOException} to itself. What is
-     * written afterwards, while commands clean up, is dropped.
+     * A stream that throws this for the first thing that cannot be written; a {@link
+     * java.io.PrintStream} would keep an {@link IOException} to itself. What is written afterwards,
+     * while commands clean up, is dropped.
      */
     static OutputStream watched(OutputStream out) {
         return new OutputStream() {

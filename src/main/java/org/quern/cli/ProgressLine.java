@@ -28,14 +28,7 @@ final class ProgressLine implements Listener {
     private final int epochs;
     private final RedrawnLine line;
 
-    /**
-     * For a run.
-     *
-     * @param unit what a row is, in the plural
-     * @param classifies whether there is an accuracy
-     * @param rows rows that it trains on
-     * @param epochs epochs of the run
-     */
+    /** For a run; {@code unit} is what a row is, in the plural. */
     ProgressLine(Console console, String unit, boolean classifies, int rows, int epochs) {
         this.console = console;
         this.unit = unit;
@@ -72,14 +65,9 @@ final class ProgressLine implements Listener {
     public Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
         String validated = "";
         if (result.validationLoss() != null) {
-            validated =
-                    "  "
-                            + measured(
-                                    "val ",
-                                    "  ",
-                                    result.validationLoss(),
-                                    result.validationAccuracy())
-                            + (best ? " *" : "");
+            double accuracy = result.validationAccuracy();
+            validated = "  " + measured("val ", "  ", result.validationLoss(), accuracy);
+            validated += best ? " *" : "";
         }
         int steps = new Batches(rows, trainer.config().batch()).stepsPerEpoch();
         double rowsPerSecond = rows / (steps * result.stepMicros() * 1e-6);

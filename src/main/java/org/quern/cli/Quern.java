@@ -10,7 +10,6 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
@@ -27,14 +26,14 @@ import picocli.CommandLine.UnmatchedArgumentException;
 @Command(
         name = "quern",
         description = "Trains dense neural networks, from one jar.",
-        versionProvider = Quern.Version.class,
         mixinStandardHelpOptions = true,
         sortOptions = false,
         synopsisSubcommandLabel = "COMMAND",
         footer = {"", "Try:", "  quern train", "  quern train --help", "  quern doctor"})
 public final class Quern implements Callable<Integer> {
-    /** Exit code of an exception that nobody foresaw. */
     static final int EXIT_FAULT = 70;
+
+    private static final int MOST_IN_SYNOPSIS = 11;
 
     /** The commands in the order of the help. */
     private static final List<String> COMMANDS =
@@ -45,6 +44,7 @@ public final class Quern implements Callable<Integer> {
 
     final Console console;
     final Interrupts interrupts;
+    final EagerLoad begun;
 
     @Option(
             names = "--stacktrace",
@@ -54,9 +54,10 @@ public final class Quern implements Callable<Integer> {
 
     @Spec CommandSpec spec;
 
-    private Quern(Console console, Interrupts interrupts) {
+    private Quern(Console console, Interrupts interrupts, EagerLoad begun) {
         this.console = console;
         this.interrupts = interrupts;
+        this.begun = begun;
     }
 
     /** Runs a command and ends the process with its exit code. */
@@ -70,17 +71,19 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command. @return the exit code */
     static int run(Console console, Interrupts interrupts, String... arguments) {
-        EagerLoad begun = EagerLoad.of(console, arguments);
-        Quern quern = new Quern(console, interrupts);
+        Quern quern = new Quern(console, interrupts, EagerLoad.of(console, arguments));
         CommandLine line = new CommandLine(quern);
-        // reading annotations takes picocli hundredths of a second, so only those asked for are
-        // read
+        // reading annotations takes picocli hundredths of a second: only those asked for are read
         boolean known = arguments.length > 0 && COMMANDS.contains(arguments[0]);
         for (String name : known ? List.of(arguments[0]) : COMMANDS) {
-            line.addSubcommand(name, quern.command(name, begun));
+            line.addSubcommand(name, command(name));
         }
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
+        String packed = Quern.class.getPackage().getImplementationVersion(); // the jar's manifest's
+        String version = packed == null ? "(not from a jar)" : packed;
+        String java = System.getProperty("java.version");
+        line.getCommandSpec().version("quern " + version + ", Java " + java);
         line.setOut(new java.io.PrintWriter(console.out(), true));
         line.setErr(new java.io.PrintWriter(console.err(), true));
         line.setCaseInsensitiveEnumValuesAllowed(true);
@@ -91,11 +94,10 @@ public final class Quern implements Callable<Integer> {
         return code;
     }
 
-    private Object command(String name, EagerLoad begun) {
+    private static CommandLine command(String name) {
         return switch (name) {
-            case "train" -> new TrainCommand(console, interrupts, begun);
-            case "sweep" -> new SweepCommand(console, interrupts);
-            case "compare" -> new CompareCommand(console);
+            case "train" -> command(new TrainCommand());
+            case "sweep" -> command(new SweepCommand());
             case "explore" -> method(DataCommands.class, name);
             case "data" ->
                     method(DataCommands.class, name)
@@ -105,16 +107,21 @@ public final class Quern implements Callable<Integer> {
                     method(BenchCommands.class, name)
                             .addSubcommand(method(BenchCommands.class, "kernels"))
                             .addSubcommand(method(BenchCommands.class, "steps"))
-                            .addSubcommand(new BenchMnistCommand(console));
+                            .addSubcommand(command(new BenchMnistCommand()));
             case "gradcheck", "doctor" -> method(CheckCommands.class, name);
             default -> method(ModelCommands.class, name);
         };
     }
 
-    /** The command that is the method of that name; its footer begins with its examples. */
     private static CommandLine method(Class<?> of, String name) {
-        CommandLine line = new CommandLine(CommandLine.getCommandMethods(of, name).get(0));
+        return command(CommandLine.getCommandMethods(of, name).get(0));
+    }
+
+    /** A command, an object or a method; its footer begins with its examples. */
+    private static CommandLine command(Object of) {
+        CommandLine line = new CommandLine(of);
         UsageMessageSpec usage = line.getCommandSpec().usageMessage().sortOptions(false);
+        usage.abbreviateSynopsis(line.getCommandSpec().options().size() > MOST_IN_SYNOPSIS);
         if (!usage.footer()[0].isEmpty()) { // which would come before them
             usage.footerHeading("%nExamples:%n");
         }
@@ -155,7 +162,6 @@ public final class Quern implements Callable<Integer> {
                 QuernException.Kind.USAGE, "%s (%s --help)", message, command.qualifiedName());
     }
 
-    /** Says what went wrong. @return the exit code */
     private int failed(QuernException.Kind kind, String format, Object... arguments) {
         console.err().println("quern: " + format.formatted(arguments));
         return kind.exitCode();
@@ -191,16 +197,5 @@ public final class Quern implements Callable<Integer> {
         String where = stacktrace ? "see above" : "--stacktrace shows where";
         console.err().println("quern: " + e + " (a fault of Quern's; " + where + ")");
         return EXIT_FAULT;
-    }
-
-    /** The version from the jar's manifest. */
-    static final class Version implements IVersionProvider {
-        @Override
-        public String[] getVersion() {
-            String packed = Quern.class.getPackage().getImplementationVersion();
-            String version = packed == null ? "(not from a jar)" : packed;
-            String java = System.getProperty("java.version");
-            return new String[] {"quern " + version + ", Java " + java};
-        }
     }
 }

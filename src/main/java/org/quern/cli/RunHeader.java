@@ -3,8 +3,6 @@ package org.quern.cli;
 import static org.quern.report.Numbers.bytes;
 import static org.quern.report.Numbers.format;
 
-import java.util.Map;
-import java.util.stream.Collectors;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Parts;
@@ -15,6 +13,7 @@ import org.quern.plan.Plan;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
+import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** The lines that say what is about to be trained, and how. */
@@ -26,7 +25,17 @@ final class RunHeader {
 
     /** Says what data it is, how many rows each part has, and how it was read and goes in. */
     static void data(Console console, Splits splits, Parts parts, RunSettings settings) {
-        console.about("data", counts(splits.description(), parts));
+        Dataset train = parts.train();
+        Dataset validation = parts.validation();
+        console.about(
+                "data",
+                "%s: %,d to train%s, %,d to test, %s%s",
+                splits.description(),
+                train.rows(),
+                validation == null ? "" : format(", %,d to validate", validation.rows()),
+                parts.test().rows(),
+                DataText.shape(train.shape()),
+                train.hasLabels() ? ", " + DataText.classes(train) : "");
         reading(console, splits, settings);
     }
 
@@ -42,16 +51,13 @@ final class RunHeader {
                         + (image ? "pixels 0 to 255" : DataText.range(statistics))
                         + scaling(scaling));
         if (!image && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
-            console.about(
-                    "note",
-                    format(
-                            "values as large as %s go in as they are, and training does best with"
-                                    + " values near 1: bring the columns to one range, or multiply"
-                                    + " all by --scale",
-                            DataText.number(statistics.largest())));
+            console.note(
+                    "values as large as %s go in as they are, and training does best with values"
+                            + " near 1: bring the columns to one range, or multiply all by --scale",
+                    DataText.number(statistics.largest()));
         }
         if (!image && scaling.equals(Scaling.UNIT)) {
-            console.about("note", "these are no pixels: --scale 1 leaves them as they are");
+            console.note("these are no pixels: --scale 1 leaves them as they are");
         }
         if (settings.loss().classifies()) {
             manyClasses(console, train);
@@ -61,35 +67,19 @@ final class RunHeader {
     /** Says if there are so many classes that they may be none. */
     static void manyClasses(Console console, Dataset train) {
         if (Exploration.isManyClasses(train)) {
-            console.about(
-                    "note",
-                    format(
-                            "the label has %,d different values in %,d rows: if it is a number to"
-                                    + " predict, give --loss mse; if it is no label, name another"
-                                    + " column by --label",
-                            train.classes().size(), train.rows()));
+            console.note(
+                    "the label has %,d different values in %,d rows: if it is a number to predict,"
+                            + " give --loss mse; if it is no label, name another column by --label",
+                    train.classes().size(), train.rows());
         }
-    }
-
-    private static String counts(String description, Parts parts) {
-        Dataset train = parts.train();
-        return description
-                + format(": %,d to train", train.rows())
-                + (parts.validation() == null
-                        ? ""
-                        : format(", %,d to validate", parts.validation().rows()))
-                + format(", %,d to test, ", parts.test().rows())
-                + DataText.shape(train.shape())
-                + (train.hasLabels() ? ", " + DataText.classes(train) : "");
     }
 
     /** Which rows are set aside to compare trainings by, or epochs of one. */
     static String validation(RunSettings settings, Parts parts) {
         if (parts.validation() == null) {
-            return "nothing set aside"
-                    + (settings.get(Setting.OVERFIT) > 0
-                            ? ": the rows are to be learned by heart (--overfit)"
-                            : " (--validation 0)");
+            return settings.get(Setting.OVERFIT) > 0
+                    ? "nothing set aside: the rows are to be learned by heart (--overfit)"
+                    : "nothing set aside (--validation 0)";
         }
         int rows = parts.validation().rows();
         return format(
@@ -97,60 +87,49 @@ final class RunHeader {
                 rows, rows + parts.train().rows(), settings.text("validation"));
     }
 
-    /** What early stopping goes by; null without it. */
-    static String stopping(RunSettings settings, TrainingConfig config, Parts parts) {
-        return config.earlyStopping() == null
-                ? null
-                : format(
-                        "by the %s loss, %s",
-                        parts.validation() == null ? "training" : "validation",
-                        validation(settings, parts));
-    }
-
-    /** What a model needs to be trained. */
-    static String memory(Plan plan) {
+    /** Says what a model needs to be trained, how it is, and what early stopping goes by. */
+    static void training(Console console, RunSettings settings, Trainer trainer, Parts parts) {
+        Plan plan = trainer.plan();
         long parameters = plan.model().parameters();
-        return format(
+        console.about(
+                "",
                 "%,d parameters (%s), optimizer %s, arena %s",
                 parameters,
                 bytes(4 * parameters),
                 bytes(4 * parameters * plan.optimizer().moments()),
                 bytes(4 * plan.arena()));
-    }
-
-    /** How it is trained. */
-    static String config(RunSettings settings, TrainingConfig config) {
-        return format(
+        TrainingConfig config = trainer.config();
+        String epochs = settings.text("epochs");
+        String distortion = settings.text("distort");
+        console.about(
+                "config",
                 "%s, %s, rate %s %s, batch %d, %s, seed %d%s",
                 settings.text("loss"),
                 config.optimizer().summary(),
                 settings.text("lr"),
                 config.schedule().text(),
                 config.batch(),
-                settings.text("epochs").equals("1")
-                        ? "1 epoch"
-                        : settings.text("epochs") + " epochs",
+                epochs.equals("1") ? "1 epoch" : epochs + " epochs",
                 config.seed(),
-                settings.text("distort").equals("none")
-                        ? ""
-                        : ", distorted: " + settings.text("distort"));
+                distortion.equals("none") ? "" : ", distorted: " + distortion);
+        if (config.earlyStopping() != null) {
+            console.about(
+                    "stopping",
+                    "by the %s loss, %s",
+                    parts.validation() == null ? "training" : "validation",
+                    validation(settings, parts));
+        }
     }
 
     private static String scaling(Scaling scaling) {
         if (scaling.equals(Scaling.UNIT)) {
             return ", divided by 255";
         }
-        return scaling.equals(Scaling.NONE)
-                ? ", as they are"
-                : ", times "
-                        + scaling.scale()
-                        + (scaling.shift() == 0 ? "" : " plus " + scaling.shift());
-    }
-
-    /** Where the wall time went. */
-    static String seconds(Map<String, Double> seconds) {
-        return seconds.entrySet().stream()
-                .map(e -> format("%s %.2f", e.getKey(), e.getValue()))
-                .collect(Collectors.joining(", "));
+        if (scaling.equals(Scaling.NONE)) {
+            return ", as they are";
+        }
+        return ", times "
+                + scaling.scale()
+                + (scaling.shift() == 0 ? "" : " plus " + scaling.shift());
     }
 }

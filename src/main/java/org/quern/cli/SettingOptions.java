@@ -17,10 +17,6 @@ import picocli.CommandLine.Model.OptionSpec;
 class SettingOptions {
     @Mixin final CommandSpec options = CommandSpec.create();
 
-    SettingOptions(Group... groups) {
-        this(false, groups);
-    }
-
     /** With a text for each that may be a list of values, if they are lists. */
     SettingOptions(boolean lists, Group... groups) {
         for (Setting<?> setting : Setting.of(groups)) {
@@ -37,21 +33,21 @@ class SettingOptions {
     /** Those that describe a model. */
     static final class Network extends SettingOptions {
         Network() {
-            super(Group.NETWORK);
+            super(false, Group.NETWORK);
         }
     }
 
     /** Those that say what a CSV file does not. */
     static final class Table extends SettingOptions {
         Table() {
-            super(Group.TABLE);
+            super(false, Group.TABLE);
         }
     }
 
     /** Those that say what to run on. */
     static final class Running extends SettingOptions {
         Running() {
-            super(Group.RUNNING);
+            super(false, Group.RUNNING);
         }
     }
 
@@ -71,24 +67,14 @@ class SettingOptions {
         return RunSettings.DEFAULT.with(given());
     }
 
-    /** The backend that is asked for. */
-    Backends.Choice choose() {
-        return settings().choose();
-    }
-
-    /** How to run on it. */
-    Backend.Options options() {
-        return settings().options();
-    }
-
     /** A model loaded onto the backend that is asked for. */
     Predictor predictor(SavedModel model) {
-        return predictor(model, choose());
+        return predictor(model, settings().choose());
     }
 
-    /** A model loaded onto the backend that was chosen. */
-    Predictor predictor(SavedModel model, Backends.Choice choice) {
+    Predictor predictor(SavedModel model, Backends.Choice on) {
+        Backend.Options options = settings().options();
         return new Predictor(
-                model.model(), model.loss(), model.parameters(), choice.backend(), options());
+                model.model(), model.loss(), model.parameters(), on.backend(), options);
     }
 }

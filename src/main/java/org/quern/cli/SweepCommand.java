@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
@@ -21,10 +22,8 @@ import org.quern.run.Setting;
 import org.quern.run.Sweep;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code quern sweep}. */
 @Command(
@@ -39,11 +38,7 @@ import picocli.CommandLine.Spec;
                     + " best does on the test rows is told of it alone.",
             ""
         },
-        sortOptions = false,
-        abbreviateSynopsis = true,
         footer = {
-            "",
-            "Examples:",
             "  quern sweep --lr 1e-4..1e-2 --seeds 4",
             "  quern sweep --dropout 0,0.1,0.3 --width 32,64,128 --csv sweep.csv",
             "  quern sweep --batch 16,32,64 --optimizer adam,sgd --epochs 2"
@@ -51,11 +46,6 @@ import picocli.CommandLine.Spec;
 final class SweepCommand implements Callable<Integer> {
     /** One row more of these moves an accuracy by 3 %. */
     private static final int FEW = 30;
-
-    private final Console console;
-    private final Interrupts interrupts;
-
-    @Spec CommandSpec spec;
 
     @Option(names = "--seeds", paramLabel = "N", description = "The same as --seed 1..N.")
     Integer seeds;
@@ -72,25 +62,18 @@ final class SweepCommand implements Callable<Integer> {
 
     @Mixin final SettingOptions options = new SettingOptions(true, Setting.Group.ofRun());
 
-    SweepCommand(Console console, Interrupts interrupts) {
-        this.console = console;
-        this.interrupts = interrupts;
-    }
+    /** What was given one value, and what several. */
+    private final Map<String, String> same = new LinkedHashMap<>();
+
+    private final Map<String, List<String>> varied = new LinkedHashMap<>();
 
     @Override
     public Integer call() {
-        if (csv != null) {
-            AtomicFile.check(csv);
-        }
-        if (json != null) {
-            AtomicFile.check(json);
-        }
-        Map<String, String> common = new LinkedHashMap<>();
-        Map<String, List<String>> varied = new LinkedHashMap<>();
-        settle(common, varied);
-        DataSource source = new DataSource(console);
-        RunSettings base = RunSettings.DEFAULT.with(common).validated();
-        Splits data = source.read(base, source.locate(base.get(Setting.DATA)));
+        Console console = common.console();
+        CommonOptions.checkWritable(csv, json);
+        settle();
+        RunSettings base = RunSettings.DEFAULT.with(same).validated();
+        Splits data = DataSource.read(base, DataSource.locate(console, base.get(Setting.DATA)));
         Backends.Choice choice = base.choose();
         List<Sweep.Member> members =
                 Sweep.members(base, varied).stream().map(one -> one.on(data)).toList();
@@ -101,44 +84,44 @@ final class SweepCommand implements Callable<Integer> {
         Parts parts = base.parts(data);
         console.about("validate", RunHeader.validation(base, parts));
         if (parts.validation() != null && parts.validation().rows() < FEW) {
-            console.about(
-                    "note",
-                    format(
-                            "so few rows to compare by (%d) leave it to chance which is best:"
-                                    + " raise --validation, or bring more rows",
-                            parts.validation().rows()));
+            console.note(
+                    "so few rows to compare by (%d) leave it to chance which is best:"
+                            + " raise --validation, or bring more rows",
+                    parts.validation().rows());
         }
         console.about(
                 "sweep",
-                format(
-                        "%,d %s, %d at a time",
-                        members.size(),
-                        members.size() == 1 ? "training" : "trainings",
-                        sweep.workers(members)));
+                "%,d %s, %d at a time",
+                members.size(),
+                members.size() == 1 ? "training" : "trainings",
+                sweep.workers(members));
         long start = console.nanoTime().getAsLong();
+        Consumer<Sweep.Result> tell = result -> console.line(SweepText.brief(result));
         List<Sweep.Result> results =
-                interrupts.during(() -> sweep.run(members, this::tell), sweep::stop);
-        write(results);
+                common.interrupts().during(() -> sweep.run(members, tell), sweep::stop);
+        if (csv != null) {
+            AtomicFile.write(csv, SweepText.csv(results));
+        }
+        if (json != null) {
+            AtomicFile.write(json, Json.indented(SweepText.records(results)));
+        }
         double seconds = (console.nanoTime().getAsLong() - start) * 1e-9;
-        console.out().println();
+        console.line("");
         if (!results.isEmpty()) {
-            console.out().println(SweepText.table(results));
+            console.line(SweepText.table(results));
             String winner = SweepText.winner(results);
             console.about("best", winner == null ? "none: all diverged" : winner);
         }
-        console.about("seconds", format("%.2f", seconds));
+        console.about("seconds", "%.2f", seconds);
         if (results.size() < members.size()) {
-            throw new QuernException(
-                    QuernException.Kind.INTERRUPTED,
-                    format(
-                            "interrupted: %,d of %,d trainings are done",
-                            results.size(), members.size()));
+            String done = format("%,d of %,d trainings are done", results.size(), members.size());
+            throw new QuernException(QuernException.Kind.INTERRUPTED, "interrupted: " + done);
         }
         return 0;
     }
 
-    private void settle(Map<String, String> common, Map<String, List<String>> varied) {
-        for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
+    private void settle() {
+        for (OptionSpec option : common.command.commandLine().getParseResult().matchedOptions()) {
             Setting<?> setting = Setting.named(option.longestName().substring(2));
             if (setting != null && options.options.options().contains(option)) {
                 String text = option.getValue().toString();
@@ -147,7 +130,7 @@ final class SweepCommand implements Callable<Integer> {
                                 ? List.of(text)
                                 : ValueList.parse(setting.name(), text, setting.separator());
                 if (values.size() == 1) {
-                    common.put(setting.name(), values.get(0));
+                    same.put(setting.name(), values.get(0));
                 } else {
                     varied.put(setting.name(), values);
                 }
@@ -158,23 +141,10 @@ final class SweepCommand implements Callable<Integer> {
                         (name, list) ->
                                 varied.put(name, ValueList.parse(name, list.toString(), ",")));
         if (seeds != null) {
-            if (seeds < 1 || varied.containsKey("seed") || common.containsKey("seed")) {
+            if (seeds < 1 || varied.containsKey("seed") || same.containsKey("seed")) {
                 throw usage("seeds %d: give 1 or more, and not --seed as well", seeds);
             }
             varied.put("seed", LongStream.rangeClosed(1, seeds).mapToObj(Long::toString).toList());
-        }
-    }
-
-    private void tell(Sweep.Result result) {
-        console.line("%s", SweepText.brief(result));
-    }
-
-    private void write(List<Sweep.Result> results) {
-        if (csv != null) {
-            AtomicFile.write(csv, SweepText.csv(results));
-        }
-        if (json != null) {
-            AtomicFile.write(json, Json.indented(SweepText.records(results)));
         }
     }
 }

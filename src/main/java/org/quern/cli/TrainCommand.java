@@ -13,9 +13,9 @@ import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
 import org.quern.data.Parts;
 import org.quern.data.Splits;
-import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile;
 import org.quern.report.TextReport;
+import org.quern.report.page.RunPage;
 import org.quern.run.RunFolder;
 import org.quern.run.RunReport;
 import org.quern.run.RunSettings;
@@ -24,6 +24,7 @@ import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
+import org.quern.web.LivePage;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -32,11 +33,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "train",
         description = "Trains a network and tests it.",
-        sortOptions = false,
-        abbreviateSynopsis = true,
         footer = {
-            "",
-            "Examples:",
             "  quern train",
             "  quern train --out runs/a --epochs 20 --validation 0.1 --early-stopping 3",
             "  quern train --watch --report report.html --gallery",
@@ -48,13 +45,7 @@ import picocli.CommandLine.Option;
 final class TrainCommand implements Callable<Integer> {
     private static final String FINGERPRINT = "fingerprint";
 
-    private final Console console;
-    private final Interrupts interrupts;
-
-    /** What the command line has begun already. */
-    private final EagerLoad begun;
-
-    @Mixin final SettingOptions options = new SettingOptions(Setting.Group.ofRun());
+    @Mixin final SettingOptions options = new SettingOptions(false, Setting.Group.ofRun());
 
     @Option(
             names = "--out",
@@ -94,7 +85,7 @@ final class TrainCommand implements Callable<Integer> {
             description = "Show that page while training, on this machine alone (a free port).")
     Integer watch;
 
-    @Mixin GalleryOption gallery;
+    @Mixin TrainedOptions.Gallery gallery;
 
     @Option(
             names = "--target-accuracy",
@@ -114,23 +105,17 @@ final class TrainCommand implements Callable<Integer> {
 
     @Mixin CommonOptions common;
 
-    private Stopwatch stopwatch;
+    private Console console;
     private WallTime times;
     private RunSettings settings;
 
     /** Where the run is kept, held against other runs; null if nowhere, or not yet. */
     private RunFolder folder;
 
-    TrainCommand(Console console, Interrupts interrupts, EagerLoad begun) {
-        this.console = console;
-        this.interrupts = interrupts;
-        this.begun = begun;
-    }
-
     @Override
     public Integer call() {
-        stopwatch = new Stopwatch(console);
-        times = timing ? new WallTime(stopwatch) : null;
+        console = common.console();
+        times = new WallTime(console, timing);
         try {
             check();
             settings = resume == null ? asked() : resumed();
@@ -151,12 +136,7 @@ final class TrainCommand implements Callable<Integer> {
         if (dryRun && (out != null || resume != null || save != null || report != null)) {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
-        if (save != null) {
-            AtomicFile.check(save);
-        }
-        if (report != null) {
-            AtomicFile.check(report);
-        }
+        CommonOptions.checkWritable(save, report);
     }
 
     private RunSettings asked() {
@@ -184,22 +164,19 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private void train() {
-        DataSource source = new DataSource(console);
-        String located = source.locate(settings.get(Setting.DATA));
+        String located = DataSource.locate(console, settings.get(Setting.DATA));
         settings = settings.settled(Map.of("data", located));
         RunSettings reading = settings;
-        EagerLoad.Loading loading = begun.loading(located);
+        EagerLoad.Loading loading = common.quern().begun.loading(located);
         if (loading == null) {
-            loading = new EagerLoad.Loading(() -> source.read(reading, reading.get(Setting.DATA)));
+            loading = new EagerLoad.Loading(() -> DataSource.read(reading, located));
         }
         Backends.Choice choice = settings.choose();
         console.about("device", choice.text());
-        stopwatch.lap("device");
+        times.lap("device");
         long waiting = System.nanoTime();
         Splits splits = loading.join();
-        if (times != null) {
-            times.data(loading.nanos(), System.nanoTime() - waiting);
-        }
+        times.data(loading.nanos(), System.nanoTime() - waiting);
         settings = settings.settled(Map.of("backend", choice.backend().name()));
         if (resume != null && choice.backend().onHost()) {
             settings = settings.onHost();
@@ -210,7 +187,7 @@ final class TrainCommand implements Callable<Integer> {
         }
         Parts parts = settings.parts(splits);
         RunHeader.data(console, splits, parts, settings);
-        stopwatch.lap("data");
+        times.lap("data");
         try (Trainer trainer = settings.open(parts, choice.backend())) {
             if (trainer.executor().notice() != null) {
                 console.about("", trainer.executor().notice());
@@ -220,20 +197,10 @@ final class TrainCommand implements Callable<Integer> {
                 console.about("engine", engine);
             }
             String model = settings.get(Setting.MODEL);
-            console.about(
-                    "model",
-                    model + (model.equals(wanted) ? "" : "; last layer sized to the data"));
-            console.about("", RunHeader.memory(trainer.plan()));
-            console.about("config", RunHeader.config(settings, trainer.config()));
-            String stopping = RunHeader.stopping(settings, trainer.config(), parts);
-            if (stopping != null) {
-                console.about("stopping", stopping);
-            }
-            stopwatch.lap("device");
-            if (times != null) {
-                times.opened(trainer);
-                trainer.listen(times);
-            }
+            String sized = model.equals(wanted) ? "" : "; last layer sized to the data";
+            console.about("model", model + sized);
+            RunHeader.training(console, settings, trainer, parts);
+            times.opened(trainer);
             train(trainer, splits, parts);
             String taken = trainer.executor().engine(parts.train());
             if (engine != null && !engine.equals(taken)) {
@@ -249,55 +216,71 @@ final class TrainCommand implements Callable<Integer> {
         RunReport told =
                 new RunReport(trainer, settings.get(Setting.BACKEND), splits.description(), epochs)
                         .parts(parts);
-        try (RunPages pages = new RunPages(console, this, trainer, told)) {
+        try (LivePage live = watch == null ? null : live(trainer, told)) {
             open(trainer, parts.train());
             if (resume != null) {
                 told.resumedAfter(folder.checkpoint().epochs().size());
             }
             if (folder != null) {
                 if (folder.notice() != null) {
-                    console.about("note", folder.notice());
+                    console.note(folder.notice());
                 }
                 trainer.listen(folder.saving(told));
             }
+            Dataset train = parts.train();
+            String unit = train.shape().length > 1 ? "images" : "rows";
             trainer.listen(
-                    new ProgressLine(
-                            console,
-                            parts.train().shape().length > 1 ? "images" : "rows",
-                            parts.train().hasLabels(),
-                            parts.train().rows(),
-                            epochs));
+                    new ProgressLine(console, unit, train.hasLabels(), train.rows(), epochs));
             History history =
-                    interrupts.during(
-                            () -> trainer.fit(parts.train(), parts.validation(), epochs),
-                            trainer::interrupt);
-            stopwatch.lap(times == null ? "training" : "steps");
+                    common.interrupts()
+                            .during(
+                                    () -> trainer.fit(train, parts.validation(), epochs),
+                                    trainer::interrupt);
+            times.trained();
             if (history.end() == History.End.INTERRUPTED) {
                 throw interrupted(trainer);
             }
             Evaluation evaluation = trainer.evaluate(parts.test());
-            stopwatch.lap("evaluation");
+            times.lap("evaluation");
             console.line(TextReport.of("test", evaluation));
             gallery.print(console, evaluation, parts.test());
-            told.end(history).test(evaluation).seconds(stopwatch.seconds());
-            Map<String, Double> where = times == null ? null : times.seconds();
-            if (times != null) {
-                told.timing(times.json(where));
-            }
+            times.tell(told.end(history).test(evaluation));
             keep(trainer, parts, told);
-            pages.finished(evaluation, parts.test());
-            if (times == null) {
-                console.about("seconds", RunHeader.seconds(stopwatch.seconds()));
-            } else {
-                times.print(console, where, trainer);
+            if (live != null || report != null) {
+                RunPage page = page(trainer, told).test(evaluation, parts.test());
+                finish(page.weights(trainer.parameters()), live);
             }
+            times.print(trainer);
             if (target != null && evaluation.accuracy() < target) {
+                String missed = "test accuracy %.4f is below the target %s";
                 throw new QuernException(
-                        QuernException.Kind.TARGET,
-                        format(
-                                "test accuracy %.4f is below the target %s",
-                                evaluation.accuracy(), target));
+                        QuernException.Kind.TARGET, format(missed, evaluation.accuracy(), target));
             }
+        }
+    }
+
+    private LivePage live(Trainer trainer, RunReport told) {
+        LivePage live = new LivePage(watch, page(trainer, told), told.values());
+        console.about("watch", live.address());
+        trainer.listen(live);
+        return live;
+    }
+
+    private RunPage page(Trainer trainer, RunReport told) {
+        return new RunPage(
+                ModelCommands.title(resume == null ? out : resume),
+                told.values(),
+                trainer.config().model(),
+                trainer.config().loss());
+    }
+
+    /** Fills the pages that are wanted with how it went. */
+    private void finish(RunPage page, LivePage live) {
+        if (live != null) {
+            live.end(page);
+        }
+        if (report != null) {
+            ModelCommands.writePage(console, report, page.html());
         }
     }
 
@@ -339,18 +322,14 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private QuernException interrupted(Trainer trainer) {
-        String where =
-                format(
-                        "interrupted in epoch %d after step %,d",
-                        trainer.checkpoint().epochs().size() + 1, trainer.step());
+        int epoch = trainer.checkpoint().epochs().size() + 1;
+        String kept = "nothing was kept (--out RUN keeps checkpoints)";
         if (folder != null) {
             folder.saveState(trainer);
+            kept = "go on with: quern train --resume " + folder.folder();
         }
         return new QuernException(
                 QuernException.Kind.INTERRUPTED,
-                where
-                        + (folder == null
-                                ? "; nothing was kept (--out RUN keeps checkpoints)"
-                                : "; go on with: quern train --resume " + folder.folder()));
+                format("interrupted in epoch %d after step %,d; %s", epoch, trainer.step(), kept));
     }
 }

@@ -3,9 +3,11 @@ package org.quern.cli;
 import static org.quern.QuernException.usage;
 
 import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
@@ -16,19 +18,22 @@ import java.util.stream.LongStream;
 final class ValueList {
     private static final int POINTS = 5;
     private static final int MOST = 10_000;
-    private static final int DIGITS = 6;
 
-    private ValueList() {}
+    /** Few, so that the table can be read and the value given again. */
+    private static final MathContext DIGITS = new MathContext(6);
 
-    /**
-     * Reads values.
-     *
-     * @param name of the option, for messages
-     * @param separator between values
-     */
+    private final String name;
+    private final String text;
+
+    private ValueList(String name, String text) {
+        this.name = name;
+        this.text = text;
+    }
+
+    /** Reads values with a separator between them; the option's name is for messages. */
     static List<String> parse(String name, String text, String separator) {
         List<String> values = new ArrayList<>();
-        for (String part : text.split(java.util.regex.Pattern.quote(separator), -1)) {
+        for (String part : text.split(Pattern.quote(separator), -1)) {
             String value = part.strip();
             if (value.isEmpty()) {
                 throw usage("%s \"%s\": a value is missing", name, text);
@@ -37,44 +42,41 @@ final class ValueList {
             if (dots < 0 || separator.equals("|")) {
                 values.add(value);
             } else {
-                values.addAll(range(name, value, dots));
+                values.addAll(new ValueList(name, value).range(dots));
             }
         }
         return List.copyOf(values);
     }
 
-    private static List<String> range(String name, String text, int dots) {
+    private List<String> range(int dots) {
         String from = text.substring(0, dots);
         String rest = text.substring(dots + 2);
         int colon = rest.indexOf(':');
         String to = colon < 0 ? rest : rest.substring(0, colon);
         if (colon < 0 && from.matches("-?\\d+") && to.matches("-?\\d+")) {
-            long first = number(name, text, from).longValue();
-            long last = number(name, text, to).longValue();
-            check(name, text, first <= last && last - first < MOST);
+            long first = number(from).longValue();
+            long last = number(to).longValue();
+            check(first <= last && last - first < MOST);
             return LongStream.rangeClosed(first, last).mapToObj(Long::toString).toList();
         }
-        int points = colon < 0 ? POINTS : number(name, text, rest.substring(colon + 1)).intValue();
-        double first = number(name, text, from).doubleValue();
-        double last = number(name, text, to).doubleValue();
-        check(name, text, first < last && points >= 2 && points <= MOST);
+        int points = colon < 0 ? POINTS : number(rest.substring(colon + 1)).intValue();
+        double first = number(from).doubleValue();
+        double last = number(to).doubleValue();
+        check(first < last && points >= 2 && points <= MOST);
         boolean ratios = first > 0 && last / first >= 10;
-        String[] values = new String[points];
-        for (int i = 0; i < points; i++) {
-            double part = (double) i / (points - 1);
-            double value =
-                    ratios ? first * Math.pow(last / first, part) : first + (last - first) * part;
-            // few digits, so that the table can be read and the value given again
-            values[i] =
-                    new BigDecimal(value)
-                            .round(new java.math.MathContext(DIGITS))
-                            .stripTrailingZeros()
-                            .toString();
-        }
-        return Arrays.asList(values);
+        return IntStream.range(0, points)
+                .mapToDouble(i -> (double) i / (points - 1))
+                .map(
+                        at ->
+                                ratios
+                                        ? first * Math.pow(last / first, at)
+                                        : first + (last - first) * at)
+                .mapToObj(value -> new BigDecimal(value).round(DIGITS).stripTrailingZeros())
+                .map(BigDecimal::toString)
+                .toList();
     }
 
-    private static BigDecimal number(String name, String text, String part) {
+    private BigDecimal number(String part) {
         try {
             return new BigDecimal(part.strip());
         } catch (NumberFormatException e) {
@@ -82,7 +84,7 @@ final class ValueList {
         }
     }
 
-    private static void check(String name, String text, boolean holds) {
+    private void check(boolean holds) {
         if (!holds) {
             throw usage(
                     "%s \"%s\": write FROM..TO or FROM..TO:POINTS with FROM below TO, 2 to %,d"

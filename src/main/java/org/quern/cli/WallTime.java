@@ -9,43 +9,55 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.quern.backend.Executor;
+import org.quern.run.RunReport;
 import org.quern.train.Listener;
 import org.quern.train.Progress;
 import org.quern.train.Trainer;
 
 /**
- * Where the wall time of a run went, from the process's start on: {@code train --timing}. Its parts
- * follow one upon the other and add up to the total.
+ * Where the wall time of a run goes: one thing after another, in seconds. With {@code train
+ * --timing} in more parts, from the process's start on; they add up to the total.
  */
 final class WallTime implements Listener {
     /** The parts in the order in which they come; what else is lapped is the rest. */
     private static final List<String> PARTS =
             List.of(
-                    "launcher",
-                    "jvm",
-                    "device",
-                    "compile",
-                    "data",
-                    "upload",
-                    "first step",
-                    "steps",
-                    "evaluation",
-                    "rest");
+                    "launcher, jvm, device, compile, data, upload, first step, steps, evaluation, rest"
+                            .split(", "));
 
     /** The unit of Linux for a process's start, on all machines that Java is on. */
     private static final double TICKS_A_SECOND = 100;
 
-    private final Stopwatch stopwatch;
+    private final Console console;
+    private final boolean inParts;
+    private final Map<String, Double> laps = new LinkedHashMap<>();
+    private long since;
+    private Map<String, Double> parts;
     private long stepsBefore;
-    private boolean uploaded;
-    private boolean stepped;
     private double reading;
     private double waiting;
     private String code = "";
 
-    WallTime(Stopwatch stopwatch) {
-        this.stopwatch = stopwatch;
+    /** Begins now; {@code inParts} for {@code --timing}. */
+    WallTime(Console console, boolean inParts) {
+        this.console = console;
+        this.inParts = inParts;
+        since = console.nanoTime().getAsLong();
+    }
+
+    /** What happened since the last call was this. */
+    void lap(String name) {
+        long now = console.nanoTime().getAsLong();
+        laps.merge(name, (now - since) * 1e-9, Double::sum);
+        since = now;
+    }
+
+    private void lapOnce(String name) {
+        if (!laps.containsKey(name)) {
+            lap(name);
+        }
     }
 
     /** The data was read within {@code read} ns, of which the command waited {@code waited}. */
@@ -54,25 +66,28 @@ final class WallTime implements Listener {
         waiting = waited * 1e-9;
     }
 
-    /** A trainer was opened, which the stopwatch counts as the device. */
+    /** A trainer was opened, which until here counts as the device. */
     void opened(Trainer trainer) {
-        Executor.KernelImage loaded = trainer.executor().code();
-        code = loaded.what();
-        stopwatch.move("device", "compile", loaded.nanos());
+        lap("device");
+        if (inParts) {
+            Executor.KernelImage loaded = trainer.executor().code();
+            code = loaded.what();
+            double compiled = Math.min(loaded.nanos() * 1e-9, laps.get("device"));
+            laps.merge("device", -compiled, Double::sum);
+            laps.merge("compile", compiled, Double::sum);
+            trainer.listen(this);
+        }
     }
 
     @Override
     public void begin(Trainer trainer) {
-        stopwatch.lap("rest");
+        lap("rest");
         stepsBefore = trainer.step();
     }
 
     @Override
     public void ready() {
-        if (!uploaded) {
-            uploaded = true;
-            stopwatch.lap("upload");
-        }
+        lapOnce("upload");
     }
 
     @Override
@@ -82,39 +97,53 @@ final class WallTime implements Listener {
 
     @Override
     public Verdict progress(Progress progress) {
-        if (!stepped) {
-            stepped = true;
-            stopwatch.lap("first step");
-        }
+        lapOnce("first step");
         return Verdict.GO_ON;
     }
 
-    /** The parts and their total, in seconds; ends the last one. */
-    Map<String, Double> seconds() {
-        stopwatch.lap("rest");
-        Map<String, Double> laps = stopwatch.seconds();
-        double command = laps.get("total");
-        double jvm = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
-        double process = processSeconds();
-        laps.put("jvm", Math.max(0, jvm - command));
-        laps.put("launcher", Math.max(0, process - jvm));
-        Map<String, Double> parts = new LinkedHashMap<>();
-        PARTS.forEach(part -> parts.put(part, laps.getOrDefault(part, 0.0)));
-        parts.put("total", parts.values().stream().mapToDouble(Double::doubleValue).sum());
-        return parts;
+    /** The last step is done. */
+    void trained() {
+        lap(inParts ? "steps" : "training");
     }
 
-    /** What {@code run.json} says: the parts, and how long reading the data took in all. */
-    Map<String, Object> json(Map<String, Double> parts) {
+    /** Tells {@code run.json}; with {@code --timing} also how long reading the data took in all. */
+    void tell(RunReport report) {
+        report.seconds(withTotal(laps));
+        if (!inParts) {
+            return;
+        }
+        lap("rest");
+        double command = withTotal(laps).get("total");
+        double jvm = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
+        laps.put("jvm", Math.max(0, jvm - command));
+        laps.put("launcher", Math.max(0, processSeconds() - jvm));
+        Map<String, Double> seconds = new LinkedHashMap<>();
+        PARTS.forEach(part -> seconds.put(part, laps.getOrDefault(part, 0.0)));
+        parts = withTotal(seconds);
         Map<String, Object> all = new LinkedHashMap<>(parts);
         all.put("dataRead", reading);
         all.put("dataHidden", reading - waiting);
         all.put("kernels", code);
+        report.timing(all);
+    }
+
+    private static Map<String, Double> withTotal(Map<String, Double> seconds) {
+        Map<String, Double> all = new LinkedHashMap<>(seconds);
+        all.put("total", seconds.values().stream().mapToDouble(Double::doubleValue).sum());
         return all;
     }
 
-    void print(Console console, Map<String, Double> parts, Trainer trainer) {
-        console.about("timing", format("%.3f s from the process's start", parts.get("total")));
+    /** Says where it went, after {@link #tell}. */
+    void print(Trainer trainer) {
+        if (!inParts) {
+            console.about(
+                    "seconds",
+                    withTotal(laps).entrySet().stream()
+                            .map(e -> format("%s %.2f", e.getKey(), e.getValue()))
+                            .collect(Collectors.joining(", ")));
+            return;
+        }
+        console.about("timing", "%.3f s from the process's start", parts.get("total"));
         for (String part : PARTS) {
             String line = format("%-10s  %7.3f  %s", part, parts.get(part), note(part, trainer));
             console.about("", line.stripTrailing());
@@ -135,9 +164,7 @@ final class WallTime implements Listener {
         };
     }
 
-    /**
-     * Seconds since this process began, its launcher's included; 0 where the system does not say.
-     */
+    /** Since this process began, its launcher's included; 0 where the system does not say. */
     private static double processSeconds() {
         try {
             String stat = Files.readString(Path.of("/proc/self/stat"));

@@ -56,7 +56,7 @@ public record KernelCase(
      */
     public record Operands(List<Slice> inputs, List<Slice> outputs, double flops, double bytes) {}
 
-    /** The kind of kernel, for instance {@code DenseForward} or {@code Adam}. */
+    /** What is computed, without shapes: {@code DenseForward}, {@code Adam}. */
     public String kind() {
         return name.split(" ")[0];
     }

@@ -26,13 +26,7 @@ public final class DrawServer implements AutoCloseable {
     private final Predictor predictor;
     private final Normalizer normalizer;
 
-    /**
-     * Takes the port and begins to answer.
-     *
-     * @param port 0 for any that is free
-     * @param predictor of that model; not closed here
-     * @throws org.quern.QuernException if the model is no classifier of images
-     */
+    /** Takes the port, 0 for any; refuses what is no classifier of images. Closes no predictor. */
     public DrawServer(int port, SavedModel model, Predictor predictor) {
         this.predictor = predictor;
         List<Integer> input = model.model().inputShape();
@@ -47,13 +41,9 @@ public final class DrawServer implements AutoCloseable {
         normalizer = new Normalizer(input.get(1), input.get(0));
         List<String> classes = model.outputNames();
         String html = Page.drawing(model.model().text(), classes, input.get(1), input.get(0));
-        server = new LocalServer(port, "--port");
-        server.page(html);
-        server.on("POST", "/predict", this::predict);
-        server.start();
+        server = new LocalServer(port, "--port", html, "POST", "/predict", this::predict);
     }
 
-    /** Where the page is. */
     public String address() {
         return server.address();
     }
@@ -61,8 +51,7 @@ public final class DrawServer implements AutoCloseable {
     private void predict(HttpExchange exchange) throws IOException {
         byte[] ink = exchange.getRequestBody().readNBytes(SIDE * SIDE + 1);
         if (ink.length != SIDE * SIDE) {
-            String wanted = "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE);
-            LocalServer.text(exchange, 400, wanted);
+            LocalServer.text(exchange, 400, "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE));
             return;
         }
         Map<String, Object> answer = new LinkedHashMap<>();

@@ -46,23 +46,13 @@ public final class LivePage implements Listener, AutoCloseable {
     /** A point of a curve within an epoch: 1.5 is the middle of the second. */
     private record Point(double epoch, double loss, double accuracy) {}
 
-    /**
-     * Takes the port and begins to answer.
-     *
-     * @param port 0 for any that is free
-     * @param page as it is before the first step
-     * @param run what {@code run.json} says before the first step
-     */
+    /** Takes the port, 0 for any; the page and {@code run.json} are those before the first step. */
     public LivePage(int port, RunPage page, Map<String, Object> run) {
         this.run = new LinkedHashMap<>(run);
         String html = page.live().html();
-        server = new LocalServer(port, "--watch");
-        server.page(html);
-        server.on("GET", "/events", this::events);
-        server.start();
+        server = new LocalServer(port, "--watch", html, "GET", "/events", this::events);
     }
 
-    /** Where the page is. */
     public String address() {
         return server.address();
     }
@@ -153,20 +143,23 @@ public final class LivePage implements Listener, AutoCloseable {
 
     private Map<String, Object> state() {
         Map<String, Object> state = new LinkedHashMap<>();
-        state.put("state", progress == null ? RunPage.WAITING : told(progress));
+        state.put("state", RunPage.WAITING);
         Map<String, Object> now = new LinkedHashMap<>(run);
         now.put("epochs", List.copyOf(epochs));
         state.put("run", now);
         state.put("points", List.copyOf(points));
         if (progress != null) {
             state.put("progress", progress);
+            state.put(
+                    "state",
+                    "training: epoch %d of %d, step %,d of %,d"
+                            .formatted(
+                                    progress.epoch(),
+                                    progress.epochs(),
+                                    progress.step(),
+                                    progress.steps()));
         }
         return state;
-    }
-
-    private static String told(Progress now) {
-        return "training: epoch %d of %d, step %,d of %,d"
-                .formatted(now.epoch(), now.epochs(), now.step(), now.steps());
     }
 
     private static String event(String name, Object data) {

@@ -3,6 +3,7 @@ package org.quern.web;
 import static org.quern.QuernException.usage;
 
 import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -31,20 +32,15 @@ final class LocalServer implements AutoCloseable {
     private final HttpServer server;
     private final ExecutorService threads;
 
-    /** Answers a request; what it throws ends the connection. */
-    @FunctionalInterface
-    interface Answer {
-        void give(HttpExchange exchange) throws IOException;
-    }
-
     /**
-     * Takes a port; {@link #start} begins to answer.
+     * Takes a port of 127.0.0.1 and begins to answer: the first address with a page, another with
+     * what {@code handler} says, where what it throws ends the connection.
      *
-     * @param port of 127.0.0.1; 0 for any that is free
+     * @param port 0 for any that is free
      * @param option that the port was given by, for messages
-     * @throws org.quern.QuernException if the port is in use or not permitted
      */
-    LocalServer(int port, String option) {
+    LocalServer(
+            int port, String option, String html, String method, String path, HttpHandler handler) {
         if (port < 0 || port > LARGEST_PORT) {
             throw usage("%s %d: a port is 0 to %d, 0 for any free one", option, port, LARGEST_PORT);
         }
@@ -68,10 +64,12 @@ final class LocalServer implements AutoCloseable {
                             return thread;
                         });
         server.setExecutor(threads);
+        on("GET", "/", exchange -> send(exchange, 200, "text/html; charset=utf-8", html));
+        on(method, path, handler);
+        server.start();
     }
 
-    /** Answers a path and method; others of the path are refused. */
-    void on(String method, String path, Answer answer) {
+    private void on(String method, String path, HttpHandler handler) {
         server.createContext(
                 path,
                 exchange -> {
@@ -84,15 +82,10 @@ final class LocalServer implements AutoCloseable {
                             exchange.getResponseHeaders().set("Allow", method);
                             text(exchange, 405, "Only " + method + ".\n");
                         } else {
-                            answer.give(exchange);
+                            handler.handle(exchange);
                         }
                     }
                 });
-    }
-
-    /** Answers the first address with a page. */
-    void page(String html) {
-        on("GET", "/", exchange -> send(exchange, 200, "text/html; charset=utf-8", html));
     }
 
     private boolean isForUs(HttpExchange exchange) {
@@ -100,7 +93,6 @@ final class LocalServer implements AutoCloseable {
         return ("127.0.0.1:" + port()).equals(host) || ("localhost:" + port()).equals(host);
     }
 
-    /** Sends a plain text, such as why there is no other answer. */
     static void text(HttpExchange exchange, int status, String text) throws IOException {
         send(exchange, status, "text/plain; charset=utf-8", text);
     }
@@ -125,10 +117,6 @@ final class LocalServer implements AutoCloseable {
         exchange.getResponseHeaders().set("Content-Security-Policy", POLICY);
         exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
         exchange.getResponseHeaders().set("Cache-Control", "no-store");
-    }
-
-    void start() {
-        server.start();
     }
 
     int port() {

@@ -183,9 +183,9 @@ class BenchCommandTest {
     void aWrongResultEndsWithAnError() {
         PrintStream nowhere = new PrintStream(PrintStream.nullOutputStream());
         Console console = new Console(nowhere, nowhere, false, Map.of(), System::nanoTime);
-        BenchCommands.Options options = new BenchCommands.Options();
-        new CommandLine(options).parseArgs("--backend", "java");
-        BenchRun run = new BenchRun(console, options);
+        BenchRun run = new BenchRun();
+        new CommandLine(run).parseArgs("--backend", "java");
+        run.begin(console);
         assertThat(run.finish()).isZero();
         run.wrong("java: Adam 7: off by 1");
 

@@ -272,9 +272,7 @@ class PagesTest {
     void withoutADisplayTheAddressIsForTheUserToOpen() {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         PrintStream print = new PrintStream(out, true, StandardCharsets.UTF_8);
-        Browser.open(
-                new Console(print, print, false, Map.of(), System::nanoTime),
-                "http://127.0.0.1:1/");
+        new Console(print, print, false, Map.of(), System::nanoTime).browse("http://127.0.0.1:1/");
         assertThat(out.toString(StandardCharsets.UTF_8))
                 .isEqualTo(
                         "note      no display here: open the page in a browser yourself"

@@ -113,8 +113,8 @@ class LocalServerTest {
         others.removeIf(
                 address -> address.isLoopbackAddress() || !(address.getAddress().length == 4));
         Assumptions.assumeFalse(others.isEmpty(), "this machine has no address but the loopback");
-        try (LocalServer server = new LocalServer(0, "--port")) {
-            server.start();
+        try (LocalServer server =
+                new LocalServer(0, "--port", "", "GET", "/none", exchange -> {})) {
             for (InetAddress other : others) {
                 assertThatThrownBy(() -> new Socket(other, server.port()).close())
                         .as(other.toString())
