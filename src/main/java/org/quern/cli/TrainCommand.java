@@ -11,9 +11,7 @@ import org.quern.QuernException;
 import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
-import org.quern.io.ModelFile;
 import org.quern.report.TextReport;
 import org.quern.report.page.RunPage;
 import org.quern.run.RunFolder;
@@ -185,7 +183,7 @@ final class TrainCommand implements Callable<Integer> {
         if (resume == null) {
             settings = settings.on(splits);
         }
-        Parts parts = settings.parts(splits);
+        Splits parts = settings.parts(splits);
         RunHeader.data(console, splits, parts, settings);
         times.lap("data");
         try (Trainer trainer = settings.open(parts, choice.backend())) {
@@ -209,7 +207,7 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private void train(Trainer trainer, Splits splits, Parts parts) {
+    private void train(Trainer trainer, Splits splits, Splits parts) {
         DeviceDataset.checkTargets(trainer.plan(), parts.train());
         DeviceDataset.checkTargets(trainer.plan(), parts.test());
         int epochs = settings.get(Setting.EPOCHS);
@@ -219,7 +217,7 @@ final class TrainCommand implements Callable<Integer> {
         try (LivePage live = watch == null ? null : live(trainer, told)) {
             open(trainer, parts.train());
             if (resume != null) {
-                told.resumedAfter(folder.checkpoint().epochs().size());
+                told.with("resumedAfter", folder.checkpoint().epochs().size());
             }
             if (folder != null) {
                 if (folder.notice() != null) {
@@ -303,16 +301,15 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private void keep(Trainer trainer, Parts parts, RunReport told) {
+    private void keep(Trainer trainer, Splits parts, RunReport told) {
         if (save != null) {
-            ModelFile.write(
+            RunFolder.writeModel(
                     save,
-                    new ModelFile.SavedModel(
-                            trainer.config().model(),
-                            trainer.config().loss(),
-                            trainer.parameters(),
-                            parts.train().classes(),
-                            RunFolder.notes(trainer, settings.texts())));
+                    trainer,
+                    trainer.parameters(),
+                    parts.train().classes(),
+                    settings.texts(),
+                    Map.of());
             console.about("saved", save.toString());
         }
         if (folder != null) {

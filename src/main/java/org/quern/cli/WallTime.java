@@ -108,7 +108,7 @@ final class WallTime implements Listener {
 
     /** Tells {@code run.json}; with {@code --timing} also how long reading the data took in all. */
     void tell(RunReport report) {
-        report.seconds(withTotal(laps));
+        report.with("seconds", withTotal(laps));
         if (!inParts) {
             return;
         }
@@ -124,7 +124,7 @@ final class WallTime implements Listener {
         all.put("dataRead", reading);
         all.put("dataHidden", reading - waiting);
         all.put("kernels", code);
-        report.timing(all);
+        report.with("timing", all);
     }
 
     private static Map<String, Double> withTotal(Map<String, Double> seconds) {

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.quern.data.Dataset;
-import org.quern.data.Duplicates;
 import org.quern.data.Exploration;
 import org.quern.data.Pictures;
 import org.quern.data.Statistics;
@@ -107,7 +106,7 @@ public final class ExploreText {
         if (data.leaked() == null) {
             return lines;
         }
-        List<Duplicates.Pair> pairs = data.leaked().pairs();
+        List<Exploration.Duplicate> pairs = data.leaked();
         long others = pairs.stream().filter(pair -> !pair.sameLabel()).count();
         String line =
                 format(

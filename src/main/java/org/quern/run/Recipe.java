@@ -42,13 +42,14 @@ public enum Recipe {
 
     private final String text;
     private final double accuracy;
-    private final Map<String, Object> settings;
+
+    /** All that it settles, by the names of {@link Setting}s. */
+    final Map<String, Object> settings = new HashMap<>();
 
     /** A network, all else left to whoever trains it. */
     Recipe(String text, double accuracy, String model, Scaling scaling) {
         this.text = text;
         this.accuracy = accuracy;
-        settings = new HashMap<>();
         settings.put("model", model);
         settings.put("scale", scaling.scale());
         settings.put("shift", scaling.shift());
@@ -67,11 +68,6 @@ public enum Recipe {
     /** The test accuracy on MNIST that it is for: for the tutorial's, what the tutorial got. */
     public double accuracy() {
         return accuracy;
-    }
-
-    /** All that it settles, by the names of {@link Setting}s. */
-    Map<String, Object> settings() {
-        return settings;
     }
 
     /** The name on the command line. */

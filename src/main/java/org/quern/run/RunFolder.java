@@ -3,7 +3,6 @@ package org.quern.run;
 import static org.quern.QuernException.data;
 
 import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
@@ -14,7 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -23,6 +22,8 @@ import java.util.regex.Pattern;
 import org.quern.data.Distortion;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile;
+import org.quern.model.Model;
+import org.quern.plan.Loss;
 import org.quern.train.Checkpoint;
 import org.quern.train.EpochResult;
 import org.quern.train.Listener;
@@ -51,17 +52,27 @@ public final class RunFolder implements AutoCloseable {
     private final Map<String, String> settings;
     private final int keep;
     private final RunLock lock;
+
+    /** The state that the run goes on from; null for a new one. */
     private final StateFile saved;
+
     private List<String> classes;
 
-    /** With the state that the run goes on from; null for a new one. */
-    private RunFolder(
-            Path folder, Map<String, String> settings, int keep, RunLock lock, StateFile saved) {
+    /** Locks a folder. @param settings of a new run; null to go on with the one that is there */
+    private RunFolder(Path folder, Map<String, String> settings, int keep) {
         this.folder = folder;
-        this.settings = settings;
         this.keep = keep;
-        this.lock = lock;
-        this.saved = saved;
+        lock = RunLock.of(folder);
+        try {
+            if (settings != null) {
+                checkEmpty(folder); // another run may have come and gone since
+            }
+            saved = settings == null ? StateFile.read(folder.resolve(STATE)) : null;
+            this.settings = settings == null ? saved.settings() : settings;
+        } catch (RuntimeException e) {
+            lock.close();
+            throw e;
+        }
     }
 
     /**
@@ -78,33 +89,18 @@ public final class RunFolder implements AutoCloseable {
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {
-            throw data(
-                    e,
-                    "%s cannot be made a folder (%s): give --out another one",
-                    folder,
-                    e.getClass().getSimpleName());
+            String why = e.getClass().getSimpleName();
+            throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
         }
         if (!Files.isWritable(folder)) {
             throw data("no permission to write in %s: give --out another folder", folder);
         }
-        RunLock lock = RunLock.of(folder);
-        try {
-            checkEmpty(folder); // another run may have come and gone since
-            RunFolder run = new RunFolder(folder, settings, keep, lock, null);
-            run.classes = classes;
-            return run;
-        } catch (RuntimeException e) {
-            lock.close();
-            throw e;
-        }
+        RunFolder run = new RunFolder(folder, settings, keep);
+        run.classes = classes;
+        return run;
     }
 
-    /**
-     * Checks that a new run may use a folder, without making it.
-     *
-     * @throws org.quern.QuernException if the folder holds a run, or anything else, or another run
-     *     is about to use it
-     */
+    /** Refuses a folder with a run or anything else in it, or that a run is about to use. */
     public static void check(Path folder) {
         if (!Files.exists(folder)) {
             return;
@@ -134,45 +130,24 @@ public final class RunFolder implements AutoCloseable {
         }
     }
 
-    /**
-     * Opens the folder of an earlier run, to go on with it.
-     *
-     * @throws org.quern.QuernException if there is no state in it, or it is damaged, or the run is
-     *     going on already
-     */
+    /** Opens the folder of an earlier run, to go on with it; refused if that is going on. */
     public static RunFolder resume(Path folder, int keep) {
-        Path state = stateOf(folder); // before the lock: none is left where there is no run
-        RunLock lock = RunLock.of(folder);
-        try {
-            StateFile saved = StateFile.read(state);
-            return new RunFolder(folder, saved.settings(), keep, lock, saved);
-        } catch (RuntimeException e) {
-            lock.close();
-            throw e;
-        }
+        stateOf(folder); // before the lock: none is left where there is no run
+        return new RunFolder(folder, null, keep);
     }
 
-    /**
-     * Brings a trainer to where the run stands.
-     *
-     * @param names of the classes, for the model files
-     * @throws org.quern.QuernException if its configuration is another; the message names the first
-     *     difference
-     */
+    /** Brings a trainer to where the run stands; refused if its configuration is another. */
     public void restore(Trainer trainer, List<String> names) {
-        trainer.config()
-                .texts()
-                .forEach(
-                        (name, is) -> {
-                            // runs from before there was any do not tell of distortion
-                            String was = saved.config().getOrDefault(name, Distortion.NONE.text());
-                            if (!is.equals(was)) {
-                                throw data(
-                                        "checkpoint %s is of a run with %s \"%s\", not \"%s\":"
-                                                + " resume it as it was, or start a new run",
-                                        state(), name, was, is);
-                            }
-                        });
+        for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
+            // runs from before there was any do not tell of distortion
+            String was = saved.config().getOrDefault(is.getKey(), Distortion.NONE.text());
+            if (!is.getValue().equals(was)) {
+                throw data(
+                        "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was,"
+                                + " or start a new run",
+                        folder.resolve(STATE), is.getKey(), was, is.getValue());
+            }
+        }
         trainer.restore(saved.checkpoint());
         classes = names;
     }
@@ -187,12 +162,7 @@ public final class RunFolder implements AutoCloseable {
         return settings;
     }
 
-    /**
-     * The settings of a run, which may be going on.
-     *
-     * @return as given to {@link #create}
-     * @throws org.quern.QuernException if there is no state in the folder, or it is damaged
-     */
+    /** The settings of a run, which may be going on, as given to {@link #create}. */
     public static Map<String, String> settings(Path folder) {
         return StateFile.read(stateOf(folder)).settings();
     }
@@ -207,7 +177,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** What is to be said of its lock; null if nothing is. */
     public String notice() {
-        return lock.notice();
+        return lock.notice;
     }
 
     /** Lets others write to it. */
@@ -233,24 +203,17 @@ public final class RunFolder implements AutoCloseable {
         };
     }
 
-    /**
-     * Saves where a run stands after an epoch.
-     *
-     * @param best whether that epoch is the best so far
-     */
+    /** Saves where a run stands after an epoch, which may be the best so far. */
     public void save(Trainer trainer, boolean best) {
         Checkpoint checkpoint = trainer.checkpoint();
-        if (best) {
-            writeWeights(trainer, checkpoint, checkpoint.best(), "best.safetensors");
-        }
-        writeWeights(trainer, checkpoint, checkpoint.state(), LAST);
         int epoch = checkpoint.epochs().size();
+        if (best) {
+            writeWeights(trainer, checkpoint.best(), epoch, "best.safetensors");
+        }
+        writeWeights(trainer, checkpoint.state(), epoch, LAST);
         if (keep > 0) {
-            writeWeights(
-                    trainer,
-                    checkpoint,
-                    checkpoint.state(),
-                    String.format(Locale.ROOT, "epoch-%04d.safetensors", epoch));
+            String name = String.format(Locale.ROOT, "epoch-%04d.safetensors", epoch);
+            writeWeights(trainer, checkpoint.state(), epoch, name);
             prune(epoch);
         }
         AtomicFile.write(folder.resolve(HISTORY), StateFile.history(checkpoint.epochs()));
@@ -261,23 +224,14 @@ public final class RunFolder implements AutoCloseable {
     public void saveState(Trainer trainer) {
         Checkpoint checkpoint = trainer.checkpoint();
         writeState(trainer, checkpoint);
-        writeWeights(trainer, checkpoint, checkpoint.state(), LAST);
+        writeWeights(trainer, checkpoint.state(), checkpoint.epochs().size(), LAST);
     }
 
     private void writeState(Trainer trainer, Checkpoint checkpoint) {
-        new StateFile(checkpoint, trainer.config().texts(), settings).write(state());
+        new StateFile(checkpoint, trainer.config().texts(), settings).write(folder.resolve(STATE));
     }
 
-    private Path state() {
-        return folder.resolve(STATE);
-    }
-
-    /**
-     * What {@code run.json} of a run says.
-     *
-     * @throws org.quern.QuernException if the folder holds no run, no epoch of it was finished, or
-     *     the file is damaged
-     */
+    /** What {@code run.json} says; refused where no epoch of a run was finished. */
     public static JsonObject readRun(Path folder) {
         Path file = folder.resolve(RUN);
         if (!Files.exists(file)) {
@@ -292,11 +246,10 @@ public final class RunFolder implements AutoCloseable {
                             folder, RUN);
         }
         try {
-            JsonElement run = JsonParser.parseString(Files.readString(file));
-            if (run.isJsonObject()
-                    && run.getAsJsonObject().has("quern")
-                    && run.getAsJsonObject().get("epochs") instanceof JsonArray) {
-                return run.getAsJsonObject();
+            if (JsonParser.parseString(Files.readString(file)) instanceof JsonObject run
+                    && run.has("quern")
+                    && run.get("epochs") instanceof JsonArray) {
+                return run;
             }
         } catch (JsonParseException | CharacterCodingException e) {
             String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
@@ -313,30 +266,34 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /** Writes the parameters that {@code numbers} starts with. */
-    private void writeWeights(
-            Trainer trainer, Checkpoint checkpoint, float[] numbers, String name) {
-        int parameters = Math.toIntExact(trainer.plan().parameters().size());
-        Map<String, String> notes = notes(trainer, settings);
-        notes.put("epoch", Integer.toString(checkpoint.epochs().size()));
-        ModelFile.write(
-                folder.resolve(name),
-                new ModelFile.SavedModel(
-                        trainer.config().model(),
-                        trainer.config().loss(),
-                        Arrays.copyOf(numbers, parameters),
-                        classes,
-                        notes));
+    private void writeWeights(Trainer trainer, float[] numbers, int epoch, String name) {
+        float[] parameters = Arrays.copyOf(numbers, (int) trainer.plan().parameters().size());
+        Map<String, String> notes = Map.of("epoch", Integer.toString(epoch));
+        writeModel(folder.resolve(name), trainer, parameters, classes, settings, notes);
     }
 
-    /** What a model's file says of its training, of settings by name; not all need be there. */
-    public static Map<String, String> notes(Trainer trainer, Map<String, String> settings) {
-        Map<String, String> notes = new LinkedHashMap<>();
-        notes.put("seed", Long.toString(trainer.config().seed()));
+    /**
+     * Writes a trainer's model with some parameters.
+     *
+     * @param settings of the run; not all need be there
+     * @param notes what its file is to say of its training, besides what follows from the settings
+     */
+    public static void writeModel(
+            Path file,
+            Trainer trainer,
+            float[] parameters,
+            List<String> classes,
+            Map<String, String> settings,
+            Map<String, String> notes) {
+        Map<String, String> all = new HashMap<>(notes);
+        all.put("seed", Long.toString(trainer.config().seed()));
         String label = settings.getOrDefault("label", "");
         if (!label.isEmpty()) {
-            notes.put("label", label);
+            all.put("label", label);
         }
-        return notes;
+        Model model = trainer.config().model();
+        Loss loss = trainer.config().loss();
+        ModelFile.write(file, new ModelFile.SavedModel(model, loss, parameters, classes, all));
     }
 
     private void prune(int epoch) {

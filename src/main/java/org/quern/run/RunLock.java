@@ -36,7 +36,9 @@ final class RunLock implements AutoCloseable {
 
     private final Path folder;
     private final FileChannel channel;
-    private final String notice;
+
+    /** What is to be said of it, where the file system has no locks; else null. */
+    final String notice;
 
     /** What locks a channel; null if it is locked. */
     @FunctionalInterface
@@ -50,12 +52,7 @@ final class RunLock implements AutoCloseable {
         this.notice = notice;
     }
 
-    /**
-     * Locks a folder that exists.
-     *
-     * @throws org.quern.QuernException if somebody holds it already; the message says who, and
-     *     since when
-     */
+    /** Locks a folder that exists; if it is held, the message says by whom, and since when. */
     static RunLock of(Path folder) {
         return of(folder, channel -> channel.tryLock(AT, 1, false));
     }
@@ -79,11 +76,8 @@ final class RunLock implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            throw data(
-                    e,
-                    "%s cannot be locked (%s): give another folder",
-                    folder,
-                    e.getClass().getSimpleName());
+            String why = e.getClass().getSimpleName();
+            throw data(e, "%s cannot be locked (%s): give another folder", folder, why);
         }
     }
 
@@ -114,11 +108,6 @@ final class RunLock implements AutoCloseable {
         return data(
                 "%s is in use by %s: wait until that run has ended, or use another folder",
                 folder, holder.isEmpty() ? "another process" : holder);
-    }
-
-    /** What is to be said of it, where the file system has no locks; else null. */
-    String notice() {
-        return notice;
     }
 
     /** Lets others in. */

@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.quern.data.Parts;
+import org.quern.data.Splits;
 import org.quern.io.Json;
 import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
@@ -19,13 +19,7 @@ import org.quern.train.Trainer;
 public final class RunReport {
     private final Map<String, Object> report = new LinkedHashMap<>();
 
-    /**
-     * Begins a report.
-     *
-     * @param backend name of the backend
-     * @param data one line on the data
-     * @param epochs epochs asked for
-     */
+    /** Begins a report: the backend's name, one line on the data, and the epochs asked for. */
     public RunReport(Trainer trainer, String backend, String data, int epochs) {
         with("quern", 1)
                 .with("backend", backend)
@@ -39,21 +33,17 @@ public final class RunReport {
                 .with("epochsAsked", epochs);
     }
 
-    private RunReport with(String name, Object value) {
+    /** The same with one thing more, or another. */
+    public RunReport with(String name, Object value) {
         report.put(name, value);
         return this;
     }
 
     /** How many rows each part has. */
-    public RunReport parts(Parts parts) {
+    public RunReport parts(Splits parts) {
         return with("trainingRows", parts.train().rows())
                 .with("validationRows", parts.validation() == null ? 0 : parts.validation().rows())
                 .with("testRows", parts.test().rows());
-    }
-
-    /** That the run went on after so many epochs of earlier calls, whose time is not counted. */
-    public RunReport resumedAfter(int epochs) {
-        return with("resumedAfter", epochs);
     }
 
     /** The epochs so far. */
@@ -83,16 +73,6 @@ public final class RunReport {
             test.put("confusion", evaluation.confusion().counts());
         }
         return with("test", test);
-    }
-
-    /** Where the wall time went, in seconds. */
-    public RunReport seconds(Map<String, Double> seconds) {
-        return with("seconds", seconds);
-    }
-
-    /** The same in detail, and from the process's start on. */
-    public RunReport timing(Map<String, Object> timing) {
-        return with("timing", timing);
     }
 
     /** What it says so far, by name. */

@@ -12,7 +12,6 @@ import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Distortion;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
 import org.quern.model.Model;
@@ -31,7 +30,7 @@ public final class RunSettings {
     public static final RunSettings DEFAULT =
             new RunSettings(
                     Setting.kept().stream()
-                            .collect(Collectors.toMap(Setting::name, Setting::byDefault)),
+                            .collect(Collectors.toMap(Setting::name, one -> one.byDefault)),
                     Set.of());
 
     private final Map<String, Object> values;
@@ -42,12 +41,7 @@ public final class RunSettings {
         this.asked = asked;
     }
 
-    /**
-     * These with some replaced, because somebody asks for it.
-     *
-     * @param changes values, or their texts, by name
-     * @throws org.quern.QuernException if one is not understood
-     */
+    /** These with some replaced, by values or their texts, because somebody asks for it. */
     public RunSettings with(Map<String, ?> changes) {
         Set<String> names = new HashSet<>(asked);
         names.addAll(changes.keySet());
@@ -81,17 +75,14 @@ public final class RunSettings {
     private void adaptToOptimizer(Map<String, Object> all, Set<String> given) {
         Map<String, Double> before = Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults();
         Optimizer.Kind now = Optimizer.Kind.of((String) all.get("optimizer"));
-        now.defaults()
-                .forEach(
-                        (name, value) -> {
-                            Object was = before.get(name);
-                            if (was == null) {
-                                was = Setting.named(name).byDefault();
-                            }
-                            if (!given.contains(name) && all.get(name).equals(was)) {
-                                all.put(name, value);
-                            }
-                        });
+        for (Map.Entry<String, Double> own : now.defaults().entrySet()) {
+            String name = own.getKey();
+            Double was = before.get(name);
+            Object usual = was != null ? was : Setting.named(name).byDefault;
+            if (!given.contains(name) && all.get(name).equals(usual)) {
+                all.put(name, own.getValue());
+            }
+        }
     }
 
     /** Whether somebody asked for a setting, so that nothing that is found out changes it. */
@@ -172,16 +163,13 @@ public final class RunSettings {
         Map<String, Object> plain = new LinkedHashMap<>();
         for (Setting<?> setting : Setting.kept()) {
             if (setting.isOfGpu() && !asksFor(setting)) {
-                plain.put(setting.name(), setting.byDefault());
+                plain.put(setting.name(), setting.byDefault);
             }
         }
         return settled(plain);
     }
 
-    /**
-     * The same with rows to validate on, if nobody asked for so many; rows that are to be learned
-     * by heart are not parted.
-     */
+    /** The same with rows to validate on, but for rows that are to be learned by heart. */
     public RunSettings validated() {
         return asksFor(Setting.VALIDATION) || get(Setting.OVERFIT) > 0
                 ? this
@@ -195,22 +183,21 @@ public final class RunSettings {
     }
 
     /**
-     * Checks that options do not contradict these; on what is computed may change.
+     * Refuses options that contradict these; on what is computed may change.
      *
-     * @param given as for {@link #with}
-     * @param where whose settings these are, for the message
-     * @throws org.quern.QuernException if one differs; the message names both values
+     * @param where whose settings these are, for the message, which names both values
      */
     public void refuseOthers(Map<String, ?> given, String where) {
         Map<String, Object> others = Setting.replaced(values, given);
         for (Setting<?> setting : Setting.kept()) {
-            String was = quoted(text(setting.name()));
-            String is = quoted(Setting.textOf(others.get(setting.name())));
+            String name = setting.name();
+            String was = quoted(text(name));
+            String is = quoted(Setting.textOf(others.get(name)));
             if (!setting.mayChange() && !is.equals(was)) {
                 throw usage(
                         "--%s %s contradicts %s, which was started with %s: leave the option out,"
                                 + " or start a new run",
-                        setting.name(), is, where, was);
+                        name, is, where, was);
             }
         }
     }
@@ -261,9 +248,9 @@ public final class RunSettings {
     }
 
     /** The rows of the run; in regression, labels are the numbers to predict. */
-    public Parts parts(Splits source) {
-        return Parts.of(
-                loss().classifies() ? source : source.withLabelsAsTargets(),
+    public Splits parts(Splits source) {
+        Splits data = loss().classifies() ? source : source.withLabelsAsTargets();
+        return data.carve(
                 get(Setting.SPLIT),
                 get(Setting.LIMIT),
                 get(Setting.VALIDATION),
@@ -299,7 +286,7 @@ public final class RunSettings {
     }
 
     /** A trainer for rows of this run, to be closed. */
-    public Trainer open(Parts parts, Backend backend) {
+    public Trainer open(Splits parts, Backend backend) {
         return Trainer.open(config(parts.train().shape()), backend, options());
     }
 }

@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.BiFunction;
-import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import org.quern.backend.Backend;
@@ -59,66 +58,41 @@ public final class Setting<T> {
             return new Group[] {ROWS, TABLE, NETWORK, TRAINING, RUNNING};
         }
 
-        /**
-         * An entry.
-         *
-         * @param option its name and what help calls its value: {@code lr=RATE}
-         * @param help with {@code %s} for the default
-         */
-        private <T> Setting<T> setting(String option, T byDefault, String help) {
-            return new Setting<>(this, option.split("=", 2), byDefault, help);
+        /** An entry: the name, what help calls its value ({@code lr=RATE}), the default. */
+        private <T> Setting<T> setting(String option, T byDefault) {
+            return new Setting<>(this, option.split("=", 2), byDefault);
         }
     }
 
     /** All, in the order in which help lists them. */
     private static final Map<String, Setting<?>> ALL = new LinkedHashMap<>();
 
-    /** What reads a text as a type. Enums are read by their constants' names. */
-    private static final Map<Class<?>, Function<String, ?>> READERS =
-            Map.of(
-                    String.class, text -> text,
-                    Integer.class, Integer::valueOf,
-                    Long.class, Long::valueOf,
-                    Float.class, Float::valueOf,
-                    Double.class, Double::valueOf,
-                    Boolean.class, Boolean::valueOf);
-
-    /**
-     * Rows to validate on where they are needed and nobody says how many: scikit-learn's default
-     * for early stopping, which leaves nine tenths to learn from.
-     */
+    /** Rows to validate on where nobody says how many: as in scikit-learn's early stopping. */
     static final double HELD_OUT = 0.1;
 
     public static final Setting<String> DATA =
-            ROWS.setting(
-                            "data=PATH",
-                            "",
+            ROWS.setting("data=PATH", "")
+                    .help(
                             "MNIST's folder, an .npz or .csv file, or a folder of images for each"
                                     + " class. Default: MNIST, else generated digits.")
                     .as(Setting::path);
     public static final Setting<String> LABEL =
-            TABLE.setting(
-                    "label=COLUMN",
-                    "",
-                    "For CSV: name or index (from 0) of the label's column. Default: the first of"
-                            + " label, class, target, y that is there.");
+            TABLE.setting("label=COLUMN", "")
+                    .help(
+                            "For CSV: name or index (from 0) of the label's column. Default: the"
+                                    + " first of label, class, target, y that is there.");
     public static final Setting<String> HEADER =
-            TABLE.setting(
-                    "header=YES|NO",
-                    "auto",
-                    "For CSV: whether line 1 names the columns (%s: found out).");
+            TABLE.setting("header=YES|NO", "auto")
+                    .help("For CSV: whether line 1 names the columns (%s: found out).");
     public static final Setting<Integer> LIMIT =
-            ROWS.setting("limit=N", 0, "Train on N rows only.");
+            ROWS.setting("limit=N", 0).help("Train on N rows only.");
     public static final Setting<Double> SPLIT =
-            ROWS.setting(
-                            "split=FRACTION",
-                            0.2,
-                            "Rows to test on, where the data has no test rows (%s).")
+            ROWS.setting("split=FRACTION", 0.2)
+                    .help("Rows to test on, where the data has no test rows (%s).")
                     .where(x -> x > 0 && x < 1, "split %s: give a fraction above 0 and below 1");
     public static final Setting<Double> VALIDATION =
-            ROWS.setting(
-                            "validation=FRACTION",
-                            0.0,
+            ROWS.setting("validation=FRACTION", 0.0)
+                    .help(
                             "Training rows to validate on after each epoch (%s; "
                                     + HELD_OUT
                                     + " for early stopping).")
@@ -126,158 +100,147 @@ public final class Setting<T> {
                             x -> x >= 0 && x < 1,
                             "validation %s: give a fraction from 0 to below 1");
     public static final Setting<Integer> OVERFIT =
-            ROWS.setting(
-                    "overfit=N",
-                    0,
-                    "Train and test on the same N rows: can the model learn them at all?");
+            ROWS.setting("overfit=N", 0)
+                    .help("Train and test on the same N rows: can the model learn them at all?");
 
     public static final Setting<String> RECIPE =
-            NETWORK.setting(
-                            "recipe=NAME",
-                            Recipe.TUTORIAL.text(),
+            NETWORK.setting("recipe=NAME", Recipe.TUTORIAL.text())
+                    .help(
                             "first: 784-40-10, linear, raw pixels; tutorial: 784-48-15-10 with ReLU"
                                     + " and dropout, pixels / 255; 97, 98, 98.5, 99: the fastest"
                                     + " known way to that accuracy on MNIST, in percent (%s).")
-                    .standsFor((name, model) -> Recipe.parse(name).settings());
+                    .standsFor((name, model) -> Recipe.parse(name).settings);
     public static final Setting<String> MODEL =
-            NETWORK.setting(
-                            "model=LAYERS",
-                            ModelText.TUTORIAL,
+            NETWORK.setting("model=LAYERS", ModelText.TUTORIAL)
+                    .help(
                             "Such as \"dense 48 relu, dropout 0.3, dense 10\"; activations are "
                                     + Activation.names()
                                     + ".")
                     .as(text -> layers(text).text());
     public static final Setting<Float> SCALE =
-            NETWORK.setting(
-                    "scale=X",
-                    Scaling.UNIT.scale(),
-                    "What raw input is multiplied by (pixels 0 to 255: 1/255; else 1).");
+            NETWORK.setting("scale=X", Scaling.UNIT.scale())
+                    .help("What raw input is multiplied by (pixels 0 to 255: 1/255; else 1).");
     public static final Setting<Float> SHIFT =
-            NETWORK.setting("shift=X", Scaling.UNIT.shift(), "What is then added (%s).");
+            NETWORK.setting("shift=X", Scaling.UNIT.shift()).help("What is then added (%s).");
 
     public static final Setting<Float> DROPOUT =
-            SWEEP.setting("dropout=LIST", 0f, "Rates for all dropouts of the model.")
+            SWEEP.setting("dropout=LIST", 0f)
+                    .help("Rates for all dropouts of the model.")
                     .standsFor((rate, model) -> Map.of("model", Sweep.dropouts(model, rate)));
     public static final Setting<Integer> WIDTH =
-            SWEEP.setting("width=LIST", 0, "Units for the model's first hidden layer.")
+            SWEEP.setting("width=LIST", 0)
+                    .help("Units for the model's first hidden layer.")
                     .standsFor((units, model) -> Map.of("model", Sweep.firstHidden(model, units)));
 
     public static final Setting<Integer> OUTPUTS =
-            TRAINING.setting("outputs=N", 0, "Outputs of the model (one for each class).")
+            TRAINING.setting("outputs=N", 0)
+                    .help("Outputs of the model (one for each class).")
                     .where(n -> n >= 0, "outputs %d: give at least 1");
     public static final Setting<String> LOSS =
-            TRAINING.setting("loss=NAME", "cross-entropy", either(Loss.Kind.options()) + " (%s).")
+            TRAINING.setting("loss=NAME", "cross-entropy")
+                    .help(either(Loss.Kind.options()) + " (%s).")
                     .as(name -> Loss.Kind.of(name).option());
     public static final Setting<Double> DELTA =
-            TRAINING.setting(
-                    "delta=X",
-                    Loss.DELTA,
-                    "Huber's delta: larger errors count linearly, not squared (%s).");
+            TRAINING.setting("delta=X", Loss.DELTA)
+                    .help("Huber's delta: larger errors count linearly, not squared (%s).");
     public static final Setting<String> OPTIMIZER =
-            TRAINING.setting("optimizer=NAME", "adam", either(Optimizer.Kind.options()) + " (%s).")
+            TRAINING.setting("optimizer=NAME", "adam")
+                    .help(either(Optimizer.Kind.options()) + " (%s).")
                     .as(name -> Optimizer.Kind.of(name).option());
     public static final Setting<Double> RATE =
-            TRAINING.setting("lr=RATE", TrainingConfig.DEFAULT_RATE, "Learning rate (%s).");
+            TRAINING.setting("lr=RATE", TrainingConfig.DEFAULT_RATE).help("Learning rate (%s).");
     public static final Setting<String> SCHEDULE =
-            TRAINING.setting(
-                            "schedule=TEXT",
-                            "constant",
+            TRAINING.setting("schedule=TEXT", "constant")
+                    .help(
                             "constant, \"step EPOCHS FACTOR\" or cosine; \"warmup STEPS\" may stand"
                                     + " before it (%s).")
                     .as(text -> Schedule.parse(text, 1).text());
     public static final Setting<Double> BETA1 =
-            TRAINING.setting(
-                    "beta1=X",
-                    Optimizer.Adam.DEFAULT.beta1(),
-                    "Decay of Adam's mean; share of the mean in Lion's step (%s).");
+            TRAINING.setting("beta1=X", Optimizer.Adam.DEFAULT.beta1())
+                    .help("Decay of Adam's mean; share of the mean in Lion's step (%s).");
     public static final Setting<Double> BETA2 =
-            TRAINING.setting(
-                    "beta2=X",
-                    Optimizer.Adam.DEFAULT.beta2(),
-                    "Decay of Adam's mean square and of Lion's mean (%s).");
+            TRAINING.setting("beta2=X", Optimizer.Adam.DEFAULT.beta2())
+                    .help("Decay of Adam's mean square and of Lion's mean (%s).");
     public static final Setting<Double> EPSILON =
-            TRAINING.setting("epsilon=X", Optimizer.Adam.DEFAULT.epsilon(), "Adam's epsilon (%s).");
+            TRAINING.setting("epsilon=X", Optimizer.Adam.DEFAULT.epsilon())
+                    .help("Adam's epsilon (%s).");
     public static final Setting<Double> MOMENTUM =
-            TRAINING.setting("momentum=X", 0.0, "SGD's momentum (%s).");
+            TRAINING.setting("momentum=X", 0.0).help("SGD's momentum (%s).");
     public static final Setting<Double> WEIGHT_DECAY =
-            TRAINING.setting("weight-decay=X", 0.0, "Decoupled weight decay (%s).");
+            TRAINING.setting("weight-decay=X", 0.0).help("Decoupled weight decay (%s).");
     public static final Setting<Integer> BATCH =
-            TRAINING.setting("batch=N", TrainingConfig.DEFAULT_BATCH, "Rows of a batch (%s).");
+            TRAINING.setting("batch=N", TrainingConfig.DEFAULT_BATCH).help("Rows of a batch (%s).");
     public static final Setting<Integer> EPOCHS =
-            TRAINING.setting("epochs=N", 5, "Times all rows are seen (%s).")
+            TRAINING.setting("epochs=N", 5)
+                    .help("Times all rows are seen (%s).")
                     .where(n -> n >= 1, "epochs %d: give at least 1");
     public static final Setting<Integer> EARLY_STOPPING =
-            TRAINING.setting(
-                    "early-stopping=N",
-                    0,
-                    "Stop after N epochs without a better validation loss (off); with --validation"
-                            + " 0, training loss.");
+            TRAINING.setting("early-stopping=N", 0)
+                    .help(
+                            "Stop after N epochs without a better validation loss (off); with"
+                                    + " --validation 0, training loss.");
     public static final Setting<Double> MIN_DELTA =
-            TRAINING.setting("min-delta=X", 0.0, "Least improvement that counts for it (%s).");
+            TRAINING.setting("min-delta=X", 0.0).help("Least improvement that counts for it (%s).");
     public static final Setting<String> DISTORT =
-            TRAINING.setting(
-                            "distort=TEXT",
-                            Distortion.NONE.text(),
+            TRAINING.setting("distort=TEXT", Distortion.NONE.text())
+                    .help(
                             "Draw images anew for each epoch: such as \"rotate 10, scale 0.1, shift"
                                     + " 1, bend 2\", in degrees, parts and pixels (%s).")
                     .as(text -> Distortion.parse(text).text());
     public static final Setting<Long> SEED =
-            TRAINING.setting("seed=N", 1L, "Key of all that is random (%s).");
+            TRAINING.setting("seed=N", 1L).help("Key of all that is random (%s).");
 
     public static final Setting<String> BACKEND =
-            RUNNING.setting(
-                    "backend=NAME",
-                    Backends.AUTO,
-                    "What to run on: auto, or a name that quern doctor lists (%s).");
+            RUNNING.setting("backend=NAME", Backends.AUTO)
+                    .help("What to run on: auto, or a name that quern doctor lists (%s).");
     public static final Setting<Integer> THREADS =
-            RUNNING.setting("threads=N", 0, "CPU threads to use (the backend's choice).");
+            RUNNING.setting("threads=N", 0).help("CPU threads to use (the backend's choice).");
     public static final Setting<String> DEVICE =
-            RUNNING.setting(
-                    "device=D", "", "GPU to use: its number or part of its name (the first).");
+            RUNNING.setting("device=D", "")
+                    .help("GPU to use: its number or part of its name (the first).");
     public static final Setting<Integer> DEVICE_MEMORY =
-            RUNNING.setting(
-                    "device-memory=MIB",
-                    0,
-                    "Most memory of the GPU that data may take; more is streamed (what is free).");
+            RUNNING.setting("device-memory=MIB", 0)
+                    .help(
+                            "Most memory of the GPU that data may take; more is streamed (what is"
+                                    + " free).");
     public static final Setting<Boolean> SYNC =
-            RUNNING.setting(
-                    "sync",
-                    false,
-                    "Wait after each op, so that a fault on the GPU is told with its op.");
+            RUNNING.setting("sync", false)
+                    .help("Wait after each op, so that a fault on the GPU is told with its op.");
     public static final Setting<Backend.Gemm> GEMM =
-            RUNNING.setting(
-                    "gemm=HOW",
-                    Backend.Gemm.AUTO,
-                    "Matrix products on CUDA by own kernels, cublas, or auto (%s).");
+            RUNNING.setting("gemm=HOW", Backend.Gemm.AUTO)
+                    .help("Matrix products on CUDA by own kernels, cublas, or auto (%s).");
     public static final Setting<Backend.Precision> PRECISION =
-            RUNNING.setting(
-                    "precision=P",
-                    Backend.Precision.FP32,
-                    "Factors of matrix products, by cuBLAS: fp32, tf32 or bf16 (%s).");
+            RUNNING.setting("precision=P", Backend.Precision.FP32)
+                    .help("Factors of matrix products, by cuBLAS: fp32, tf32 or bf16 (%s).");
     public static final Setting<String> CUBLAS =
-            RUNNING.setting("cublas=PATH", "", "The cuBLAS library or its folder (looked for).");
+            RUNNING.setting("cublas=PATH", "")
+                    .help("The cuBLAS library or its folder (looked for).");
     public static final Setting<Backend.Engine> ENGINE =
-            RUNNING.setting(
-                    "engine=HOW",
-                    Backend.Engine.AUTO,
-                    "Training steps on a GPU: fused into few launches, the same with tensor cores,"
-                            + " as a graph, as ops, or auto (%s).");
+            RUNNING.setting("engine=HOW", Backend.Engine.AUTO)
+                    .help(
+                            "Training steps on a GPU: fused into few launches, the same with tensor"
+                                    + " cores, as a graph, as ops, or auto (%s).");
 
     private final Group group;
     private final String name;
     private final String label;
-    private final T byDefault;
-    private final String help;
-    private UnaryOperator<T> canonical = UnaryOperator.identity();
+    final T byDefault;
+    private String help;
+    private UnaryOperator<T> canonical;
     private BiFunction<T, Model, Map<String, ?>> standsFor;
 
-    private Setting(Group group, String[] option, T byDefault, String help) {
+    private Setting(Group group, String[] option, T byDefault) {
         this.group = group;
         this.name = option[0];
         this.label = option.length > 1 ? option[1] : "";
         this.byDefault = byDefault;
-        this.help = help;
         ALL.put(name, this);
+    }
+
+    /** The same with its help, with {@code %s} for the default. */
+    private Setting<T> help(String text) {
+        help = text;
+        return this;
     }
 
     /** The same with one way only to write a value, or a failure to understand it. */
@@ -327,12 +290,11 @@ public final class Setting<T> {
      */
     static Map<String, Object> replaced(Map<String, Object> values, Map<String, ?> changes) {
         Map<String, Object> all = new LinkedHashMap<>(values);
-        ALL.forEach(
-                (name, setting) -> {
-                    if (changes.containsKey(name)) {
-                        all.putAll(setting.read(changes.get(name), all));
-                    }
-                });
+        for (Setting<?> setting : ALL.values()) {
+            if (changes.containsKey(setting.name)) {
+                all.putAll(setting.read(changes.get(setting.name), all));
+            }
+        }
         return all;
     }
 
@@ -340,7 +302,7 @@ public final class Setting<T> {
         boolean isValue = byDefault.getClass().isInstance(given);
         T value = value(isValue ? given : parse(given.toString()));
         return standsFor == null
-                ? Map.of(name, canonical.apply(value))
+                ? Map.of(name, canonical == null ? value : canonical.apply(value))
                 : replaced(values, standsFor.apply(value, layers((String) values.get("model"))));
     }
 
@@ -349,7 +311,14 @@ public final class Setting<T> {
             return constant(text.toLowerCase(Locale.ROOT));
         }
         try {
-            return READERS.get(byDefault.getClass()).apply(text);
+            return switch (byDefault.getClass().getSimpleName()) {
+                case "Integer" -> Integer.valueOf(text);
+                case "Long" -> Long.valueOf(text);
+                case "Float" -> Float.valueOf(text);
+                case "Double" -> Double.valueOf(text);
+                case "Boolean" -> Boolean.valueOf(text);
+                default -> text;
+            };
         } catch (NumberFormatException e) {
             throw usage("%s \"%s\" is not a number", name, text);
         }
@@ -385,11 +354,6 @@ public final class Setting<T> {
     /** What help calls its value; empty if the option has none. */
     public String label() {
         return label;
-    }
-
-    /** Its value where nobody says otherwise. */
-    T byDefault() {
-        return byDefault;
     }
 
     /** What the command line reads its value as. */

@@ -10,8 +10,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.io.SafeTensors;
 import org.quern.train.Checkpoint;
@@ -81,11 +79,8 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
             return new StateFile(
                     checkpoint, texts(metadata, "config"), texts(metadata, "settings"));
         } catch (QuernException | JsonParseException | NumberFormatException e) {
-            throw data(
-                    e,
-                    "%s is damaged (%s): start a new run",
-                    file,
-                    String.valueOf(e.getMessage()).lines().findFirst().get());
+            String why = String.valueOf(e.getMessage()).lines().findFirst().get();
+            throw data(e, "%s is damaged (%s): start a new run", file, why);
         }
     }
 
@@ -98,11 +93,8 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
     }
 
     private static Map<String, String> texts(Map<String, String> metadata, String key) {
-        Map<String, String> texts =
-                new Gson()
-                        .fromJson(
-                                text(metadata, key),
-                                new TypeToken<LinkedHashMap<String, String>>() {}.getType());
+        TypeToken<?> type = new TypeToken<LinkedHashMap<String, String>>() {};
+        Map<String, String> texts = new Gson().fromJson(text(metadata, key), type.getType());
         if (texts == null || texts.containsValue(null)) {
             throw data("its %s is empty", key);
         }
@@ -114,32 +106,30 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
      * they are read back to the same bits, NaN and infinity included; what there is not is empty.
      */
     static String history(List<EpochResult> epochs) {
-        return epochs.stream()
-                .map(
-                        e ->
-                                Stream.of(
-                                                e.epoch(),
-                                                e.loss(),
-                                                e.accuracy(),
-                                                orEmpty(e.validationLoss()),
-                                                orEmpty(e.validationAccuracy()),
-                                                e.learningRate(),
-                                                e.seconds(),
-                                                e.stepMicros())
-                                        .map(Object::toString)
-                                        .collect(Collectors.joining(",", "", "\n")))
-                .collect(Collectors.joining("", HISTORY, ""));
+        StringBuilder csv = new StringBuilder(HISTORY);
+        for (EpochResult e : epochs) {
+            Object validationLoss = orEmpty(e.validationLoss());
+            Object validationAccuracy = orEmpty(e.validationAccuracy());
+            csv.append(
+                    String.format(
+                            "%s,%s,%s,%s,%s,%s,%s,%s\n",
+                            e.epoch(),
+                            e.loss(),
+                            e.accuracy(),
+                            validationLoss,
+                            validationAccuracy,
+                            e.learningRate(),
+                            e.seconds(),
+                            e.stepMicros()));
+        }
+        return csv.toString();
     }
 
     private static Object orEmpty(Double value) {
         return value == null ? "" : value;
     }
 
-    /**
-     * Reads back what {@link #history} wrote.
-     *
-     * @throws org.quern.QuernException if it is anything else, or epochs are missing
-     */
+    /** Reads back what {@link #history} wrote; refused if it is anything else. */
     static List<EpochResult> epochs(String history) {
         if (!history.startsWith(HISTORY)) {
             throw data("its history has other columns");

@@ -13,14 +13,11 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.data.Dataset;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.model.Layer;
 import org.quern.model.Model;
@@ -40,7 +37,7 @@ public final class Sweep {
     private final Splits data;
     private final Backend backend;
     private final int workers;
-    private final AtomicBoolean stopped = new AtomicBoolean();
+    private volatile boolean stopped;
     private final Set<Trainer> running = ConcurrentHashMap.newKeySet();
 
     /**
@@ -57,11 +54,7 @@ public final class Sweep {
         }
     }
 
-    /**
-     * How well a training did on some rows.
-     *
-     * @param accuracy R² under mean squared error
-     */
+    /** How well a training did on some rows; in regression, its accuracy is R². */
     public record Score(double accuracy, double loss) {
         /** That of a training that failed. */
         static final Score NONE = new Score(Double.NaN, Double.NaN);
@@ -89,11 +82,7 @@ public final class Sweep {
             double seconds,
             String failure) {}
 
-    /**
-     * A sweep over data.
-     *
-     * @param workers trainings side by side; 0 for as many as the backend has room for
-     */
+    /** A sweep with so many workers side by side; 0: as many as the backend has room for. */
     public Sweep(Splits data, Backend backend, int workers) {
         this.data = data;
         this.backend = backend;
@@ -157,14 +146,11 @@ public final class Sweep {
      */
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
         ExecutorService threads = Executors.newFixedThreadPool(workers(members));
+        List<CompletableFuture<Result>> all = new ArrayList<>();
         try {
-            List<CompletableFuture<Result>> all =
-                    members.stream()
-                            .map(
-                                    one ->
-                                            CompletableFuture.supplyAsync(
-                                                    () -> told(one, heard), threads))
-                            .toList();
+            for (Member one : members) {
+                all.add(CompletableFuture.supplyAsync(() -> told(one, heard), threads));
+            }
             // waits for all, failed or not: nothing is to go on in native code when the caller
             // does, who may end the process
             CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)).join();
@@ -182,7 +168,7 @@ public final class Sweep {
     /** Trains one; null if it was stopped. A failure stops the others: it would meet them too. */
     private Result told(Member member, Consumer<Result> heard) {
         try {
-            Result result = stopped.get() ? null : train(member);
+            Result result = stopped ? null : train(member);
             if (result != null) {
                 synchronized (this) {
                     heard.accept(result);
@@ -197,38 +183,38 @@ public final class Sweep {
 
     private Result train(Member member) {
         long start = System.nanoTime();
-        RunSettings settings = member.settings();
-        Parts parts = settings.parts(data);
-        // those that were to be learned by heart are all that there are
-        Dataset compared = parts.validation() != null ? parts.validation() : parts.train();
-        try (Trainer trainer = settings.open(parts, backend)) {
-            History history = fit(trainer, parts, settings);
+        Score validation = Score.NONE;
+        Score test = Score.NONE;
+        int epochs = 0;
+        String failure = null;
+        Splits parts = member.settings().parts(data);
+        try (Trainer trainer = member.settings().open(parts, backend)) {
+            History history = fit(trainer, parts, member.settings().get(Setting.EPOCHS));
             if (history.end() == History.End.INTERRUPTED) {
                 return null;
             }
-            return new Result(
-                    member,
-                    Score.of(trainer.evaluate(compared)),
-                    Score.of(trainer.evaluate(parts.test())),
-                    history.epochs().size(),
-                    (System.nanoTime() - start) * 1e-9,
-                    null);
+            // those that were to be learned by heart are all that there are
+            boolean byHeart = parts.validation() == null;
+            validation = Score.of(trainer.evaluate(byHeart ? parts.train() : parts.validation()));
+            test = Score.of(trainer.evaluate(parts.test()));
+            epochs = history.epochs().size();
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
                 throw e;
             }
-            double seconds = (System.nanoTime() - start) * 1e-9;
-            return new Result(member, Score.NONE, Score.NONE, 0, seconds, e.getMessage());
+            failure = e.getMessage();
         }
+        double seconds = (System.nanoTime() - start) * 1e-9;
+        return new Result(member, validation, test, epochs, seconds, failure);
     }
 
-    private History fit(Trainer trainer, Parts parts, RunSettings settings) {
+    private History fit(Trainer trainer, Splits parts, int epochs) {
         running.add(trainer);
         try {
-            if (stopped.get()) { // stop() may have come before it was among those that run
+            if (stopped) { // stop() may have come before it was among those that run
                 trainer.interrupt();
             }
-            return trainer.fit(parts.train(), parts.validation(), settings.get(Setting.EPOCHS));
+            return trainer.fit(parts.train(), parts.validation(), epochs);
         } finally {
             running.remove(trainer);
         }
@@ -236,18 +222,18 @@ public final class Sweep {
 
     /** Interrupts the trainings that run, and starts no more. From any thread. */
     public void stop() {
-        stopped.set(true);
+        stopped = true;
         running.forEach(Trainer::interrupt);
     }
 
     /** The layers of a model with another rate for all its dropouts. */
     static String dropouts(Model model, float rate) {
-        if (model.layers().stream().noneMatch(Layer.Dropout.class::isInstance)) {
+        List<Layer> layers = new ArrayList<>(model.layers());
+        if (layers.stream().noneMatch(Layer.Dropout.class::isInstance)) {
             throw usage("dropout %s: the model has no dropout to change", Setting.plain(rate));
         }
-        return text(
-                model.layers().stream()
-                        .map(one -> one instanceof Layer.Dropout ? new Layer.Dropout(rate) : one));
+        layers.replaceAll(one -> one instanceof Layer.Dropout ? new Layer.Dropout(rate) : one);
+        return text(layers);
     }
 
     /** The layers of a model with other units in the first hidden one. */
@@ -256,13 +242,13 @@ public final class Sweep {
         for (int i = 0; i < layers.size() - 1; i++) {
             if (layers.get(i) instanceof Layer.Dense hidden) {
                 layers.set(i, new Layer.Dense(units, hidden.activation(), hidden.init()));
-                return text(layers.stream());
+                return text(layers);
             }
         }
         throw usage("width: the model has no hidden layer to change");
     }
 
-    private static String text(Stream<Layer> layers) {
-        return layers.map(Layer::text).collect(Collectors.joining(", "));
+    private static String text(List<Layer> layers) {
+        return layers.stream().map(Layer::text).collect(Collectors.joining(", "));
     }
 }

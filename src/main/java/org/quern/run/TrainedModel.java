@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.quern.data.Dataset;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
@@ -24,11 +23,8 @@ import org.quern.model.Model;
 public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
 
     /**
-     * Reads a model. Of a run, the weights that it ended with: the last, or under early stopping
-     * the best.
-     *
-     * @param path a safetensors file, or the folder of a run
-     * @throws org.quern.QuernException if it is neither, or damaged
+     * Reads a safetensors file, or of a run's folder the weights that the run ended with: the last,
+     * or under early stopping the best.
      */
     public static TrainedModel open(Path path) {
         if (!Files.isDirectory(path)) {
@@ -37,10 +33,8 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         RunSettings settings = RunSettings.DEFAULT.settled(RunFolder.settings(path));
         Path best = path.resolve("best.safetensors");
         boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
-        return new TrainedModel(
-                ModelFile.read(stopped ? best : path.resolve("last.safetensors"), null),
-                settings,
-                true);
+        Path file = stopped ? best : path.resolve("last.safetensors");
+        return new TrainedModel(ModelFile.read(file, null), settings, true);
     }
 
     /**
@@ -59,12 +53,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         return new TrainedModel(saved, RunSettings.DEFAULT.with(Map.of("label", label)), false);
     }
 
-    /**
-     * The same with names for its classes.
-     *
-     * @param classes one for each output
-     * @throws org.quern.QuernException if they are not as many, or its file says otherwise
-     */
+    /** The same with a name for each output; refused if its file says otherwise. */
     public TrainedModel named(List<String> classes) {
         int outputs = saved.model().outputSize();
         if (classes.size() != outputs || Set.copyOf(classes).size() != outputs) {
@@ -92,7 +81,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      */
     public Dataset rows(Splits source, boolean test, boolean own) {
         if (own) {
-            Parts parts = settings.parts(source);
+            Splits parts = settings.parts(source);
             return known(test ? parts.test() : parts.train());
         }
         Splits given = saved.loss().classifies() ? source : source.withLabelsAsTargets();

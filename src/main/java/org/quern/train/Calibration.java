@@ -43,13 +43,9 @@ public record Calibration(List<Bin> bins, double error) {
             double confidence = rows[b] == 0 ? 0 : sums[b] / rows[b];
             double accuracy = rows[b] == 0 ? 0 : (double) right[b] / rows[b];
             error += (double) rows[b] / evaluation.rows() * Math.abs(accuracy - confidence);
-            bins.add(
-                    new Bin(
-                            (double) b / BINS,
-                            (double) (b + 1) / BINS,
-                            rows[b],
-                            confidence,
-                            accuracy));
+            double from = (double) b / BINS;
+            double to = (double) (b + 1) / BINS;
+            bins.add(new Bin(from, to, rows[b], confidence, accuracy));
         }
         return new Calibration(List.copyOf(bins), error);
     }

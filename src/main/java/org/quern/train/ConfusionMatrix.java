@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 
@@ -35,13 +36,7 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
 
     /** All rows counted. */
     public int total() {
-        int sum = 0;
-        for (int[] row : counts) {
-            for (int count : row) {
-                sum += count;
-            }
-        }
-        return sum;
+        return Arrays.stream(counts).mapToInt(ConfusionMatrix::sum).sum();
     }
 
     /** Fraction on the diagonal; 0 without rows. */
@@ -57,7 +52,7 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     public int[] wrongPerClass() {
         int[] wrong = new int[counts.length];
         for (int c = 0; c < wrong.length; c++) {
-            wrong[c] = actual(c) - counts[c][c];
+            wrong[c] = sum(counts[c]) - counts[c][c];
         }
         return wrong;
     }
@@ -67,14 +62,15 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         List<ClassScore> scores = new ArrayList<>();
         int[] wrong = wrongPerClass();
         for (int c = 0; c < counts.length; c++) {
+            int actual = sum(counts[c]);
             int predicted = 0;
             for (int[] row : counts) {
                 predicted += row[c];
             }
             double precision = ratio(counts[c][c], predicted);
-            double recall = ratio(counts[c][c], actual(c));
+            double recall = ratio(counts[c][c], actual);
             double f1 = precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall);
-            scores.add(new ClassScore(classes.get(c), actual(c), wrong[c], precision, recall, f1));
+            scores.add(new ClassScore(classes.get(c), actual, wrong[c], precision, recall, f1));
         }
         return scores;
     }
@@ -93,12 +89,8 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         return List.copyOf(all.subList(0, Math.min(most, all.size())));
     }
 
-    private int actual(int c) {
-        int sum = 0;
-        for (int count : counts[c]) {
-            sum += count;
-        }
-        return sum;
+    private static int sum(int[] row) {
+        return Arrays.stream(row).sum();
     }
 
     private static double ratio(int part, int whole) {

@@ -84,9 +84,8 @@ public record Evaluation(
                 mistakes.add(new Mistake(row, actual, best, confidence[row]));
             }
         }
-        mistakes.sort(
-                Comparator.comparingDouble((Mistake m) -> -m.confidence())
-                        .thenComparingInt(Mistake::row));
+        // a stable sort: of equal ones, the first row stays first
+        mistakes.sort(Comparator.comparingDouble(mistake -> -mistake.confidence()));
         return new Evaluation(
                 set.rows(),
                 Loss.CROSS_ENTROPY,

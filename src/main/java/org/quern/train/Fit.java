@@ -2,14 +2,18 @@ package org.quern.train;
 
 import static org.quern.QuernException.data;
 
+import java.util.Locale;
 import java.util.function.LongToDoubleFunction;
+import org.quern.QuernException;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
+import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
-import org.quern.data.Distortion;
 import org.quern.plan.Batches;
+import org.quern.plan.Op;
 import org.quern.plan.Plan;
+import org.quern.plan.Slice;
 
 /**
  * One call of {@link Trainer#fit}: epochs cut into chunks of steps, each chunk one call of the
@@ -26,6 +30,12 @@ final class Fit {
     private static final int MOST_STEPS = 4096;
     private static final int FIRST_STEPS = 16;
 
+    /**
+     * Least cross-entropy of a row whose class has not the largest logit: log 2, where another has
+     * as large a one; less a little for rounding.
+     */
+    private static final double LEAST_OF_A_MISS = 0.69;
+
     private final Trainer trainer;
     private final TrainingConfig config;
     private final Plan plan;
@@ -39,16 +49,21 @@ final class Fit {
     private int chunk = FIRST_STEPS;
     private boolean firstStepAlone;
 
+    // the epoch that is trained: its data, when it began, and where the run stood then
+    private DeviceDataset data;
+    private long started;
+    private Checkpoint start;
+
     Fit(Trainer trainer, Dataset train, Dataset validation, int epochs) {
         this.trainer = trainer;
-        this.config = trainer.config();
-        this.plan = trainer.plan();
-        this.executor = trainer.executor();
+        this.config = trainer.config;
+        this.plan = trainer.plan;
+        this.executor = trainer.executor;
         this.train = train;
         this.validation = validation;
         this.epochs = epochs;
         batches = new Batches(train.rows(), config.batch());
-        firstStepAlone = trainer.listeners().stream().anyMatch(Listener::awaitsFirstStep);
+        firstStepAlone = trainer.listeners.stream().anyMatch(Listener::awaitsFirstStep);
         steps = new Steps(config.seed(), MOST_STEPS);
         long perEpoch = batches.stepsPerEpoch();
         long total = perEpoch * epochs;
@@ -57,98 +72,86 @@ final class Fit {
         if (validation != null) {
             DeviceDataset.checkTargets(plan, validation);
         }
-        if (batches.epoch(trainer.step()) < trainer.epochs().size()) {
+        if (batches.epoch(trainer.step) < trainer.epochs.size()) {
             throw data(
                     "the checkpoint is at step %,d after %d epochs, which does not fit %s with"
                             + " %,d steps an epoch: resume with the same data and batch",
-                    trainer.step(), trainer.epochs().size(), train.name(), perEpoch);
+                    trainer.step, trainer.epochs.size(), train.name(), perEpoch);
         }
     }
 
     History run() {
-        trainer.listeners().forEach(listener -> listener.begin(trainer));
+        trainer.listeners.forEach(listener -> listener.begin(trainer));
+        boolean distorts = !config.distortion().isNone();
+        EarlyStopping stopping = config.earlyStopping();
         History.End end = History.End.FINISHED;
-        try (DeviceDataset plain = distorts() ? null : executor.upload(train);
+        try (DeviceDataset plain = distorts ? null : executor.upload(train);
                 DeviceDataset check = validation == null ? null : executor.upload(validation)) {
-            if (plain != null) {
-                ready();
+            if (!distorts) {
+                trainer.listeners.forEach(Listener::ready);
             }
-            while (end == History.End.FINISHED && trainer.epochs().size() < epochs) {
-                if (config.earlyStopping() != null
-                        && config.earlyStopping().ends(trainer.epochs())) {
+            while (end == History.End.FINISHED && trainer.epochs.size() < epochs) {
+                started = System.nanoTime();
+                if (stopping != null && stopping.ends(trainer.epochs)) {
                     end = History.End.STOPPED;
-                } else if (plain != null) {
-                    end = epoch(plain, check, System.nanoTime());
                 } else {
-                    end = distortedEpoch(check);
+                    end = distorts ? distortedEpoch(check) : epoch(plain, check);
                 }
             }
         }
-        if (config.earlyStopping() != null && end != History.End.INTERRUPTED) {
+        if (stopping != null && end != History.End.INTERRUPTED) {
             trainer.restoreBest();
         }
-        History history = new History(trainer.epochs(), EarlyStopping.best(trainer.epochs()), end);
-        trainer.listeners().forEach(listener -> listener.end(history));
+        History history = new History(trainer.epochs, EarlyStopping.best(trainer.epochs), end);
+        trainer.listeners.forEach(listener -> listener.end(history));
         return history;
     }
 
-    private void ready() {
-        trainer.listeners().forEach(Listener::ready);
-    }
-
-    private boolean distorts() {
-        return !config.distortion().equals(Distortion.NONE);
-    }
-
-    /** The same on images that are drawn for this epoch; drawing them is part of its time. */
+    /** On images that are drawn for this epoch; drawing them is part of its time. */
     private History.End distortedEpoch(DeviceDataset check) {
-        long started = System.nanoTime();
-        Dataset drawn = config.distortion().apply(train, config.seed(), trainer.epochs().size());
+        Dataset drawn = config.distortion().apply(train, config.seed(), trainer.epochs.size());
         try (DeviceDataset resident = executor.upload(drawn)) {
-            ready();
-            return epoch(resident, check, started);
+            trainer.listeners.forEach(Listener::ready);
+            return epoch(resident, check);
         }
     }
 
     /** Trains the rest of the current epoch. */
-    private History.End epoch(DeviceDataset resident, DeviceDataset check, long started) {
-        Checkpoint start = trainer.checkpoint();
+    private History.End epoch(DeviceDataset resident, DeviceDataset check) {
+        data = resident;
+        start = trainer.checkpoint();
         boolean stop = false;
-        while (batches.epoch(trainer.step()) == trainer.epochs().size()) {
-            if (trainer.interrupted()) {
+        while (batches.epoch(trainer.step) == trainer.epochs.size()) {
+            if (trainer.interrupted) {
                 return History.End.INTERRUPTED;
             }
-            stop |= chunk(resident, start, started);
-            if (stop && batches.epoch(trainer.step()) == trainer.epochs().size()) {
+            stop |= chunk();
+            if (stop && batches.epoch(trainer.step) == trainer.epochs.size()) {
                 return History.End.STOPPED;
             }
         }
         double seconds = (System.nanoTime() - started) * 1e-9;
         float[] state = trainer.state();
-        if (!finite(state)) {
-            throw new Divergence(trainer, steps, learningRate)
-                    .restore(resident, start, trainer.step() - 1);
+        if (notFinite(state) != null) {
+            throw diverged(trainer.step - 1);
         }
-        EpochResult result = result(seconds, (int) (trainer.step() - start.step()), check);
+        EpochResult result = result(seconds, (int) (trainer.step - start.step()), check);
         boolean best = trainer.finishEpoch(result, state);
-        for (Listener listener : trainer.listeners()) {
+        for (Listener listener : trainer.listeners) {
             stop |= listener.epochEnd(result, best, trainer) == Listener.Verdict.STOP;
         }
         return stop ? History.End.STOPPED : History.End.FINISHED;
     }
 
     /** Runs one chunk. @return whether a listener asked to stop */
-    private boolean chunk(DeviceDataset resident, Checkpoint start, long started) {
-        long from = trainer.step();
+    private boolean chunk() {
+        long from = trainer.step;
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
         int count = firstStepAlone ? 1 : Math.min(Math.min(chunk, left), MOST_STEPS);
         long before = System.nanoTime();
         boolean[] stop = new boolean[1];
-        steps.observe(
-                done ->
-                        stop[0] |=
-                                tell(start.step(), started, from + done, loss(done), hits(done)));
-        executor.train(resident, steps.select(from, count, config.optimizer(), learningRate));
+        steps.observe(done -> stop[0] |= tell(from + done, loss(done), hits(done)));
+        executor.train(data, select(from, count));
         long nanos = System.nanoTime() - before;
         long millis = executor.reportsProgress() ? LONG_CHUNK_MILLIS : CHUNK_MILLIS;
         if (!firstStepAlone) { // one step tells nothing of the others
@@ -156,14 +159,19 @@ final class Fit {
         }
         firstStepAlone = false;
         for (int i = 0; i < count; i++) {
-            Believable.check(executor, steps, i, batches.rowsAt(from + i));
+            checkBelievable(i);
             if (!Float.isFinite(steps.losses()[i])) {
-                throw new Divergence(trainer, steps, learningRate)
-                        .restore(resident, start, from + i);
+                throw diverged(from + i);
             }
         }
-        trainer.advance(count, loss(count), hits(count));
-        return stop[0] | tell(start.step(), started, trainer.step(), 0, 0);
+        trainer.step += count;
+        trainer.partialLoss += loss(count);
+        trainer.partialHits += hits(count);
+        return stop[0] | tell(trainer.step, 0, 0);
+    }
+
+    private Steps select(long from, int count) {
+        return steps.select(from, count, config.optimizer(), learningRate);
     }
 
     private double loss(int count) {
@@ -183,22 +191,22 @@ final class Fit {
     }
 
     /** Tells of the epoch so far: what the trainer has counted, and more that it has not yet. */
-    private boolean tell(long firstStep, long started, long step, double moreLoss, long moreHits) {
+    private boolean tell(long step, double moreLoss, long moreHits) {
         int done = (int) ((step - 1) % batches.stepsPerEpoch()) + 1;
         long rows = Math.min((long) done * config.batch(), batches.rows());
-        long trained = rows - (firstStep % batches.stepsPerEpoch()) * config.batch();
+        long trained = rows - (start.step() % batches.stepsPerEpoch()) * config.batch();
         double seconds = (System.nanoTime() - started) * 1e-9;
         Progress progress =
                 new Progress(
-                        trainer.epochs().size() + 1,
+                        trainer.epochs.size() + 1,
                         epochs,
                         done,
                         batches.stepsPerEpoch(),
-                        (trainer.partialLoss() + moreLoss) / rows,
-                        (double) (trainer.partialHits() + moreHits) / rows,
+                        (trainer.partialLoss + moreLoss) / rows,
+                        (double) (trainer.partialHits + moreHits) / rows,
                         trained / seconds);
         boolean stop = false;
-        for (Listener listener : trainer.listeners()) {
+        for (Listener listener : trainer.listeners) {
             stop |= listener.progress(progress) == Listener.Verdict.STOP;
         }
         return stop;
@@ -212,22 +220,98 @@ final class Fit {
             validated = Evaluation.of(plan.loss(), outputs, validation);
         }
         return new EpochResult(
-                trainer.epochs().size() + 1,
-                trainer.partialLoss() / batches.rows(),
-                (double) trainer.partialHits() / batches.rows(),
+                trainer.epochs.size() + 1,
+                trainer.partialLoss / batches.rows(),
+                (double) trainer.partialHits / batches.rows(),
                 validated == null ? null : validated.loss(),
                 validated == null ? null : validated.accuracy(),
-                learningRate.applyAsDouble(trainer.step() - 1),
+                learningRate.applyAsDouble(trainer.step - 1),
                 seconds,
                 seconds * 1e6 / stepsTimed);
     }
 
-    private static boolean finite(float[] values) {
-        for (float value : values) {
-            if (!Float.isFinite(value)) {
-                return false;
+    /**
+     * Fails if a step was not done, or has a loss or hits that no network has; NaN and infinity
+     * some have. Drivers are known that leave work out, or do it wrong, and report no error.
+     */
+    private void checkBelievable(int i) {
+        int rows = batches.rowsAt(steps.first() + i);
+        float loss = steps.losses()[i];
+        int hits = steps.hits()[i];
+        boolean counts = plan.loss().classifies();
+        boolean can =
+                counts
+                        ? hits >= 0 && hits <= rows && !(loss < LEAST_OF_A_MISS * (rows - hits))
+                        : !(loss < 0);
+        if (!can) {
+            String right = counts ? " with %d of %d rows right".formatted(hits, rows) : "";
+            throw failure(
+                    QuernException.Kind.DEVICE,
+                    "%s %s at step %,d, and reported no error: what it computes cannot be trusted:"
+                            + " see quern doctor, and use another --backend or --device",
+                    executor.device(),
+                    loss == Steps.UNDONE
+                            ? "did nothing"
+                            : String.format(
+                                    Locale.ROOT,
+                                    "gave a loss of %.4f%s, which no network has,",
+                                    loss / rows,
+                                    right),
+                    steps.first() + i);
+        }
+    }
+
+    /**
+     * Explains a divergence and goes back to where the epoch was entered. Runs are deterministic,
+     * so nothing needs to be watched while training: the steps since then are trained again, the
+     * bad one op by op, until an op writes a number that is not finite.
+     *
+     * @param badStep with the first loss that is not finite, or before a bad state
+     * @return what to throw
+     */
+    private QuernException diverged(long badStep) {
+        trainer.restore(start);
+        for (long from = start.step(); from < badStep; from += MOST_STEPS) {
+            executor.train(data, select(from, (int) Math.min(MOST_STEPS, badStep - from)));
+        }
+        String origin = origin(StepContext.training(select(badStep, 1), batches));
+        trainer.restore(start);
+        return failure(
+                QuernException.Kind.TARGET,
+                "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a"
+                        + " lower learning rate than %.2e, or scale the input",
+                badStep,
+                batches.epoch(badStep) + 1,
+                origin,
+                start.step(),
+                learningRate.applyAsDouble(badStep));
+    }
+
+    private String origin(StepContext pass) {
+        for (Op op : plan.training()) {
+            executor.run(op, data, pass);
+            for (Slice slice : op.first(pass.rows(), op.outputs())) {
+                String found = executor.finite(slice) ? null : notFinite(trainer.read(slice));
+                if (found != null) {
+                    return "%s of %s is %s".formatted(op.what(), op.layer(), found);
+                }
             }
         }
-        return true;
+        return "the loss is not finite";
+    }
+
+    /** What the first number is that is not finite; null if all are. */
+    private static String notFinite(float[] values) {
+        for (float value : values) {
+            if (!Float.isFinite(value)) {
+                return Float.isNaN(value) ? "NaN" : "infinite";
+            }
+        }
+        return null;
+    }
+
+    private static QuernException failure(
+            QuernException.Kind kind, String message, Object... arguments) {
+        return new QuernException(kind, String.format(Locale.ROOT, message, arguments));
     }
 }

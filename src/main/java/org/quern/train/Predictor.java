@@ -3,6 +3,9 @@ package org.quern.train;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.Supplier;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
@@ -22,7 +25,13 @@ public final class Predictor implements AutoCloseable {
     private final Loss loss;
     private final Plan plan;
     private final String device;
-    private final ExecutorPool pool;
+
+    // executors with the same parameters, each used by one thread at a time, opened when needed
+    private final Supplier<Executor> opener;
+    private final int most;
+    private final Deque<Executor> free = new ArrayDeque<>();
+    private int opened;
+    private boolean closed;
 
     /**
      * Loads a model onto a backend.
@@ -41,17 +50,49 @@ public final class Predictor implements AutoCloseable {
                     parameters.length, plan.parameters().size());
         }
         float[] own = parameters.clone();
-        pool =
-                new ExecutorPool(
-                        backend.onHost() ? Runtime.getRuntime().availableProcessors() : 1,
-                        () -> {
-                            Executor executor = backend.open(plan, options);
-                            executor.write(plan.parameters(), own, 0);
-                            return executor;
-                        });
-        int first = pool.take(); // now, so that what is wrong with the backend is told here
-        device = pool.get(first).device();
-        pool.giveBack(first);
+        opener =
+                () -> {
+                    Executor executor = backend.open(plan, options);
+                    executor.write(plan.parameters(), own, 0);
+                    return executor;
+                };
+        most = backend.onHost() ? Runtime.getRuntime().availableProcessors() : 1;
+        Executor first = take(); // now, so that what is wrong with the backend is told here
+        device = first.device();
+        giveBack(first);
+    }
+
+    private synchronized Executor take() {
+        await(1);
+        if (closed) {
+            throw new IllegalStateException("this predictor was closed");
+        }
+        if (!free.isEmpty()) {
+            return free.pop();
+        }
+        Executor executor = opener.get();
+        opened++;
+        return executor;
+    }
+
+    private synchronized void giveBack(Executor executor) {
+        free.push(executor);
+        notifyAll();
+    }
+
+    /** Waits until so many executors are free or may be opened; an interrupt cuts no wait short. */
+    private synchronized void await(int executors) {
+        boolean interrupted = false;
+        while (free.size() + most - opened < executors) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /**
@@ -60,12 +101,18 @@ public final class Predictor implements AutoCloseable {
      * @param outputs filled with [rows × outputs]
      */
     public void outputs(Dataset rows, float[] outputs) {
-        int taken = pool.take();
+        Executor executor = take();
         try {
-            pool.get(taken).infer(rows, outputs);
+            executor.infer(rows, outputs);
         } finally {
-            pool.giveBack(taken);
+            giveBack(executor);
         }
+    }
+
+    private float[] outputs(Dataset rows) {
+        float[] outputs = new float[Math.multiplyExact(rows.rows(), plan.outputSize())];
+        outputs(rows, outputs);
+        return outputs;
     }
 
     /**
@@ -75,8 +122,7 @@ public final class Predictor implements AutoCloseable {
      * @return [rows × outputs]
      */
     public float[] predict(Dataset rows) {
-        float[] outputs = new float[Math.multiplyExact(rows.rows(), plan.outputSize())];
-        outputs(rows, outputs);
+        float[] outputs = outputs(rows);
         finish(outputs);
         return outputs;
     }
@@ -92,23 +138,17 @@ public final class Predictor implements AutoCloseable {
         predict(pixels, null, rows(pixels.length, outputs.length), outputs);
     }
 
-    /**
-     * The same for one or several rows of floats in an array of the caller's.
-     *
-     * @param values [rows × inputs], unscaled; only read
-     * @param outputs filled with [rows × outputs]
-     * @throws org.quern.QuernException if the lengths are not those of the same number of rows
-     */
+    /** The same for one or several rows of floats, unscaled. */
     public void predict(float[] values, float[] outputs) {
         predict(null, values, rows(values.length, outputs.length), outputs);
     }
 
     private void predict(byte[] pixels, float[] values, int rows, float[] outputs) {
-        int taken = pool.take();
+        Executor executor = take();
         try {
-            pool.get(taken).infer(pixels, values, rows, outputs);
+            executor.infer(pixels, values, rows, outputs);
         } finally {
-            pool.giveBack(taken);
+            giveBack(executor);
         }
         finish(outputs);
     }
@@ -128,15 +168,32 @@ public final class Predictor implements AutoCloseable {
 
     private void finish(float[] outputs) {
         if (loss.classifies()) {
-            Softmax.rows(outputs, plan.outputSize());
+            softmax(outputs, plan.outputSize());
+        }
+    }
+
+    /** Makes each row of logits z probabilities: {@code exp(zⱼ − max z) / Σ exp(zₖ − max z)}. */
+    static void softmax(float[] values, int columns) {
+        for (int at = 0; at < values.length; at += columns) {
+            float max = Float.NEGATIVE_INFINITY;
+            for (int j = at; j < at + columns; j++) {
+                max = Math.max(max, values[j]);
+            }
+            double sum = 0;
+            for (int j = at; j < at + columns; j++) {
+                double e = Math.exp((double) values[j] - max);
+                values[j] = (float) e;
+                sum += e;
+            }
+            for (int j = at; j < at + columns; j++) {
+                values[j] = (float) (values[j] / sum);
+            }
         }
     }
 
     /** Measures the model on rows with targets. */
     public Evaluation evaluate(Dataset set) {
-        float[] outputs = new float[Math.multiplyExact(set.rows(), plan.outputSize())];
-        outputs(set, outputs);
-        return Evaluation.of(loss, outputs, set);
+        return Evaluation.of(loss, outputs(set), set);
     }
 
     /** Values that a row has: the product of the model's input shape. */
@@ -156,7 +213,11 @@ public final class Predictor implements AutoCloseable {
 
     /** Waits for threads that predict, then frees the memory. Later calls fail. */
     @Override
-    public void close() {
-        pool.close();
+    public synchronized void close() {
+        closed = true;
+        await(most);
+        free.forEach(Executor::close);
+        free.clear();
+        opened = 0;
     }
 }

@@ -39,9 +39,7 @@ public sealed interface Schedule {
         }
     }
 
-    /**
-     * {@code rate · factor^⌊epoch / every⌋}: multiplied by factor after each {@code every} epochs.
-     */
+    /** {@code rate · factor^⌊epoch / every⌋}. */
     record Step(double rate, int every, double factor) implements Schedule {
         public Step {
             checkRate(rate);
@@ -88,10 +86,7 @@ public sealed interface Schedule {
         }
     }
 
-    /**
-     * A linear rise over the first {@code steps} steps, {@code (s + 1) / (steps + 1)} of the other
-     * schedule.
-     */
+    /** A linear rise over the first steps, {@code (s + 1) / (steps + 1)} of the other schedule. */
     record Warmup(long steps, Schedule then) implements Schedule {
         public Warmup {
             if (steps < 1 || then instanceof Warmup) {
@@ -116,12 +111,7 @@ public sealed interface Schedule {
         }
     }
 
-    /**
-     * Reads {@code [warmup STEPS] constant | step EPOCHS FACTOR | cosine [FLOOR]}.
-     *
-     * @param rate the learning rate that it starts from, above 0
-     * @throws org.quern.QuernException if it is not understood
-     */
+    /** Reads {@code [warmup STEPS] constant | step EPOCHS FACTOR | cosine [FLOOR]}. */
     static Schedule parse(String text, double rate) {
         String[] words = text.trim().toLowerCase(Locale.ROOT).split("\\s+");
         try {

@@ -11,6 +11,7 @@ import org.quern.backend.Backends;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
 import org.quern.plan.Plan;
+import org.quern.plan.Slice;
 
 /**
  * Trains a model on a backend. Holds the device's memory until closed.
@@ -25,21 +26,23 @@ import org.quern.plan.Plan;
  * <p>Not thread-safe, except {@link #interrupt}.
  */
 public final class Trainer implements AutoCloseable {
-    private final TrainingConfig config;
-    private final Plan plan;
-    private final Executor executor;
-    private final List<Listener> listeners = new ArrayList<>();
-    private final List<EpochResult> epochs = new ArrayList<>();
-    private volatile boolean interrupted;
-    private long step;
-    private double partialLoss;
-    private long partialHits;
+    final TrainingConfig config;
+    final Plan plan;
+    final Executor executor;
+    final List<Listener> listeners = new ArrayList<>();
+    volatile boolean interrupted;
+
+    // what a Checkpoint keeps, besides the state; moved on by Fit
+    final List<EpochResult> epochs = new ArrayList<>();
+    long step;
+    double partialLoss;
+    long partialHits;
     private float[] best;
 
-    private Trainer(TrainingConfig config, Plan plan, Executor executor) {
+    private Trainer(TrainingConfig config, Backend backend, Backend.Options options) {
         this.config = config;
-        this.plan = plan;
-        this.executor = executor;
+        plan = config.plan();
+        executor = backend.open(plan, options);
         executor.initialise(config.seed());
     }
 
@@ -48,15 +51,9 @@ public final class Trainer implements AutoCloseable {
         return open(config, Backends.choose(Backends.AUTO).backend(), Backend.Options.DEFAULT);
     }
 
-    /**
-     * On the given backend.
-     *
-     * @throws org.quern.QuernException if the model and the loss do not fit each other, or the
-     *     backend cannot run here
-     */
+    /** On the given backend; refused if the model and the loss do not fit each other. */
     public static Trainer open(TrainingConfig config, Backend backend, Backend.Options options) {
-        Plan plan = config.plan();
-        return new Trainer(config, plan, backend.open(plan, options));
+        return new Trainer(config, backend, options);
     }
 
     /** Adds a listener to later calls of {@link #fit}. */
@@ -111,11 +108,7 @@ public final class Trainer implements AutoCloseable {
         return new Checkpoint(config.seed(), step, state(), epochs, partialLoss, partialHits, best);
     }
 
-    /**
-     * Goes back to a checkpoint of a run with the same configuration.
-     *
-     * @throws org.quern.QuernException if its state has another size or another seed
-     */
+    /** Goes back to a checkpoint of a run with the same configuration. */
     public void restore(Checkpoint checkpoint) {
         if (checkpoint.state().length != plan.state().size()) {
             throw data(
@@ -128,7 +121,7 @@ public final class Trainer implements AutoCloseable {
                     "the checkpoint is of a run with seed %d, not %d",
                     checkpoint.seed(), config.seed());
         }
-        write(checkpoint.state());
+        executor.write(plan.state(), checkpoint.state(), 0);
         step = checkpoint.step();
         epochs.clear();
         epochs.addAll(checkpoint.epochs());
@@ -139,16 +132,18 @@ public final class Trainer implements AutoCloseable {
 
     /** Parameters and moments in the layout of {@link Plan#state()}, copied. */
     public float[] state() {
-        float[] state = new float[Math.toIntExact(plan.state().size())];
-        executor.read(plan.state(), state, 0);
-        return state;
+        return read(plan.state());
     }
 
     /** Parameters in the layout of {@link Plan#parameters()}, copied. */
     public float[] parameters() {
-        float[] parameters = new float[Math.toIntExact(plan.parameters().size())];
-        executor.read(plan.parameters(), parameters, 0);
-        return parameters;
+        return read(plan.parameters());
+    }
+
+    float[] read(Slice slice) {
+        float[] values = new float[Math.toIntExact(slice.size())];
+        executor.read(slice, values, 0);
+        return values;
     }
 
     /** The configuration. */
@@ -176,33 +171,6 @@ public final class Trainer implements AutoCloseable {
         executor.close();
     }
 
-    List<Listener> listeners() {
-        return listeners;
-    }
-
-    List<EpochResult> epochs() {
-        return epochs;
-    }
-
-    boolean interrupted() {
-        return interrupted;
-    }
-
-    double partialLoss() {
-        return partialLoss;
-    }
-
-    long partialHits() {
-        return partialHits;
-    }
-
-    /** Counts steps of the current epoch. */
-    void advance(int steps, double loss, long hits) {
-        step += steps;
-        partialLoss += loss;
-        partialHits += hits;
-    }
-
     /** Closes the current epoch. @return whether it is the best so far */
     boolean finishEpoch(EpochResult result, float[] state) {
         partialLoss = 0;
@@ -220,9 +188,5 @@ public final class Trainer implements AutoCloseable {
         if (best != null) {
             executor.write(plan.parameters(), best, 0);
         }
-    }
-
-    private void write(float[] state) {
-        executor.write(plan.state(), state, 0);
     }
 }

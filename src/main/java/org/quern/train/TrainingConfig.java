@@ -15,10 +15,6 @@ import org.quern.plan.Plan;
  * All that decides what a run computes, besides the data: two runs of equal configuration on equal
  * data and the same device end with the same bits.
  *
- * @param model what is trained
- * @param loss what is made small
- * @param optimizer how parameters follow gradients
- * @param schedule the learning rate
  * @param batch rows of a training batch, at least 1
  * @param seed key of initial weights, batch order and dropout
  * @param earlyStopping when to end before the last epoch; null for never
@@ -99,9 +95,7 @@ public record TrainingConfig(
                 model, loss, optimizer, schedule, batch, seed, earlyStopping, newDistortion);
     }
 
-    /**
-     * All of it as texts by name, in a fixed order, for files: of equal configurations the same.
-     */
+    /** All of it as texts by name, in a fixed order: of equal configurations the same. */
     public Map<String, String> texts() {
         Map<String, String> texts = new LinkedHashMap<>();
         texts.put("model", model.text());

@@ -181,7 +181,7 @@ class RunFilesTest {
             String json =
                     new RunReport(trainer, "java", "d", 3)
                             .epochs(EPOCHS)
-                            .seconds(Map.of("training", 1.5))
+                            .with("seconds", Map.of("training", 1.5))
                             .json();
             var report = JsonParser.parseString(json).getAsJsonObject();
             var epoch = report.getAsJsonArray("epochs").get(0).getAsJsonObject();

@@ -106,7 +106,7 @@ class RunLockTest {
                     throw new IOException("No locks available");
                 };
         try (RunLock lock = RunLock.of(run, none)) {
-            assertThat(lock.notice())
+            assertThat(lock.notice)
                     .isEqualTo(
                             run
                                     + " cannot be locked (No locks available): keep other runs out"

@@ -55,7 +55,7 @@ class EvaluationTest {
     @Test
     void softmaxIsStable() {
         float[] values = {1e4f, 1e4f, -1e4f, -1e4f};
-        Softmax.rows(values, 2);
+        Predictor.softmax(values, 2);
         assertThat(values).containsExactly(0.5f, 0.5f, 0.5f, 0.5f);
     }
 
@@ -110,7 +110,7 @@ class EvaluationTest {
                                 .reversed()
                                 .thenComparing(Evaluation.Mistake::row));
         float[] probabilities = logits.clone();
-        Softmax.rows(probabilities, 3);
+        Predictor.softmax(probabilities, 3);
         for (int row = 0; row < rows; row++) {
             assertThat(evaluation.confidence()[row])
                     .isCloseTo(probabilities[3 * row + evaluation.predicted()[row]], within(1e-6f));

@@ -89,7 +89,7 @@ public final class ExplorePage {
                         images.get(i), y * (wide - 1), sheet, corner + y * width, wide - 1);
             }
         }
-        return Png.grey(sheet, 0, width, height);
+        return Png.grey(sheet, width, height);
     }
 
     private String bars() {

@@ -91,7 +91,7 @@ public final class Page {
 
     /** A picture as the address of an image. */
     static String address(Pictures size, byte[] pixels) {
-        return address(Png.grey(pixels, 0, size.width(), size.height()));
+        return address(Png.grey(pixels, size.width(), size.height()));
     }
 
     /** Text for HTML and SVG. */
