@@ -89,6 +89,13 @@ public final class QuernException extends RuntimeException {
         return new QuernException(Kind.DATA, String.format(Locale.ROOT, message, arguments), cause);
     }
 
+    /** Throws {@link #data(String, Object...)} unless a file or data set is as it must be. */
+    public static void require(boolean isSo, String message, Object... arguments) {
+        if (!isSo) {
+            throw data(message, arguments);
+        }
+    }
+
     /** A backend that cannot run: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException backend(String message, Object... arguments) {
         return new QuernException(Kind.BACKEND, String.format(Locale.ROOT, message, arguments));

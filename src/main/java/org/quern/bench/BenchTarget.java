@@ -19,15 +19,12 @@ public record BenchTarget(String name, Backend backend, Backend.Options options,
         return !backend.onHost() && backend.availability(options.device()).automatic();
     }
 
-    /** Whether it computes on the host without pretending to be something else. */
-    public boolean onHost() {
-        return backend.onHost();
-    }
-
     /** What it runs on, in a line that says so where that is no GPU. */
     public String detail() {
         String detail = backend.availability(options.device()).detail();
-        return onGpu() || onHost() || backend.priority() < 0 ? detail : "(no GPU) " + detail;
+        return onGpu() || backend.onHost() || backend.priority() < 0
+                ? detail
+                : "(no GPU) " + detail;
     }
 
     /** One for each backend. */

@@ -1,8 +1,10 @@
 package org.quern.bench;
 
-import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
+import org.quern.bench.StepBench.Result;
 
 /**
  * From which batch size on a GPU is faster than the host's processors.
@@ -12,25 +14,18 @@ import java.util.Optional;
  *     GPUs is faster than the fastest on the host; null if there is none
  */
 public record Crossover(String network, Integer batch) {
-
-    /** The fastest at a batch size. */
-    public record Winner(int batch, String backend) {}
-
-    /**
-     * Of one network's results, by batch size; empty where not both a GPU and the host were
-     * measured.
-     */
-    public static Optional<Crossover> of(List<StepBench.Result> results) {
+    /** Of one network's results; empty where not both a GPU and the host were measured. */
+    public static Optional<Crossover> of(List<Result> results) {
         Integer from = null;
         boolean both = false;
         for (int batch : batches(results)) {
-            double gpu = least(results, batch, true);
-            double host = least(results, batch, false);
-            if (Double.isInfinite(gpu) || Double.isInfinite(host)) {
+            Optional<Result> gpu = fastest(results, batch, Result::gpu);
+            Optional<Result> host = fastest(results, batch, result -> !result.gpu());
+            if (gpu.isEmpty() || host.isEmpty()) {
                 continue;
             }
             both = true;
-            if (gpu >= host) {
+            if (gpu.get().seconds().median() >= host.get().seconds().median()) {
                 from = null;
             } else if (from == null) {
                 from = batch;
@@ -39,27 +34,21 @@ public record Crossover(String network, Integer batch) {
         return both ? Optional.of(new Crossover(results.get(0).network(), from)) : Optional.empty();
     }
 
-    /** Who is the fastest at each batch size of one network's results. */
-    public static List<Winner> winners(List<StepBench.Result> results) {
-        List<Winner> winners = new ArrayList<>();
-        for (int batch : batches(results)) {
-            results.stream()
-                    .filter(result -> result.batch() == batch)
-                    .min((a, b) -> Double.compare(a.seconds().median(), b.seconds().median()))
-                    .ifPresent(result -> winners.add(new Winner(batch, result.backend())));
-        }
-        return winners;
+    /** The fastest of one network's results at each batch size. */
+    public static List<Result> winners(List<Result> results) {
+        return batches(results).stream()
+                .map(batch -> fastest(results, batch, any -> true).orElseThrow())
+                .toList();
     }
 
-    private static List<Integer> batches(List<StepBench.Result> results) {
-        return results.stream().map(StepBench.Result::batch).distinct().sorted().toList();
+    private static List<Integer> batches(List<Result> results) {
+        return results.stream().map(Result::batch).distinct().sorted().toList();
     }
 
-    private static double least(List<StepBench.Result> results, int batch, boolean gpu) {
+    private static Optional<Result> fastest(
+            List<Result> results, int batch, Predicate<Result> among) {
         return results.stream()
-                .filter(result -> result.batch() == batch && result.gpu() == gpu)
-                .mapToDouble(result -> result.seconds().median())
-                .min()
-                .orElse(Double.POSITIVE_INFINITY);
+                .filter(result -> result.batch() == batch && among.test(result))
+                .min(Comparator.comparingDouble(result -> result.seconds().median()));
     }
 }

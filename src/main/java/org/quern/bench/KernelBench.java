@@ -1,7 +1,11 @@
 package org.quern.bench;
 
-import java.util.ArrayList;
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.toList;
+
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongSupplier;
 import org.quern.QuernException;
@@ -12,13 +16,13 @@ import org.quern.plan.Plan;
 import org.quern.verify.KernelCase;
 import org.quern.verify.ReferenceCheck;
 
-/** Kernel cases on several backends: each is checked against the float64 reference, then timed. */
-public final class KernelBench implements AutoCloseable {
-    private final List<BenchTarget> contenders;
-    private final Budget effort;
-    private final LongSupplier nanoTime;
-    private final Listener listener;
-    private final List<Optional<Roofline>> ceilings = new ArrayList<>();
+/**
+ * Kernel cases on several backends: each is checked against the float64 reference, then timed.
+ *
+ * @param contenders that can run here
+ */
+public record KernelBench(
+        List<BenchTarget> contenders, Budget effort, LongSupplier nanoTime, Listener listener) {
 
     /** Is told of what is found, as it is found. */
     public interface Listener {
@@ -38,16 +42,11 @@ public final class KernelBench implements AutoCloseable {
     /**
      * A case on a backend.
      *
-     * @param kernel the case's name
      * @param op the kind of op
-     * @param backend what ran it
      * @param flops of a run
      * @param bytes least traffic of a run
      * @param workingSet bytes of memory that it touches
      * @param checked how much of what it computed was compared with the reference
-     * @param seconds of a run
-     * @param flopsPerSecond by the median
-     * @param bytesPerSecond by the median
      * @param limit what bounds it on this device: arithmetic, memory or cache; null if unknown
      * @param percentOfLimit of that limit by the median; null if unknown
      */
@@ -65,76 +64,58 @@ public final class KernelBench implements AutoCloseable {
             String limit,
             Double percentOfLimit) {}
 
-    /** For contenders that can run here. */
-    public KernelBench(
-            List<BenchTarget> contenders, Budget effort, LongSupplier nanoTime, Listener listener) {
-        this.contenders = contenders;
-        this.effort = effort;
-        this.nanoTime = nanoTime;
-        this.listener = listener;
-    }
-
-    /** Measures the limits, then the cases. */
-    public void run(List<KernelCase> cases) {
-        for (BenchTarget contender : contenders) {
-            Optional<Roofline> ceiling = Roofline.of(contender, effort, nanoTime);
-            ceilings.add(ceiling);
-            ceiling.ifPresent(found -> listener.limits(found.figures(contender.name())));
-        }
-        for (int from = 0; from < cases.size(); ) {
-            Plan plan = cases.get(from).plan();
-            int to = from;
-            while (to < cases.size() && cases.get(to).plan() == plan) {
-                to++;
-            }
-            ofOnePlan(plan, cases.subList(from, to));
-            from = to;
-        }
-    }
-
-    /** The limits with all copies that were needed. */
-    public List<Roofline.Figures> limits() {
-        List<Roofline.Figures> all = new ArrayList<>();
-        for (int i = 0; i < ceilings.size(); i++) {
-            String name = contenders.get(i).name();
-            ceilings.get(i).ifPresent(ceiling -> all.add(ceiling.figures(name)));
-        }
-        return all;
-    }
-
-    private void ofOnePlan(Plan plan, List<KernelCase> cases) {
-        List<Executor> executors = new ArrayList<>();
+    /**
+     * Measures the limits, then the cases.
+     *
+     * @return the limits with all copies that were needed
+     */
+    public List<Roofline.Figures> run(List<KernelCase> cases) {
+        Map<BenchTarget, Roofline> ceilings = new LinkedHashMap<>();
         try {
             for (BenchTarget contender : contenders) {
-                executors.add(open(contender, plan));
+                Optional<Roofline> found = Roofline.of(contender, effort, nanoTime);
+                found.ifPresent(ceiling -> ceilings.put(contender, ceiling));
+                found.ifPresent(ceiling -> listener.limits(ceiling.measure()));
+            }
+            cases.stream()
+                    .collect(groupingBy(KernelCase::plan, LinkedHashMap::new, toList()))
+                    .forEach((plan, ofIt) -> ofOnePlan(plan, ofIt, ceilings));
+            return ceilings.values().stream().map(Roofline::figures).toList();
+        } finally {
+            ceilings.values().forEach(Roofline::close);
+        }
+    }
+
+    private void ofOnePlan(Plan plan, List<KernelCase> cases, Map<BenchTarget, Roofline> ceilings) {
+        Map<BenchTarget, Executor> executors = new LinkedHashMap<>();
+        try {
+            for (BenchTarget contender : contenders) {
+                try {
+                    executors.put(contender, contender.backend().open(plan, contender.options()));
+                } catch (QuernException e) {
+                    if (e.kind() != QuernException.Kind.DEVICE) {
+                        throw e;
+                    }
+                    listener.leftOut(contender.name() + ": " + e.getMessage());
+                }
             }
             for (KernelCase kernel : cases) {
                 ReferenceCheck check = ReferenceCheck.of(kernel);
-                for (int i = 0; i < executors.size(); i++) {
-                    if (executors.get(i) != null) {
-                        one(kernel, check, i, executors.get(i));
-                    }
-                }
+                executors.forEach(
+                        (contender, executor) ->
+                                one(kernel, check, contender, executor, ceilings.get(contender)));
             }
         } finally {
-            executors.stream().filter(e -> e != null).forEach(Executor::close);
+            executors.values().forEach(Executor::close);
         }
     }
 
-    private Executor open(BenchTarget contender, Plan plan) {
-        try {
-            return contender.backend().open(plan, contender.options());
-        } catch (QuernException e) {
-            if (e.kind() != QuernException.Kind.DEVICE) {
-                throw e;
-            }
-            listener.leftOut(contender.name() + ": " + e.getMessage());
-            return null;
-        }
-    }
-
-    private void one(KernelCase kernel, ReferenceCheck check, int index, Executor executor) {
-        BenchTarget contender = contenders.get(index);
+    private void one(
+            KernelCase kernel,
+            ReferenceCheck check,
+            BenchTarget contender,
+            Executor executor,
+            Roofline ceiling) {
         Optional<String> problem = check.check(executor);
         if (problem.isPresent()) {
             listener.wrong(contender.name() + ": " + problem.get());
@@ -145,26 +126,22 @@ public final class KernelBench implements AutoCloseable {
         try (DeviceDataset data = executor.upload(kernel.data())) {
             timing = Timing.of(nanoTime, effort, times -> kernel.run(executor, data, log, times));
         }
-        Optional<Roofline.Bound> bound = ceilings.get(index).map(found -> found.bound(kernel));
+        double median = timing.median();
         double flops = kernel.operands().flops();
+        Roofline.Bound bound = ceiling == null ? null : ceiling.bound(kernel);
         listener.result(
                 new Result(
                         kernel.name(),
-                        kernel.op().getClass().getSimpleName(),
+                        kernel.kind(),
                         contender.name(),
                         flops,
                         kernel.bytes(),
                         kernel.workingSet(),
                         check.extent(),
                         timing,
-                        flops / timing.median(),
-                        kernel.bytes() / timing.median(),
-                        bound.map(Roofline.Bound::kind).orElse(null),
-                        bound.map(b -> 100 * b.seconds() / timing.median()).orElse(null)));
-    }
-
-    @Override
-    public void close() {
-        Roofline.closeAll(ceilings);
+                        flops / median,
+                        kernel.bytes() / median,
+                        bound == null ? null : bound.kind(),
+                        bound == null ? null : 100 * bound.seconds() / median));
     }
 }

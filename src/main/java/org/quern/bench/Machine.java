@@ -12,8 +12,6 @@ import java.util.stream.Stream;
  *
  * @param processor its name, as far as the system tells
  * @param processors that this process may use
- * @param system name and architecture
- * @param java the JVM and its version
  * @param heapMebibytes the JVM's largest heap
  * @param loadAverage processes that wanted to run in the last minute; negative if unknown
  */
@@ -40,17 +38,15 @@ public record Machine(
 
     /** Linux says it in a file, as "model name" on x86; other systems have no plain way. */
     private static String processorName() {
-        if (Files.isReadable(CPUINFO)) {
-            try (Stream<String> lines = Files.lines(CPUINFO)) {
-                return lines.filter(line -> line.toLowerCase(Locale.ROOT).startsWith("model name"))
-                        .map(line -> line.substring(line.indexOf(':') + 1).strip())
-                        .findFirst()
-                        .orElse(System.getProperty("os.arch"));
-            } catch (IOException e) {
-                return System.getProperty("os.arch");
-            }
+        String architecture = System.getProperty("os.arch");
+        try (Stream<String> lines = Files.lines(CPUINFO)) {
+            return lines.filter(line -> line.toLowerCase(Locale.ROOT).startsWith("model name"))
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .findFirst()
+                    .orElse(architecture);
+        } catch (IOException e) {
+            return architecture;
         }
-        return System.getProperty("os.arch");
     }
 
     /** Whether others keep it busy, so that what is measured is too slow. */

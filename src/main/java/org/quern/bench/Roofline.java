@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
@@ -26,6 +27,7 @@ public final class Roofline implements AutoCloseable {
     private static final long SMALLEST_COPY = 4096;
     private static final List<Integer> PRODUCTS = List.of(256, 512, 1024, 2048, 4096);
 
+    private final BenchTarget target;
     private final Limits limits;
     private final Budget effort;
     private final LongSupplier nanoTime;
@@ -33,7 +35,8 @@ public final class Roofline implements AutoCloseable {
     private double flopsPerSecond;
     private String arithmetic = "multiply-adds in registers";
 
-    private Roofline(Limits limits, Budget effort, LongSupplier nanoTime) {
+    private Roofline(BenchTarget target, Limits limits, Budget effort, LongSupplier nanoTime) {
+        this.target = target;
         this.limits = limits;
         this.effort = effort;
         this.nanoTime = nanoTime;
@@ -60,12 +63,8 @@ public final class Roofline implements AutoCloseable {
     /** How a case's time relates to the limits of the device. */
     public record Bound(String kind, double seconds) {}
 
-    /** Measures; empty where the backend names no limits. */
-    static Optional<Roofline> of(BenchTarget contender, Budget effort, LongSupplier nanoTime) {
-        Optional<Limits> limits = contender.backend().limits(contender.options());
-        if (limits.isEmpty()) {
-            return Optional.empty();
-        }
+    /** Of a target, not measured yet; empty where the backend names no limits. */
+    static Optional<Roofline> of(BenchTarget target, Budget effort, LongSupplier nanoTime) {
         // many short rounds: on a machine that others use, some of them are not disturbed
         Budget rounds =
                 new Budget(
@@ -73,32 +72,32 @@ public final class Roofline implements AutoCloseable {
                         effort.round() / 4,
                         5 * effort.rounds(),
                         effort.longestStep());
-        Roofline ceiling = new Roofline(limits.get(), rounds, nanoTime);
-        try {
-            ceiling.copyRate(2.0 * ceiling.limits.largestCopy());
-            ceiling.measureArithmetic(contender);
-        } catch (RuntimeException e) {
-            ceiling.close();
-            throw e;
-        }
-        return Optional.of(ceiling);
+        return target.backend()
+                .limits(target.options())
+                .map(limits -> new Roofline(target, limits, rounds, nanoTime));
     }
 
-    private void measureArithmetic(BenchTarget contender) {
+    /** Measures the large copy and the arithmetic. */
+    Figures measure() {
+        copyRate(2.0 * limits.largestCopy());
+        measureArithmetic();
+        return figures();
+    }
+
+    private void measureArithmetic() {
         double[] flops = new double[1];
         // a JIT compiler may have to compile the loop first
         Budget longer =
                 new Budget(
                         8 * effort.warmUp(), effort.round(), effort.rounds(), effort.longestStep());
-        Timing timing =
-                Timing.of(nanoTime, longer, times -> flops[0] = limits.multiplyAdd(times) / times);
-        flopsPerSecond = flops[0] / timing.least();
+        double fastest = least(longer, times -> flops[0] = limits.multiplyAdd(times) / times);
+        flopsPerSecond = flops[0] / fastest;
         if (flops[0] > 0) {
             return;
         }
         for (int n : PRODUCTS) {
             KernelCase product = KernelCases.product(n);
-            double seconds = least(product, contender);
+            double seconds = least(product);
             double rate = product.operands().flops() / seconds;
             if (rate > flopsPerSecond) {
                 flopsPerSecond = rate;
@@ -110,8 +109,8 @@ public final class Roofline implements AutoCloseable {
         }
     }
 
-    private double least(KernelCase product, BenchTarget contender) {
-        try (Executor executor = contender.backend().open(product.plan(), contender.options());
+    private double least(KernelCase product) {
+        try (Executor executor = target.backend().open(product.plan(), target.options());
                 DeviceDataset data = executor.upload(product.data())) {
             // random operands: zeros would draw less power, and so run faster than real data
             float[] inputs = product.inputs();
@@ -119,9 +118,12 @@ public final class Roofline implements AutoCloseable {
                 executor.write(slice, inputs, (int) slice.offset());
             }
             Steps log = product.steps();
-            return Timing.of(nanoTime, effort, times -> product.run(executor, data, log, times))
-                    .least();
+            return least(effort, times -> product.run(executor, data, log, times));
         }
+    }
+
+    private double least(Budget budget, IntConsumer run) {
+        return Timing.of(nanoTime, budget, run).least();
     }
 
     /** Bytes a second, read and written, of a copy that touches about as much memory. */
@@ -131,11 +133,7 @@ public final class Roofline implements AutoCloseable {
         long bytes = (half + step - 1) / step * step;
         return copies.computeIfAbsent(
                 Math.min(bytes, limits.largestCopy()),
-                size ->
-                        2.0
-                                * size
-                                / Timing.of(nanoTime, effort, times -> limits.copy(size, times))
-                                        .least());
+                size -> 2.0 * size / least(effort, times -> limits.copy(size, times)));
     }
 
     /**
@@ -144,31 +142,26 @@ public final class Roofline implements AutoCloseable {
      * limit.
      */
     public Bound bound(KernelCase kernel) {
-        boolean large = kernel.workingSet() >= FROM_MEMORY;
-        double traffic =
-                kernel.bytes() / copyRate(large ? 2.0 * limits.largestCopy() : kernel.workingSet());
-        double arithmeticTime = kernel.isProduct() ? kernel.operands().flops() / flopsPerSecond : 0;
+        double touched = kernel.workingSet();
+        boolean large = touched >= FROM_MEMORY;
+        double traffic = kernel.bytes() / copyRate(large ? 2.0 * limits.largestCopy() : touched);
+        double arithmeticTime =
+                kernel.op().isProduct() ? kernel.operands().flops() / flopsPerSecond : 0;
         return arithmeticTime > traffic
                 ? new Bound("arithmetic", arithmeticTime)
                 : new Bound(large ? "memory" : "cache", traffic);
     }
 
     /** All that was measured up to now. */
-    Figures figures(String backend) {
+    Figures figures() {
         Map<Long, Double> cached = new TreeMap<>(copies);
         long largest = limits.largestCopy();
-        cached.remove(largest);
-        return new Figures(
-                backend, largest, copies.get(largest), flopsPerSecond, arithmetic, cached);
+        double rate = cached.remove(largest);
+        return new Figures(target.name(), largest, rate, flopsPerSecond, arithmetic, cached);
     }
 
     @Override
     public void close() {
         limits.close();
-    }
-
-    /** Closes all of a list. */
-    static void closeAll(List<Optional<Roofline>> ceilings) {
-        ceilings.forEach(one -> one.ifPresent(Roofline::close));
     }
 }

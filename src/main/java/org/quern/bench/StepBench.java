@@ -3,10 +3,8 @@ package org.quern.bench;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.LongSupplier;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
@@ -85,11 +83,8 @@ public final class StepBench {
      * A step's time.
      *
      * @param network its widths
-     * @param batch rows of the batch
-     * @param backend name of the contender
      * @param gpu whether that computes on a GPU
      * @param checked what its first losses were compared with
-     * @param seconds of a step
      * @param rowsPerSecond by the median
      */
     public record Result(
@@ -123,90 +118,89 @@ public final class StepBench {
         this.digits = Digits.generate("digits", effort == Budget.QUICK ? QUICK_ROWS : ROWS, 0, 1);
     }
 
+    /** The losses of a network's first steps. */
+    private record FirstLosses(String by, float[] losses) {
+        boolean agreesWith(FirstLosses expected) {
+            for (int i = 0; i < CHECKED_STEPS; i++) {
+                float right = expected.losses[i];
+                if (!(Math.abs(losses[i] - right) <= TOLERANCE * Math.abs(right))) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        String text() {
+            return losses[0] + " and " + losses[1];
+        }
+    }
+
     /** Measures a network at some batch sizes, smallest first. */
     public void run(Network network, List<Integer> batches) {
-        Set<BenchTarget> excluded = new HashSet<>();
-        Map<BenchTarget, List<Result>> before = new HashMap<>();
-        contenders.forEach(contender -> before.put(contender, new ArrayList<>()));
+        Map<BenchTarget, List<Result>> measured = new HashMap<>(); // less those that are left out
+        contenders.forEach(contender -> measured.put(contender, new ArrayList<>()));
         for (int batch : batches) {
             Plan plan = network.plan(batch);
-            float[] expected = null;
-            String comparedWith = null;
-            if (6.0 * plan.parameters().size() * batch * CHECKED_STEPS <= AFFORDABLE_FLOPS) {
-                expected = firstLosses(plan);
-                comparedWith = "the float64 reference";
-            }
+            double flops = 6.0 * plan.parameters().size() * batch * CHECKED_STEPS;
+            FirstLosses expected = flops <= AFFORDABLE_FLOPS ? reference(plan) : null;
             List<Result> row = new ArrayList<>();
             for (BenchTarget contender : contenders) {
-                if (excluded.contains(contender)
-                        || isTooLong(network, batch, contender, before.get(contender))) {
-                    excluded.add(contender);
+                List<Result> before = measured.get(contender);
+                if (before == null) {
                     row.add(null);
                     continue;
                 }
-                try (Executor executor = contender.backend().open(plan, contender.options());
-                        DeviceDataset data = executor.upload(digits)) {
-                    Steps steps = steps();
-                    float[] losses = firstLosses(executor, data, steps);
-                    if (expected == null) {
-                        expected = losses;
-                        comparedWith = contender.name();
-                    }
-                    if (!agree(expected, losses)) {
-                        listener.wrong(
-                                wrong(network, batch, contender, losses, expected, comparedWith));
-                        row.add(null);
-                        continue;
-                    }
-                    Timing timing = time(executor, data, steps);
-                    Result result =
-                            new Result(
-                                    network.shape(),
-                                    batch,
-                                    contender.name(),
-                                    contender.onGpu(),
-                                    comparedWith.equals(contender.name())
-                                            ? "nothing: they are finite"
-                                            : comparedWith,
-                                    timing,
-                                    batch / timing.median());
-                    before.get(contender).add(result);
-                    row.add(result);
-                } catch (QuernException e) {
-                    boolean tolerated =
-                            e.kind() == QuernException.Kind.DEVICE || contender.optional();
-                    if (!tolerated || QuernException.isDeviceLost(e)) {
-                        throw e;
-                    }
-                    listener.leftOut(
-                            "%s from batch %d on with %s: %s"
-                                    .formatted(
+                Result result = null;
+                String obstacle = null;
+                double estimate = estimate(batch, before);
+                if (estimate > effort.longestStep()) {
+                    obstacle = "a step would take about %.1f s".formatted(estimate);
+                } else {
+                    try (Executor executor = contender.backend().open(plan, contender.options());
+                            DeviceDataset data = executor.upload(digits)) {
+                        Steps steps = new Steps(1, STEPS_A_CALL);
+                        FirstLosses got = first(contender.name(), executor, data, steps);
+                        expected = expected == null ? got : expected;
+                        if (got.agreesWith(expected)) {
+                            String checked =
+                                    got == expected ? "nothing: they are finite" : expected.by;
+                            Timing timing = time(executor, data, steps);
+                            result =
+                                    new Result(
                                             network.shape(),
                                             batch,
                                             contender.name(),
-                                            e.getMessage()));
-                    excluded.add(contender);
-                    row.add(null);
+                                            contender.onGpu(),
+                                            checked,
+                                            timing,
+                                            batch / timing.median());
+                            before.add(result);
+                        } else {
+                            listener.wrong(wrong(network, batch, got, expected));
+                        }
+                    } catch (QuernException e) {
+                        boolean tolerated =
+                                e.kind() == QuernException.Kind.DEVICE || contender.optional();
+                        if (!tolerated || QuernException.isDeviceLost(e)) {
+                            throw e;
+                        }
+                        obstacle = e.getMessage();
+                    }
                 }
+                if (obstacle != null) {
+                    listener.leftOut(
+                            "%s from batch %d on with %s: %s"
+                                    .formatted(network.shape(), batch, contender.name(), obstacle));
+                    measured.remove(contender);
+                }
+                row.add(result);
             }
             listener.row(network, batch, row);
         }
     }
 
-    private boolean isTooLong(
-            Network network, int batch, BenchTarget contender, List<Result> before) {
-        double expected = expected(batch, before);
-        if (expected > effort.longestStep()) {
-            listener.leftOut(
-                    "%s from batch %d on with %s: a step would take about %.1f s"
-                            .formatted(network.shape(), batch, contender.name(), expected));
-            return true;
-        }
-        return false;
-    }
-
     /** What a step will take, going by those of smaller batches: a straight line through two. */
-    private static double expected(int batch, List<Result> before) {
+    private static double estimate(int batch, List<Result> before) {
         if (before.isEmpty()) {
             return 0;
         }
@@ -220,55 +214,29 @@ public final class StepBench {
         return seconds;
     }
 
-    private static Steps steps() {
-        return new Steps(1, STEPS_A_CALL);
+    private static String wrong(Network network, int batch, FirstLosses got, FirstLosses expected) {
+        return "%s at batch %d on %s: losses of the first steps are %s, of %s %s"
+                .formatted(network.shape, batch, got.by, got.text(), expected.by, expected.text());
     }
 
-    private float[] firstLosses(Plan plan) {
+    private FirstLosses reference(Plan plan) {
         try (Executor reference = new ReferenceBackend().open(plan, Backend.Options.DEFAULT);
                 DeviceDataset data = reference.upload(digits)) {
-            return firstLosses(reference, data, steps());
+            return first("the float64 reference", reference, data, new Steps(1, STEPS_A_CALL));
         }
     }
 
-    private static float[] firstLosses(Executor executor, DeviceDataset data, Steps steps) {
+    private static FirstLosses first(
+            String by, Executor executor, DeviceDataset data, Steps steps) {
         executor.initialise(1);
         train(executor, data, steps, 0, CHECKED_STEPS);
-        return Arrays.copyOf(steps.losses(), CHECKED_STEPS);
+        return new FirstLosses(by, Arrays.copyOf(steps.losses(), CHECKED_STEPS));
     }
 
     private static void train(
             Executor executor, DeviceDataset data, Steps steps, long first, int count) {
         steps.select(first, count, executor.plan().optimizer(), step -> LEARNING_RATE);
         executor.train(data, steps);
-    }
-
-    private static boolean agree(float[] expected, float[] losses) {
-        for (int i = 0; i < CHECKED_STEPS; i++) {
-            if (!(Math.abs(losses[i] - expected[i]) <= TOLERANCE * Math.abs(expected[i]))) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private static String wrong(
-            Network network,
-            int batch,
-            BenchTarget contender,
-            float[] losses,
-            float[] expected,
-            String comparedWith) {
-        return "%s at batch %d on %s: losses of the first steps are %s and %s, of %s %s and %s"
-                .formatted(
-                        network.shape(),
-                        batch,
-                        contender.name(),
-                        losses[0],
-                        losses[1],
-                        comparedWith,
-                        expected[0],
-                        expected[1]);
     }
 
     private Timing time(Executor executor, DeviceDataset data, Steps steps) {

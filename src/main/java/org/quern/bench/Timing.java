@@ -8,10 +8,8 @@ import java.util.function.LongSupplier;
  * Seconds that something takes once: the median of some rounds, each of which does it many times
  * between two looks at the clock, and the spread of the rounds.
  *
- * @param median of the rounds
  * @param least of the fastest round
  * @param most of the slowest
- * @param rounds how many there were
  * @param times how often a round did it
  */
 public record Timing(double median, double least, double most, int rounds, int times) {
@@ -30,31 +28,22 @@ public record Timing(double median, double least, double most, int rounds, int t
         int times = 1;
         double warm = 0;
         double once = Double.POSITIVE_INFINITY;
-        while (true) {
+        do {
             double taken = seconds(nanoTime, run, times);
             warm += taken;
             once = Math.min(once, taken / times);
-            if (warm >= effort.warmUp()) {
-                break;
-            }
             if (taken < effort.round() && times < MOST_TIMES) {
                 times *= 2;
             }
-        }
+        } while (warm < effort.warmUp());
         times = (int) Math.max(1, Math.min(MOST_TIMES, Math.ceil(effort.round() / once)));
-        double[] seconds =
-                new double
-                        [once > LONG ? Math.min(ROUNDS_OF_LONG, effort.rounds()) : effort.rounds()];
-        for (int round = 0; round < seconds.length; round++) {
+        int rounds = once > LONG ? Math.min(ROUNDS_OF_LONG, effort.rounds()) : effort.rounds();
+        double[] seconds = new double[rounds];
+        for (int round = 0; round < rounds; round++) {
             seconds[round] = seconds(nanoTime, run, times) / times;
         }
         Arrays.sort(seconds);
-        return new Timing(
-                seconds[seconds.length / 2],
-                seconds[0],
-                seconds[seconds.length - 1],
-                seconds.length,
-                times);
+        return new Timing(seconds[rounds / 2], seconds[0], seconds[rounds - 1], rounds, times);
     }
 
     private static double seconds(LongSupplier nanoTime, IntConsumer run, int times) {

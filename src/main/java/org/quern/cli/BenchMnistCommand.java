@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.Json;
@@ -106,7 +105,7 @@ final class BenchMnistCommand implements Callable<Integer> {
     }
 
     private Run run(Recipe recipe, RunSettings settings, Splits splits, Backend backend) {
-        Parts parts = settings.parts(splits);
+        Splits parts = settings.parts(splits);
         long start = console.nanoTime().getAsLong();
         try (Trainer trainer = settings.open(parts, backend)) {
             trainer.fit(parts.train(), null, settings.get(Setting.EPOCHS));

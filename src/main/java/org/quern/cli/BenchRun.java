@@ -59,22 +59,18 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
         }
         List<KernelCase> named = new ArrayList<>(all);
         named.removeIf(
-                one -> !only.equalsIgnoreCase(one.name()) && !only.equalsIgnoreCase(kernel(one)));
+                one -> !only.equalsIgnoreCase(one.name()) && !only.equalsIgnoreCase(one.kind()));
         if (!named.isEmpty()) {
             return named;
         }
         TreeSet<String> kernels = new TreeSet<>();
-        all.forEach(one -> kernels.add(kernel(one)));
+        all.forEach(one -> kernels.add(one.kind()));
         throw usage(
                 "unknown kernel \"%s\": %s",
                 only,
                 Nearest.to(only.split(" ")[0], kernels)
                         .map("did you mean \"%s\"?"::formatted)
                         .orElse("there are " + String.join(", ", kernels)));
-    }
-
-    private static String kernel(KernelCase of) {
-        return of.op().getClass().getSimpleName();
     }
 
     /** Refuses what cannot be done before anything is measured; prints what is measured on. */
@@ -124,12 +120,11 @@ final class BenchRun implements KernelBench.Listener, StepBench.Listener {
     }
 
     void kernels(List<KernelCase> cases) {
-        try (KernelBench bench = new KernelBench(targets, budget(), console.nanoTime(), this)) {
-            bench.run(cases);
-            BenchText.kernelNotes().forEach(console::line);
-            BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
-            file.put("limits", bench.limits());
-        }
+        KernelBench bench = new KernelBench(targets, budget(), console.nanoTime(), this);
+        List<Roofline.Figures> limits = bench.run(cases);
+        BenchText.kernelNotes().forEach(console::line);
+        BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
+        file.put("limits", limits);
         file.put("kernels", kernels);
     }
 

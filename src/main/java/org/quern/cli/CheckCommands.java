@@ -16,7 +16,6 @@ import org.quern.data.Mnist;
 import org.quern.train.TrainingConfig;
 import org.quern.verify.Checkup;
 import org.quern.verify.GradientCheck;
-import org.quern.verify.GradientSuite;
 import org.quern.verify.ReferenceCheck;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -76,14 +75,14 @@ final class CheckCommands {
         if (device != null && name == null) {
             throw usage("--device %s goes with its backend: add --backend cuda or opencl", device);
         }
-        List<GradientSuite.Network> networks = GradientSuite.networks();
+        List<GradientCheck.Network> networks = GradientCheck.networks();
         if (!model.given().isEmpty()) {
             TrainingConfig config = model.settings().config(input).withBatch(batch);
-            networks = List.of(GradientSuite.of(config));
+            networks = List.of(GradientCheck.of(config));
         }
         Console console = common.console();
         boolean passed = true;
-        for (GradientSuite.Network network : networks) {
+        for (GradientCheck.Network network : networks) {
             passed &= differences(console, network, entries);
         }
         Backend.Options options = Backend.Options.DEFAULT.withDevice(device);
@@ -106,7 +105,7 @@ final class CheckCommands {
     }
 
     private static boolean differences(
-            Console console, GradientSuite.Network network, int entries) {
+            Console console, GradientCheck.Network network, int entries) {
         int checked = 0;
         int skipped = 0;
         double worst = 0;
@@ -135,10 +134,10 @@ final class CheckCommands {
             Console console,
             Backend backend,
             Backend.Options options,
-            List<GradientSuite.Network> networks) {
+            List<GradientCheck.Network> networks) {
         int ops = 0;
         int wrong = 0;
-        for (GradientSuite.Network network : networks) {
+        for (GradientCheck.Network network : networks) {
             Dataset data = GradientCheck.data(network.plan());
             try (Executor executor = backend.open(network.plan(), options)) {
                 for (long step = 0; step < 3; step++) {

@@ -5,7 +5,6 @@ import static org.quern.report.Numbers.format;
 
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.model.Scaling;
@@ -24,7 +23,7 @@ final class RunHeader {
     private RunHeader() {}
 
     /** Says what data it is, how many rows each part has, and how it was read and goes in. */
-    static void data(Console console, Splits splits, Parts parts, RunSettings settings) {
+    static void data(Console console, Splits splits, Splits parts, RunSettings settings) {
         Dataset train = parts.train();
         Dataset validation = parts.validation();
         console.about(
@@ -75,7 +74,7 @@ final class RunHeader {
     }
 
     /** Which rows are set aside to compare trainings by, or epochs of one. */
-    static String validation(RunSettings settings, Parts parts) {
+    static String validation(RunSettings settings, Splits parts) {
         if (parts.validation() == null) {
             return settings.get(Setting.OVERFIT) > 0
                     ? "nothing set aside: the rows are to be learned by heart (--overfit)"
@@ -88,7 +87,7 @@ final class RunHeader {
     }
 
     /** Says what a model needs to be trained, how it is, and what early stopping goes by. */
-    static void training(Console console, RunSettings settings, Trainer trainer, Parts parts) {
+    static void training(Console console, RunSettings settings, Trainer trainer, Splits parts) {
         Plan plan = trainer.plan();
         long parameters = plan.model().parameters();
         console.about(

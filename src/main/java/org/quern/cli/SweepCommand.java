@@ -12,7 +12,6 @@ import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.Json;
@@ -81,7 +80,7 @@ final class SweepCommand implements Callable<Integer> {
         console.about("device", choice.text());
         console.about("data", data.description());
         RunHeader.reading(console, data, members.get(0).settings());
-        Parts parts = base.parts(data);
+        Splits parts = base.parts(data);
         console.about("validate", RunHeader.validation(base, parts));
         if (parts.validation() != null && parts.validation().rows() < FEW) {
             console.note(

@@ -11,7 +11,6 @@ import org.quern.QuernException;
 import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.report.TextReport;
 import org.quern.report.page.RunPage;
@@ -184,7 +183,7 @@ final class TrainCommand implements Callable<Integer> {
         if (resume == null) {
             settings = settings.on(splits);
         }
-        Parts parts = settings.parts(splits);
+        Splits parts = settings.parts(splits);
         RunHeader.data(console, splits, parts, settings);
         times.lap("data");
         try (Trainer trainer = settings.open(parts, choice.backend())) {
@@ -208,7 +207,7 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private void train(Trainer trainer, Splits splits, Parts parts) {
+    private void train(Trainer trainer, Splits splits, Splits parts) {
         DeviceDataset.checkTargets(trainer.plan(), parts.train());
         DeviceDataset.checkTargets(trainer.plan(), parts.test());
         int epochs = settings.get(Setting.EPOCHS);
@@ -302,7 +301,7 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private void keep(Trainer trainer, Parts parts, RunReport told) {
+    private void keep(Trainer trainer, Splits parts, RunReport told) {
         if (save != null) {
             RunFolder.writeModel(
                     save,

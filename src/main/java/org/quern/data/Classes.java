@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToIntFunction;
 
 /** Names of classes. */
 public final class Classes {
@@ -36,13 +37,11 @@ public final class Classes {
             byName.put(others.get(other), other);
             byNumber.merge(Decimal.canonical(others.get(other)), other, (one, more) -> -1);
         }
-        int[] numbers = new int[classes.size()];
-        for (int i = 0; i < numbers.length; i++) {
-            String name = classes.get(i);
-            Integer sameNumber = byNumber.getOrDefault(Decimal.canonical(name), -1);
-            numbers[i] = byName.getOrDefault(name, sameNumber);
-        }
-        return numbers;
+        ToIntFunction<String> sameNumber =
+                name -> byNumber.getOrDefault(Decimal.canonical(name), -1);
+        return classes.stream()
+                .mapToInt(name -> byName.getOrDefault(name, sameNumber.applyAsInt(name)))
+                .toArray();
     }
 
     /**

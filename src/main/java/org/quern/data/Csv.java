@@ -63,8 +63,16 @@ final class Csv {
 
     private final Path file;
     private final TableFormat format;
+
+    /**
+     * If above 0, rows may be without labels: a table of so many columns, none of which is the
+     * label by its name, has values alone.
+     */
     private final int features;
+
+    /** Without a header, the label is where this one's is; null for none. */
     private final Csv like;
+
     private final List<String> labels = new ArrayList<>();
     private Iterator<CsvRecord> records;
     private float[] values = new float[1 << 16];
@@ -78,15 +86,8 @@ final class Csv {
     private boolean counts;
     private String missingLabel;
     private int missingLabels;
-    private Dataset rows;
+    private final Dataset rows;
 
-    /**
-     * Reads a table.
-     *
-     * @param features if above 0, rows may be without labels: a table of so many columns, none of
-     *     which is the label by its name, has values alone
-     * @param like without a header, the label is where this one's is; null for none
-     */
     private Csv(Path file, TableFormat format, int features, Csv like) {
         this.file = file;
         this.format = format;
@@ -125,11 +126,9 @@ final class Csv {
         }
         String name = file.getFileName().toString();
         int[] shape = Dataset.shapeOf(labelColumn < 0 ? columns : columns - 1);
-        rows = Dataset.ofImagesOrValues(name, shape, Arrays.copyOf(values, count));
+        Dataset set = Dataset.ofImagesOrValues(name, shape, Arrays.copyOf(values, count));
         values = null; // large
-        if (labelColumn >= 0) {
-            rows = Classes.label(rows, labels);
-        }
+        rows = labelColumn < 0 ? set : Classes.label(set, labels);
     }
 
     /** Whether a path is such a file, or a folder with one to train on. */
@@ -140,47 +139,43 @@ final class Csv {
     /** Reads a file, or a folder's train.csv and, if there, test.csv. */
     static Splits read(Path path, TableFormat format) {
         if (!Files.isDirectory(path)) {
-            return new Csv(path, format, 0, null).splits(path);
+            return rows(path, format, 0);
         }
         Csv train = new Csv(path.resolve(TRAIN), format, 0, null);
         Path testFile = path.resolve("test.csv");
         if (!Files.isRegularFile(testFile)) {
-            return train.splits(path);
+            return train.splits(path, null, train.reading());
         }
-        Csv test = new Csv(testFile, format.withLabel(train.labelOption()), 0, train);
+        TableFormat sameLabel = new TableFormat(train.labelOption(), format.header());
+        Csv test = new Csv(testFile, sameLabel, 0, train);
         train.requireColumnsOf(test);
         String reading = train.reading();
         if (!test.reading().equals(reading)) {
-            reading += "; " + testFile.getFileName() + ": " + test.reading();
+            reading += "; test.csv: " + test.reading();
         }
-        return new Splits(train.rows, test.rows, path.toString(), train.labelOption(), reading);
+        return train.splits(path, test.rows, reading);
     }
 
-    /**
-     * Reads rows that may be without labels.
-     *
-     * @param features columns of a table that has values alone
-     */
+    /** Reads rows that may be without labels, if they are of so many columns. */
     static Splits rows(Path file, TableFormat format, int features) {
-        return new Csv(file, format, features, null).splits(file);
+        Csv csv = new Csv(file, format, features, null);
+        return csv.splits(file, null, csv.reading());
     }
 
-    private Splits splits(Path path) {
-        return new Splits(rows, null, path.toString(), labelOption(), reading());
+    private Splits splits(Path path, Dataset test, String reading) {
+        return new Splits(rows, null, test, path.toString(), labelOption(), reading);
     }
 
     private void requireColumnsOf(Csv test) {
-        if (names.isEmpty() || test.names.isEmpty() || names.equals(test.names)) {
-            return;
+        boolean named = !names.isEmpty() && !test.names.isEmpty();
+        for (int i = 0; named && i < Math.max(columns, test.columns); i++) {
+            if (!column(i).equals(test.column(i))) {
+                throw data(
+                        "%s and %s differ from column %d on (%s, %s): give them the same columns"
+                                + " in the same order",
+                        file, test.file, i + 1, column(i), test.column(i));
+            }
         }
-        int first = 0;
-        while (column(first).equals(test.column(first))) {
-            first++;
-        }
-        throw data(
-                "%s and %s differ from column %d on (%s, %s): give them the same columns in the"
-                        + " same order",
-                file, test.file, first + 1, column(first), test.column(first));
     }
 
     private String column(int index) {
@@ -224,9 +219,8 @@ final class Csv {
         columns = first.getFieldCount();
         List<CsvRecord> next = new ArrayList<>();
         CsvRecord record = next();
-        while (record != null && next.size() < LOOKED_AT) {
+        for (; record != null && next.size() < LOOKED_AT; record = next()) {
             next.add(record);
-            record = next();
         }
         boolean header = format.header() != null ? format.header() : isHeader(first, next);
         if (header) {
@@ -259,12 +253,9 @@ final class Csv {
         for (int i = 0; i < columns; i++) {
             String field = first.getField(i);
             List<String> below = column(i, next);
-            if (isLabelName(field) && below.stream().noneMatch(field::equals)) {
-                return true;
-            }
-            if (isText(field)
-                    && below.stream().noneMatch(Csv::isText)
-                    && below.stream().anyMatch(Decimal::isNumber)) {
+            boolean label = isLabelName(field) && !below.contains(field);
+            boolean text = isText(field) && below.stream().noneMatch(Csv::isText);
+            if (label || text && below.stream().anyMatch(Decimal::isNumber)) {
                 return true;
             }
         }
@@ -334,14 +325,11 @@ final class Csv {
     }
 
     private int bestName() {
-        for (String best : LABEL_NAMES) {
-            for (int i = 0; i < names.size(); i++) {
-                if (best.equalsIgnoreCase(names.get(i))) {
-                    return i;
-                }
-            }
-        }
-        return -1;
+        return LABEL_NAMES.stream()
+                .flatMap(best -> names.stream().filter(best::equalsIgnoreCase))
+                .mapToInt(names::indexOf)
+                .findFirst()
+                .orElse(-1);
     }
 
     /** How the file was taken: header, label. */
@@ -358,10 +346,10 @@ final class Csv {
         if (labelColumn < 0) {
             return header;
         }
+        int column = labelColumn + 1;
         return names.isEmpty()
-                ? "%s; label column %d".formatted(header, labelColumn + 1)
-                : "%s; label %s (column %d)"
-                        .formatted(header, column(labelColumn), labelColumn + 1);
+                ? "%s; label column %d".formatted(header, column)
+                : "%s; label %s (column %d)".formatted(header, column(labelColumn), column);
     }
 
     /** The label's column, as {@link TableFormat#label} takes it; null for none. */

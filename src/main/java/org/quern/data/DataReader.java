@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,7 +12,7 @@ import java.util.function.Predicate;
 
 /** Reads data sets of any format that Quern knows, told apart by what is there. */
 public final class DataReader {
-    /** A format, by what knows whether something is of it, and what reads it. */
+    /** A format: what tells whether something is of it, and what reads it. */
     private record Format(Predicate<Path> is, BiFunction<Path, TableFormat, Splits> reader) {}
 
     /** All formats; the first that takes something for its own reads it. */
@@ -20,7 +21,7 @@ public final class DataReader {
                     new Format(Mnist::isIn, (path, table) -> Mnist.load(path)),
                     new Format(Csv::isOne, Csv::read),
                     new Format(Npz::isOne, (path, table) -> Npz.read(path)),
-                    new Format(ImageFolder::isOne, (path, table) -> ImageFolder.read(path)));
+                    new Format(ImageFolder::isOne, (path, table) -> ImageFolder.splits(path)));
 
     private DataReader() {}
 
@@ -42,9 +43,7 @@ public final class DataReader {
     }
 
     /**
-     * Reads a data set, as {@link #read(Path)} does.
-     *
-     * @param table for CSV, what is known of it
+     * Reads a data set as {@link #read(Path)} does; {@code table} is what is known of a CSV file.
      */
     public static Splits read(Path path, TableFormat table) {
         requireThere(path);
@@ -78,11 +77,7 @@ public final class DataReader {
         return Csv.rows(csv, table, features);
     }
 
-    /**
-     * One image as a row of pixels.
-     *
-     * @throws org.quern.QuernException if it cannot be read
-     */
+    /** One image as a row of pixels. */
     public static Dataset image(Path file) {
         requireThere(file);
         return ImageFolder.image(file);
@@ -94,9 +89,7 @@ public final class DataReader {
                 && path.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(end);
     }
 
-    private static void requireThere(Path path) {
-        if (!Files.exists(path)) {
-            throw data("%s does not exist", path);
-        }
+    static void requireThere(Path path) {
+        require(Files.exists(path), "%s does not exist", path);
     }
 }

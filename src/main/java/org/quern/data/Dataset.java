@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -16,7 +17,8 @@ import java.util.stream.Collectors;
  *
  * <p>Features are stored either as unsigned bytes (images: one byte a pixel, 0 to 255) or as 32-bit
  * floats, row after row, exactly as given; scaling belongs to the model. Arrays are not copied:
- * whoever hands one over no longer writes to it, and readers only read.
+ * whoever hands one over no longer writes to it, and readers only read. Made by {@link #ofPixels}
+ * or {@link #ofValues}, and what follows them.
  *
  * @param name what to call it in messages, such as "MNIST test"
  * @param shape extents of one example, for instance {28, 28}
@@ -48,6 +50,10 @@ public record Dataset(
      */
     public Dataset {
         Objects.requireNonNull(name);
+        if ((pixels == null) == (values == null) || labels != null && targets != null) {
+            throw new IllegalArgumentException(
+                    name + ": rows are of pixels or of values, and have labels or targets");
+        }
         shape = shape.clone();
         classes = List.copyOf(classes);
         for (int extent : shape) {
@@ -64,9 +70,8 @@ public record Dataset(
         }
         int rows = length / features;
         requireFinite(name, "column", values, features);
-        if (labels != null && labels.length != rows) {
-            throw data("%s: %,d labels for %,d rows", name, labels.length, rows);
-        }
+        int count = labels == null ? rows : labels.length;
+        require(count == rows, "%s: %,d labels for %,d rows", name, count, rows);
         for (int row = 0; labels != null && row < rows; row++) {
             if (labels[row] < 0 || labels[row] >= classes.size()) {
                 throw data(
@@ -116,9 +121,7 @@ public record Dataset(
     }
 
     /**
-     * Unlabelled rows out of a file that does not say whether it holds images, such as CSV and NPZ:
-     * kept as bytes if they {@linkplain #isImage are pixels} and whole numbers. Of what type the
-     * file's numbers are does not count.
+     * Unlabelled rows, kept as bytes if they {@linkplain #isImage are pixels} and whole numbers.
      */
     static Dataset ofImagesOrValues(String name, int[] shape, float[] values) {
         Dataset set = ofValues(name, shape, values);
@@ -172,20 +175,16 @@ public record Dataset(
      */
     public Dataset inClassesKnownTo(String who, List<String> known) {
         Dataset set = inClassesOf(known);
-        if (set.classes.size() > known.size() && labels != null) {
-            int row = 0;
-            while (set.labels[row] < known.size()) {
-                row++;
+        for (int row = 0; set.labels != null && row < set.labels.length; row++) {
+            if (set.labels[row] >= known.size()) {
+                String unknown = set.classes.get(set.labels[row]);
+                String all = known.stream().limit(CLASSES_SHOWN).collect(Collectors.joining(", "));
+                String more = known.size() > CLASSES_SHOWN ? ", ..." : "";
+                throw data(
+                        "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows"
+                                + " %s%s",
+                        name, row, unknown, who, all, more);
             }
-            String shown = known.stream().limit(CLASSES_SHOWN).collect(Collectors.joining(", "));
-            throw data(
-                    "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s%s",
-                    name,
-                    row,
-                    set.classes.get(set.labels[row]),
-                    who,
-                    shown,
-                    known.size() > CLASSES_SHOWN ? ", ..." : "");
         }
         return set;
     }
@@ -247,7 +246,6 @@ public record Dataset(
                 targetWidth);
     }
 
-    /** Rows of so many values out of an array; null of none. */
     private static <A> A selected(A all, int width, int[] indices, IntFunction<A> newArray) {
         if (all == null) {
             return null;
@@ -292,7 +290,7 @@ public record Dataset(
         return all.min() >= 0 && all.max() > BRIGHTEST / 2 && all.max() <= BRIGHTEST;
     }
 
-    /** Feature {@code feature} of row {@code row}, unscaled. */
+    /** A row's feature, unscaled. */
     public float value(int row, int feature) {
         int features = features();
         int at = Objects.checkIndex(row, rows()) * features + Objects.checkIndex(feature, features);

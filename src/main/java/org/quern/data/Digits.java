@@ -50,13 +50,8 @@ public final class Digits {
         }
         byte[] pixels = new byte[rows * SIDE * SIDE];
         int[] labels = new int[rows];
-        IntStream.range(0, rows)
-                .parallel()
-                .forEach(
-                        row -> {
-                            Painter painter = new Painter(seed, first + row);
-                            labels[row] = painter.paint(pixels, row * SIDE * SIDE);
-                        });
+        IntStream paint = IntStream.range(0, rows).parallel();
+        paint.forEach(row -> labels[row] = new Painter(seed, first + row).paint(pixels, row));
         return Dataset.ofPixels(name, new int[] {SIDE, SIDE}, pixels)
                 .withLabels(labels, Mnist.DIGITS);
     }
@@ -97,10 +92,7 @@ public final class Digits {
         return glyphs;
     }
 
-    /**
-     * Paints one digit. Only operations that Java rounds the same everywhere are used ({@code
-     * StrictMath} for sine and cosine).
-     */
+    /** Paints one digit, only by operations that Java rounds the same everywhere. */
     private static final class Painter {
         private static final int PIECES = 5;
         private static final int MOST_POINTS = 256;
@@ -124,8 +116,8 @@ public final class Digits {
             this.index = index;
         }
 
-        /** Paints the digit into {@code pixels[at …]}, and returns its class. */
-        int paint(byte[] pixels, int at) {
+        /** Paints the digit into a row of images, and returns its class. */
+        int paint(byte[] pixels, int row) {
             int label = pick(GLYPHS.size());
             List<List<Stroke>> variants = GLYPHS.get(label);
             List<Stroke> strokes = variants.get(pick(variants.size()));
@@ -133,7 +125,7 @@ public final class Digits {
             strokes.forEach(stroke -> trace(stroke, unsteady));
             deform();
             place();
-            ink(pixels, at);
+            ink(pixels, row * SIDE * SIDE);
             return label;
         }
 
@@ -173,15 +165,16 @@ public final class Digits {
                 for (int piece = 0; piece < PIECES; piece++) {
                     float t = (float) piece / PIECES;
                     if (stroke.smooth()) {
-                        add(
-                                spline(px[before], px[i], px[i + 1], px[after], t),
-                                spline(py[before], py[i], py[i + 1], py[after], t));
+                        x[count] = spline(px[before], px[i], px[i + 1], px[after], t);
+                        y[count++] = spline(py[before], py[i], py[i + 1], py[after], t);
                     } else {
-                        add(px[i] + t * (px[i + 1] - px[i]), py[i] + t * (py[i + 1] - py[i]));
+                        x[count] = px[i] + t * (px[i + 1] - px[i]);
+                        y[count++] = py[i] + t * (py[i + 1] - py[i]);
                     }
                 }
             }
-            add(px[n - 1], py[n - 1]);
+            x[count] = px[n - 1];
+            y[count++] = py[n - 1];
         }
 
         /** Catmull and Rom's spline between b and c. */
@@ -191,12 +184,6 @@ public final class Digits {
             float r = 2 * a - 5 * b + 4 * c - d;
             float s = 3 * b - a - 3 * c + d;
             return 0.5f * (p + t * (q + t * (r + t * s)));
-        }
-
-        private void add(float px, float py) {
-            x[count] = px;
-            y[count] = py;
-            count++;
         }
 
         /** Bends by a wave along each axis, stretches, shears and rotates. */
@@ -261,8 +248,7 @@ public final class Digits {
 
         /** Darkness of each pixel by its distance to the nearest stroke. */
         private void ink(byte[] pixels, int at) {
-            float half = 0.85f + 0.30f * normal();
-            half = Math.max(half, 0.35f);
+            float half = Math.max(0.35f, 0.85f + 0.30f * normal());
             float soft = 0.9f + 0.7f * uniform();
             float strength = 255 * (1.12f - 0.30f * uniform() * uniform());
             float reach = half + soft;

@@ -101,19 +101,16 @@ public record Distortion(double rotate, double scale, double shift, double bend)
     }
 
     /** Between which two of the field's points each pixel of an axis lies, and how far. */
-    private static final class Axis {
-        private final int[] point;
-        private final float[] part;
-
-        Axis(int pixels) {
-            point = new int[pixels];
-            part = new float[pixels];
+    private record Axis(int[] point, float[] part) {
+        static Axis of(int pixels) {
+            Axis axis = new Axis(new int[pixels], new float[pixels]);
             for (int i = 0; i < pixels; i++) {
                 float place = i * (POINTS - 1f) / Math.max(1, pixels - 1);
-                point[i] = Math.min(POINTS - 2, (int) place);
-                float t = place - point[i];
-                part[i] = t * t * (3 - 2 * t); // smooth where pieces meet
+                axis.point[i] = Math.min(POINTS - 2, (int) place);
+                float t = place - axis.point[i];
+                axis.part[i] = t * t * (3 - 2 * t); // smooth where pieces meet
             }
+            return axis;
         }
     }
 
@@ -131,16 +128,15 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             this.width = width;
             this.height = height;
             to = new byte[from.length];
-            columns = new Axis(width);
-            lines = new Axis(height);
+            columns = Axis.of(width);
+            lines = Axis.of(height);
         }
 
         /** For each pixel of the new image, the place of the old one that it shows. */
         void draw(int row, long seed, long epoch) {
             int[] words = new int[(WORDS + 3) / 4 * 4];
-            for (int block = 0; block < words.length / 4; block++) {
-                int stream = Streams.distortion(block);
-                Philox.block(seed, stream, epoch, row, words, 4 * block);
+            for (int at = 0; at < words.length; at += 4) {
+                Philox.block(seed, Streams.distortion(at / 4), epoch, row, words, at);
             }
             float[] uniform = new float[WORDS];
             for (int i = 0; i < WORDS; i++) {
@@ -153,7 +149,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             float high = (float) (1 / (1 + scale * uniform[2]));
             float left = (width - 1) / 2f + (float) (shift * uniform[3]);
             float top = (height - 1) / 2f + (float) (shift * uniform[4]);
-            int at = row * width * height;
+            int image = row * width * height;
             for (int y = 0; y < height; y++) {
                 float v = y - (height - 1) / 2f;
                 float[] fieldX = line(uniform, 0, y);
@@ -168,7 +164,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
                     float bendY = fieldY[point] + part * (fieldY[point + 1] - fieldY[point]);
                     float fromX = cos * wide * u + lineX + bendX;
                     float fromY = -sin * high * u + lineY + bendY;
-                    to[at + y * width + x] = (byte) level(at, fromX, fromY);
+                    to[image + y * width + x] = (byte) level(image, fromX, fromY);
                 }
             }
         }

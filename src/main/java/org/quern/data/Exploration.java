@@ -1,5 +1,10 @@
 package org.quern.data;
 
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.quern.QuernException;
 import org.quern.random.Permutation;
@@ -13,7 +18,8 @@ import org.quern.random.Streams;
  * @param test numbers of the test rows; null without
  * @param examples training rows drawn at random, in the order drawn
  * @param repeated training rows that equal an earlier training row
- * @param leaked test rows that equal a training row; null without test rows
+ * @param leaked test rows that equal a training row: who trained on them measures memory, not
+ *     skill; null without test rows
  */
 public record Exploration(
         Splits splits,
@@ -21,16 +27,21 @@ public record Exploration(
         Statistics test,
         int[] examples,
         int repeated,
-        Duplicates leaked) {
+        List<Duplicate> leaked) {
     private static final int EXAMPLES = 25;
     private static final int MANY_CLASSES = 30;
     private static final int ROWS_OF_A_CLASS = 10;
 
     /**
-     * Looks at data.
+     * Two equal rows of two data sets.
      *
-     * @param seed of the examples
+     * @param first its index in the first set, the least one
+     * @param second its index in the second set
+     * @param sameLabel whether both have the same label; true without labels
      */
+    public record Duplicate(int first, int second, boolean sameLabel) {}
+
+    /** Looks at data; {@code seed} draws the examples. */
     public static Exploration of(Splits splits, long seed) {
         Dataset train = splits.train();
         int[] examples =
@@ -38,7 +49,7 @@ public record Exploration(
                         .map(i -> Permutation.apply(train.rows(), seed, Streams.examples(0), 0, i))
                         .toArray();
         long repeated =
-                Duplicates.of(train, train).pairs().stream()
+                duplicates(train, train).stream()
                         .filter(pair -> pair.first() != pair.second())
                         .count();
         Dataset test = splits.test();
@@ -48,15 +59,41 @@ public record Exploration(
                 test == null ? null : Statistics.of(test),
                 examples,
                 Math.toIntExact(repeated),
-                test == null ? null : Duplicates.of(train, test));
+                test == null ? null : duplicates(train, test));
     }
 
-    /**
-     * The labels of the training rows as values, where they are rather numbers than classes: more
-     * than 30 different ones, of fewer than ten rows each on average.
-     *
-     * @return null where they are classes, or there are none
-     */
+    /** The rows of {@code second} that are in {@code first} too, value for value. */
+    static List<Duplicate> duplicates(Dataset first, Dataset second) {
+        List<Duplicate> duplicates = new ArrayList<>();
+        if (first.features() != second.features() || first.isPixels() != second.isPixels()) {
+            return duplicates;
+        }
+        Map<ByteBuffer, Integer> rows = new HashMap<>();
+        for (int row = 0; row < first.rows(); row++) {
+            rows.putIfAbsent(bytes(first, row), row);
+        }
+        boolean labels = first.hasLabels() && second.hasLabels();
+        for (int row = 0; row < second.rows(); row++) {
+            Integer same = rows.get(bytes(second, row));
+            if (same != null) {
+                boolean alike = !labels || label(first, same).equals(label(second, row));
+                duplicates.add(new Duplicate(same, row, alike));
+            }
+        }
+        return duplicates;
+    }
+
+    private static ByteBuffer bytes(Dataset set, int row) {
+        int width = set.features();
+        if (set.isPixels()) {
+            return ByteBuffer.wrap(set.pixels(), row * width, width);
+        }
+        ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * width);
+        bytes.asFloatBuffer().put(set.values(), row * width, width);
+        return bytes;
+    }
+
+    /** The labels of the training rows as values; null unless {@link #isManyClasses} of numbers. */
     public Statistics numbers() {
         Dataset train = splits.train();
         if (!isManyClasses(train)) {
@@ -88,7 +125,10 @@ public record Exploration(
 
     /** The name of an example's class; empty without labels. */
     public String label(int row) {
-        Dataset train = splits.train();
-        return train.hasLabels() ? train.classes().get(train.labels()[row]) : "";
+        return splits.train().hasLabels() ? label(splits.train(), row) : "";
+    }
+
+    private static String label(Dataset set, int row) {
+        return set.classes().get(set.labels()[row]);
     }
 }

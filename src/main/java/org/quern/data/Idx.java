@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.io.BufferedInputStream;
 import java.io.EOFException;
@@ -10,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
@@ -28,11 +30,7 @@ record Idx(int[] extents, byte[] values) {
     private static final int UNSIGNED_BYTE = 8;
     private static final int BUFFER = 1 << 16;
 
-    /**
-     * Reads images: at least two dimensions, rows first.
-     *
-     * @throws org.quern.QuernException if it is no such file; the message names file and cure
-     */
+    /** Reads images: at least two dimensions, rows first. */
     static Dataset images(Path file, String name) {
         Idx idx = read(file);
         if (idx.extents.length == 1) {
@@ -51,22 +49,14 @@ record Idx(int[] extents, byte[] values) {
                     "%s holds images (%d dimensions), not labels: were the two files swapped?",
                     file, idx.extents.length);
         }
-        int[] labels = new int[idx.values.length];
-        for (int i = 0; i < labels.length; i++) {
-            labels[i] = idx.values[i] & 0xff;
-        }
-        return labels;
+        return IntStream.range(0, idx.values.length).map(i -> idx.values[i] & 0xff).toArray();
     }
 
     static Idx read(Path file) {
-        if (!Files.exists(file)) {
-            throw data("%s does not exist", file);
-        }
+        DataReader.requireThere(file);
         try (InputStream raw = new BufferedInputStream(Files.newInputStream(file), BUFFER)) {
             long size = Files.size(file);
-            if (size == 0) {
-                throw data("%s is empty: fetch it again", file);
-            }
+            require(size != 0, "%s is empty: fetch it again", file);
             raw.mark(2);
             boolean gzipped = raw.read() == 0x1f && raw.read() == 0x8b;
             raw.reset();
@@ -82,12 +72,7 @@ record Idx(int[] extents, byte[] values) {
         }
     }
 
-    /**
-     * Reads header and values.
-     *
-     * @param size bytes that there are, −1 if not known
-     * @param most bytes that there can be
-     */
+    /** Of a file of {@code size} bytes unpacked, −1 if not known, and {@code most} at most. */
     private static Idx read(Path file, InputStream in, long size, long most) throws IOException {
         byte[] magic = exactly(in, 4, "");
         if (magic[0] != 0 || magic[1] != 0 || magic[3] == 0) {
@@ -113,9 +98,7 @@ record Idx(int[] extents, byte[] values) {
                             : count * extent;
         }
         long header = 4 + 4L * extents.length;
-        if (count == 0) {
-            throw data("%s holds no values: its header says %s", file, shape);
-        }
+        require(count != 0, "%s holds no values: its header says %s", file, shape);
         if (size >= 0 && count < 16 * size && size != header + count) {
             throw data(
                     "%s has %,d bytes, but its header says %s values, which makes %,d: fetch it"
@@ -136,11 +119,7 @@ record Idx(int[] extents, byte[] values) {
         return new Idx(extents, values);
     }
 
-    /**
-     * So many bytes.
-     *
-     * @throws EOFException with the message {@code where}, if there are fewer
-     */
+    /** So many bytes; if there are fewer, {@code where} is the message of the exception. */
     static byte[] exactly(InputStream in, int count, String where) throws IOException {
         byte[] bytes = new byte[count];
         if (in.readNBytes(bytes, 0, count) != count) {

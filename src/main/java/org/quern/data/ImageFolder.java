@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 
@@ -28,21 +27,17 @@ final class ImageFolder {
     }
 
     /** Reads the folders called train and test, or else the one. */
-    static Splits read(Path folder) {
+    static Splits splits(Path folder) {
         Path train = folder.resolve("train");
         Path test = folder.resolve("test");
         if (!hasImages(train)) {
-            String name = folder.getFileName().toString();
-            return new Splits(read(folder, name), null, folder.toString());
+            return new Splits(read(folder), null, folder.toString());
         }
-        return new Splits(
-                read(train, "train"),
-                hasImages(test) ? read(test, "test") : null,
-                folder.toString());
+        return new Splits(read(train), hasImages(test) ? read(test) : null, folder.toString());
     }
 
     /** All images; classes are the folders' names in their order. */
-    private static Dataset read(Path folder, String name) {
+    private static Dataset read(Path folder) {
         List<String> classes = new ArrayList<>();
         List<Path> files = new ArrayList<>();
         List<Integer> labels = new ArrayList<>();
@@ -70,7 +65,8 @@ final class ImageFolder {
             System.arraycopy(image.pixels(), 0, pixels, i * size, size);
         }
         int[] indices = labels.stream().mapToInt(Integer::intValue).toArray();
-        return Dataset.ofPixels(name, first.shape(), pixels).withLabels(indices, classes);
+        return Dataset.ofPixels(folder.getFileName().toString(), first.shape(), pixels)
+                .withLabels(indices, classes);
     }
 
     private static String extents(Dataset image) {
@@ -99,12 +95,9 @@ final class ImageFolder {
             // getRGB would turn linear grey into sRGB
             image.getRaster().getDataElements(0, 0, width, height, pixels);
         } else {
-            int[] line = new int[width];
+            int[] colours = image.getRGB(0, 0, width, height, null, 0, width);
             for (int i = 0; i < pixels.length; i++) {
-                if (i % width == 0) {
-                    image.getRGB(0, i / width, width, 1, line, 0, width);
-                }
-                int argb = line[i % width];
+                int argb = colours[i];
                 int luma =
                         299 * (argb >> 16 & 0xff) + 587 * (argb >> 8 & 0xff) + 114 * (argb & 0xff);
                 pixels[i] = (byte) ((luma * (argb >>> 24) / 255 + 500) / 1000);
@@ -116,7 +109,7 @@ final class ImageFolder {
 
     private static List<Path> images(Path folder) {
         return children(folder, false).stream()
-                .filter(file -> file.toString().toLowerCase(Locale.ROOT).endsWith(".png"))
+                .filter(file -> DataReader.isCalled(file, ".png"))
                 .toList();
     }
 

@@ -12,11 +12,7 @@ public final class Input {
 
     private Input() {}
 
-    /**
-     * One row of a data set.
-     *
-     * @throws org.quern.QuernException if there is no such row
-     */
+    /** One row of a data set. */
     public static Dataset row(Dataset set, int index) {
         if (index < 0 || index >= set.rows()) {
             throw usage(
@@ -26,11 +22,7 @@ public final class Input {
         return set.select(new int[] {index}).named(set.name() + " " + index);
     }
 
-    /**
-     * One row as text: numbers separated by commas.
-     *
-     * @throws org.quern.QuernException if one is not a finite number
-     */
+    /** One row as text: finite numbers separated by commas. */
     public static Dataset parse(String text) {
         String[] fields = text.split(",", -1);
         float[] values = new float[fields.length];
@@ -60,12 +52,7 @@ public final class Input {
         return image.isPixels() && Statistics.of(image).mean() >= MID_GREY;
     }
 
-    /**
-     * Checks that a model can take the rows.
-     *
-     * @param shape of the model's input
-     * @throws org.quern.QuernException saying what the model takes
-     */
+    /** Refuses rows that a model whose input is of {@code shape} cannot take. */
     public static void check(Dataset rows, List<Integer> shape) {
         int[] given = rows.shape();
         if (given.length == 2 && shape.size() == 2) {

@@ -1,13 +1,13 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +47,8 @@ public final class Mnist {
                 "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2");
 
         private final String stem;
+
+        /** Of the unpacked contents, in hexadecimal. */
         private final String sha256;
 
         File(String stem, String sha256) {
@@ -58,14 +60,22 @@ public final class Mnist {
             return stem + ".gz";
         }
 
-        /** SHA-256 of the unpacked contents, in hexadecimal. */
-        String sha256() {
-            return sha256;
+        /** Whether the contents of an IDX file hash to those of this one. */
+        boolean isWhole(Path path) {
+            Idx idx = Idx.read(path);
+            ByteBuffer header = ByteBuffer.allocate(4 + 4 * idx.extents().length);
+            header.putInt(8 << 8 | idx.extents().length);
+            IntStream.of(idx.extents()).forEach(header::putInt);
+            try {
+                MessageDigest digest = MessageDigest.getInstance("SHA-256");
+                digest.update(header.array());
+                return HexFormat.of().formatHex(digest.digest(idx.values())).equals(sha256);
+            } catch (NoSuchAlgorithmException e) {
+                throw new IllegalStateException("every Java has SHA-256", e);
+            }
         }
 
-        /**
-         * The file in a folder, under one of the names that are in use; empty if it is not there.
-         */
+        /** The file in a folder, under one of the names that are in use. */
         Optional<Path> in(Path folder) {
             String dotted = stem.replace("-idx", ".idx");
             return Stream.of(stem + ".gz", stem, dotted + ".gz", dotted)
@@ -96,11 +106,9 @@ public final class Mnist {
         String told = environment.get(VARIABLE);
         if (told != null && !told.isBlank()) {
             Path folder = Path.of(told);
-            if (!isIn(folder)) {
-                throw data(
-                        "%s is %s, which does not hold MNIST: no %s in it",
-                        VARIABLE, folder, missing(folder));
-            }
+            String missing = missing(folder);
+            String message = "%s is %s, which does not hold MNIST: no %s in it";
+            require(missing.isEmpty(), message, VARIABLE, folder, missing);
             return Optional.of(folder);
         }
         Path cache = cacheFolder(environment);
@@ -120,9 +128,8 @@ public final class Mnist {
      * @throws org.quern.QuernException if one is missing or damaged, or they do not fit each other
      */
     public static Splits load(Path folder) {
-        if (!isIn(folder)) {
-            throw data("%s does not hold MNIST: no %s in it", folder, missing(folder));
-        }
+        String missing = missing(folder);
+        require(missing.isEmpty(), "%s does not hold MNIST: no %s in it", folder, missing);
         CompletableFuture<Dataset> train =
                 CompletableFuture.supplyAsync(
                         () -> labelled(folder, File.TRAIN_IMAGES, File.TRAIN_LABELS, "train"));
@@ -147,32 +154,11 @@ public final class Mnist {
         return pixels.withLabels(classes, DIGITS);
     }
 
-    /**
-     * The names of those of the four files whose contents are not the original ones. Reads and
-     * hashes all of them, which takes some tenths of a second.
-     */
+    /** The names of those of the four files whose contents are not the original ones. */
     public static List<String> differing(Path folder) {
-        List<String> names = new ArrayList<>();
-        for (File file : File.values()) {
-            Path path = file.in(folder).orElseThrow();
-            if (!sha256(Idx.read(path)).equals(file.sha256())) {
-                names.add(path.getFileName().toString());
-            }
-        }
-        return names;
-    }
-
-    /** SHA-256 of an IDX file as it is when unpacked. */
-    static String sha256(Idx idx) {
-        ByteBuffer header = ByteBuffer.allocate(4 + 4 * idx.extents().length);
-        header.putInt(8 << 8 | idx.extents().length);
-        IntStream.of(idx.extents()).forEach(header::putInt);
-        try {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            digest.update(header.array());
-            return HexFormat.of().formatHex(digest.digest(idx.values()));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
+        return Stream.of(File.values())
+                .filter(file -> !file.isWhole(file.in(folder).orElseThrow()))
+                .map(file -> file.in(folder).orElseThrow().getFileName().toString())
+                .toList();
     }
 }

@@ -1,6 +1,11 @@
 package org.quern.data;
 
+import static java.nio.file.StandardOpenOption.APPEND;
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,7 +25,6 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -46,33 +50,27 @@ public final class MnistFetch {
     /** The largest of the files has 9.9 MB. */
     private static final long MOST_BYTES = 20_000_000;
 
+    private final HttpClient client =
+            HttpClient.newBuilder()
+                    .connectTimeout(CONNECT)
+                    .followRedirects(HttpClient.Redirect.NORMAL)
+                    .build();
     private final List<URI> mirrors;
     private final Duration stall;
 
     /** Hears how far a download is. */
     @FunctionalInterface
     public interface Meter {
-        /**
-         * Some bytes arrived.
-         *
-         * @param file its name
-         * @param done bytes so far, those of an earlier try included
-         * @param total bytes of the file, −1 if the mirror did not say
-         */
+        /** Of {@code total} bytes, −1 if the mirror did not say, {@code done} are there. */
         void progress(String file, long done, long total);
     }
 
-    /** From the known mirrors. */
+    /** From the known {@link #MIRRORS}. */
     public MnistFetch() {
         this(MIRRORS, Duration.ofSeconds(20));
     }
 
-    /**
-     * From other mirrors.
-     *
-     * @param mirrors folders, each with a slash at the end
-     * @param stall how long a mirror may keep silent before the next one is asked
-     */
+    /** From folders, each with a slash at the end, that may keep silent for so long. */
     MnistFetch(List<URI> mirrors, Duration stall) {
         this.mirrors = List.copyOf(mirrors);
         this.stall = stall;
@@ -89,20 +87,11 @@ public final class MnistFetch {
     public void into(Path folder, Meter meter) {
         try {
             Files.createDirectories(folder);
-            try (FileChannel channel =
-                    FileChannel.open(
-                            folder.resolve(".lock"),
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.WRITE)) {
+            try (FileChannel channel = FileChannel.open(folder.resolve(".lock"), CREATE, WRITE)) {
                 channel.lock(); // until the channel is closed
-                HttpClient client =
-                        HttpClient.newBuilder()
-                                .connectTimeout(CONNECT)
-                                .followRedirects(HttpClient.Redirect.NORMAL)
-                                .build();
                 for (Mnist.File file : Mnist.File.values()) {
                     if (file.in(folder).isEmpty()) {
-                        fetch(client, file, folder, meter);
+                        fetch(file, folder, meter);
                     }
                 }
             }
@@ -111,16 +100,13 @@ public final class MnistFetch {
         }
     }
 
-    private void fetch(HttpClient client, Mnist.File file, Path folder, Meter meter)
-            throws IOException {
+    private void fetch(Mnist.File file, Path folder, Meter meter) throws IOException {
         Path part = folder.resolve(file.gzipped() + ".part");
         Set<String> reasons = new LinkedHashSet<>();
         for (URI mirror : mirrors) {
             try {
-                download(client, mirror.resolve(file.gzipped()), part, file.gzipped(), meter);
-                if (!Mnist.sha256(Idx.read(part)).equals(file.sha256())) {
-                    throw data("its contents are not MNIST's (SHA-256 differs)");
-                }
+                download(mirror, file.gzipped(), part, meter);
+                require(file.isWhole(part), "its contents are not MNIST's (SHA-256 differs)");
                 Files.move(part, folder.resolve(file.gzipped()), StandardCopyOption.ATOMIC_MOVE);
                 return;
             } catch (QuernException e) {
@@ -139,31 +125,25 @@ public final class MnistFetch {
                 String.join("; ", reasons));
     }
 
-    private void download(HttpClient client, URI uri, Path part, String name, Meter meter)
+    private void download(URI mirror, String name, Path part, Meter meter)
             throws IOException, InterruptedException {
         long have = Files.exists(part) ? Files.size(part) : 0;
-        HttpRequest.Builder request = HttpRequest.newBuilder(uri).timeout(stall);
+        HttpRequest.Builder request = HttpRequest.newBuilder(mirror.resolve(name)).timeout(stall);
         if (have > 0) {
             request.header("Range", "bytes=" + have + "-");
         }
         HttpResponse<InputStream> response =
                 client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
         try (InputStream body = response.body()) {
-            if (response.statusCode() == 416) { // it was whole already, or is of another size
+            int status = response.statusCode();
+            if (status == 416) { // it was whole already, or is of another size
                 return;
             }
-            if (response.statusCode() != 200 && response.statusCode() != 206) {
-                throw new IOException("HTTP status " + response.statusCode());
+            if (status != 200 && status != 206) {
+                throw new IOException("HTTP status " + status);
             }
-            boolean resumed = response.statusCode() == 206;
-            try (FileChannel out =
-                    FileChannel.open(
-                            part,
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.WRITE,
-                            resumed
-                                    ? StandardOpenOption.APPEND
-                                    : StandardOpenOption.TRUNCATE_EXISTING)) {
+            StandardOpenOption from = status == 206 ? APPEND : TRUNCATE_EXISTING;
+            try (FileChannel out = FileChannel.open(part, CREATE, WRITE, from)) {
                 long done = out.size();
                 long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
                 long total = length < 0 ? -1 : done + length;
@@ -171,9 +151,7 @@ public final class MnistFetch {
                 for (int n = read(body, buffer); n >= 0; n = read(body, buffer)) {
                     out.write(ByteBuffer.wrap(buffer, 0, n));
                     done += n;
-                    if (done > MOST_BYTES) {
-                        throw data("it sends more than %,d bytes", MOST_BYTES);
-                    }
+                    require(done <= MOST_BYTES, "it sends more than %,d bytes", MOST_BYTES);
                     meter.progress(name, done, total);
                 }
                 if (total >= 0 && done < total) {
@@ -215,7 +193,7 @@ public final class MnistFetch {
         if (e instanceof ConnectException && e.getMessage() == null) {
             return host + "no connection";
         }
-        return host
-                + Objects.requireNonNullElse(cause.getMessage(), cause.getClass().getSimpleName());
+        String message = cause.getMessage();
+        return host + (message != null ? message : cause.getClass().getSimpleName());
     }
 }

@@ -21,12 +21,7 @@ public final class Normalizer {
         box = Math.max(1, (double) Math.min(width, height) * MNIST_BOX / MNIST_SIDE);
     }
 
-    /**
-     * Normalizes a drawing.
-     *
-     * @param ink {@code inkWidth × inkHeight} unsigned bytes, 0 where there is none
-     * @return {@code width × height} unsigned bytes; null if there is no ink at all
-     */
+    /** Normalizes {@code inkWidth × inkHeight} unsigned bytes, 0 without ink; null of no ink. */
     public byte[] normalize(byte[] ink, int inkWidth, int inkHeight) {
         int left = inkWidth;
         int right = -1;

@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.io.BufferedInputStream;
 import java.io.EOFException;
@@ -19,8 +20,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
 /**
- * Keras' mnist.npz and its like: a zip of the arrays x_train, y_train and, if there, x_test,
- * y_test.
+ * Keras' mnist.npz and its like: a zip of arrays x_train, y_train and, if there, x_test, y_test.
  */
 final class Npz {
     private static final int MOST_CLASSES = 1 << 16;
@@ -115,14 +115,10 @@ final class Npz {
         private static final Pattern DESCR = Pattern.compile("'descr'\\s*:\\s*'([<>|=]?)(\\w+)'");
         private static final Pattern FORTRAN =
                 Pattern.compile("'fortran_order'\\s*:\\s*(True|False)");
+        private static final Pattern TYPE = Pattern.compile("[ui][1248]|b1|f[48]");
         private static final Pattern SHAPE = Pattern.compile("'shape'\\s*:\\s*\\(([^)]*)\\)");
 
-        /**
-         * Reads an array.
-         *
-         * @param where what to call it in messages: file and entry
-         * @param available most bytes that there can be
-         */
+        /** Reads an array of so many bytes at most; {@code where}, file and entry, is its name. */
         static Npy read(InputStream in, String where, long available) throws IOException {
             byte[] start = Idx.exactly(in, 8, where);
             if (!new String(start, StandardCharsets.ISO_8859_1).startsWith(MAGIC)) {
@@ -146,19 +142,22 @@ final class Npz {
                 throw data("%s: its header is not understood: %s", where, header.strip());
             }
             String type = descr.group(2);
-            if (type.startsWith("O")) {
-                throw data(
-                        "%s is an array of Python objects, which only Python can read: save it as"
-                                + " numbers",
-                        where);
-            }
+            require(
+                    !type.startsWith("O"),
+                    "%s is an array of Python objects, which only Python can read: save it as"
+                            + " numbers",
+                    where);
             if (fortran.group(1).equals("True")) {
                 throw data(
                         "%s is in Fortran order: save numpy.ascontiguousarray(...) of it", where);
             }
-            int width = width(type, where);
+            if (!TYPE.matcher(type).matches()) {
+                throw data(
+                        "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are read",
+                        where, type);
+            }
             int[] extents = extents(shape.group(1), where);
-            long size = width;
+            long size = type.charAt(1) - '0';
             for (int extent : extents) {
                 size *= extent;
                 if (size > available) {
@@ -168,28 +167,12 @@ final class Npz {
                 }
             }
             byte[] content = Idx.exactly(in, (int) size, where);
-            if (in.read() >= 0) {
-                throw data("%s goes on behind its last value: save it again", where);
-            }
+            require(in.read() < 0, "%s goes on behind its last value: save it again", where);
             boolean big = descr.group(1).equals(">");
             ByteBuffer values =
                     ByteBuffer.wrap(content)
                             .order(big ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
             return new Npy(type, extents, content, values);
-        }
-
-        private static int width(String type, String where) {
-            return switch (type) {
-                case "u1", "i1", "b1" -> 1;
-                case "u2", "i2" -> 2;
-                case "u4", "i4", "f4" -> 4;
-                case "u8", "i8", "f8" -> 8;
-                default ->
-                        throw data(
-                                "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are"
-                                        + " read",
-                                where, type);
-            };
         }
 
         private static int[] extents(String text, String where) {

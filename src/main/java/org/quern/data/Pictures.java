@@ -19,10 +19,8 @@ public final class Pictures {
     }
 
     /**
-     * The pictures of a data set. Bytes are levels as they are; of floats, the least is black and
-     * the largest white.
-     *
-     * @return null where a row is no image: its shape has not two extents
+     * The pictures of a data set; null where a row's shape has not two extents. Bytes are levels as
+     * they are; of floats, the least is black and the largest white.
      */
     public static Pictures of(Dataset set) {
         return set.shape().length == 2 ? new Pictures(set) : null;

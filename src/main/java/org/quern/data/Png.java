@@ -4,7 +4,6 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.util.Arrays;
 import javax.imageio.ImageIO;
 
 /** Images as PNG files. */
@@ -14,13 +13,11 @@ public final class Png {
     /**
      * The file of an image in grey.
      *
-     * @param pixels {@code width × height} unsigned bytes from {@code offset} on, row after row, 0
-     *     black, 255 white
+     * @param pixels {@code width × height} unsigned bytes, row after row, 0 black, 255 white
      */
-    public static byte[] grey(byte[] pixels, int offset, int width, int height) {
+    public static byte[] grey(byte[] pixels, int width, int height) {
         BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_BYTE_GRAY);
-        byte[] own = Arrays.copyOfRange(pixels, offset, offset + width * height);
-        image.getRaster().setDataElements(0, 0, width, height, own);
+        image.getRaster().setDataElements(0, 0, width, height, pixels);
         return file(image);
     }
 

@@ -1,19 +1,30 @@
 package org.quern.data;
 
+import static org.quern.QuernException.data;
+
+import java.util.List;
+import java.util.stream.IntStream;
+
 /**
- * What a source of data holds.
+ * What a source of data holds, or what a run takes of it.
  *
  * @param train rows to train on
- * @param test rows to measure on, never trained on; null if the source has none. Its classes are
- *     numbered as those of the training rows, whatever the source does; classes that these lack
- *     follow behind
+ * @param validation rows to measure on after each epoch; null for none, as in every source
+ * @param test rows to measure on at the end, never trained on; null if a source has none. Its
+ *     classes are numbered as those of the training rows, whatever the source does; classes that
+ *     these lack follow behind
  * @param description one line on what it is and where it is from
  * @param label of a table, the label's column, as {@link TableFormat#label} takes it; null for none
  * @param reading of a table, how it was taken: whether it has a header, which column is the label;
  *     empty where there is nothing to tell
  */
 public record Splits(
-        Dataset train, Dataset test, String description, String label, String reading) {
+        Dataset train,
+        Dataset validation,
+        Dataset test,
+        String description,
+        String label,
+        String reading) {
 
     /** Numbers the classes of the test rows as those of the training rows. */
     public Splits {
@@ -24,7 +35,11 @@ public record Splits(
 
     /** Data that is no table. */
     public Splits(Dataset train, Dataset test, String description) {
-        this(train, test, description, null, "");
+        this(train, null, test, description, null, "");
+    }
+
+    private Splits with(Dataset newTrain, Dataset newValidation, Dataset newTest) {
+        return new Splits(newTrain, newValidation, newTest, description, label, reading);
     }
 
     /**
@@ -33,11 +48,60 @@ public record Splits(
      * @throws org.quern.QuernException if a label is not a finite number
      */
     public Splits withLabelsAsTargets() {
-        return new Splits(
-                numbers(train), test == null ? null : numbers(test), description, label, reading);
+        return with(numbers(train), numbers(validation), numbers(test));
     }
 
     private static Dataset numbers(Dataset set) {
-        return set.hasLabels() ? set.withLabelsAsTargets() : set;
+        return set != null && set.hasLabels() ? set.withLabelsAsTargets() : set;
+    }
+
+    /**
+     * The rows of a run, none of which is in two parts, unless it is to be learned by heart.
+     * Carves, in this order: test rows, where the source has none; then at most {@code limit} rows
+     * to train on; then validation rows out of those.
+     *
+     * @param testFraction of the rows, where the source has no test rows
+     * @param limit most rows to train on; 0 for all
+     * @param validationFraction of the training rows; 0 for none
+     * @param overfit if above 0, train and test are this many of the training rows, the same ones
+     * @param seed decides which rows
+     * @throws org.quern.QuernException if a test row has a class that no training row has
+     */
+    public Splits carve(
+            double testFraction, int limit, double validationFraction, int overfit, long seed) {
+        if (test != null) {
+            requireAlike();
+        }
+        Split tested =
+                test != null
+                        ? new Split(train, test)
+                        : Split.carve(train, testFraction, seed, "test");
+        if (overfit > 0) {
+            Dataset few = Split.limit(tested.rest(), overfit, seed);
+            return with(few, null, few);
+        }
+        Dataset rows = limit > 0 ? Split.limit(tested.rest(), limit, seed) : tested.rest();
+        if (validationFraction > 0) {
+            Split validated = Split.carve(rows, validationFraction, seed, "validation");
+            return with(validated.rest(), validated.part(), tested.part());
+        }
+        return with(rows, null, tested.part());
+    }
+
+    private void requireAlike() {
+        if (train.features() != test.features()) {
+            throw data(
+                    "%s has %d values a row, but %s has %d: they do not belong together",
+                    train.name(), train.features(), test.name(), test.features());
+        }
+        if (test.hasLabels()) {
+            List<String> seen =
+                    IntStream.of(train.labels())
+                            .distinct()
+                            .sorted()
+                            .mapToObj(train.classes()::get)
+                            .toList();
+            test.inClassesKnownTo("training", seen);
+        }
     }
 }

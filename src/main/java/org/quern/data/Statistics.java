@@ -58,10 +58,8 @@ public record Statistics(
         }
         double mean = sum / count;
         int[] perClass = new int[set.classes().size()];
-        if (set.hasLabels()) {
-            for (int label : set.labels()) {
-                perClass[label]++;
-            }
+        for (int row = 0; set.hasLabels() && row < set.rows(); row++) {
+            perClass[set.labels()[row]]++;
         }
         return new Statistics(
                 set.rows(),

@@ -13,12 +13,7 @@ public record TableFormat(String label, Boolean header) {
     /** Nothing is said: all is found out, or refused. */
     public static final TableFormat UNKNOWN = new TableFormat(null, null);
 
-    /**
-     * The format that two texts tell of.
-     *
-     * @param label empty for one that is to be found
-     * @param header auto, yes or no
-     */
+    /** The format that two texts tell of: a label, empty to find it; a header's auto, yes or no. */
     public static TableFormat of(String label, String header) {
         Boolean named =
                 switch (header) {
@@ -28,10 +23,5 @@ public record TableFormat(String label, Boolean header) {
                     default -> throw usage("unknown header \"%s\": use auto, yes or no", header);
                 };
         return new TableFormat(label.isEmpty() ? null : label, named);
-    }
-
-    /** This format for another label; null to find it. */
-    public TableFormat withLabel(String newLabel) {
-        return new TableFormat(newLabel, header);
     }
 }

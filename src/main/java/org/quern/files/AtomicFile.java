@@ -1,5 +1,10 @@
 package org.quern.files;
 
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.quern.QuernException.data;
 
 import java.io.BufferedOutputStream;
@@ -12,8 +17,6 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import org.quern.QuernException;
 
 /**
@@ -25,18 +28,17 @@ public final class AtomicFile {
 
     private AtomicFile() {}
 
-    /** What writes the contents; the stream is flushed and closed afterwards. */
+    /** What writes the contents. */
     @FunctionalInterface
     public interface Writer {
-        /** Writes all of it. */
+        /** Writes all of it; the stream is flushed and closed afterwards. */
         void write(OutputStream out) throws IOException;
     }
 
     /**
      * Writes a file. A symbolic link stays one: the file that it leads to is replaced.
      *
-     * @throws org.quern.QuernException if it cannot be written (full, not permitted, no such
-     *     folder); what was there before is unchanged
+     * @throws QuernException if it cannot be written; what was there before is unchanged
      */
     public static void write(Path target, Writer writer) {
         check(target);
@@ -63,25 +65,18 @@ public final class AtomicFile {
     public static void replace(Path target, Writer writer) throws IOException {
         // not createTempFile, which would keep the file from everybody but its owner
         long process = ProcessHandle.current().pid();
-        String name = ".%s.%d-%d.part";
-        Path part =
-                target.resolveSibling(
-                        name.formatted(target.getFileName(), process, System.nanoTime()));
+        long thread = Thread.currentThread().getId();
+        String own = ".%d-%d-%d.part".formatted(process, thread, System.nanoTime());
+        Path part = target.resolveSibling("." + target.getFileName() + own);
         try {
-            try (FileChannel channel =
-                    FileChannel.open(
-                            part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            try (FileChannel channel = FileChannel.open(part, CREATE_NEW, WRITE)) {
                 OutputStream out =
                         new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER);
                 writer.write(out);
                 out.flush();
                 channel.force(true);
             }
-            Files.move(
-                    part,
-                    target,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
+            Files.move(part, target, ATOMIC_MOVE, REPLACE_EXISTING);
         } catch (IOException | RuntimeException e) {
             try {
                 Files.deleteIfExists(part);
@@ -95,8 +90,7 @@ public final class AtomicFile {
     /**
      * Checks that a file could be written, before the work that it is to keep is done.
      *
-     * @throws org.quern.QuernException if it is a folder or a device, or is in no folder that can
-     *     be written
+     * @throws QuernException if it is a folder or a device, or is in no folder that can be written
      */
     public static void check(Path target) {
         if (Files.isDirectory(target)) {
@@ -117,9 +111,8 @@ public final class AtomicFile {
 
     private static Path followed(Path target) {
         try {
-            return Files.isSymbolicLink(target) && Files.exists(target)
-                    ? target.toRealPath()
-                    : target;
+            boolean leads = Files.isSymbolicLink(target) && Files.exists(target);
+            return leads ? target.toRealPath() : target;
         } catch (IOException e) {
             throw unwritable(target, e);
         }
@@ -145,7 +138,7 @@ public final class AtomicFile {
         // Windows opens no folders; elsewhere one may write to a folder that one may not list
         if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")
                 && Files.isReadable(folder)) {
-            try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+            try (FileChannel channel = FileChannel.open(folder, READ)) {
                 channel.force(true);
             }
         }

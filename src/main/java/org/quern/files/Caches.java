@@ -16,6 +16,10 @@ public final class Caches {
      * ~/.cache/quern} elsewhere.
      */
     public static Path folder(Map<String, String> environment) {
+        return folder(environment, System.getProperty("user.home"));
+    }
+
+    static Path folder(Map<String, String> environment, String userHome) {
         String xdg = environment.get("XDG_CACHE_HOME");
         if (xdg != null && !xdg.isBlank()) {
             return Path.of(xdg, "quern");
@@ -25,10 +29,11 @@ public final class Caches {
         if (os.startsWith("windows") && local != null) {
             return Path.of(local, "quern");
         }
-        Path home = Path.of(System.getProperty("user.home"));
-        return os.startsWith("mac")
-                ? home.resolve("Library").resolve("Caches").resolve("quern")
-                : home.resolve(".cache").resolve("quern");
+        String home = userHome;
+        if (home.equals("?")) { // what Java 17 says of a user whom the system does not know
+            home = environment.getOrDefault("HOME", System.getProperty("java.io.tmpdir"));
+        }
+        return Path.of(home, os.startsWith("mac") ? "Library/Caches" : ".cache", "quern");
     }
 
     /**

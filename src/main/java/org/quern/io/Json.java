@@ -34,9 +34,7 @@ public final class Json {
         return FOR_FILES.toJson(value) + "\n";
     }
 
-    /**
-     * In one line without {@code <}, {@code >} and {@code &}, so that HTML may hold it anywhere.
-     */
+    /** In one line without {@code <}, {@code >} and {@code &}: HTML may hold it anywhere. */
     public static String forPage(Object value) {
         return FOR_PAGES.toJson(value);
     }

@@ -1,11 +1,11 @@
 package org.quern.io;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.data.Classes;
 import org.quern.io.SafeTensors.Tensor;
@@ -78,37 +79,39 @@ public final class ModelFile {
     }
 
     /** A tensor's shape, and where its values are among a model's parameters, transposed. */
-    private record Stored(Slice slice, int... shape) {}
-
-    private static List<Stored> stored(Plan plan) {
-        List<Stored> all = new ArrayList<>();
-        for (Plan.DenseSlices dense : plan.dense()) {
-            Slice weights = dense.weights();
-            all.add(new Stored(weights, weights.columns(), weights.rows()));
-            all.add(new Stored(dense.bias(), weights.columns()));
+    private record Stored(Slice slice, int... shape) {
+        static List<Stored> of(Plan plan) {
+            return plan.dense().stream()
+                    .flatMap(dense -> of(dense.weights(), dense.bias()))
+                    .toList();
         }
-        return all;
-    }
 
-    private static void transpose(
-            float[] from, int offset, int rows, int columns, float[] to, int at) {
-        for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++) {
-                to[at + j * rows + i] = from[offset + i * columns + j];
+        private static Stream<Stored> of(Slice weights, Slice bias) {
+            return Stream.of(
+                    new Stored(weights, weights.columns(), weights.rows()),
+                    new Stored(bias, bias.columns()));
+        }
+
+        Tensor tensor(float[] parameters) {
+            float[] values = new float[(int) slice.size()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = parameters[place(i)];
             }
+            return new Tensor(slice.name(), shape, values);
+        }
+
+        /** Where value i of the tensor is among the parameters. */
+        int place(int i) {
+            int rows = slice.rows();
+            return (int) slice.offset() + i % rows * slice.columns() + i / rows;
         }
     }
 
     /** Writes a model atomically. */
     public static void write(Path file, SavedModel saved) {
-        List<Tensor> tensors = new ArrayList<>();
-        for (Stored stored : stored(Plan.forInference(saved.model))) {
-            Slice slice = stored.slice;
-            float[] values = new float[(int) slice.size()];
-            int offset = (int) slice.offset();
-            transpose(saved.parameters, offset, slice.rows(), slice.columns(), values, 0);
-            tensors.add(new Tensor(slice.name(), stored.shape, values));
-        }
+        List<Stored> stored = Stored.of(Plan.forInference(saved.model));
+        List<Tensor> tensors =
+                stored.stream().map(tensor -> tensor.tensor(saved.parameters)).toList();
         new SafeTensors(metadata(saved), tensors).write(file);
     }
 
@@ -138,13 +141,14 @@ public final class ModelFile {
         SafeTensors tensors = SafeTensors.read(file);
         SavedModel described = described(file, tensors.metadata(), spec);
         Plan plan = Plan.forInference(described.model);
-        checkTensors(file, tensors, plan); // before anything is allocated for the model
+        List<Stored> all = Stored.of(plan);
+        checkTensors(file, tensors, plan, all); // before anything is allocated for the model
         float[] parameters = new float[Math.toIntExact(plan.parameters().size())];
-        for (Stored stored : stored(plan)) {
-            Slice slice = stored.slice;
-            float[] values = tensors.tensor(slice.name()).values();
-            int offset = (int) slice.offset();
-            transpose(values, 0, slice.columns(), slice.rows(), parameters, offset);
+        for (Stored stored : all) {
+            float[] values = tensors.tensor(stored.slice.name()).values();
+            for (int i = 0; i < values.length; i++) {
+                parameters[stored.place(i)] = values[i];
+            }
         }
         return new SavedModel(
                 described.model, described.loss, parameters, described.classes, described.notes);
@@ -153,12 +157,11 @@ public final class ModelFile {
     /** What the metadata say of a model, which is still without parameters. */
     private static SavedModel described(Path file, Map<String, String> text, Model spec) {
         if (!text.containsKey(FORMAT) && !text.containsKey(MODEL)) {
-            if (spec == null) {
-                throw data(
-                        "%s does not say what model it is of: give it with --model, as for a file"
-                                + " written by PyTorch",
-                        file);
-            }
+            require(
+                    spec != null,
+                    "%s does not say what model it is of: give it with --model, as for a file"
+                            + " written by PyTorch",
+                    file);
             boolean logits =
                     spec.output().activation() == Activation.LINEAR && spec.outputSize() > 1;
             Loss loss = logits ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR;
@@ -170,12 +173,9 @@ public final class ModelFile {
                     file, SafeTensors.shown(String.valueOf(text.get(FORMAT))), VERSION);
         }
         Map<String, String> notes = new LinkedHashMap<>();
-        text.forEach(
-                (key, value) -> {
-                    if (key.startsWith(NOTE)) {
-                        notes.put(key.substring(NOTE.length()), value);
-                    }
-                });
+        text.keySet().stream()
+                .filter(key -> key.startsWith(NOTE))
+                .forEach(key -> notes.put(key.substring(NOTE.length()), text.get(key)));
         Model model;
         SavedModel described;
         try {
@@ -205,36 +205,29 @@ public final class ModelFile {
         Scaling scaling =
                 new Scaling(Float.parseFloat(get(text, SCALE)), Float.parseFloat(get(text, SHIFT)));
         String layers = get(text, MODEL);
-        if (layers.length() > LONGEST_MODEL) {
-            throw new IllegalArgumentException(MODEL + " is too long");
-        }
+        require(layers.length() <= LONGEST_MODEL, "%s is too long", MODEL);
         Model input = Model.input(Objects.requireNonNullElse(shape, new int[0]));
         return ModelText.parse(input.scaled(scaling), layers);
     }
 
     private static List<String> classes(Map<String, String> text, Model model) {
         String[] names = JSON.fromJson(get(text, CLASSES), String[].class);
-        if (names == null || Arrays.asList(names).contains(null)) {
-            throw new IllegalArgumentException(CLASSES + " is not a list of names");
-        }
-        if (names.length > model.outputSize()) {
-            throw new IllegalArgumentException(
-                    names.length + " classes, but " + model.outputSize() + " outputs");
-        }
+        boolean isList = names != null && !Arrays.asList(names).contains(null);
+        require(isList, "%s is not a list of names", CLASSES);
+        int outputs = model.outputSize();
+        require(names.length <= outputs, "%d classes, but %d outputs", names.length, outputs);
         return List.of(names);
     }
 
     private static String get(Map<String, String> text, String key) {
-        String value = text.get(key);
-        if (value == null) {
-            throw new IllegalArgumentException("there is no " + key);
-        }
-        return value;
+        require(text.containsKey(key), "there is no %s", key);
+        return text.get(key);
     }
 
-    private static void checkTensors(Path file, SafeTensors tensors, Plan plan) {
+    private static void checkTensors(
+            Path file, SafeTensors tensors, Plan plan, List<Stored> needed) {
         Set<String> known = new HashSet<>();
-        for (Stored stored : stored(plan)) {
+        for (Stored stored : needed) {
             checkTensor(file, tensors, stored);
             known.add(stored.slice.name());
         }

@@ -67,17 +67,17 @@ public final class OnnxFile {
         Model model = saved.model();
         int[] shape = model.inputShape().stream().mapToInt(Integer::intValue).toArray();
         if (shape.length > 1) {
-            Message axis = new Message().text(1, "axis").number(3, 1);
-            node("Flatten", "rows", axis.number(20, INT_ATTRIBUTE), last);
+            Message axis = new Message().text(1, "axis").number(3, 1).number(20, INT_ATTRIBUTE);
+            node(new Message().message(5, axis), "Flatten", "rows", last);
         }
         Scaling scaling = model.scaling();
         if (scaling.scale() != 1) {
             constant("scale", scaling.scale());
-            node("Mul", "scaled", null, last, "scale");
+            node("Mul", "scaled", last, "scale");
         }
         if (scaling.shift() != 0) {
             constant("shift", scaling.shift());
-            node("Add", "shifted", null, last, "shift");
+            node("Add", "shifted", last, "shift");
         }
         for (int i = 0; i < plan.dense().size(); i++) {
             dense(plan.dense().get(i), i == plan.dense().size() - 1);
@@ -87,40 +87,35 @@ public final class OnnxFile {
     }
 
     private void dense(Plan.DenseSlices dense, boolean isLast) {
-        Slice weights = dense.weights();
-        Slice bias = dense.bias();
-        initializer(weights.name(), parameters(weights), weights.rows(), weights.columns());
-        initializer(bias.name(), parameters(bias), bias.columns());
+        int units = dense.weights().columns();
+        String weights = dense.weights().name();
+        String bias = dense.bias().name();
+        initializer(weights, parameters(dense.weights()), dense.weights().rows(), units);
+        initializer(bias, parameters(dense.bias()), units);
         String name = "dense" + dense.module();
         Activation activation = dense.layer().activation();
         String output = isLast ? output(saved) : name + " " + activation.text();
-        node(
-                "Gemm",
-                activation == Activation.LINEAR ? output : name,
-                null,
-                last,
-                weights.name(),
-                bias.name());
-        String z = last;
+        String z = activation == Activation.LINEAR ? output : name;
+        node("Gemm", z, last, weights, bias);
         switch (activation) {
             case LINEAR -> {}
-            case RELU -> node("Relu", output, null, z);
-            case TANH -> node("Tanh", output, null, z);
-            case SIGMOID -> node("Sigmoid", output, null, z);
+            case RELU -> node("Relu", output, z);
+            case TANH -> node("Tanh", output, z);
+            case SIGMOID -> node("Sigmoid", output, z);
             case GELU -> {
                 // z Φ(z); opset 13 has erf, and no Gelu yet
                 constant(name + " sqrt half", (float) Math.sqrt(0.5));
                 constant(name + " one", 1);
                 constant(name + " half", 0.5f);
-                node("Mul", name + " scaled", null, z, name + " sqrt half");
-                node("Erf", name + " erf", null, last);
-                node("Add", name + " raised", null, last, name + " one");
-                node("Mul", name + " halved", null, last, name + " half");
-                node("Mul", output, null, z, last);
+                node("Mul", name + " scaled", z, name + " sqrt half");
+                node("Erf", name + " erf", last);
+                node("Add", name + " raised", last, name + " one");
+                node("Mul", name + " halved", last, name + " half");
+                node("Mul", output, z, last);
             }
             case SILU -> {
-                node("Sigmoid", name + " sigmoid", null, z);
-                node("Mul", output, null, z, last);
+                node("Sigmoid", name + " sigmoid", z);
+                node("Mul", output, z, last);
             }
         }
     }
@@ -130,15 +125,17 @@ public final class OnnxFile {
         return Arrays.copyOfRange(saved.parameters(), from, from + (int) slice.size());
     }
 
-    private void node(String type, String output, Message attribute, String... inputs) {
+    private void node(String type, String output, String... inputs) {
+        node(new Message(), type, output, inputs);
+    }
+
+    private void node(Message attributes, String type, String output, String... inputs) {
         Message node = new Message();
         for (String input : inputs) {
             node.text(1, input);
         }
         node.text(2, output).text(3, type + nodes++).text(4, type);
-        if (attribute != null) {
-            node.message(5, attribute);
-        }
+        node.out.writeBytes(attributes.out.toByteArray());
         graph.message(1, node);
         last = output;
     }

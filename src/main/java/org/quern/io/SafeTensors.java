@@ -1,6 +1,7 @@
 package org.quern.io;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
@@ -27,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.quern.files.AtomicFile;
 
 /**
@@ -57,10 +59,7 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     public record Tensor(String name, int[] shape, float[] values) {
         /** Checks that the shape holds the values. */
         public Tensor {
-            long size = 1;
-            for (int extent : shape) {
-                size *= extent;
-            }
+            long size = IntStream.of(shape).asLongStream().reduce(1, (a, b) -> a * b);
             if (size != values.length) {
                 throw new IllegalArgumentException(
                         name + ": " + values.length + " values for a shape of " + size);
@@ -183,12 +182,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
      * @throws org.quern.QuernException if it is damaged; the message names file, tensor and fault
      */
     public static SafeTensors read(Path file) {
-        if (!Files.exists(file)) {
-            throw data("%s does not exist", file);
-        }
-        if (!Files.isRegularFile(file)) {
-            throw data("%s is not a file", file);
-        }
+        require(Files.exists(file), "%s does not exist", file);
+        require(Files.isRegularFile(file), "%s is not a file", file);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             return read(file, channel);
         } catch (IOException e) {
@@ -198,13 +193,12 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
 
     private static SafeTensors read(Path file, FileChannel channel) throws IOException {
         long size = channel.size();
-        if (size < 8) {
-            throw data("%s has %d bytes, too few for a safetensors file", file, size);
-        }
+        require(size >= 8, "%s has %d bytes, too few for a safetensors file", file, size);
         ByteBuffer start = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
         fill(channel, start);
         long length = start.getLong();
-        if (length < 2 || length > LONGEST_HEADER || length > size - 8) {
+        boolean possible = length >= 2 && length <= LONGEST_HEADER && length <= size - 8;
+        if (!possible) {
             throw data(
                     "%s is not a safetensors file, or is truncated: its header would have %s bytes"
                             + " of %,d",
@@ -259,9 +253,7 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         } catch (CharacterCodingException e) {
             throw data(e, "%s: its header is not UTF-8 text", file);
         }
-        if (!text.startsWith("{")) {
-            throw data("%s: its header does not start with {", file);
-        }
+        require(text.startsWith("{"), "%s: its header does not start with {", file);
         List<Entry> entries = new ArrayList<>();
         try (JsonReader json = new JsonReader(new StringReader(text))) {
             json.setStrictness(Strictness.STRICT);
@@ -269,13 +261,11 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
             Set<String> names = new HashSet<>();
             while (json.hasNext()) {
                 String name = json.nextName();
-                if (!names.add(name)) {
-                    throw data("%s has tensor %s twice", file, shown(name));
-                }
+                require(names.add(name), "%s has tensor %s twice", file, shown(name));
                 if (name.equals(METADATA)) {
                     readMetadata(file, json, metadata);
                 } else {
-                    entries.add(readEntry(file, json, name));
+                    entries.add(readEntry(where(file, name), json, name));
                 }
             }
             json.endObject();
@@ -300,6 +290,10 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         return line.length() <= LONGEST_SHOWN ? line : line.substring(0, LONGEST_SHOWN) + "...";
     }
 
+    private static String where(Path file, String tensor) {
+        return file + ": tensor " + shown(tensor);
+    }
+
     private static void readMetadata(Path file, JsonReader json, Map<String, String> metadata)
             throws IOException {
         json.beginObject();
@@ -315,7 +309,7 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         json.endObject();
     }
 
-    private static Entry readEntry(Path file, JsonReader json, String name) throws IOException {
+    private static Entry readEntry(String where, JsonReader json, String name) throws IOException {
         String type = null;
         long[] shape = null;
         long[] offsets = null;
@@ -329,44 +323,37 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
             } else if (field.equals("data_offsets") && offsets == null) {
                 offsets = readLongs(json);
             } else {
-                throw data(
-                        "%s: tensor %s has an unknown or repeated field %s",
-                        file, shown(name), shown(field));
+                throw data("%s has an unknown or repeated field %s", where, shown(field));
             }
         }
         json.endObject();
-        if (type == null || shape == null || offsets == null || offsets.length != 2) {
-            throw data("%s: tensor %s lacks dtype, shape or data_offsets", file, shown(name));
-        }
+        boolean isWhole = type != null && shape != null && offsets != null && offsets.length == 2;
+        require(isWhole, "%s lacks dtype, shape or data_offsets", where);
         for (FloatType known : FloatType.values()) {
             if (known.name().equals(type)) {
-                return checked(file, name, known, shape, offsets);
+                return entry(where, name, known, shape, offsets);
             }
         }
         throw data(
-                "%s: tensor %s is %s; only F32, F64, F16 and BF16 are read: convert it",
-                file, shown(name), shown(type));
+                "%s is %s; only F32, F64, F16 and BF16 are read: convert it", where, shown(type));
     }
 
-    private static Entry checked(
-            Path file, String name, FloatType type, long[] shape, long[] offsets) {
+    private static Entry entry(
+            String where, String name, FloatType type, long[] shape, long[] offsets) {
         int[] extents = new int[shape.length];
         long size = 1;
         for (int i = 0; i < shape.length; i++) {
-            if (shape[i] > MOST_VALUES || size * shape[i] > MOST_VALUES) {
-                throw data(
-                        "%s: tensor %s has shape %s, more than %,d values",
-                        file, shown(name), Arrays.toString(shape), MOST_VALUES);
-            }
+            boolean fits = shape[i] <= MOST_VALUES && size * shape[i] <= MOST_VALUES;
+            String text = Arrays.toString(shape);
+            require(fits, "%s has shape %s, more than %,d values", where, text, MOST_VALUES);
             extents[i] = (int) shape[i];
             size *= shape[i];
         }
-        if (offsets[1] - offsets[0] != type.bytes * size) {
-            throw data(
-                    "%s: tensor %s has %,d values, but its offsets are %d to %d",
-                    file, shown(name), size, offsets[0], offsets[1]);
-        }
-        return new Entry(name, type, extents, (int) size, offsets[0], offsets[1]);
+        long begin = offsets[0];
+        long end = offsets[1];
+        String message = "%s has %,d values, but its offsets are %d to %d";
+        require(end - begin == type.bytes * size, message, where, size, begin, end);
+        return new Entry(name, type, extents, (int) size, begin, end);
     }
 
     private static long[] readLongs(JsonReader json) throws IOException {
@@ -391,14 +378,10 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     private static void checkCover(Path file, List<Entry> entries, long available) {
         long at = 0;
         for (Entry entry : entries) {
-            if (entry.end > available) {
-                throw data(
-                        "%s: tensor %s ends at byte %,d of %,d: the file is truncated",
-                        file, shown(entry.name), entry.end, available);
-            }
-            if (entry.begin < at) {
-                throw data("%s: tensor %s overlaps the one before it", file, shown(entry.name));
-            }
+            String where = where(file, entry.name);
+            String truncated = "%s ends at byte %,d of %,d: the file is truncated";
+            require(entry.end <= available, truncated, where, entry.end, available);
+            require(entry.begin >= at, "%s overlaps the one before it", where);
             if (entry.begin > at) {
                 throw data(
                         "%s: %,d bytes before tensor %s belong to none",

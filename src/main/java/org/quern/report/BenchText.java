@@ -65,31 +65,24 @@ public final class BenchText {
         return format(KERNEL, "kernel", "backend", "time", "least..most", "rate", "limit");
     }
 
-    /**
-     * A line of the table of kernels.
-     *
-     * @param named whether to name the kernel, which the line above may have done
-     */
+    /** A line of the table of kernels; it need not be named where the line above names it. */
     public static String kernel(KernelBench.Result result, boolean named) {
         Timing t = result.seconds();
-        String rate =
-                "arithmetic".equals(result.limit())
-                        ? flops(result.flopsPerSecond())
-                        : bandwidth(result.bytesPerSecond());
-        String mark = "cache".equals(result.limit()) ? "*" : " ";
-        String part =
-                result.percentOfLimit() == null
-                        ? "-"
-                        : format("%.0f %%%s", result.percentOfLimit(), mark);
         double scale = scale(t.median());
+        Double percent = result.percentOfLimit();
         return format(
                         KERNEL,
                         named ? result.kernel() : "",
                         result.backend(),
                         time(t.median()),
                         digits(t.least() * scale) + ".." + digits(t.most() * scale),
-                        rate,
-                        part)
+                        "arithmetic".equals(result.limit())
+                                ? flops(result.flopsPerSecond())
+                                : bandwidth(result.bytesPerSecond()),
+                        percent == null
+                                ? "-"
+                                : format("%.0f %%", percent)
+                                        + ("cache".equals(result.limit()) ? "*" : " "))
                 .stripTrailing();
     }
 
@@ -106,13 +99,13 @@ public final class BenchText {
     public static List<String> kernelSummary(List<KernelBench.Result> results) {
         return results.stream()
                 .collect(groupingBy(KernelBench.Result::backend, LinkedHashMap::new, toList()))
-                .entrySet()
+                .values()
                 .stream()
-                .map(of -> kernelSummary(of.getKey(), of.getValue()))
+                .map(BenchText::summaryOfBackend)
                 .toList();
     }
 
-    private static String kernelSummary(String backend, List<KernelBench.Result> results) {
+    private static String summaryOfBackend(List<KernelBench.Result> results) {
         List<String> medians = new ArrayList<>();
         for (String limit : List.of("arithmetic", "memory", "cache")) {
             double[] percents =
@@ -121,13 +114,14 @@ public final class BenchText {
                             .mapToDouble(KernelBench.Result::percentOfLimit)
                             .sorted()
                             .toArray();
-            int count = percents.length;
-            if (count > 0) {
-                medians.add(format("%d by %s %.0f %%", count, limit, percents[count / 2]));
+            int n = percents.length;
+            if (n > 0) {
+                medians.add(format("%d by %s %.0f %%", n, limit, percents[n / 2]));
             }
         }
-        String kernels = results.size() == 1 ? "kernel" : "kernels";
-        return format("%s: %d %s right", backend, results.size(), kernels)
+        int count = results.size();
+        return format("%s: %d kernel", results.get(0).backend(), count)
+                + (count == 1 ? " right" : "s right")
                 + (medians.isEmpty() ? "" : "; medians: " + String.join(", ", medians));
     }
 
@@ -138,29 +132,33 @@ public final class BenchText {
                 : "a step's median";
     }
 
-    /**
-     * The head of a table of steps.
-     *
-     * @param names of the columns; of two words the second stands below the first
-     */
+    /** The head of a table of steps: of a name of two words, the second below the first. */
     public static List<String> stepHead(List<String> names) {
-        List<String> last =
-                names.stream().map(name -> name.substring(name.indexOf(' ') + 1)).toList();
-        List<String> first =
-                names.stream()
-                        .map(name -> name.substring(0, Math.max(0, name.indexOf(' '))))
-                        .toList();
-        return String.join("", first).isEmpty()
-                ? List.of(stepRow("batch", last))
-                : List.of(stepRow("", first), stepRow("batch", last));
+        List<String> first = new ArrayList<>();
+        List<String> last = new ArrayList<>();
+        for (String name : names) {
+            int space = name.indexOf(' ');
+            first.add(name.substring(0, Math.max(0, space)));
+            last.add(name.substring(space + 1));
+        }
+        String head = stepRow("batch", last);
+        return String.join("", first).isEmpty() ? List.of(head) : List.of(stepRow("", first), head);
     }
 
     /** A line of it: medians and, where there is room, half of what lies between least and most. */
     public static String stepRow(int batch, List<StepBench.Result> results) {
-        int columns = results.size();
-        return stepRow(
-                Integer.toString(batch),
-                results.stream().map(one -> one == null ? "-" : cell(one, columns)).toList());
+        boolean spread = results.size() <= WITH_SPREAD;
+        List<String> cells = new ArrayList<>();
+        for (StepBench.Result result : results) {
+            if (result == null) {
+                cells.add("-");
+                continue;
+            }
+            Timing t = result.seconds();
+            double percent = 50 * (t.most() - t.least()) / t.median();
+            cells.add(time(t.median()) + (spread ? format(" ±%3.0f%%", percent) : ""));
+        }
+        return stepRow(Integer.toString(batch), cells);
     }
 
     private static String stepRow(String first, List<String> cells) {
@@ -168,35 +166,24 @@ public final class BenchText {
         return format("%8s", first) + format(column.repeat(cells.size()), cells.toArray());
     }
 
-    private static String cell(StepBench.Result result, int columns) {
-        Timing t = result.seconds();
-        String median = time(t.median());
-        return columns <= WITH_SPREAD
-                ? format("%s ±%3.0f%%", median, 50 * (t.most() - t.least()) / t.median())
-                : median;
-    }
-
-    /**
-     * Who is the fastest at which batch size, in one line.
-     *
-     * @param byNetwork the results of each network
-     */
+    /** Who is the fastest at which batch size, in one line for all networks. */
     public static String verdict(List<List<StepBench.Result>> byNetwork) {
-        boolean gpu = byNetwork.stream().flatMap(List::stream).anyMatch(StepBench.Result::gpu);
         List<String> verdicts = new ArrayList<>();
         List<String> parts = new ArrayList<>();
         for (List<StepBench.Result> results : byNetwork) {
             if (!results.isEmpty()) {
-                verdicts.add(fastest(Crossover.winners(results)));
-                parts.add(results.get(0).network() + ": " + fastest(Crossover.winners(results)));
+                String fastest = fastest(Crossover.winners(results));
+                verdicts.add(fastest);
+                parts.add(results.get(0).network() + ": " + fastest);
             }
         }
+        boolean gpu = byNetwork.stream().flatMap(List::stream).anyMatch(StepBench.Result::gpu);
         boolean same = verdicts.size() > 1 && Set.copyOf(verdicts).size() == 1;
         return (gpu ? "" : "no GPU here; ") + (same ? verdicts.get(0) : String.join("; ", parts));
     }
 
     /** For instance {@code cpu is the fastest up to batch 32, cuda from 128 on}. */
-    private static String fastest(List<Crossover.Winner> winners) {
+    private static String fastest(List<StepBench.Result> winners) {
         List<String> parts = new ArrayList<>();
         for (int from = 0; from < winners.size(); ) {
             String name = winners.get(from).backend();
@@ -206,16 +193,14 @@ public final class BenchText {
             }
             int first = winners.get(from).batch();
             int last = winners.get(to - 1).batch();
-            if (from == 0 && to == winners.size()) {
-                parts.add(name + " is the fastest at every batch size");
-            } else if (from == 0) {
-                parts.add(name + " is the fastest up to batch " + last);
+            String where = first == last ? " at " + first : " from " + first + " to " + last;
+            if (from == 0) {
+                where = " is the fastest up to batch " + last;
             } else if (to == winners.size()) {
-                parts.add(name + " from " + first + " on");
-            } else {
-                parts.add(
-                        name + (first == last ? " at " + first : " from " + first + " to " + last));
+                where = " from " + first + " on";
             }
+            boolean always = from == 0 && to == winners.size();
+            parts.add(name + (always ? " is the fastest at every batch size" : where));
             from = to;
         }
         return String.join(", ", parts);

@@ -1,5 +1,6 @@
 package org.quern.report;
 
+import static java.util.stream.Collectors.partitioningBy;
 import static org.quern.report.Numbers.format;
 
 import com.google.gson.JsonArray;
@@ -9,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -40,18 +42,14 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     /** Characters of a line; more runs go into a further table. */
     private static final int WIDEST = 100;
 
-    /**
-     * A line of the comparison.
-     *
-     * @param differs whether the runs do not all have the same
-     */
-    public record Row(String name, List<String> cells, boolean differs) {}
+    /** A line of the comparison, and whether the runs do not all have the same there. */
+    public record Row(String name, List<String> cells, boolean differs) {
+        private boolean isLong() {
+            return cells.stream().anyMatch(cell -> cell.length() > LONG);
+        }
+    }
 
-    /**
-     * Compares runs.
-     *
-     * @param runs what {@code run.json} of each says
-     */
+    /** Compares runs by what {@code run.json} of each says. */
     public static Comparison of(List<String> names, List<JsonObject> runs) {
         List<Row> results =
                 Stream.of(
@@ -73,7 +71,8 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         keys.removeAll(NO_SETTINGS);
         List<Row> settings = new ArrayList<>();
         for (String key : keys) {
-            settings.add(row(spaced(key), runs, run -> setting(run.get(key))));
+            String words = key.replaceAll("([A-Z])", " $1").toLowerCase(Locale.ROOT);
+            settings.add(row(words, runs, run -> setting(run.get(key))));
         }
         settings.sort((a, b) -> Boolean.compare(b.differs(), a.differs()));
         return new Comparison(List.copyOf(names), results, List.copyOf(settings));
@@ -86,11 +85,6 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     private static Row row(String name, List<JsonObject> runs, Function<JsonObject, String> of) {
         List<String> cells = runs.stream().map(of).toList();
         return new Row(name, cells, cells.stream().distinct().count() > 1);
-    }
-
-    /** {@code learningRate} as words. */
-    private static String spaced(String key) {
-        return key.replaceAll("([A-Z])", " $1").toLowerCase(Locale.ROOT);
     }
 
     private static String setting(JsonElement value) {
@@ -127,11 +121,8 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         if (test == null || !test.has("wrongPerClass")) {
             return NOTHING;
         }
-        int wrong = 0;
-        for (JsonElement of : test.getAsJsonArray("wrongPerClass")) {
-            wrong += of.getAsInt();
-        }
-        return format("%,d", wrong);
+        List<JsonElement> perClass = test.getAsJsonArray("wrongPerClass").asList();
+        return format("%,d", perClass.stream().mapToInt(JsonElement::getAsInt).sum());
     }
 
     /**
@@ -139,8 +130,9 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
      * are too long for a column. More runs than fit side by side follow as further tables.
      */
     public String text() {
-        List<Row> differing = settings.stream().filter(Row::differs).toList();
-        List<Row> brief = differing.stream().filter(row -> !isLong(row)).toList();
+        Map<Boolean, List<Row>> differing =
+                settings.stream().filter(Row::differs).collect(partitioningBy(Row::isLong));
+        List<Row> brief = differing.get(false);
         List<Row> shown = new ArrayList<>(results);
         shown.addAll(brief);
         int first = shown.stream().mapToInt(row -> row.name().length()).max().orElse(0);
@@ -164,24 +156,17 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
             lines.addAll(table.lines());
             from = to;
         }
-        if (differing.isEmpty()) {
-            lines.add("");
-            lines.add("all settings are the same");
+        if (settings.stream().noneMatch(Row::differs)) {
+            lines.addAll(List.of("", "all settings are the same"));
         }
-        for (Row row : differing) {
-            if (isLong(row)) {
-                Table table = new Table("  ", -1).row("").row(row.name() + " differs");
-                for (int i = 0; i < names.size(); i++) {
-                    table.row(names.get(i), row.cells().get(i));
-                }
-                lines.addAll(table.lines());
+        for (Row row : differing.get(true)) {
+            Table table = new Table("  ", -1).row("").row(row.name() + " differs");
+            for (int i = 0; i < names.size(); i++) {
+                table.row(names.get(i), row.cells().get(i));
             }
+            lines.addAll(table.lines());
         }
         return String.join("\n", lines);
-    }
-
-    private static boolean isLong(Row row) {
-        return row.cells().stream().anyMatch(cell -> cell.length() > LONG);
     }
 
     private int cell(List<Row> rows, int run) {

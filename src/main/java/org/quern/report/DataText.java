@@ -19,13 +19,11 @@ public final class DataText {
             return values(set);
         }
         int[] perClass = Statistics.of(set).perClass();
-        return values(set)
-                + "; "
-                + classes(set)
-                + ": "
-                + IntStream.range(0, set.classes().size())
+        String rows =
+                IntStream.range(0, perClass.length)
                         .mapToObj(c -> format("%s (%,d)", set.classes().get(c), perClass[c]))
                         .collect(Collectors.joining(", "));
+        return values(set) + "; " + classes(set) + ": " + rows;
     }
 
     /** Rows, shape, range, mean and deviation of the raw values. */

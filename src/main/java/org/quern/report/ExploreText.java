@@ -5,9 +5,9 @@ import static org.quern.report.Numbers.format;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.quern.data.Dataset;
-import org.quern.data.Duplicates;
 import org.quern.data.Exploration;
 import org.quern.data.Pictures;
 import org.quern.data.Statistics;
@@ -40,11 +40,20 @@ public final class ExploreText {
         if (pictures == null) {
             parts.add("rows are no images: there are no pictures to show");
         } else {
-            parts.add(
-                    "examples (training rows drawn at random)\n\n"
-                            + examples(data, pictures, colour));
+            PictureRows examples = new PictureRows(pictures, colour);
+            for (int row : data.examples()) {
+                examples.add(pictures.pixels(row), data.label(row));
+            }
+            parts.add("examples (training rows drawn at random)");
+            parts.add(examples.text());
             if (classes) {
-                parts.add("the mean image of each class\n\n" + means(data, pictures, colour));
+                PictureRows means = new PictureRows(pictures, colour);
+                List<String> names = data.splits().train().classes();
+                for (int c = 0; c < Math.min(names.size(), MOST_CLASSES); c++) {
+                    means.add(pictures.mean(data.rowsOf(c)), names.get(c));
+                }
+                parts.add("the mean image of each class");
+                parts.add(means.text());
             }
         }
         parts.add(String.join("\n", duplicates(data)));
@@ -68,45 +77,25 @@ public final class ExploreText {
 
     private static String classes(Exploration data) {
         Dataset rows = data.splits().test(); // its classes are training's, and any more
-        List<String> names =
-                (rows == null || !rows.hasLabels() ? data.splits().train() : rows).classes();
+        boolean test = rows != null && rows.hasLabels();
+        List<String> names = (test ? rows : data.splits().train()).classes();
         int[] counts = Arrays.copyOf(data.train().perClass(), names.size());
         int most = Math.max(1, IntStream.of(counts).max().orElse(1));
         int name = names.stream().mapToInt(String::length).max().orElse(0);
-        boolean test = rows != null && rows.hasLabels();
-        int[] widths = test ? new int[] {-name, 8, 7, -1} : new int[] {-name, 8, -1};
-        Table table = new Table("  ", widths);
+        Table table = test ? new Table("  ", -name, 8, 7, -1) : new Table("  ", -name, 8, -1);
         table.row("rows of each class" + (rows == null ? "" : " (training, then test)"));
         for (int c = 0; c < Math.min(names.size(), MOST_CLASSES); c++) {
-            String count = format("%,d", counts[c]);
-            String bar = "#".repeat(Math.round((float) BAR * counts[c] / most));
+            List<String> cells = new ArrayList<>(List.of(format("%,d", counts[c])));
             if (test) {
-                table.row(names.get(c), count, format("%,d", data.test().perClass()[c]), bar);
-            } else {
-                table.row(names.get(c), count, bar);
+                cells.add(format("%,d", data.test().perClass()[c]));
             }
+            cells.add("#".repeat(Math.round((float) BAR * counts[c] / most)));
+            table.row(names.get(c), cells);
         }
         if (names.size() > MOST_CLASSES) {
             table.row(format("and %,d more classes", names.size() - MOST_CLASSES));
         }
         return table.text();
-    }
-
-    private static String examples(Exploration data, Pictures pictures, boolean colour) {
-        PictureRows rows = new PictureRows(pictures, colour);
-        for (int row : data.examples()) {
-            rows.add(pictures.pixels(row), data.label(row));
-        }
-        return rows.text();
-    }
-
-    private static String means(Exploration data, Pictures pictures, boolean colour) {
-        PictureRows rows = new PictureRows(pictures, colour);
-        List<String> names = data.splits().train().classes();
-        for (int c = 0; c < Math.min(names.size(), MOST_CLASSES); c++) {
-            rows.add(pictures.mean(data.rowsOf(c)), names.get(c));
-        }
-        return rows.text();
     }
 
     /** The lines on rows that are there twice. */
@@ -117,23 +106,24 @@ public final class ExploreText {
         if (data.leaked() == null) {
             return lines;
         }
-        List<Duplicates.Pair> pairs = data.leaked().pairs();
+        List<Exploration.Duplicate> pairs = data.leaked();
         long others = pairs.stream().filter(pair -> !pair.sameLabel()).count();
-        lines.add(
+        String line =
                 format(
-                                "in training and test: %,d of %,d test rows",
-                                pairs.size(), data.test().rows())
-                        + (others == 0 ? "" : format(", %,d with another label", others))
-                        + (pairs.isEmpty() ? "" : ": " + named(pairs)));
-        return lines;
-    }
-
-    private static String named(List<Duplicates.Pair> pairs) {
-        List<String> names =
+                        "in training and test: %,d of %,d test rows",
+                        pairs.size(), data.test().rows());
+        if (others > 0) {
+            line += format(", %,d with another label", others);
+        }
+        String named =
                 pairs.stream()
                         .limit(MOST_PAIRS)
                         .map(pair -> format("test %d = training %d", pair.second(), pair.first()))
-                        .toList();
-        return String.join(", ", names) + (pairs.size() > MOST_PAIRS ? ", ..." : "");
+                        .collect(Collectors.joining(", "));
+        lines.add(
+                line
+                        + (pairs.isEmpty() ? "" : ": " + named)
+                        + (pairs.size() > MOST_PAIRS ? ", ..." : ""));
+        return lines;
     }
 }

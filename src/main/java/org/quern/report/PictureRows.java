@@ -2,6 +2,7 @@ package org.quern.report;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.quern.data.Pictures;
 
 /** Pictures with captions side by side, as many as 80 columns hold. */
@@ -12,22 +13,12 @@ final class PictureRows {
     private final Pictures pictures;
     private final boolean colour;
     private final List<String> lines = new ArrayList<>();
-    private final List<Cell> cells = new ArrayList<>();
+
+    /** The lines of each picture of the last row, its caption the first, all as wide as it is. */
+    private final List<List<String>> cells = new ArrayList<>();
+
     private int used;
 
-    /** A picture's lines and what is told of it. */
-    private record Cell(TextPicture picture, String caption) {
-        int width() {
-            return Math.max(picture.width(), caption.length());
-        }
-
-        /** A text that is seen as {@code seen} characters, filled up. */
-        String padded(String text, int seen) {
-            return text + " ".repeat(width() - seen) + GAP;
-        }
-    }
-
-    /** For pictures of such a size. */
     PictureRows(Pictures pictures, boolean colour) {
         this.pictures = pictures;
         this.colour = colour;
@@ -35,29 +26,26 @@ final class PictureRows {
 
     void add(byte[] pixels, String caption) {
         TextPicture picture = new TextPicture(pixels, pictures.width(), pictures.height());
-        Cell cell = new Cell(picture, caption);
-        if (!cells.isEmpty() && used + cell.width() > COLUMNS) {
+        int width = Math.max(picture.width(), caption.length());
+        if (!cells.isEmpty() && used + width > COLUMNS) {
             flush();
         }
+        List<String> cell = new ArrayList<>();
+        cell.add(caption + " ".repeat(width - caption.length()));
+        String fill = " ".repeat(width - picture.width());
+        picture.lines(colour).forEach(line -> cell.add(line + fill));
         cells.add(cell);
-        used += cell.width() + GAP.length();
+        used += width + GAP.length();
     }
 
     private void flush() {
         if (!lines.isEmpty()) {
             lines.add("");
         }
-        StringBuilder line = new StringBuilder();
-        cells.forEach(cell -> line.append(cell.padded(cell.caption, cell.caption.length())));
-        lines.add(line.toString().stripTrailing());
-        List<List<String>> drawn = cells.stream().map(cell -> cell.picture.lines(colour)).toList();
-        for (int y = 0; y < drawn.get(0).size(); y++) {
-            line.setLength(0);
-            for (int i = 0; i < cells.size(); i++) {
-                Cell cell = cells.get(i);
-                line.append(cell.padded(drawn.get(i).get(y), cell.picture.width()));
-            }
-            lines.add(line.toString().stripTrailing());
+        for (int y = 0; y < cells.get(0).size(); y++) {
+            int at = y;
+            String line = cells.stream().map(cell -> cell.get(at)).collect(Collectors.joining(GAP));
+            lines.add(line.stripTrailing());
         }
         cells.clear();
         used = 0;

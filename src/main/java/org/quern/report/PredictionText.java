@@ -8,23 +8,14 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** What a model says of an example. */
-public final class PredictionText {
+/**
+ * What a model says of an example.
+ *
+ * @param classes names of its outputs, one for each
+ * @param probabilities whether its outputs are class probabilities, else numbers
+ */
+public record PredictionText(List<String> classes, boolean probabilities) {
     private static final int BAR = 40;
-
-    private final List<String> classes;
-    private final boolean probabilities;
-
-    /**
-     * For a model.
-     *
-     * @param classes names of its outputs, one for each
-     * @param probabilities whether its outputs are class probabilities, else numbers
-     */
-    public PredictionText(List<String> classes, boolean probabilities) {
-        this.classes = List.copyOf(classes);
-        this.probabilities = probabilities;
-    }
 
     /**
      * One example in full: each class with its probability as a number and a bar, the most probable

@@ -4,11 +4,11 @@ import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.DoubleStream;
 import org.quern.run.Sweep;
 
 /** The results of a sweep as a table, as CSV, and as what JSON is made of. */
@@ -27,8 +27,17 @@ public final class SweepText {
             return mean(result -> result.validation().accuracy());
         }
 
-        DoubleStream accuracies() {
-            return results.stream().mapToDouble(result -> result.validation().accuracy());
+        double loss() {
+            return mean(result -> result.validation().loss());
+        }
+
+        List<String> accuracies() {
+            DoubleSummaryStatistics all =
+                    results.stream()
+                            .mapToDouble(result -> result.validation().accuracy())
+                            .summaryStatistics();
+            String runs = Integer.toString(results.size());
+            return List.of(runs, number(accuracy()), number(all.getMin()), number(all.getMax()));
         }
     }
 
@@ -43,17 +52,12 @@ public final class SweepText {
         List<Group> ranked = new ArrayList<>();
         groups.forEach((varied, of) -> ranked.add(new Group(varied, of)));
         ranked.sort(
-                Comparator.comparingDouble((Group group) -> -sortable(group.accuracy()))
-                        .thenComparingDouble(
-                                group -> group.mean(result -> result.validation().loss())));
+                Comparator.comparingDouble((Group group) -> -group.accuracy()) // NaN is the last
+                        .thenComparingDouble(Group::loss));
         return ranked;
     }
 
-    /**
-     * A line for each combination of settings but the seed, best mean validation accuracy first.
-     *
-     * @param results at least one
-     */
+    /** A line for each combination of settings but the seed, best mean accuracy first. */
     public static String table(List<Sweep.Result> results) {
         List<Group> groups = ranked(results);
         List<String> head = new ArrayList<>(groups.get(0).varied().keySet());
@@ -65,15 +69,8 @@ public final class SweepText {
         Table table = new Table("  ", 1).row(head.toArray(String[]::new));
         for (Group group : groups) {
             List<String> row = new ArrayList<>(group.varied().values());
-            if (several) {
-                row.add(Integer.toString(group.results().size()));
-            }
-            row.add(number(group.accuracy()));
-            if (several) {
-                row.add(number(group.accuracies().min().orElse(Double.NaN)));
-                row.add(number(group.accuracies().max().orElse(Double.NaN)));
-            }
-            row.add(number(group.mean(result -> result.validation().loss())));
+            row.addAll(several ? group.accuracies() : List.of(number(group.accuracy())));
+            row.add(number(group.loss()));
             row.add(format("%.2f", group.mean(Sweep.Result::seconds)));
             table.row(row.toArray(String[]::new));
         }
@@ -83,8 +80,6 @@ public final class SweepText {
     /**
      * The settings that did best by validation, and what they do on the test rows, which had no say
      * in it; null if all trainings failed.
-     *
-     * @param results at least one
      */
     public static String winner(List<Sweep.Result> results) {
         Group best = ranked(results).get(0);
@@ -107,25 +102,22 @@ public final class SweepText {
         return texts.isEmpty() ? "" : String.join(", ", texts) + ": ";
     }
 
-    private static double sortable(double accuracy) {
-        return Double.isNaN(accuracy) ? Double.NEGATIVE_INFINITY : accuracy;
-    }
-
     private static String number(double value) {
         return Double.isNaN(value) ? "diverged" : format("%.4f", value);
     }
 
     /** One result in a line: what was varied, and how it went. */
     public static String brief(Sweep.Result result) {
-        return settings(result.member().varied())
-                + (result.failure() == null
-                        ? format(
+        String how =
+                result.failure() != null
+                        ? result.failure()
+                        : format(
                                 "val %s %.4f, val loss %.4f, %.2f s",
                                 score(result),
                                 result.validation().accuracy(),
                                 result.validation().loss(),
-                                result.seconds())
-                        : result.failure());
+                                result.seconds());
+        return settings(result.member().varied()) + how;
     }
 
     /** What tells how well it went: R² where numbers are predicted, which has no accuracy. */

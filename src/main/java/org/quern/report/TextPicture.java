@@ -15,51 +15,30 @@ final class TextPicture {
     private static final int DARKEST = 232;
     private static final int GREYS = 24;
 
-    private final int width;
-    private final int height;
-    private final int[] levels;
+    private final byte[] pixels;
+    private final int columns;
+    private final int rows;
+    private final int factor;
 
-    /**
-     * A picture, halved until it is narrow enough.
-     *
-     * @param pixels {@code width × height} unsigned bytes, 0 black
-     */
-    TextPicture(byte[] pixels, int width, int height) {
-        int factor = (width + WIDEST - 1) / WIDEST;
-        this.width = (width + factor - 1) / factor;
-        this.height = (height + factor - 1) / factor;
-        levels = new int[this.width * this.height];
-        for (int y = 0; y < this.height; y++) {
-            for (int x = 0; x < this.width; x++) {
-                levels[y * this.width + x] =
-                        mean(pixels, width, height, x * factor, y * factor, factor);
-            }
-        }
-    }
-
-    private static int mean(byte[] pixels, int width, int height, int left, int top, int size) {
-        int sum = 0;
-        int count = 0;
-        for (int y = top; y < Math.min(height, top + size); y++) {
-            for (int x = left; x < Math.min(width, left + size); x++) {
-                sum += pixels[y * width + x] & 0xff;
-                count++;
-            }
-        }
-        return sum / count;
+    /** A picture of {@code columns × rows} unsigned bytes, 0 black; shown narrow enough. */
+    TextPicture(byte[] pixels, int columns, int rows) {
+        this.pixels = pixels;
+        this.columns = columns;
+        this.rows = rows;
+        factor = (columns + WIDEST - 1) / WIDEST;
     }
 
     /** Characters of a line. */
     int width() {
-        return width;
+        return (columns + factor - 1) / factor;
     }
 
     /** The lines, each {@link #width} characters wide as they are seen. */
     List<String> lines(boolean colour) {
         List<String> lines = new ArrayList<>();
-        for (int y = 0; y < height; y += 2) {
+        for (int y = 0; y * factor < rows; y += 2) {
             StringBuilder line = new StringBuilder();
-            for (int x = 0; x < width; x++) {
+            for (int x = 0; x < width(); x++) {
                 int upper = level(x, y);
                 int lower = level(x, y + 1);
                 if (colour) {
@@ -73,8 +52,17 @@ final class TextPicture {
         return lines;
     }
 
+    /** The mean of the pixels that become one; 0 below the picture. */
     private int level(int x, int y) {
-        return y < height ? levels[y * width + x] : 0;
+        int sum = 0;
+        int count = 0;
+        for (int row = y * factor; row < Math.min(rows, (y + 1) * factor); row++) {
+            for (int i = x * factor; i < Math.min(columns, (x + 1) * factor); i++) {
+                sum += pixels[row * columns + i] & 0xff;
+                count++;
+            }
+        }
+        return count == 0 ? 0 : sum / count;
     }
 
     private static int grey(int level) {

@@ -22,8 +22,6 @@ public final class TextReport {
      * Accuracy and loss; for a classifier also the confusion matrix (unless it is too wide to be
      * read), rows, mistakes, precision, recall and F1 of each class, the most confused pairs and
      * the surest mistakes by row.
-     *
-     * @param part what was measured on, for instance {@code test}
      */
     public static String of(String part, Evaluation evaluation) {
         ConfusionMatrix confusion = evaluation.confusion();
@@ -49,9 +47,23 @@ public final class TextReport {
         matrix(confusion, lines);
         scores(confusion, lines);
         if (!evaluation.mistakes().isEmpty()) {
-            lines.add("");
-            lines.add("most confused   " + confused(confusion));
-            lines.add("worst mistakes  " + worst(evaluation));
+            String confused =
+                    confusion.mostConfused(MOST).stream()
+                            .map(
+                                    of ->
+                                            of.actual()
+                                                    + " as "
+                                                    + of.predicted()
+                                                    + " ("
+                                                    + of.count()
+                                                    + ")")
+                            .collect(Collectors.joining(", "));
+            String worst =
+                    evaluation.mistakes().stream()
+                            .limit(MOST)
+                            .map(mistake -> told(evaluation, mistake))
+                            .collect(Collectors.joining(", "));
+            lines.addAll(List.of("", "most confused   " + confused, "worst mistakes  " + worst));
         }
         return String.join("\n", lines);
     }
@@ -63,8 +75,7 @@ public final class TextReport {
         if (name + cell * names.size() > WIDEST) {
             return;
         }
-        lines.add("");
-        lines.add("confusion (rows true, columns predicted)");
+        lines.addAll(List.of("", "confusion (rows true, columns predicted)"));
         Table table = new Table("", name, cell);
         table.row("", names);
         for (int c = 0; c < names.size(); c++) {
@@ -92,19 +103,6 @@ public final class TextReport {
         lines.addAll(table.lines());
     }
 
-    private static String confused(ConfusionMatrix confusion) {
-        return confusion.mostConfused(MOST).stream()
-                .map(pair -> pair.actual() + " as " + pair.predicted() + " (" + pair.count() + ")")
-                .collect(Collectors.joining(", "));
-    }
-
-    private static String worst(Evaluation evaluation) {
-        return evaluation.mistakes().stream()
-                .limit(MOST)
-                .map(mistake -> told(evaluation, mistake))
-                .collect(Collectors.joining(", "));
-    }
-
     private static String told(Evaluation evaluation, Evaluation.Mistake mistake) {
         List<String> names = evaluation.confusion().classes();
         return format(
@@ -119,8 +117,6 @@ public final class TextReport {
      * The surest mistakes as pictures in text, each with its true class, the predicted one and the
      * probability that it was given; rows that are no images, as a list.
      *
-     * @param rows that were measured
-     * @param most how many at most
      * @param colour whether a terminal will show it, with colours
      */
     public static String gallery(Evaluation evaluation, Dataset rows, int most, boolean colour) {
@@ -134,22 +130,22 @@ public final class TextReport {
         }
         List<String> names = evaluation.confusion().classes();
         Pictures pictures = Pictures.of(rows);
-        PictureRows shown = new PictureRows(pictures, colour);
-        List<String> lines = new ArrayList<>();
-        for (Evaluation.Mistake mistake : mistakes) {
-            if (pictures == null) {
-                lines.add(told(evaluation, mistake));
-            } else {
-                String actual = names.get(mistake.actual());
-                String predicted = names.get(mistake.predicted());
-                shown.add(
-                        pictures.pixels(mistake.row()),
-                        format("%s as %s %.4f", actual, predicted, mistake.confidence()));
+        String shown;
+        if (pictures == null) {
+            List<String> lines = mistakes.stream().map(one -> told(evaluation, one)).toList();
+            shown = String.join("\n", lines);
+        } else {
+            PictureRows drawn = new PictureRows(pictures, colour);
+            for (Evaluation.Mistake one : mistakes) {
+                String actual = names.get(one.actual());
+                String predicted = names.get(one.predicted());
+                String caption = format("%s as %s %.4f", actual, predicted, one.confidence());
+                drawn.add(pictures.pixels(one.row()), caption);
             }
+            shown = drawn.text();
         }
         return format(
-                        "the %s surest of %,d mistakes (true as predicted, probability)\n\n",
-                        mistakes.size(), evaluation.mistakes().size())
-                + (pictures == null ? String.join("\n", lines) : shown.text());
+                "the %s surest of %,d mistakes (true as predicted, probability)\n\n%s",
+                mistakes.size(), evaluation.mistakes().size(), shown);
     }
 }

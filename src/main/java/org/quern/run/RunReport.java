@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.quern.data.Parts;
+import org.quern.data.Splits;
 import org.quern.io.Json;
 import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
@@ -40,7 +40,7 @@ public final class RunReport {
     }
 
     /** How many rows each part has. */
-    public RunReport parts(Parts parts) {
+    public RunReport parts(Splits parts) {
         return with("trainingRows", parts.train().rows())
                 .with("validationRows", parts.validation() == null ? 0 : parts.validation().rows())
                 .with("testRows", parts.test().rows());

@@ -12,7 +12,6 @@ import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Distortion;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
 import org.quern.model.Model;
@@ -249,9 +248,9 @@ public final class RunSettings {
     }
 
     /** The rows of the run; in regression, labels are the numbers to predict. */
-    public Parts parts(Splits source) {
-        return Parts.of(
-                loss().classifies() ? source : source.withLabelsAsTargets(),
+    public Splits parts(Splits source) {
+        Splits data = loss().classifies() ? source : source.withLabelsAsTargets();
+        return data.carve(
                 get(Setting.SPLIT),
                 get(Setting.LIMIT),
                 get(Setting.VALIDATION),
@@ -287,7 +286,7 @@ public final class RunSettings {
     }
 
     /** A trainer for rows of this run, to be closed. */
-    public Trainer open(Parts parts, Backend backend) {
+    public Trainer open(Splits parts, Backend backend) {
         return Trainer.open(config(parts.train().shape()), backend, options());
     }
 }

@@ -17,7 +17,6 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.model.Layer;
 import org.quern.model.Model;
@@ -187,7 +186,7 @@ public final class Sweep {
         Score test = Score.NONE;
         int epochs = 0;
         String failure = null;
-        Parts parts = member.settings().parts(data);
+        Splits parts = member.settings().parts(data);
         try (Trainer trainer = member.settings().open(parts, backend)) {
             History history = fit(trainer, parts, member.settings().get(Setting.EPOCHS));
             if (history.end() == History.End.INTERRUPTED) {
@@ -208,7 +207,7 @@ public final class Sweep {
         return new Result(member, validation, test, epochs, seconds, failure);
     }
 
-    private History fit(Trainer trainer, Parts parts, int epochs) {
+    private History fit(Trainer trainer, Splits parts, int epochs) {
         running.add(trainer);
         try {
             if (stopped) { // stop() may have come before it was among those that run

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.quern.data.Dataset;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
@@ -82,7 +81,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      */
     public Dataset rows(Splits source, boolean test, boolean own) {
         if (own) {
-            Parts parts = settings.parts(source);
+            Splits parts = settings.parts(source);
             return known(test ? parts.test() : parts.train());
         }
         Splits given = saved.loss().classifies() ? source : source.withLabelsAsTargets();

@@ -38,12 +38,7 @@ final class Bounds {
     private double sum;
     private double sumError;
 
-    /**
-     * For one op.
-     *
-     * @param in the arena before it, in float64
-     * @param out the arena after it, by the reference
-     */
+    /** For one op, of the arena before it and, by the reference, after it. */
     Bounds(double[] in, double[] out, StepContext pass) {
         this.in = in;
         this.out = out;
@@ -54,7 +49,10 @@ final class Bounds {
     double of(Op op, Slice slice, int row, int column) {
         int at = (int) slice.offset() + row * slice.columns() + column;
         if (op instanceof Op.Gather o) {
-            return gather(o, slice, out[at]);
+            // labels, and what dropout drops, are exact
+            return slice.offset() == o.targets().offset() || out[at] == 0
+                    ? 0
+                    : ULPS * U * (Math.abs(out[at]) + Math.abs(o.shift()) * o.mask().scale());
         } else if (op instanceof Op.DenseForward o) {
             return forward(o, slice, row, column);
         } else if (op instanceof Op.CrossEntropy o) {
@@ -71,20 +69,13 @@ final class Bounds {
         throw new IllegalArgumentException("no bound for " + op);
     }
 
-    private static double gather(Op.Gather op, Slice slice, double value) {
-        if (slice.offset() == op.targets().offset() || value == 0) {
-            return 0; // labels, and what dropout drops, are exact
-        }
-        return ULPS * U * (Math.abs(value) + Math.abs(op.shift()) * op.mask().scale());
-    }
-
     private double forward(Op.DenseForward op, Slice slice, int row, int j) {
         int n = op.weights().rows();
         int columns = op.weights().columns();
         double magnitude = Math.abs(in[at(op.bias()) + j]);
         for (int i = 0; i < n; i++) {
-            magnitude +=
-                    Math.abs(in[at(op.x()) + row * n + i] * in[at(op.weights()) + i * columns + j]);
+            double x = in[at(op.x()) + row * n + i];
+            magnitude += Math.abs(x * in[at(op.weights()) + i * columns + j]);
         }
         double z = sum(n + 1, magnitude);
         if (op.z() != null && slice.offset() == op.z().offset()) {
@@ -143,7 +134,8 @@ final class Bounds {
             return 0;
         }
         if (slice.offset() == op.loss().offset()) {
-            return sum(n, out[at(op.loss()) + row]) + ULPS * U * out[at(op.loss()) + row] + TINY;
+            double loss = out[at(op.loss()) + row];
+            return sum(n, loss) + ULPS * U * loss + TINY;
         }
         int k = row * n + column;
         double error = Math.abs(in[at(op.y()) + k] - in[at(op.targets()) + k]);
@@ -159,23 +151,21 @@ final class Bounds {
         for (int j = 0; j < n; j++) {
             magnitude += Math.abs(in[at(op.dy()) + row * n + j] * in[at(op.weights()) + i * n + j]);
         }
-        double keep = keep(op.mask(), row, i, op.weights().rows());
-        double value = Math.abs(out[at(op.dx()) + row * op.weights().rows() + i]);
+        int inputs = op.weights().rows();
+        double keep = keep(op.mask(), row, i, inputs);
+        double value = Math.abs(out[at(op.dx()) + row * inputs + i]);
         // the derivative's own error is relative to 1: it may come from 1 - y²
-        return keep == 0
-                ? 0
-                : keep * (op.activation().steepest() * sum(n, magnitude) + ULPS * U * magnitude)
-                        + ULPS * U * value
-                        + TINY;
+        double error = op.activation().steepest() * sum(n, magnitude) + ULPS * U * magnitude;
+        return keep == 0 ? 0 : keep * error + ULPS * U * value + TINY;
     }
 
     private double backwardWeights(Op.DenseBackwardWeights op, Slice slice, int i, int j) {
-        int in1 = op.dw().rows();
+        int inputs = op.dw().rows();
         int columns = op.dw().columns();
         boolean bias = slice.offset() == op.db().offset();
         double magnitude = 0;
         for (int b = 0; b < pass.rows(); b++) {
-            double x = bias ? 1 : in[at(op.x()) + b * in1 + i];
+            double x = bias ? 1 : in[at(op.x()) + b * inputs + i];
             magnitude += Math.abs(x * in[at(op.dy()) + b * columns + j]);
         }
         return sum(pass.rows(), magnitude) + TINY;
@@ -186,8 +176,8 @@ final class Bounds {
         double[] before = outputs.stream().mapToDouble(one -> in[at(one) + i]).toArray();
         double[] after = outputs.stream().mapToDouble(one -> out[at(one) + i]).toArray();
         double g = in[at(op.gradients()) + i];
-        return op.form().error(ULPS * U, g, before, after, pass.rate())[outputs.indexOf(slice)]
-                + TINY;
+        double[] errors = op.form().error(ULPS * U, g, before, after, pass.rate());
+        return errors[outputs.indexOf(slice)] + TINY;
     }
 
     /** The bound of a sum of k products. */
@@ -196,12 +186,11 @@ final class Bounds {
     }
 
     private double keep(Mask mask, int row, int column, int columns) {
+        long position = (long) row * columns + column;
         if (!pass.drops(mask)) {
             return 1;
         }
-        return mask.keeps(pass.seed(), pass.step(), (long) row * columns + column)
-                ? mask.scale()
-                : 0;
+        return mask.keeps(pass.seed(), pass.step(), position) ? mask.scale() : 0;
     }
 
     private static int at(Slice slice) {

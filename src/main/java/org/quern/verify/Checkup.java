@@ -10,8 +10,8 @@ import org.quern.backend.Steps;
 import org.quern.backend.reference.ReferenceBackend;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
-import org.quern.model.Activation;
 import org.quern.model.Model;
+import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
@@ -28,57 +28,46 @@ public record Checkup(boolean works, boolean lost, String detail) {
     /** Of a loss after a few steps, relative: float32 is well within it, an error is not. */
     private static final float LOSS_TOLERANCE = 1e-4f;
 
-    /**
-     * Examines a backend with the {@link KernelCases#quick()} cases; a failure is the detail.
-     *
-     * @param options how it is to run, on which device above all
-     */
+    /** Examines a backend with the {@link KernelCases#quick()} cases; a failure is the detail. */
     public static Checkup of(Backend backend, Backend.Options options) {
         Backend.Availability availability = backend.availability(options.device());
+        String detail = availability.detail();
         if (!availability.usable()) {
-            return new Checkup(false, false, availability.detail());
+            return new Checkup(false, false, detail);
         }
         List<KernelCase> cases = KernelCases.quick();
         Executor.KernelImage code = Executor.KernelImage.NONE;
         long started = System.nanoTime();
-        for (KernelCase kernel : cases) {
-            Optional<String> problem;
-            try (Executor executor = backend.open(kernel.plan(), options)) {
-                problem = kernel.check(executor);
-                code = executor.code();
-            } catch (RuntimeException e) {
-                return failed(availability, kernel + " failed", e);
-            }
-            if (problem.isPresent()) {
-                return new Checkup(false, false, availability.detail() + ": " + problem.get());
-            }
-        }
-        String engine;
+        Object tried = "";
         try {
-            engine = steps(backend, options);
+            for (KernelCase kernel : cases) {
+                tried = kernel;
+                try (Executor executor = backend.open(kernel.plan(), options)) {
+                    Optional<String> problem = kernel.check(executor);
+                    if (problem.isPresent()) {
+                        return new Checkup(false, false, detail + ": " + problem.get());
+                    }
+                    code = executor.code();
+                }
+            }
+            tried = "training";
+            String engine = steps(backend, options);
+            if (engine == null) {
+                return new Checkup(false, false, detail + ": losses differ from the reference's");
+            }
+            long millis = (System.nanoTime() - started) / 1_000_000;
+            if (!code.what().isEmpty()) {
+                detail += ", %s loaded in %d ms".formatted(code.what(), code.nanos() / 1_000_000);
+            }
+            detail +=
+                    ": %d kernel cases within bounds%s, %d ms"
+                            .formatted(cases.size(), engine, millis);
+            return new Checkup(true, false, detail);
         } catch (RuntimeException e) {
-            return failed(availability, "training failed", e);
+            String reason = e instanceof QuernException ? e.getMessage() : e.toString();
+            detail += ": %s failed: %s".formatted(tried, reason);
+            return new Checkup(false, QuernException.isDeviceLost(e), detail);
         }
-        if (engine == null) {
-            return new Checkup(
-                    false, false, availability.detail() + ": losses differ from the reference's");
-        }
-        long millis = (System.nanoTime() - started) / 1_000_000;
-        return new Checkup(
-                true,
-                false,
-                "%s%s: %d kernel cases within bounds%s, %d ms"
-                        .formatted(
-                                availability.detail(), text(code), cases.size(), engine, millis));
-    }
-
-    private static Checkup failed(
-            Backend.Availability availability, String what, RuntimeException e) {
-        String reason = e instanceof QuernException ? e.getMessage() : e.toString();
-        return new Checkup(
-                false,
-                QuernException.isDeviceLost(e),
-                "%s: %s: %s".formatted(availability.detail(), what, reason));
     }
 
     /**
@@ -88,18 +77,9 @@ public record Checkup(boolean works, boolean lost, String detail) {
      */
     private static String steps(Backend backend, Backend.Options options) {
         Dataset data = Digits.generate("digits", 80, 0, 1);
-        Plan plan =
-                Plan.of(
-                        Model.input(data.shape())
-                                .scaled(Scaling.UNIT)
-                                .dense(48, Activation.RELU)
-                                .dropout(0.3f)
-                                .dense(15)
-                                .dropout(0.3f)
-                                .dense(10),
-                        Loss.CROSS_ENTROPY,
-                        Optimizer.Adam.DEFAULT,
-                        32);
+        Model model =
+                ModelText.parse(Model.input(data.shape()).scaled(Scaling.UNIT), ModelText.TUTORIAL);
+        Plan plan = Plan.of(model, Loss.CROSS_ENTROPY, Optimizer.Adam.DEFAULT, 32);
         float[] expected;
         try (Executor reference = new ReferenceBackend().open(plan, Backend.Options.DEFAULT)) {
             expected = losses(reference, data);
@@ -123,11 +103,5 @@ public record Checkup(boolean works, boolean lost, String detail) {
             executor.train(resident, steps);
             return steps.losses();
         }
-    }
-
-    private static String text(Executor.KernelImage code) {
-        return code.what().isEmpty()
-                ? ""
-                : ", %s loaded in %d ms".formatted(code.what(), code.nanos() / 1_000_000);
     }
 }

@@ -1,8 +1,8 @@
 package org.quern.verify;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.OpLoop;
@@ -12,12 +12,17 @@ import org.quern.backend.reference.ReferenceBackend;
 import org.quern.backend.reference.ReferenceExecutor;
 import org.quern.data.Dataset;
 import org.quern.model.Activation;
+import org.quern.model.Model;
+import org.quern.model.ModelText;
+import org.quern.model.Scaling;
 import org.quern.plan.Batches;
 import org.quern.plan.Initializer;
+import org.quern.plan.Loss;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 import org.quern.random.Philox;
+import org.quern.train.TrainingConfig;
 
 /**
  * Central differences against analytic gradients, in float64 on the reference, over whole networks
@@ -40,9 +45,7 @@ public final class GradientCheck {
     private final ReferenceExecutor reference;
     private final OpLoop executor;
     private final Plan plan;
-    private final Dataset data;
-    private final long step;
-    private final Steps steps;
+    private final DeviceDataset data;
     private final StepContext pass;
     private final List<Op.DenseForward> relus = new ArrayList<>();
 
@@ -62,17 +65,57 @@ public final class GradientCheck {
         }
     }
 
+    /** A network whose gradients are checked. */
+    public record Network(String name, Plan plan) {
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    /** The networks of the suite: every activation, loss and place of dropout, odd sizes. */
+    public static List<Network> networks() {
+        List<Network> networks = new ArrayList<>();
+        for (Activation activation : Activation.values()) {
+            String a = activation.text();
+            networks.add(of("dense 7 " + a + ", dense 3", 5, Loss.CROSS_ENTROPY, 4));
+            networks.add(of("dense 5 tanh, dense 3 " + a, 7, Loss.MEAN_SQUARED_ERROR, 3));
+            String two = "dense 6 %s, dropout 0.4, dense 5 %s, dropout 0.2, dense 2";
+            networks.add(of(two.formatted(a, a), 11, Loss.CROSS_ENTROPY, 6));
+        }
+        networks.add(of("dense 1", 1, Loss.CROSS_ENTROPY, 1));
+        networks.add(of("dense 1", 1, Loss.MEAN_SQUARED_ERROR, 1));
+        networks.add(of("dense 5 tanh, dense 3 sigmoid", 7, Loss.huber(0.3), 3));
+        networks.add(of("dropout 0.3, dense 4", 13, Loss.CROSS_ENTROPY, 5));
+        String deep =
+                "dropout 0.2, dense 17 relu, dropout 0.5, dense 13 gelu, dense 11 sigmoid,"
+                        + " dropout 0.1, dense 10";
+        networks.add(of(deep, 33, Loss.CROSS_ENTROPY, 9));
+        networks.add(of("dense 31 relu, dense 2", 257, Loss.CROSS_ENTROPY, 3));
+        return networks;
+    }
+
+    /** The network of a configuration, for a user's own check. */
+    public static Network of(TrainingConfig config) {
+        return new Network(config.model().text() + ", " + config.loss().title(), config.plan());
+    }
+
+    private static Network of(String layers, int inputs, Loss loss, int batch) {
+        Model model = ModelText.parse(Model.input(inputs).scaled(Scaling.UNIT), layers);
+        Network network = of(TrainingConfig.of(model).withLoss(loss).withBatch(batch));
+        return new Network(inputs + " inputs, " + network.name(), network.plan());
+    }
+
     /**
      * With an executor that runs ops on the reference's arena: the reference itself, or in tests a
-     * mutant of it.
+     * mutant of it. It looks at the second step, whose batch is short.
      */
-    GradientCheck(ReferenceExecutor reference, OpLoop executor, Dataset data, long step) {
+    GradientCheck(ReferenceExecutor reference, OpLoop executor) {
         this.reference = reference;
         this.executor = executor;
         this.plan = reference.plan();
-        this.data = data;
-        this.step = step;
-        this.steps = new Steps(SEED, 1).select(step, 1, plan.optimizer(), s -> 1e-3);
+        this.data = executor.upload(data(plan));
+        Steps steps = new Steps(SEED, 1).select(1, 1, plan.optimizer(), s -> 1e-3);
         this.pass = StepContext.training(steps, new Batches(data.rows(), plan.batch()));
         for (Op op : plan.training()) {
             if (op instanceof Op.DenseForward o && o.activation() == Activation.RELU) {
@@ -81,15 +124,11 @@ public final class GradientCheck {
         }
     }
 
-    /**
-     * Checks a network on drawn data, in a short last batch.
-     *
-     * @param most entries of each tensor that are checked, evenly spread
-     */
+    /** Checks so many entries of each tensor of a network, evenly spread, on drawn data. */
     public static List<Result> check(Plan plan, int most) {
         try (ReferenceExecutor reference =
                 new ReferenceBackend().open(plan, Backend.Options.DEFAULT)) {
-            return new GradientCheck(reference, reference, data(plan), 1).results(most);
+            return new GradientCheck(reference, reference).results(most);
         }
     }
 
@@ -101,56 +140,38 @@ public final class GradientCheck {
         return data(plan, 0.25);
     }
 
-    /**
-     * The same with another share of values that are not 0: on either side of the density at which
-     * a backend begins to skip zeros.
-     */
+    /** The same with another share of values that are not 0: some backends skip zeros. */
     static Dataset data(Plan plan, double density) {
         int rows = plan.batch() + plan.batch() / 2 + 1;
         int features = plan.inputSize();
         byte[] pixels = new byte[rows * features];
         for (int i = 0; i < pixels.length; i++) {
             boolean lit = Philox.unit(Philox.word(SEED, 1, 1, i)) < density;
-            pixels[i] =
-                    (byte)
-                            (lit
-                                    ? 1 + Integer.remainderUnsigned(Philox.word(SEED, 1, 0, i), 255)
-                                    : 0);
+            int value = 1 + Integer.remainderUnsigned(Philox.word(SEED, 1, 0, i), 255);
+            pixels[i] = (byte) (lit ? value : 0);
         }
         int[] shape = plan.model().inputShape().stream().mapToInt(Integer::intValue).toArray();
         Dataset set = Dataset.ofPixels("drawn data", shape, pixels);
         int outputs = plan.outputSize();
-        if (plan.loss().classifies()) {
-            int[] labels = new int[rows];
-            for (int row = 0; row < rows; row++) {
-                labels[row] = Integer.remainderUnsigned(Philox.word(SEED, 2, 0, row), outputs);
-            }
-            return set.withLabels(
-                    labels, IntStream.range(0, outputs).mapToObj(Integer::toString).toList());
-        }
-        float[] targets = new float[rows * outputs];
-        for (int i = 0; i < targets.length; i++) {
-            targets[i] = 2 * Philox.unit(Philox.word(SEED, 3, 0, i)) - 1;
-        }
-        return set.withTargets(targets, outputs);
+        return plan.loss().classifies()
+                ? KernelCases.labelled(set, outputs, SEED, 2)
+                : set.withTargets(KernelCases.uniform(rows * outputs, SEED, 3, 0), outputs);
     }
 
     List<Result> results(int most) {
         reference.write(plan.state(), parameters(), 0);
-        List<Result> results = new ArrayList<>();
-        try (DeviceDataset resident = executor.upload(data)) {
-            for (Op op : plan.training()) {
-                if (!(op instanceof Op.Update)) {
-                    executor.run(op, resident, pass);
-                }
+        for (Op op : plan.training()) {
+            if (!(op instanceof Op.Update)) {
+                executor.run(op, data, pass);
             }
-            double loss = meanLoss();
-            double[] gradients = reference.arena().clone();
-            boolean[] sides = sides();
-            for (Plan.DenseSlices dense : plan.dense()) {
-                for (Slice tensor : List.of(dense.weights(), dense.bias())) {
-                    results.add(check(tensor, gradients, loss, sides, most, resident));
-                }
+        }
+        double loss = meanLoss();
+        double[] gradients = reference.arena().clone();
+        BitSet sides = sides();
+        List<Result> results = new ArrayList<>();
+        for (Plan.DenseSlices dense : plan.dense()) {
+            for (Slice tensor : List.of(dense.weights(), dense.bias())) {
+                results.add(check(tensor, gradients, loss, sides, most));
             }
         }
         return results;
@@ -168,13 +189,7 @@ public final class GradientCheck {
         return state;
     }
 
-    private Result check(
-            Slice tensor,
-            double[] gradients,
-            double loss,
-            boolean[] sides,
-            int most,
-            DeviceDataset resident) {
+    private Result check(Slice tensor, double[] gradients, double loss, BitSet sides, int most) {
         double[] arena = reference.arena();
         long stride = Math.max(1, tensor.size() / most);
         int checked = 0;
@@ -186,11 +201,11 @@ public final class GradientCheck {
             double w = arena[at];
             double h = Math.cbrt(EPSILON) * Math.max(1, Math.abs(w));
             arena[at] = w + h;
-            double above = forward(resident);
-            boolean moved = !java.util.Arrays.equals(sides, sides());
+            double above = forward();
+            boolean moved = !sides.equals(sides());
             arena[at] = w - h;
-            double below = forward(resident);
-            moved |= !java.util.Arrays.equals(sides, sides());
+            double below = forward();
+            moved |= !sides.equals(sides());
             arena[at] = w;
             if (moved) {
                 skipped++;
@@ -214,12 +229,12 @@ public final class GradientCheck {
     }
 
     /** The loss with the parameters as they are; the input stays gathered. */
-    private double forward(DeviceDataset resident) {
+    private double forward() {
         for (Op op : plan.training()) {
             if (op instanceof Op.DenseForward
                     || op instanceof Op.CrossEntropy
                     || op instanceof Op.RegressionLoss) {
-                reference.run(op, resident, pass);
+                reference.run(op, data, pass);
             }
         }
         return meanLoss();
@@ -234,21 +249,15 @@ public final class GradientCheck {
     }
 
     /** On which side of 0 each ReLU is. */
-    private boolean[] sides() {
-        int size = relus.stream().mapToInt(o -> pass.rows() * o.y().columns()).sum();
-        boolean[] sides = new boolean[size];
+    private BitSet sides() {
+        BitSet sides = new BitSet();
         int n = 0;
         for (Op.DenseForward relu : relus) {
             int at = (int) relu.y().offset();
             for (int i = 0; i < pass.rows() * relu.y().columns(); i++) {
-                sides[n++] = reference.arena()[at + i] > 0;
+                sides.set(n++, reference.arena()[at + i] > 0);
             }
         }
         return sides;
-    }
-
-    /** The global step of the check, in which the batch is short. */
-    long step() {
-        return step;
     }
 }

@@ -1,16 +1,19 @@
 package org.quern.verify;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
+import org.quern.model.Activation;
 import org.quern.plan.Batches;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
@@ -24,8 +27,6 @@ import org.quern.random.Philox;
  *
  * @param name op and shapes, for instance {@code DenseForward 32x784x48 relu, dropout 0.3}
  * @param plan where the op is from
- * @param op what is run
- * @param training whether it runs in a training pass
  * @param step the global step of a training pass
  * @param rows rows of the pass
  * @param data what Gather reads
@@ -44,9 +45,31 @@ public record KernelCase(
     private static final int POISON = 0x7fc0dead;
     private static final float LEARNING_RATE = 0.01f;
 
+    /**
+     * What an op reads and writes in a pass, and what that costs.
+     *
+     * @param inputs slices that it reads, as far as the pass goes
+     * @param outputs slices that it writes, as far as the pass goes
+     * @param flops floating-point operations, a multiplication and an addition counted as two; of
+     *     the elementwise ops, each elementary function as one
+     * @param bytes least traffic with memory: every operand once, 4 bytes a value
+     */
+    public record Operands(List<Slice> inputs, List<Slice> outputs, double flops, double bytes) {}
+
+    /** What is computed, without shapes: {@code DenseForward}, {@code Adam}. */
+    public String kind() {
+        return name.split(" ")[0];
+    }
+
     /** What the op reads and writes, its flops and bytes. */
     public Operands operands() {
-        return Operands.of(op, rows, training);
+        List<Slice> in = op.first(rows, op.inputs());
+        List<Slice> out = new ArrayList<>(op.first(rows, op.outputs()));
+        if (training && op instanceof Op.Gather gather) {
+            out.add(gather.targets().first(rows));
+        }
+        long values = Stream.of(in, out).flatMap(List::stream).mapToLong(Slice::size).sum();
+        return new Operands(in, List.copyOf(out), op.flops(rows), 4.0 * values);
     }
 
     /**
@@ -81,11 +104,6 @@ public record KernelCase(
         return dataBytes() + touched.stream().mapToDouble(slice -> 4.0 * slice.size()).sum();
     }
 
-    /** Whether it is a matrix product, whose work grows faster than its operands. */
-    public boolean isProduct() {
-        return op.isProduct();
-    }
-
     private double dataBytes() {
         if (!(op instanceof Op.Gather gather)) {
             return 0;
@@ -110,11 +128,7 @@ public record KernelCase(
 
     /** Value {@code index} of a slice, input number {@code number} of the operands. */
     float input(Slice slice, int number, int index) {
-        return draw(slice, Philox.unit(Philox.word(SEED, number + 1, step, index)), index);
-    }
-
-    /** An input value that such a slice may hold. */
-    private float draw(Slice slice, float unit, int index) {
+        float unit = Philox.unit(Philox.word(SEED, number + 1, step, index));
         if (op instanceof Op.CrossEntropy o && slice.offset() == o.targets().offset()) {
             return (int) (unit * o.logits().columns());
         }
@@ -127,23 +141,11 @@ public record KernelCase(
                 && o.form().isSquare(o.moments().indexOf(slice))) {
             return value * value;
         }
-        // what an activation gives: zeros of ReLU among them, tanh and sigmoid in their range
         if (op instanceof Op.DenseBackwardInput o && slice.offset() == o.x().offset()) {
-            float scale = o.mask().drops() ? o.mask().scale() : 1;
-            return switch (o.activation()) {
-                case RELU -> Math.max(0, value);
-                case TANH -> (2 * unit - 1) * scale;
-                case SIGMOID -> unit * scale;
-                default -> value;
-            };
+            return activated(o.activation(), unit, value);
         }
         if (op instanceof Op.RegressionLoss o && slice.offset() == o.y().offset()) {
-            return switch (o.activation()) {
-                case RELU -> Math.max(0, value);
-                case TANH -> 2 * unit - 1;
-                case SIGMOID -> unit;
-                default -> value;
-            };
+            return activated(o.activation(), unit, value);
         }
         // zeros such as images and ReLU have
         boolean activations =
@@ -151,6 +153,16 @@ public record KernelCase(
                         || op instanceof Op.DenseBackwardWeights w
                                 && slice.offset() == w.x().offset();
         return activations && index % 3 == 0 ? 0 : value;
+    }
+
+    /** What an activation gives: zeros of ReLU among them, tanh and sigmoid in their range. */
+    private float activated(Activation activation, float unit, float value) {
+        return switch (activation) {
+            case RELU -> Math.max(0, value);
+            case TANH -> (2 * unit - 1) * op.mask().scale();
+            case SIGMOID -> unit * op.mask().scale();
+            default -> value;
+        };
     }
 
     /** Runs the op once on an executor, whatever its arena holds. */

@@ -25,25 +25,14 @@ public final class KernelCases {
 
     /** The cases of one small network, for a quick look at a backend. */
     public static List<KernelCase> quick() {
-        return of(
-                "dense 33 relu, dropout 0.3, dense 15 gelu, dropout 0.3, dense 10",
-                pixels(50, 257),
-                Loss.CROSS_ENTROPY,
-                ADAM,
-                31,
-                1,
-                1);
+        String layers = "dense 33 relu, dropout 0.3, dense 15 gelu, dropout 0.3, dense 10";
+        return of(layers, pixels(50, 257), Loss.CROSS_ENTROPY, ADAM, 31, 1, 1);
     }
 
     /** For a quick benchmark: the ops of a training step of the tutorial's network, batch 32. */
     public static List<KernelCase> quickBench() {
-        List<KernelCase> cases = new ArrayList<>();
-        train(
-                cases,
-                plan(PIXELS, ModelText.TUTORIAL, Loss.CROSS_ENTROPY, ADAM, 32),
-                pixels(ROWS, PIXELS),
-                op -> true);
-        return List.copyOf(cases);
+        Plan plan = classifier(PIXELS, ModelText.TUTORIAL, 32);
+        return training(plan, pixels(ROWS, PIXELS), op -> true);
     }
 
     /**
@@ -54,48 +43,31 @@ public final class KernelCases {
      */
     public static List<KernelCase> bench() {
         List<KernelCase> cases = new ArrayList<>(quickBench());
-        train(
-                cases,
-                plan(
-                        PIXELS,
-                        "dense 800 relu, dropout 0.5, dense 800 relu, dropout 0.5, dense 10",
-                        Loss.CROSS_ENTROPY,
-                        ADAM,
-                        128),
-                pixels(ROWS, PIXELS),
-                op -> true);
-        train(
-                cases,
-                plan(64, "dense 1000", Loss.CROSS_ENTROPY, ADAM, 128),
-                pixels(ROWS, 64),
-                Op.CrossEntropy.class::isInstance);
-        train(
-                cases,
-                plan(
-                        PIXELS,
-                        "dense 800 gelu, dense 100",
-                        Loss.MEAN_SQUARED_ERROR,
-                        new Optimizer.Sgd(0.9, 0),
-                        128),
-                pixels(256, PIXELS).withTargets(targets(256, 100), 100),
+        String layers = "dense 800 relu, dropout 0.5, dense 800 relu, dropout 0.5, dense 10";
+        Plan wide = classifier(PIXELS, layers, 128);
+        cases.addAll(training(wide, pixels(ROWS, PIXELS), op -> true));
+        Plan head = classifier(64, "dense 1000", 128);
+        cases.addAll(training(head, pixels(ROWS, 64), Op.CrossEntropy.class::isInstance));
+        Optimizer momentum = new Optimizer.Sgd(0.9, 0);
+        layers = "dense 800 gelu, dense 100";
+        Plan regression = plan(PIXELS, layers, Loss.MEAN_SQUARED_ERROR, momentum, 128);
+        Predicate<Op> lacking =
                 op ->
                         op instanceof Op.RegressionLoss
                                 || op instanceof Op.Update
                                 || op instanceof Op.DenseBackwardInput
-                                || op instanceof Op.DenseForward o && o.z() != null);
-        Plan large =
-                plan(
-                        PIXELS,
-                        "dense 2500 relu, dense 2000 relu, dense 1500 relu, dense 1000 relu,"
-                                + " dense 500 relu, dense 10",
-                        Loss.CROSS_ENTROPY,
-                        ADAM,
-                        1);
+                                || op instanceof Op.DenseForward o && o.z() != null;
+        Dataset rows = pixels(256, PIXELS).withTargets(targets(256, 100), 100);
+        cases.addAll(training(regression, rows, lacking));
+        layers =
+                "dense 2500 relu, dense 2000 relu, dense 1500 relu, dense 1000 relu,"
+                        + " dense 500 relu, dense 10";
+        Plan large = classifier(PIXELS, layers, 1);
         Dataset few = labelled(pixels(4, PIXELS), 10);
         large.inference().stream()
                 .filter(op -> op instanceof Op.DenseForward o && o.weights().rows() == 2500)
                 .forEach(op -> cases.add(of(large, op, false, 0, 1, few, 1)));
-        train(cases, large, few, Op.Update.class::isInstance);
+        cases.addAll(training(large, few, Op.Update.class::isInstance));
         return List.copyOf(cases);
     }
 
@@ -114,11 +86,7 @@ public final class KernelCases {
         return of(plan, op, true, 0, n, data.withTargets(new float[n * n], n), 1);
     }
 
-    /**
-     * Each op of a plan once in training, and the ops of inference.
-     *
-     * @param step chosen so that the pass is full or the short last one of an epoch
-     */
+    /** Each op of a plan once in training, in a full or short batch, and the ops of inference. */
     static List<KernelCase> of(
             String layers,
             Dataset data,
@@ -148,31 +116,16 @@ public final class KernelCases {
     /** An op of a plan as a case. */
     static KernelCase of(
             Plan plan, Op op, boolean training, long step, int rows, Dataset data, float spread) {
-        return new KernelCase(
-                name(op, rows, training),
-                plan,
-                op,
-                training,
-                step,
-                rows,
-                data,
-                spreadOf(op, spread));
-    }
-
-    /**
-     * Only logits are drawn from a wide range, where softmax must not overflow. With operands that
-     * large the bound of a sum would be wider than the range of the activation after it, and the
-     * case could not fail.
-     */
-    private static float spreadOf(Op op, float spread) {
-        return op instanceof Op.CrossEntropy ? spread : Math.min(spread, LARGEST_SPREAD);
-    }
-
-    private static String name(Op op, int rows, boolean training) {
         float rate = op.mask().rate();
-        return op.name(rows)
-                + (rate > 0 && training ? ", dropout " + rate : "")
-                + (training ? "" : ", inference");
+        String name =
+                op.name(rows)
+                        + (rate > 0 && training ? ", dropout " + rate : "")
+                        + (training ? "" : ", inference");
+        // Only logits are drawn from a wide range, where softmax must not overflow. With operands
+        // that large the bound of a sum would be wider than the range of the activation after it,
+        // and the case could not fail.
+        float used = op instanceof Op.CrossEntropy ? spread : Math.min(spread, LARGEST_SPREAD);
+        return new KernelCase(name, plan, op, training, step, rows, data, used);
     }
 
     /** Bytes of which three quarters are 0. */
@@ -185,25 +138,34 @@ public final class KernelCases {
         return Dataset.ofPixels("case pixels", new int[] {features}, pixels);
     }
 
-    static Dataset values(int rows, int features) {
-        return Dataset.ofValues("case values", new int[] {features}, targets(rows, features));
+    static float[] targets(int rows, int columns) {
+        return uniform(rows * columns, 2, columns, rows);
     }
 
-    static float[] targets(int rows, int columns) {
-        float[] values = new float[rows * columns];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = 2 * Philox.unit(Philox.word(2, columns, rows, i)) - 1;
+    /** Values in [-1, 1) from a stream of Philox. */
+    static float[] uniform(int size, long seed, int stream, long step) {
+        float[] values = new float[size];
+        for (int i = 0; i < size; i++) {
+            values[i] = 2 * Philox.unit(Philox.word(seed, stream, step, i)) - 1;
         }
         return values;
     }
 
     static Dataset labelled(Dataset set, int classes) {
+        return labelled(set, classes, 3, 0);
+    }
+
+    static Dataset labelled(Dataset set, int classes, long seed, int stream) {
         int[] labels = new int[set.rows()];
         for (int row = 0; row < labels.length; row++) {
-            labels[row] = Integer.remainderUnsigned(Philox.word(3, 0, 0, row), classes);
+            labels[row] = Integer.remainderUnsigned(Philox.word(seed, stream, 0, row), classes);
         }
         return set.withLabels(
                 labels, IntStream.range(0, classes).mapToObj(Integer::toString).toList());
+    }
+
+    private static Plan classifier(int in, String layers, int batch) {
+        return plan(in, layers, Loss.CROSS_ENTROPY, ADAM, batch);
     }
 
     private static Plan plan(int in, String layers, Loss loss, Optimizer optimizer, int batch) {
@@ -211,12 +173,12 @@ public final class KernelCases {
         return Plan.of(model, loss, optimizer, batch);
     }
 
-    private static void train(
-            List<KernelCase> cases, Plan plan, Dataset data, Predicate<Op> wanted) {
+    private static List<KernelCase> training(Plan plan, Dataset data, Predicate<Op> wanted) {
         Dataset set =
                 data.hasTargets() || data.hasLabels() ? data : labelled(data, plan.outputSize());
-        plan.training().stream()
+        return plan.training().stream()
                 .filter(wanted)
-                .forEach(op -> cases.add(of(plan, op, true, 1, plan.batch(), set, 1)));
+                .map(op -> of(plan, op, true, 1, plan.batch(), set, 1))
+                .toList();
     }
 }

@@ -13,7 +13,6 @@ import org.quern.plan.Op;
 import org.quern.plan.Slice;
 import org.quern.verify.AwkwardCases;
 import org.quern.verify.GradientCheck;
-import org.quern.verify.GradientSuite;
 import org.quern.verify.KernelCase;
 import org.quern.verify.ReferenceCheck;
 
@@ -132,7 +131,7 @@ class PlantedErrorTest {
 
     @ParameterizedTest
     @MethodSource("suite")
-    void onePercentIsCaughtInTheUpdateOfAWholeStep(GradientSuite.Network network) {
+    void onePercentIsCaughtInTheUpdateOfAWholeStep(GradientCheck.Network network) {
         Planted update = new Planted(Op.Update.class, 0);
         try (Executor executor =
                 scaled(
@@ -143,7 +142,7 @@ class PlantedErrorTest {
         }
     }
 
-    static List<GradientSuite.Network> suite() {
-        return GradientSuite.networks();
+    static List<GradientCheck.Network> suite() {
+        return GradientCheck.networks();
     }
 }

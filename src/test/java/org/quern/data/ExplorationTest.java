@@ -21,32 +21,33 @@ class ExplorationTest {
     void duplicatesAreFoundWithTheirLabels() {
         Dataset train = values("train", new int[] {0, 1, 0, 0}, 1, 2, 3, 4, 1, 2, -0f, 0);
         Dataset test = values("test", new int[] {1, 1, 0}, 1, 2, 5, 6, 3, 4);
-        assertThat(Duplicates.of(train, test).pairs())
+        assertThat(Exploration.duplicates(train, test))
                 .containsExactly(
-                        new Duplicates.Pair(0, 0, false), new Duplicates.Pair(1, 2, false));
+                        new Exploration.Duplicate(0, 0, false),
+                        new Exploration.Duplicate(1, 2, false));
         Exploration exploration = Exploration.of(new Splits(train, test, "d"), 1);
         assertThat(exploration.repeated()).isEqualTo(1);
-        assertThat(exploration.leaked().pairs()).hasSize(2);
+        assertThat(exploration.leaked()).hasSize(2);
         assertThat(exploration.examples()).containsExactlyInAnyOrder(0, 1, 2, 3);
         assertThat(Exploration.of(new Splits(train, null, "d"), 1).leaked()).isNull();
     }
 
-    /** Rows with the same hash but other values: 31·a + b is the same for (1, 0) and (0, 31). */
+    /** Rows with the same hash but other values: a + 31·b is the same for (0, 1) and (31, 0). */
     @Test
     void equalHashesAreNotEqualRows() {
-        Dataset one = Dataset.ofPixels("one", new int[] {2}, new byte[] {1, 0});
-        Dataset other = Dataset.ofPixels("other", new int[] {2}, new byte[] {0, 31});
-        assertThat(Duplicates.of(one, other).pairs()).isEmpty();
-        assertThat(Duplicates.of(one, one).pairs()).hasSize(1);
+        Dataset one = Dataset.ofPixels("one", new int[] {2}, new byte[] {0, 1});
+        Dataset other = Dataset.ofPixels("other", new int[] {2}, new byte[] {31, 0});
+        assertThat(Exploration.duplicates(one, other)).isEmpty();
+        assertThat(Exploration.duplicates(one, one)).hasSize(1);
         Dataset wide = Dataset.ofPixels("wide", new int[] {4}, new byte[4]);
-        assertThat(Duplicates.of(one, wide).pairs()).isEmpty();
+        assertThat(Exploration.duplicates(one, wide)).isEmpty();
     }
 
     @Test
     void theRealMnist() {
         Exploration mnist = Exploration.of(RealMnist.splits(), 1);
         assertThat(mnist.repeated()).isZero();
-        assertThat(mnist.leaked().pairs()).isEmpty();
+        assertThat(mnist.leaked()).isEmpty();
         assertThat(mnist.examples()).hasSize(25).doesNotHaveDuplicates();
         assertThat(mnist.examples()).isEqualTo(Exploration.of(RealMnist.splits(), 1).examples());
         assertThat(mnist.examples()).isNotEqualTo(Exploration.of(RealMnist.splits(), 2).examples());
@@ -73,17 +74,17 @@ class ExplorationTest {
     @ValueSource(ints = {1, 2, 31, 33, 257})
     void pngHoldsEachPixel(int width) throws IOException {
         int height = 3;
-        byte[] grey = new byte[5 + width * height];
+        byte[] grey = new byte[width * height];
         int[] colour = new int[width * height];
         for (int i = 0; i < colour.length; i++) {
-            grey[5 + i] = (byte) (i * 37);
+            grey[i] = (byte) (i * 37);
             colour[i] = i * 123_457 & 0xffffff;
         }
-        var greyImage = ImageIO.read(new ByteArrayInputStream(Png.grey(grey, 5, width, height)));
+        var greyImage = ImageIO.read(new ByteArrayInputStream(Png.grey(grey, width, height)));
         var image = ImageIO.read(new ByteArrayInputStream(Png.colour(colour, width, height)));
         for (int i = 0; i < colour.length; i++) {
             assertThat(greyImage.getRaster().getSample(i % width, i / width, 0))
-                    .isEqualTo(grey[5 + i] & 0xff);
+                    .isEqualTo(grey[i] & 0xff);
             assertThat(image.getRGB(i % width, i / width) & 0xffffff).isEqualTo(colour[i]);
         }
     }

@@ -70,6 +70,8 @@ class SplitTest {
     void dataSetsCheckThemselves() {
         assertThatThrownBy(() -> Dataset.ofPixels("p", new int[] {2, 2}, new byte[5]))
                 .hasMessage("p: 5 values are not a whole number of rows of shape [2, 2]");
+        assertThatThrownBy(() -> new Dataset("n", new int[1], null, null, null, List.of(), null, 0))
+                .hasMessage("n: rows are of pixels or of values, and have labels or targets");
         assertThatThrownBy(() -> numbered(4).withLabels(new int[3], List.of("a")))
                 .hasMessage("numbers: 3 labels for 4 rows");
         assertThatThrownBy(() -> numbered(2).withLabels(new int[] {0, 1}, List.of("a")))
@@ -95,7 +97,7 @@ class SplitTest {
         Dataset added = labelled("test", List.of("x", "a"), 1, 0);
         assertThat(new Splits(train, added, "d").test().classes())
                 .containsExactly("a", "b", "c", "x");
-        assertThatThrownBy(() -> Parts.of(new Splits(train, added, "d"), 0.2, 0, 0, 0, 1))
+        assertThatThrownBy(() -> new Splits(train, added, "d").carve(0.2, 0, 0, 0, 1))
                 .hasMessage(
                         "test: row 1 (from 0) is of class \"x\", which training does not know: it"
                                 + " knows a, b, c");
@@ -105,7 +107,7 @@ class SplitTest {
     void aClassWithoutTrainingRowsIsNotKnown() {
         Dataset train = labelled("train", List.of("a", "b", "c"), 0, 2);
         Dataset test = labelled("test", List.of("a", "b", "c"), 2, 1);
-        assertThatThrownBy(() -> Parts.of(new Splits(train, test, "d"), 0.2, 0, 0, 0, 1))
+        assertThatThrownBy(() -> new Splits(train, test, "d").carve(0.2, 0, 0, 0, 1))
                 .hasMessage(
                         "test: row 1 (from 0) is of class \"b\", which training does not know: it"
                                 + " knows a, c");

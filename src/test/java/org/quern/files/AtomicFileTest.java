@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -157,6 +159,26 @@ class AtomicFileTest {
             assertThat(files).containsExactly(cached);
         }
         assertThat(file).hasContent("old");
+    }
+
+    /** Many threads write one file: each under a temporary name of its own. */
+    @Test
+    void threadsDoNotWriteIntoEachOthersFiles() throws IOException {
+        IntStream.range(0, 64)
+                .parallel()
+                .forEach(i -> AtomicFile.write(file, Integer.toString(i).repeat(1000)));
+        assertThat(Files.readString(file)).matches("(\\d\\d?)\\1{999}");
+        onlyTheFileIsThere();
+    }
+
+    @Test
+    void aUserWhomTheSystemDoesNotKnowHasACacheToo() {
+        assertThat(Caches.folder(Map.of("HOME", "/home/of"), "?"))
+                .startsWithRaw(Path.of("/home/of"));
+        assertThat(Caches.folder(Map.of(), "?"))
+                .startsWithRaw(Path.of(System.getProperty("java.io.tmpdir")));
+        assertThat(Caches.folder(Map.of("HOME", "/other"), "/root"))
+                .startsWithRaw(Path.of("/root"));
     }
 
     /** The exit code of a command; -1 if there is no such program. */

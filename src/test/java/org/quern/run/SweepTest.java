@@ -19,7 +19,6 @@ import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
 import org.quern.data.Digits;
-import org.quern.data.Parts;
 import org.quern.data.Splits;
 import org.quern.train.Trainer;
 
@@ -49,7 +48,7 @@ class SweepTest {
             Sweep.Member member = result.member();
             assertThat(member).isSameAs(members.get(member.number() - 1));
             RunSettings settings = member.settings();
-            Parts parts = settings.parts(DIGITS);
+            Splits parts = settings.parts(DIGITS);
             try (Trainer alone =
                     Trainer.open(settings.config(28, 28), backend, Backend.Options.DEFAULT)) {
                 alone.fit(parts.train(), parts.validation(), 2);

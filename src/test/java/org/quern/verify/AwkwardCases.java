@@ -2,7 +2,6 @@ package org.quern.verify;
 
 import static org.quern.verify.KernelCases.pixels;
 import static org.quern.verify.KernelCases.targets;
-import static org.quern.verify.KernelCases.values;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -120,6 +119,10 @@ public final class AwkwardCases {
                     1);
         }
         return List.copyOf(cases);
+    }
+
+    private static Dataset values(int rows, int features) {
+        return Dataset.ofValues("case values", new int[] {features}, targets(rows, features));
     }
 
     private static void add(

@@ -30,7 +30,7 @@ class GradientCheckTest {
 
     @ParameterizedTest
     @MethodSource("networks")
-    void gradientsAreThoseOfTheLoss(GradientSuite.Network network) {
+    void gradientsAreThoseOfTheLoss(GradientCheck.Network network) {
         for (GradientCheck.Result result : GradientCheck.check(network.plan(), 400)) {
             assertThat(result).as(result.detail()).matches(GradientCheck.Result::passed);
             assertThat(result.checked()).isGreaterThan(result.skipped());
@@ -39,7 +39,7 @@ class GradientCheckTest {
 
     @ParameterizedTest
     @MethodSource("networksOnBackends")
-    void everyOpOfAStepAgreesWithTheReference(GradientSuite.Network network, Backend backend) {
+    void everyOpOfAStepAgreesWithTheReference(GradientCheck.Network network, Backend backend) {
         Backend.Options options = Backend.Options.DEFAULT;
         if (!backend.onHost()) {
             options = options.with(Backend.Gemm.OWN); // those of cuBLAS are CublasTest's
@@ -104,7 +104,7 @@ class GradientCheckTest {
     }
 
     /** A mutation of gradients, and on which kind of network it must be noticed. */
-    record Named(String name, Mutation mutation, ToDoubleFunction<GradientSuite.Network> concerns) {
+    record Named(String name, Mutation mutation, ToDoubleFunction<GradientCheck.Network> concerns) {
         @Override
         public String toString() {
             return name;
@@ -115,7 +115,7 @@ class GradientCheckTest {
     @MethodSource("mutations")
     void aPlantedErrorIsCaught(Named named) {
         int networks = 0;
-        for (GradientSuite.Network network : GradientSuite.networks()) {
+        for (GradientCheck.Network network : GradientCheck.networks()) {
             if (named.concerns().applyAsDouble(network) > 0) {
                 networks++;
                 assertThat(passes(network, named.mutation()))
@@ -128,15 +128,15 @@ class GradientCheckTest {
 
     @ParameterizedTest
     @MethodSource("networks")
-    void withoutAnErrorTheMutantPasses(GradientSuite.Network network) {
+    void withoutAnErrorTheMutantPasses(GradientCheck.Network network) {
         assertThat(passes(network, (op, arena, pass) -> {})).isTrue();
     }
 
-    private static boolean passes(GradientSuite.Network network, Mutation mutation) {
+    private static boolean passes(GradientCheck.Network network, Mutation mutation) {
         try (ReferenceExecutor reference =
                 new ReferenceBackend().open(network.plan(), Backend.Options.DEFAULT)) {
             OpLoop mutant = new Mutant(reference, mutation);
-            return new GradientCheck(reference, mutant, GradientCheck.data(network.plan()), 1)
+            return new GradientCheck(reference, mutant)
                     .results(400).stream().allMatch(GradientCheck.Result::passed);
         }
     }
@@ -219,7 +219,7 @@ class GradientCheckTest {
             String name,
             Class<? extends Op> kind,
             int output,
-            ToDoubleFunction<GradientSuite.Network> concerns) {
+            ToDoubleFunction<GradientCheck.Network> concerns) {
         return new Named(
                 name + " 1 % too large",
                 (op, arena, pass) -> {
@@ -260,11 +260,11 @@ class GradientCheckTest {
         return best;
     }
 
-    private static boolean has(GradientSuite.Network network, Class<? extends Op> kind) {
+    private static boolean has(GradientCheck.Network network, Class<? extends Op> kind) {
         return network.plan().training().stream().anyMatch(kind::isInstance);
     }
 
-    private static boolean through(GradientSuite.Network network, Activation activation) {
+    private static boolean through(GradientCheck.Network network, Activation activation) {
         return network.plan().training().stream()
                 .anyMatch(
                         op ->
@@ -272,17 +272,17 @@ class GradientCheckTest {
                                         && o.activation() == activation);
     }
 
-    private static boolean dropsInside(GradientSuite.Network network) {
+    private static boolean dropsInside(GradientCheck.Network network) {
         return network.plan().training().stream()
                 .anyMatch(op -> op instanceof Op.DenseBackwardInput o && o.mask().drops());
     }
 
-    static List<GradientSuite.Network> networks() {
-        return GradientSuite.networks();
+    static List<GradientCheck.Network> networks() {
+        return GradientCheck.networks();
     }
 
     static Stream<Arguments> networksOnBackends() {
-        return GradientSuite.networks().stream()
+        return GradientCheck.networks().stream()
                 .flatMap(n -> Usable.backends().stream().map(b -> Arguments.of(n, b)));
     }
 }

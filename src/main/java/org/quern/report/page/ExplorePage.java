@@ -23,6 +23,8 @@ public final class ExplorePage {
     private final Pictures pictures;
     private final String numbers;
     private final List<String> classes;
+    private final Map<String, byte[]> files = new LinkedHashMap<>();
+    private final Map<String, Object> data = new LinkedHashMap<>();
 
     /** For data that was looked at. */
     public ExplorePage(Exploration exploration) {
@@ -38,42 +40,33 @@ public final class ExplorePage {
      * image of each class), the last two also as PNG without the labels.
      */
     public Map<String, byte[]> files() {
-        Map<String, byte[]> files = new LinkedHashMap<>();
-        Map<String, Object> data = new LinkedHashMap<>();
         data.put("title", exploration.splits().description());
         data.put("splits", splits());
         data.put("duplicates", ExploreText.duplicates(exploration));
         data.put("numbers", numbers);
         if (!classes.isEmpty()) {
-            String bars = bars();
-            data.put("bars", bars);
-            files.put("classes.svg", utf8(bars));
+            data.put("bars", bars());
+            files.put("classes.svg", utf8(bars()));
         }
         if (pictures != null) {
             List<byte[]> examples =
                     IntStream.of(exploration.examples()).mapToObj(pictures::pixels).toList();
             List<String> labels =
                     IntStream.of(exploration.examples()).mapToObj(exploration::label).toList();
-            add(files, data, "examples", "Examples", examples, labels);
+            add("examples", "Examples", examples, labels);
             if (!classes.isEmpty()) {
                 List<byte[]> means =
                         IntStream.range(0, classes.size())
                                 .mapToObj(c -> pictures.mean(exploration.rowsOf(c)))
                                 .toList();
-                add(files, data, "averages", "The mean image of each class", means, classes);
+                add("averages", "The mean image of each class", means, classes);
             }
         }
         files.put("explore.html", utf8(Page.html("Data", data, false, "explore.js")));
         return files;
     }
 
-    private void add(
-            Map<String, byte[]> files,
-            Map<String, Object> data,
-            String name,
-            String title,
-            List<byte[]> images,
-            List<String> labels) {
+    private void add(String name, String title, List<byte[]> images, List<String> labels) {
         List<String> addresses =
                 images.stream().map(image -> Page.address(pictures, image)).toList();
         data.put(name, Map.of("images", addresses, "labels", labels));
@@ -96,7 +89,7 @@ public final class ExplorePage {
                         images.get(i), y * (wide - 1), sheet, corner + y * width, wide - 1);
             }
         }
-        return Png.grey(sheet, 0, width, height);
+        return Png.grey(sheet, width, height);
     }
 
     private String bars() {
@@ -118,13 +111,12 @@ public final class ExplorePage {
     }
 
     private Map<String, Object> split(String name, Dataset set, Statistics s) {
-        String range = "%s to %s".formatted(DataText.number(s.min()), DataText.number(s.max()));
         Map<String, Object> split = new LinkedHashMap<>();
         split.put("name", name);
         split.put("rows", s.rows());
         split.put("shape", DataText.shape(set.shape()));
         split.put("classes", classes.isEmpty() ? 0 : set.classes().size());
-        split.put("range", range);
+        split.put("range", DataText.number(s.min()) + " to " + DataText.number(s.max()));
         split.put("mean", s.mean());
         split.put("deviation", s.deviation());
         split.put("nonZero", s.nonZero());

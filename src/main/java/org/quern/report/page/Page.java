@@ -6,9 +6,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.quern.data.Pictures;
 import org.quern.data.Png;
 import org.quern.io.Json;
@@ -23,33 +21,18 @@ public final class Page {
 
     private Page() {}
 
-    /**
-     * The page of runs side by side.
-     *
-     * @param runs what {@code run.json} of each says
-     */
+    private record Compared(Comparison comparison, List<JsonObject> runs) {}
+
+    private record Drawing(String model, List<String> classes, int width, int height) {}
+
+    /** The page of runs side by side, with what {@code run.json} of each says. */
     public static String compare(Comparison comparison, List<JsonObject> runs) {
-        Map<String, Object> data = new LinkedHashMap<>();
-        data.put("comparison", comparison);
-        data.put("runs", runs);
-        return html("Runs compared", data, true, "compare.js");
+        return html("Runs compared", new Compared(comparison, runs), true, "compare.js");
     }
 
-    /**
-     * The page that a digit is drawn on.
-     *
-     * @param model its text
-     * @param classes names of its outputs
-     * @param width of its input image
-     * @param height of its input image
-     */
+    /** The page that a digit is drawn on, for a model that takes images of such a size. */
     public static String drawing(String model, List<String> classes, int width, int height) {
-        Map<String, Object> data = new LinkedHashMap<>();
-        data.put("model", model);
-        data.put("classes", classes);
-        data.put("width", width);
-        data.put("height", height);
-        return html("Draw", data, false, "draw.js");
+        return html("Draw", new Drawing(model, classes, width, height), false, "draw.js");
     }
 
     /**
@@ -62,10 +45,15 @@ public final class Page {
      */
     static String html(String title, Object data, boolean charts, String script) {
         StringBuilder page = new StringBuilder(1 << 19);
-        page.append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
-                .append(
-                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
-                .append("<link rel=\"icon\" href=\"data:,\">\n<title>")
+        page.append(
+                        """
+                        <!DOCTYPE html>
+                        <html lang="en">
+                        <head>
+                        <meta charset="utf-8">
+                        <meta name="viewport" content="width=device-width, initial-scale=1">
+                        <link rel="icon" href="data:,">
+                        <title>""")
                 .append(escaped(title))
                 .append("</title>\n<style>\n")
                 .append(resource("page.css"))
@@ -78,17 +66,18 @@ public final class Page {
             page.append("<!--\nd3 7.9.0, https://d3js.org\n\n")
                     .append(resource(D3 + "LICENSE"))
                     .append("-->\n");
-            script(page, resource(D3 + "dist/d3.min.js"));
+            script(page, D3 + "dist/d3.min.js");
         }
-        script(page, resource("dom.js"));
+        script(page, "dom.js");
         if (charts) {
-            script(page, resource("charts.js"));
+            script(page, "charts.js");
         }
-        script(page, resource(script));
+        script(page, script);
         return page.append("</body>\n</html>\n").toString();
     }
 
-    private static void script(StringBuilder page, String text) {
+    private static void script(StringBuilder page, String name) {
+        String text = resource(name);
         if (text.contains("</script")) {
             throw new IllegalStateException("a script would end within itself");
         }
@@ -102,7 +91,7 @@ public final class Page {
 
     /** A picture as the address of an image. */
     static String address(Pictures size, byte[] pixels) {
-        return address(Png.grey(pixels, 0, size.width(), size.height()));
+        return address(Png.grey(pixels, size.width(), size.height()));
     }
 
     /** Text for HTML and SVG. */

@@ -33,12 +33,7 @@ public final class RunPage {
     private final Map<String, Object> data = new LinkedHashMap<>();
     private final Model model;
 
-    /**
-     * A page.
-     *
-     * @param title of the page
-     * @param run what {@code run.json} says, as anything that JSON can say
-     */
+    /** A page of what {@code run.json} says, as anything that JSON can say. */
     public RunPage(String title, Object run, Model model, Loss loss) {
         this.model = model;
         data.put("title", title);
@@ -61,11 +56,7 @@ public final class RunPage {
         return this;
     }
 
-    /**
-     * Adds the result on rows.
-     *
-     * @param rows that were measured
-     */
+    /** Adds the result on rows. */
     public RunPage test(Evaluation evaluation, Dataset rows) {
         Map<String, Object> test = new LinkedHashMap<>();
         test.put("rows", evaluation.rows());
@@ -89,20 +80,19 @@ public final class RunPage {
         return this;
     }
 
-    private static List<Map<String, Object>> gallery(Evaluation evaluation, Dataset rows) {
+    private record Shown(
+            int row, String actual, String predicted, float confidence, String image) {}
+
+    private static List<Shown> gallery(Evaluation evaluation, Dataset rows) {
         List<String> classes = evaluation.confusion().classes();
         Pictures pictures = Pictures.of(rows);
-        List<Map<String, Object>> gallery = new ArrayList<>();
+        List<Shown> gallery = new ArrayList<>();
         for (Evaluation.Mistake mistake : evaluation.mistakes().stream().limit(GALLERY).toList()) {
-            Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("row", mistake.row());
-            entry.put("actual", classes.get(mistake.actual()));
-            entry.put("predicted", classes.get(mistake.predicted()));
-            entry.put("confidence", mistake.confidence());
-            if (pictures != null) {
-                entry.put("image", Page.address(pictures, pictures.pixels(mistake.row())));
-            }
-            gallery.add(entry);
+            int row = mistake.row();
+            String actual = classes.get(mistake.actual());
+            String predicted = classes.get(mistake.predicted());
+            String image = pictures == null ? null : Page.address(pictures, pictures.pixels(row));
+            gallery.add(new Shown(row, actual, predicted, mistake.confidence(), image));
         }
         return gallery;
     }
@@ -125,9 +115,7 @@ public final class RunPage {
         return this;
     }
 
-    /**
-     * The weights of a unit: blue positive, orange negative, the largest of them in full colour.
-     */
+    /** A unit's weights: blue positive, orange negative, the largest of them in full colour. */
     private byte[] image(float[] parameters, Slice weights, int unit) {
         int from = Math.toIntExact(weights.offset()) + unit;
         float largest = Float.MIN_NORMAL;

@@ -27,19 +27,18 @@ final class Svg {
     private final StringBuilder svg = new StringBuilder();
 
     private Svg(int width, int height, String title) {
-        svg.append(
-                format(
-                        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\""
-                                + " height=\"%d\" role=\"img\" font-family=\"system-ui, DejaVu Sans,"
-                                + " sans-serif\" font-size=\"13\">\n<title>%s</title>\n",
-                        width, height, width, height, Page.escaped(title)));
+        add(
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\""
+                        + " height=\"%d\" role=\"img\" font-family=\"system-ui, DejaVu Sans,"
+                        + " sans-serif\" font-size=\"13\">\n<title>%s</title>\n",
+                width, height, width, height, Page.escaped(title));
     }
 
-    /**
-     * Horizontal bars.
-     *
-     * @param counts of each name, by what is counted: one or two kinds
-     */
+    private void add(String format, Object... arguments) {
+        svg.append(format(format, arguments));
+    }
+
+    /** Horizontal bars of the counts of each name, by what is counted: one or two kinds. */
     static String bars(String title, List<String> names, Map<String, int[]> counts) {
         List<String> series = List.copyOf(counts.keySet());
         int longest = names.stream().mapToInt(String::length).max().orElse(0);
@@ -50,8 +49,10 @@ final class Svg {
         Svg svg = new Svg(WIDTH, 34 + row * names.size(), title);
         int x = left;
         for (int s = 0; s < series.size(); s++) {
-            svg.rectangle(x, 8, "12", 12, FILLS.get(s)).text(x + 17, 18, "start", series.get(s));
-            x += 40 + (int) (LETTER * series.get(s).length());
+            String kind = series.get(s);
+            svg.rectangle(x, 8, "12", 12, FILLS.get(s));
+            svg.text(x + 17, 18, "start", kind, kind.length());
+            x += 40 + (int) (LETTER * kind.length());
         }
         svg.svg.append('\n');
         for (int i = 0; i < names.size(); i++) {
@@ -60,20 +61,15 @@ final class Svg {
             for (int s = 0; s < series.size(); s++, y += BAR) {
                 int count = counts.get(series.get(s))[i];
                 double width = (double) (WIDTH - left - 70) * count / most;
-                svg.rectangle(left, y, format("%.1f", width), BAR - 2, FILLS.get(s))
-                        .text(left + 6 + (int) width, y + 11, "start", format("%,d", count));
+                svg.rectangle(left, y, format("%.1f", width), BAR - 2, FILLS.get(s));
+                svg.text(left + 6 + (int) width, y + 11, "start", format("%,d", count), BESIDE);
             }
             svg.svg.append('\n');
         }
         return svg.end();
     }
 
-    /**
-     * Images side by side with their labels below.
-     *
-     * @param addresses of the images, see {@link Page#address}
-     * @param columns images in a row
-     */
+    /** Images side by side with their labels below. */
     static String images(String title, List<String> addresses, List<String> labels, int columns) {
         int cell = SIDE + 12;
         int rows = (addresses.size() + columns - 1) / columns;
@@ -82,10 +78,9 @@ final class Svg {
         for (int i = 0; i < addresses.size(); i++) {
             int x = 12 + cell * (i % columns);
             int y = 12 + (cell + 18) * (i / columns);
-            svg.svg.append(
-                    format(
-                            "<image x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" style=\"image-rendering: pixelated\" href=\"%s\"/>",
-                            x, y, SIDE, SIDE, addresses.get(i)));
+            svg.add(
+                    "<image x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" style=\"image-rendering: pixelated\" href=\"%s\"/>",
+                    x, y, SIDE, SIDE, addresses.get(i));
             svg.text(x + SIDE / 2, y + SIDE + 15, "middle", labels.get(i), BELOW);
             svg.svg.append('\n');
         }
@@ -96,16 +91,10 @@ final class Svg {
         return svg.append("</svg>\n").toString();
     }
 
-    private Svg rectangle(int x, int y, String width, int height, String style) {
-        svg.append(
-                format(
-                        "<rect x=\"%d\" y=\"%d\" width=\"%s\" height=\"%d\" style=\"%s\"/>",
-                        x, y, width, height, style));
-        return this;
-    }
-
-    private void text(int x, int y, String anchor, String text) {
-        text(x, y, anchor, text, text.length());
+    private void rectangle(int x, int y, String width, int height, String style) {
+        add(
+                "<rect x=\"%d\" y=\"%d\" width=\"%s\" height=\"%d\" style=\"%s\"/>",
+                x, y, width, height, style);
     }
 
     /** A text of at most so many letters; one that was cut is whole in the title. */
@@ -113,9 +102,8 @@ final class Svg {
         boolean whole = text.length() <= most;
         String title = whole ? "" : "<title>" + Page.escaped(text) + "</title>";
         String shown = Page.escaped(whole ? text : text.substring(0, most - 1) + "…");
-        svg.append(
-                format(
-                        "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\" style=\"%s\">%s%s</text>",
-                        x, y, anchor, INK, shown, title));
+        add(
+                "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\" style=\"%s\">%s%s</text>",
+                x, y, anchor, INK, shown, title);
     }
 }
