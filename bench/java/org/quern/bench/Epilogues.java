@@ -28,35 +28,59 @@ public enum Epilogues {
         };
     }
 
+    /** The device with its library in between. */
     private Device of(Device device) {
+        Device.Library library = device.library();
+        if (library == null) {
+            return device;
+        }
+        Device.Library chosen = new Chosen(library);
         return (Device)
                 Proxy.newProxyInstance(
                         Device.class.getClassLoader(),
                         new Class<?>[] {Device.class},
                         (proxy, method, arguments) -> {
-                            Device.GemmVariant last = null;
-                            if (method.getName().equals("choose")) {
-                                List<?> ways = (List<?>) arguments[1];
-                                last = (Device.GemmVariant) ways.get(ways.size() - 1);
+                            if (method.getName().equals("library")) {
+                                return chosen;
                             }
-                            if (last != null && last.name().equals(Device.EPILOGUE)) {
-                                return last;
-                            }
-                            if (this == NEVER && method.getName().equals("hasEpilogues")) {
-                                return false;
-                            }
-                            Object result;
                             try {
-                                result = method.invoke(device, arguments);
+                                return method.invoke(device, arguments);
                             } catch (InvocationTargetException e) {
                                 throw e.getCause();
                             }
-                            if (method.getName().equals("product")
-                                    && result == null
-                                    && ((Gemm) arguments[0]).epilogue() != Gemm.Epilogue.NONE) {
-                                REFUSED.add((Gemm) arguments[0]);
-                            }
-                            return result;
                         });
+    }
+
+    private final class Chosen implements Device.Library {
+        private final Device.Library library;
+
+        Chosen(Device.Library library) {
+            this.library = library;
+        }
+
+        @Override
+        public boolean roundsFactors() {
+            return library.roundsFactors();
+        }
+
+        @Override
+        public boolean hasEpilogues() {
+            return Epilogues.this != NEVER && library.hasEpilogues();
+        }
+
+        @Override
+        public Device.Launch product(Gemm product) {
+            Device.Launch launch = library.product(product);
+            if (launch == null && product.epilogue() != Gemm.Epilogue.NONE) {
+                REFUSED.add(product);
+            }
+            return launch;
+        }
+
+        @Override
+        public Device.GemmVariant choose(Gemm product, List<Device.GemmVariant> ways) {
+            Device.GemmVariant last = ways.get(ways.size() - 1);
+            return last.name().equals(Device.EPILOGUE) ? last : library.choose(product, ways);
+        }
     }
 }

@@ -144,10 +144,14 @@ final class LayerRates {
 
         /** What a library computes them by; empty if there is none. */
         List<Device.Launch> products() {
-            Gemm.Operand x = random(device.roundsFactors());
-            Gemm.Operand w = random(device.roundsFactors());
-            Gemm.Operand dy = random(device.roundsFactors());
-            Gemm.Operand y = random(device.roundsFactors());
+            if (device.library() == null) {
+                return products;
+            }
+            boolean rounds = device.library().roundsFactors();
+            Gemm.Operand x = random(rounds);
+            Gemm.Operand w = random(rounds);
+            Gemm.Operand dy = random(rounds);
+            Gemm.Operand y = random(rounds);
             Gemm.Operand dw = random(false);
             product(x, false, w, false, y);
             product(x, true, dy, false, dw);
@@ -158,18 +162,19 @@ final class LayerRates {
         private void product(
                 Gemm.Operand a, boolean ta, Gemm.Operand b, boolean tb, Gemm.Operand c) {
             Device.Launch launch =
-                    device.product(
-                            new Gemm(
-                                    "layer",
-                                    width,
-                                    width,
-                                    width,
-                                    a,
-                                    ta,
-                                    b,
-                                    tb,
-                                    c,
-                                    Gemm.Epilogue.NONE));
+                    device.library()
+                            .product(
+                                    new Gemm(
+                                            "layer",
+                                            width,
+                                            width,
+                                            width,
+                                            a,
+                                            ta,
+                                            b,
+                                            tb,
+                                            c,
+                                            Gemm.Epilogue.NONE));
             if (launch != null) {
                 products.add(launch);
             }

@@ -96,6 +96,11 @@ public final class QuernException extends RuntimeException {
         }
     }
 
+    /** A device that failed: {@code message} filled in as by {@link String#formatted}. */
+    public static QuernException device(String message, Object... arguments) {
+        return new QuernException(Kind.DEVICE, String.format(Locale.ROOT, message, arguments));
+    }
+
     /** A backend that cannot run: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException backend(String message, Object... arguments) {
         return new QuernException(Kind.BACKEND, String.format(Locale.ROOT, message, arguments));
@@ -122,6 +127,8 @@ public final class QuernException extends RuntimeException {
     /** Names as a choice: {@code one, another or a third}. */
     public static String either(List<String> names) {
         int last = names.size() - 1;
-        return String.join(", ", names.subList(0, last)) + " or " + names.get(last);
+        return last == 0
+                ? names.get(0)
+                : String.join(", ", names.subList(0, last)) + " or " + names.get(last);
     }
 }

@@ -4,6 +4,7 @@ import static org.quern.QuernException.usage;
 import static org.quern.backend.gpu.GpuDevice.direct;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
@@ -18,13 +19,14 @@ import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.Gemm;
 
 /**
  * Matrix products by cuBLAS, in the device's stream and with a workspace of our own, so that they
  * can be captured in graphs and give the same bits every time.
  */
-final class Cublas implements AutoCloseable {
+final class Cublas implements Device.Library, AutoCloseable {
     /** What NVIDIA recommends for Hopper, and more than enough before it. */
     private static final long WORKSPACE = 32L << 20;
 
@@ -36,16 +38,21 @@ final class Cublas implements AutoCloseable {
     private final cublasHandle handle = new cublasHandle();
     private final CudaDevice.Memory workspace;
     private final int version;
-    private final Backend.Precision precision;
+    final Backend.Precision precision;
+    private final boolean mayBeOwn;
+    private final GemmTable table;
     private CublasLt light;
-    private String lightProblem;
 
-    private Cublas(CudaDevice device, Backend.Precision precision) {
+    /** Why products may not have epilogues; else null. */
+    String lightProblem;
+
+    private Cublas(CudaDevice device, Backend.Options options) {
         this.device = device;
-        this.precision = precision;
+        precision = options.precision();
+        mayBeOwn = options.gemm() != Backend.Gemm.CUBLAS && precision == Backend.Precision.FP32;
         check(JCublas2.cublasCreate(handle), "cublasCreate");
         workspace = device.allocate(WORKSPACE, "cuBLAS's workspace");
-        cudaStream_t stream = new cudaStream_t(device.stream());
+        cudaStream_t stream = new cudaStream_t(device.stream);
         check(JCublas2.cublasSetStream(handle, stream), "cublasSetStream");
         check(JCublas2.cublasSetWorkspace(handle, workspace, WORKSPACE), "cublasSetWorkspace");
         int mode =
@@ -56,6 +63,7 @@ final class Cublas implements AutoCloseable {
         int[] number = new int[1];
         check(JCublas2.cublasGetVersion(handle, number), "cublasGetVersion");
         version = number[0];
+        table = new GemmTable(device, this);
     }
 
     private static CublasLibrary find(String wanted) {
@@ -71,9 +79,7 @@ final class Cublas implements AutoCloseable {
         }
     }
 
-    /**
-     * Opens cuBLAS if the options want it; null if they do not, or leave it open and there is none.
-     */
+    /** Opens cuBLAS; null if the options do not want it, or leave it open and there is none. */
     static Cublas open(CudaDevice device, Backend.Options options) {
         Backend.Precision precision = options.precision();
         if (options.gemm() == Backend.Gemm.OWN) {
@@ -89,16 +95,14 @@ final class Cublas implements AutoCloseable {
             library = find(options.cublas());
             library.load();
         } catch (QuernException e) {
-            boolean asked =
-                    options.gemm() == Backend.Gemm.CUBLAS
-                            || precision != Backend.Precision.FP32
-                            || options.cublas() != null;
-            if (asked) {
+            if (options.gemm() == Backend.Gemm.CUBLAS
+                    || precision != Backend.Precision.FP32
+                    || options.cublas() != null) {
                 throw e;
             }
             return null;
         }
-        Cublas cublas = new Cublas(device, precision);
+        Cublas cublas = new Cublas(device, options);
         try {
             CublasLt.load(library);
         } catch (QuernException e) {
@@ -106,7 +110,7 @@ final class Cublas implements AutoCloseable {
             return cublas;
         }
         try {
-            cublas.light = new CublasLt(precision, cublas.workspace, device.stream());
+            cublas.light = new CublasLt(precision, cublas.workspace, device.stream);
         } catch (RuntimeException e) {
             cublas.close();
             throw e;
@@ -118,37 +122,39 @@ final class Cublas implements AutoCloseable {
         return precision.name().toLowerCase(Locale.ROOT);
     }
 
-    /** Fails unless a call gave success. */
     static void check(int status, String call) {
         if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
             throw failure(call, status);
         }
     }
 
-    /**
-     * A fault of a kernel before it shows as a status of cuBLAS's, too: the driver knows better.
-     */
+    /** A fault of a kernel before it shows as a status of cuBLAS's: the driver knows better. */
     static QuernException failure(String call, int status) {
         int code = JCudaDriver.cuCtxSynchronize();
         return CudaErrors.isSticky(code)
                 ? CudaErrors.failure(code, call)
-                : new QuernException(
-                        QuernException.Kind.DEVICE,
-                        "cuBLAS failed: %s gave %s: try --gemm own"
-                                .formatted(call, cublasStatus.stringFor(status)));
+                : QuernException.device(
+                        "cuBLAS failed: %s gave %s: try --gemm own",
+                        call, cublasStatus.stringFor(status));
     }
 
-    /** Whether products may have epilogues. */
-    boolean hasEpilogues() {
+    @Override
+    public boolean roundsFactors() {
+        return precision == Backend.Precision.BF16;
+    }
+
+    @Override
+    public Device.GemmVariant choose(Gemm product, List<Device.GemmVariant> ways) {
+        List<Device.GemmVariant> allowed =
+                ways.stream().filter(way -> mayBeOwn || !way.name().equals(Device.OWN)).toList();
+        return allowed.size() == 1 ? allowed.get(0) : table.fastest(product, allowed);
+    }
+
+    @Override
+    public boolean hasEpilogues() {
         return light != null;
     }
 
-    /** Why products may not have epilogues; else null. */
-    String lightProblem() {
-        return lightProblem;
-    }
-
-    /** The version, and the precision if it is not float32. */
     String description() {
         String in = precision == Backend.Precision.FP32 ? "" : " in " + text(precision);
         return "cuBLAS " + versionText() + in;
@@ -158,16 +164,9 @@ final class Cublas implements AutoCloseable {
         return version / 10000 + "." + version % 10000 / 100 + "." + version % 100;
     }
 
-    Backend.Precision precision() {
-        return precision;
-    }
-
-    /**
-     * A product, ready to be run; null if it has an epilogue that there is not. It is run once
-     * here, which writes what any run writes: cuBLAS loads its kernels when they are first wanted,
-     * and may not while a graph is captured.
-     */
-    CudaLaunch launch(Gemm p) {
+    /** Runs it once: cuBLAS loads kernels when first wanted, and may not amid a capture. */
+    @Override
+    public CudaLaunch product(Gemm p) {
         if (p.epilogue() != Gemm.Epilogue.NONE) {
             return light == null ? null : light.launch(p);
         }
@@ -189,7 +188,6 @@ final class Cublas implements AutoCloseable {
         return transpose ? cublasOperation.CUBLAS_OP_T : cublasOperation.CUBLAS_OP_N;
     }
 
-    /** One call of cublasGemmEx. */
     private final class Multiplication extends CudaLaunch {
         private final Gemm p;
         private final CUdeviceptr a;

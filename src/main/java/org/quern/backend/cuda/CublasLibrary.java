@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -15,7 +16,6 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.quern.QuernException;
 import org.quern.backend.nativelib.NativeLibraries;
 
 /**
@@ -33,9 +33,7 @@ record CublasLibrary(Path path, int major) {
 
     private static final Pattern NAME = Pattern.compile("libcublas\\.so\\.(\\d+)(\\..*)?");
 
-    /**
-     * What pip installs below a lib folder: cuBLAS 11 and 12, and from 13 on all of CUDA in one.
-     */
+    /** What pip installs below a lib folder; from 13 on all of CUDA is in one. */
     private static final String PIP =
             "/python3*/site-packages|dist-packages/nvidia/cublas|cu1*/lib";
 
@@ -66,11 +64,10 @@ record CublasLibrary(Path path, int major) {
                     "$HOME/.pyenv/versions/*/lib" + PIP);
 
     /**
-     * Finds cuBLAS.
+     * Finds cuBLAS; fails if there is none, or none where the user says (backend).
      *
      * @param wanted a file or folder that the user names, or null
      * @param root below which the system's folders are
-     * @throws QuernException if there is none, or none where the user says (backend)
      */
     static CublasLibrary find(String wanted, Map<String, String> environment, Path root) {
         if (wanted != null) {
@@ -92,14 +89,11 @@ record CublasLibrary(Path path, int major) {
                 unsupported = major(file);
             }
         }
-        String reason =
-                unsupported == 0
-                        ? "no cuBLAS found"
-                        : "cuBLAS %d is too old (11, 12 or 13 is wanted)".formatted(unsupported);
+        String tooOld = "cuBLAS %d is too old (11, 12 or 13 is wanted)".formatted(unsupported);
         throw backend(
                 "%s, so Quern's own kernels do all matrix products (large layers are slower): install"
                         + " CUDA's libcublas or pip's nvidia-cublas, or name it with --cublas",
-                reason);
+                unsupported == 0 ? "no cuBLAS found" : tooOld);
     }
 
     private static CublasLibrary given(String by, String name) {
@@ -122,14 +116,11 @@ record CublasLibrary(Path path, int major) {
 
     /** The first of the best major version; null if there is none. */
     private static CublasLibrary best(List<Path> files) {
-        CublasLibrary best = null;
-        for (Path file : files) {
-            int rank = MAJORS.indexOf(major(file));
-            if (rank >= 0 && (best == null || rank < MAJORS.indexOf(best.major))) {
-                best = new CublasLibrary(file, MAJORS.get(rank));
-            }
-        }
-        return best;
+        return files.stream()
+                .map(file -> new CublasLibrary(file, major(file)))
+                .filter(one -> MAJORS.contains(one.major))
+                .min(Comparator.comparing(one -> MAJORS.indexOf(one.major)))
+                .orElse(null);
     }
 
     /** The major version by the file's name, or that of what it links to; 0 if it is no cuBLAS. */
@@ -165,7 +156,6 @@ record CublasLibrary(Path path, int major) {
         return folders;
     }
 
-    /** Adds the folders below a path whose names match. */
     private static void add(List<Path> folders, Path path, String... names) {
         if (names.length == 0) {
             folders.add(path);
@@ -221,7 +211,6 @@ record CublasLibrary(Path path, int major) {
         return found;
     }
 
-    /** For logs. */
     String description() {
         return "cuBLAS %d in %s".formatted(major, path.getParent());
     }

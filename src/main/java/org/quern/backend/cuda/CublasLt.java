@@ -2,10 +2,7 @@ package org.quern.backend.cuda;
 
 import static org.quern.QuernException.backend;
 
-import jcuda.driver.CUstream;
 import jcuda.jcublas.cublasStatus;
-import jcuda.runtime.cudaStream_t;
-import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.gpu.Gemm;
 
@@ -24,33 +21,19 @@ final class CublasLt implements AutoCloseable {
     private final CudaDevice.Memory workspace;
     private final long stream;
 
-    /** Uses the library that {@link #load} has opened. */
-    CublasLt(Backend.Precision precision, CudaDevice.Memory workspace, CUstream stream) {
+    CublasLt(Backend.Precision precision, CudaDevice.Memory workspace, CudaDevice.Stream stream) {
         compute = precision == Backend.Precision.TF32 ? COMPUTE_32F_FAST_TF32 : COMPUTE_32F;
         this.workspace = workspace;
-        this.stream = new Address(stream).value();
+        this.stream = stream.address();
         handle = create();
         if (handle <= 0) {
             throw Cublas.failure("cublasLtCreate", (int) -handle);
         }
     }
 
-    /** Reads the number out of a stream, which JCuda shows to subclasses alone. */
-    private static final class Address extends cudaStream_t {
-        Address(CUstream stream) {
-            super(stream);
-        }
-
-        long value() {
-            return getNativePointer();
-        }
-    }
-
     /**
      * Opens the cublasLt of a cuBLAS that is loaded: beside it; else by its name alone, which is
-     * that of the one that cuBLAS itself has loaded.
-     *
-     * @throws QuernException if there is none (backend)
+     * that of the one that cuBLAS itself has loaded. Fails if there is none (backend).
      */
     static synchronized void load(CublasLibrary library) {
         JCudaNatives.loadBridge();
@@ -124,7 +107,6 @@ final class CublasLt implements AutoCloseable {
         };
     }
 
-    /** One call of cublasLtMatmul. */
     private final class Planned extends CudaLaunch {
         private final String what;
         private final long plan;

@@ -14,12 +14,12 @@ public class CudaBackend extends GpuBackend<CudaHardware> {
 
     @Override
     protected Found<CudaHardware> found() {
-        return CudaDriver.FOUND;
+        return CudaHardware.FOUND;
     }
 
     @Override
     protected String detail(CudaHardware device) {
-        int version = CudaDriver.version();
+        int version = CudaHardware.driver();
         return "%s, driver for CUDA %d.%d, %s"
                 .formatted(
                         device.description(), version / 1000, version % 1000 / 10, Cublas.found());
@@ -41,7 +41,7 @@ public class CudaBackend extends GpuBackend<CudaHardware> {
                 CudaTeams.of(hardware),
                 hardware.units(),
                 options,
-                (team, bytes) -> CudaTeams.room(context, hardware, team, bytes));
+                (team, bytes) -> CudaTeams.room(context, team, bytes));
     }
 
     @Override

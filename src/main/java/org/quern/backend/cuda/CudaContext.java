@@ -16,7 +16,7 @@ final class CudaContext {
     private static final Map<Integer, CudaContext> CONTEXTS = new HashMap<>();
 
     private final CUcontext context = new CUcontext();
-    private final CudaHardware hardware;
+    final CudaHardware hardware;
     private final Map<String, CudaModule> modules = new HashMap<>();
     private final Map<String, QuernException> refused = new HashMap<>();
 
@@ -26,7 +26,6 @@ final class CudaContext {
         check(code, "cuDevicePrimaryCtxRetain");
     }
 
-    /** The context of a device. */
     static CudaContext of(CudaHardware hardware) {
         synchronized (CONTEXTS) {
             return CONTEXTS.computeIfAbsent(hardware.number(), number -> new CudaContext(hardware));
@@ -38,10 +37,7 @@ final class CudaContext {
         check(JCudaDriver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
     }
 
-    /**
-     * A unit of kernels, loaded when it is first asked for; the context must be entered. A driver
-     * that does not take a unit is not asked for it again.
-     */
+    /** A unit of kernels for the context, which must be entered; a refusal is kept. */
     CudaModule module(String unit) {
         synchronized (modules) {
             if (refused.containsKey(unit)) {

@@ -18,31 +18,25 @@ import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
-import org.quern.backend.gpu.Gemm;
 import org.quern.backend.gpu.GpuDevice;
-import org.quern.backend.gpu.TeamRefused;
 
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
 final class CudaDevice extends GpuDevice {
-    /** The unit that all kernels but the fused ones are in. */
     static final String KERNELS = "quern";
 
     private static final int STAGING = 2 << 20;
 
-    private final CudaHardware hardware;
+    final CudaHardware hardware;
     private final CudaContext context;
-    private final CUstream stream = new CUstream();
+    final Stream stream = new Stream();
     private final CUstream copies = new CUstream();
     private final CudaModule module;
     private final Cublas cublas;
-    private final GemmTable table;
-    private final boolean mayBeOwn;
     private final long budget;
 
     /** While the device copies from one, the host fills the other. */
     private final Pinned[] staging = new Pinned[2];
 
-    /** Which of them was given last. */
     private int current;
 
     private Thread entered;
@@ -52,9 +46,6 @@ final class CudaDevice extends GpuDevice {
     CudaDevice(CudaHardware hardware, Backend.Options options) {
         super(hardware);
         this.hardware = hardware;
-        mayBeOwn =
-                options.gemm() != Backend.Gemm.CUBLAS
-                        && options.precision() == Backend.Precision.FP32;
         context = CudaContext.of(hardware);
         enter();
         module = context.module(KERNELS);
@@ -71,23 +62,13 @@ final class CudaDevice extends GpuDevice {
             release();
             throw e;
         }
-        table = cublas != null ? new GemmTable(this, cublas) : null;
     }
 
-    /** Makes the context that of the calling thread. */
     private void enter() {
         if (entered != Thread.currentThread()) {
             context.enter();
             entered = Thread.currentThread();
         }
-    }
-
-    CUstream stream() {
-        return stream;
-    }
-
-    CudaHardware hardware() {
-        return hardware;
     }
 
     @Override
@@ -99,16 +80,16 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public String notice() {
-        if (cublas != null && cublas.lightProblem() != null) {
+        if (cublas != null && cublas.lightProblem != null) {
             return "cuBLAS has no cublasLt beside it (%s): biases and activations take longer"
-                    .formatted(cublas.lightProblem());
+                    .formatted(cublas.lightProblem);
         }
         return module.notice();
     }
 
     @Override
     public Executor.KernelImage code() {
-        return module.image();
+        return module.image;
     }
 
     @Override
@@ -143,7 +124,21 @@ final class CudaDevice extends GpuDevice {
         }
     }
 
-    /** A place in a buffer. */
+    /** The stream for kernels, which shows its number to subclasses alone, too. */
+    static final class Stream extends CUstream {
+        long address() {
+            return getNativePointer();
+        }
+    }
+
+    /** An event, which the caller destroys. */
+    CUevent event(int flags) {
+        enter();
+        CUevent event = new CUevent();
+        check(JCudaDriver.cuEventCreate(event, flags), "cuEventCreate");
+        return event;
+    }
+
     static CUdeviceptr at(Buffer buffer, long offset) {
         CUdeviceptr pointer = (Memory) buffer;
         return offset == 0 ? pointer : pointer.withByteOffset(offset);
@@ -169,28 +164,28 @@ final class CudaDevice extends GpuDevice {
     }
 
     /** Host memory that the device copies from and to by itself. */
-    private final class Pinned {
+    private class Pinned implements AutoCloseable {
         final Pointer pointer = new Pointer();
         final ByteBuffer view;
-        private final CUevent done = new CUevent();
+        private final CUevent done;
         private boolean isBusy;
 
         Pinned(long bytes, int flags) {
             enter();
             check(JCudaDriver.cuMemHostAlloc(pointer, bytes, flags), "cuMemHostAlloc");
             view = pointer.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
-            int quick = CUevent_flags.CU_EVENT_DISABLE_TIMING;
-            check(JCudaDriver.cuEventCreate(done, quick), "cuEventCreate");
+            done = event(CUevent_flags.CU_EVENT_DISABLE_TIMING);
         }
 
         /** Says that what was put into the stream until now needs what is in it. */
-        void used() {
+        public void used() {
+            enter();
             check(JCudaDriver.cuEventRecord(done, stream), "cuEventRecord");
             isBusy = true;
         }
 
         /** Waits until that has run. */
-        void await() {
+        public void free() {
             if (isBusy) {
                 enter();
                 check(JCudaDriver.cuEventSynchronize(done), "cuEventSynchronize");
@@ -199,7 +194,8 @@ final class CudaDevice extends GpuDevice {
         }
 
         /** Gives it back; nothing may be under way. */
-        void close() {
+        @Override
+        public void close() {
             enter();
             check(JCudaDriver.cuEventDestroy(done), "cuEventDestroy");
             check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost");
@@ -210,7 +206,7 @@ final class CudaDevice extends GpuDevice {
     public ByteBuffer staging() {
         enter();
         current = (current + 1) % staging.length;
-        staging[current].await();
+        staging[current].free();
         return staging[current].view;
     }
 
@@ -253,17 +249,15 @@ final class CudaDevice extends GpuDevice {
     @Override
     public void fill(Buffer buffer, long offset, long words, int value) {
         enter();
-        check(
-                JCudaDriver.cuMemsetD32Async(at(buffer, offset), value, words, stream),
-                "cuMemsetD32Async");
+        int code = JCudaDriver.cuMemsetD32Async(at(buffer, offset), value, words, stream);
+        check(code, "cuMemsetD32Async");
     }
 
     @Override
     public void copy(Buffer from, Buffer to, long bytes) {
         enter();
-        check(
-                JCudaDriver.cuMemcpyDtoDAsync(at(to, 0), at(from, 0), bytes, stream),
-                "cuMemcpyDtoDAsync");
+        int code = JCudaDriver.cuMemcpyDtoDAsync(at(to, 0), at(from, 0), bytes, stream);
+        check(code, "cuMemcpyDtoDAsync");
     }
 
     @Override
@@ -278,13 +272,13 @@ final class CudaDevice extends GpuDevice {
     }
 
     @Override
-    public int room(BlockTeam team, long bytes) throws TeamRefused {
+    public int room(BlockTeam team, long bytes) throws BlockTeam.Refused {
         enter();
-        return CudaTeams.room(context, hardware, team, bytes);
+        return CudaTeams.room(context, team, bytes);
     }
 
     @Override
-    public Launch prepare(Call call, BlockTeam team, long bytes) throws TeamRefused {
+    public Launch prepare(Call call, BlockTeam team, long bytes) throws BlockTeam.Refused {
         enter();
         CUfunction function = CudaTeams.function(context, team);
         if (team.blocks() == 1) {
@@ -295,7 +289,7 @@ final class CudaDevice extends GpuDevice {
     }
 
     @Override
-    public void tries(Launch launch) throws TeamRefused {
+    public void tries(Launch launch) throws BlockTeam.Refused {
         enter();
         if (launch instanceof CudaLaunch.Team team) {
             team.tries();
@@ -323,17 +317,16 @@ final class CudaDevice extends GpuDevice {
     }
 
     /** A log in the host's memory, which kernels write through its address on the device. */
-    private final class MappedLog implements Log {
-        private final Pinned host;
+    private final class MappedLog extends Pinned implements Log {
         private final Memory device;
 
         MappedLog(int bytes) {
-            host = new Pinned(bytes, JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP);
+            super(bytes, JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP);
             device = new Memory(bytes);
-            int code = JCudaDriver.cuMemHostGetDevicePointer(device, host.pointer, 0);
+            int code = JCudaDriver.cuMemHostGetDevicePointer(device, pointer, 0);
             check(code, "cuMemHostGetDevicePointer");
             for (int i = 0; i < bytes; i++) {
-                host.view.put(i, (byte) 0);
+                view.put(i, (byte) 0);
             }
         }
 
@@ -349,17 +342,12 @@ final class CudaDevice extends GpuDevice {
 
         @Override
         public void reset() {
-            host.view.putInt(0, 0);
+            view.putInt(0, 0);
         }
 
         @Override
         public ByteBuffer read(int bytes) {
-            return host.view; // kernels have written it here
-        }
-
-        @Override
-        public void close() {
-            host.close();
+            return view; // kernels have written it here
         }
     }
 
@@ -369,21 +357,19 @@ final class CudaDevice extends GpuDevice {
     }
 
     /** Pinned host memory and its place on the device, copied in the stream for copies. */
-    private final class PinnedSlot implements Slot {
+    private final class PinnedSlot extends Pinned implements Slot {
         private final Memory device;
-        private final Pinned pinned;
-        private final CUevent sent = new CUevent();
+        private final CUevent sent;
 
-        PinnedSlot(long bytes, String what) {
-            device = allocate(bytes, what);
-            pinned = new Pinned(bytes, 0);
-            int quick = CUevent_flags.CU_EVENT_DISABLE_TIMING;
-            check(JCudaDriver.cuEventCreate(sent, quick), "cuEventCreate");
+        PinnedSlot(Memory device) {
+            super(device.bytes(), 0);
+            this.device = device;
+            sent = event(CUevent_flags.CU_EVENT_DISABLE_TIMING);
         }
 
         @Override
         public ByteBuffer host() {
-            return pinned.view;
+            return view;
         }
 
         @Override
@@ -392,59 +378,31 @@ final class CudaDevice extends GpuDevice {
         }
 
         @Override
-        public void free() {
-            pinned.await();
-        }
-
-        @Override
         public void send(long bytes) {
             enter();
-            int code = JCudaDriver.cuMemcpyHtoDAsync(device, pinned.pointer, bytes, copies);
+            int code = JCudaDriver.cuMemcpyHtoDAsync(device, pointer, bytes, copies);
             check(code, "cuMemcpyHtoDAsync");
             check(JCudaDriver.cuEventRecord(sent, copies), "cuEventRecord");
             check(JCudaDriver.cuStreamWaitEvent(stream, sent, 0), "cuStreamWaitEvent");
         }
 
         @Override
-        public void used() {
-            enter();
-            pinned.used();
-        }
-
-        @Override
         public void close() {
             free();
             check(JCudaDriver.cuEventDestroy(sent), "cuEventDestroy");
-            pinned.close();
+            super.close();
             release(device);
         }
     }
 
     @Override
     public Slot slot(long bytes, String what) {
-        return new PinnedSlot(bytes, what);
+        return new PinnedSlot(allocate(bytes, what));
     }
 
     @Override
-    public boolean roundsFactors() {
-        return cublas != null && cublas.precision() == Backend.Precision.BF16;
-    }
-
-    @Override
-    public boolean hasEpilogues() {
-        return cublas != null && cublas.hasEpilogues();
-    }
-
-    @Override
-    public Launch product(Gemm product) {
-        return cublas == null ? null : cublas.launch(product);
-    }
-
-    @Override
-    public GemmVariant choose(Gemm product, List<GemmVariant> ways) {
-        List<GemmVariant> allowed =
-                ways.stream().filter(way -> mayBeOwn || !way.name().equals(OWN)).toList();
-        return allowed.size() == 1 ? allowed.get(0) : table.fastest(product, allowed);
+    public Library library() {
+        return cublas;
     }
 
     @Override

@@ -13,7 +13,6 @@ final class CudaErrors {
 
     private CudaErrors() {}
 
-    /** Fails unless a call returned success. */
     static void check(int code, String call) {
         if (code != CUresult.CUDA_SUCCESS) {
             throw failure(code, call);

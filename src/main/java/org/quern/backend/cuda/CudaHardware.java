@@ -6,13 +6,16 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+import static org.quern.QuernException.backend;
 import static org.quern.backend.cuda.CudaErrors.check;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
+import org.quern.QuernException;
 import org.quern.backend.gpu.GpuBackend;
 
 /**
@@ -45,8 +48,64 @@ record CudaHardware(
     /** How the simulator's devices are named; {@code auto} leaves them alone. */
     private static final String SIMULATED = "cudasim";
 
-    /** All devices, in the driver's order; the driver must have been initialised. */
-    static List<CudaHardware> all() {
+    /**
+     * The first driver with all functions that JCuda calls for us (cuGraphInstantiateWithFlags is
+     * the youngest): a missing one would end the process. The PTX alone, 6.3, would do from 10.0
+     * on.
+     */
+    private static final int LEAST_DRIVER = 11040;
+
+    private static final String NO_DEVICE =
+            "no CUDA device is visible: see nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it";
+
+    private static int driver;
+
+    /** All devices of the driver, which is loaded and asked for them once. */
+    static final GpuBackend.Found<CudaHardware> FOUND = look();
+
+    /** What the driver is for: 1000 times CUDA's major version plus 10 times the minor one. */
+    static int driver() {
+        return driver;
+    }
+
+    private static GpuBackend.Found<CudaHardware> look() {
+        List<CudaHardware> all = List.of();
+        String problem = null;
+        try {
+            JCudaNatives.loadDriver();
+            initialise();
+            all = all();
+            if (driver < LEAST_DRIVER) {
+                throw backend(
+                        "the NVIDIA driver is for CUDA %d.%d, and Quern needs one for 11.4 or newer: update it",
+                        driver / 1000, driver % 1000 / 10);
+            }
+            if (all.isEmpty()) {
+                throw backend(NO_DEVICE);
+            }
+        } catch (QuernException e) {
+            problem = e.getMessage();
+        }
+        String others = all.size() > 1 ? "; devices: are " + GpuBackend.numbered(all) : "";
+        return new GpuBackend.Found<>(all, problem, others);
+    }
+
+    private static void initialise() {
+        int code = JCudaDriver.cuInit(0);
+        if (code == CUresult.CUDA_ERROR_NO_DEVICE) {
+            throw backend(NO_DEVICE);
+        }
+        if (code != CUresult.CUDA_SUCCESS) {
+            throw backend(
+                    "the NVIDIA driver does not start (%s in cuInit): see nvidia-smi; after an update of the driver, restart the machine",
+                    CudaErrors.name(code));
+        }
+        int[] number = new int[1];
+        check(JCudaDriver.cuDriverGetVersion(number), "cuDriverGetVersion");
+        driver = number[0];
+    }
+
+    private static List<CudaHardware> all() {
         int[] count = new int[1];
         check(JCudaDriver.cuDeviceGetCount(count), "cuDeviceGetCount");
         List<CudaHardware> all = new ArrayList<>();

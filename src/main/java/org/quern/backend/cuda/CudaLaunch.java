@@ -17,17 +17,10 @@ import jcuda.driver.JCudaDriver;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.Device;
-import org.quern.backend.gpu.TeamRefused;
 
 /** Something that can be put into the stream: a kernel of ours, a library's product, or a graph. */
 abstract class CudaLaunch implements Device.Launch {
-    /** Puts it into the stream. */
     abstract void launch();
-
-    @Override
-    public void close() {
-        // the garbage collector has it
-    }
 
     /** A kernel with its arguments packed once, as C lays them out. */
     static final class Kernel extends CudaLaunch {
@@ -74,7 +67,6 @@ abstract class CudaLaunch implements Device.Launch {
         }
     }
 
-    /** A launch of a team of blocks. */
     static final class Team extends CudaLaunch {
         private final Call call;
         private final BlockTeam team;
@@ -83,7 +75,6 @@ abstract class CudaLaunch implements Device.Launch {
         private final CUstream stream;
         private final Pointer arguments;
 
-        /** With the bytes of shared memory that each block works on. */
         Team(Call call, BlockTeam team, long bytes, CUfunction function, CUstream stream) {
             this.call = call;
             this.team = team;
@@ -102,7 +93,7 @@ abstract class CudaLaunch implements Device.Launch {
         private int ask() {
             int blocks = team.blocks();
             int threads = team.threads();
-            return CudaTeams.isCluster(team)
+            return team.isCluster()
                     ? JCudaDriver.cuLaunchKernel(
                             function, blocks, 1, 1, threads, 1, 1, bytes, stream, arguments, null)
                     : JCudaDriver.cuLaunchCooperativeKernel(
@@ -114,15 +105,14 @@ abstract class CudaLaunch implements Device.Launch {
             checkLaunch(ask(), call);
         }
 
-        /** Launches it if the device has room for the team. */
-        void tries() throws TeamRefused {
+        void tries() throws BlockTeam.Refused {
             int code = ask();
             switch (code) {
                 case CUresult.CUDA_ERROR_INVALID_CLUSTER_SIZE,
                         CUresult.CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
                         CUresult.CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE,
                         CUresult.CUDA_ERROR_INVALID_VALUE ->
-                        throw new TeamRefused(
+                        throw new BlockTeam.Refused(
                                 CudaTeams.NO_ROOM + " (" + CudaErrors.name(code) + ")");
                 default -> checkLaunch(code, call);
             }
@@ -134,7 +124,6 @@ abstract class CudaLaunch implements Device.Launch {
         private final CUgraphExec exec = new CUgraphExec();
         private final CUstream stream;
 
-        /** Captures {@code repeats} times the launches. */
         Graph(CUstream stream, List<Device.Launch> launches, int repeats) {
             this.stream = stream;
             int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;

@@ -5,8 +5,6 @@ import static jcuda.driver.CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES;
 import static org.quern.QuernException.backend;
 import static org.quern.QuernException.usage;
 
-import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,6 +18,7 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import jcuda.driver.JITOptions;
 import org.quern.backend.Executor;
+import org.quern.backend.gpu.KernelSource;
 
 /**
  * The kernels of one translation unit, as the driver takes them: as the jar's cubin for the device,
@@ -34,7 +33,10 @@ final class CudaModule {
 
     private final CUmodule module;
     private final Map<String, CUfunction> functions = new HashMap<>();
-    private final Executor.KernelImage image;
+
+    /** What the driver took, {@code cubin for sm_90} or {@code PTX}, and what loading it took. */
+    final Executor.KernelImage image;
+
     private final String refused;
 
     private CudaModule(CUmodule module, String image, String refused, long started) {
@@ -43,13 +45,7 @@ final class CudaModule {
         this.refused = refused;
     }
 
-    /**
-     * Loads a unit of the jar into the current context.
-     *
-     * @param unit its name, for instance {@code quern}
-     * @param capability the device's compute capability, ten times the major number plus the minor
-     * @throws org.quern.QuernException if the driver takes neither cubin nor PTX
-     */
+    /** Loads a unit of the jar into the current context. */
     static CudaModule of(String unit, int capability) {
         String wanted = System.getenv().getOrDefault(VARIABLE, "");
         if (!List.of("", "ptx", "cubin").contains(wanted)) {
@@ -58,21 +54,20 @@ final class CudaModule {
         long started = System.nanoTime();
         String refused = null;
         for (String architecture : wanted.equals("ptx") ? List.<String>of() : fitting(capability)) {
-            byte[] cubin = resource("cubin/%s-%s.cubin".formatted(unit, architecture));
-            if (cubin != null) {
-                CUmodule module = new CUmodule();
-                int code = load(module, cubin, new JITOptions());
-                if (code == CUresult.CUDA_SUCCESS) {
-                    String image = "cubin for " + architecture;
-                    return new CudaModule(module, image, null, started);
-                }
-                if (!isRefusal(code)) {
-                    throw CudaErrors.failure(code, "cuModuleLoadData");
-                }
-                refused =
-                        "the driver refuses the cubin for %s: %s"
-                                .formatted(architecture, CudaErrors.name(code));
+            byte[] cubin = KernelSource.file("cubin/%s-%s.cubin".formatted(unit, architecture));
+            if (cubin == null) {
+                continue;
             }
+            CUmodule module = new CUmodule();
+            int code = load(module, cubin, new JITOptions());
+            if (code == CUresult.CUDA_SUCCESS) {
+                return new CudaModule(module, "cubin for " + architecture, null, started);
+            }
+            if (!isRefusal(code)) {
+                throw CudaErrors.failure(code, "cuModuleLoadData");
+            }
+            String problem = "the driver refuses the cubin for %s: %s";
+            refused = problem.formatted(architecture, CudaErrors.name(code));
         }
         if (wanted.equals("cubin")) {
             String none = "the jar has none for compute capability %d.%d";
@@ -81,7 +76,7 @@ final class CudaModule {
                     VARIABLE,
                     refused != null ? refused : none.formatted(capability / 10, capability % 10));
         }
-        byte[] text = resource("ptx/%s.ptx".formatted(unit));
+        byte[] text = KernelSource.file("ptx/%s.ptx".formatted(unit));
         if (text == null) {
             throw new IllegalStateException("this jar has no PTX of " + unit);
         }
@@ -151,15 +146,6 @@ final class CudaModule {
                 .orElse("");
     }
 
-    /** A file of the jar's kernels; null if it is not there. */
-    private static byte[] resource(String name) {
-        try (InputStream in = CudaModule.class.getResourceAsStream("/kernels/" + name)) {
-            return in == null ? null : in.readAllBytes();
-        } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
-        }
-    }
-
     /** A function whose address can be read, which JCuda shows to subclasses alone. */
     static final class Function extends CUfunction {
         long address() {
@@ -180,12 +166,7 @@ final class CudaModule {
                 });
     }
 
-    /** What the driver took, {@code cubin for sm_90} or {@code PTX}, and what loading it took. */
-    Executor.KernelImage image() {
-        return image;
-    }
-
-    /** What a user should know who had to wait for it, in a sentence; null for nothing. */
+    /** What a user should know who had to wait for it; null for nothing. */
     String notice() {
         String reason = refused == null ? "" : " (" + refused + ")";
         return image.nanos() < SLOW_NANOS

@@ -10,21 +10,17 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
 import org.quern.backend.gpu.BlockTeam;
-import org.quern.backend.gpu.TeamRefused;
+import org.quern.backend.gpu.Device;
 
 /**
  * The teams of blocks that a device can launch together: clusters, and the few blocks of a grid.
  */
 final class CudaTeams {
-    private static final String CLUSTER = "fused_train_cluster_";
-    private static final String GRID = "fused_train_grid";
-    private static final int THREADS = 320;
+    private static final int THREADS = Device.THREADS + 64; // TEAM_HELPERS of the kernels
     private static final int[] SIZES = {4, 8, 12, 16};
     static final String NO_ROOM = "the device has no room for it";
 
-    /**
-     * Multiprocessors of a GPC, at most: 18 on Hopper, and by their number no more than 20 later.
-     */
+    /** Multiprocessors of a GPC, at most: 18 on Hopper, no more than 20 later. */
     private static final int LARGEST_GROUP = 20;
 
     /** No answer of the driver's: it does not have the call, or this jar does not. */
@@ -37,12 +33,12 @@ final class CudaTeams {
         List<BlockTeam> teams = new ArrayList<>();
         for (int blocks : SIZES) {
             if (hardware.clusters()) {
-                String kernel = CLUSTER + blocks;
-                teams.add(team(kernel, "fused_cluster", "a cluster", blocks, hardware, false));
-                teams.add(team(kernel, "fused_cluster", "a cluster", blocks, hardware, true));
+                String kernel = "fused_train_cluster_" + blocks;
+                teams.add(team(kernel, "cluster", blocks, hardware, false));
+                teams.add(team(kernel, "cluster", blocks, hardware, true));
             }
             if (hardware.cooperative() && blocks <= hardware.units()) {
-                teams.add(team(GRID, "fused_grid", "a grid", blocks, hardware, false));
+                teams.add(team("fused_train_grid", "grid", blocks, hardware, false));
             }
         }
         teams.add(BlockTeam.ALONE);
@@ -50,43 +46,33 @@ final class CudaTeams {
     }
 
     private static BlockTeam team(
-            String kernel,
-            String unit,
-            String kind,
-            int blocks,
-            CudaHardware hardware,
-            boolean tensor) {
+            String kernel, String kind, int blocks, CudaHardware hardware, boolean tensor) {
+        int memory = hardware.blockMemory();
         return new BlockTeam(
-                kernel, unit, kind, blocks, THREADS, hardware.blockMemory(), tensor, !tensor);
+                kernel, "fused_" + kind, "a " + kind, blocks, THREADS, memory, tensor, !tensor);
     }
 
-    /**
-     * How many of a team work side by side: what the driver says, or else the least that is sure.
-     */
-    static int room(CudaContext context, CudaHardware hardware, BlockTeam team, long bytes)
-            throws TeamRefused {
+    /** How many work side by side: what the driver says, or else the least that is sure. */
+    static int room(CudaContext context, BlockTeam team, long bytes) throws BlockTeam.Refused {
         if (team.blocks() == 1) {
             return 1;
         }
         CUfunction function = function(context, team);
         allow(function, team, bytes);
+        int units = context.hardware.units();
         int room =
-                isCluster(team)
-                        ? clusters(hardware, function, team, bytes)
-                        : grids(hardware, function, team, bytes);
+                team.isCluster()
+                        ? clusters(units, function, team, bytes)
+                        : grids(units, function, team, bytes);
         if (room == 0) {
-            throw new TeamRefused(NO_ROOM);
+            throw new BlockTeam.Refused(NO_ROOM);
         }
         return room;
     }
 
-    /**
-     * A cluster stays within one of the device's groups of multiprocessors (GPC), so that there are
-     * fewer than its multiprocessors would give.
-     */
-    private static int clusters(
-            CudaHardware hardware, CUfunction function, BlockTeam team, long bytes)
-            throws TeamRefused {
+    /** Fewer than the multiprocessors would give: a cluster stays within one GPC. */
+    private static int clusters(int units, CUfunction function, BlockTeam team, long bytes)
+            throws BlockTeam.Refused {
         int answer = UNKNOWN;
         if (JCudaNatives.hasBridge()) {
             long address = ((CudaModule.Function) function).address();
@@ -96,66 +82,54 @@ final class CudaTeams {
             return answer;
         }
         if (answer == -CUresult.CUDA_ERROR_INVALID_CLUSTER_SIZE) {
-            throw new TeamRefused(NO_ROOM);
+            throw new BlockTeam.Refused(NO_ROOM);
         }
         if (answer != UNKNOWN && CudaErrors.isSticky(-answer)) {
             throw CudaErrors.failure(-answer, "cuOccupancyMaxActiveClusters");
         }
         // a driver that cannot tell: one for each group, were all of them as large
-        return Math.max(1, hardware.units() / LARGEST_GROUP);
+        return Math.max(1, units / LARGEST_GROUP);
     }
 
     /**
      * Clusters of a kernel that the current device runs at a time, which JCuda does not ask: {@code
      * native/occupancy.c} does. A negative number if the driver does not say, that of its error or
      * {@link #UNKNOWN}.
-     *
-     * @param blocks of a cluster, for which the kernel was compiled
-     * @param bytes of dynamic shared memory of a block
      */
     private static native int mostClusters(long function, int blocks, int threads, int bytes);
 
-    private static int grids(
-            CudaHardware hardware, CUfunction function, BlockTeam team, long bytes) {
+    private static int grids(int units, CUfunction function, BlockTeam team, long bytes) {
         int[] perUnit = {1};
         int code =
                 JCudaDriver.cuOccupancyMaxActiveBlocksPerMultiprocessor(
                         perUnit, function, team.threads(), bytes);
         CudaErrors.check(code, "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-        return perUnit[0] * hardware.units() / team.blocks();
-    }
-
-    static boolean isCluster(BlockTeam team) {
-        return team.kernel().startsWith(CLUSTER);
+        return perUnit[0] * units / team.blocks();
     }
 
     /** Its kernel, if the driver takes the unit that it is in. */
-    static CUfunction function(CudaContext context, BlockTeam team) throws TeamRefused {
+    static CUfunction function(CudaContext context, BlockTeam team) throws BlockTeam.Refused {
         try {
             return context.module(team.unit()).function(team.kernel());
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.BACKEND) {
                 throw e;
             }
-            throw new TeamRefused(e.getMessage());
+            throw new BlockTeam.Refused(e.getMessage());
         }
     }
 
     /** Lets a team's kernel have what its blocks need beyond what every device has. */
-    static void allow(CUfunction function, BlockTeam team, long bytes) throws TeamRefused {
+    static void allow(CUfunction function, BlockTeam team, long bytes) throws BlockTeam.Refused {
+        int memory = CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        int large = CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED;
         boolean allowed =
                 bytes <= team.memory()
-                        && sets(
-                                function,
-                                CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                (int) team.memory()) // all: other networks use the same function
-                        && (!isCluster(team)
-                                || sets(
-                                        function,
-                                        CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED,
-                                        1));
+                        // all that there is: other networks use the same function
+                        && sets(function, memory, (int) team.memory())
+                        && (!team.isCluster() || sets(function, large, 1));
         if (!allowed) {
-            throw new TeamRefused(
+            throw new BlockTeam.Refused(
                     "a block cannot have %,d KiB of shared memory here"
                             .formatted(team.memory() >> 10));
         }

@@ -48,10 +48,10 @@ final class GemmTable {
         String key =
                 "%s %d %s %s %08x"
                         .formatted(
-                                device.hardware().name(),
-                                CudaDriver.version(),
+                                device.hardware.name(),
+                                CudaHardware.driver(),
                                 cublas.versionText(),
-                                cublas.precision().name().toLowerCase(Locale.ROOT),
+                                cublas.precision.name().toLowerCase(Locale.ROOT),
                                 KernelSource.text("quern").hashCode());
         file =
                 Caches.folder(System.getenv())
@@ -82,7 +82,6 @@ final class GemmTable {
         return micros;
     }
 
-    /** The way that took the least time. */
     Device.GemmVariant fastest(Gemm product, List<Device.GemmVariant> ways) {
         synchronized (SHARED) {
             String shape =
@@ -101,17 +100,15 @@ final class GemmTable {
 
     /** Median microseconds of a run. */
     private double measure(List<Device.Launch> launches) {
-        CUevent start = new CUevent();
-        CUevent end = new CUevent();
-        check(JCudaDriver.cuEventCreate(start, 0), "cuEventCreate");
-        check(JCudaDriver.cuEventCreate(end, 0), "cuEventCreate");
+        CUevent start = device.event(0);
+        CUevent end = device.event(0);
         double[] samples = new double[SAMPLES];
         for (int i = -WARM_UPS; i < SAMPLES; i++) {
-            check(JCudaDriver.cuEventRecord(start, device.stream()), "cuEventRecord");
+            check(JCudaDriver.cuEventRecord(start, device.stream), "cuEventRecord");
             for (int run = 0; run < RUNS; run++) {
                 launches.forEach(device::run);
             }
-            check(JCudaDriver.cuEventRecord(end, device.stream()), "cuEventRecord");
+            check(JCudaDriver.cuEventRecord(end, device.stream), "cuEventRecord");
             check(JCudaDriver.cuEventSynchronize(end), "cuEventSynchronize");
             float[] millis = new float[1];
             check(JCudaDriver.cuEventElapsedTime(millis, start, end), "cuEventElapsedTime");

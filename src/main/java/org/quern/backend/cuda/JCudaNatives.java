@@ -30,7 +30,6 @@ final class JCudaNatives {
 
     private JCudaNatives() {}
 
-    /** Loads the driver and JCuda's binding to it. */
     static void loadDriver() {
         String given = NATIVES.variable(DRIVER_VARIABLE);
         if (given != null) {
@@ -61,10 +60,7 @@ final class JCudaNatives {
         }
     }
 
-    /**
-     * Loads JCuda's binding to cuBLAS, once; the first reason for failing is kept. libcublas.so.12
-     * must have been loaded before.
-     */
+    /** Once, after libcublas.so.12; the first reason for failing is kept. */
     static synchronized void loadCublas() {
         if (!cublasLoaded && cublasProblem == null) {
             try {

@@ -29,17 +29,19 @@ final class Bf16Shadow {
     private final Map<Long, Place> rounded = new HashMap<>();
     private final Map<Long, Place> bits = new HashMap<>();
     private final Set<Long> kept = new HashSet<>();
-    private final Device.Buffer roundedBuffer;
-    private final Device.Buffer bitsBuffer;
+
+    /** Whether products take bfloat16. */
+    final boolean rounds;
+
+    /** Bfloat16, and the bits; the arena, where there are none and kernels are told so. */
+    final Device.Buffer values;
+
+    final Device.Buffer signs;
 
     /** Where a matrix starts, and values (or words of bits) from a row to the next. */
     private record Place(int at, int stride) {}
 
-    /**
-     * Lays out what the device's products need for a plan: often nothing.
-     *
-     * @param allocate gives memory of so many bytes for something
-     */
+    /** Lays out what the device's products need for a plan: often nothing. */
     Bf16Shadow(
             Device device,
             Device.Buffer arena,
@@ -47,7 +49,10 @@ final class Bf16Shadow {
             BiFunction<Long, String, Device.Buffer> allocate) {
         this.arena = arena;
         this.plan = plan;
-        long values = plan.parameters().size();
+        Device.Library library = device.library();
+        boolean epilogues = library != null && library.hasEpilogues();
+        rounds = library != null && library.roundsFactors();
+        long end = plan.parameters().size();
         long words = 0;
         List<Slice> slices = new ArrayList<>();
         for (Plan.DenseSlices dense : plan.dense()) {
@@ -57,7 +62,7 @@ final class Bf16Shadow {
             if (isOutput(dense.y())
                     || activation != Activation.RELU && activation != Activation.LINEAR) {
                 kept.add(y);
-            } else if (activation == Activation.RELU && device.hasEpilogues()) {
+            } else if (activation == Activation.RELU && epilogues) {
                 int stride = up(dense.y().columns(), BITS) / WORD;
                 bits.put(y, new Place(Math.toIntExact(words), stride));
                 words += (long) plan.batch() * stride;
@@ -70,30 +75,23 @@ final class Bf16Shadow {
         }
         for (Slice slice : slices) {
             int stride = up(slice.columns(), ROW);
-            values = up(Math.toIntExact(values), START);
-            rounded.put(slice.offset(), new Place(Math.toIntExact(values), stride));
-            values += (long) slice.rows() * stride;
+            end = up(Math.toIntExact(end), START);
+            rounded.put(slice.offset(), new Place(Math.toIntExact(end), stride));
+            end += (long) slice.rows() * stride;
         }
-        roundedBuffer =
-                device.roundsFactors() ? allocate.apply(2 * values, "values in bfloat16") : null;
-        bitsBuffer = words > 0 ? allocate.apply(4 * words, "the signs of ReLU") : null;
+        values = rounds ? allocate.apply(2 * end, "values in bfloat16") : arena;
+        signs = words > 0 ? allocate.apply(4 * words, "the signs of ReLU") : arena;
     }
 
     private static int up(int value, int to) {
         return Math.toIntExact(((long) value + to - 1) / to * to);
     }
 
-    /** Whether products take bfloat16. */
-    boolean rounds() {
-        return roundedBuffer != null;
-    }
-
     /** Whether a layer's output is in the arena after its forward pass. */
     boolean keeps(Slice y) {
-        return !rounds() || kept.contains(y.offset());
+        return !rounds || kept.contains(y.offset());
     }
 
-    /** Whether a layer's output is what the last layer gives. */
     boolean isOutput(Slice y) {
         return y.offset() == plan.output().offset();
     }
@@ -110,13 +108,13 @@ final class Bf16Shadow {
 
     /** A matrix as products take it: rounded, where they round. */
     Gemm.Operand factor(Slice slice) {
-        return operand(slice, rounds());
+        return operand(slice, rounds);
     }
 
     /** A matrix in the arena, or beside it, where parameters lie as they lie in the arena. */
     Gemm.Operand operand(Slice slice, boolean bfloat16) {
         Place place = place(slice, bfloat16);
-        return new Gemm.Operand(bfloat16 ? roundedBuffer : arena, place.at, place.stride, bfloat16);
+        return new Gemm.Operand(bfloat16 ? values : arena, place.at, place.stride, bfloat16);
     }
 
     private Place place(Slice slice, boolean bfloat16) {
@@ -128,17 +126,7 @@ final class Bf16Shadow {
     /** The bits of ReLU's derivative at a layer's output. */
     Gemm.Operand bits(Slice y) {
         Place place = bits.get(y.offset());
-        return Gemm.Operand.of(bitsBuffer, place.at, place.stride);
-    }
-
-    /** The buffer of bfloat16 as an argument, also of kernels that are told not to use it. */
-    Device.Buffer roundedArgument() {
-        return rounds() ? roundedBuffer : arena;
-    }
-
-    /** The same of bits. */
-    Device.Buffer bitsArgument() {
-        return bitsBuffer != null ? bitsBuffer : arena;
+        return new Gemm.Operand(signs, place.at, place.stride, false);
     }
 
     /** Where a kernel finds or writes a matrix in bfloat16, if it is asked to. */
@@ -146,9 +134,8 @@ final class Bf16Shadow {
         return asked ? place(slice, true).at : Call.NOWHERE;
     }
 
-    /** Values from a row of it to the next. */
     int stride(Slice slice) {
-        return rounds() ? place(slice, true).stride : 0;
+        return rounds ? place(slice, true).stride : 0;
     }
 
     /** Groups of kernels that take eight columns of a row a thread. */

@@ -1,5 +1,7 @@
 package org.quern.backend.gpu;
 
+import static org.quern.QuernException.either;
+
 import java.util.List;
 
 /**
@@ -41,7 +43,21 @@ public record BlockTeam(
                     false,
                     false);
 
-    /** For logs. */
+    /** That a device cannot have a team, though it may have another one; the message says why. */
+    public static final class Refused extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        /** With the reason, to follow the team's name and a colon. */
+        public Refused(String reason) {
+            super(reason);
+        }
+    }
+
+    /** Whether it is a cluster; else its blocks exchange by global memory. */
+    public boolean isCluster() {
+        return kernel.startsWith("fused_train_cluster");
+    }
+
     String description() {
         return description(List.of(this));
     }
@@ -52,12 +68,8 @@ public record BlockTeam(
         if (first.blocks == 1) {
             return first.kind;
         }
-        StringBuilder sizes = new StringBuilder();
-        for (int i = 0; i < alike.size(); i++) {
-            String between = i == 0 ? "" : i < alike.size() - 1 ? ", " : " or ";
-            sizes.append(between).append(alike.get(i).blocks);
-        }
+        List<String> sizes = alike.stream().map(team -> Integer.toString(team.blocks)).toList();
         return "%s of %s blocks%s"
-                .formatted(first.kind, sizes, first.tensor ? " with tensor cores" : "");
+                .formatted(first.kind, either(sizes), first.tensor ? " with tensor cores" : "");
     }
 }

@@ -22,13 +22,12 @@ public interface Device extends AutoCloseable {
         long bytes();
     }
 
-    /**
-     * A kernel with its arguments and shape, or a sequence of such, ready to be run as often as
-     * wanted.
-     */
+    /** A kernel with arguments and shape, or a sequence of such, to be run as often as wanted. */
     interface Launch extends AutoCloseable {
         @Override
-        void close();
+        default void close() {
+            // most hold nothing but memory of the heap
+        }
     }
 
     /** Where kernels log to: device memory, or the host's where the device can write it. */
@@ -95,12 +94,7 @@ public interface Device extends AutoCloseable {
     /** Bytes that a data set may take; a larger one is streamed. */
     long dataBudget();
 
-    /**
-     * Memory with undefined contents.
-     *
-     * @param what it is for, for messages
-     * @throws org.quern.QuernException if there is no room
-     */
+    /** Memory with undefined contents for something; fails if there is no room. */
     Buffer allocate(long bytes, String what);
 
     /** Gives memory back. */
@@ -132,26 +126,18 @@ public interface Device extends AutoCloseable {
         return List.of();
     }
 
-    /**
-     * How many such teams work side by side, at most: at least one.
-     *
-     * @param bytes of memory that each block works on
-     */
-    default int room(BlockTeam team, long bytes) throws TeamRefused {
+    /** How many such teams, whose blocks work on so many bytes each, work side by side, at most. */
+    default int room(BlockTeam team, long bytes) throws BlockTeam.Refused {
         return 1;
     }
 
-    /**
-     * Prepares a launch of one of its teams.
-     *
-     * @param bytes of memory that each block works on
-     */
-    default Launch prepare(Call call, BlockTeam team, long bytes) throws TeamRefused {
-        throw new TeamRefused("the device has no teams");
+    /** Prepares a launch of one of its teams, whose blocks work on so many bytes each. */
+    default Launch prepare(Call call, BlockTeam team, long bytes) throws BlockTeam.Refused {
+        throw new BlockTeam.Refused("the device has no teams");
     }
 
     /** Runs a team's launch and waits for it. */
-    default void tries(Launch launch) throws TeamRefused {
+    default void tries(Launch launch) throws BlockTeam.Refused {
         run(launch);
         finish();
     }
@@ -173,26 +159,12 @@ public interface Device extends AutoCloseable {
     /** A slot of some bytes. */
     Slot slot(long bytes, String what);
 
-    /** Whether products are by a library that takes their factors as bfloat16. */
-    default boolean roundsFactors() {
-        return false;
-    }
-
-    /** Whether a library's products may have epilogues. */
-    default boolean hasEpilogues() {
-        return false;
-    }
-
-    /** The product by a library; null if there is none, or none with such an epilogue. */
-    default Launch product(Gemm product) {
+    /** The library that computes products here; null if there is none. */
+    default Library library() {
         return null;
     }
 
-    /**
-     * A way to compute something.
-     *
-     * @param name by whom: {@link #OWN}, {@link #LIBRARY} or {@link #EPILOGUE}
-     */
+    /** A way to compute something: {@link #OWN}, {@link #LIBRARY} or {@link #EPILOGUE}. */
     record GemmVariant(String name, List<Launch> launches) {}
 
     /** Our own kernels. */
@@ -204,12 +176,28 @@ public interface Device extends AutoCloseable {
     /** A library's product with an epilogue. */
     String EPILOGUE = "cublasLt";
 
-    /**
-     * Which of the ways to compute something is to be taken. All may be run to find out: they write
-     * the same outputs from the same inputs.
-     */
-    default GemmVariant choose(Gemm product, List<GemmVariant> ways) {
-        return ways.get(ways.size() - 1);
+    /** Who computes matrix products beside our own kernels. */
+    interface Library {
+        /** Whether it takes their factors as bfloat16. */
+        default boolean roundsFactors() {
+            return false;
+        }
+
+        /** Whether its products may have epilogues. */
+        default boolean hasEpilogues() {
+            return false;
+        }
+
+        /** A product, ready to be run; null if it has none with such an epilogue. */
+        Launch product(Gemm product);
+
+        /**
+         * Which of the ways to compute something is to be taken. All may be run to find out: they
+         * write the same outputs from the same inputs.
+         */
+        default GemmVariant choose(Gemm product, List<GemmVariant> ways) {
+            return ways.get(ways.size() - 1);
+        }
     }
 
     /** Whether everything is done; does not wait. A kernel's fault shows here, too. */

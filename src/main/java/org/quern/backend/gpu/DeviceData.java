@@ -20,16 +20,22 @@ final class DeviceData implements DeviceDataset {
     private static final int SLOTS = 2;
 
     private final Device device;
-    private final Dataset set;
+    final Dataset set;
     private final float[] hostTargets;
     private final int targetColumns;
-    private final int chunk;
+
+    /** Rows of a chunk of streamed data, or 0 if all rows are on the device. */
+    final int chunk;
+
     private final Device.Buffer raw;
     private final Device.Buffer targets;
     private final Device.Slot[] rawSlots = new Device.Slot[SLOTS];
     private final Device.Slot[] targetSlots = new Device.Slot[SLOTS];
     private final Device.Launch[][] kept = new Device.Launch[SLOTS][Kept.values().length];
-    private FusedEngine.Choice choice;
+
+    /** What was chosen of fused kernels; null if none was asked for yet. */
+    FusedEngine.Choice choice;
+
     private Launches preparedWith;
     private int slot;
     private boolean open = true;
@@ -43,12 +49,7 @@ final class DeviceData implements DeviceDataset {
         MANY_STEPS
     }
 
-    /**
-     * Brings a data set to a device.
-     *
-     * @param batch rows of a training batch; chunks are made of whole ones
-     * @param least rows that a chunk has at least, if there are so many
-     */
+    /** With chunks of whole batches, and of {@code least} rows where there are so many. */
     DeviceData(Device device, Dataset set, int targetColumns, int batch, int least) {
         this.device = device;
         this.set = set;
@@ -58,19 +59,16 @@ final class DeviceData implements DeviceDataset {
         long budget = device.dataBudget();
         if (rowBytes * set.rows() <= budget) {
             chunk = 0;
-            raw =
-                    device.allocate(
-                            set.rows() * rowBytes(),
-                            "%,d rows of %s".formatted(set.rows(), set.name()));
+            String rows = "%,d rows of %s".formatted(set.rows(), set.name());
+            raw = device.allocate(set.rows() * rowBytes(), rows);
             int values = Math.toIntExact((long) set.rows() * set.features());
             if (set.isPixels()) {
                 write(device, raw, set.pixels(), values);
             } else {
                 write(device, raw, 0, set.values(), 0, values);
             }
-            targets =
-                    device.allocate(
-                            Math.max(4, 4L * hostTargets.length), "the targets of " + set.name());
+            long targetBytes = Math.max(4, 4L * hostTargets.length);
+            targets = device.allocate(targetBytes, "the targets of " + set.name());
             write(device, targets, 0, hostTargets, 0, hostTargets.length);
             return;
         }
@@ -90,14 +88,14 @@ final class DeviceData implements DeviceDataset {
     }
 
     private static float[] targets(Dataset set, int columns) {
-        if (!set.hasLabels() || columns != 1) {
-            return set.hasTargets() ? set.targets() : new float[0];
+        float[] targets = set.hasTargets() ? set.targets() : new float[0];
+        if (set.hasLabels() && columns == 1) {
+            targets = new float[set.rows()];
+            for (int row = 0; row < targets.length; row++) {
+                targets[row] = set.labels()[row];
+            }
         }
-        float[] labels = new float[set.rows()];
-        for (int row = 0; row < labels.length; row++) {
-            labels[row] = set.labels()[row];
-        }
-        return labels;
+        return targets;
     }
 
     private static void write(Device device, Device.Buffer to, byte[] from, int size) {
@@ -123,7 +121,6 @@ final class DeviceData implements DeviceDataset {
         }
     }
 
-    /** Copies values from a device. */
     static void read(Device device, Device.Buffer from, long offset, float[] to, int at, int size) {
         for (int done = 0; done < size; ) {
             ByteBuffer staging = device.staging();
@@ -135,35 +132,19 @@ final class DeviceData implements DeviceDataset {
         }
     }
 
-    /** Rows of a chunk of streamed data, or 0 if all rows are on the device. */
-    int chunk() {
-        return chunk;
-    }
-
-    Dataset set() {
-        return set;
-    }
-
-    boolean isPixels() {
-        return set.isPixels();
-    }
-
     /** What kernels read rows from: all of them, or the current slot's chunk. */
     Device.Buffer raw() {
         return chunk == 0 ? raw : rawSlots[slot].device();
     }
 
-    /** What kernels read targets from. */
     Device.Buffer targets() {
         return chunk == 0 ? targets : targetSlots[slot].device();
     }
 
-    /** Turns to the other slot. */
     void turn() {
         slot = 1 - slot;
     }
 
-    /** Sends what a pass reads, into the current slot. */
     void send(StepContext pass) {
         fill(pass.first(), pass.rows(), pass::row);
     }
@@ -199,32 +180,20 @@ final class DeviceData implements DeviceDataset {
         labels.send(4 * end * targetColumns);
     }
 
-    /** Says that the kernels that read the current slot were asked for. */
     void used() {
         rawSlots[slot].used();
         targetSlots[slot].used();
     }
 
-    /** What was prepared for the current slot, or null. */
+    /** What was prepared for the current slot; null for nothing yet. */
     Device.Launch kept(Kept which) {
         return kept[slot][which.ordinal()];
     }
 
-    /** Keeps what was prepared for the current slot. */
     void keep(Kept which, Device.Launch launch) {
         kept[slot][which.ordinal()] = launch;
     }
 
-    /** What was chosen of fused kernels; null if none was asked for yet. */
-    FusedEngine.Choice choice() {
-        return choice;
-    }
-
-    void keep(FusedEngine.Choice newChoice) {
-        choice = newChoice;
-    }
-
-    /** Closes what was prepared. */
     private void forget() {
         device.finish();
         if (choice != null) {
@@ -237,10 +206,7 @@ final class DeviceData implements DeviceDataset {
         }
     }
 
-    /**
-     * This, for an executor with such launches: what was prepared with older ones is closed. Fails
-     * if it was closed itself.
-     */
+    /** This, if it is open; what was prepared with older launches is closed. */
     DeviceData with(Launches launches) {
         if (!open) {
             throw new IllegalStateException("this data set was closed");

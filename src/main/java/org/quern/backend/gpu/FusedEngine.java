@@ -3,6 +3,7 @@ package org.quern.backend.gpu;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,10 +15,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.PlanWords;
 import org.quern.plan.Plan;
 
-/**
- * Whether, and by which team, a network is trained by a fused kernel; else it is by launches of its
- * ops.
- */
+/** Whether, and by which team, a network is trained by a fused kernel; else by its ops. */
 public final class FusedEngine {
     /** Says of how many blocks the team is to be, for measurements: nothing else will do then. */
     private static final String SIZE = "QUERN_TEAM";
@@ -34,15 +32,10 @@ public final class FusedEngine {
         this.options = options;
     }
 
-    /** How many teams of a device work side by side, as {@link Device#room} has it. */
-    public interface TeamRoom {
-        /** At least one. */
-        int of(BlockTeam team, long bytes) throws TeamRefused;
-    }
-
-    /** Asks a device for something that it may refuse to a layout's team. */
-    private interface Request<T> {
-        T of(FusedLayout layout) throws TeamRefused;
+    /** Asks a device for something that it may refuse to a team. */
+    public interface Request<T> {
+        /** What it gives to a team whose blocks work on so many bytes each. */
+        T of(BlockTeam team, long bytes) throws BlockTeam.Refused;
     }
 
     /** The layouts that are left to be tried, and why others are not. */
@@ -57,7 +50,6 @@ public final class FusedEngine {
             this.reason = reason;
         }
 
-        /** Closes the fused kernel, if there is one. */
         void close() {
             if (steps != null) {
                 steps.close();
@@ -68,8 +60,8 @@ public final class FusedEngine {
         private <T> T ask(Request<T> request) {
             while (!layouts.isEmpty()) {
                 try {
-                    return request.of(layouts.get(0));
-                } catch (TeamRefused e) {
+                    return request.of(team(), layouts.get(0).bytes());
+                } catch (BlockTeam.Refused e) {
                     refused.put(layouts.remove(0).team(), e.getMessage());
                 }
             }
@@ -80,7 +72,6 @@ public final class FusedEngine {
             return layouts.get(0).team();
         }
 
-        /** Why there is no team, or null. */
         private String reason() {
             return layouts.isEmpty() && !refused.isEmpty() ? refusals() : reason;
         }
@@ -100,21 +91,23 @@ public final class FusedEngine {
         }
     }
 
-    private static Choice none(String reason) {
-        return new Choice(List.of(), reason);
+    private static Choice none(String reason, Object... arguments) {
+        return new Choice(List.of(), String.format(Locale.ROOT, reason, arguments));
     }
 
     /**
      * Trainings of a plan that a device can run side by side, each in the time that it takes alone:
      * as many as it has room for teams, each of whose blocks has a multiprocessor to itself, or one
      * if the plan takes no team.
-     *
-     * @param units its multiprocessors
      */
     public static int sideBySide(
-            Plan plan, List<BlockTeam> teams, int units, Backend.Options options, TeamRoom room) {
+            Plan plan,
+            List<BlockTeam> teams,
+            int units,
+            Backend.Options options,
+            Request<Integer> room) {
         Choice choice = among(plan, teams, true, options);
-        Integer most = choice.ask(layout -> room.of(layout.team(), layout.bytes()));
+        Integer most = choice.ask(room);
         return most == null || choice.team().blocks() == 1
                 ? 1
                 : Math.max(1, Math.min(most, units / choice.team().blocks()));
@@ -123,14 +116,11 @@ public final class FusedEngine {
     /** What is left when the device was asked for the teams, until it has room for one. */
     private Choice choice(boolean pixels) {
         Choice choice = among(plan, device.teams(), pixels, options);
-        choice.ask(layout -> device.room(layout.team(), layout.bytes()));
+        choice.ask(device::room);
         return choice;
     }
 
-    /**
-     * How steps on some data are given to the device, and why not otherwise, in a sentence: what is
-     * planned, or, when steps were run, what the device had room for.
-     */
+    /** How steps are given to the device, and why not otherwise: {@link KernelExecutor#engine}. */
     String description(boolean pixels) {
         Choice choice = taken != null && takenPixels == pixels ? taken : choice(pixels);
         if (!choice.layouts.isEmpty()) {
@@ -153,23 +143,23 @@ public final class FusedEngine {
     }
 
     /**
-     * The fused kernel for some data, prepared when it is first asked for; null for none.
-     *
-     * @param pass whose words are those of the steps to come
-     * @throws org.quern.QuernException if it, or a size of its team, was asked for by name and
-     *     cannot be had
+     * The fused kernel for some data, prepared when it is first asked for; null for none. Fails if
+     * it, or a size of its team, was asked for by name and cannot be had.
      */
     FusedSteps fused(DeviceData data, Device.Buffer arena, Device.Buffer pass, Device.Buffer log) {
-        if (data.choice() != null) {
-            return data.choice().steps;
+        if (data.choice != null) {
+            return data.choice.steps;
         }
         Choice choice =
-                data.chunk() == 0
-                        ? choice(data.isPixels())
+                data.chunk == 0
+                        ? choice(data.set.isPixels())
                         : none("the data does not fit the device's memory");
         choice.steps =
-                choice.ask(layout -> FusedSteps.open(device, layout, arena, pass, log, data));
-        takenPixels = data.isPixels();
+                choice.ask(
+                        (team, bytes) ->
+                                FusedSteps.open(
+                                        device, choice.layouts.get(0), arena, pass, log, data));
+        takenPixels = data.set.isPixels();
         taken = choice;
         boolean asked = choice.reason() != null; // not so if a graph or ops were asked for
         if (choice.steps == null && asked && size() > 0) {
@@ -182,31 +172,27 @@ public final class FusedEngine {
                     "--engine %s cannot train this network here: %s: leave it to --engine auto",
                     options.engine().name().toLowerCase(Locale.ROOT), choice.reason());
         }
-        data.keep(choice);
+        data.choice = choice;
         return choice.steps;
     }
 
     /**
      * Chooses among a device's teams: those whose blocks have least to do first, of these the
      * smallest, a team that shares its memory before one block alone.
-     *
-     * @param pixels whether the data's rows are bytes
      */
     private static Choice among(
             Plan plan, List<BlockTeam> teams, boolean pixels, Backend.Options options) {
         Backend.Engine engine = options.engine();
         if (engine == Backend.Engine.GRAPH || engine == Backend.Engine.OPS || options.sync()) {
-            return none(null);
+            return new Choice(List.of(), null);
         }
         if (options.precision() != Backend.Precision.FP32) {
-            return none(
-                    "products are in "
-                            + options.precision().name().toLowerCase(Locale.ROOT)
-                            + ", and a fused kernel computes in fp32");
+            String precision = options.precision().name().toLowerCase(Locale.ROOT);
+            return none("products are in %s, and a fused kernel computes in fp32", precision);
         }
         String refusal = FusedLayout.refusal(plan);
         if (refusal != null) {
-            return none(refusal);
+            return none("%s", refusal);
         }
         boolean tensor = engine == Backend.Engine.TENSOR;
         if (tensor
@@ -234,36 +220,33 @@ public final class FusedEngine {
                         .map(team -> new FusedLayout(plan, team, pixels))
                         .toList();
         if (all.isEmpty()) {
-            return none(
+            String sizes =
                     wanted.stream()
                             .map(BlockTeam::blocks)
                             .distinct()
                             .sorted()
                             .map(blocks -> blocks.toString())
-                            .collect(
-                                    Collectors.joining(
-                                            ", ", "this device has teams of ", " blocks")));
+                            .collect(Collectors.joining(", "));
+            return none("this device has teams of %s blocks", sizes);
         }
         List<FusedLayout> fitting =
                 all.stream()
                         .filter(FusedLayout::fits)
                         .sorted(
                                 Comparator.comparing((FusedLayout l) -> l.team().blocks() == 1)
-                                        .thenComparing(l -> rank(l.team()))
+                                        // a cluster's exchange does not leave the multiprocessors
+                                        .thenComparing(l -> !l.team().isCluster())
                                         .thenComparing(FusedLayout::columns)
                                         .thenComparing(l -> l.team().blocks()))
                         .toList();
         if (!fitting.isEmpty()) {
             return new Choice(fitting, null);
         }
-        FusedLayout least =
-                all.stream().min(Comparator.comparing(FusedLayout::bytes)).orElseThrow();
+        FusedLayout least = Collections.min(all, Comparator.comparing(FusedLayout::bytes));
+        BlockTeam team = least.team();
         return none(
-                "a block of %s would need %,d KiB of shared memory, and has %,d KiB"
-                        .formatted(
-                                least.team().description(),
-                                least.bytes() + 1023 >> 10,
-                                least.team().memory() >> 10));
+                "a block of %s would need %,d KiB of shared memory, and has %,d KiB",
+                team.description(), least.bytes() + 1023 >> 10, team.memory() >> 10);
     }
 
     /** Blocks of the team that alone will do, by {@value #SIZE}; 0 if it is not set. */
@@ -276,10 +259,5 @@ public final class FusedEngine {
             throw usage("%s is \"%s\": set it to a number of blocks, or unset it", SIZE, value);
         }
         return Integer.parseInt(value);
-    }
-
-    /** Clusters before grids: their exchange does not leave the multiprocessors. */
-    private static int rank(BlockTeam team) {
-        return team.kernel().startsWith("fused_train_cluster") ? 0 : 1;
     }
 }

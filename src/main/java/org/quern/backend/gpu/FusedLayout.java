@@ -19,7 +19,6 @@ final class FusedLayout {
     /** Most rows of a batch, all of which a block keeps. */
     static final int MOST_ROWS = 128;
 
-    /** Warps of a block that share its products. */
     static final int WARPS = Device.THREADS / 32;
 
     /** Sums of a thread in a tile of the first layer's product. */
@@ -38,11 +37,7 @@ final class FusedLayout {
     private List<Words> layers = List.of();
     private int end;
 
-    /**
-     * Lays a network out.
-     *
-     * @param pixels whether the data's rows are bytes
-     */
+    /** Lays a network out, for data whose rows are bytes or floats. */
     FusedLayout(Plan plan, BlockTeam team, boolean pixels) {
         this.plan = plan;
         this.team = team;
@@ -74,11 +69,7 @@ final class FusedLayout {
         return null;
     }
 
-    /**
-     * Whether a block keeps rows as bytes.
-     *
-     * @param pixels whether the data's rows are bytes
-     */
+    /** Whether a block keeps rows as bytes, if the data's are. */
     static boolean keepsBytes(Plan plan, boolean pixels) {
         // bytes that are dropped out are zeros, which stand for 0 only without a shift
         Op.Gather gather = PlanWords.gather(plan);
@@ -86,7 +77,6 @@ final class FusedLayout {
                 && (!gather.mask().drops() || (gather.shift() == 0 && plan.inputSize() % 4 == 0));
     }
 
-    /** Bytes of a block's memory. */
     long bytes() {
         return 4L * end;
     }
@@ -104,7 +94,6 @@ final class FusedLayout {
         return four(columns);
     }
 
-    /** The description, as a kernel reads it. */
     int[] words() {
         return Arrays.stream(net.followedBy(layers)).mapToInt(Math::toIntExact).toArray();
     }
@@ -119,13 +108,13 @@ final class FusedLayout {
         return 2L * plan.batch() * odd(plan.dense().get(0).layer().units());
     }
 
-    private static int four(int count) {
-        return multiple(count, 4);
-    }
-
     /** A stride in words: rows begin at 16 bytes, and no two of eight in the same banks. */
     private static int odd(int count) {
         return four(count) / 4 % 2 == 0 ? four(count) + 4 : four(count);
+    }
+
+    private static int four(int count) {
+        return multiple(count, 4);
     }
 
     private static int multiple(int count, int of) {
@@ -138,12 +127,7 @@ final class FusedLayout {
         return at;
     }
 
-    /**
-     * Writes the description.
-     *
-     * @param inputBuffers for a batch's rows, 1 or 2
-     * @param outputBuffers for what the first layer gives
-     */
+    /** With one or two buffers for a batch's rows and for what the first layer gives. */
     private void describe(int inputBuffers, int outputBuffers) {
         int batch = plan.batch();
         int rows = four(batch);

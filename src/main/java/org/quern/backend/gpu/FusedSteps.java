@@ -28,11 +28,7 @@ final class FusedSteps implements AutoCloseable {
         this.device = device;
     }
 
-    /**
-     * Prepares the steps of a layout, for which the device then has all it needs.
-     *
-     * @param pass whose words are those of the steps to come
-     */
+    /** Prepares the steps of a layout, for which the device then has all it needs. */
     static FusedSteps open(
             Device device,
             FusedLayout layout,
@@ -40,7 +36,7 @@ final class FusedSteps implements AutoCloseable {
             Device.Buffer pass,
             Device.Buffer log,
             DeviceData data)
-            throws TeamRefused {
+            throws BlockTeam.Refused {
         FusedSteps steps = new FusedSteps(device);
         try {
             Device.Buffer net = steps.describe(layout);
@@ -51,12 +47,12 @@ final class FusedSteps implements AutoCloseable {
                             .with(arena, pass, log, data.raw(), data.targets())
                             .with(steps.allocate(scratch, "what blocks exchange"), net);
             for (int limit : LIMITS) {
-                Call some = call.with(limit, data.isPixels());
+                Call some = call.with(limit, data.set.isPixels());
                 steps.launches.add(device.prepare(some, layout.team(), layout.bytes()));
             }
             device.tries(steps.launches.get(0));
             return steps;
-        } catch (TeamRefused | RuntimeException e) {
+        } catch (BlockTeam.Refused | RuntimeException e) {
             try {
                 steps.close();
             } catch (RuntimeException after) {
@@ -75,11 +71,9 @@ final class FusedSteps implements AutoCloseable {
     private Device.Buffer describe(FusedLayout layout) {
         int[] words = layout.words();
         Device.Buffer net = allocate(4L * words.length, "the description of the network");
-        ByteBuffer to = device.staging().clear();
-        for (int word : words) {
-            to.putInt(word);
-        }
-        device.write(net, 0, to.flip());
+        ByteBuffer to = device.staging().clear().limit(4 * words.length);
+        to.asIntBuffer().put(words);
+        device.write(net, 0, to);
         return net;
     }
 

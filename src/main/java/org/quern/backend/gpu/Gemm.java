@@ -30,12 +30,7 @@ public record Gemm(
      * @param stride values from a row to the next
      * @param bfloat16 whether its values are bfloat16; else float32
      */
-    public record Operand(Device.Buffer buffer, int at, int stride, boolean bfloat16) {
-        /** A matrix of float32. */
-        public static Operand of(Device.Buffer buffer, int at, int stride) {
-            return new Operand(buffer, at, stride, false);
-        }
-    }
+    public record Operand(Device.Buffer buffer, int at, int stride, boolean bfloat16) {}
 
     /** What may be done to a product before it is written. */
     public enum Kind {
@@ -68,7 +63,8 @@ public record Gemm(
     }
 
     /** The same product with something done to it, written elsewhere. */
-    Gemm with(Epilogue done, Operand to) {
+    Gemm with(Kind kind, Operand bias, Operand bits, float alpha, Operand to) {
+        Epilogue done = new Epilogue(kind, bias, bits, alpha);
         return new Gemm(what, m, n, k, a, transposeA, b, transposeB, to, done);
     }
 }

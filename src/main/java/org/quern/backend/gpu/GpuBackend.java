@@ -3,6 +3,7 @@ package org.quern.backend.gpu;
 import static org.quern.QuernException.backend;
 import static org.quern.QuernException.usage;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -30,10 +31,8 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
     /** A device as its driver tells of it. */
     public interface Hardware {
-        /** As the driver gives it. */
         String name();
 
-        /** Multiprocessors. */
         int units();
 
         /** Bytes of memory. */
@@ -45,10 +44,8 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
         /** Whether {@code auto} may take it. */
         boolean isAutomatic();
 
-        /** For logs. */
         String description();
 
-        /** In a list of devices. */
         default String label() {
             return name();
         }
@@ -63,7 +60,6 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
      */
     public record Found<H extends Hardware>(List<H> all, String problem, String others) {}
 
-    /** What there is, looked for once. */
     protected abstract Found<H> found();
 
     /** What is told of a device that can be used. */
@@ -71,7 +67,6 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
         return device.description();
     }
 
-    /** Opens a device. */
     protected abstract Device open(H device, Options options);
 
     @Override
@@ -139,10 +134,7 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
         return Optional.of(new DeviceLimits(device(options)));
     }
 
-    /**
-     * The device that is meant: by number or by part of its name; if null, one that can be used and
-     * {@code auto} may take before one that can be used, and that before the first.
-     */
+    /** The device of a number or part of a name; if null, the first that serves best. */
     public H choose(List<H> all, String wanted) {
         Optional<H> chosen;
         if (wanted == null) {
@@ -169,10 +161,64 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
         return all.stream().filter(test).findFirst();
     }
 
-    /** Devices with their numbers. */
     public static String numbered(List<? extends Hardware> all) {
         return IntStream.range(0, all.size())
                 .mapToObj(i -> "%d (%s)".formatted(i, all.get(i).label()))
                 .collect(Collectors.joining(", "));
+    }
+
+    /**
+     * Copies by the device's own engine or kernel, whatever its driver takes. GPUs have no loop of
+     * multiply-adds here: a large product, by cuBLAS where it is found, is what comes near their
+     * limit.
+     */
+    private static final class DeviceLimits implements Limits {
+        private static final long LARGEST = 256L << 20;
+        private static final int PART_OF_FREE = 8;
+
+        private final Device device;
+        private final long largest;
+        private final List<Device.Buffer> buffers =
+                new ArrayList<>(); // from the first to the second
+
+        /** Takes over a device, which is closed with the limits. */
+        DeviceLimits(Device device) {
+            this.device = device;
+            largest = Math.min(LARGEST, device.free() / PART_OF_FREE / 4 * 4);
+            try {
+                buffers.add(device.allocate(largest, "what is copied"));
+                buffers.add(device.allocate(largest, "a copy"));
+                // no zeros: a GPU spends less power on them, and so runs faster than on real data
+                device.fill(buffers.get(0), 0, largest / 4, Float.floatToRawIntBits(0.7f));
+                device.finish();
+            } catch (RuntimeException e) {
+                close();
+                throw e;
+            }
+        }
+
+        @Override
+        public long largestCopy() {
+            return largest;
+        }
+
+        @Override
+        public void copy(long bytes, int times) {
+            for (int i = 0; i < times; i++) {
+                device.copy(buffers.get(0), buffers.get(1), Math.min(bytes, largest));
+            }
+            device.finish();
+        }
+
+        @Override
+        public double multiplyAdd(int times) {
+            return 0;
+        }
+
+        @Override
+        public void close() {
+            buffers.forEach(device::release);
+            device.close();
+        }
     }
 }

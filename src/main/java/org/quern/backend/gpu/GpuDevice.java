@@ -10,7 +10,6 @@ public abstract class GpuDevice implements Device {
     private String largest = "nothing";
     private long largestBytes;
 
-    /** A device that is being opened. */
     protected GpuDevice(GpuBackend.Hardware hardware) {
         this.hardware = hardware;
     }
@@ -33,26 +32,13 @@ public abstract class GpuDevice implements Device {
         }
     }
 
-    /**
-     * That there is no room.
-     *
-     * @param free bytes of the memory
-     * @param limit what else memory must keep to, after a semicolon; may be empty
-     */
+    /** That there is no room; {@code limit}: what else holds, after a semicolon, or nothing. */
     protected QuernException outOfMemory(long bytes, String what, long free, String limit) {
-        return new QuernException(
-                QuernException.Kind.DEVICE,
-                ("out of memory on %s: %s needs %,d MiB, and %,d MiB of %,d MiB are free (largest:"
-                                + " %s, %,d MiB%s): use a smaller batch or --device-memory")
-                        .formatted(
-                                hardware.name(),
-                                what,
-                                mib(bytes),
-                                free >> 20,
-                                hardware.memory() >> 20,
-                                largest,
-                                mib(largestBytes),
-                                limit));
+        String used = "largest: %s, %,d MiB%s".formatted(largest, mib(largestBytes), limit);
+        return QuernException.device(
+                "out of memory on %s: %s needs %,d MiB, and %,d MiB of %,d MiB are free (%s): use a"
+                        + " smaller batch or --device-memory",
+                hardware.name(), what, mib(bytes), free >> 20, hardware.memory() >> 20, used);
     }
 
     /** Memory of the host's that C can work on. */
@@ -60,7 +46,8 @@ public abstract class GpuDevice implements Device {
         return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
     }
 
-    private static long mib(long bytes) {
+    /** MiB, rounded up. */
+    static long mib(long bytes) {
         return bytes + (1 << 20) - 1 >> 20;
     }
 }

@@ -1,8 +1,8 @@
 package org.quern.backend.gpu;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import org.quern.QuernException;
@@ -11,6 +11,7 @@ import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
+import org.quern.backend.gpu.DeviceData.Kept;
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
 import org.quern.plan.Op;
@@ -26,7 +27,6 @@ import org.quern.random.Streams;
 public final class KernelExecutor implements Executor {
     private static final int NOT_FOUND = -1;
 
-    /** Steps that are prepared as one sequence. */
     private static final int MANY = 32;
 
     private final Device device;
@@ -48,12 +48,7 @@ public final class KernelExecutor implements Executor {
     private Batches batches;
     private boolean open = true;
 
-    /**
-     * Takes over a device, which is closed with the executor.
-     *
-     * @param tiling how products are cut
-     * @param options of which engine, precision and sync are looked at
-     */
+    /** Takes over a device, which is closed with the executor. */
     public KernelExecutor(Device device, Plan plan, Tiling.Choice tiling, Backend.Options options) {
         this.device = device;
         this.plan = plan;
@@ -61,9 +56,10 @@ public final class KernelExecutor implements Executor {
         this.options = options;
         engine = new FusedEngine(device, plan, options);
         // the op that moves on to the next step comes last; it commutes with the update
-        stepOps = new ArrayList<>(plan.training());
-        stepOps.removeIf(Op.Metrics.class::isInstance);
-        plan.training().stream().filter(Op.Metrics.class::isInstance).forEach(stepOps::add);
+        stepOps =
+                plan.training().stream()
+                        .sorted(Comparator.comparing(Op.Metrics.class::isInstance))
+                        .toList();
         try {
             String what = "the network at batch " + plan.batch();
             checkMemory(what);
@@ -92,20 +88,19 @@ public final class KernelExecutor implements Executor {
             return;
         }
         int batch = largestBatch(free);
-        throw new QuernException(
-                QuernException.Kind.DEVICE,
-                ("out of memory on %s: %s needs %,d MiB (%,d MiB of it for %,d parameters and"
-                                + " their moments), and %,d MiB are free: %s")
-                        .formatted(
-                                device.description(),
-                                what,
-                                needed + (1 << 20) - 1 >> 20,
-                                4 * plan.state().size() >> 20,
-                                plan.parameters().size(),
-                                free >> 20,
-                                batch > 0
-                                        ? "batch %,d would fit".formatted(batch)
-                                        : "use narrower layers, or another device"));
+        String parameters =
+                "%,d MiB of it for %,d parameters and their moments"
+                        .formatted(4 * plan.state().size() >> 20, plan.parameters().size());
+        throw QuernException.device(
+                "out of memory on %s: %s needs %,d MiB (%s), and %,d MiB are free: %s",
+                device.description(),
+                what,
+                GpuDevice.mib(needed),
+                parameters,
+                free >> 20,
+                batch > 0
+                        ? "batch %,d would fit".formatted(batch)
+                        : "use narrower layers, or another device");
     }
 
     private int largestBatch(long free) {
@@ -127,7 +122,7 @@ public final class KernelExecutor implements Executor {
             releaseTables();
         }
         pass = allocate(PassBlock.bytes(steps), "the table of step sizes");
-        passHost = ByteBuffer.allocateDirect(PassBlock.bytes(steps)).order(ByteOrder.nativeOrder());
+        passHost = GpuDevice.direct(PassBlock.bytes(steps));
         log = device.log(StepLog.bytes(steps));
         launches = new Launches(device, tiling, shadow, arena, pass, log.buffer(), partialSums);
     }
@@ -229,7 +224,7 @@ public final class KernelExecutor implements Executor {
             reserve(steps.capacity());
         }
         DeviceData data = ((DeviceData) resident).with(launches);
-        DeviceDataset.checkTargets(plan, data.set());
+        DeviceDataset.checkTargets(plan, data.set);
         if (steps.count() == 0) {
             return;
         }
@@ -238,7 +233,7 @@ public final class KernelExecutor implements Executor {
         }
         log.reset();
         launches.refresh(plan.parameters());
-        passBlock.steps(passHost.clear(), steps, batches, data.chunk());
+        passBlock.steps(passHost.clear(), steps, batches, data.chunk);
         device.write(pass, 0, passHost.flip());
         FusedSteps fused = engine.fused(data, arena, pass, log.buffer());
         if (fused != null) {
@@ -250,7 +245,7 @@ public final class KernelExecutor implements Executor {
     }
 
     private void trainByOps(DeviceData data, Steps steps) {
-        if (data.chunk() == 0) {
+        if (data.chunk == 0) {
             trainByOps(data, steps.first(), steps.count());
             return;
         }
@@ -258,16 +253,12 @@ public final class KernelExecutor implements Executor {
         for (int done = 0; done < steps.count(); ) {
             long step = steps.first() + done;
             int place = batches.place(step);
-            int untilChunk = data.chunk() - place % data.chunk();
+            int untilChunk = data.chunk - place % data.chunk;
             int rows = Math.min(untilChunk, batches.rows() - place);
             int now = Math.min(Call.groups(rows, batches.batch()), steps.count() - done);
+            int sent = Math.min(rows, now * batches.batch());
             data.turn();
-            data.send(
-                    batches,
-                    steps.seed(),
-                    batches.epoch(step),
-                    place,
-                    Math.min(rows, now * batches.batch()));
+            data.send(batches, steps.seed(), batches.epoch(step), place, sent);
             trainByOps(data, step, now);
             data.used();
             done += now;
@@ -278,27 +269,27 @@ public final class KernelExecutor implements Executor {
     private void trainByOps(DeviceData data, long first, int count) {
         int perEpoch = batches.stepsPerEpoch();
         boolean endsShort = batches.rowsAt(perEpoch - 1L) != plan.batch();
-        for (int done = 0; done < count; ) {
+        int now = 1;
+        for (int done = 0; done < count; done += now) {
             long step = first + done;
             int rows = batches.rowsAt(step);
-            int now = 1;
+            int left = perEpoch - (int) (step % perEpoch) - 1;
+            int full = endsShort ? Math.min(left, count - done) : count - done;
+            now = 1;
             if (options.sync() || options.engine() == Backend.Engine.OPS) {
                 stepOpByOp(data, rows, step);
             } else if (rows != plan.batch()) {
-                device.run(sequence(data, DeviceData.Kept.SHORT_STEP, rows, 1));
+                device.run(sequence(data, Kept.SHORT_STEP, rows, 1));
+            } else if (full < MANY) {
+                device.run(sequence(data, Kept.FULL_STEP, rows, 1));
             } else {
-                int left = perEpoch - (int) (step % perEpoch) - 1;
-                int full = endsShort ? Math.min(left, count - done) : count - done;
-                now = full >= MANY ? MANY : 1;
-                DeviceData.Kept kept =
-                        now > 1 ? DeviceData.Kept.MANY_STEPS : DeviceData.Kept.FULL_STEP;
-                device.run(sequence(data, kept, rows, now));
+                now = MANY;
+                device.run(sequence(data, Kept.MANY_STEPS, rows, MANY));
             }
-            done += now;
         }
     }
 
-    private Device.Launch sequence(DeviceData data, DeviceData.Kept kept, int rows, int repeats) {
+    private Device.Launch sequence(DeviceData data, Kept kept, int rows, int repeats) {
         if (data.kept(kept) == null) {
             List<Device.Launch> all = new ArrayList<>();
             for (Op op : stepOps) {
@@ -344,14 +335,14 @@ public final class KernelExecutor implements Executor {
         Objects.checkFromIndexSize(0, rows * width, outputs.length);
         for (int done = 0; done < rows; ) {
             int now = Math.min(plan.inferenceBatch(), rows - done);
-            if (data.chunk() != 0) {
-                now = Math.min(now, data.chunk() - (first + done) % data.chunk());
+            if (data.chunk != 0) {
+                now = Math.min(now, data.chunk - (first + done) % data.chunk);
             }
             begin(data, inference.rows(first + done, now));
             for (Op op : plan.inference()) {
                 launches.of(op, data, extent(now, false, false)).forEach(device::run);
             }
-            if (data.chunk() != 0) {
+            if (data.chunk != 0) {
                 data.used();
             }
             long y = 4 * plan.output().offset();
@@ -393,7 +384,6 @@ public final class KernelExecutor implements Executor {
         return launches.of(op, data, extent(newPass.rows(), newPass.isTraining(), alone));
     }
 
-    /** As sequences where that is often, as training has them. */
     private void repeat(List<Device.Launch> all, int times) {
         int left = times;
         if (left >= 4 * MANY) {
@@ -416,10 +406,10 @@ public final class KernelExecutor implements Executor {
 
     private void begin(DeviceData data, StepContext newPass) {
         passHost.clear();
-        passBlock.one(passHost, newPass, data.rows(), data.chunk());
+        passBlock.one(passHost, newPass, data.rows(), data.chunk);
         passHost.putFloat(0).putFloat(0).flip(); // tables of one entry, which nobody reads
         device.write(pass, 0, passHost);
-        if (data.chunk() != 0) {
+        if (data.chunk != 0) {
             data.send(newPass);
         }
     }

@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The kernels' source from the jar, as one text. */
+/** The kernels from the jar, their source as one text. */
 public final class KernelSource {
     private static final String FOLDER = "/kernels/";
     private static final Pattern INCLUDE =
@@ -15,31 +15,28 @@ public final class KernelSource {
 
     private KernelSource() {}
 
-    /**
-     * A unit with every {@code #include} replaced by what it names: OpenCL compiles a text, not
-     * files.
-     *
-     * @param unit {@code quern}, which has all kernels but the fused ones, or {@code fused_block}
-     */
+    /** A unit with every {@code #include} replaced by what it names: OpenCL compiles a text. */
     public static String text(String unit) {
         return expand(unit + ".cu");
     }
 
-    private static String expand(String file) {
-        URI here = URI.create(file);
-        return INCLUDE.matcher(resource(file))
+    private static String expand(String name) {
+        byte[] content = file(name);
+        if (content == null) {
+            throw new IllegalStateException("this jar has no " + FOLDER + name);
+        }
+        URI here = URI.create(name);
+        return INCLUDE.matcher(new String(content, StandardCharsets.UTF_8))
                 .replaceAll(
                         include ->
                                 Matcher.quoteReplacement(
                                         expand(here.resolve(include.group(1)).toString())));
     }
 
-    private static String resource(String file) {
-        try (InputStream in = KernelSource.class.getResourceAsStream(FOLDER + file)) {
-            if (in == null) {
-                throw new IllegalStateException("this jar has no " + FOLDER + file);
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    /** A file of the jar's kernels; null if it is not there. */
+    public static byte[] file(String name) {
+        try (InputStream in = KernelSource.class.getResourceAsStream(FOLDER + name)) {
+            return in == null ? null : in.readAllBytes();
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }

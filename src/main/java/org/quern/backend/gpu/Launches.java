@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.quern.backend.PlanWords;
+import org.quern.backend.gpu.DeviceData.Kept;
 import org.quern.model.Activation;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
@@ -43,7 +44,6 @@ final class Launches implements AutoCloseable {
      *
      * @param rows of the pass: launches that a library makes are for exactly so many
      * @param most rows that any pass of this kind has: our own launches are for up to so many
-     * @param training whether the pass is one of training
      * @param alone whether the op runs by itself: what it takes is in the arena and nowhere else,
      *     and what it gives is wanted there
      */
@@ -74,11 +74,8 @@ final class Launches implements AutoCloseable {
 
     /** Values of partial sums that a plan needs room for. */
     static long partialSums(Plan plan) {
-        long most = 1;
-        for (Plan.DenseSlices dense : plan.dense()) {
-            most = Math.max(most, (long) rowGroups(plan.batch()) * dense.layer().units());
-        }
-        return most;
+        long groups = rowGroups(plan.batch());
+        return plan.dense().stream().mapToLong(d -> groups * d.layer().units()).max().orElse(1);
     }
 
     private static int rowGroups(int rows) {
@@ -88,10 +85,8 @@ final class Launches implements AutoCloseable {
     /** The launches of an op, prepared when they are first asked for. */
     List<Device.Launch> of(Op op, DeviceData data, Extent extent) {
         if (op instanceof Op.Gather gather) {
-            DeviceData.Kept kept =
-                    extent.training()
-                            ? DeviceData.Kept.TRAINING_ROWS
-                            : DeviceData.Kept.INFERENCE_ROWS;
+            boolean training = extent.training();
+            Kept kept = training ? Kept.TRAINING_ROWS : Kept.INFERENCE_ROWS;
             if (data.kept(kept) == null) {
                 data.keep(kept, device.prepare(gather(gather, data, extent.most())));
             }
@@ -110,10 +105,10 @@ final class Launches implements AutoCloseable {
             backwardWeights(to, o, extent);
         } else if (op instanceof Op.CrossEntropy o) {
             to.add(device.prepare(crossEntropy(o, extent.most())));
-            round(to, o.gradient(), true, extent);
+            round(to, o.gradient(), extent);
         } else if (op instanceof Op.RegressionLoss o) {
             to.add(device.prepare(regressionLoss(o, extent.most())));
-            round(to, o.gradient(), true, extent);
+            round(to, o.gradient(), extent);
         } else if (op instanceof Op.Update o) {
             to.add(device.prepare(update(o)));
         } else if (op instanceof Op.Metrics o) {
@@ -132,7 +127,7 @@ final class Launches implements AutoCloseable {
                 Math.max(1, Math.min(GATHER_ROWS, Call.groups(most, 2 * device.computeUnits())));
         return call("gather_forward", Call.groups(most, perGroup))
                 .with(data.raw(), data.targets(), o.x(), o.targets())
-                .with(o.x().columns(), o.targets().columns(), data.isPixels(), perGroup)
+                .with(o.x().columns(), o.targets().columns(), data.set.isPixels(), perGroup)
                 .with(o.scale(), o.shift(), o.mask());
     }
 
@@ -156,8 +151,8 @@ final class Launches implements AutoCloseable {
         int groups = Call.groups(count, 4 * Device.THREADS);
         float[] form = PlanWords.form(o.form());
         Call call =
-                shadow.rounds()
-                        ? call("optimizer_update_bfloat16", groups).with(shadow.roundedArgument())
+                shadow.rounds
+                        ? call("optimizer_update_bfloat16", groups).with(shadow.values)
                         : call("optimizer_update", groups);
         List<Slice> moments = o.moments();
         return call.with(o.parameters(), o.gradients())
@@ -175,27 +170,29 @@ final class Launches implements AutoCloseable {
         return lanes;
     }
 
-    /** Rounds what products take, if they round, where nothing else has. */
-    private void round(List<Device.Launch> to, Slice slice, boolean wanted, Extent extent) {
-        if (shadow.rounds() && wanted) {
+    /** Rounds what products take, if they round. */
+    private void round(List<Device.Launch> to, Slice slice, Extent extent) {
+        if (shadow.rounds) {
             Call call =
-                    Call.of("bfloat16_convert", Bf16Shadow.groups(extent.most(), slice.columns()))
-                            .with(arena, shadow.roundedArgument(), pass)
-                            .with(slice, shadow.roundedAt(slice, true), 0)
-                            .with(slice.columns(), shadow.stride(slice));
+                    bfloat16("bfloat16_convert", slice, extent.most())
+                            .with(0, slice.columns(), shadow.stride(slice));
             to.add(device.prepare(call));
+        }
+    }
+
+    /** The same for an op that runs by itself: amid a step something else has. */
+    private void roundAlone(List<Device.Launch> to, Slice slice, Extent extent) {
+        if (extent.alone()) {
+            round(to, slice, extent);
         }
     }
 
     /** Rounds all parameters anew: the host, or an op by itself, may have changed them. */
     void refresh(Slice parameters) {
-        if (shadow.rounds()) {
+        if (shadow.rounds) {
             int count = parameters.columns();
-            Call call =
-                    Call.of("bfloat16_convert", Bf16Shadow.groups(1, count))
-                            // the rows are given, so no pass is read
-                            .with(arena, shadow.roundedArgument(), arena)
-                            .with(parameters, 0, 1, count, count);
+            // the rows are given, so no pass is read
+            Call call = bfloat16("bfloat16_convert", parameters, 1).with(1, count, count);
             try (Device.Launch launch = device.prepare(call)) {
                 device.run(launch);
             }
@@ -204,24 +201,22 @@ final class Launches implements AutoCloseable {
 
     /** Brings to the arena what an op that runs by itself gives as bfloat16 alone. */
     private void expand(List<Device.Launch> to, Slice slice, Extent extent) {
-        if (shadow.rounds() && extent.alone()) {
+        if (shadow.rounds && extent.alone()) {
             Call call =
-                    Call.of("bfloat16_expand", Bf16Shadow.groups(extent.most(), slice.columns()))
-                            .with(arena, shadow.roundedArgument(), pass)
-                            .with(slice, shadow.roundedAt(slice, true))
+                    bfloat16("bfloat16_expand", slice, extent.most())
                             .with(slice.columns(), shadow.stride(slice));
             to.add(device.prepare(call));
         }
     }
 
+    private Call bfloat16(String kernel, Slice slice, int rows) {
+        return Call.of(kernel, Bf16Shadow.groups(rows, slice.columns()))
+                .with(arena, shadow.values, pass, slice, shadow.roundedAt(slice, true));
+    }
+
     /**
-     * Adds the launches of the way to a product that the device takes, and tells its name.
-     *
-     * @param own the whole by our own kernel
-     * @param plain the product by a library
-     * @param after what is left to be done then
-     * @param before what the product with an epilogue needs
-     * @param whole that product, or null
+     * Adds the launches of the way to a product that the device takes, and tells its name: our own
+     * kernel, a library's plain product and what comes after, or the whole with what comes before.
      */
     private String product(
             List<Device.Launch> to,
@@ -231,38 +226,38 @@ final class Launches implements AutoCloseable {
             List<Call> before,
             Gemm whole) {
         List<Device.GemmVariant> ways = new ArrayList<>();
-        if (!shadow.rounds()) {
+        if (!shadow.rounds) {
             ways.add(new Device.GemmVariant(Device.OWN, List.of(device.prepare(own))));
         }
-        library(ways, Device.LIBRARY, List.of(), plain, after);
-        if (whole != null && device.hasEpilogues()) {
-            library(ways, Device.EPILOGUE, before, whole, List.of());
+        Device.Library library = device.library();
+        if (library != null) {
+            add(ways, Device.LIBRARY, List.of(), library.product(plain), after);
+            if (whole != null && library.hasEpilogues()) {
+                add(ways, Device.EPILOGUE, before, library.product(whole), List.of());
+            }
         }
-        Device.GemmVariant taken = ways.size() == 1 ? ways.get(0) : device.choose(plain, ways);
+        Device.GemmVariant taken = ways.size() == 1 ? ways.get(0) : library.choose(plain, ways);
         to.addAll(taken.launches());
         ways.remove(taken);
         ways.forEach(way -> way.launches().forEach(Device.Launch::close));
         return taken.name();
     }
 
-    /** Adds a library's product between calls, if the library has it. */
-    private void library(
+    private void add(
             List<Device.GemmVariant> ways,
             String name,
             List<Call> before,
-            Gemm product,
+            Device.Launch product,
             List<Call> after) {
-        Device.Launch launch = device.product(product);
-        if (launch != null) {
+        if (product != null) {
             List<Device.Launch> all = new ArrayList<>();
             before.forEach(call -> all.add(device.prepare(call)));
-            all.add(launch);
+            all.add(product);
             after.forEach(call -> all.add(device.prepare(call)));
             ways.add(new Device.GemmVariant(name, all));
         }
     }
 
-    /** Our own kernel of a product with [m × n] outputs. */
     private Call tiled(String kernel, int m, int n) {
         Tiling tile = tiling.of(m, n);
         return new Call(tile.kernel(kernel), tile.groups(n), tile.groups(m), List.of(arena, pass));
@@ -285,7 +280,7 @@ final class Launches implements AutoCloseable {
         int in = o.weights().rows();
         int out = o.weights().columns();
         boolean drops = extent.drops(o.mask());
-        boolean narrow = shadow.rounds() && !shadow.isOutput(o.y());
+        boolean narrow = shadow.rounds && !shadow.isOutput(o.y());
         boolean bits = extent.training() && shadow.hasBits(o.y());
         Call own =
                 tiled("dense_forward", extent.most(), out)
@@ -308,11 +303,11 @@ final class Launches implements AutoCloseable {
             Gemm.Kind kind = relu ? bits ? Gemm.Kind.RELU_BITS : Gemm.Kind.RELU : Gemm.Kind.BIAS;
             Gemm.Operand bias = shadow.operand(o.bias(), narrow);
             Gemm.Operand signs = bits ? shadow.bits(o.y()) : null;
-            whole =
-                    plain.with(
-                            new Gemm.Epilogue(kind, bias, signs, 1), shadow.operand(o.y(), narrow));
+            whole = plain.with(kind, bias, signs, 1, shadow.operand(o.y(), narrow));
         }
-        round(to, o.x(), extent.alone() || shadow.isInput(o.x()), extent);
+        if (extent.alone() || shadow.isInput(o.x())) {
+            round(to, o.x(), extent);
+        }
         String taken = product(to, own, plain, List.of(after), List.of(), whole);
         if (bits && !extent.alone() && !taken.equals(Device.OWN)) {
             bitsLeft.add(key(o.y(), extent));
@@ -325,9 +320,9 @@ final class Launches implements AutoCloseable {
     private Call finish(Op.DenseForward o, int most, boolean bits) {
         Slice y = o.y();
         return call("dense_forward_finish", Bf16Shadow.groupsOfWords(most, y.columns()))
-                .with(shadow.roundedArgument(), shadow.bitsArgument())
+                .with(shadow.values, shadow.signs)
                 .with(o.bias(), o.z(), y, shadow.keeps(y))
-                .with(shadow.roundedAt(y, shadow.rounds()), bits ? shadow.bits(y).at() : null)
+                .with(shadow.roundedAt(y, shadow.rounds), bits ? shadow.bits(y).at() : null)
                 .with(y.columns(), shadow.stride(y), bits ? shadow.bits(y).stride() : 0)
                 .with(o.activation(), o.mask());
     }
@@ -342,7 +337,7 @@ final class Launches implements AutoCloseable {
                         .with(o.dy(), o.weights(), o.x(), o.z(), o.dx())
                         .with(in, out, o.activation(), o.mask());
         Call after =
-                shadow.rounds()
+                shadow.rounds
                         ? finish(o, extent.most())
                         : elements("dense_backward_input_after", extent.most(), in)
                                 .with(o.x(), o.z(), o.dx(), in, o.activation(), o.mask());
@@ -357,16 +352,15 @@ final class Launches implements AutoCloseable {
         List<Call> before = List.of();
         if (o.activation() == Activation.RELU && shadow.hasBits(o.x())) {
             float scale = drops ? o.mask().scale() : 1;
-            Gemm.Operand signs = shadow.bits(o.x());
-            whole =
-                    plain.with(
-                            new Gemm.Epilogue(Gemm.Kind.RELU_GRADIENT, null, signs, scale), last);
+            whole = plain.with(Gemm.Kind.RELU_GRADIENT, null, shadow.bits(o.x()), scale, last);
             if (extent.alone() || !bitsLeft.contains(key(o.x(), extent))) {
                 before = List.of(signs(o.x(), o.mask(), extent.most()));
             }
         }
-        round(to, o.dy(), extent.alone(), extent);
-        round(to, o.x(), extent.alone() && !shadow.keeps(o.x()), extent);
+        roundAlone(to, o.dy(), extent);
+        if (!shadow.keeps(o.x())) {
+            roundAlone(to, o.x(), extent);
+        }
         product(to, own, plain, done ? List.of() : List.of(after), before, whole);
         expand(to, o.dx(), extent);
     }
@@ -374,7 +368,7 @@ final class Launches implements AutoCloseable {
     private Call finish(Op.DenseBackwardInput o, int most) {
         Slice x = o.x();
         return call("dense_backward_input_finish", Bf16Shadow.groupsOfWords(most, x.columns()))
-                .with(shadow.roundedArgument())
+                .with(shadow.values)
                 .with(x, shadow.roundedAt(x, !shadow.keeps(x)), o.z())
                 .with(o.dx(), shadow.roundedAt(o.dx(), true), x.columns(), shadow.stride(x))
                 .with(o.activation(), o.mask());
@@ -383,7 +377,7 @@ final class Launches implements AutoCloseable {
     /** The bits of a layer's output, from wherever that is. */
     private Call signs(Slice y, Mask mask, int most) {
         return Call.of("relu_bits", Bf16Shadow.groupsOfWords(most, y.columns()))
-                .with(arena, shadow.roundedArgument(), shadow.bitsArgument(), pass)
+                .with(arena, shadow.values, shadow.signs, pass)
                 .with(y, shadow.roundedAt(y, !shadow.keeps(y)), shadow.bits(y).at())
                 .with(y.columns(), shadow.stride(y), shadow.bits(y).stride())
                 .with(mask.stream(), mask.threshold());
@@ -395,16 +389,25 @@ final class Launches implements AutoCloseable {
         Call own =
                 tiled("dense_backward_weights", in, out)
                         .with(o.x(), o.dy(), o.dw(), o.db(), in, out);
-        String name = "dense_backward_weights";
         Gemm.Operand x = shadow.factor(o.x());
         Gemm.Operand dy = shadow.factor(o.dy());
         Gemm.Operand dw = shadow.operand(o.dw(), false);
         Gemm.Operand db = shadow.operand(o.db(), false);
         Gemm plain =
-                new Gemm(name, in, out, extent.rows(), x, true, dy, false, dw, Gemm.Epilogue.NONE);
-        Gemm whole = plain.with(new Gemm.Epilogue(Gemm.Kind.BIAS_GRADIENT, db, null, 1), dw);
-        round(to, o.x(), extent.alone(), extent);
-        round(to, o.dy(), extent.alone(), extent);
+                new Gemm(
+                        "dense_backward_weights",
+                        in,
+                        out,
+                        extent.rows(),
+                        x,
+                        true,
+                        dy,
+                        false,
+                        dw,
+                        Gemm.Epilogue.NONE);
+        Gemm whole = plain.with(Gemm.Kind.BIAS_GRADIENT, db, null, 1, dw);
+        roundAlone(to, o.x(), extent);
+        roundAlone(to, o.dy(), extent);
         product(to, own, plain, biasGradient(o, extent.most()), List.of(), whole);
     }
 
@@ -427,9 +430,9 @@ final class Launches implements AutoCloseable {
         int columns = dy.columns();
         int each = parts == 1 ? Integer.MAX_VALUE : ROWS_PER_GROUP;
         int groups = Call.groups(columns, COLUMNS_PER_GROUP);
-        return shadow.rounds()
+        return shadow.rounds
                 ? new Call("column_sums_bfloat16", groups, parts, List.of())
-                        .with(shadow.roundedArgument(), to, pass)
+                        .with(shadow.values, to, pass)
                         .with(shadow.roundedAt(dy, true), at, columns, shadow.stride(dy), each)
                 : new Call("column_sums", groups, parts, List.of())
                         .with(arena, to, pass)

@@ -20,12 +20,10 @@ final class PassBlock {
     private Batches batches;
     private StepContext first;
 
-    /** Bytes for a run of some steps. */
     static int bytes(int steps) {
         return 4 * (WORDS + 2 * steps);
     }
 
-    /** A run of training steps. */
     void steps(ByteBuffer to, Steps newSteps, Batches newBatches, int chunk) {
         if (steps != newSteps || batches != newBatches) {
             steps = newSteps;
@@ -46,7 +44,6 @@ final class PassBlock {
         words(pass, dataRows, 1, pass.rows(), chunk).writeTo(to);
     }
 
-    /** The names of the words that were written. */
     List<String> names() {
         return words.names();
     }

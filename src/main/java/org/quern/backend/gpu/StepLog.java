@@ -2,7 +2,6 @@ package org.quern.backend.gpu;
 
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
-import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 import org.quern.QuernException;
 import org.quern.backend.StepContext;
@@ -35,17 +34,10 @@ final class StepLog {
         ByteBuffer entries = log.read(bytes(steps.count()));
         int done = entries.getInt(0);
         if (done != steps.count()) {
-            throw new QuernException(
-                    QuernException.Kind.DEVICE,
-                    String.format(
-                            Locale.ROOT,
-                            "%s did %,d of %,d steps from step %,d on and reported no error: its"
-                                    + " driver cannot be trusted with them: use --backend cpu, or"
-                                    + " another --device",
-                            device.description(),
-                            done,
-                            steps.count(),
-                            steps.first()));
+            throw QuernException.device(
+                    "%s did %,d of %,d steps from step %,d on and reported no error: its driver cannot"
+                            + " be trusted with them: use --backend cpu, or another --device",
+                    device.description(), done, steps.count(), steps.first());
         }
         collect(entries, steps, told, done);
     }
@@ -78,7 +70,6 @@ final class StepLog {
         }
     }
 
-    /** Takes the entry of the one step that was run. */
     static void take(Device.Log log, StepContext pass) {
         ByteBuffer entry = log.read(bytes(1));
         pass.log(entry.getFloat(4), entry.getInt(8));

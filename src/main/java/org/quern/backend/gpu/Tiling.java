@@ -34,7 +34,6 @@ public enum Tiling {
         };
     }
 
-    /** Rows and columns. */
     int side() {
         return side;
     }
@@ -43,7 +42,6 @@ public enum Tiling {
         return Call.groups(extent, side);
     }
 
-    /** The name of a kernel in this shape. */
     String kernel(String name) {
         return name + "_" + name().toLowerCase(java.util.Locale.ROOT);
     }

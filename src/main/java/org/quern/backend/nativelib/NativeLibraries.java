@@ -49,16 +49,15 @@ public final class NativeLibraries {
         String arch = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
         String family =
                 os.startsWith("mac") ? "macos" : os.startsWith("windows") ? "windows" : "linux";
-        return family
-                + "-"
-                + switch (arch) {
-                    case "amd64", "x86_64" -> "x86_64";
-                    case "arm64", "aarch64" -> "aarch64";
+        String processor =
+                switch (arch) {
+                    case "amd64" -> "x86_64";
+                    case "arm64" -> "aarch64";
                     default -> arch;
                 };
+        return family + "-" + processor;
     }
 
-    /** Fails where a GPU's API is not supported. */
     public static void requireLinux(String api, String otherBackends) {
         if (!platform().equals("linux-x86_64")) {
             throw backend(
@@ -110,7 +109,6 @@ public final class NativeLibraries {
         return "/native/" + platform() + "/" + file;
     }
 
-    /** Loads an unpacked library. */
     public static void load(Path unpacked) {
         try {
             System.load(unpacked.toString());
@@ -156,7 +154,6 @@ public final class NativeLibraries {
         }
     }
 
-    /** Puts the content in place, unless it is there already, and returns where. */
     Path unpack(String file, byte[] content, String what) {
         CRC32 crc = new CRC32();
         crc.update(content);

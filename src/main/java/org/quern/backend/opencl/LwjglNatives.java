@@ -19,7 +19,6 @@ final class LwjglNatives {
 
     private static final String LOADER = "libOpenCL.so.1";
 
-    /** How to come by one. */
     static final String INSTALL =
             "install an OpenCL driver (Debian: pocl-opencl-icd, or your GPU's)";
 
@@ -47,7 +46,6 @@ final class LwjglNatives {
 
     private LwjglNatives() {}
 
-    /** OpenCL's loader, by name or path; fails if there is none. */
     static String loader() {
         NativeLibraries.requireLinux("OpenCL", "cpu");
         String given = NATIVES.variable(LOADER_VARIABLE);
@@ -58,7 +56,6 @@ final class LwjglNatives {
         return given != null ? given : LOADER;
     }
 
-    /** Loads both, once. */
     static synchronized void load() {
         if (loaded) {
             return;

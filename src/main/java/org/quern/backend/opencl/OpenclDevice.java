@@ -79,7 +79,6 @@ final class OpenclDevice extends GpuDevice {
         }
     }
 
-    /** A unit of the kernels, compiled when it is first asked for. */
     private long program(String unit) {
         return programs.computeIfAbsent(
                 unit,
@@ -109,7 +108,6 @@ final class OpenclDevice extends GpuDevice {
 
     private record Memory(long handle, long bytes) implements Buffer {}
 
-    /** Something that can be put into the queue. */
     private interface Enqueued extends Launch {
         void enqueue();
     }
@@ -171,11 +169,6 @@ final class OpenclDevice extends GpuDevice {
                 }
             }
             check(CL12.clFlush(queue), "clFlush");
-        }
-
-        @Override
-        public void close() {
-            // the launches are closed by whoever prepared them
         }
     }
 

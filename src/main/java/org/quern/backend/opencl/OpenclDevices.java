@@ -30,7 +30,6 @@ final class OpenclDevices {
     /** The loader's own code for "no platform", CL_PLATFORM_NOT_FOUND_KHR. */
     private static final int NO_PLATFORM = -1001;
 
-    /** Those of this machine. */
     static final GpuBackend.Found<OpenclHardware> FOUND = new OpenclDevices().found();
 
     private final List<OpenclHardware> all = new ArrayList<>();
@@ -165,25 +164,22 @@ final class OpenclDevices {
 
     private OpenclHardware describe(long platform, long device, String name) {
         long type = number(device, CL12.CL_DEVICE_TYPE);
+        String other = (type & CL12.CL_DEVICE_TYPE_CPU) != 0 ? "CPU" : "other";
+        long floats = number(device, CL12.CL_DEVICE_SINGLE_FP_CONFIG);
         return new OpenclHardware(
                 platform,
                 device,
                 name,
                 text(device, CL12.CL_DEVICE_VERSION),
                 text(device, CL12.CL_DRIVER_VERSION),
-                (type & CL12.CL_DEVICE_TYPE_GPU) != 0
-                        ? "GPU"
-                        : (type & CL12.CL_DEVICE_TYPE_CPU) != 0 ? "CPU" : "other",
+                (type & CL12.CL_DEVICE_TYPE_GPU) != 0 ? "GPU" : other,
                 (int) number(device, CL12.CL_DEVICE_MAX_COMPUTE_UNITS),
                 number(device, CL12.CL_DEVICE_GLOBAL_MEM_SIZE),
                 number(device, CL12.CL_DEVICE_MAX_MEM_ALLOC_SIZE),
-                (number(device, CL12.CL_DEVICE_SINGLE_FP_CONFIG)
-                                & CL12.CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT)
-                        != 0,
+                (floats & CL12.CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0,
                 lacks(device));
     }
 
-    /** What Quern needs and a device has not, or null. */
     private String lacks(long device) {
         String version = text(device, CL12.CL_DEVICE_VERSION);
         if (isOld(version)) { // and may not know what else is asked

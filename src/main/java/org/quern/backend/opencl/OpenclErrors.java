@@ -8,14 +8,12 @@ import org.quern.QuernException;
 final class OpenclErrors {
     private OpenclErrors() {}
 
-    /** Fails unless a call returned success. */
     static void check(int code, String call) {
         if (code != CL12.CL_SUCCESS) {
             throw failure(code, call);
         }
     }
 
-    /** What a failed call is told as. */
     static QuernException failure(int code, String call) {
         String cure =
                 switch (code) {
@@ -25,9 +23,8 @@ final class OpenclErrors {
                             ": use a smaller batch, or give less memory to data (--device-memory)";
                     default -> ": run with --sync to learn which op, or use another --device";
                 };
-        return new QuernException(
-                QuernException.Kind.DEVICE,
-                "the OpenCL device failed: %s gave %s%s".formatted(call, name(code), cure));
+        return QuernException.device(
+                "the OpenCL device failed: %s gave %s%s", call, name(code), cure);
     }
 
     /** The constant's name, for instance {@code CL_OUT_OF_RESOURCES}; LWJGL must be loaded. */

@@ -35,9 +35,8 @@ final class OpenclProgram {
         this.source = source;
         options =
                 "-cl-std=CL1.2" + (device.exact() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
-        String key =
-                String.join(
-                        "\n", source, options, device.name(), device.version(), device.driver());
+        String driver = device.version() + "\n" + device.driver();
+        String key = String.join("\n", source, options, device.name(), driver);
         String hash = HexFormat.of().formatHex(digest(key.getBytes(StandardCharsets.UTF_8)));
         cached = Caches.folder(System.getenv()).resolve("opencl").resolve(hash + ".bin");
     }
@@ -59,16 +58,15 @@ final class OpenclProgram {
         } catch (IOException e) {
             return 0; // not there yet, or not readable: compiled again
         }
-        int length = binary.length - HASH_BYTES;
-        if (length <= 0
-                || !Arrays.equals(
-                        Arrays.copyOf(binary, HASH_BYTES),
-                        digest(Arrays.copyOfRange(binary, HASH_BYTES, binary.length)))) {
+        byte[] hash = Arrays.copyOf(binary, HASH_BYTES);
+        byte[] made =
+                Arrays.copyOfRange(binary, Math.min(HASH_BYTES, binary.length), binary.length);
+        if (made.length == 0 || !Arrays.equals(hash, digest(made))) {
             return 0;
         }
-        ByteBuffer content = direct(length).put(binary, HASH_BYTES, length).flip();
+        ByteBuffer content = direct(made.length).put(made).flip();
         ByteBuffer devices = one(device.id());
-        ByteBuffer lengths = one(length);
+        ByteBuffer lengths = one(made.length);
         ByteBuffer pointers = one(memAddress(content));
         ByteBuffer code = direct(4);
         ByteBuffer status = direct(4);
@@ -104,11 +102,9 @@ final class OpenclProgram {
         if (result != CL12.CL_SUCCESS) {
             String log = log(program);
             CL12.clReleaseProgram(program);
-            throw new QuernException(
-                    QuernException.Kind.BACKEND,
-                    "the kernels do not compile for %s: %s: %s"
-                            .formatted(
-                                    device.name(), OpenclErrors.name(result), firstProblem(log)));
+            throw QuernException.backend(
+                    "the kernels do not compile for %s: %s: %s",
+                    device.name(), OpenclErrors.name(result), firstProblem(log));
         }
         return program;
     }

@@ -51,18 +51,18 @@ class FusedEngineTest {
                     true);
         }
 
-        void asked(String how, BlockTeam team) throws TeamRefused {
+        void asked(String how, BlockTeam team) throws BlockTeam.Refused {
             log.add(how + " " + team.description());
         }
 
         @Override
-        public int room(BlockTeam team, long bytes) throws TeamRefused {
+        public int room(BlockTeam team, long bytes) throws BlockTeam.Refused {
             asked("room", team);
             return 1;
         }
 
         @Override
-        public Launch prepare(Call call, BlockTeam team, long size) throws TeamRefused {
+        public Launch prepare(Call call, BlockTeam team, long size) throws BlockTeam.Refused {
             asked("prepare", team);
             return super.prepare(call);
         }
@@ -87,10 +87,10 @@ class FusedEngineTest {
         Device device =
                 new Device() {
                     @Override
-                    void asked(String how, BlockTeam team) throws TeamRefused {
+                    void asked(String how, BlockTeam team) throws BlockTeam.Refused {
                         super.asked(how, team);
                         if (how.equals("room") && team.blocks() > 4) {
-                            throw new TeamRefused("no room");
+                            throw new BlockTeam.Refused("no room");
                         }
                     }
                 };
@@ -105,10 +105,10 @@ class FusedEngineTest {
         Device device =
                 new Device() {
                     @Override
-                    void asked(String how, BlockTeam team) throws TeamRefused {
+                    void asked(String how, BlockTeam team) throws BlockTeam.Refused {
                         super.asked(how, team);
                         if (how.equals("prepare") && team != Device.GRID) {
-                            throw new TeamRefused("too large a " + team.blocks());
+                            throw new BlockTeam.Refused("too large a " + team.blocks());
                         }
                     }
                 };
@@ -124,8 +124,8 @@ class FusedEngineTest {
     void whereAllAreRefusedTheGraphIsLeftOrTheReasonsAreTold() {
         class None extends Device {
             @Override
-            void asked(String how, BlockTeam team) throws TeamRefused {
-                throw new TeamRefused("no");
+            void asked(String how, BlockTeam team) throws BlockTeam.Refused {
+                throw new BlockTeam.Refused("no");
             }
         }
         String reasons = "a cluster of 12, 8 or 4 blocks: no; a grid of 12 blocks: no";
@@ -148,7 +148,7 @@ class FusedEngineTest {
                         private int prepared;
 
                         @Override
-                        void asked(String how, BlockTeam team) throws TeamRefused {
+                        void asked(String how, BlockTeam team) throws BlockTeam.Refused {
                             super.asked(how, team);
                             if (how.equals("prepare") && ++prepared == last) {
                                 throw new IllegalStateException("the end");

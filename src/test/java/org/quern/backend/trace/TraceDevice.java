@@ -8,8 +8,6 @@ import java.util.TreeMap;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.Device;
-import org.quern.backend.gpu.Gemm;
-import org.quern.backend.gpu.TeamRefused;
 
 /** Computes nothing; counts launches, copies between host and device, and allocations. */
 public class TraceDevice implements Device {
@@ -47,19 +45,9 @@ public class TraceDevice implements Device {
 
     private record Memory(long handle, long bytes) implements Buffer {}
 
-    private record Prepared(String kernel) implements Launch {
-        @Override
-        public void close() {
-            // nothing is held
-        }
-    }
+    private record Prepared(String kernel) implements Launch {}
 
-    private record Listed(List<Launch> launches, int repeats) implements Launch {
-        @Override
-        public void close() {
-            // nothing is held
-        }
-    }
+    private record Listed(List<Launch> launches, int repeats) implements Launch {}
 
     /** Without a library for products. */
     public TraceDevice() {
@@ -167,13 +155,13 @@ public class TraceDevice implements Device {
     }
 
     @Override
-    public Launch prepare(Call call, BlockTeam team, long size) throws TeamRefused {
+    public Launch prepare(Call call, BlockTeam team, long size) throws BlockTeam.Refused {
         return prepare(call);
     }
 
     @Override
-    public Launch product(Gemm product) {
-        return library ? new Prepared("library") : null;
+    public Library library() {
+        return library ? product -> new Prepared("library") : null;
     }
 
     @Override
