@@ -3,9 +3,6 @@ package org.quern.train;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.function.Supplier;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
@@ -25,13 +22,7 @@ public final class Predictor implements AutoCloseable {
     private final Loss loss;
     private final Plan plan;
     private final String device;
-
-    // executors with the same parameters, each used by one thread at a time, opened when needed
-    private final Supplier<Executor> opener;
-    private final int most;
-    private final Deque<Executor> free = new ArrayDeque<>();
-    private int opened;
-    private boolean closed;
+    private final ExecutorPool pool;
 
     /**
      * Loads a model onto a backend.
@@ -50,49 +41,17 @@ public final class Predictor implements AutoCloseable {
                     parameters.length, plan.parameters().size());
         }
         float[] own = parameters.clone();
-        opener =
-                () -> {
-                    Executor executor = backend.open(plan, options);
-                    executor.write(plan.parameters(), own, 0);
-                    return executor;
-                };
-        most = backend.onHost() ? Runtime.getRuntime().availableProcessors() : 1;
-        Executor first = take(); // now, so that what is wrong with the backend is told here
-        device = first.device();
-        giveBack(first);
-    }
-
-    private synchronized Executor take() {
-        await(1);
-        if (closed) {
-            throw new IllegalStateException("this predictor was closed");
-        }
-        if (!free.isEmpty()) {
-            return free.pop();
-        }
-        Executor executor = opener.get();
-        opened++;
-        return executor;
-    }
-
-    private synchronized void giveBack(Executor executor) {
-        free.push(executor);
-        notifyAll();
-    }
-
-    /** Waits until so many executors are free or may be opened; an interrupt cuts no wait short. */
-    private synchronized void await(int executors) {
-        boolean interrupted = false;
-        while (free.size() + most - opened < executors) {
-            try {
-                wait();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        pool =
+                new ExecutorPool(
+                        backend.onHost() ? Runtime.getRuntime().availableProcessors() : 1,
+                        () -> {
+                            Executor executor = backend.open(plan, options);
+                            executor.write(plan.parameters(), own, 0);
+                            return executor;
+                        });
+        int first = pool.take(); // now, so that what is wrong with the backend is told here
+        device = pool.get(first).device();
+        pool.giveBack(first);
     }
 
     /**
@@ -101,11 +60,11 @@ public final class Predictor implements AutoCloseable {
      * @param outputs filled with [rows × outputs]
      */
     public void outputs(Dataset rows, float[] outputs) {
-        Executor executor = take();
+        int taken = pool.take();
         try {
-            executor.infer(rows, outputs);
+            pool.get(taken).infer(rows, outputs);
         } finally {
-            giveBack(executor);
+            pool.giveBack(taken);
         }
     }
 
@@ -144,11 +103,11 @@ public final class Predictor implements AutoCloseable {
     }
 
     private void predict(byte[] pixels, float[] values, int rows, float[] outputs) {
-        Executor executor = take();
+        int taken = pool.take();
         try {
-            executor.infer(pixels, values, rows, outputs);
+            pool.get(taken).infer(pixels, values, rows, outputs);
         } finally {
-            giveBack(executor);
+            pool.giveBack(taken);
         }
         finish(outputs);
     }
@@ -213,11 +172,7 @@ public final class Predictor implements AutoCloseable {
 
     /** Waits for threads that predict, then frees the memory. Later calls fail. */
     @Override
-    public synchronized void close() {
-        closed = true;
-        await(most);
-        free.forEach(Executor::close);
-        free.clear();
-        opened = 0;
+    public void close() {
+        pool.close();
     }
 }
