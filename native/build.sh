@@ -8,10 +8,12 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 cc=${CC:-cc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/headers" # whose path goes into a list of flags, where a space would cut it in two
+cp "$headers"/*.h "$work/headers"
 
 jni=
 for folder in "$JAVA_HOME/include"/*/; do
-    [ -f "${folder}jni_md.h" ] && jni="-I$JAVA_HOME/include -I$folder -I$headers"
+    [ -f "${folder}jni_md.h" ] && jni="-I$JAVA_HOME/include -I$folder -I$work/headers"
 done
 [ -n "$jni" ] || {
     echo "no jni_md.h below $JAVA_HOME/include: set JAVA_HOME to a JDK" >&2
