@@ -103,14 +103,19 @@ final class RunHeader {
         console.about(
                 "config",
                 "%s, %s, rate %s %s, batch %d, %s, seed %d%s",
-                settings.text("loss"),
+                config.loss().summary(),
                 config.optimizer().summary(),
-                settings.text("lr"),
+                Setting.plain(settings.get(Setting.RATE)),
                 config.schedule().text(),
                 config.batch(),
                 epochs.equals("1") ? "1 epoch" : epochs + " epochs",
                 config.seed(),
                 distortion.equals("none") ? "" : ", distorted: " + distortion);
+        for (String name : settings.unused()) {
+            console.note(
+                    "--%s does nothing with %s and %s",
+                    name, config.loss().kind().option(), config.optimizer().kind().option());
+        }
         if (config.earlyStopping() != null) {
             console.about(
                     "stopping",

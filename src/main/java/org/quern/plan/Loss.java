@@ -67,6 +67,11 @@ public record Loss(Kind kind, List<Double> values) {
             return name().toLowerCase(Locale.ROOT);
         }
 
+        /** The names of its settings. */
+        public List<String> settings() {
+            return settings;
+        }
+
         /** The words for all. */
         public static List<String> options() {
             return Arrays.stream(values()).map(Kind::option).toList();
@@ -90,6 +95,13 @@ public record Loss(Kind kind, List<Double> values) {
     /** What messages call it. */
     public String title() {
         return kind.title;
+    }
+
+    /** For people, in a few words. */
+    public String summary() {
+        return this.equals(huber(DELTA)) || values.isEmpty()
+                ? kind.option
+                : kind.option + " with delta " + values.get(0);
     }
 
     /** What it is called in a list of kernels. */

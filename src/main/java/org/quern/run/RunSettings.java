@@ -3,11 +3,14 @@ package org.quern.run;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
@@ -88,6 +91,20 @@ public final class RunSettings {
     /** Whether somebody asked for a setting, so that nothing that is found out changes it. */
     public boolean asksFor(Setting<?> setting) {
         return asked.contains(setting.name());
+    }
+
+    /** What somebody asked for of another loss or optimizer than the one that there is. */
+    public List<String> unused() {
+        Set<String> used = new HashSet<>(loss().kind().settings());
+        used.addAll(Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults().keySet());
+        Stream<String> losses =
+                Arrays.stream(Loss.Kind.values()).flatMap(k -> k.settings().stream());
+        Stream<String> optimizers =
+                Arrays.stream(Optimizer.Kind.values()).flatMap(k -> k.defaults().keySet().stream());
+        return Stream.concat(losses, optimizers)
+                .distinct()
+                .filter(name -> asked.contains(name) && !used.contains(name))
+                .toList();
     }
 
     /**

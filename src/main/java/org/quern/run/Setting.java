@@ -374,7 +374,7 @@ public final class Setting<T> {
     }
 
     /** A value as people write it: 0 for 0.0, 1e-7 for 1.0E-7. */
-    static String plain(Object value) {
+    public static String plain(Object value) {
         return textOf(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
     }
 

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.Jvm;
@@ -267,6 +268,28 @@ class UsageTest {
     private void assertNothingWritten() throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
             assertThat(files).isEmpty();
+        }
+    }
+
+    /** What is asked of another loss or optimizer is not left out in silence. */
+    @ParameterizedTest
+    @CsvSource({
+        "--delta 2, --delta does nothing with cross-entropy and adam",
+        "--momentum 0.5, --momentum does nothing with cross-entropy and adam",
+        "--optimizer sgd --beta2 0.9, --beta2 does nothing with cross-entropy and sgd",
+        "--optimizer lion --epsilon 1e-8, --epsilon does nothing with cross-entropy and lion",
+        "--optimizer lion --beta1 0.8 --lr 1e-4 --weight-decay 0,",
+        "--optimizer sgd --momentum 0.5,"
+    })
+    void aSettingOfAnotherLossOrOptimizerIsTold(String asked, String note) {
+        String command = "train --data generated:64,20 --backend java --epochs 1 " + asked;
+        Cli.Outcome outcome = new Cli(folder).run(command.split(" "));
+
+        assertThat(outcome.code()).isZero();
+        if (note == null) {
+            assertThat(outcome.out()).doesNotContain("does nothing");
+        } else {
+            assertThat(outcome.lines()).contains("note      " + note);
         }
     }
 }
