@@ -162,7 +162,7 @@ static void cross_entropy(Net *net, const Pass *pass) {
     }
 }
 
-/* A loss that compares numbers, its gradient before the activation: see Op.SquaredError. */
+/* A loss that compares numbers, its gradient before the activation: see Op.RegressionLoss. */
 static void regression(Net *net, const Pass *pass) {
     Layer *l = &net->layer[net->layers - 1];
     int n = l->out;

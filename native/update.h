@@ -33,7 +33,7 @@ INLINE vfloat lion(Update u, vfloat w, vfloat g, vfloat *m) {
     vfloat c = multiply_add(g - *m, all(u.form[0]), *m);
     vint step = ((vint)all(u.rate) | ((vint)c & INT32_MIN)) & (vint)(c != 0); /* rate times the sign */
     *m = multiply_add(g - *m, all(u.form[1]), *m);
-    return multiply_add(w, all(u.decay), -((vfloat)step + (c - c))); /* NaN stays */
+    return multiply_add(w, all(u.decay), -(vfloat)(step | ((vint)c & (vint)(c != c)))); /* NaN stays */
 }
 
 /* Optimizer, moments, and the call of its rule. */

@@ -193,7 +193,7 @@ final class CheckCommands {
         return 0;
     }
 
-    /** Tries each device of a backend, by its number if there are several. @return if any works */
+    /** Whether any device of a backend works; each is tried, by number if there are several. */
     private static boolean devices(Console console, Backend backend) {
         int count = backend.devices();
         boolean works = false;

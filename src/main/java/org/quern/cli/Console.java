@@ -46,8 +46,8 @@ record Console(
 
     /**
      * Whether output may be coloured: on a terminal, unless <a
-     * href="https://no-color.org">NO_COLOR</a> is set to anything but nothing, or the terminal is
-     * said to know no colours.
+     * href="https://no-color.org">NO_COLOR</a> is set and not empty, or the terminal is said to
+     * know no colours.
      */
     boolean colour() {
         return terminal

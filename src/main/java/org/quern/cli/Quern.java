@@ -69,7 +69,7 @@ public final class Quern implements Callable<Integer> {
         System.exit(code);
     }
 
-    /** Runs a command. @return the exit code */
+    /** Runs a command to its exit code. */
     static int run(Console console, Interrupts interrupts, String... arguments) {
         Quern quern = new Quern(console, interrupts, EagerLoad.of(console, arguments));
         CommandLine line = new CommandLine(quern);

@@ -3,6 +3,8 @@ package org.quern.cli;
 import static org.quern.report.Numbers.bytes;
 import static org.quern.report.Numbers.format;
 
+import java.util.List;
+import java.util.stream.Collectors;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Splits;
@@ -86,6 +88,24 @@ final class RunHeader {
                 rows, rows + parts.train().rows(), settings.text("validation"));
     }
 
+    /** Says what was asked for and is of no use to any of some trainings. */
+    static void unused(Console console, List<RunSettings> trainings) {
+        for (String name : trainings.get(0).unused()) {
+            if (trainings.stream().allMatch(one -> one.unused().contains(name))) {
+                console.note(
+                        "--%s does nothing with %s and %s",
+                        name, texts(trainings, "loss"), texts(trainings, "optimizer"));
+            }
+        }
+    }
+
+    private static String texts(List<RunSettings> trainings, String setting) {
+        return trainings.stream()
+                .map(one -> one.text(setting))
+                .distinct()
+                .collect(Collectors.joining(" or "));
+    }
+
     /** Says what a model needs to be trained, how it is, and what early stopping goes by. */
     static void training(Console console, RunSettings settings, Trainer trainer, Splits parts) {
         Plan plan = trainer.plan();
@@ -111,11 +131,7 @@ final class RunHeader {
                 epochs.equals("1") ? "1 epoch" : epochs + " epochs",
                 config.seed(),
                 distortion.equals("none") ? "" : ", distorted: " + distortion);
-        for (String name : settings.unused()) {
-            console.note(
-                    "--%s does nothing with %s and %s",
-                    name, config.loss().kind().option(), config.optimizer().kind().option());
-        }
+        unused(console, List.of(settings));
         if (config.earlyStopping() != null) {
             console.about(
                     "stopping",

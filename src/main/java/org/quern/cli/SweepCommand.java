@@ -80,6 +80,7 @@ final class SweepCommand implements Callable<Integer> {
         console.about("device", choice.text());
         console.about("data", data.description());
         RunHeader.reading(console, data, members.get(0).settings());
+        RunHeader.unused(console, members.stream().map(Sweep.Member::settings).toList());
         Splits parts = base.parts(data);
         console.about("validate", RunHeader.validation(base, parts));
         if (parts.validation() != null && parts.validation().rows() < FEW) {

@@ -169,7 +169,8 @@ final class WallTime implements Listener {
         try {
             String stat = Files.readString(Path.of("/proc/self/stat"));
             String[] uptime = Files.readString(Path.of("/proc/uptime")).split(" ");
-            // the start is field 22; from the third on they are behind the name, that has blanks
+            // the start is field 22; from the third on they are after the name, which may have
+            // blanks
             String start = stat.substring(stat.lastIndexOf(')') + 2).split(" ")[22 - 3];
             return Double.parseDouble(uptime[0]) - Long.parseLong(start) / TICKS_A_SECOND;
         } catch (IOException e) {

@@ -332,7 +332,7 @@ final class Csv {
                 .orElse(-1);
     }
 
-    /** How the file was taken: header, label. */
+    /** How the file was read: header, label. */
     private String reading() {
         String header = "no header";
         if (!names.isEmpty()) {

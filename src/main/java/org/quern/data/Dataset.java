@@ -205,7 +205,7 @@ public record Dataset(
         for (int c = 0; c < ofClass.length; c++) {
             if (!Decimal.isNumber(classes.get(c))) {
                 throw data(
-                        "%s: label \"%s\" is not a finite number, which mean squared error needs:"
+                        "%s: label \"%s\" is not a finite number, which a regression needs:"
                                 + " train by cross-entropy, or name another column",
                         name, classes.get(c));
             }

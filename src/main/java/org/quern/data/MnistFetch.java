@@ -27,7 +27,9 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.quern.QuernException;
@@ -134,6 +136,13 @@ public final class MnistFetch {
         }
         HttpResponse<InputStream> response =
                 client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+        ExecutorService reader =
+                Executors.newSingleThreadExecutor(
+                        work -> {
+                            Thread thread = new Thread(work, "download");
+                            thread.setDaemon(true);
+                            return thread;
+                        });
         try (InputStream body = response.body()) {
             int status = response.statusCode();
             if (status == 416) { // it was whole already, or is of another size
@@ -148,7 +157,7 @@ public final class MnistFetch {
                 long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
                 long total = length < 0 ? -1 : done + length;
                 byte[] buffer = new byte[1 << 16];
-                for (int n = read(body, buffer); n >= 0; n = read(body, buffer)) {
+                for (int n = read(reader, body, buffer); n >= 0; n = read(reader, body, buffer)) {
                     out.write(ByteBuffer.wrap(buffer, 0, n));
                     done += n;
                     require(done <= MOST_BYTES, "it sends more than %,d bytes", MOST_BYTES);
@@ -159,15 +168,15 @@ public final class MnistFetch {
                 }
                 out.force(true);
             }
+        } finally {
+            reader.shutdownNow();
         }
     }
 
-    /** Reads in a thread of its own, so that a sender who falls silent is noticed. */
-    private int read(InputStream body, byte[] buffer) throws IOException, InterruptedException {
-        FutureTask<Integer> read = new FutureTask<>(() -> body.read(buffer));
-        Thread reader = new Thread(read, "download");
-        reader.setDaemon(true);
-        reader.start();
+    /** Reads in another thread, so that a sender who falls silent is noticed. */
+    private int read(ExecutorService reader, InputStream body, byte[] buffer)
+            throws IOException, InterruptedException {
+        Future<Integer> read = reader.submit(() -> body.read(buffer));
         try {
             return read.get(stall.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {

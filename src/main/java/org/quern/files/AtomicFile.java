@@ -77,7 +77,7 @@ public final class AtomicFile {
                 channel.force(true);
             }
             Files.move(part, target, ATOMIC_MOVE, REPLACE_EXISTING);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             try {
                 Files.deleteIfExists(part);
             } catch (IOException suppressed) {

@@ -86,6 +86,11 @@ public record Loss(Kind kind, List<Double> values) {
     /** Checks the settings. */
     public Loss {
         values = List.copyOf(values);
+        if (values.size() != kind.settings.size()) {
+            throw usage(
+                    "loss %s takes %d numbers, not %d",
+                    kind.text(), kind.settings.size(), values.size());
+        }
         if (kind == Kind.HUBER
                 && !(values.get(0) > 0 && values.get(0) < Double.POSITIVE_INFINITY)) {
             throw usage("Huber: delta %s must be above 0 and finite", values.get(0));

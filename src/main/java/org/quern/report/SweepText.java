@@ -122,7 +122,7 @@ public final class SweepText {
 
     /** What tells how well it went: R² where numbers are predicted, which has no accuracy. */
     private static String score(Sweep.Result result) {
-        return result.member().settings().text("loss").equals("mse") ? "R2" : "accuracy";
+        return result.member().settings().loss().classifies() ? "accuracy" : "R2";
     }
 
     /** A map for each result, numbers in full; the test rows' of the best alone. */

@@ -58,7 +58,7 @@ public final class RunFolder implements AutoCloseable {
 
     private List<String> classes;
 
-    /** Locks a folder. @param settings of a new run; null to go on with the one that is there */
+    /** Locks a folder for a new run of these settings, or with null for the one that is there. */
     private RunFolder(Path folder, Map<String, String> settings, int keep) {
         this.folder = folder;
         this.keep = keep;
@@ -139,8 +139,9 @@ public final class RunFolder implements AutoCloseable {
     /** Brings a trainer to where the run stands; refused if its configuration is another. */
     public void restore(Trainer trainer, List<String> names) {
         for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
-            // runs from before there was any do not tell of distortion
-            String was = saved.config().getOrDefault(is.getKey(), Distortion.NONE.text());
+            // runs older than distortion do not mention it
+            String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
+            String was = saved.config().getOrDefault(is.getKey(), old);
             if (!is.getValue().equals(was)) {
                 throw data(
                         "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was,"

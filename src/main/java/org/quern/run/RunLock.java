@@ -86,15 +86,17 @@ final class RunLock implements AutoCloseable {
         FileChannel channel = FileChannel.open(real.resolve(FILE), CREATE, READ, WRITE);
         try {
             String notice = null;
+            boolean free = true;
             try {
-                if (locker.lock(channel) == null) {
-                    byte[] text = Channels.newInputStream(channel).readAllBytes();
-                    throw held(folder, new String(text, UTF_8).strip());
-                }
+                free = locker.lock(channel) != null;
             } catch (IOException e) { // some network file systems
                 notice =
                         "%s cannot be locked (%s): keep other runs out of it yourself"
                                 .formatted(folder, e.getMessage());
+            }
+            if (!free) {
+                byte[] text = Channels.newInputStream(channel).readAllBytes();
+                throw held(folder, new String(text, UTF_8).strip());
             }
             channel.truncate(0).write(UTF_8.encode(me + "\n"));
             return new RunLock(real, channel, notice);

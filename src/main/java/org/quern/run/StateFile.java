@@ -103,7 +103,8 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
 
     /**
      * Epochs as CSV: a line of names, then one line an epoch. Numbers are written in full, so that
-     * they are read back to the same bits, NaN and infinity included; what there is not is empty.
+     * they are read back to the same bits, NaN and infinity included; what is missing is left
+     * empty.
      */
     static String history(List<EpochResult> epochs) {
         StringBuilder csv = new StringBuilder(HISTORY);

@@ -70,8 +70,8 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     }
 
     /**
-     * Rows to measure the model on, labelled in the model's order of classes; under mean squared
-     * error, labels are the numbers to predict.
+     * Rows to measure the model on, labelled in the model's order of classes; in a regression,
+     * labels are the numbers to predict.
      *
      * @param test whether the test rows are wanted, else those trained on; all rows, where the
      *     source has no test rows and is not the run's

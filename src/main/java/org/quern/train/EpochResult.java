@@ -6,7 +6,7 @@ package org.quern.train;
  * @param epoch its number, from 1
  * @param loss mean training loss of its rows as seen while training, dropout on
  * @param accuracy fraction of its rows classified rightly while training, dropout on, as in Keras'
- *     progress line; 0 under mean squared error
+ *     progress line; 0 in a regression
  * @param validationLoss mean loss of the validation rows after it; null without validation
  * @param validationAccuracy fraction of the validation rows classified rightly; null without
  * @param learningRate at its last step

@@ -32,7 +32,7 @@ final class ExecutorPool implements AutoCloseable {
         states = new AtomicIntegerArray(most);
     }
 
-    /** Takes an executor; waits while all are taken. @return its number, for {@link #giveBack} */
+    /** Takes an executor, waiting while all are taken: its number, for {@link #giveBack}. */
     int take() {
         for (int tries = 0; ; tries++) {
             if (closed) {

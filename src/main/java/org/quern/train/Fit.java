@@ -143,7 +143,7 @@ final class Fit {
         return stop ? History.End.STOPPED : History.End.FINISHED;
     }
 
-    /** Runs one chunk. @return whether a listener asked to stop */
+    /** Runs one chunk, and says whether a listener asked to stop. */
     private boolean chunk() {
         long from = trainer.step;
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());

@@ -171,7 +171,7 @@ public final class Trainer implements AutoCloseable {
         executor.close();
     }
 
-    /** Closes the current epoch. @return whether it is the best so far */
+    /** Closes the current epoch, and says whether it is the best so far. */
     boolean finishEpoch(EpochResult result, float[] state) {
         partialLoss = 0;
         partialHits = 0;

@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.plan.Loss;
 
 /** Numbers that are predicted from a table, through the commands. */
 class RegressionTest {
@@ -77,10 +81,11 @@ class RegressionTest {
         assertThat(predicted.lines().get(2)).matches("row 1: \\[(2\\.[89]|3\\.[012])\\d*\\]");
     }
 
-    @Test
-    void aSweepIsByR2() {
+    @ParameterizedTest
+    @MethodSource("lossesOfNumbers")
+    void aSweepIsByR2(String loss) {
         Cli.Outcome swept =
-                quern("sweep --data CSV --loss mse --model dense_1 --lr 0.01,0.05 --epochs 2");
+                quern("sweep --data CSV --model dense_1 --lr 0.01,0.05 --epochs 2 --loss " + loss);
         assertThat(swept.err()).isEmpty();
         assertThat(swept.out())
                 .containsPattern("lr 0\\.05: val R2 -?\\d+\\.\\d{4}, val loss ")
@@ -88,13 +93,18 @@ class RegressionTest {
                 .doesNotContain("accuracy");
     }
 
+    static List<String> lossesOfNumbers() {
+        return Loss.Kind.options().stream()
+                .filter(option -> !Loss.of(option, setting -> 1).classifies())
+                .toList();
+    }
+
     @Test
     void labelsThatAreNoNumbers() throws IOException {
         Files.writeString(csv, "a,b,label\n1.5,2,one\n2.5,3,two\n3,4,two\n");
         assertThat(quern("train --data CSV --loss mse --model dense_1").err())
                 .isEqualTo(
-                        "quern: numbers.csv: label \"one\" is not a finite number, which mean squared"
-                                + " error needs: train by cross-entropy, or name another column\n");
+                        "quern: numbers.csv: label \"one\" is not a finite number, which a regression needs: train by cross-entropy, or name another column\n");
     }
 
     @Test

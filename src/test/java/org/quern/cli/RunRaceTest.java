@@ -42,7 +42,7 @@ class RunRaceTest {
         };
     }
 
-    /** Starts both at once. @return what the one said that did its work */
+    /** Starts both at once, and gives what the one said that did its work. */
     private Jvm.Outcome one(String[] first, String[] second) throws IOException {
         Jvm jvm = new Jvm(folder);
         Process[] both = {jvm.start(Quern.class, first), jvm.start(Quern.class, second)};

@@ -271,6 +271,18 @@ class UsageTest {
         }
     }
 
+    @Test
+    void aSweepOverWhatDoesNothingIsTold() {
+        String command = "sweep --data generated:64,20 --backend java --epochs 1 --momentum 0,0.9";
+        Cli.Outcome outcome = new Cli(folder).run(command.split(" "));
+        assertThat(outcome.lines())
+                .contains("note      --momentum does nothing with cross-entropy and adam");
+
+        outcome = new Cli(folder).run((command + " --optimizer adam,sgd").split(" "));
+        assertThat(outcome.code()).isZero();
+        assertThat(outcome.out()).doesNotContain("does nothing");
+    }
+
     /** What is asked of another loss or optimizer is not left out in silence. */
     @ParameterizedTest
     @CsvSource({

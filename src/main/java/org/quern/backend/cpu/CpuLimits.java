@@ -40,7 +40,7 @@ final class CpuLimits implements Limits {
 
     private static native void copy(long peak, long bytes, int times);
 
-    /** Runs the loop n times on each thread and returns the operations that this were. */
+    /** Runs the loop n times on each thread and returns the number of operations done. */
     private static native double multiplyAdd(long peak, long n);
 
     private static native void close(long peak);

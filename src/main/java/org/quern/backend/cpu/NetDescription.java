@@ -10,7 +10,7 @@ import org.quern.plan.Plan;
 /**
  * A plan as {@code native/net.c} reads it.
  *
- * @param layers a layer's each
+ * @param layers those of each layer
  */
 record NetDescription(Words net, List<Words> layers) {
 

@@ -86,7 +86,7 @@ record CudaHardware(
         } catch (QuernException e) {
             problem = e.getMessage();
         }
-        String others = all.size() > 1 ? "; devices: are " + GpuBackend.numbered(all) : "";
+        String others = all.size() > 1 ? "; devices: " + GpuBackend.numbered(all) : "";
         return new GpuBackend.Found<>(all, problem, others);
     }
 

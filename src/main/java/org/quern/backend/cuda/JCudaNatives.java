@@ -98,7 +98,7 @@ final class JCudaNatives {
 
     /** Loads what JCuda has no binding to: the C that is linked to no library of CUDA's. */
     static void loadBridge() {
-        NATIVES.load("libquern-gpu.so", "the way to cublasLt and the driver");
+        NATIVES.load("libquern-gpu.so", "the way to cublasLt, the driver and OpenCL");
     }
 
     /** Whether that is loaded: not from a jar that was built without a C compiler. */

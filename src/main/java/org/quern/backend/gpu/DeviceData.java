@@ -21,7 +21,7 @@ final class DeviceData implements DeviceDataset {
 
     private final Device device;
     final Dataset set;
-    private final float[] hostTargets;
+    private final float[] hostTargets; // of streamed data
     private final int targetColumns;
 
     /** Rows of a chunk of streamed data, or 0 if all rows are on the device. */
@@ -54,7 +54,7 @@ final class DeviceData implements DeviceDataset {
         this.device = device;
         this.set = set;
         this.targetColumns = targetColumns;
-        hostTargets = targets(set, targetColumns);
+        float[] numbers = targets(set, targetColumns);
         long rowBytes = rowBytes() + 4L * targetColumns;
         long budget = device.dataBudget();
         if (rowBytes * set.rows() <= budget) {
@@ -67,11 +67,13 @@ final class DeviceData implements DeviceDataset {
             } else {
                 write(device, raw, 0, set.values(), 0, values);
             }
-            long targetBytes = Math.max(4, 4L * hostTargets.length);
+            hostTargets = null;
+            long targetBytes = Math.max(4, 4L * numbers.length);
             targets = device.allocate(targetBytes, "the targets of " + set.name());
-            write(device, targets, 0, hostTargets, 0, hostTargets.length);
+            write(device, targets, 0, numbers, 0, numbers.length);
             return;
         }
+        hostTargets = numbers;
         // two slots of an eighth each leave room for what else there is, and keep copies short
         long wanted = Math.max(least, Math.min(budget / 8, 1 << 28) / rowBytes);
         chunk = (int) ((Math.min(wanted, set.rows()) + batch - 1) / batch * batch);

@@ -183,6 +183,9 @@ public final class FusedEngine {
     private static Choice among(
             Plan plan, List<BlockTeam> teams, boolean pixels, Backend.Options options) {
         Backend.Engine engine = options.engine();
+        if (options.sync() && engine.isFused()) {
+            return none("--sync waits after each op");
+        }
         if (engine == Backend.Engine.GRAPH || engine == Backend.Engine.OPS || options.sync()) {
             return new Choice(List.of(), null);
         }

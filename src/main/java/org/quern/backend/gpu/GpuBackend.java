@@ -21,7 +21,10 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
     private final int priority;
     private final String cure;
 
-    /** With the API's name as users read it, and what helps who wants a device that cannot run. */
+    /**
+     * With the API's name as users read it, and what to advise when the device that is wanted
+     * cannot run.
+     */
     protected GpuBackend(String name, String api, int priority, String cure) {
         this.name = name;
         this.api = api;
@@ -38,7 +41,7 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
         /** Bytes of memory. */
         long memory();
 
-        /** What Quern needs and it has not, to follow its name; null if nothing. */
+        /** What it lacks that Quern needs, to follow its name; null if nothing. */
         String lacks();
 
         /** Whether {@code auto} may take it. */

@@ -336,7 +336,7 @@ final class OpenclDevice extends GpuDevice {
     private final class PinnedSlot implements Slot {
         private final Buffer device;
         private final Buffer pinned;
-        private final long copies = newQueue();
+        private final long copies;
         private final long address;
         private final ByteBuffer host;
         private final ByteBuffer event = direct(8);
@@ -346,6 +346,7 @@ final class OpenclDevice extends GpuDevice {
         PinnedSlot(long bytes, String what) {
             device = allocate(bytes, what);
             pinned = allocate(bytes, CL12.CL_MEM_ALLOC_HOST_PTR, what);
+            copies = newQueue();
             address =
                     CL12.nclEnqueueMapBuffer(
                             copies,

@@ -51,7 +51,7 @@ class CudaDevicesTest {
         assertThat(first.err()).isEmpty();
         assertThat(first.out())
                 .startsWith("device    cuda: cudasim new (")
-                .contains("; devices: are 0 (cudasim old), 1 (cudasim new)\n");
+                .contains("; devices: 0 (cudasim old), 1 (cudasim new)\n");
     }
 
     @Test
