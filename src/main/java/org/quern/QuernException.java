@@ -3,6 +3,8 @@ package org.quern;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 
 /**
@@ -122,6 +124,18 @@ public final class QuernException extends RuntimeException {
         throw usage(
                 "unknown %s \"%s\": use %s",
                 what, name, either(Arrays.stream(all).map(text).toList()));
+    }
+
+    /** What a future gives, or what its work threw, as it was thrown; waits. */
+    public static <T> T join(CompletableFuture<T> future) {
+        try {
+            return future.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw (RuntimeException) e.getCause(); // a supplier throws no other
+        }
     }
 
     /** Names as a choice: {@code one, another or a third}. */

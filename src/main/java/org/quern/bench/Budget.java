@@ -16,4 +16,9 @@ public record Budget(double warmUp, double round, int rounds, double longestStep
 
     /** A look that takes seconds. */
     public static final Budget QUICK = new Budget(0.05, 0.005, 3, 0.1);
+
+    /** The same with so many times the warm-up, the round and the rounds. */
+    Budget times(double warmUps, double longer, int more) {
+        return new Budget(warmUps * warmUp, longer * round, more * rounds, longestStep);
+    }
 }

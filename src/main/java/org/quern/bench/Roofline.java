@@ -28,19 +28,15 @@ public final class Roofline implements AutoCloseable {
     private static final List<Integer> PRODUCTS = List.of(256, 512, 1024, 2048, 4096);
 
     private final BenchTarget target;
-    private final Limits limits;
-    private final Budget effort;
     private final LongSupplier nanoTime;
+    private final Limits limits;
+
+    /** Many short rounds: on a machine that others use, some of them are not disturbed. */
+    private final Budget effort;
+
     private final Map<Long, Double> copies = new HashMap<>();
     private double flopsPerSecond;
     private String arithmetic = "multiply-adds in registers";
-
-    private Roofline(BenchTarget target, Limits limits, Budget effort, LongSupplier nanoTime) {
-        this.target = target;
-        this.limits = limits;
-        this.effort = effort;
-        this.nanoTime = nanoTime;
-    }
 
     /**
      * A figure of a device's limits.
@@ -63,39 +59,28 @@ public final class Roofline implements AutoCloseable {
     /** How a case's time relates to the limits of the device. */
     public record Bound(String kind, double seconds) {}
 
+    private Roofline(BenchTarget target, Budget effort, LongSupplier nanoTime, Limits limits) {
+        this.target = target;
+        this.effort = effort.times(0.5, 0.25, 5);
+        this.nanoTime = nanoTime;
+        this.limits = limits;
+    }
+
     /** Of a target, not measured yet; empty where the backend names no limits. */
     static Optional<Roofline> of(BenchTarget target, Budget effort, LongSupplier nanoTime) {
-        // many short rounds: on a machine that others use, some of them are not disturbed
-        Budget rounds =
-                new Budget(
-                        effort.warmUp() / 2,
-                        effort.round() / 4,
-                        5 * effort.rounds(),
-                        effort.longestStep());
-        return target.backend()
-                .limits(target.options())
-                .map(limits -> new Roofline(target, limits, rounds, nanoTime));
+        Optional<Limits> found = target.backend().limits(target.options());
+        return found.map(limits -> new Roofline(target, effort, nanoTime, limits));
     }
 
-    /** Measures the large copy and the arithmetic. */
+    /** Measures the large copy and the arithmetic: of products, where there is no loop for it. */
     Figures measure() {
         copyRate(2.0 * limits.largestCopy());
-        measureArithmetic();
-        return figures();
-    }
-
-    private void measureArithmetic() {
         double[] flops = new double[1];
         // a JIT compiler may have to compile the loop first
-        Budget longer =
-                new Budget(
-                        8 * effort.warmUp(), effort.round(), effort.rounds(), effort.longestStep());
+        Budget longer = effort.times(8, 1, 1);
         double fastest = least(longer, times -> flops[0] = limits.multiplyAdd(times) / times);
         flopsPerSecond = flops[0] / fastest;
-        if (flops[0] > 0) {
-            return;
-        }
-        for (int n : PRODUCTS) {
+        for (int n : flops[0] > 0 ? List.<Integer>of() : PRODUCTS) {
             KernelCase product = KernelCases.product(n);
             double seconds = least(product);
             double rate = product.operands().flops() / seconds;
@@ -107,6 +92,7 @@ public final class Roofline implements AutoCloseable {
                 break;
             }
         }
+        return figures();
     }
 
     private double least(KernelCase product) {
@@ -154,8 +140,8 @@ public final class Roofline implements AutoCloseable {
 
     /** All that was measured up to now. */
     Figures figures() {
-        Map<Long, Double> cached = new TreeMap<>(copies);
         long largest = limits.largestCopy();
+        Map<Long, Double> cached = new TreeMap<>(copies);
         double rate = cached.remove(largest);
         return new Figures(target.name(), largest, rate, flopsPerSecond, arithmetic, cached);
     }

@@ -50,6 +50,9 @@ public final class StepBench {
     private final Listener listener;
     private final Dataset digits;
 
+    /** What the first losses at a batch size are compared with; null if nothing is yet. */
+    private FirstLosses expected;
+
     /** A network whose steps are measured. */
     public enum Network {
         /** The tutorial's. */
@@ -136,66 +139,67 @@ public final class StepBench {
     }
 
     /** Measures a network at some batch sizes, smallest first. */
-    public void run(Network network, List<Integer> batches) {
+    public List<Result> run(Network network, List<Integer> batches) {
         Map<BenchTarget, List<Result>> measured = new HashMap<>(); // less those that are left out
         contenders.forEach(contender -> measured.put(contender, new ArrayList<>()));
+        List<Result> all = new ArrayList<>();
         for (int batch : batches) {
             Plan plan = network.plan(batch);
             double flops = 6.0 * plan.parameters().size() * batch * CHECKED_STEPS;
-            FirstLosses expected = flops <= AFFORDABLE_FLOPS ? reference(plan) : null;
+            expected = flops <= AFFORDABLE_FLOPS ? reference(plan) : null;
             List<Result> row = new ArrayList<>();
             for (BenchTarget contender : contenders) {
                 List<Result> before = measured.get(contender);
-                if (before == null) {
-                    row.add(null);
-                    continue;
-                }
                 Result result = null;
-                String obstacle = null;
-                double estimate = estimate(batch, before);
-                if (estimate > effort.longestStep()) {
-                    obstacle = "a step would take about %.1f s".formatted(estimate);
-                } else {
-                    try (Executor executor = contender.backend().open(plan, contender.options());
-                            DeviceDataset data = executor.upload(digits)) {
-                        Steps steps = new Steps(1, STEPS_A_CALL);
-                        FirstLosses got = first(contender.name(), executor, data, steps);
-                        expected = expected == null ? got : expected;
-                        if (got.agreesWith(expected)) {
-                            String checked =
-                                    got == expected ? "nothing: they are finite" : expected.by;
-                            Timing timing = time(executor, data, steps);
-                            result =
-                                    new Result(
-                                            network.shape(),
-                                            batch,
-                                            contender.name(),
-                                            contender.onGpu(),
-                                            checked,
-                                            timing,
-                                            batch / timing.median());
-                            before.add(result);
-                        } else {
-                            listener.wrong(wrong(network, batch, got, expected));
-                        }
-                    } catch (QuernException e) {
-                        boolean tolerated =
-                                e.kind() == QuernException.Kind.DEVICE || contender.optional();
-                        if (!tolerated || QuernException.isDeviceLost(e)) {
-                            throw e;
-                        }
-                        obstacle = e.getMessage();
+                try {
+                    result = before == null ? null : measure(network, plan, contender, before);
+                } catch (QuernException e) {
+                    boolean tolerated = e.kind() == QuernException.Kind.DEVICE;
+                    if (!tolerated && !contender.optional() || QuernException.isDeviceLost(e)) {
+                        throw e;
                     }
-                }
-                if (obstacle != null) {
-                    listener.leftOut(
-                            "%s from batch %d on with %s: %s"
-                                    .formatted(network.shape(), batch, contender.name(), obstacle));
+                    String where = network.shape + " from batch " + batch + " on with ";
+                    listener.leftOut(where + contender.name() + ": " + e.getMessage());
                     measured.remove(contender);
+                }
+                if (result != null) {
+                    before.add(result);
+                    all.add(result);
                 }
                 row.add(result);
             }
             listener.row(network, batch, row);
+        }
+        return all;
+    }
+
+    /** Checks a contender, then times it; null if it is wrong, an exception if it cannot be. */
+    private Result measure(Network network, Plan plan, BenchTarget contender, List<Result> before) {
+        int batch = plan.batch();
+        double estimate = estimate(batch, before);
+        if (estimate > effort.longestStep()) {
+            throw QuernException.device("a step would take about %.1f s", estimate);
+        }
+        try (Executor executor = contender.backend().open(plan, contender.options());
+                DeviceDataset data = executor.upload(digits)) {
+            Steps steps = new Steps(1, STEPS_A_CALL);
+            FirstLosses got = first(contender.name(), executor, data, steps);
+            expected = expected == null ? got : expected;
+            if (!got.agreesWith(expected)) {
+                String where = network.shape + " at batch " + batch + " on " + got.by;
+                String losses = got.text() + ", of " + expected.by + " " + expected.text();
+                listener.wrong(where + ": losses of the first steps are " + losses);
+                return null;
+            }
+            Timing timing = time(executor, data, steps);
+            return new Result(
+                    network.shape,
+                    batch,
+                    contender.name(),
+                    contender.onGpu(),
+                    got == expected ? "nothing: they are finite" : expected.by,
+                    timing,
+                    batch / timing.median());
         }
     }
 
@@ -212,11 +216,6 @@ public final class StepBench {
             seconds += Math.max(0, slope) * (batch - last.batch());
         }
         return seconds;
-    }
-
-    private static String wrong(Network network, int batch, FirstLosses got, FirstLosses expected) {
-        return "%s at batch %d on %s: losses of the first steps are %s, of %s %s"
-                .formatted(network.shape, batch, got.by, got.text(), expected.by, expected.text());
     }
 
     private FirstLosses reference(Plan plan) {

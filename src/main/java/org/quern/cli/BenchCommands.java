@@ -1,9 +1,37 @@
 package org.quern.cli;
 
+import static java.util.stream.Collectors.toCollection;
+import static org.quern.QuernException.backend;
 import static org.quern.QuernException.usage;
 
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.quern.backend.Backend;
+import org.quern.backend.Backends;
+import org.quern.bench.BenchTarget;
+import org.quern.bench.Budget;
+import org.quern.bench.Crossover;
+import org.quern.bench.KernelBench;
+import org.quern.bench.Machine;
+import org.quern.bench.Roofline;
+import org.quern.bench.StepBench;
+import org.quern.data.Splits;
+import org.quern.files.AtomicFile;
+import org.quern.io.Json;
+import org.quern.report.BenchText;
+import org.quern.run.Recipe;
+import org.quern.run.RunSettings;
+import org.quern.run.Setting;
+import org.quern.train.Trainer;
 import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -11,7 +39,7 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
-/** {@code quern bench} and its commands, all but {@link BenchMnistCommand}. */
+/** {@code quern bench} and its commands. */
 final class BenchCommands {
     private BenchCommands() {}
 
@@ -43,11 +71,11 @@ final class BenchCommands {
                 "",
                 "Exit codes: 4 if a result is wrong, else 0."
             })
-    static int bench(@Mixin BenchRun run, @Mixin CommonOptions common) {
+    static void bench(@Mixin BenchRun run, @Mixin CommonOptions common) {
         run.begin(common.console());
         run.kernels(run.cases(null));
         run.steps();
-        return run.finish();
+        run.finish();
     }
 
     @Command(
@@ -66,7 +94,7 @@ final class BenchCommands {
                 "",
                 "Exit codes: 4 if a kernel computes something wrong, else 0."
             })
-    static int kernels(
+    static void kernels(
             @Option(
                             names = "--only",
                             paramLabel = "NAME",
@@ -80,7 +108,7 @@ final class BenchCommands {
         List<KernelCase> cases = run.cases(only);
         run.begin(common.console());
         run.kernels(cases);
-        return run.finish();
+        run.finish();
     }
 
     @Command(
@@ -95,10 +123,297 @@ final class BenchCommands {
                 "  quern bench steps --backend cpu --threads 1",
                 "  quern bench steps --quick --json steps.json"
             })
-    static int steps(@Mixin BenchRun run, @Mixin CommonOptions common) {
+    static void steps(@Mixin BenchRun run, @Mixin CommonOptions common) {
         checkNoneBefore(common.command);
         run.begin(common.console());
         run.steps();
-        return run.finish();
+        run.finish();
+    }
+
+    /** {@code quern bench mnist}. */
+    @Command(
+            name = "mnist",
+            description = {
+                "Time to accuracy on MNIST: the recipes for 97, 98, 98.5 and 99 %%, each with"
+                        + " several seeds.",
+                ""
+            },
+            footer = {
+                "  quern bench mnist",
+                "  quern bench mnist --seeds 10 --json mnist.json",
+                "  quern bench mnist --rung 99 --backend cpu"
+            })
+    static final class Mnist implements Runnable {
+        private static final List<Recipe> RUNGS =
+                List.of(
+                        Recipe.PERCENT_97,
+                        Recipe.PERCENT_98,
+                        Recipe.PERCENT_98_5,
+                        Recipe.PERCENT_99);
+
+        @Option(
+                names = "--data",
+                paramLabel = "FOLDER",
+                description = "MNIST's folder (looked for).")
+        String data = "";
+
+        @Option(names = "--seeds", paramLabel = "N", description = "Runs of each recipe (3).")
+        int seeds = 3;
+
+        @Option(
+                names = "--rung",
+                paramLabel = "NAME",
+                description = "One recipe alone: 97 and so on.")
+        String rung;
+
+        @Option(names = "--json", paramLabel = "FILE", description = "Write all runs to this file.")
+        Path json;
+
+        @Mixin SettingOptions.Running running;
+
+        @Mixin CommonOptions common;
+
+        private Console console;
+
+        private record Run(String recipe, long seed, double accuracy, double seconds) {}
+
+        @Override
+        public void run() {
+            console = common.console();
+            checkNoneBefore(common.command);
+            if (seeds < 1) {
+                throw usage("seeds %d: give 1 or more", seeds);
+            }
+            List<Recipe> rungs = rung == null ? RUNGS : List.of(Recipe.parse(rung));
+            CommonOptions.checkWritable(json);
+            String located = DataSource.locate(console, data);
+            Splits splits = DataSource.read(RunSettings.DEFAULT, located);
+            RunSettings base = running.settings();
+            Backends.Choice choice = base.choose();
+            console.about("device", choice.text());
+            console.about("data", splits.description());
+            if (!DataSource.isMnist(located)) {
+                console.note("the rungs are MNIST's: other data has its own");
+            }
+            // the JVM's own clock: the system tells of a process' start by the second only
+            double before = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
+            console.about("start", "%.2f s from the JVM's start to here", before);
+            console.line(
+                    "  rung  reached   mean  least  most  seconds from step 0  from JVM start");
+            List<Run> runs = new ArrayList<>();
+            for (Recipe recipe : rungs) {
+                for (int seed = 1; seed <= seeds; seed++) {
+                    Map<String, String> own = Map.of("recipe", recipe.text(), "seed", "" + seed);
+                    runs.add(run(recipe, base.with(own), splits, choice.backend()));
+                }
+                print(recipe, runs.subList(runs.size() - seeds, runs.size()), before);
+            }
+            if (json != null) {
+                Map<String, Object> all = new LinkedHashMap<>();
+                all.put("backend", choice.backend().name());
+                all.put("device", choice.reason());
+                all.put("data", splits.description());
+                all.put("secondsBeforeTheFirstRun", before);
+                all.put("runs", runs);
+                AtomicFile.write(json, Json.indented(all));
+            }
+        }
+
+        private Run run(Recipe recipe, RunSettings settings, Splits splits, Backend backend) {
+            Splits parts = settings.parts(splits);
+            long start = console.nanoTime().getAsLong();
+            try (Trainer trainer = settings.open(parts, backend)) {
+                trainer.fit(parts.train(), null, settings.get(Setting.EPOCHS));
+                double seconds = console.secondsSince(start);
+                double accuracy = trainer.evaluate(parts.test()).accuracy();
+                return new Run(recipe.text(), trainer.config().seed(), accuracy, seconds);
+            }
+        }
+
+        private void print(Recipe recipe, List<Run> runs, double before) {
+            DoubleSummaryStatistics accuracy =
+                    runs.stream().mapToDouble(Run::accuracy).summaryStatistics();
+            double seconds = runs.stream().mapToDouble(Run::seconds).average().orElseThrow();
+            console.line(
+                    "%6s  %3d/%-3d  %.4f %.4f %.4f  %19.2f  %14.2f",
+                    recipe.text(),
+                    runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count(),
+                    runs.size(),
+                    accuracy.getAverage(),
+                    accuracy.getMin(),
+                    accuracy.getMax(),
+                    seconds,
+                    before + seconds);
+        }
+    }
+
+    /**
+     * A run of benchmarks: the options that say what is measured, what it prints as it goes, and
+     * the file that it leaves.
+     */
+    static final class BenchRun implements KernelBench.Listener, StepBench.Listener {
+        @Option(
+                names = "--quick",
+                description = "A look that takes seconds: few sizes, short rounds.")
+        boolean quick;
+
+        @Option(
+                names = "--json",
+                paramLabel = "FILE",
+                description = "Write all figures to this file.")
+        Path json;
+
+        @Mixin SettingOptions.Running running;
+
+        private final Map<String, Object> file = new LinkedHashMap<>();
+        private final List<KernelBench.Result> kernels = new ArrayList<>();
+        private final List<String> wrong = new ArrayList<>();
+        private final List<String> leftOut = new ArrayList<>();
+        private Console console;
+        private Backend.Options how;
+        private List<Backend> backends;
+        private List<BenchTarget> targets;
+
+        private record Device(String backend, String detail, boolean gpu) {}
+
+        /** The cases of a kernel, or the one of that name; all if it is null. */
+        List<KernelCase> cases(String only) {
+            List<KernelCase> all = quick ? KernelCases.quickBench() : KernelCases.bench();
+            if (only == null) {
+                return all;
+            }
+            List<KernelCase> named =
+                    all.stream()
+                            .filter(
+                                    one ->
+                                            Set.of(one.name(), one.kind()).stream()
+                                                    .anyMatch(only::equalsIgnoreCase))
+                            .toList();
+            if (named.isEmpty()) {
+                Set<String> kinds =
+                        all.stream().map(KernelCase::kind).collect(toCollection(TreeSet::new));
+                String near =
+                        Nearest.to(only.split(" ")[0], kinds)
+                                .map("did you mean \"%s\"?"::formatted)
+                                .orElse("there are " + String.join(", ", kinds));
+                throw usage("unknown kernel \"%s\": %s", only, near);
+            }
+            return named;
+        }
+
+        /** Refuses what cannot be done before anything is measured; prints what is measured on. */
+        void begin(Console here) {
+            console = here;
+            CommonOptions.checkWritable(json);
+            how = running.settings().options();
+            boolean named = running.given().containsKey("backend");
+            if (!named && !how.equals(new Backend.Options(how.threads()))) {
+                throw usage(
+                        "what is asked of a GPU goes with its backend: add --backend cuda or opencl");
+            }
+            backends = named ? List.of(running.settings().choose().backend()) : Backends.usable();
+            targets = BenchTarget.of(backends, how);
+            Machine machine = Machine.here();
+            console.about(
+                    "machine",
+                    "%s, %d processors, %s, %s",
+                    machine.processor(),
+                    machine.processors(),
+                    machine.system(),
+                    machine.java());
+            if (machine.isBusy()) {
+                console.note(
+                        "busy with other work (load average %.1f): figures come out too low",
+                        machine.loadAverage());
+            }
+            List<Device> devices = new ArrayList<>();
+            for (BenchTarget target : targets) {
+                console.about("device", target.name() + ": " + target.detail());
+                devices.add(new Device(target.name(), target.detail(), target.onGpu()));
+            }
+            file.put("machine", machine);
+            file.put("quick", quick);
+            file.put("devices", devices);
+        }
+
+        private Budget budget() {
+            return quick ? Budget.QUICK : Budget.FULL;
+        }
+
+        void kernels(List<KernelCase> cases) {
+            KernelBench bench = new KernelBench(targets, budget(), console.nanoTime(), this);
+            List<Roofline.Figures> limits = bench.run(cases);
+            BenchText.kernelNotes().forEach(console::line);
+            BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
+            file.put("limits", limits);
+            file.put("kernels", kernels);
+        }
+
+        void steps() {
+            List<BenchTarget> trained = BenchTarget.withEngines(backends, how);
+            StepBench bench = new StepBench(trained, budget(), console.nanoTime(), this);
+            List<String> names = trained.stream().map(BenchTarget::name).toList();
+            List<Crossover> crossovers = new ArrayList<>();
+            List<List<StepBench.Result>> steps = new ArrayList<>();
+            for (StepBench.Network network : StepBench.Network.values()) {
+                console.about("steps", network.shape() + ": " + BenchText.stepTitle(names.size()));
+                BenchText.stepHead(names).forEach(console::line);
+                steps.add(bench.run(network, quick ? StepBench.QUICK_BATCHES : StepBench.BATCHES));
+                Crossover.of(steps.get(steps.size() - 1)).ifPresent(crossovers::add);
+            }
+            crossovers.forEach(found -> console.about("crossover", BenchText.crossover(found)));
+            String verdict = BenchText.verdict(steps);
+            console.about("verdict", verdict);
+            file.put("steps", steps.stream().flatMap(List::stream).toList());
+            file.put("crossovers", crossovers);
+            file.put("verdict", verdict);
+        }
+
+        /** Writes the file; fails if a result was wrong. */
+        void finish() {
+            file.put("wrong", wrong);
+            file.put("leftOut", leftOut);
+            if (json != null) {
+                AtomicFile.write(json, Json.indented(file));
+                console.about("written", json.toString());
+            }
+            if (!wrong.isEmpty()) {
+                throw backend(
+                        "wrong results: %d; the first: %s; see the lines that begin with \"wrong\"",
+                        wrong.size(), wrong.get(0));
+            }
+        }
+
+        @Override
+        public void limits(Roofline.Figures figures) {
+            console.about("limits", BenchText.limits(figures));
+        }
+
+        @Override
+        public void result(KernelBench.Result result) {
+            String above = kernels.isEmpty() ? "" : kernels.get(kernels.size() - 1).kernel();
+            if (kernels.isEmpty()) {
+                console.line(BenchText.kernelHead());
+            }
+            kernels.add(result);
+            console.line(BenchText.kernel(result, !above.equals(result.kernel())));
+        }
+
+        @Override
+        public void row(StepBench.Network network, int batch, List<StepBench.Result> results) {
+            console.line(BenchText.stepRow(batch, results));
+        }
+
+        @Override
+        public void wrong(String line) {
+            wrong.add(line);
+            console.about("wrong", line);
+        }
+
+        @Override
+        public void leftOut(String line) {
+            leftOut.add(line);
+            console.about("left out", line);
+        }
     }
 }

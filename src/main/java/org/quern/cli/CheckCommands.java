@@ -6,11 +6,14 @@ import static org.quern.QuernException.usage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Executor;
+import org.quern.bench.Machine;
 import org.quern.data.Dataset;
 import org.quern.data.Mnist;
 import org.quern.train.TrainingConfig;
@@ -106,27 +109,20 @@ final class CheckCommands {
 
     private static boolean differences(
             Console console, GradientCheck.Network network, int entries) {
-        int checked = 0;
-        int skipped = 0;
-        double worst = 0;
-        String detail = "";
-        for (GradientCheck.Result result : GradientCheck.check(network.plan(), entries)) {
-            checked += result.checked();
-            skipped += result.skipped();
-            if (result.worst() >= worst) {
-                worst = result.worst();
-                detail = result.detail();
-            }
-        }
-        boolean passed = worst <= 1 && checked > 0;
+        List<GradientCheck.Result> results = GradientCheck.check(network.plan(), entries);
+        int checked = results.stream().mapToInt(GradientCheck.Result::checked).sum();
+        int skipped = results.stream().mapToInt(GradientCheck.Result::skipped).sum();
+        GradientCheck.Result worst =
+                Collections.max(results, Comparator.comparingDouble(GradientCheck.Result::worst));
+        boolean passed = worst.worst() <= 1 && checked > 0;
         console.line(
                 "%s  %s: %d entries, worst error %.3f of what is allowed%s%s",
-                verdict(passed),
+                passed ? "PASS" : "FAIL",
                 network.name(),
                 checked,
-                worst,
+                worst.worst(),
                 skipped > 0 ? ", " + skipped + " at a kink left out" : "",
-                passed ? "" : "; " + detail);
+                passed ? "" : "; " + worst.detail());
         return passed;
     }
 
@@ -144,19 +140,14 @@ final class CheckCommands {
                     List<String> mismatches = ReferenceCheck.ofStep(executor, data, 1, step);
                     ops += network.plan().training().size();
                     wrong += mismatches.size();
-                    mismatches.forEach(
-                            line -> console.line("FAIL  " + backend.name() + ": " + line));
+                    mismatches.forEach(one -> console.line("FAIL  " + backend.name() + ": " + one));
                 }
             }
         }
         console.line(
                 "%s  %s: %d ops of whole training steps against float64, %d beyond their bounds",
-                verdict(wrong == 0), backend.name(), ops, wrong);
+                wrong == 0 ? "PASS" : "FAIL", backend.name(), ops, wrong);
         return wrong == 0;
-    }
-
-    private static String verdict(boolean passed) {
-        return passed ? "PASS" : "FAIL";
     }
 
     @Command(
@@ -169,7 +160,7 @@ final class CheckCommands {
                 "",
                 "Exit codes: 4 if no backend works, else 0."
             })
-    static int doctor(@Mixin CommonOptions common) {
+    static void doctor(@Mixin CommonOptions common) {
         Console console = common.console();
         boolean works = false;
         for (Backend backend : Backends.all()) {
@@ -177,40 +168,39 @@ final class CheckCommands {
         }
         data(console);
         cache(console);
+        Machine here = Machine.here();
         console.verdict(
                 "jvm",
                 true,
-                "%s %s on %s %s, %d processors, heap of at most %d MiB",
-                System.getProperty("java.vm.name"),
-                System.getProperty("java.version"),
-                System.getProperty("os.name"),
-                System.getProperty("os.arch"),
-                Runtime.getRuntime().availableProcessors(),
-                Runtime.getRuntime().maxMemory() >> 20);
+                "%s on %s, %d processors, heap of at most %d MiB",
+                here.java(),
+                here.system(),
+                here.processors(),
+                here.heapMebibytes());
         if (!works) {
             throw backend("no backend works here: see the reasons above");
         }
-        return 0;
     }
 
     /** Whether any device of a backend works; each is tried, by number if there are several. */
     private static boolean devices(Console console, Backend backend) {
         int count = backend.devices();
         boolean works = false;
-        for (int i = 0; i < count; i++) {
+        boolean lost = false;
+        for (int i = 0; i < count && !lost; i++) {
+            String number = count == 1 ? null : Integer.toString(i);
+            Checkup checkup = Checkup.of(backend, Backend.Options.DEFAULT.withDevice(number));
             String name = count == 1 ? backend.name() : backend.name() + " " + i;
-            String device = count == 1 ? null : Integer.toString(i);
-            Checkup checkup = Checkup.of(backend, Backend.Options.DEFAULT.withDevice(device));
             console.verdict(name, checkup.works(), "%s", checkup.detail());
             works |= checkup.works();
-            if (checkup.lost() && i + 1 < count) {
+            lost = checkup.lost() && i + 1 < count;
+            if (lost) {
                 console.verdict(
                         backend.name(),
                         false,
                         "later devices were not tried, because a fault like that of device %d may"
                                 + " spoil all in this process: mend it first, or hide that device",
                         i);
-                break;
             }
         }
         return works;

@@ -30,10 +30,6 @@ final class CommonOptions {
         return quern().console;
     }
 
-    Interrupts interrupts() {
-        return quern().interrupts;
-    }
-
     /** Shows the help to somebody who has not said which of the commands is meant. */
     static int usage(CommandSpec of) {
         of.commandLine().usage(of.commandLine().getOut());

@@ -2,8 +2,11 @@ package org.quern.cli;
 
 import static org.quern.report.Numbers.format;
 
+import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.FilterOutputStream;
+import java.io.IOError;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -12,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import org.quern.QuernException;
 import picocli.CommandLine.Help.Ansi;
 
 /**
@@ -37,26 +41,25 @@ record Console(
     static Console system() {
         Map<String, String> environment = System.getenv();
         return new Console(
-                stream(OutputLost.watched(new FileOutputStream(FileDescriptor.out))),
+                stream(new Watched(new FileOutputStream(FileDescriptor.out))),
                 stream(new FileOutputStream(FileDescriptor.err)),
                 isTerminal(environment),
                 environment,
                 System::nanoTime);
     }
 
-    /**
-     * Whether output may be coloured: on a terminal, unless <a
-     * href="https://no-color.org">NO_COLOR</a> is set and not empty, or the terminal is said to
-     * know no colours.
-     */
+    /** Whether output may be coloured; <a href="https://no-color.org">NO_COLOR</a> forbids it. */
     boolean colour() {
-        return terminal
-                && !isSet("NO_COLOR")
-                && !environment.getOrDefault("TERM", "").equals("dumb");
+        return terminal && !isSet("NO_COLOR") && !"dumb".equals(environment.get("TERM"));
     }
 
     private boolean isSet(String variable) {
         return !environment.getOrDefault(variable, "").isEmpty();
+    }
+
+    /** Seconds from {@code since} until now, both of {@link #nanoTime}. */
+    double secondsSince(long since) {
+        return (nanoTime.getAsLong() - since) * 1e-9;
     }
 
     /** Writes a line; without arguments, what is given as it is. */
@@ -103,8 +106,8 @@ record Console(
 
     /** UTF-8 whatever the locale, and one write for each line. */
     private static PrintStream stream(OutputStream to) {
-        return new PrintStream(
-                new java.io.BufferedOutputStream(to, BUFFER), true, StandardCharsets.UTF_8);
+        OutputStream buffered = new BufferedOutputStream(to, BUFFER);
+        return new PrintStream(buffered, true, StandardCharsets.UTF_8);
     }
 
     /**
@@ -114,9 +117,9 @@ record Console(
      * asked, which also spares the time that some JDKs take to make a console.
      */
     private static boolean isTerminal(Map<String, String> environment) {
-        boolean windows = SYSTEM.startsWith("windows");
-        String term = environment.getOrDefault("TERM", windows ? "windows" : "dumb");
-        if (!environment.getOrDefault("CI", "").isEmpty() || term.equals("dumb")) {
+        String term = SYSTEM.startsWith("windows") ? "windows" : "dumb"; // where none is set
+        if (!environment.getOrDefault("CI", "").isEmpty()
+                || environment.getOrDefault("TERM", term).equals("dumb")) {
             return false;
         }
         java.io.Console console = System.console();
@@ -127,6 +130,112 @@ record Console(
             return true; // Java 21 or older: a console is a terminal
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    /**
+     * Standard output cannot be written: its device is full, or nobody reads it any more. It ends
+     * whatever command is running at the first line that is lost, and what a run has kept until
+     * then stays. An error, because commands and picocli catch exceptions and say something.
+     */
+    static final class OutputLost extends IOError {
+        private static final long serialVersionUID = 1L;
+
+        /** What a shell tells of a process that SIGPIPE ended, which Java ignores: 128 and 13. */
+        private static final int EXIT_PIPE = 141;
+
+        private OutputLost(IOException cause) {
+            super(cause);
+        }
+
+        /** Whether its reader closed the pipe, as {@code head} does: nothing is wrong then. */
+        boolean isPipe() {
+            return String.valueOf(getCause().getMessage())
+                    .toLowerCase(Locale.ROOT)
+                    .contains("pipe");
+        }
+
+        @Override
+        public String getMessage() {
+            return "standard output cannot be written (%s): send it elsewhere"
+                    .formatted(getCause().getMessage());
+        }
+
+        int exitCode() {
+            return isPipe() ? EXIT_PIPE : QuernException.Kind.DATA.exitCode();
+        }
+    }
+
+    /**
+     * Throws {@link OutputLost} for the first thing that cannot be written, whose {@link
+     * IOException} a {@link PrintStream} would keep to itself. What is written afterwards, while
+     * commands clean up, is dropped.
+     */
+    private static final class Watched extends FilterOutputStream {
+        private boolean lost;
+
+        Watched(OutputStream out) {
+            super(out);
+        }
+
+        @Override
+        public void write(byte[] bytes, int from, int count) {
+            try {
+                if (!lost) {
+                    out.write(bytes, from, count);
+                }
+            } catch (IOException e) {
+                lost = true;
+                throw new OutputLost(e);
+            }
+        }
+    }
+
+    /** The last line of a terminal, drawn over itself at most ten times a second. */
+    static final class RedrawnLine {
+        private static final long PAUSE_NANOS = 100_000_000;
+
+        private final Console console;
+        private long drawnAt;
+        private int width;
+
+        RedrawnLine(Console console) {
+            this.console = console;
+            drawnAt = console.nanoTime.getAsLong() - PAUSE_NANOS;
+        }
+
+        /** Whether there is a terminal, and it is time to draw again; if so, time begins anew. */
+        boolean isDue() {
+            long now = console.nanoTime.getAsLong();
+            boolean due = console.terminal && now - drawnAt >= PAUSE_NANOS;
+            drawnAt = due ? now : drawnAt;
+            return due;
+        }
+
+        /** Draws a text over the last one. */
+        void draw(String text) {
+            String blanks = " ".repeat(Math.max(0, width - text.length()));
+            console.out.print((width > 0 ? "\r" : "") + text + blanks);
+            console.out.flush();
+            width = text.length();
+        }
+
+        /** Writes a line that stays, over what was drawn. */
+        void stay(String text) {
+            if (console.terminal) {
+                draw(text);
+                end();
+            } else {
+                console.line(text);
+            }
+        }
+
+        /** Lets what was drawn stand, if anything was. */
+        void end() {
+            if (width > 0) {
+                console.out.println();
+                width = 0;
+            }
         }
     }
 }

@@ -51,7 +51,7 @@ final class DataCommands {
                 "  quern explore digits.csv --label digit",
                 "  quern explore --out pictures --seed 7"
             })
-    static int explore(
+    static void explore(
             @Mixin Looked at,
             @Option(
                             names = "--out",
@@ -81,25 +81,20 @@ final class DataCommands {
         console.line(ExploreText.of(exploration, console.colour()));
         if (out != null) {
             Map<String, byte[]> files = new ExplorePage(exploration).files();
-            write(out, files);
+            try {
+                Files.createDirectories(out);
+            } catch (IOException e) {
+                throw QuernException.data(
+                        e,
+                        "%s cannot be made a folder (%s): give --out another one",
+                        out,
+                        e.getClass().getSimpleName());
+            }
+            files.forEach(
+                    (name, bytes) -> AtomicFile.write(out.resolve(name), to -> to.write(bytes)));
             console.line("");
             console.about("written", out + ": " + String.join(", ", files.keySet()));
         }
-        return 0;
-    }
-
-    private static void write(Path folder, Map<String, byte[]> files) {
-        try {
-            Files.createDirectories(folder);
-        } catch (IOException e) {
-            throw QuernException.data(
-                    e,
-                    "%s cannot be made a folder (%s): give --out another one",
-                    folder,
-                    e.getClass().getSimpleName());
-        }
-        files.forEach(
-                (name, bytes) -> AtomicFile.write(folder.resolve(name), to -> to.write(bytes)));
     }
 
     @Command(
@@ -123,7 +118,7 @@ final class DataCommands {
                 "  quern data fetch mnist --to data/mnist",
                 "  quern train --data data/mnist"
             })
-    static int fetch(
+    static void fetch(
             @Parameters(paramLabel = "NAME", description = "mnist") String name,
             @Option(
                             names = "--to",
@@ -146,7 +141,6 @@ final class DataCommands {
                     folder, String.join(", ", differing));
         }
         console.about("mnist", "whole and checked (SHA-256) in " + folder);
-        return 0;
     }
 
     @Command(
@@ -157,7 +151,7 @@ final class DataCommands {
                 "  quern data info digits.csv --label digit",
                 "  quern data info generated:1000,100"
             })
-    static int info(@Mixin Looked at, @Mixin CommonOptions common) {
+    static void info(@Mixin Looked at, @Mixin CommonOptions common) {
         Console console = common.console();
         Splits splits = at.read(console);
         console.about("train", DataText.of(splits.train()));
@@ -168,6 +162,5 @@ final class DataCommands {
         if (DataSource.isMnist(at.path)) {
             console.about("sha256", DataText.differing(Mnist.differing(Path.of(at.path))));
         }
-        return 0;
     }
 }

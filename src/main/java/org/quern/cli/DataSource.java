@@ -5,7 +5,11 @@ import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.quern.QuernException;
+import org.quern.backend.Backends;
 import org.quern.data.DataReader;
 import org.quern.data.Digits;
 import org.quern.data.Mnist;
@@ -17,7 +21,85 @@ import org.quern.run.RunSettings;
 final class DataSource {
     private static final String GENERATED = "generated";
 
+    /** Options of train that say what data it is, what it runs on, and those that may say both. */
+    private static final String[] DATA = {"--data", "--label"};
+
+    private static final String[] DEVICE = {"--backend", "--device", "--cublas"};
+    private static final String[] BOTH = {"@", "--resume", "-h", "--help", "--h"};
+
     private DataSource() {}
+
+    /** Data that is read while something else happens. */
+    static final class Loading {
+        private final String located;
+        private final CompletableFuture<Splits> splits;
+        private volatile long nanos;
+
+        private Loading(String located, Supplier<Splits> read) {
+            this.located = located;
+            long started = System.nanoTime();
+            splits =
+                    CompletableFuture.supplyAsync(read)
+                            .whenComplete((done, e) -> nanos = System.nanoTime() - started);
+        }
+
+        /** What was read, or the failure to read it; waits. */
+        Splits join() {
+            return QuernException.join(splits);
+        }
+
+        /** How long reading took, once it is done. */
+        long nanos() {
+            return nanos;
+        }
+    }
+
+    /**
+     * Begins what a training needs and takes long, beside the reading of its options, which takes a
+     * tenth of a second of its own: MNIST is read and the best backend made ready, where no option
+     * can say that it is to be other data or another backend. What fails here fails again, and is
+     * told, where it is needed.
+     *
+     * @return what is read, or null
+     */
+    static Loading begin(Console console, String... arguments) {
+        if (arguments.length == 0 || !arguments[0].equals("train") || any(arguments, BOTH)) {
+            return null;
+        }
+        Loading loading = null;
+        if (!any(arguments, DATA)) {
+            Path mnist = quietly(() -> Mnist.find(console.environment()).orElse(null));
+            loading =
+                    mnist == null
+                            ? null
+                            : new Loading(mnist.toString(), () -> DataReader.read(mnist));
+        }
+        if (!any(arguments, DEVICE)) {
+            Thread thread = new Thread(() -> quietly(() -> Backends.choose(Backends.AUTO)));
+            thread.setDaemon(true);
+            thread.start();
+        }
+        return loading;
+    }
+
+    private static boolean any(String[] arguments, String[] options) {
+        return Stream.of(arguments).anyMatch(one -> Stream.of(options).anyMatch(one::startsWith));
+    }
+
+    private static <T> T quietly(Supplier<T> what) {
+        try {
+            return what.get();
+        } catch (QuernException e) {
+            return null; // the command asks again
+        }
+    }
+
+    /** Begins to read what was located, unless it is what was begun already. */
+    static Loading load(Loading begun, String located, RunSettings settings) {
+        return begun != null && begun.located.equals(located)
+                ? begun
+                : new Loading(located, () -> read(settings, located));
+    }
 
     /**
      * Settles what is to be read. When nobody says: MNIST, found or else fetched; where it cannot
@@ -54,7 +136,7 @@ final class DataSource {
 
     /** Fetches MNIST into a folder, and says how far that is: on a terminal, in a redrawn line. */
     static void fetch(Console console, Path folder) {
-        RedrawnLine line = new RedrawnLine(console);
+        Console.RedrawnLine line = new Console.RedrawnLine(console);
         boolean[] said = {false};
         MnistFetch.Meter meter =
                 (file, done, total) -> {
@@ -79,14 +161,14 @@ final class DataSource {
         if (located.equals(GENERATED)) {
             return Digits.splits(60_000, 10_000);
         }
-        if (located.startsWith(GENERATED + ":")) {
-            String[] counts = located.substring(GENERATED.length() + 1).split(",", -1);
-            try {
-                return Digits.splits(Integer.parseInt(counts[0]), Integer.parseInt(counts[1]));
-            } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
-                throw usage("data \"%s\": write generated:TRAIN,TEST with two counts", located);
-            }
+        if (!located.startsWith(GENERATED + ":")) {
+            return DataReader.read(Path.of(located), settings.format());
         }
-        return DataReader.read(Path.of(located), settings.format());
+        String[] counts = located.substring(GENERATED.length() + 1).split(",", -1);
+        try {
+            return Digits.splits(Integer.parseInt(counts[0]), Integer.parseInt(counts[1]));
+        } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+            throw usage("data \"%s\": write generated:TRAIN,TEST with two counts", located);
+        }
     }
 }

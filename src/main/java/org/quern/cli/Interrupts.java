@@ -38,8 +38,7 @@ final class Interrupts {
         finished.complete(null);
     }
 
-    /** What the shutdown hook does. */
-    void interrupt() {
+    private void interrupt() {
         synchronized (this) {
             if (action == null) {
                 return;

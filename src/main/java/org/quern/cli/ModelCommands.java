@@ -1,6 +1,7 @@
 package org.quern.cli;
 
 import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.format;
 
 import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +11,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -31,6 +33,7 @@ import org.quern.report.page.Page;
 import org.quern.report.page.RunPage;
 import org.quern.run.RunFolder;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import org.quern.train.Evaluation;
 import org.quern.train.Predictor;
@@ -47,6 +50,116 @@ final class ModelCommands {
 
     private ModelCommands() {}
 
+    /** Which trained model is meant. */
+    static final class Source {
+        @Parameters(
+                index = "0",
+                paramLabel = "MODEL|RUN",
+                description = "A safetensors file or a run's folder.")
+        Path path;
+
+        @Mixin SettingOptions.Network network;
+
+        @Option(
+                names = "--input",
+                paramLabel = "EXTENTS",
+                split = "x",
+                description = "With --model: shape of one example (28x28).")
+        int[] input = {28, 28};
+
+        @Option(
+                names = "--classes",
+                paramLabel = "NAMES",
+                split = ",",
+                description =
+                        "For a file without class names: those of the outputs, in their order"
+                                + " (their numbers from 0).")
+        List<String> classes = List.of();
+
+        TrainedModel open() {
+            TrainedModel model =
+                    network.given().isEmpty()
+                            ? TrainedModel.open(path)
+                            : TrainedModel.open(path, network.settings().config(input).model());
+            return classes.isEmpty() ? model : model.named(classes);
+        }
+    }
+
+    /** Whether mistakes are shown as pictures. */
+    static final class Gallery {
+        @Option(
+                names = "--gallery",
+                paramLabel = "N",
+                arity = "0..1",
+                fallbackValue = "10",
+                description = "Show the N surest mistakes as pictures (10).")
+        Integer count;
+
+        void check() {
+            if (count != null && count < 1) {
+                throw usage("gallery %d: give 1 or more", count);
+            }
+        }
+
+        void print(Console console, Evaluation evaluation, Dataset rows) {
+            if (count != null) {
+                console.line("");
+                console.line(TextReport.gallery(evaluation, rows, count, console.colour()));
+            }
+        }
+    }
+
+    /** Rows to measure a model on, and how they were read, as the end of a line. */
+    record Rows(Dataset set, String reading) {
+        String text() {
+            return format("%s, %,d rows%s", set.name(), set.rows(), reading);
+        }
+    }
+
+    /** The options that say which trained model is meant, and on which data. */
+    static final class TrainedOptions {
+        @Mixin Source source;
+
+        @Option(
+                names = "--data",
+                paramLabel = "PATH",
+                description = "As for train. Default: the run's data, else MNIST.")
+        String data;
+
+        @Mixin SettingOptions.Table table;
+
+        @Option(
+                names = "--split",
+                paramLabel = "PART",
+                description = "test or train: which rows of the data (test).")
+        Part part = Part.TEST;
+
+        @Mixin SettingOptions.Running running;
+
+        enum Part {
+            TEST,
+            TRAIN
+        }
+
+        /** The rows that are meant, in the model's classes. */
+        Rows rows(TrainedModel trained, Console console) {
+            boolean own = trained.fromRun() && data == null;
+            String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
+            RunSettings reading = own ? trained.settings().with(table.given()) : table(trained);
+            Splits splits = DataSource.read(reading, DataSource.locate(console, path));
+            return new Rows(trained.rows(splits, part == Part.TEST, own), DataText.reading(splits));
+        }
+
+        /**
+         * What is known of a table that is not the run's own: the model's label, if none is given.
+         */
+        RunSettings table(TrainedModel trained) {
+            return RunSettings.DEFAULT
+                    .with(Map.of("label", trained.settings().get(Setting.LABEL)))
+                    .with(table.given());
+        }
+    }
+
     @Command(
             name = "summary",
             description = "Prints a model's layers, parameters and memory.",
@@ -55,7 +168,7 @@ final class ModelCommands {
                 "  quern summary --recipe first",
                 "  quern summary --input 4 --model \"dense 16 tanh, dense 3\""
             })
-    static int summary(
+    static void summary(
             @Mixin SettingOptions.Network model,
             @Parameters(
                             arity = "0..1",
@@ -84,7 +197,6 @@ final class ModelCommands {
                         ? RunSettings.DEFAULT.with(model.given()).config(input)
                         : TrainingConfig.of(TrainedModel.open(file).saved().model());
         common.console().line(SummaryText.of(config.withBatch(batch).plan()));
-        return 0;
     }
 
     @Command(
@@ -97,14 +209,12 @@ final class ModelCommands {
                 "  quern evaluate model.safetensors --data digits.csv",
                 "  quern evaluate torch.safetensors --model \"dense 48 relu, dense 10\""
             })
-    static int evaluate(
-            @Mixin TrainedOptions trained,
-            @Mixin TrainedOptions.Gallery gallery,
-            @Mixin CommonOptions common) {
+    static void evaluate(
+            @Mixin TrainedOptions trained, @Mixin Gallery gallery, @Mixin CommonOptions common) {
         Console console = common.console();
         gallery.check();
         TrainedModel model = trained.source.open();
-        TrainedOptions.Rows rows = trained.rows(model, console);
+        Rows rows = trained.rows(model, console);
         Backends.Choice choice = trained.running.settings().choose();
         console.about("device", choice.text());
         try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
@@ -114,7 +224,6 @@ final class ModelCommands {
             console.line(TextReport.of(trained.part.name().toLowerCase(Locale.ROOT), evaluation));
             gallery.print(console, evaluation, rows.set());
         }
-        return 0;
     }
 
     @Command(
@@ -125,7 +234,7 @@ final class ModelCommands {
                 "  quern predict runs/a --index 7",
                 "  quern predict iris.safetensors --csv-row 5.1,3.5,1.4,0.2"
             })
-    static int predict(
+    static void predict(
             @Mixin TrainedOptions trained,
             @Parameters(
                             index = "1",
@@ -168,24 +277,23 @@ final class ModelCommands {
         } else if (file != null && rows.rows() == 1 && Input.isDarkOnLight(rows)) {
             console.note("mostly light; MNIST's digits are light on dark: try with --invert");
         }
-        try (Predictor predictor = trained.running.predictor(model.saved())) {
+        SavedModel saved = model.saved();
+        try (Predictor predictor = trained.running.predictor(saved)) {
             float[] outputs = predictor.predict(rows);
             PredictionText text =
-                    new PredictionText(
-                            model.saved().outputNames(), model.saved().loss().classifies());
+                    new PredictionText(saved.outputNames(), saved.loss().classifies());
             int width = outputs.length / rows.rows();
             for (int row = 0; row < rows.rows(); row++) {
                 float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
-                String label = rows.hasLabels() ? rows.classes().get(rows.labels()[row]) : "";
-                label = label.isEmpty() ? "" : ", labelled " + label;
                 String name = rows.rows() == 1 ? rows.name() : "row " + row;
-                console.line("%s: %s%s", name, text.brief(one), label);
+                String label = rows.hasLabels() ? rows.classes().get(rows.labels()[row]) : "";
+                String labelled = label.isEmpty() ? "" : ", labelled " + label;
+                console.line("%s: %s%s", name, text.brief(one), labelled);
             }
             if (rows.rows() == 1) {
                 console.line(text.full(outputs, MOST_CLASSES));
             }
         }
-        return 0;
     }
 
     private static Dataset table(
@@ -199,7 +307,7 @@ final class ModelCommands {
                     "--label %s: %s has %d columns, which all are values for this model",
                     label, file, rows.features());
         }
-        console.about("data", new TrainedOptions.Rows(rows, DataText.reading(read)).text());
+        console.about("data", new Rows(rows, DataText.reading(read)).text());
         return rows;
     }
 
@@ -211,8 +319,8 @@ final class ModelCommands {
                 "  quern export model.safetensors --onnx model.onnx",
                 "  quern export torch.safetensors --model \"dense 10\" --onnx m.onnx"
             })
-    static int export(
-            @Mixin TrainedOptions.Source source,
+    static void export(
+            @Mixin Source source,
             @Option(
                             names = "--onnx",
                             paramLabel = "FILE",
@@ -234,7 +342,6 @@ final class ModelCommands {
         console.line(
                 "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
                 onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), saved.model().outputSize());
-        return 0;
     }
 
     @Command(
@@ -250,8 +357,8 @@ final class ModelCommands {
                 "  quern draw model.safetensors --port 8080 --open",
                 "  quern draw torch.safetensors --model \"dense 48 relu, dense 10\""
             })
-    static int draw(
-            @Mixin TrainedOptions.Source source,
+    static void draw(
+            @Mixin Source source,
             @Option(
                             names = "--port",
                             paramLabel = "PORT",
@@ -270,9 +377,8 @@ final class ModelCommands {
                 console.browse(server.address());
             }
             console.out().flush();
-            common.interrupts().await();
+            common.quern().interrupts.await();
         }
-        return 0;
     }
 
     @Command(
@@ -288,7 +394,7 @@ final class ModelCommands {
                 "  quern report runs/a --out a.html",
                 "  quern report runs/a --data other.csv"
             })
-    static int report(
+    static void report(
             @Mixin TrainedOptions trained,
             @Option(
                             names = "--out",
@@ -307,7 +413,7 @@ final class ModelCommands {
         CommonOptions.checkWritable(file);
         JsonObject run = RunFolder.readRun(folder);
         TrainedModel model = trained.source.open();
-        TrainedOptions.Rows rows = trained.rows(model, console);
+        Rows rows = trained.rows(model, console);
         console.about("data", rows.text());
         SavedModel saved = model.saved();
         Input.check(rows.set(), saved.model().inputShape());
@@ -321,7 +427,6 @@ final class ModelCommands {
             page.test(predictor.evaluate(rows.set()), rows.set()).weights(saved.parameters());
         }
         writePage(console, file, page.html());
-        return 0;
     }
 
     /** What the page of a run is called; null for a folder that it does not have. */
@@ -347,7 +452,7 @@ final class ModelCommands {
                 "  quern compare runs/*",
                 "  quern compare runs/* --out compare.html"
             })
-    static int compare(
+    static void compare(
             @Parameters(
                             arity = "1..*",
                             paramLabel = "RUN",
@@ -373,6 +478,5 @@ final class ModelCommands {
         if (out != null) {
             writePage(common.console(), out, Page.compare(comparison, runs));
         }
-        return 0;
     }
 }

@@ -4,6 +4,7 @@ import static org.quern.report.Numbers.clock;
 import static org.quern.report.Numbers.format;
 import static org.quern.report.Numbers.rate;
 
+import org.quern.data.Dataset;
 import org.quern.plan.Batches;
 import org.quern.train.EpochResult;
 import org.quern.train.History;
@@ -15,50 +16,29 @@ import org.quern.train.Trainer;
  * Tells how training goes: on a terminal, one line that is redrawn at most ten times a second; for
  * each finished epoch one line that stays, which is all that is written elsewhere.
  */
-final class ProgressLine implements Listener {
+record ProgressLine(Console.RedrawnLine line, Dataset train, int epochs) implements Listener {
     private static final int BAR = 10;
 
     /** A line that is redrawn must not wrap. */
     private static final int WIDEST = 79;
 
-    private final Console console;
-    private final String unit;
-    private final boolean classifies;
-    private final int rows;
-    private final int epochs;
-    private final RedrawnLine line;
-
-    /** For a run; {@code unit} is what a row is, in the plural. */
-    ProgressLine(Console console, String unit, boolean classifies, int rows, int epochs) {
-        this.console = console;
-        this.unit = unit;
-        this.classifies = classifies;
-        this.rows = rows;
-        this.epochs = epochs;
-        line = new RedrawnLine(console);
-    }
-
     @Override
     public Verdict progress(Progress p) {
         if (line.isDue()) {
-            String live = live(p);
+            int filled = (int) ((long) BAR * p.step() / p.steps());
+            double left = (double) (p.steps() - p.step()) / p.steps() + p.epochs() - p.epoch();
+            String live =
+                    "%s [%s%s] %s %s ETA %s"
+                            .formatted(
+                                    epoch(p.epoch()),
+                                    "=".repeat(filled),
+                                    " ".repeat(BAR - filled),
+                                    measured("", " ", p.loss(), p.accuracy()),
+                                    speed(p.rowsPerSecond()),
+                                    clock(left * train.rows() / p.rowsPerSecond()));
             line.draw(live.substring(0, Math.min(WIDEST, live.length())));
         }
         return Verdict.GO_ON;
-    }
-
-    private String live(Progress p) {
-        int filled = (int) ((long) BAR * p.step() / p.steps());
-        double left = (double) (p.steps() - p.step()) / p.steps() + p.epochs() - p.epoch();
-        return "%s [%s%s] %s %s %s/s ETA %s"
-                .formatted(
-                        epoch(p.epoch()),
-                        "=".repeat(filled),
-                        " ".repeat(BAR - filled),
-                        measured("", " ", p.loss(), p.accuracy()),
-                        rate(p.rowsPerSecond()),
-                        unit,
-                        clock(left * rows / p.rowsPerSecond()));
     }
 
     @Override
@@ -69,30 +49,26 @@ final class ProgressLine implements Listener {
             validated = "  " + measured("val ", "  ", result.validationLoss(), accuracy);
             validated += best ? " *" : "";
         }
-        int steps = new Batches(rows, trainer.config().batch()).stepsPerEpoch();
-        double rowsPerSecond = rows / (steps * result.stepMicros() * 1e-6);
-        String text =
+        int steps = new Batches(train.rows(), trainer.config().batch()).stepsPerEpoch();
+        line.stay(
                 format(
-                        "%s  %s%s  %.2f s  %s %s/s  %.1f us/step",
+                        "%s  %s%s  %.2f s  %s  %.1f us/step",
                         epoch(result.epoch()),
                         measured("", "  ", result.loss(), result.accuracy()),
                         validated,
                         result.seconds(),
-                        rate(rowsPerSecond),
-                        unit,
-                        result.stepMicros());
-        if (console.terminal()) {
-            line.draw(text);
-            line.end();
-        } else {
-            console.line(text);
-        }
+                        speed(train.rows() / (steps * result.stepMicros() * 1e-6)),
+                        result.stepMicros()));
         return Verdict.GO_ON;
     }
 
     @Override
     public void end(History history) {
         line.end(); // of an epoch that was not finished
+    }
+
+    private String speed(double rowsPerSecond) {
+        return rate(rowsPerSecond) + (train.shape().length > 1 ? " images/s" : " rows/s");
     }
 
     private String epoch(int epoch) {
@@ -102,6 +78,6 @@ final class ProgressLine implements Listener {
 
     private String measured(String of, String gap, double loss, double accuracy) {
         return format("%sloss %.4f", of, loss)
-                + (classifies ? format("%s%saccuracy %.4f", gap, of, accuracy) : "");
+                + (train.hasLabels() ? format("%s%saccuracy %.4f", gap, of, accuracy) : "");
     }
 }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -20,7 +21,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line. An error is one line on standard error; the exit code tells its kind: {@link
- * QuernException.Kind}; {@link OutputLost}, where the output could not be written; or 70
+ * QuernException.Kind}; {@link Console.OutputLost}, where the output could not be written; or 70
  * (EX_SOFTWARE of BSD's sysexits.h) for a fault of Quern's own.
  */
 @Command(
@@ -44,7 +45,9 @@ public final class Quern implements Callable<Integer> {
 
     final Console console;
     final Interrupts interrupts;
-    final EagerLoad begun;
+
+    /** Data that is being read already; null if none is. */
+    final DataSource.Loading begun;
 
     @Option(
             names = "--stacktrace",
@@ -54,7 +57,7 @@ public final class Quern implements Callable<Integer> {
 
     @Spec CommandSpec spec;
 
-    private Quern(Console console, Interrupts interrupts, EagerLoad begun) {
+    private Quern(Console console, Interrupts interrupts, DataSource.Loading begun) {
         this.console = console;
         this.interrupts = interrupts;
         this.begun = begun;
@@ -71,7 +74,7 @@ public final class Quern implements Callable<Integer> {
 
     /** Runs a command to its exit code. */
     static int run(Console console, Interrupts interrupts, String... arguments) {
-        Quern quern = new Quern(console, interrupts, EagerLoad.of(console, arguments));
+        Quern quern = new Quern(console, interrupts, DataSource.begin(console, arguments));
         CommandLine line = new CommandLine(quern);
         // reading annotations takes picocli hundredths of a second: only those asked for are read
         boolean known = arguments.length > 0 && COMMANDS.contains(arguments[0]);
@@ -94,27 +97,42 @@ public final class Quern implements Callable<Integer> {
         return code;
     }
 
+    private int execute(CommandLine line, String... arguments) {
+        try {
+            int code = line.execute(arguments);
+            console.out().flush();
+            return code;
+        } catch (Console.OutputLost e) {
+            if (!e.isPipe()) {
+                console.err().println("quern: " + e.getMessage());
+            }
+            return e.exitCode();
+        } catch (OutOfMemoryError e) {
+            return failed(
+                    QuernException.Kind.DEVICE,
+                    "out of memory (%s): give the JVM more with -Xmx, or use a smaller --batch",
+                    e.getMessage());
+        }
+    }
+
     private static CommandLine command(String name) {
         return switch (name) {
             case "train" -> command(new TrainCommand());
             case "sweep" -> command(new SweepCommand());
-            case "explore" -> method(DataCommands.class, name);
-            case "data" ->
-                    method(DataCommands.class, name)
-                            .addSubcommand(method(DataCommands.class, "fetch"))
-                            .addSubcommand(method(DataCommands.class, "info"));
+            case "explore" -> methods(DataCommands.class, name);
+            case "data" -> methods(DataCommands.class, name, "fetch", "info");
             case "bench" ->
-                    method(BenchCommands.class, name)
-                            .addSubcommand(method(BenchCommands.class, "kernels"))
-                            .addSubcommand(method(BenchCommands.class, "steps"))
-                            .addSubcommand(command(new BenchMnistCommand()));
-            case "gradcheck", "doctor" -> method(CheckCommands.class, name);
-            default -> method(ModelCommands.class, name);
+                    methods(BenchCommands.class, name, "kernels", "steps")
+                            .addSubcommand(command(new BenchCommands.Mnist()));
+            case "gradcheck", "doctor" -> methods(CheckCommands.class, name);
+            default -> methods(ModelCommands.class, name);
         };
     }
 
-    private static CommandLine method(Class<?> of, String name) {
-        return command(CommandLine.getCommandMethods(of, name).get(0));
+    private static CommandLine methods(Class<?> of, String name, String... subcommands) {
+        CommandLine line = command(CommandLine.getCommandMethods(of, name).get(0));
+        Stream.of(subcommands).forEach(sub -> line.addSubcommand(methods(of, sub)));
+        return line;
     }
 
     /** A command, an object or a method; its footer begins with its examples. */
@@ -128,24 +146,6 @@ public final class Quern implements Callable<Integer> {
         return line;
     }
 
-    private int execute(CommandLine line, String... arguments) {
-        try {
-            int code = line.execute(arguments);
-            console.out().flush();
-            return code;
-        } catch (OutputLost e) {
-            if (!e.isPipe()) {
-                console.err().println("quern: " + e.getMessage());
-            }
-            return e.exitCode();
-        } catch (OutOfMemoryError e) {
-            return failed(
-                    QuernException.Kind.DEVICE,
-                    "out of memory (%s): give the JVM more with -Xmx, or use a smaller --batch",
-                    e.getMessage());
-        }
-    }
-
     @Override
     public Integer call() {
         return CommonOptions.usage(spec);
@@ -153,18 +153,13 @@ public final class Quern implements Callable<Integer> {
 
     private int usage(ParameterException e) {
         CommandSpec command = e.getCommandLine().getCommandSpec();
-        String message = e.getMessage().lines().findFirst().orElse("");
-        if (e instanceof UnmatchedArgumentException unmatched) {
-            message = unmatched(unmatched.getUnmatched().get(0), command);
-        }
+        String message =
+                e instanceof UnmatchedArgumentException unmatched
+                        ? unmatched(unmatched.getUnmatched().get(0), command)
+                        : e.getMessage().lines().findFirst().orElse("");
         console.out().flush();
         return failed(
                 QuernException.Kind.USAGE, "%s (%s --help)", message, command.qualifiedName());
-    }
-
-    private int failed(QuernException.Kind kind, String format, Object... arguments) {
-        console.err().println("quern: " + format.formatted(arguments));
-        return kind.exitCode();
     }
 
     private static String unmatched(String word, CommandSpec command) {
@@ -174,6 +169,11 @@ public final class Quern implements Callable<Integer> {
         Set<String> known = option ? command.optionsMap().keySet() : command.subcommands().keySet();
         return "unknown %s \"%s\"".formatted(what, name)
                 + Nearest.to(name, known).map(": did you mean \"%s\"?"::formatted).orElse("");
+    }
+
+    private int failed(QuernException.Kind kind, String format, Object... arguments) {
+        console.err().println("quern: " + format.formatted(arguments));
+        return kind.exitCode();
     }
 
     private int failed(Exception e) {

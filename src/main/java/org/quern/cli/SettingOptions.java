@@ -2,7 +2,6 @@ package org.quern.cli;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
@@ -49,6 +48,16 @@ class SettingOptions {
         Running() {
             super(false, Group.RUNNING);
         }
+
+        /** A model loaded onto the backend that is asked for. */
+        Predictor predictor(SavedModel model) {
+            return predictor(model, settings().choose());
+        }
+
+        Predictor predictor(SavedModel of, Backends.Choice on) {
+            return new Predictor(
+                    of.model(), of.loss(), of.parameters(), on.backend(), settings().options());
+        }
     }
 
     /** What was given of them, by the settings' names. */
@@ -65,16 +74,5 @@ class SettingOptions {
     /** A run's settings as they say, all else as if nobody said otherwise. */
     RunSettings settings() {
         return RunSettings.DEFAULT.with(given());
-    }
-
-    /** A model loaded onto the backend that is asked for. */
-    Predictor predictor(SavedModel model) {
-        return predictor(model, settings().choose());
-    }
-
-    Predictor predictor(SavedModel model, Backends.Choice on) {
-        Backend.Options options = settings().options();
-        return new Predictor(
-                model.model(), model.loss(), model.parameters(), on.backend(), options);
     }
 }

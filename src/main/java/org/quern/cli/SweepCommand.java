@@ -3,12 +3,17 @@ package org.quern.cli;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
@@ -42,9 +47,18 @@ import picocli.CommandLine.Option;
             "  quern sweep --dropout 0,0.1,0.3 --width 32,64,128 --csv sweep.csv",
             "  quern sweep --batch 16,32,64 --optimizer adam,sgd --epochs 2"
         })
-final class SweepCommand implements Callable<Integer> {
+final class SweepCommand implements Runnable {
     /** One row more of these moves an accuracy by 3 %. */
     private static final int FEW = 30;
+
+    /** Of a range: points where nobody says how many, and how many at most. */
+    private static final int POINTS = 5;
+
+    private static final int MOST = 10_000;
+    private static final Pattern RANGE = Pattern.compile("(.*?)\\.\\.([^:]*)(?::(.*))?");
+
+    /** Few, so that the table can be read and the value given again. */
+    private static final MathContext DIGITS = new MathContext(6);
 
     @Option(names = "--seeds", paramLabel = "N", description = "The same as --seed 1..N.")
     Integer seeds;
@@ -67,7 +81,7 @@ final class SweepCommand implements Callable<Integer> {
     private final Map<String, List<String>> varied = new LinkedHashMap<>();
 
     @Override
-    public Integer call() {
+    public void run() {
         Console console = common.console();
         CommonOptions.checkWritable(csv, json);
         settle();
@@ -98,14 +112,14 @@ final class SweepCommand implements Callable<Integer> {
         long start = console.nanoTime().getAsLong();
         Consumer<Sweep.Result> tell = result -> console.line(SweepText.brief(result));
         List<Sweep.Result> results =
-                common.interrupts().during(() -> sweep.run(members, tell), sweep::stop);
+                common.quern().interrupts.during(() -> sweep.run(members, tell), sweep::stop);
         if (csv != null) {
             AtomicFile.write(csv, SweepText.csv(results));
         }
         if (json != null) {
             AtomicFile.write(json, Json.indented(SweepText.records(results)));
         }
-        double seconds = (console.nanoTime().getAsLong() - start) * 1e-9;
+        double seconds = console.secondsSince(start);
         console.line("");
         if (!results.isEmpty()) {
             console.line(SweepText.table(results));
@@ -117,18 +131,17 @@ final class SweepCommand implements Callable<Integer> {
             String done = format("%,d of %,d trainings are done", results.size(), members.size());
             throw new QuernException(QuernException.Kind.INTERRUPTED, "interrupted: " + done);
         }
-        return 0;
     }
 
     private void settle() {
         for (OptionSpec option : common.command.commandLine().getParseResult().matchedOptions()) {
-            Setting<?> setting = Setting.named(option.longestName().substring(2));
-            if (setting != null && options.options.options().contains(option)) {
+            if (options.options.options().contains(option)) {
+                Setting<?> setting = Setting.named(option.longestName().substring(2));
                 String text = option.getValue().toString();
                 List<String> values =
                         setting.isCommon()
                                 ? List.of(text)
-                                : ValueList.parse(setting.name(), text, setting.separator());
+                                : values(setting.name(), text, setting.separator());
                 if (values.size() == 1) {
                     same.put(setting.name(), values.get(0));
                 } else {
@@ -136,15 +149,72 @@ final class SweepCommand implements Callable<Integer> {
                 }
             }
         }
-        changes.given()
-                .forEach(
-                        (name, list) ->
-                                varied.put(name, ValueList.parse(name, list.toString(), ",")));
+        changes.given().forEach((name, list) -> varied.put(name, values(name, "" + list, ",")));
         if (seeds != null) {
             if (seeds < 1 || varied.containsKey("seed") || same.containsKey("seed")) {
                 throw usage("seeds %d: give 1 or more, and not --seed as well", seeds);
             }
             varied.put("seed", LongStream.rangeClosed(1, seeds).mapToObj(Long::toString).toList());
+        }
+    }
+
+    /**
+     * The values of a setting: {@code 1,2,5}; {@code 1..16}, each whole number; {@code
+     * 1e-4..1e-2:5}, so many from end to end, by equal ratios if they span a factor of ten or more,
+     * else by equal steps.
+     */
+    static List<String> values(String name, String text, String separator) {
+        List<String> values = new ArrayList<>();
+        for (String part : text.split(Pattern.quote(separator), -1)) {
+            String value = part.strip();
+            Matcher range = RANGE.matcher(value);
+            if (value.isEmpty()) {
+                throw usage("%s \"%s\": a value is missing", name, text);
+            }
+            if (range.matches() && !separator.equals("|")) {
+                values.addAll(range(name, range));
+            } else {
+                values.add(value);
+            }
+        }
+        return values;
+    }
+
+    private static List<String> range(String name, Matcher range) {
+        BigDecimal from = number(name, range, 1);
+        BigDecimal to = number(name, range, 2);
+        int points = range.group(3) == null ? POINTS : number(name, range, 3).intValue();
+        double first = from.doubleValue();
+        double last = to.doubleValue();
+        boolean whole = range.group().matches("-?\\d+\\.\\.-?\\d+");
+        if (whole
+                ? first > last || last - first >= MOST
+                : first >= last || points < 2 || points > MOST) {
+            throw usage(
+                    "%s \"%s\": write FROM..TO or FROM..TO:POINTS with FROM below TO, 2 to %,d"
+                            + " points",
+                    name, range.group(), MOST);
+        }
+        if (whole) {
+            return LongStream.rangeClosed(from.longValue(), to.longValue())
+                    .mapToObj(Long::toString)
+                    .toList();
+        }
+        double ratio = first > 0 && last / first >= 10 ? last / first : 0;
+        return IntStream.range(0, points)
+                .mapToDouble(i -> (double) i / (points - 1))
+                .map(at -> ratio > 0 ? first * Math.pow(ratio, at) : first + (last - first) * at)
+                .mapToObj(value -> new BigDecimal(value).round(DIGITS).stripTrailingZeros())
+                .map(BigDecimal::toString)
+                .toList();
+    }
+
+    private static BigDecimal number(String name, Matcher range, int group) {
+        try {
+            return new BigDecimal(range.group(group).strip());
+        } catch (NumberFormatException e) {
+            throw usage(
+                    "%s \"%s\": \"%s\" is not a number", name, range.group(), range.group(group));
         }
     }
 }

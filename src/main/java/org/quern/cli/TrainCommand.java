@@ -6,7 +6,6 @@ import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
@@ -22,6 +21,7 @@ import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
+import org.quern.train.TrainingConfig;
 import org.quern.web.LivePage;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,7 +40,7 @@ import picocli.CommandLine.Option;
             "Exit codes: 0 done, 1 target missed or diverged, 2 usage, 3 data or file,",
             "4 backend, 5 device, 130 interrupted."
         })
-final class TrainCommand implements Callable<Integer> {
+final class TrainCommand implements Runnable {
     private static final String FINGERPRINT = "fingerprint";
 
     @Mixin final SettingOptions options = new SettingOptions(false, Setting.Group.ofRun());
@@ -83,7 +83,7 @@ final class TrainCommand implements Callable<Integer> {
             description = "Show that page while training, on this machine alone (a free port).")
     Integer watch;
 
-    @Mixin TrainedOptions.Gallery gallery;
+    @Mixin ModelCommands.Gallery gallery;
 
     @Option(
             names = "--target-accuracy",
@@ -111,22 +111,9 @@ final class TrainCommand implements Callable<Integer> {
     private RunFolder folder;
 
     @Override
-    public Integer call() {
+    public void run() {
         console = common.console();
         times = new WallTime(console, timing);
-        try {
-            check();
-            settings = resume == null ? asked() : resumed();
-            train();
-        } finally {
-            if (folder != null) {
-                folder.close();
-            }
-        }
-        return 0;
-    }
-
-    private void check() {
         if (keep < 0) {
             throw usage("keep %d: give 0 or more", keep);
         }
@@ -135,6 +122,14 @@ final class TrainCommand implements Callable<Integer> {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
         CommonOptions.checkWritable(save, report);
+        try {
+            settings = resume == null ? asked() : resumed();
+            train();
+        } finally {
+            if (folder != null) {
+                folder.close();
+            }
+        }
     }
 
     private RunSettings asked() {
@@ -155,20 +150,15 @@ final class TrainCommand implements Callable<Integer> {
                     out, resume);
         }
         folder = RunFolder.resume(resume, keep);
-        Map<String, Object> given = options.given();
         RunSettings saved = RunSettings.DEFAULT.settled(folder.settings());
-        saved.refuseOthers(given, resume.toString());
-        return saved.with(given);
+        saved.refuseOthers(options.given(), resume.toString());
+        return saved.with(options.given());
     }
 
     private void train() {
         String located = DataSource.locate(console, settings.get(Setting.DATA));
         settings = settings.settled(Map.of("data", located));
-        RunSettings reading = settings;
-        EagerLoad.Loading loading = common.quern().begun.loading(located);
-        if (loading == null) {
-            loading = new EagerLoad.Loading(() -> DataSource.read(reading, located));
-        }
+        DataSource.Loading loading = DataSource.load(common.quern().begun, located, settings);
         Backends.Choice choice = settings.choose();
         console.about("device", choice.text());
         times.lap("device");
@@ -176,12 +166,11 @@ final class TrainCommand implements Callable<Integer> {
         Splits splits = loading.join();
         times.data(loading.nanos(), System.nanoTime() - waiting);
         settings = settings.settled(Map.of("backend", choice.backend().name()));
-        if (resume != null && choice.backend().onHost()) {
-            settings = settings.onHost();
-        }
         String wanted = settings.get(Setting.MODEL);
         if (resume == null) {
             settings = settings.on(splits);
+        } else if (choice.backend().onHost()) {
+            settings = settings.onHost();
         }
         Splits parts = settings.parts(splits);
         RunHeader.data(console, splits, parts, settings);
@@ -199,7 +188,7 @@ final class TrainCommand implements Callable<Integer> {
             console.about("model", model + sized);
             RunHeader.training(console, settings, trainer, parts);
             times.opened(trainer);
-            train(trainer, splits, parts);
+            train(trainer, splits.description(), parts);
             String taken = trainer.executor().engine(parts.train());
             if (engine != null && !engine.equals(taken)) {
                 console.about("engine", "in the end " + taken);
@@ -207,15 +196,15 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private void train(Trainer trainer, Splits splits, Splits parts) {
-        DeviceDataset.checkTargets(trainer.plan(), parts.train());
+    private void train(Trainer trainer, String data, Splits parts) {
+        Dataset train = parts.train();
+        DeviceDataset.checkTargets(trainer.plan(), train);
         DeviceDataset.checkTargets(trainer.plan(), parts.test());
         int epochs = settings.get(Setting.EPOCHS);
-        RunReport told =
-                new RunReport(trainer, settings.get(Setting.BACKEND), splits.description(), epochs)
-                        .parts(parts);
+        RunReport told = new RunReport(trainer, settings.get(Setting.BACKEND), data, epochs);
+        told.parts(parts);
         try (LivePage live = watch == null ? null : live(trainer, told)) {
-            open(trainer, parts.train());
+            open(trainer, train);
             if (resume != null) {
                 told.with("resumedAfter", folder.checkpoint().epochs().size());
             }
@@ -225,12 +214,10 @@ final class TrainCommand implements Callable<Integer> {
                 }
                 trainer.listen(folder.saving(told));
             }
-            Dataset train = parts.train();
-            String unit = train.shape().length > 1 ? "images" : "rows";
-            trainer.listen(
-                    new ProgressLine(console, unit, train.hasLabels(), train.rows(), epochs));
+            trainer.listen(new ProgressLine(new Console.RedrawnLine(console), train, epochs));
             History history =
-                    common.interrupts()
+                    common.quern()
+                            .interrupts
                             .during(
                                     () -> trainer.fit(train, parts.validation(), epochs),
                                     trainer::interrupt);
@@ -243,10 +230,16 @@ final class TrainCommand implements Callable<Integer> {
             console.line(TextReport.of("test", evaluation));
             gallery.print(console, evaluation, parts.test());
             times.tell(told.end(history).test(evaluation));
-            keep(trainer, parts, told);
+            keep(trainer, train, told);
             if (live != null || report != null) {
                 RunPage page = page(trainer, told).test(evaluation, parts.test());
-                finish(page.weights(trainer.parameters()), live);
+                page.weights(trainer.parameters());
+                if (live != null) {
+                    live.end(page);
+                }
+                if (report != null) {
+                    ModelCommands.writePage(console, report, page.html());
+                }
             }
             times.print(trainer);
             if (target != null && evaluation.accuracy() < target) {
@@ -265,21 +258,9 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private RunPage page(Trainer trainer, RunReport told) {
-        return new RunPage(
-                ModelCommands.title(resume == null ? out : resume),
-                told.values(),
-                trainer.config().model(),
-                trainer.config().loss());
-    }
-
-    /** Fills the pages that are wanted with how it went. */
-    private void finish(RunPage page, LivePage live) {
-        if (live != null) {
-            live.end(page);
-        }
-        if (report != null) {
-            ModelCommands.writePage(console, report, page.html());
-        }
+        String title = ModelCommands.title(resume == null ? out : resume);
+        TrainingConfig config = trainer.config();
+        return new RunPage(title, told.values(), config.model(), config.loss());
     }
 
     /** Opens the run's folder, if it has one, with a first checkpoint in it. */
@@ -301,15 +282,11 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private void keep(Trainer trainer, Splits parts, RunReport told) {
+    private void keep(Trainer trainer, Dataset train, RunReport told) {
         if (save != null) {
+            float[] parameters = trainer.parameters();
             RunFolder.writeModel(
-                    save,
-                    trainer,
-                    trainer.parameters(),
-                    parts.train().classes(),
-                    settings.texts(),
-                    Map.of());
+                    save, trainer, parameters, train.classes(), settings.texts(), Map.of());
             console.about("saved", save.toString());
         }
         if (folder != null) {

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.data.Dataset;
 import org.quern.model.Model;
 import org.quern.train.EpochResult;
 import org.quern.train.History;
@@ -42,7 +43,12 @@ class ProgressLineTest {
     private ProgressLine line(boolean terminal, boolean classifies) {
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
         Console console = new Console(out, out, terminal, Map.of(), () -> now);
-        return new ProgressLine(console, "images", classifies, 60_000, 5);
+        return new ProgressLine(new Console.RedrawnLine(console), images(classifies), 5);
+    }
+
+    private static Dataset images(boolean classifies) {
+        Dataset images = Dataset.ofPixels("images", new int[] {1, 1}, new byte[60_000]);
+        return classifies ? images.withLabels(new int[60_000], List.of("a")) : images;
     }
 
     private String written() {
@@ -122,18 +128,10 @@ class ProgressLineTest {
 
     @Test
     void aLineThatIsRedrawnNeverWraps() {
+        PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+        Console console = new Console(out, System.err, true, Map.of(), () -> now);
         ProgressLine line =
-                new ProgressLine(
-                        new Console(
-                                new PrintStream(bytes, true, StandardCharsets.UTF_8),
-                                System.err,
-                                true,
-                                Map.of(),
-                                () -> now),
-                        "images",
-                        true,
-                        60_000,
-                        100_000);
+                new ProgressLine(new Console.RedrawnLine(console), images(true), 100_000);
         line.progress(new Progress(99_999, 100_000, 1, 1875, 1e9, 0.5, 0.1));
 
         assertThat(written()).hasSize(79);

@@ -41,7 +41,7 @@ class SweepCommandTest {
                 "adam,sgd; adam sgd"
             })
     void valuesOfASetting(String text, String values) {
-        List<String> parsed = ValueList.parse("x", text, ",");
+        List<String> parsed = SweepCommand.values("x", text, ",");
         List<String> expected = Arrays.asList(values.split(" "));
         if (expected.get(0).matches("[-0-9.]+")) {
             assertThat(parsed.stream().map(Double::valueOf))
@@ -55,7 +55,7 @@ class SweepCommandTest {
     @ValueSource(
             strings = {"", "1,,2", "4..1", "a..b", "1..2:x", "1..2:1", "1e-3..1e-3", "1..99999999"})
     void valuesThatAreNone(String text) {
-        assertThatThrownBy(() -> ValueList.parse("lr", text, ","))
+        assertThatThrownBy(() -> SweepCommand.values("lr", text, ","))
                 .hasMessageStartingWith("lr \"" + text + "\": ");
     }
 

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.run.RunFolder;
+import org.quern.run.RunSettings;
 
 /** Where the time goes: {@code train --timing}, and what is begun before the options are read. */
 @Tag("jdk")
@@ -143,7 +144,7 @@ class TimingTest {
         }
     }
 
-    private EagerLoad headStart(Path mnist, String... arguments) {
+    private DataSource.Loading headStart(Path mnist, String... arguments) {
         Console console =
                 new Console(
                         System.out,
@@ -151,18 +152,21 @@ class TimingTest {
                         false,
                         Map.of("QUERN_MNIST", mnist.toString()),
                         System::nanoTime);
-        return EagerLoad.of(console, arguments);
+        return DataSource.begin(console, arguments);
     }
 
     @Test
     void mnistIsReadBeforeTheOptionsAreWhereNoneCanSayOtherwise() throws IOException {
         Path mnist = tiny(folder.resolve("mnist"));
         String located = mnist.toString();
-        EagerLoad.Loading loading = headStart(mnist, "train", "--epochs", "1").loading(located);
+        DataSource.Loading begun = headStart(mnist, "train", "--epochs", "1");
+        DataSource.Loading loading = DataSource.load(begun, located, RunSettings.DEFAULT);
+        assertThat(loading).isSameAs(begun);
         assertThat(loading.join().train().rows()).isEqualTo(32);
         assertThat(loading.nanos()).isPositive();
-        assertThat(headStart(mnist, "train").loading("generated")).isNull();
-        for (String[] other :
+        DataSource.Loading other = DataSource.load(begun, "generated:3,2", RunSettings.DEFAULT);
+        assertThat(other.join().train().rows()).isEqualTo(3);
+        for (String[] unclear :
                 new String[][] {
                     {"train", "--data", "x.csv"},
                     {"train", "--data=x.csv"},
@@ -172,9 +176,9 @@ class TimingTest {
                     {"evaluate", "m"},
                     {}
                 }) {
-            assertThat(headStart(mnist, other).loading(located)).isNull();
+            assertThat(headStart(mnist, unclear)).isNull();
         }
-        assertThat(headStart(folder.resolve("none"), "train").loading(located)).isNull();
+        assertThat(headStart(folder.resolve("none"), "train")).isNull();
     }
 
     @Test
