@@ -9,8 +9,6 @@ import org.quern.backend.Backend;
  * A backend, and how it is asked to run.
  *
  * @param name what its results are listed under
- * @param backend one that can run here
- * @param options how
  * @param optional whether it may refuse a network, which is then left out
  */
 public record BenchTarget(String name, Backend backend, Backend.Options options, boolean optional) {

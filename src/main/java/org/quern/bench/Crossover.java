@@ -21,14 +21,10 @@ public record Crossover(String network, Integer batch) {
         for (int batch : batches(results)) {
             Optional<Result> gpu = fastest(results, batch, Result::gpu);
             Optional<Result> host = fastest(results, batch, result -> !result.gpu());
-            if (gpu.isEmpty() || host.isEmpty()) {
-                continue;
-            }
-            both = true;
-            if (gpu.get().seconds().median() >= host.get().seconds().median()) {
-                from = null;
-            } else if (from == null) {
-                from = batch;
+            if (gpu.isPresent() && host.isPresent()) {
+                both = true;
+                boolean ahead = gpu.get().seconds().median() < host.get().seconds().median();
+                from = !ahead ? null : from == null ? (Integer) batch : from;
             }
         }
         return both ? Optional.of(new Crossover(results.get(0).network(), from)) : Optional.empty();

@@ -16,11 +16,7 @@ import org.quern.plan.Plan;
 import org.quern.verify.KernelCase;
 import org.quern.verify.ReferenceCheck;
 
-/**
- * Kernel cases on several backends: each is checked against the float64 reference, then timed.
- *
- * @param contenders that can run here
- */
+/** Kernel cases on several backends: each is checked against the float64 reference, then timed. */
 public record KernelBench(
         List<BenchTarget> contenders, Budget effort, LongSupplier nanoTime, Listener listener) {
 
@@ -42,8 +38,6 @@ public record KernelBench(
     /**
      * A case on a backend.
      *
-     * @param op the kind of op
-     * @param flops of a run
      * @param bytes least traffic of a run
      * @param workingSet bytes of memory that it touches
      * @param checked how much of what it computed was compared with the reference

@@ -11,7 +11,6 @@ import java.util.stream.Stream;
  * What something was measured on.
  *
  * @param processor its name, as far as the system tells
- * @param processors that this process may use
  * @param heapMebibytes the JVM's largest heap
  * @param loadAverage processes that wanted to run in the last minute; negative if unknown
  */
@@ -22,7 +21,7 @@ public record Machine(
         String java,
         long heapMebibytes,
         double loadAverage) {
-    private static final Path CPUINFO = Path.of("/proc/cpuinfo");
+    private static final String ARCHITECTURE = System.getProperty("os.arch");
     private static final double IDLE = 0.3;
 
     /** This one, now. */
@@ -30,7 +29,7 @@ public record Machine(
         return new Machine(
                 processorName(),
                 Runtime.getRuntime().availableProcessors(),
-                System.getProperty("os.name") + " " + System.getProperty("os.arch"),
+                System.getProperty("os.name") + " " + ARCHITECTURE,
                 System.getProperty("java.vm.name") + " " + System.getProperty("java.version"),
                 Runtime.getRuntime().maxMemory() >> 20,
                 ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
@@ -38,14 +37,13 @@ public record Machine(
 
     /** Linux says it in a file, as "model name" on x86; other systems have no plain way. */
     private static String processorName() {
-        String architecture = System.getProperty("os.arch");
-        try (Stream<String> lines = Files.lines(CPUINFO)) {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
             return lines.filter(line -> line.toLowerCase(Locale.ROOT).startsWith("model name"))
-                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
                     .findFirst()
-                    .orElse(architecture);
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .orElse(ARCHITECTURE);
         } catch (IOException e) {
-            return architecture;
+            return ARCHITECTURE;
         }
     }
 

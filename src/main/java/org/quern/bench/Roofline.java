@@ -39,11 +39,9 @@ public final class Roofline implements AutoCloseable {
     private String arithmetic = "multiply-adds in registers";
 
     /**
-     * A figure of a device's limits.
+     * A device's limits.
      *
-     * @param backend whose device
-     * @param copyBytes of the large copy
-     * @param copyBytesPerSecond read and written, both counted
+     * @param copyBytesPerSecond of the large copy, read and written, both counted
      * @param flopsPerSecond a multiplication and an addition counted as two
      * @param arithmetic what reached that
      * @param cachedCopies bandwidth of smaller copies, which stay in caches, by the bytes copied

@@ -2,10 +2,11 @@ package org.quern.bench;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
+import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
@@ -82,14 +83,7 @@ public final class StepBench {
         }
     }
 
-    /**
-     * A step's time.
-     *
-     * @param network its widths
-     * @param gpu whether that computes on a GPU
-     * @param checked what its first losses were compared with
-     * @param rowsPerSecond by the median
-     */
+    /** A step's time, its rate by the median, and what its first losses were compared with. */
     public record Result(
             String network,
             int batch,
@@ -124,13 +118,12 @@ public final class StepBench {
     /** The losses of a network's first steps. */
     private record FirstLosses(String by, float[] losses) {
         boolean agreesWith(FirstLosses expected) {
-            for (int i = 0; i < CHECKED_STEPS; i++) {
-                float right = expected.losses[i];
-                if (!(Math.abs(losses[i] - right) <= TOLERANCE * Math.abs(right))) {
-                    return false;
-                }
-            }
-            return true;
+            return IntStream.range(0, CHECKED_STEPS)
+                    .allMatch(i -> near(losses[i], expected.losses[i]));
+        }
+
+        private static boolean near(float loss, float right) {
+            return Math.abs(loss - right) <= TOLERANCE * Math.abs(right);
         }
 
         String text() {
@@ -140,19 +133,19 @@ public final class StepBench {
 
     /** Measures a network at some batch sizes, smallest first. */
     public List<Result> run(Network network, List<Integer> batches) {
-        Map<BenchTarget, List<Result>> measured = new HashMap<>(); // less those that are left out
-        contenders.forEach(contender -> measured.put(contender, new ArrayList<>()));
         List<Result> all = new ArrayList<>();
+        List<BenchTarget> leftOut = new ArrayList<>();
         for (int batch : batches) {
             Plan plan = network.plan(batch);
             double flops = 6.0 * plan.parameters().size() * batch * CHECKED_STEPS;
             expected = flops <= AFFORDABLE_FLOPS ? reference(plan) : null;
             List<Result> row = new ArrayList<>();
             for (BenchTarget contender : contenders) {
-                List<Result> before = measured.get(contender);
                 Result result = null;
                 try {
-                    result = before == null ? null : measure(network, plan, contender, before);
+                    if (!leftOut.contains(contender)) {
+                        result = measure(network, plan, contender, all);
+                    }
                 } catch (QuernException e) {
                     boolean tolerated = e.kind() == QuernException.Kind.DEVICE;
                     if (!tolerated && !contender.optional() || QuernException.isDeviceLost(e)) {
@@ -160,30 +153,29 @@ public final class StepBench {
                     }
                     String where = network.shape + " from batch " + batch + " on with ";
                     listener.leftOut(where + contender.name() + ": " + e.getMessage());
-                    measured.remove(contender);
-                }
-                if (result != null) {
-                    before.add(result);
-                    all.add(result);
+                    leftOut.add(contender);
                 }
                 row.add(result);
             }
+            row.stream().filter(Objects::nonNull).forEach(all::add);
             listener.row(network, batch, row);
         }
         return all;
     }
 
     /** Checks a contender, then times it; null if it is wrong, an exception if it cannot be. */
-    private Result measure(Network network, Plan plan, BenchTarget contender, List<Result> before) {
+    private Result measure(Network network, Plan plan, BenchTarget contender, List<Result> all) {
         int batch = plan.batch();
-        double estimate = estimate(batch, before);
+        String name = contender.name();
+        double estimate =
+                estimate(batch, all.stream().filter(one -> one.backend().equals(name)).toList());
         if (estimate > effort.longestStep()) {
             throw QuernException.device("a step would take about %.1f s", estimate);
         }
         try (Executor executor = contender.backend().open(plan, contender.options());
                 DeviceDataset data = executor.upload(digits)) {
             Steps steps = new Steps(1, STEPS_A_CALL);
-            FirstLosses got = first(contender.name(), executor, data, steps);
+            FirstLosses got = first(name, executor, data, steps);
             expected = expected == null ? got : expected;
             if (!got.agreesWith(expected)) {
                 String where = network.shape + " at batch " + batch + " on " + got.by;
@@ -195,7 +187,7 @@ public final class StepBench {
             return new Result(
                     network.shape,
                     batch,
-                    contender.name(),
+                    name,
                     contender.onGpu(),
                     got == expected ? "nothing: they are finite" : expected.by,
                     timing,
@@ -240,16 +232,14 @@ public final class StepBench {
 
     private Timing time(Executor executor, DeviceDataset data, Steps steps) {
         long[] next = {CHECKED_STEPS};
-        return Timing.of(
-                nanoTime,
-                effort,
+        IntConsumer run =
                 times -> {
-                    for (int left = times; left > 0; ) {
+                    for (int left = times; left > 0; left -= STEPS_A_CALL) {
                         int now = Math.min(left, STEPS_A_CALL);
                         train(executor, data, steps, next[0], now);
                         next[0] += now;
-                        left -= now;
                     }
-                });
+                };
+        return Timing.of(nanoTime, effort, run);
     }
 }

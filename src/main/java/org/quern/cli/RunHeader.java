@@ -3,8 +3,10 @@ package org.quern.cli;
 import static org.quern.report.Numbers.bytes;
 import static org.quern.report.Numbers.format;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Splits;
@@ -44,20 +46,19 @@ final class RunHeader {
     static void reading(Console console, Splits splits, RunSettings settings) {
         Dataset train = splits.train();
         Scaling scaling = settings.config(train.shape()).model().scaling();
-        boolean image = train.isImage();
-        Statistics statistics = image ? null : Statistics.of(train);
+        Statistics statistics = train.isImage() ? null : Statistics.of(train);
         console.about(
                 "",
                 (splits.reading().isEmpty() ? "" : splits.reading() + "; ")
-                        + (image ? "pixels 0 to 255" : DataText.range(statistics))
+                        + (statistics == null ? "pixels 0 to 255" : DataText.range(statistics))
                         + scaling(scaling));
-        if (!image && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
+        if (statistics != null && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
             console.note(
                     "values as large as %s go in as they are, and training does best with values"
                             + " near 1: bring the columns to one range, or multiply all by --scale",
                     DataText.number(statistics.largest()));
         }
-        if (!image && scaling.equals(Scaling.UNIT)) {
+        if (statistics != null && scaling.equals(Scaling.UNIT)) {
             console.note("these are no pixels: --scale 1 leaves them as they are");
         }
         if (settings.loss().classifies()) {
@@ -90,20 +91,18 @@ final class RunHeader {
 
     /** Says what was asked for and is of no use to any of some trainings. */
     static void unused(Console console, List<RunSettings> trainings) {
-        for (String name : trainings.get(0).unused()) {
-            if (trainings.stream().allMatch(one -> one.unused().contains(name))) {
-                console.note(
-                        "--%s does nothing with %s and %s",
-                        name, texts(trainings, "loss"), texts(trainings, "optimizer"));
-            }
+        List<String> names = new ArrayList<>(trainings.get(0).unused());
+        trainings.forEach(one -> names.retainAll(one.unused()));
+        for (String name : names) {
+            console.note(
+                    "--%s does nothing with %s and %s",
+                    name, texts(trainings, "loss"), texts(trainings, "optimizer"));
         }
     }
 
     private static String texts(List<RunSettings> trainings, String setting) {
-        return trainings.stream()
-                .map(one -> one.text(setting))
-                .distinct()
-                .collect(Collectors.joining(" or "));
+        Stream<String> texts = trainings.stream().map(one -> one.text(setting)).distinct();
+        return texts.collect(Collectors.joining(" or "));
     }
 
     /** Says what a model needs to be trained, how it is, and what early stopping goes by. */
@@ -142,14 +141,10 @@ final class RunHeader {
     }
 
     private static String scaling(Scaling scaling) {
-        if (scaling.equals(Scaling.UNIT)) {
-            return ", divided by 255";
+        if (scaling.equals(Scaling.UNIT) || scaling.equals(Scaling.NONE)) {
+            return scaling.equals(Scaling.UNIT) ? ", divided by 255" : ", as they are";
         }
-        if (scaling.equals(Scaling.NONE)) {
-            return ", as they are";
-        }
-        return ", times "
-                + scaling.scale()
-                + (scaling.shift() == 0 ? "" : " plus " + scaling.shift());
+        String shift = scaling.shift() == 0 ? "" : " plus " + scaling.shift();
+        return ", times " + scaling.scale() + shift;
     }
 }

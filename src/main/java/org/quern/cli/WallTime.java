@@ -34,7 +34,6 @@ final class WallTime implements Listener {
     private final boolean inParts;
     private final Map<String, Double> laps = new LinkedHashMap<>();
     private long since;
-    private Map<String, Double> parts;
     private long stepsBefore;
     private double reading;
     private double waiting;
@@ -74,7 +73,7 @@ final class WallTime implements Listener {
             code = loaded.what();
             double compiled = Math.min(loaded.nanos() * 1e-9, laps.get("device"));
             laps.merge("device", -compiled, Double::sum);
-            laps.merge("compile", compiled, Double::sum);
+            laps.put("compile", compiled);
             trainer.listen(this);
         }
     }
@@ -109,22 +108,23 @@ final class WallTime implements Listener {
     /** Tells {@code run.json}; with {@code --timing} also how long reading the data took in all. */
     void tell(RunReport report) {
         report.with("seconds", withTotal(laps));
-        if (!inParts) {
-            return;
+        if (inParts) {
+            lap("rest");
+            double jvm = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
+            laps.put("jvm", Math.max(0, jvm - withTotal(laps).get("total")));
+            laps.put("launcher", Math.max(0, processSeconds() - jvm));
+            Map<String, Object> all = new LinkedHashMap<>(parts());
+            all.put("dataRead", reading);
+            all.put("dataHidden", reading - waiting);
+            all.put("kernels", code);
+            report.with("timing", all);
         }
-        lap("rest");
-        double command = withTotal(laps).get("total");
-        double jvm = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
-        laps.put("jvm", Math.max(0, jvm - command));
-        laps.put("launcher", Math.max(0, processSeconds() - jvm));
+    }
+
+    private Map<String, Double> parts() {
         Map<String, Double> seconds = new LinkedHashMap<>();
         PARTS.forEach(part -> seconds.put(part, laps.getOrDefault(part, 0.0)));
-        parts = withTotal(seconds);
-        Map<String, Object> all = new LinkedHashMap<>(parts);
-        all.put("dataRead", reading);
-        all.put("dataHidden", reading - waiting);
-        all.put("kernels", code);
-        report.with("timing", all);
+        return withTotal(seconds);
     }
 
     private static Map<String, Double> withTotal(Map<String, Double> seconds) {
@@ -143,25 +143,27 @@ final class WallTime implements Listener {
                             .collect(Collectors.joining(", ")));
             return;
         }
-        console.about("timing", "%.3f s from the process's start", parts.get("total"));
-        for (String part : PARTS) {
-            String line = format("%-10s  %7.3f  %s", part, parts.get(part), note(part, trainer));
-            console.about("", line.stripTrailing());
-        }
-    }
-
-    private String note(String part, Trainer trainer) {
-        return switch (part) {
-            case "jvm" -> "until the command runs";
-            case "compile" -> code;
-            case "data" ->
-                    format(
-                            "waiting; reading it took %.3f, %.3f of it beside what is above",
-                            reading, reading - waiting);
-            case "steps" ->
-                    format("%,d after the first", Math.max(0, trainer.step() - stepsBefore - 1));
-            default -> "";
-        };
+        Map<String, Double> parts = parts();
+        console.about("timing", "%.3f s from the process's start", parts.remove("total"));
+        String read = "waiting; reading it took %.3f, %.3f of it beside what is above";
+        Map<String, String> notes =
+                Map.of(
+                        "jvm",
+                        "until the command runs",
+                        "compile",
+                        code,
+                        "data",
+                        format(read, reading, reading - waiting),
+                        "steps",
+                        format(
+                                "%,d after the first",
+                                Math.max(0, trainer.step() - stepsBefore - 1)));
+        parts.forEach(
+                (part, seconds) -> {
+                    String note = notes.getOrDefault(part, "");
+                    console.about(
+                            "", format("%-10s  %7.3f  %s", part, seconds, note).stripTrailing());
+                });
     }
 
     /** Since this process began, its launcher's included; 0 where the system does not say. */
@@ -169,8 +171,7 @@ final class WallTime implements Listener {
         try {
             String stat = Files.readString(Path.of("/proc/self/stat"));
             String[] uptime = Files.readString(Path.of("/proc/uptime")).split(" ");
-            // the start is field 22; from the third on they are after the name, which may have
-            // blanks
+            // the start is field 22; from the third on they follow the name, which may have blanks
             String start = stat.substring(stat.lastIndexOf(')') + 2).split(" ")[22 - 3];
             return Double.parseDouble(uptime[0]) - Long.parseLong(start) / TICKS_A_SECOND;
         } catch (IOException e) {

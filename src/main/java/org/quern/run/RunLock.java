@@ -58,11 +58,8 @@ final class RunLock implements AutoCloseable {
     }
 
     static RunLock of(Path folder, Locker locker) {
-        String me =
-                "process %d since %s"
-                        .formatted(
-                                ProcessHandle.current().pid(),
-                                Instant.now().truncatedTo(ChronoUnit.SECONDS));
+        Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+        String me = "process %d since %s".formatted(ProcessHandle.current().pid(), now);
         try {
             Path real = folder.toRealPath();
             String other = HELD.putIfAbsent(real, me);
@@ -86,15 +83,14 @@ final class RunLock implements AutoCloseable {
         FileChannel channel = FileChannel.open(real.resolve(FILE), CREATE, READ, WRITE);
         try {
             String notice = null;
-            boolean free = true;
+            FileLock taken = null;
             try {
-                free = locker.lock(channel) != null;
+                taken = locker.lock(channel);
             } catch (IOException e) { // some network file systems
-                notice =
-                        "%s cannot be locked (%s): keep other runs out of it yourself"
-                                .formatted(folder, e.getMessage());
+                String how = "%s cannot be locked (%s): keep other runs out of it yourself";
+                notice = how.formatted(folder, e.getMessage());
             }
-            if (!free) {
+            if (taken == null && notice == null) {
                 byte[] text = Channels.newInputStream(channel).readAllBytes();
                 throw held(folder, new String(text, UTF_8).strip());
             }

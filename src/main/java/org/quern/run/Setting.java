@@ -10,7 +10,6 @@ import static org.quern.run.Setting.Group.TABLE;
 import static org.quern.run.Setting.Group.TRAINING;
 
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -18,6 +17,8 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Distortion;
@@ -126,11 +127,11 @@ public final class Setting<T> {
     public static final Setting<Float> DROPOUT =
             SWEEP.setting("dropout=LIST", 0f)
                     .help("Rates for all dropouts of the model.")
-                    .standsFor((rate, model) -> Map.of("model", Sweep.dropouts(model, rate)));
+                    .standsFor(Setting::withDropouts);
     public static final Setting<Integer> WIDTH =
             SWEEP.setting("width=LIST", 0)
                     .help("Units for the model's first hidden layer.")
-                    .standsFor((units, model) -> Map.of("model", Sweep.firstHidden(model, units)));
+                    .standsFor(Setting::withFirstHidden);
 
     public static final Setting<Integer> OUTPUTS =
             TRAINING.setting("outputs=N", 0)
@@ -227,7 +228,7 @@ public final class Setting<T> {
     final T byDefault;
     private String help;
     private UnaryOperator<T> canonical;
-    private BiFunction<T, Model, Map<String, ?>> standsFor;
+    private BiFunction<T, String, Map<String, ?>> standsFor;
 
     private Setting(Group group, String[] option, T byDefault) {
         this.group = group;
@@ -261,7 +262,7 @@ public final class Setting<T> {
     }
 
     /** The same as another way to give other settings, which alone are kept. */
-    private Setting<T> standsFor(BiFunction<T, Model, Map<String, ?>> others) {
+    private Setting<T> standsFor(BiFunction<T, String, Map<String, ?>> others) {
         standsFor = others;
         return this;
     }
@@ -303,12 +304,18 @@ public final class Setting<T> {
         T value = value(isValue ? given : parse(given.toString()));
         return standsFor == null
                 ? Map.of(name, canonical == null ? value : canonical.apply(value))
-                : replaced(values, standsFor.apply(value, layers((String) values.get("model"))));
+                : replaced(values, standsFor.apply(value, (String) values.get("model")));
     }
 
     private Object parse(String text) {
         if (byDefault instanceof Enum<?>) {
-            return constant(text.toLowerCase(Locale.ROOT));
+            List<?> all = List.of(byDefault.getClass().getEnumConstants());
+            List<String> names = all.stream().map(Setting::textOf).toList();
+            String asked = text.toLowerCase(Locale.ROOT);
+            if (!names.contains(asked)) {
+                throw usage("unknown %s \"%s\": use %s", name, asked, String.join(", ", names));
+            }
+            return all.get(names.indexOf(asked));
         }
         try {
             return switch (byDefault.getClass().getSimpleName()) {
@@ -322,15 +329,6 @@ public final class Setting<T> {
         } catch (NumberFormatException e) {
             throw usage("%s \"%s\" is not a number", name, text);
         }
-    }
-
-    private Object constant(String text) {
-        List<?> all = Arrays.asList(byDefault.getClass().getEnumConstants());
-        List<String> names = all.stream().map(Setting::textOf).toList();
-        if (!names.contains(text)) {
-            throw usage("unknown %s \"%s\": use %s", name, text, String.join(", ", names));
-        }
-        return all.get(names.indexOf(text));
     }
 
     /** An object that is one of its values. */
@@ -402,6 +400,21 @@ public final class Setting<T> {
         return text.isEmpty() || text.matches("generated(:.*)?")
                 ? text
                 : Path.of(text).toAbsolutePath().normalize().toString();
+    }
+
+    private static Map<String, ?> withDropouts(float rate, String model) {
+        if (!model.contains("dropout ")) {
+            throw usage("dropout %s: the model has no dropout to change", plain(rate));
+        }
+        return Map.of("model", model.replaceAll("dropout [^,]+", "dropout " + rate));
+    }
+
+    private static Map<String, ?> withFirstHidden(int units, String model) {
+        Matcher hidden = Pattern.compile("dense \\d+(?=[^,]*,)").matcher(model);
+        if (!hidden.find()) {
+            throw usage("width: the model has no hidden layer to change");
+        }
+        return Map.of("model", hidden.replaceFirst("dense " + units));
     }
 
     static Model layers(String text) {

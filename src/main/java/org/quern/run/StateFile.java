@@ -109,25 +109,20 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
     static String history(List<EpochResult> epochs) {
         StringBuilder csv = new StringBuilder(HISTORY);
         for (EpochResult e : epochs) {
-            Object validationLoss = orEmpty(e.validationLoss());
-            Object validationAccuracy = orEmpty(e.validationAccuracy());
+            String line = "%s,%s,%s,%s,%s,%s,%s,%s\n";
             csv.append(
-                    String.format(
-                            "%s,%s,%s,%s,%s,%s,%s,%s\n",
-                            e.epoch(),
-                            e.loss(),
-                            e.accuracy(),
-                            validationLoss,
-                            validationAccuracy,
-                            e.learningRate(),
-                            e.seconds(),
-                            e.stepMicros()));
+                    line.formatted(
+                                    e.epoch(),
+                                    e.loss(),
+                                    e.accuracy(),
+                                    e.validationLoss(),
+                                    e.validationAccuracy(),
+                                    e.learningRate(),
+                                    e.seconds(),
+                                    e.stepMicros())
+                            .replace("null", ""));
         }
         return csv.toString();
-    }
-
-    private static Object orEmpty(Double value) {
-        return value == null ? "" : value;
     }
 
     /** Reads back what {@link #history} wrote; refused if it is anything else. */

@@ -9,17 +9,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.data.Splits;
-import org.quern.model.Layer;
-import org.quern.model.Model;
 import org.quern.plan.Plan;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
@@ -91,10 +87,11 @@ public final class Sweep {
     /** How many of some trainings run side by side, at most. */
     public int workers(List<Member> members) {
         int most = workers == 0 ? Integer.MAX_VALUE : workers;
-        for (Member member : workers == 0 ? members : List.<Member>of()) {
-            RunSettings one = member.settings();
-            Plan plan = one.config(data.train().shape()).plan();
-            most = Math.min(most, backend.sideBySide(plan, one.options()));
+        if (workers == 0) {
+            for (Member member : members) {
+                Plan plan = member.settings().config(data.train().shape()).plan();
+                most = Math.min(most, backend.sideBySide(plan, member.settings().options()));
+            }
         }
         return Math.max(1, Math.min(most, members.size()));
     }
@@ -111,8 +108,7 @@ public final class Sweep {
             throw usage(
                     "validation 0: a sweep compares by validation rows, give a fraction above 0");
         }
-        List<Map<String, String>> combinations = new ArrayList<>();
-        combinations.add(Map.of());
+        List<Map<String, String>> combinations = List.of(Map.of());
         for (Map.Entry<String, List<String>> axis : varied.entrySet()) {
             List<Map<String, String>> longer = new ArrayList<>();
             for (Map<String, String> combination : combinations) {
@@ -145,20 +141,18 @@ public final class Sweep {
      */
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
         ExecutorService threads = Executors.newFixedThreadPool(workers(members));
-        List<CompletableFuture<Result>> all = new ArrayList<>();
         try {
-            for (Member one : members) {
-                all.add(CompletableFuture.supplyAsync(() -> told(one, heard), threads));
-            }
+            List<CompletableFuture<Result>> all =
+                    members.stream()
+                            .map(
+                                    one ->
+                                            CompletableFuture.supplyAsync(
+                                                    () -> told(one, heard), threads))
+                            .toList();
             // waits for all, failed or not: nothing is to go on in native code when the caller
             // does, who may end the process
-            CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)).join();
+            QuernException.join(CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)));
             return all.stream().map(CompletableFuture::join).filter(Objects::nonNull).toList();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw (Error) e.getCause();
         } finally {
             threads.shutdown();
         }
@@ -223,31 +217,5 @@ public final class Sweep {
     public void stop() {
         stopped = true;
         running.forEach(Trainer::interrupt);
-    }
-
-    /** The layers of a model with another rate for all its dropouts. */
-    static String dropouts(Model model, float rate) {
-        List<Layer> layers = new ArrayList<>(model.layers());
-        if (layers.stream().noneMatch(Layer.Dropout.class::isInstance)) {
-            throw usage("dropout %s: the model has no dropout to change", Setting.plain(rate));
-        }
-        layers.replaceAll(one -> one instanceof Layer.Dropout ? new Layer.Dropout(rate) : one);
-        return text(layers);
-    }
-
-    /** The layers of a model with other units in the first hidden one. */
-    static String firstHidden(Model model, int units) {
-        List<Layer> layers = new ArrayList<>(model.layers());
-        for (int i = 0; i < layers.size() - 1; i++) {
-            if (layers.get(i) instanceof Layer.Dense hidden) {
-                layers.set(i, new Layer.Dense(units, hidden.activation(), hidden.init()));
-                return text(layers);
-            }
-        }
-        throw usage("width: the model has no hidden layer to change");
-    }
-
-    private static String text(List<Layer> layers) {
-        return layers.stream().map(Layer::text).collect(Collectors.joining(", "));
     }
 }

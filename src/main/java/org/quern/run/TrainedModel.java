@@ -49,8 +49,8 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
             throw data("%s does not exist: give a safetensors file or a run's folder", file);
         }
         ModelFile.SavedModel saved = ModelFile.read(file, spec);
-        String label = saved.notes().getOrDefault("label", "");
-        return new TrainedModel(saved, RunSettings.DEFAULT.with(Map.of("label", label)), false);
+        Map<String, String> asked = Map.of("label", saved.notes().getOrDefault("label", ""));
+        return new TrainedModel(saved, RunSettings.DEFAULT.with(asked), false);
     }
 
     /** The same with a name for each output; refused if its file says otherwise. */
@@ -90,10 +90,9 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
 
     /** Where the file names no classes, a label is the number of an output. */
     private Dataset known(Dataset set) {
+        String unnamed = "the model, whose file names no classes (give --classes),";
         return saved.classes().isEmpty()
-                ? set.inClassesKnownTo(
-                        "the model, whose file names no classes (give --classes),",
-                        saved.outputNames())
+                ? set.inClassesKnownTo(unnamed, saved.outputNames())
                 : set.inClassesKnownTo("the model", saved.classes());
     }
 }
