@@ -98,6 +98,13 @@ public final class QuernException extends RuntimeException {
         }
     }
 
+    /** Throws {@link #usage} unless an argument or option is as it must be. */
+    public static void expect(boolean isSo, String message, Object... arguments) {
+        if (!isSo) {
+            throw usage(message, arguments);
+        }
+    }
+
     /** A device that failed: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException device(String message, Object... arguments) {
         return new QuernException(Kind.DEVICE, String.format(Locale.ROOT, message, arguments));

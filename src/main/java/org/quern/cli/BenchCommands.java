@@ -2,6 +2,7 @@ package org.quern.cli;
 
 import static java.util.stream.Collectors.toCollection;
 import static org.quern.QuernException.backend;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 
 import java.lang.management.ManagementFactory;
@@ -181,9 +182,7 @@ final class BenchCommands {
         public void run() {
             console = common.console();
             checkNoneBefore(common.command);
-            if (seeds < 1) {
-                throw usage("seeds %d: give 1 or more", seeds);
-            }
+            expect(seeds >= 1, "seeds %d: give 1 or more", seeds);
             List<Recipe> rungs = rung == null ? RUNGS : List.of(Recipe.parse(rung));
             CommonOptions.checkWritable(json);
             String located = DataSource.locate(console, data);

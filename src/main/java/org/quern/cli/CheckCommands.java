@@ -1,6 +1,7 @@
 package org.quern.cli;
 
 import static org.quern.QuernException.backend;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 
 import java.io.IOException;
@@ -72,9 +73,7 @@ final class CheckCommands {
                                     "Its GPU to check: number or part of the name (the first).")
                     String device,
             @Mixin CommonOptions common) {
-        if (entries < 1) {
-            throw usage("--entries %d: check at least 1", entries);
-        }
+        expect(entries >= 1, "--entries %d: check at least 1", entries);
         if (device != null && name == null) {
             throw usage("--device %s goes with its backend: add --backend cuda or opencl", device);
         }

@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
@@ -96,9 +97,7 @@ final class ModelCommands {
         Integer count;
 
         void check() {
-            if (count != null && count < 1) {
-                throw usage("gallery %d: give 1 or more", count);
-            }
+            expect(count == null || count >= 1, "gallery %d: give 1 or more", count);
         }
 
         void print(Console console, Evaluation evaluation, Dataset rows) {

@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
@@ -168,9 +169,7 @@ final class SweepCommand implements Runnable {
         for (String part : text.split(Pattern.quote(separator), -1)) {
             String value = part.strip();
             Matcher range = RANGE.matcher(value);
-            if (value.isEmpty()) {
-                throw usage("%s \"%s\": a value is missing", name, text);
-            }
+            expect(!value.isEmpty(), "%s \"%s\": a value is missing", name, text);
             if (range.matches() && !separator.equals("|")) {
                 values.addAll(range(name, range));
             } else {

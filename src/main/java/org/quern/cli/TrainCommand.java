@@ -1,6 +1,7 @@
 package org.quern.cli;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
@@ -114,9 +115,7 @@ final class TrainCommand implements Runnable {
     public void run() {
         console = common.console();
         times = new WallTime(console, timing);
-        if (keep < 0) {
-            throw usage("keep %d: give 0 or more", keep);
-        }
+        expect(keep >= 0, "keep %d: give 0 or more", keep);
         gallery.check();
         if (dryRun && (out != null || resume != null || save != null || report != null)) {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");

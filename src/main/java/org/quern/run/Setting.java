@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.either;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 import static org.quern.run.Setting.Group.NETWORK;
 import static org.quern.run.Setting.Group.ROWS;
@@ -254,9 +255,7 @@ public final class Setting<T> {
     private Setting<T> where(Predicate<T> holds, String message) {
         return as(
                 value -> {
-                    if (!holds.test(value)) {
-                        throw usage(message, value);
-                    }
+                    expect(holds.test(value), message, value);
                     return value;
                 });
     }
@@ -411,9 +410,7 @@ public final class Setting<T> {
 
     private static Map<String, ?> withFirstHidden(int units, String model) {
         Matcher hidden = Pattern.compile("dense \\d+(?=[^,]*,)").matcher(model);
-        if (!hidden.find()) {
-            throw usage("width: the model has no hidden layer to change");
-        }
+        expect(hidden.find(), "width: the model has no hidden layer to change");
         return Map.of("model", hidden.replaceFirst("dense " + units));
     }
 

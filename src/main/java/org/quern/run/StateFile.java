@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
@@ -73,9 +74,7 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
                             Double.parseDouble(text(metadata, "partialLoss")),
                             Long.parseLong(text(metadata, "partialHits")),
                             best == null ? null : best.values());
-            if (checkpoint.step() < 0) {
-                throw data("it is at step %d", checkpoint.step());
-            }
+            require(checkpoint.step() >= 0, "it is at step %d", checkpoint.step());
             return new StateFile(
                     checkpoint, texts(metadata, "config"), texts(metadata, "settings"));
         } catch (QuernException | JsonParseException | NumberFormatException e) {
@@ -86,18 +85,14 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
 
     private static String text(Map<String, String> metadata, String key) {
         String value = metadata.get(key);
-        if (value == null) {
-            throw data("there is no %s", key);
-        }
+        require(value != null, "there is no %s", key);
         return value;
     }
 
     private static Map<String, String> texts(Map<String, String> metadata, String key) {
         TypeToken<?> type = new TypeToken<LinkedHashMap<String, String>>() {};
         Map<String, String> texts = new Gson().fromJson(text(metadata, key), type.getType());
-        if (texts == null || texts.containsValue(null)) {
-            throw data("its %s is empty", key);
-        }
+        require(texts != null && !texts.containsValue(null), "its %s is empty", key);
         return texts;
     }
 
@@ -127,9 +122,7 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
 
     /** Reads back what {@link #history} wrote; refused if it is anything else. */
     static List<EpochResult> epochs(String history) {
-        if (!history.startsWith(HISTORY)) {
-            throw data("its history has other columns");
-        }
+        require(history.startsWith(HISTORY), "its history has other columns");
         List<EpochResult> epochs = new ArrayList<>();
         for (String line : history.substring(HISTORY.length()).lines().toList()) {
             String[] fields = line.split(",", -1);
