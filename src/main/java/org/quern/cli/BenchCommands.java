@@ -1,6 +1,5 @@
 package org.quern.cli;
 
-import static java.util.stream.Collectors.toCollection;
 import static org.quern.QuernException.backend;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
@@ -18,7 +17,6 @@ import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.bench.BenchTarget;
 import org.quern.bench.Budget;
-import org.quern.bench.Crossover;
 import org.quern.bench.KernelBench;
 import org.quern.bench.Machine;
 import org.quern.bench.Roofline;
@@ -72,7 +70,7 @@ final class BenchCommands {
                 "",
                 "Exit codes: 4 if a result is wrong, else 0."
             })
-    static void bench(@Mixin BenchRun run, @Mixin CommonOptions common) {
+    static void bench(@Mixin BenchRun run, @Mixin Options.Common common) {
         run.begin(common.console());
         run.kernels(run.cases(null));
         run.steps();
@@ -104,7 +102,7 @@ final class BenchCommands {
                                             + " table, such as \"Adam 38592\".")
                     String only,
             @Mixin BenchRun run,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         checkNoneBefore(common.command);
         List<KernelCase> cases = run.cases(only);
         run.begin(common.console());
@@ -124,7 +122,7 @@ final class BenchCommands {
                 "  quern bench steps --backend cpu --threads 1",
                 "  quern bench steps --quick --json steps.json"
             })
-    static void steps(@Mixin BenchRun run, @Mixin CommonOptions common) {
+    static void steps(@Mixin BenchRun run, @Mixin Options.Common common) {
         checkNoneBefore(common.command);
         run.begin(common.console());
         run.steps();
@@ -170,9 +168,9 @@ final class BenchCommands {
         @Option(names = "--json", paramLabel = "FILE", description = "Write all runs to this file.")
         Path json;
 
-        @Mixin SettingOptions.Running running;
+        @Mixin Options.Running running;
 
-        @Mixin CommonOptions common;
+        @Mixin Options.Common common;
 
         private Console console;
 
@@ -184,7 +182,7 @@ final class BenchCommands {
             checkNoneBefore(common.command);
             expect(seeds >= 1, "seeds %d: give 1 or more", seeds);
             List<Recipe> rungs = rung == null ? RUNGS : List.of(Recipe.parse(rung));
-            CommonOptions.checkWritable(json);
+            Options.checkWritable(json);
             String located = DataSource.locate(console, data);
             Splits splits = DataSource.read(RunSettings.DEFAULT, located);
             RunSettings base = running.settings();
@@ -262,7 +260,7 @@ final class BenchCommands {
                 description = "Write all figures to this file.")
         Path json;
 
-        @Mixin SettingOptions.Running running;
+        @Mixin Options.Running running;
 
         private final Map<String, Object> file = new LinkedHashMap<>();
         private final List<KernelBench.Result> kernels = new ArrayList<>();
@@ -281,20 +279,16 @@ final class BenchCommands {
             if (only == null) {
                 return all;
             }
-            List<KernelCase> named =
-                    all.stream()
-                            .filter(
-                                    one ->
-                                            Set.of(one.name(), one.kind()).stream()
-                                                    .anyMatch(only::equalsIgnoreCase))
-                            .toList();
+            List<KernelCase> named = new ArrayList<>(all);
+            named.removeIf(
+                    one ->
+                            !only.equalsIgnoreCase(one.name())
+                                    && !only.equalsIgnoreCase(one.kind()));
             if (named.isEmpty()) {
-                Set<String> kinds =
-                        all.stream().map(KernelCase::kind).collect(toCollection(TreeSet::new));
-                String near =
-                        Nearest.to(only.split(" ")[0], kinds)
-                                .map("did you mean \"%s\"?"::formatted)
-                                .orElse("there are " + String.join(", ", kinds));
+                Set<String> kinds = new TreeSet<>();
+                all.forEach(one -> kinds.add(one.kind()));
+                String known = "there are " + String.join(", ", kinds);
+                String near = Options.nearest(only.split(" ")[0], kinds, known);
                 throw usage("unknown kernel \"%s\": %s", only, near);
             }
             return named;
@@ -303,7 +297,7 @@ final class BenchCommands {
         /** Refuses what cannot be done before anything is measured; prints what is measured on. */
         void begin(Console here) {
             console = here;
-            CommonOptions.checkWritable(json);
+            Options.checkWritable(json);
             how = running.settings().options();
             boolean named = running.given().containsKey("backend");
             if (!named && !how.equals(new Backend.Options(how.threads()))) {
@@ -352,13 +346,13 @@ final class BenchCommands {
             List<BenchTarget> trained = BenchTarget.withEngines(backends, how);
             StepBench bench = new StepBench(trained, budget(), console.nanoTime(), this);
             List<String> names = trained.stream().map(BenchTarget::name).toList();
-            List<Crossover> crossovers = new ArrayList<>();
+            List<StepBench.Crossover> crossovers = new ArrayList<>();
             List<List<StepBench.Result>> steps = new ArrayList<>();
             for (StepBench.Network network : StepBench.Network.values()) {
                 console.about("steps", network.shape() + ": " + BenchText.stepTitle(names.size()));
                 BenchText.stepHead(names).forEach(console::line);
                 steps.add(bench.run(network, quick ? StepBench.QUICK_BATCHES : StepBench.BATCHES));
-                Crossover.of(steps.get(steps.size() - 1)).ifPresent(crossovers::add);
+                StepBench.Crossover.of(steps.get(steps.size() - 1)).ifPresent(crossovers::add);
             }
             crossovers.forEach(found -> console.about("crossover", BenchText.crossover(found)));
             String verdict = BenchText.verdict(steps);

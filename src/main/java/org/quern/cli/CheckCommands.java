@@ -41,7 +41,7 @@ final class CheckCommands {
                 "Exit codes: 0 if all agree, else 1."
             })
     static int gradcheck(
-            @Mixin SettingOptions.Network model,
+            @Mixin Options.Network model,
             @Option(
                             names = "--input",
                             paramLabel = "EXTENTS",
@@ -72,7 +72,7 @@ final class CheckCommands {
                             description =
                                     "Its GPU to check: number or part of the name (the first).")
                     String device,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         expect(entries >= 1, "--entries %d: check at least 1", entries);
         if (device != null && name == null) {
             throw usage("--device %s goes with its backend: add --backend cuda or opencl", device);
@@ -159,7 +159,7 @@ final class CheckCommands {
                 "",
                 "Exit codes: 4 if no backend works, else 0."
             })
-    static void doctor(@Mixin CommonOptions common) {
+    static void doctor(@Mixin Options.Common common) {
         Console console = common.console();
         boolean works = false;
         for (Backend backend : Backends.all()) {

@@ -32,7 +32,7 @@ final class DataCommands {
                 description = "As for train --data. Default: what train takes.")
         String path = "";
 
-        @Mixin SettingOptions.Table table;
+        @Mixin Options.Table table;
 
         /** Finds and reads it, and says what it is. */
         Splits read(Console console) {
@@ -66,7 +66,7 @@ final class DataCommands {
                             defaultValue = "1",
                             description = "Which examples are drawn (1).")
                     long seed,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         Console console = common.console();
         if (out != null && Files.exists(out) && !Files.isDirectory(out)) {
             throw QuernException.data("%s is a file: give --out a folder", out);
@@ -106,8 +106,8 @@ final class DataCommands {
                 "  quern data info",
                 "  quern data info digits.csv"
             })
-    static int data(@Mixin CommonOptions common) {
-        return CommonOptions.usage(common.command);
+    static int data(@Mixin Options.Common common) {
+        return Options.usage(common.command);
     }
 
     @Command(
@@ -125,7 +125,7 @@ final class DataCommands {
                             paramLabel = "DIR",
                             description = "Fetch into this folder instead.")
                     Path to,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         Console console = common.console();
         if (!name.equals("mnist")) {
             throw usage("unknown data set \"%s\": mnist is the one that can be fetched", name);
@@ -151,7 +151,7 @@ final class DataCommands {
                 "  quern data info digits.csv --label digit",
                 "  quern data info generated:1000,100"
             })
-    static void info(@Mixin Looked at, @Mixin CommonOptions common) {
+    static void info(@Mixin Looked at, @Mixin Options.Common common) {
         Console console = common.console();
         Splits splits = at.read(console);
         console.about("train", DataText.of(splits.train()));

@@ -59,7 +59,7 @@ final class ModelCommands {
                 description = "A safetensors file or a run's folder.")
         Path path;
 
-        @Mixin SettingOptions.Network network;
+        @Mixin Options.Network network;
 
         @Option(
                 names = "--input",
@@ -125,7 +125,7 @@ final class ModelCommands {
                 description = "As for train. Default: the run's data, else MNIST.")
         String data;
 
-        @Mixin SettingOptions.Table table;
+        @Mixin Options.Table table;
 
         @Option(
                 names = "--split",
@@ -133,7 +133,7 @@ final class ModelCommands {
                 description = "test or train: which rows of the data (test).")
         Part part = Part.TEST;
 
-        @Mixin SettingOptions.Running running;
+        @Mixin Options.Running running;
 
         enum Part {
             TEST,
@@ -168,7 +168,7 @@ final class ModelCommands {
                 "  quern summary --input 4 --model \"dense 16 tanh, dense 3\""
             })
     static void summary(
-            @Mixin SettingOptions.Network model,
+            @Mixin Options.Network model,
             @Parameters(
                             arity = "0..1",
                             paramLabel = "MODEL|RUN",
@@ -187,7 +187,7 @@ final class ModelCommands {
                             defaultValue = "" + TrainingConfig.DEFAULT_BATCH,
                             description = "Rows of a batch (32).")
                     int batch,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         if (file != null && !model.given().isEmpty()) {
             throw usage("%s says what model it is of: leave --recipe and --model out", file);
         }
@@ -209,7 +209,7 @@ final class ModelCommands {
                 "  quern evaluate torch.safetensors --model \"dense 48 relu, dense 10\""
             })
     static void evaluate(
-            @Mixin TrainedOptions trained, @Mixin Gallery gallery, @Mixin CommonOptions common) {
+            @Mixin TrainedOptions trained, @Mixin Gallery gallery, @Mixin Options.Common common) {
         Console console = common.console();
         gallery.check();
         TrainedModel model = trained.source.open();
@@ -254,7 +254,7 @@ final class ModelCommands {
                             names = "--invert",
                             description = "Make dark on light into light on dark, as in MNIST.")
                     boolean invert,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         Console console = common.console();
         if (Stream.of(file, index, csvRow).filter(Objects::nonNull).count() != 1) {
             throw usage("give one of: an image or .csv file, --index N, --csv-row VALUES");
@@ -326,11 +326,11 @@ final class ModelCommands {
                             required = true,
                             description = "Write the model to this file.")
                     Path onnx,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         if (onnx.equals(source.path)) {
             throw usage("--onnx %s is the model itself: name another file", onnx);
         }
-        CommonOptions.checkWritable(onnx);
+        Options.checkWritable(onnx);
         SavedModel saved = source.open().saved();
         OnnxFile.write(onnx, saved);
         String shape =
@@ -364,8 +364,8 @@ final class ModelCommands {
                             description = "Of 127.0.0.1; 0 for any that is free (0).")
                     int port,
             @Option(names = "--open", description = "Open the page in the browser.") boolean open,
-            @Mixin SettingOptions.Running running,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Running running,
+            @Mixin Options.Common common) {
         Console console = common.console();
         SavedModel model = source.open().saved();
         try (Predictor predictor = running.predictor(model);
@@ -402,14 +402,14 @@ final class ModelCommands {
                                     "Write the page to this file (report.html in the run's"
                                             + " folder).")
                     Path out,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         Console console = common.console();
         Path folder = trained.source.path;
         if (!Files.isDirectory(folder)) {
             throw usage("%s is no run's folder: give the one that train --out was given", folder);
         }
         Path file = out == null ? folder.resolve("report.html") : out;
-        CommonOptions.checkWritable(file);
+        Options.checkWritable(file);
         JsonObject run = RunFolder.readRun(folder);
         TrainedModel model = trained.source.open();
         Rows rows = trained.rows(model, console);
@@ -462,11 +462,11 @@ final class ModelCommands {
                             paramLabel = "FILE",
                             description = "Also write a page (HTML) with the curves to this file.")
                     Path out,
-            @Mixin CommonOptions common) {
+            @Mixin Options.Common common) {
         if (folders.size() < 2) {
             throw usage("only %s was given: give the folders of two or more runs", folders.get(0));
         }
-        CommonOptions.checkWritable(out);
+        Options.checkWritable(out);
         List<JsonObject> runs = folders.stream().map(RunFolder::readRun).toList();
         List<String> names = folders.stream().map(ModelCommands::name).toList();
         if (new HashSet<>(names).size() < names.size()) {

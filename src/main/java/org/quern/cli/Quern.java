@@ -148,7 +148,7 @@ public final class Quern implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        return CommonOptions.usage(spec);
+        return Options.usage(spec);
     }
 
     private int usage(ParameterException e) {
@@ -167,8 +167,8 @@ public final class Quern implements Callable<Integer> {
         String name = option ? word.split("=", 2)[0] : word;
         String what = option ? "option" : command.parent() == null ? "command" : "argument";
         Set<String> known = option ? command.optionsMap().keySet() : command.subcommands().keySet();
-        return "unknown %s \"%s\"".formatted(what, name)
-                + Nearest.to(name, known).map(": did you mean \"%s\"?"::formatted).orElse("");
+        String near = Options.nearest(name, known, "");
+        return "unknown %s \"%s\"%s".formatted(what, name, near.isEmpty() ? "" : ": " + near);
     }
 
     private int failed(QuernException.Kind kind, String format, Object... arguments) {

@@ -64,7 +64,7 @@ final class SweepCommand implements Runnable {
     @Option(names = "--seeds", paramLabel = "N", description = "The same as --seed 1..N.")
     Integer seeds;
 
-    @Mixin final SettingOptions changes = new SettingOptions(true, Setting.Group.SWEEP);
+    @Mixin final Options.Settings changes = new Options.Settings(true, Setting.Group.SWEEP);
 
     @Option(names = "--csv", paramLabel = "FILE", description = "Write all results to this file.")
     Path csv;
@@ -72,9 +72,9 @@ final class SweepCommand implements Runnable {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all results to this file.")
     Path json;
 
-    @Mixin CommonOptions common;
+    @Mixin Options.Common common;
 
-    @Mixin final SettingOptions options = new SettingOptions(true, Setting.Group.ofRun());
+    @Mixin final Options.Settings options = new Options.Settings(true, Setting.Group.ofRun());
 
     /** What was given one value, and what several. */
     private final Map<String, String> same = new LinkedHashMap<>();
@@ -84,7 +84,7 @@ final class SweepCommand implements Runnable {
     @Override
     public void run() {
         Console console = common.console();
-        CommonOptions.checkWritable(csv, json);
+        Options.checkWritable(csv, json);
         settle();
         RunSettings base = RunSettings.DEFAULT.with(same).validated();
         Splits data = DataSource.read(base, DataSource.locate(console, base.get(Setting.DATA)));

@@ -44,7 +44,7 @@ import picocli.CommandLine.Option;
 final class TrainCommand implements Runnable {
     private static final String FINGERPRINT = "fingerprint";
 
-    @Mixin final SettingOptions options = new SettingOptions(false, Setting.Group.ofRun());
+    @Mixin final Options.Settings options = new Options.Settings(false, Setting.Group.ofRun());
 
     @Option(
             names = "--out",
@@ -102,7 +102,7 @@ final class TrainCommand implements Runnable {
             description = "One batch of everything, nothing kept: does it all fit together?")
     boolean dryRun;
 
-    @Mixin CommonOptions common;
+    @Mixin Options.Common common;
 
     private Console console;
     private WallTime times;
@@ -120,7 +120,7 @@ final class TrainCommand implements Runnable {
         if (dryRun && (out != null || resume != null || save != null || report != null)) {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
-        CommonOptions.checkWritable(save, report);
+        Options.checkWritable(save, report);
         try {
             settings = resume == null ? asked() : resumed();
             train();

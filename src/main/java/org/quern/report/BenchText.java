@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Set;
-import org.quern.bench.Crossover;
 import org.quern.bench.KernelBench;
 import org.quern.bench.Roofline;
 import org.quern.bench.StepBench;
@@ -172,7 +171,7 @@ public final class BenchText {
         List<String> parts = new ArrayList<>();
         for (List<StepBench.Result> results : byNetwork) {
             if (!results.isEmpty()) {
-                String fastest = fastest(Crossover.winners(results));
+                String fastest = fastest(StepBench.Crossover.winners(results));
                 verdicts.add(fastest);
                 parts.add(results.get(0).network() + ": " + fastest);
             }
@@ -207,7 +206,7 @@ public final class BenchText {
     }
 
     /** From where on a GPU pays, in a line. */
-    public static String crossover(Crossover crossover) {
+    public static String crossover(StepBench.Crossover crossover) {
         return crossover.network()
                 + (crossover.batch() == null
                         ? ": the host is faster at the largest batch size, too"

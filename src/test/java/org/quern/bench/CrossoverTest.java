@@ -47,21 +47,22 @@ class CrossoverTest {
         List<StepBench.Result> never = results("b", times(1, 1, 1), times(), times(2, 2, 2));
         List<StepBench.Result> always = results("c", times(1, 1, 1), times(), times(0.2, 0.2, 0.2));
 
-        assertThat(Crossover.of(late)).contains(new Crossover("a", 32));
-        assertThat(Crossover.of(never)).contains(new Crossover("b", null));
-        assertThat(Crossover.of(always)).contains(new Crossover("c", 1));
-        assertThat(BenchText.crossover(new Crossover("a", 32)))
+        assertThat(StepBench.Crossover.of(late)).contains(new StepBench.Crossover("a", 32));
+        assertThat(StepBench.Crossover.of(never)).contains(new StepBench.Crossover("b", null));
+        assertThat(StepBench.Crossover.of(always)).contains(new StepBench.Crossover("c", 1));
+        assertThat(BenchText.crossover(new StepBench.Crossover("a", 32)))
                 .isEqualTo("a: a GPU is faster from batch 32 on");
-        assertThat(BenchText.crossover(new Crossover("b", null)))
+        assertThat(BenchText.crossover(new StepBench.Crossover("b", null)))
                 .isEqualTo("b: the host is faster at the largest batch size, too");
     }
 
     @Test
     void thereIsNoneWithoutAGpuOrWithoutAHost() {
-        assertThat(Crossover.of(results("a", times(1, 2, 3), times(1, 2, 3), times())))
+        assertThat(StepBench.Crossover.of(results("a", times(1, 2, 3), times(1, 2, 3), times())))
                 .isEqualTo(Optional.empty());
-        assertThat(Crossover.of(results("a", times(), times(), times(1, 2, 3)))).isEmpty();
-        assertThat(Crossover.of(List.of())).isEmpty();
+        assertThat(StepBench.Crossover.of(results("a", times(), times(), times(1, 2, 3))))
+                .isEmpty();
+        assertThat(StepBench.Crossover.of(List.of())).isEmpty();
     }
 
     @Test

@@ -8,24 +8,28 @@ import org.junit.jupiter.api.Test;
 class NearestTest {
     private static final List<String> WORDS = List.of("--epochs", "--epsilon", "--lr", "--batch");
 
+    private static String nearest(String typed, List<String> words) {
+        return Options.nearest(typed, words, "");
+    }
+
     @Test
     void findsTheLeastDistance() {
-        assertThat(Nearest.to("--epohcs", WORDS)).contains("--epochs");
-        assertThat(Nearest.to("--epoch", WORDS)).contains("--epochs");
-        assertThat(Nearest.to("--bacth", WORDS)).contains("--batch");
-        assertThat(Nearest.to("--lr", WORDS)).contains("--lr");
+        assertThat(nearest("--epohcs", WORDS)).isEqualTo("did you mean \"--epochs\"?");
+        assertThat(nearest("--epoch", WORDS)).isEqualTo("did you mean \"--epochs\"?");
+        assertThat(nearest("--bacth", WORDS)).isEqualTo("did you mean \"--batch\"?");
+        assertThat(nearest("--lr", WORDS)).isEqualTo("did you mean \"--lr\"?");
     }
 
     @Test
     void offersNothingThatIsFar() {
-        assertThat(Nearest.to("--weather", WORDS)).isEmpty();
-        assertThat(Nearest.to("x", List.of("--epochs"))).isEmpty();
-        assertThat(Nearest.to("train", List.of())).isEmpty();
+        assertThat(nearest("--weather", WORDS)).isEmpty();
+        assertThat(nearest("x", List.of("--epochs"))).isEmpty();
+        assertThat(nearest("train", List.of())).isEmpty();
     }
 
     @Test
     void aSwapOfNeighboursIsOneMistake() {
         // "ab" is one swap from "ba", but two changes from "xy"
-        assertThat(Nearest.to("ab", List.of("xy", "ba"))).contains("ba");
+        assertThat(nearest("ab", List.of("xy", "ba"))).isEqualTo("did you mean \"ba\"?");
     }
 }
