@@ -5,12 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import org.quern.backend.Backend;
 
-/**
- * A backend, and how it is asked to run.
- *
- * @param name what its results are listed under
- * @param optional whether it may refuse a network, which is then left out
- */
+/** A backend, and how it is asked to run; if optional, a network that it refuses is left out. */
 public record BenchTarget(String name, Backend backend, Backend.Options options, boolean optional) {
     /** Whether it computes on a GPU: a CPU that poses as one for OpenCL or CUDA does not. */
     public boolean onGpu() {

@@ -1,14 +1,12 @@
 package org.quern.bench;
 
 /**
- * How long is measured.
+ * How long is measured, in seconds.
  *
- * @param warmUp seconds for which the work is done before it is timed: caches, clocks and the JIT
- *     compiler
- * @param round least seconds of a timed round, so that reading the clock and waiting for a device
- *     do not count
- * @param rounds how many rounds, an odd number
- * @param longestStep seconds of a training step above which it is left out
+ * @param warmUp for which the work is done before: caches, clocks and the JIT compiler
+ * @param round least of a timed round, so that neither clock nor waiting for a device counts
+ * @param rounds how many, an odd number
+ * @param longestStep of a training step above which it is left out
  */
 public record Budget(double warmUp, double round, int rounds, double longestStep) {
     /** A minute for all that a machine has. */

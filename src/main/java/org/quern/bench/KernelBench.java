@@ -38,11 +38,9 @@ public record KernelBench(
     /**
      * A case on a backend.
      *
-     * @param bytes least traffic of a run
-     * @param workingSet bytes of memory that it touches
+     * @param bytes least traffic of a run; {@code workingSet} is what it touches
      * @param checked how much of what it computed was compared with the reference
      * @param limit what bounds it on this device: arithmetic, memory or cache; null if unknown
-     * @param percentOfLimit of that limit by the median; null if unknown
      */
     public record Result(
             String kernel,
@@ -58,11 +56,7 @@ public record KernelBench(
             String limit,
             Double percentOfLimit) {}
 
-    /**
-     * Measures the limits, then the cases.
-     *
-     * @return the limits with all copies that were needed
-     */
+    /** Measures the limits, which it gives with all copies that were needed, then the cases. */
     public List<Roofline.Figures> run(List<KernelCase> cases) {
         Map<BenchTarget, Roofline> ceilings = new LinkedHashMap<>();
         try {

@@ -7,13 +7,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.stream.Stream;
 
-/**
- * What something was measured on.
- *
- * @param processor its name, as far as the system tells
- * @param heapMebibytes the JVM's largest heap
- * @param loadAverage processes that wanted to run in the last minute; negative if unknown
- */
+/** What something was measured on; the load average is negative if it is unknown. */
 public record Machine(
         String processor,
         int processors,

@@ -39,12 +39,8 @@ public final class Roofline implements AutoCloseable {
     private String arithmetic = "multiply-adds in registers";
 
     /**
-     * A device's limits.
-     *
-     * @param copyBytesPerSecond of the large copy, read and written, both counted
-     * @param flopsPerSecond a multiplication and an addition counted as two
-     * @param arithmetic what reached that
-     * @param cachedCopies bandwidth of smaller copies, which stay in caches, by the bytes copied
+     * A device's limits; of a copy, what is read and written, of arithmetic, a multiplication and
+     * an addition count as two. Smaller copies, by the bytes copied, stay in caches.
      */
     public record Figures(
             String backend,
@@ -122,7 +118,7 @@ public final class Roofline implements AutoCloseable {
 
     /**
      * The least time that the device's limits leave to a case: that of its traffic, and of a
-     * product that of its arithmetic if it is longer. What elementary functions cost is no such
+     * product that of its arithmetic if it is longer. Elementary functions cost, but are no such
      * limit.
      */
     public Bound bound(KernelCase kernel) {

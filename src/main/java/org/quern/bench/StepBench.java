@@ -97,11 +97,8 @@ public final class StepBench {
             double rowsPerSecond) {}
 
     /**
-     * From which batch size on a GPU is faster than the host's processors.
-     *
-     * @param network its widths
-     * @param batch the least measured batch size at which, and at all larger ones, the faster of
-     *     the GPUs is faster than the fastest on the host; null if there is none
+     * The least measured batch size at which, and at all larger ones, the faster of the GPUs is
+     * faster than the fastest on the host; null if there is none.
      */
     public record Crossover(String network, Integer batch) {
         /** Of one network's results; empty where not both a GPU and the host were measured. */

@@ -5,12 +5,8 @@ import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
 
 /**
- * Seconds that something takes once: the median of some rounds, each of which does it many times
- * between two looks at the clock, and the spread of the rounds.
- *
- * @param least of the fastest round
- * @param most of the slowest
- * @param times how often a round did it
+ * Seconds that something takes once: of some rounds, each of which does it so many times between
+ * two looks at the clock, the median, the fastest and the slowest.
  */
 public record Timing(double median, double least, double most, int rounds, int times) {
     private static final int MOST_TIMES = 1 << 20;
@@ -19,10 +15,8 @@ public record Timing(double median, double least, double most, int rounds, int t
 
     /**
      * Warms up, finds out how many times make a round, and times the rounds; {@value
-     * #ROUNDS_OF_LONG} of what takes longer than {@value #LONG} s.
-     *
-     * @param nanoTime the clock
-     * @param run does it so many times, and returns when it is done
+     * #ROUNDS_OF_LONG} of what takes longer than {@value #LONG} s. {@code run} does it so many
+     * times, and returns when it is done.
      */
     public static Timing of(LongSupplier nanoTime, Budget effort, IntConsumer run) {
         int times = 1;

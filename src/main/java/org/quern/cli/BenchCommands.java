@@ -244,10 +244,7 @@ final class BenchCommands {
         }
     }
 
-    /**
-     * A run of benchmarks: the options that say what is measured, what it prints as it goes, and
-     * the file that it leaves.
-     */
+    /** Options that say what is measured, what is printed of it, and the file that it leaves. */
     static final class BenchRun implements KernelBench.Listener, StepBench.Listener {
         @Option(
                 names = "--quick",

@@ -18,16 +18,7 @@ import java.util.function.LongSupplier;
 import org.quern.QuernException;
 import picocli.CommandLine.Help.Ansi;
 
-/**
- * All that commands see of the world outside: where they write, whether somebody watches, the
- * environment and the time.
- *
- * @param out for results
- * @param err for errors, one line each
- * @param terminal whether {@code out} is a terminal that a line may be redrawn on
- * @param environment the environment variables
- * @param nanoTime as {@link System#nanoTime()}
- */
+/** All that commands see of the world outside; who watches may have a line redrawn. */
 record Console(
         PrintStream out,
         PrintStream err,

@@ -56,11 +56,8 @@ final class DataSource {
 
     /**
      * Begins what a training needs and takes long, beside the reading of its options, which takes a
-     * tenth of a second of its own: MNIST is read and the best backend made ready, where no option
-     * can say that it is to be other data or another backend. What fails here fails again, and is
-     * told, where it is needed.
-     *
-     * @return what is read, or null
+     * tenth of a second of its own, where no option can say that it is to be other data or another
+     * backend. What fails here fails again, and is told, where it is needed. Null: nothing is read.
      */
     static Loading begin(Console console, String... arguments) {
         if (arguments.length == 0 || !arguments[0].equals("train") || any(arguments, BOTH)) {
@@ -102,11 +99,8 @@ final class DataSource {
     }
 
     /**
-     * Settles what is to be read. When nobody says: MNIST, found or else fetched; where it cannot
-     * be fetched, generated digits, and a line that says so.
-     *
-     * @param asked a path, or {@code generated[:TRAIN,TEST]}; empty if nobody says
-     * @return a path or {@code generated…}
+     * Settles what is to be read: a path, or {@code generated[:TRAIN,TEST]}. Where nobody says:
+     * MNIST, found or else fetched; where it cannot be, generated digits, and a line that says so.
      */
     static String locate(Console console, String asked) {
         if (!asked.isEmpty()) {

@@ -149,9 +149,7 @@ final class ModelCommands {
             return new Rows(trained.rows(splits, part == Part.TEST, own), DataText.reading(splits));
         }
 
-        /**
-         * What is known of a table that is not the run's own: the model's label, if none is given.
-         */
+        /** What is known of a table that is not the run's: the model's label, if none is given. */
         RunSettings table(TrainedModel trained) {
             return RunSettings.DEFAULT
                     .with(Map.of("label", trained.settings().get(Setting.LABEL)))

@@ -76,12 +76,10 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /**
-     * A folder for a new run, created if need be.
+     * A folder for a new run, created if need be, that is refused as by {@link #check}.
      *
      * @param settings the configuration and whatever else must be the same when it is resumed
-     * @param classes names of the classes, for the model files
      * @param keep epochs whose weights are kept besides last and best
-     * @throws org.quern.QuernException as {@link #check}
      */
     public static RunFolder create(
             Path folder, Map<String, String> settings, List<String> classes, int keep) {
@@ -274,10 +272,8 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /**
-     * Writes a trainer's model with some parameters.
-     *
-     * @param settings of the run; not all need be there
-     * @param notes what its file is to say of its training, besides what follows from the settings
+     * Writes a trainer's model with some parameters; its notes are those and what of a run's
+     * settings is said there.
      */
     public static void writeModel(
             Path file,

@@ -12,10 +12,7 @@ import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
 
-/**
- * What {@code run.json} says: the settings, each epoch, the result on the test rows and where the
- * time went.
- */
+/** What {@code run.json} says: settings, epochs, the test's result and where the time went. */
 public final class RunReport {
     private final Map<String, Object> report = new LinkedHashMap<>();
 

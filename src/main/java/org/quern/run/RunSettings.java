@@ -109,11 +109,8 @@ public final class RunSettings {
 
     /**
      * These with what only their data tells, where nobody asked otherwise: input is divided by 255
-     * only if it is pixels, and the last layer is as wide as there are classes.
-     *
-     * @throws org.quern.QuernException if there is only one class, or the model that was asked for
-     *     has another number of outputs than the setting {@code outputs} says, or than the data has
-     *     classes
+     * only if it is pixels, and the last layer is as wide as there are classes. Refused if there is
+     * one class only, or a model that was asked for has another number of outputs.
      */
     public RunSettings on(Splits source) {
         Dataset train = source.train();
@@ -199,11 +196,7 @@ public final class RunSettings {
         return settled(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
     }
 
-    /**
-     * Refuses options that contradict these; on what is computed may change.
-     *
-     * @param where whose settings these are, for the message, which names both values
-     */
+    /** Refuses options that contradict these, of {@code where}; on what is computed may change. */
     public void refuseOthers(Map<String, ?> given, String where) {
         Map<String, Object> others = Setting.replaced(values, given);
         for (Setting<?> setting : Setting.kept()) {

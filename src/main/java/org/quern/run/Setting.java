@@ -35,9 +35,7 @@ import org.quern.train.TrainingConfig;
 /**
  * A setting of a run. Its entry in this table is all that there is of it besides its use: the
  * option of the command line with its help, its text in a run's folder and its values in a sweep
- * are made from it.
- *
- * @param <T> what its values are: a string, a number, a boolean or an enum
+ * are made from it. A value is a string, a number, a boolean or an enum.
  */
 public final class Setting<T> {
     /** What a setting is about. Commands take some of these. */
@@ -283,10 +281,7 @@ public final class Setting<T> {
     }
 
     /**
-     * Values with some replaced.
-     *
-     * @param changes values or their texts by name; other names are left out
-     * @throws org.quern.QuernException if one is not understood
+     * Values with some replaced by values or their texts; other names than settings' are left out.
      */
     static Map<String, Object> replaced(Map<String, Object> values, Map<String, ?> changes) {
         Map<String, Object> all = new LinkedHashMap<>(values);

@@ -18,11 +18,8 @@ import org.quern.train.EpochResult;
 
 /**
  * A {@link Checkpoint} as a safetensors file: tensors {@code state} and, if there is one, {@code
- * best}; the rest as metadata. It holds all that a resume needs, so no two files can be of
- * different epochs.
- *
- * @param config of the trainer, as {@link org.quern.train.TrainingConfig#texts} writes it
- * @param settings whatever else the caller wants to have back
+ * best}; the rest, with the trainer's configuration and a run's settings, as metadata. It holds all
+ * that a resume needs, so no two files can be of different epochs.
  */
 record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, String> settings) {
     private static final String KIND = "quern.state";
@@ -97,9 +94,8 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
     }
 
     /**
-     * Epochs as CSV: a line of names, then one line an epoch. Numbers are written in full, so that
-     * they are read back to the same bits, NaN and infinity included; what is missing is left
-     * empty.
+     * Epochs as CSV: a line of names, then one line an epoch, whose numbers are read back to the
+     * same bits, NaN and infinity included; what is missing is left empty.
      */
     static String history(List<EpochResult> epochs) {
         StringBuilder csv = new StringBuilder(HISTORY);

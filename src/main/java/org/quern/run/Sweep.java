@@ -36,11 +36,7 @@ public final class Sweep {
     private final Set<Trainer> running = ConcurrentHashMap.newKeySet();
 
     /**
-     * One training.
-     *
-     * @param number its place in the sweep, from 1
-     * @param varied what makes it another than the rest: setting, value
-     * @param settings all of its settings
+     * One training: its number from 1, what makes it another than the rest, and all its settings.
      */
     public record Member(int number, Map<String, String> varied, RunSettings settings) {
         /** The same training with what only its data tells. */
@@ -60,14 +56,8 @@ public final class Sweep {
     }
 
     /**
-     * How a training went.
-     *
-     * @param validation on the rows that trainings are compared by; not numbers if it failed
-     * @param test on the test rows. Those are for the one that is taken in the end: the best of
-     *     many by its test rows looks better than it is
-     * @param epochs that it trained
-     * @param seconds that it took, its data and its test included
-     * @param failure why it has no result: it diverged, for instance; null if it has one
+     * How a training went; {@code failure} says why it has no scores, or is null. The test is for
+     * the one that is taken in the end: the best of many by its test rows looks better than it is.
      */
     public record Result(
             Member member,
@@ -96,13 +86,7 @@ public final class Sweep {
         return Math.max(1, Math.min(most, members.size()));
     }
 
-    /**
-     * All combinations of values, the last setting varying fastest.
-     *
-     * @param varied values, or their texts, by setting
-     * @throws org.quern.QuernException if a value is not understood, there are too many, or no rows
-     *     to compare by
-     */
+    /** All combinations of values, or of their texts, by setting; the last one varies fastest. */
     public static List<Member> members(RunSettings base, Map<String, List<String>> varied) {
         if (base.get(Setting.VALIDATION) == 0 && base.get(Setting.OVERFIT) == 0) {
             throw usage(
@@ -132,12 +116,9 @@ public final class Sweep {
     }
 
     /**
-     * Trains all.
-     *
-     * @param heard is told of each that is done, one at a time, in the order in which they end
-     * @return in the order of the members; those that {@link #stop} kept from ending are left out
-     * @throws org.quern.QuernException if the data does not fit a model, or the backend fails; the
-     *     other trainings have ended then
+     * Trains all, and tells of each as it ends; gives them in the order of the members, less those
+     * that {@link #stop} kept from ending. If one fails for more than it, the others have ended
+     * too.
      */
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
         ExecutorService threads = Executors.newFixedThreadPool(workers(members));

@@ -14,11 +14,8 @@ import org.quern.io.ModelFile;
 import org.quern.model.Model;
 
 /**
- * A trained model from a file or from a run's folder.
- *
- * @param saved the model
- * @param settings the run's; of a file, the defaults
- * @param fromRun whether it is from a run's folder
+ * A trained model from a file or from a run's folder, with the run's settings; a file's are the
+ * defaults.
  */
 public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
 
@@ -40,8 +37,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     /**
      * Reads a file.
      *
-     * @param spec the model, for a file that does not say, such as PyTorch's; null to take it from
-     *     the file
+     * @param spec the model, for a file that does not say, such as PyTorch's; else null
      * @throws org.quern.QuernException if it is damaged, or of another model
      */
     public static TrainedModel open(Path file, Model spec) {
@@ -71,13 +67,11 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
 
     /**
      * Rows to measure the model on, labelled in the model's order of classes; in a regression,
-     * labels are the numbers to predict.
+     * labels are the numbers to predict. Refused if a row has a class that the model does not know.
      *
      * @param test whether the test rows are wanted, else those trained on; all rows, where the
      *     source has no test rows and is not the run's
-     * @param own whether the source is what the run was trained on, so that its test rows are those
-     *     that it was not trained on
-     * @throws org.quern.QuernException if a row has a class that the model does not know
+     * @param own whether the source is what the run was trained on, which has its own test rows
      */
     public Dataset rows(Splits source, boolean test, boolean own) {
         if (own) {
