@@ -25,7 +25,6 @@ public record KernelBench(
         /** A device's limits; those of small copies are not there yet. */
         void limits(Roofline.Figures figures);
 
-        /** A result. */
         void result(Result result);
 
         /** A kernel computes something else than it should, and was not timed. */

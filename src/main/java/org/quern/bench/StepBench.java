@@ -59,7 +59,6 @@ public final class StepBench {
 
     /** A network whose steps are measured. */
     public enum Network {
-        /** The tutorial's. */
         TUTORIAL("784-48-15-10", ModelText.TUTORIAL),
         /** 1.3 million parameters. */
         WIDE(
@@ -74,7 +73,6 @@ public final class StepBench {
             this.layers = layers;
         }
 
-        /** Its widths. */
         public String shape() {
             return shape;
         }
@@ -146,7 +144,6 @@ public final class StepBench {
         /** A contender's losses are not what they should be, and it was not timed. */
         void wrong(String line);
 
-        /** Something is not measured. */
         void leftOut(String line);
     }
 

@@ -38,7 +38,6 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
-/** {@code quern bench} and its commands. */
 final class BenchCommands {
     private BenchCommands() {}
 
@@ -129,7 +128,6 @@ final class BenchCommands {
         run.finish();
     }
 
-    /** {@code quern bench mnist}. */
     @Command(
             name = "mnist",
             description = {

@@ -28,7 +28,6 @@ record Console(
     private static final int BUFFER = 1 << 13;
     private static final String SYSTEM = System.getProperty("os.name").toLowerCase(Locale.ROOT);
 
-    /** The process' own. */
     static Console system() {
         Map<String, String> environment = System.getenv();
         return new Console(
@@ -203,7 +202,6 @@ record Console(
             return due;
         }
 
-        /** Draws a text over the last one. */
         void draw(String text) {
             String blanks = " ".repeat(Math.max(0, width - text.length()));
             console.out.print((width > 0 ? "\r" : "") + text + blanks);

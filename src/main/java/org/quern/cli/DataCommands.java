@@ -34,7 +34,6 @@ final class DataCommands {
 
         @Mixin Options.Table table;
 
-        /** Finds and reads it, and says what it is. */
         Splits read(Console console) {
             path = DataSource.locate(console, path);
             Splits splits = DataSource.read(table.settings(), path);

@@ -123,7 +123,6 @@ final class DataSource {
         }
     }
 
-    /** Whether that is a folder with MNIST's four files. */
     static boolean isMnist(String located) {
         return !located.startsWith(GENERATED) && Mnist.isIn(Path.of(located));
     }

@@ -13,7 +13,6 @@ final class Interrupts {
     private final CompletableFuture<Void> finished = new CompletableFuture<>();
     private Runnable action;
 
-    /** Takes part in this process' end. */
     Interrupts install() {
         Runtime.getRuntime().addShutdownHook(new Thread(this::interrupt, "interrupt"));
         return this;
@@ -33,7 +32,6 @@ final class Interrupts {
         action = newAction;
     }
 
-    /** All is saved and said. */
     void finished() {
         finished.complete(null);
     }

@@ -51,7 +51,6 @@ final class ModelCommands {
 
     private ModelCommands() {}
 
-    /** Which trained model is meant. */
     static final class Source {
         @Parameters(
                 index = "0",
@@ -86,7 +85,6 @@ final class ModelCommands {
         }
     }
 
-    /** Whether mistakes are shown as pictures. */
     static final class Gallery {
         @Option(
                 names = "--gallery",

@@ -37,7 +37,6 @@ final class Options {
                 description = "Show this help.")
         boolean help;
 
-        /** The program that the command is of. */
         Quern quern() {
             return (Quern) command.root().userObject();
         }
@@ -81,27 +80,23 @@ final class Options {
         }
     }
 
-    /** Those that describe a model. */
     static final class Network extends Settings {
         Network() {
             super(false, Group.NETWORK);
         }
     }
 
-    /** Those that say what a CSV file does not. */
     static final class Table extends Settings {
         Table() {
             super(false, Group.TABLE);
         }
     }
 
-    /** Those that say what to run on. */
     static final class Running extends Settings {
         Running() {
             super(false, Group.RUNNING);
         }
 
-        /** A model loaded onto the backend that is asked for. */
         Predictor predictor(SavedModel model) {
             return predictor(model, settings().choose());
         }

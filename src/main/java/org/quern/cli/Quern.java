@@ -36,7 +36,6 @@ public final class Quern implements Callable<Integer> {
 
     private static final int MOST_IN_SYNOPSIS = 11;
 
-    /** The commands in the order of the help. */
     private static final List<String> COMMANDS =
             List.of(
                     ("explore train sweep evaluate predict export draw report compare bench summary"
@@ -72,7 +71,6 @@ public final class Quern implements Callable<Integer> {
         System.exit(code);
     }
 
-    /** Runs a command to its exit code. */
     static int run(Console console, Interrupts interrupts, String... arguments) {
         Quern quern = new Quern(console, interrupts, DataSource.begin(console, arguments));
         CommandLine line = new CommandLine(quern);

@@ -28,7 +28,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code quern train}. */
 @Command(
         name = "train",
         description = "Trains a network and tests it.",

@@ -46,7 +46,6 @@ final class WallTime implements Listener {
         since = console.nanoTime().getAsLong();
     }
 
-    /** What happened since the last call was this. */
     void lap(String name) {
         long now = console.nanoTime().getAsLong();
         laps.merge(name, (now - since) * 1e-9, Double::sum);
@@ -100,7 +99,6 @@ final class WallTime implements Listener {
         return Verdict.GO_ON;
     }
 
-    /** The last step is done. */
     void trained() {
         lap(inParts ? "steps" : "training");
     }
@@ -133,7 +131,6 @@ final class WallTime implements Listener {
         return all;
     }
 
-    /** Says where it went, after {@link #tell}. */
     void print(Trainer trainer) {
         if (!inParts) {
             console.about(

@@ -179,13 +179,11 @@ public final class RunFolder implements AutoCloseable {
         return lock.notice;
     }
 
-    /** Lets others write to it. */
     @Override
     public void close() {
         lock.close();
     }
 
-    /** Where it is. */
     public Path folder() {
         return folder;
     }
@@ -259,7 +257,6 @@ public final class RunFolder implements AutoCloseable {
         throw data("%s is not what Quern wrote of a run", file);
     }
 
-    /** Writes {@code run.json}. */
     public void writeRun(String json) {
         AtomicFile.write(folder.resolve(RUN), json);
     }

@@ -40,7 +40,6 @@ final class RunLock implements AutoCloseable {
     /** What is to be said of it, where the file system has no locks; else null. */
     final String notice;
 
-    /** What locks a channel; null if it is locked. */
     @FunctionalInterface
     interface Locker {
         FileLock lock(FileChannel channel) throws IOException;
@@ -108,7 +107,6 @@ final class RunLock implements AutoCloseable {
                 folder, holder.isEmpty() ? "another process" : holder);
     }
 
-    /** Lets others in. */
     @Override
     public void close() {
         if (!channel.isOpen()) {

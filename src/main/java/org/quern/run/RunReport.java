@@ -43,7 +43,6 @@ public final class RunReport {
                 .with("testRows", parts.test().rows());
     }
 
-    /** The epochs so far. */
     public RunReport epochs(List<EpochResult> epochs) {
         return with("epochs", epochs);
     }
@@ -77,7 +76,6 @@ public final class RunReport {
         return Collections.unmodifiableMap(report);
     }
 
-    /** The report as JSON. */
     public String json() {
         return Json.indented(report);
     }

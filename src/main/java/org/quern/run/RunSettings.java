@@ -216,12 +216,10 @@ public final class RunSettings {
         return text.isEmpty() || text.indexOf(' ') >= 0 ? '"' + text + '"' : text;
     }
 
-    /** The value of a setting. */
     public <T> T get(Setting<T> setting) {
         return setting.value(values.get(setting.name()));
     }
 
-    /** The text of one setting. */
     public String text(String name) {
         return Setting.textOf(values.get(name));
     }
@@ -248,7 +246,6 @@ public final class RunSettings {
                 Distortion.parse(get(Setting.DISTORT)));
     }
 
-    /** What is minimised. */
     public Loss loss() {
         return Loss.of(get(Setting.LOSS), this::number);
     }
@@ -273,7 +270,6 @@ public final class RunSettings {
         return TableFormat.of(get(Setting.LABEL), get(Setting.HEADER));
     }
 
-    /** The backend that is asked for. */
     public Backends.Choice choose() {
         return Backends.choose(get(Setting.BACKEND), options());
     }

@@ -270,7 +270,6 @@ public final class Setting<T> {
         return ALL.values().stream().filter(one -> wanted.contains(one.group)).toList();
     }
 
-    /** The setting of that name; null if there is none. */
     public static Setting<?> named(String name) {
         return ALL.get(name);
     }
@@ -397,9 +396,8 @@ public final class Setting<T> {
     }
 
     private static Map<String, ?> withDropouts(float rate, String model) {
-        if (!model.contains("dropout ")) {
-            throw usage("dropout %s: the model has no dropout to change", plain(rate));
-        }
+        String refusal = "dropout %s: the model has no dropout to change";
+        expect(model.contains("dropout "), refusal, plain(rate));
         return Map.of("model", model.replaceAll("dropout [^,]+", "dropout " + rate));
     }
 
