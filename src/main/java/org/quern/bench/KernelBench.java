@@ -20,14 +20,17 @@ import org.quern.verify.ReferenceCheck;
 public record KernelBench(
         List<BenchTarget> contenders, Budget effort, LongSupplier nanoTime, Listener listener) {
 
-    /** Is told of what is found, as it is found. */
+    /** Is told of what is found, as it is found; of steps, too. */
     public interface Listener {
         /** A device's limits; those of small copies are not there yet. */
         void limits(Roofline.Figures figures);
 
         void result(Result result);
 
-        /** A kernel computes something else than it should, and was not timed. */
+        /** Steps' results by batch size, a null for each contender that has none. */
+        void row(StepBench.Network network, int batch, List<StepBench.Result> results);
+
+        /** Something is computed that should not be, and was not timed. */
         void wrong(String line);
 
         /** Something cannot be measured here. */

@@ -51,7 +51,7 @@ public final class StepBench {
     private final List<BenchTarget> contenders;
     private final Budget effort;
     private final LongSupplier nanoTime;
-    private final Listener listener;
+    private final KernelBench.Listener listener;
     private final Dataset digits;
 
     /** What the first losses at a batch size are compared with; null if nothing is yet. */
@@ -136,20 +136,12 @@ public final class StepBench {
         }
     }
 
-    /** Is told of what is found, as it is found. */
-    public interface Listener {
-        /** The results of a batch size, a null for each contender that has none. */
-        void row(Network network, int batch, List<Result> results);
-
-        /** A contender's losses are not what they should be, and it was not timed. */
-        void wrong(String line);
-
-        void leftOut(String line);
-    }
-
     /** For contenders that can run here. */
     public StepBench(
-            List<BenchTarget> contenders, Budget effort, LongSupplier nanoTime, Listener listener) {
+            List<BenchTarget> contenders,
+            Budget effort,
+            LongSupplier nanoTime,
+            KernelBench.Listener listener) {
         this.contenders = contenders;
         this.effort = effort;
         this.nanoTime = nanoTime;

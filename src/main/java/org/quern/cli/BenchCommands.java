@@ -8,6 +8,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -141,13 +142,6 @@ final class BenchCommands {
                 "  quern bench mnist --rung 99 --backend cpu"
             })
     static final class Mnist implements Runnable {
-        private static final List<Recipe> RUNGS =
-                List.of(
-                        Recipe.PERCENT_97,
-                        Recipe.PERCENT_98,
-                        Recipe.PERCENT_98_5,
-                        Recipe.PERCENT_99);
-
         @Option(
                 names = "--data",
                 paramLabel = "FOLDER",
@@ -179,7 +173,10 @@ final class BenchCommands {
             console = common.console();
             checkNoneBefore(common.command);
             expect(seeds >= 1, "seeds %d: give 1 or more", seeds);
-            List<Recipe> rungs = rung == null ? RUNGS : List.of(Recipe.parse(rung));
+            Set<Recipe> rungs =
+                    rung == null
+                            ? EnumSet.range(Recipe.PERCENT_97, Recipe.PERCENT_99)
+                            : EnumSet.of(Recipe.parse(rung));
             Options.checkWritable(json);
             String located = DataSource.locate(console, data);
             Splits splits = DataSource.read(RunSettings.DEFAULT, located);
@@ -243,7 +240,7 @@ final class BenchCommands {
     }
 
     /** Options that say what is measured, what is printed of it, and the file that it leaves. */
-    static final class BenchRun implements KernelBench.Listener, StepBench.Listener {
+    static final class BenchRun implements KernelBench.Listener {
         @Option(
                 names = "--quick",
                 description = "A look that takes seconds: few sizes, short rounds.")

@@ -232,15 +232,13 @@ public final class RunFolder implements AutoCloseable {
     public static JsonObject readRun(Path folder) {
         Path file = folder.resolve(RUN);
         if (!Files.exists(file)) {
-            throw Files.exists(folder.resolve(STATE))
-                    ? data(
-                            "%s holds a run without a finished epoch: go on with it by train"
-                                    + " --resume %s",
-                            folder, folder)
-                    : data(
-                            "%s holds no run: there is no %s in it; give the folder that train"
-                                    + " --out was given",
-                            folder, RUN);
+            String none =
+                    "%s holds no run: there is no %s in it; give the folder that train --out was"
+                            + " given";
+            String unfinished =
+                    "%s holds a run without a finished epoch: go on with it by train --resume %s";
+            boolean begun = Files.exists(folder.resolve(STATE));
+            throw data(begun ? unfinished : none, folder, begun ? folder : RUN);
         }
         try {
             if (JsonParser.parseString(Files.readString(file)) instanceof JsonObject run

@@ -3,7 +3,6 @@ package org.quern.run;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -97,11 +96,10 @@ public final class RunSettings {
     public List<String> unused() {
         Set<String> used = new HashSet<>(loss().kind().settings());
         used.addAll(Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults().keySet());
-        Stream<String> losses =
-                Arrays.stream(Loss.Kind.values()).flatMap(k -> k.settings().stream());
-        Stream<String> optimizers =
-                Arrays.stream(Optimizer.Kind.values()).flatMap(k -> k.defaults().keySet().stream());
-        return Stream.concat(losses, optimizers)
+        return Stream.concat(
+                        Stream.of(Loss.Kind.values()).flatMap(kind -> kind.settings().stream()),
+                        Stream.of(Optimizer.Kind.values())
+                                .flatMap(kind -> kind.defaults().keySet().stream()))
                 .distinct()
                 .filter(name -> asked.contains(name) && !used.contains(name))
                 .toList();
@@ -174,13 +172,10 @@ public final class RunSettings {
 
     /** The same without what only a GPU understands and nobody asks for: to go on on the host. */
     public RunSettings onHost() {
-        Map<String, Object> plain = new LinkedHashMap<>();
-        for (Setting<?> setting : Setting.kept()) {
-            if (setting.isOfGpu() && !asksFor(setting)) {
-                plain.put(setting.name(), setting.byDefault);
-            }
-        }
-        return settled(plain);
+        return settled(
+                Setting.kept().stream()
+                        .filter(one -> one.isOfGpu() && !asksFor(one))
+                        .collect(Collectors.toMap(Setting::name, one -> one.byDefault)));
     }
 
     /** The same with rows to validate on, but for rows that are to be learned by heart. */

@@ -64,7 +64,7 @@ class BenchTest {
     }
 
     /** Keeps what it is told. */
-    private static final class Told implements KernelBench.Listener, StepBench.Listener {
+    private static final class Told implements KernelBench.Listener {
         final List<KernelBench.Result> kernels = new ArrayList<>();
         final List<StepBench.Result> steps = new ArrayList<>();
         final List<String> wrong = new ArrayList<>();
