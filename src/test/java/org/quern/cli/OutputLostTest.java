@@ -49,6 +49,7 @@ class OutputLostTest {
         return jvm.start(Quern.class, arguments(line));
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(
             strings = {

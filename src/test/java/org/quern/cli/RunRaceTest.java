@@ -8,10 +8,12 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.Tag;
 import org.quern.Jvm;
 import org.quern.run.RunFolder;
 
 /** Two processes want to write to one run's folder: one does, the other says who. */
+@Tag("slow")
 class RunRaceTest {
     /** With the model below, longer than two JVMs may start apart. */
     private static final int EPOCHS = 20;
