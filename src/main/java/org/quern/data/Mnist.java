@@ -13,10 +13,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.quern.QuernException;
 import org.quern.files.Caches;
 
 /**
@@ -134,11 +134,7 @@ public final class Mnist {
                 CompletableFuture.supplyAsync(
                         () -> labelled(folder, File.TRAIN_IMAGES, File.TRAIN_LABELS, "train"));
         Dataset test = labelled(folder, File.TEST_IMAGES, File.TEST_LABELS, "test");
-        try {
-            return new Splits(train.join(), test, "MNIST in " + folder);
-        } catch (CompletionException e) {
-            throw e.getCause() instanceof RuntimeException cause ? cause : e;
-        }
+        return new Splits(QuernException.join(train), test, "MNIST in " + folder);
     }
 
     private static Dataset labelled(Path folder, File images, File labels, String split) {
