@@ -72,7 +72,8 @@ final class DataSource {
                             : new Loading(mnist.toString(), () -> DataReader.read(mnist));
         }
         if (!any(arguments, DEVICE)) {
-            Thread thread = new Thread(() -> quietly(() -> Backends.choose(Backends.AUTO)));
+            Thread thread =
+                    new Thread(() -> quietly(() -> Backends.choose(Backends.AUTO)), "device");
             thread.setDaemon(true);
             thread.start();
         }
