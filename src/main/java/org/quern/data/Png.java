@@ -16,9 +16,7 @@ public final class Png {
      * @param pixels {@code width × height} unsigned bytes, row after row, 0 black, 255 white
      */
     public static byte[] grey(byte[] pixels, int width, int height) {
-        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_BYTE_GRAY);
-        image.getRaster().setDataElements(0, 0, width, height, pixels);
-        return file(image);
+        return file(BufferedImage.TYPE_BYTE_GRAY, pixels, width, height);
     }
 
     /**
@@ -27,12 +25,12 @@ public final class Png {
      * @param rgb {@code width × height} pixels 0xRRGGBB, row after row
      */
     public static byte[] colour(int[] rgb, int width, int height) {
-        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
-        image.setRGB(0, 0, width, height, rgb, 0, width);
-        return file(image);
+        return file(BufferedImage.TYPE_INT_RGB, rgb, width, height);
     }
 
-    private static byte[] file(BufferedImage image) {
+    private static byte[] file(int type, Object pixels, int width, int height) {
+        BufferedImage image = new BufferedImage(width, height, type);
+        image.getRaster().setDataElements(0, 0, width, height, pixels);
         ImageIO.setUseCache(false); // otherwise it goes through a file in the temporary folder
         ByteArrayOutputStream file = new ByteArrayOutputStream();
         try {

@@ -58,12 +58,9 @@ public final class LivePage implements Listener, AutoCloseable {
     }
 
     @Override
-    public void begin(Trainer trainer) {
-        List<EpochResult> before = trainer.checkpoint().epochs();
-        synchronized (this) {
-            epochs.addAll(before);
-            changed();
-        }
+    public synchronized void begin(Trainer trainer) {
+        epochs.addAll(trainer.checkpoint().epochs());
+        changed();
     }
 
     @Override
