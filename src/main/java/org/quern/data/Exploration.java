@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.quern.QuernException;
 import org.quern.random.Permutation;
 import org.quern.random.Streams;
 
@@ -96,15 +95,11 @@ public record Exploration(
     /** The labels of the training rows as values; null unless {@link #isManyClasses} of numbers. */
     public Statistics numbers() {
         Dataset train = splits.train();
-        if (!isManyClasses(train)) {
+        if (!isManyClasses(train) || !train.classes().stream().allMatch(Decimal::isNumber)) {
             return null;
         }
-        try {
-            float[] numbers = train.withLabelsAsTargets().targets();
-            return Statistics.of(Dataset.ofValues("labels", new int[] {1}, numbers));
-        } catch (QuernException e) {
-            return null; // names
-        }
+        float[] numbers = train.withLabelsAsTargets().targets();
+        return Statistics.of(Dataset.ofValues("labels", new int[] {1}, numbers));
     }
 
     /**

@@ -70,19 +70,15 @@ public final class BenchText {
         Timing t = result.seconds();
         double scale = scale(t.median());
         Double percent = result.percentOfLimit();
-        return format(
-                        KERNEL,
-                        named ? result.kernel() : "",
-                        result.backend(),
-                        time(t.median()),
-                        digits(t.least() * scale) + ".." + digits(t.most() * scale),
-                        "arithmetic".equals(result.limit())
-                                ? flops(result.flopsPerSecond())
-                                : bandwidth(result.bytesPerSecond()),
-                        percent == null
-                                ? "-"
-                                : format("%.0f %%", percent)
-                                        + ("cache".equals(result.limit()) ? "*" : " "))
+        String rate =
+                "arithmetic".equals(result.limit())
+                        ? flops(result.flopsPerSecond())
+                        : bandwidth(result.bytesPerSecond());
+        String star = "cache".equals(result.limit()) ? "*" : " ";
+        String name = named ? result.kernel() : "";
+        String range = digits(t.least() * scale) + ".." + digits(t.most() * scale);
+        String limit = percent == null ? "-" : format("%.0f %%", percent) + star;
+        return format(KERNEL, name, result.backend(), time(t.median()), range, rate, limit)
                 .stripTrailing();
     }
 
