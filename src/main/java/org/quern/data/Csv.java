@@ -93,6 +93,9 @@ final class Csv {
         this.format = format;
         this.features = features;
         this.like = like;
+        CsvRecordHandler trimmed =
+                CsvRecordHandler.of(
+                        of -> of.maxFields(MOST_COLUMNS).fieldModifier(FieldModifiers.TRIM));
         try (BufferedReader in = open()) {
             in.mark(1);
             if (in.read() != BYTE_ORDER_MARK) {
@@ -103,12 +106,7 @@ final class Csv {
                             .allowExtraFields(true) // who reads tells both counts
                             .allowMissingFields(true)
                             .trimWhitespacesAroundQuotes(true)
-                            .build(
-                                    CsvRecordHandler.of(
-                                            handler ->
-                                                    handler.maxFields(MOST_COLUMNS)
-                                                            .fieldModifier(FieldModifiers.TRIM)),
-                                    in)
+                            .build(trimmed, in)
                             .iterator();
             read();
         } catch (IOException | UncheckedIOException | CsvParseException e) {
@@ -118,15 +116,17 @@ final class Csv {
                     : data(cause, "%s cannot be read: %s", file, cause.getMessage());
         }
         if (unlabelled > 0) {
+            long line = firstUnlabelled.getStartingLineNumber();
+            String label = firstUnlabelled.getField(labelColumn);
             throw data(
                     "%s:%d has no label (column %d is \"%s\")"
                             + (unlabelled == 1
                                     ? ": fill it in, or remove the row"
                                     : "; %,d rows have none: fill them in, or remove the rows"),
                     file,
-                    firstUnlabelled.getStartingLineNumber(),
+                    line,
                     labelColumn + 1,
-                    firstUnlabelled.getField(labelColumn),
+                    label,
                     unlabelled);
         }
         String name = file.getFileName().toString();
@@ -287,13 +287,13 @@ final class Csv {
             return column;
         }
         if (names.isEmpty()) {
-            throw data(
-                    "%s has no %s --label 0 (the first) to --label %d (the last)",
-                    file,
+            String lacks =
                     asked == null
                             ? "header: say which column holds the labels,"
-                            : "column \"" + asked + "\" for the labels, for it has no header: give",
-                    columns - 1);
+                            : "column \"" + asked + "\" for the labels, for it has no header: give";
+            throw data(
+                    "%s has no %s --label 0 (the first) to --label %d (the last)",
+                    file, lacks, columns - 1);
         }
         String all = names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));
         if (columns > NAMES_SHOWN) {
@@ -377,13 +377,11 @@ final class Csv {
     private float number(CsvRecord row, int column) {
         float value = (float) Decimal.parse(row.getField(column));
         if (!Float.isFinite(value)) {
+            long line = row.getStartingLineNumber();
+            String name = names.isEmpty() ? "" : " (" + names.get(column) + ")";
             throw data(
                     "%s:%d column %d%s is \"%s\": every value must be a finite number",
-                    file,
-                    row.getStartingLineNumber(),
-                    column + 1,
-                    names.isEmpty() ? "" : " (" + names.get(column) + ")",
-                    row.getField(column));
+                    file, line, column + 1, name, row.getField(column));
         }
         return value;
     }

@@ -2,6 +2,7 @@ package org.quern.data;
 
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.require;
+import static org.quern.QuernException.usage;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -81,6 +82,19 @@ public final class DataReader {
     public static Dataset image(Path file) {
         requireThere(file);
         return ImageFolder.image(file);
+    }
+
+    /** One row as text: finite numbers separated by commas. */
+    public static Dataset row(String text) {
+        String[] fields = text.split(",", -1);
+        float[] values = new float[fields.length];
+        for (int i = 0; i < fields.length; i++) {
+            values[i] = (float) Decimal.parse(fields[i].trim());
+            if (!Float.isFinite(values[i])) {
+                throw usage("CSV row: value %d is \"%s\", not a number", i, fields[i].trim());
+            }
+        }
+        return Dataset.ofValues("the CSV row", new int[] {fields.length}, values);
     }
 
     /** Whether a path's name ends so, in capital letters or small ones. */

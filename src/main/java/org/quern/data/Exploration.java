@@ -47,18 +47,12 @@ public record Exploration(
                 IntStream.range(0, Math.min(EXAMPLES, train.rows()))
                         .map(i -> Permutation.apply(train.rows(), seed, Streams.examples(0), 0, i))
                         .toArray();
-        long repeated =
-                duplicates(train, train).stream()
-                        .filter(pair -> pair.first() != pair.second())
-                        .count();
+        List<Duplicate> same = duplicates(train, train);
+        int repeated = (int) same.stream().filter(pair -> pair.first != pair.second).count();
         Dataset test = splits.test();
-        return new Exploration(
-                splits,
-                Statistics.of(train),
-                test == null ? null : Statistics.of(test),
-                examples,
-                Math.toIntExact(repeated),
-                test == null ? null : duplicates(train, test));
+        Statistics tested = test == null ? null : Statistics.of(test);
+        List<Duplicate> leaked = test == null ? null : duplicates(train, test);
+        return new Exploration(splits, Statistics.of(train), tested, examples, repeated, leaked);
     }
 
     /** The rows of {@code second} that are in {@code first} too, value for value. */

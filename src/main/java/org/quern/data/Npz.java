@@ -140,15 +140,10 @@ final class Npz {
                     "%s is an array of Python objects, which only Python can read: save it as"
                             + " numbers",
                     where);
-            require(
-                    fortran.group(1).equals("False"),
-                    "%s is in Fortran order: save numpy.ascontiguousarray(...) of it",
-                    where);
-            if (!TYPE.matcher(type).matches()) {
-                throw data(
-                        "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are read",
-                        where, type);
-            }
+            String order = "%s is in Fortran order: save numpy.ascontiguousarray(...) of it";
+            require(fortran.group(1).equals("False"), order, where);
+            String read = "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are read";
+            require(TYPE.matcher(type).matches(), read, where, type);
             int[] extents =
                     Stream.of(shape.group(1).split(","))
                             .map(String::strip)

@@ -41,13 +41,12 @@ public final class BenchText {
 
     /** The limits of a device. */
     public static String limits(Roofline.Figures figures) {
+        String copy = Numbers.bytes(figures.copyBytes());
+        String bandwidth = bandwidth(figures.copyBytesPerSecond());
+        String flops = flops(figures.flopsPerSecond());
         return format(
                 "%s: copies %s at %s, computes %s (%s)",
-                figures.backend(),
-                Numbers.bytes(figures.copyBytes()),
-                bandwidth(figures.copyBytesPerSecond()),
-                flops(figures.flopsPerSecond()),
-                figures.arithmetic());
+                figures.backend(), copy, bandwidth, flops, figures.arithmetic());
     }
 
     private static String bandwidth(double bytesPerSecond) {

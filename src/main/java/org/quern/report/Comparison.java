@@ -25,15 +25,8 @@ import java.util.stream.Stream;
 public record Comparison(List<String> names, List<Row> results, List<Row> settings) {
     private static final Set<String> NO_SETTINGS =
             Set.of(
-                    "quern",
-                    "epochs",
-                    "test",
-                    "seconds",
-                    "timing",
-                    "end",
-                    "bestEpoch",
-                    "parameters",
-                    "resumedAfter");
+                    "quern epochs test seconds timing end bestEpoch parameters resumedAfter"
+                            .split(" "));
     private static final String NOTHING = "-";
 
     /** Characters of a cell above which a setting is told below the table. */

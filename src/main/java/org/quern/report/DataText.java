@@ -116,15 +116,14 @@ public final class DataText {
     /** The line on labels that are rather numbers than classes; null without such. */
     public static String numbers(Exploration data) {
         Statistics numbers = data.numbers();
-        return numbers == null
-                ? null
-                : format(
-                        "labels are numbers: %,d different ones, %s, mean %.4f, deviation %.4f;"
-                                + " train --loss mse predicts them",
-                        data.splits().train().classes().size(),
-                        range(numbers),
-                        numbers.mean(),
-                        numbers.deviation());
+        if (numbers == null) {
+            return null;
+        }
+        int different = data.splits().train().classes().size();
+        return format(
+                "labels are numbers: %,d different ones, %s, mean %.4f, deviation %.4f; train"
+                        + " --loss mse predicts them",
+                different, range(numbers), numbers.mean(), numbers.deviation());
     }
 
     private static String rowsOfClasses(Exploration data) {

@@ -107,15 +107,13 @@ public final class SweepText {
 
     /** One result in a line: what was varied, and how it went. */
     public static String brief(Sweep.Result result) {
-        String how =
-                result.failure() != null
-                        ? result.failure()
-                        : format(
-                                "val %s %.4f, val loss %.4f, %.2f s",
-                                score(result),
-                                result.validation().accuracy(),
-                                result.validation().loss(),
-                                result.seconds());
+        String how = result.failure();
+        if (how == null) {
+            double accuracy = result.validation().accuracy();
+            double loss = result.validation().loss();
+            String text = "val %s %.4f, val loss %.4f, %.2f s";
+            how = format(text, score(result), accuracy, loss, result.seconds());
+        }
         return settings(result.member().varied()) + how;
     }
 

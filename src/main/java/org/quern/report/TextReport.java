@@ -25,22 +25,21 @@ public final class TextReport {
      */
     public static String of(String part, Evaluation evaluation) {
         ConfusionMatrix confusion = evaluation.confusion();
+        double accuracy = evaluation.accuracy();
+        double loss = evaluation.loss();
         if (confusion == null) {
+            String measure = evaluation.measure().title();
+            double error = evaluation.meanAbsoluteError();
             return format(
                     "%s R2 %.4f, %s %.6g, mean absolute error %.6g on %,d rows",
-                    part,
-                    evaluation.accuracy(),
-                    evaluation.measure().title(),
-                    evaluation.loss(),
-                    evaluation.meanAbsoluteError(),
-                    evaluation.rows());
+                    part, accuracy, measure, loss, error, evaluation.rows());
         }
         int wrong = evaluation.mistakes().size();
         List<String> lines = new ArrayList<>();
         lines.add(
                 format(
                         "%s accuracy %.4f, loss %.4f: %,d of %,d wrong",
-                        part, evaluation.accuracy(), evaluation.loss(), wrong, evaluation.rows()));
+                        part, accuracy, loss, wrong, evaluation.rows()));
         lines.addAll(matrix(confusion));
         lines.addAll(scores(confusion));
         if (wrong > 0) {
@@ -100,12 +99,10 @@ public final class TextReport {
 
     private static String told(Evaluation evaluation, Evaluation.Mistake mistake) {
         List<String> names = evaluation.confusion().classes();
+        String actual = names.get(mistake.actual());
+        String predicted = names.get(mistake.predicted());
         return format(
-                "row %d: %s as %s (%.4f)",
-                mistake.row(),
-                names.get(mistake.actual()),
-                names.get(mistake.predicted()),
-                mistake.confidence());
+                "row %d: %s as %s (%.4f)", mistake.row(), actual, predicted, mistake.confidence());
     }
 
     /**

@@ -10,7 +10,6 @@ import java.util.stream.IntStream;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Pictures;
-import org.quern.data.Png;
 import org.quern.data.Statistics;
 import org.quern.report.DataText;
 
@@ -91,7 +90,7 @@ public final class ExplorePage {
                         images.get(i), y * (wide - 1), sheet, corner + y * width, wide - 1);
             }
         }
-        return Png.grey(sheet, width, height);
+        return Pictures.png(sheet, width, height);
     }
 
     private String bars() {

@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.List;
 import org.quern.data.Pictures;
-import org.quern.data.Png;
 import org.quern.io.Json;
 import org.quern.report.Comparison;
 
@@ -93,7 +92,7 @@ public final class Page {
 
     /** A picture as the address of an image. */
     static String address(Pictures size, byte[] pixels) {
-        return address(Png.grey(pixels, size.width(), size.height()));
+        return address(Pictures.png(pixels, size.width(), size.height()));
     }
 
     /** Text for HTML and SVG. */
