@@ -43,12 +43,7 @@ public record Dataset(
     private static final int CLASSES_SHOWN = 20;
     private static final int MNIST_FEATURES = 784;
 
-    /**
-     * Checks that all fit each other.
-     *
-     * @throws org.quern.QuernException if not; if a value is not finite, the message names its row
-     *     and column
-     */
+    /** Refuses what does not fit, and a value that is not finite, by its row and column. */
     public Dataset {
         Objects.requireNonNull(name);
         if ((pixels == null) == (values == null) || labels != null && targets != null) {
@@ -121,9 +116,7 @@ public record Dataset(
         return features == MNIST_FEATURES ? new int[] {28, 28} : new int[] {features};
     }
 
-    /**
-     * Unlabelled rows, kept as bytes if they {@linkplain #isImage are pixels} and whole numbers.
-     */
+    /** Unlabelled rows, as bytes if they {@linkplain #isImage are pixels} and whole numbers. */
     static Dataset ofImagesOrValues(String name, int[] shape, float[] values) {
         Dataset set = ofValues(name, shape, values);
         if (!set.isImage()) {

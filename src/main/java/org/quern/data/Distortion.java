@@ -29,11 +29,10 @@ public record Distortion(double rotate, double scale, double shift, double bend)
     private static final int POINTS = 5;
 
     private static final int WORDS = 5 + 2 * POINTS * POINTS;
-    private static final double MOST_DEGREES = 180;
 
     /** Checks the ranges. */
     public Distortion {
-        check("rotate", rotate, MOST_DEGREES);
+        check("rotate", rotate, 180);
         check("scale", scale, 0.9);
         check("shift", shift, 1000);
         check("bend", bend, 1000);

@@ -20,17 +20,11 @@ import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
-/**
- * Keras' mnist.npz and its like: a zip of arrays x_train, y_train and, if there, x_test, y_test.
- */
+/** Keras' mnist.npz and its like: a zip of x_train, y_train and, if there, x_test, y_test. */
 final class Npz {
     private static final int MOST_CLASSES = 1 << 16;
 
     private Npz() {}
-
-    static boolean isOne(Path path) {
-        return DataReader.isCalled(path, ".npz");
-    }
 
     static Splits read(Path file) {
         try (ZipFile zip = new ZipFile(file.toFile())) {

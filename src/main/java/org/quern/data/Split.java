@@ -34,11 +34,7 @@ public record Split(Dataset rest, Dataset part) {
         return new Split(drawn(set, carved, rows, seed), part);
     }
 
-    /**
-     * At most {@code rows} rows of a data set, drawn at random, in their old order.
-     *
-     * @param rows at least 1
-     */
+    /** At most so many rows, at least 1, drawn at random, in their old order. */
     public static Dataset limit(Dataset set, int rows, long seed) {
         if (rows < 1) {
             throw usage("limit %d: give at least 1 row", rows);
