@@ -50,7 +50,9 @@ final class RunHeader {
         console.about(
                 "",
                 (splits.reading().isEmpty() ? "" : splits.reading() + "; ")
-                        + (statistics == null ? "pixels 0 to 255" : DataText.range(statistics))
+                        + (statistics == null
+                                ? "pixels 0 to 255"
+                                : "values " + DataText.range(statistics))
                         + scaling(scaling));
         if (statistics != null && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
             console.note(
