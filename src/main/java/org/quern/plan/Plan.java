@@ -3,6 +3,7 @@ package org.quern.plan;
 import static org.quern.QuernException.usage;
 
 import java.util.List;
+import org.quern.model.Activation;
 import org.quern.model.Layer;
 import org.quern.model.Model;
 
@@ -18,12 +19,8 @@ import org.quern.model.Model;
  * Each slice starts at a multiple of {@link #ALIGNMENT} values; the gaps hold zeros in state and
  * gradients and stay 0 under every optimizer.
  *
- * @param model what is trained
- * @param loss what is made small
- * @param optimizer how
  * @param batch rows of a full training batch
- * @param inferenceBatch most rows of an inference pass, at least {@code batch}
- * @param dense the dense layers, first to last, with their slices
+ * @param dense the dense layers, first to last
  * @param parameters all weights and biases, [1 × P] with the gaps
  * @param gradients in the same layout
  * @param state parameters and moments, [1 × P · (1 + moments)]
@@ -36,7 +33,6 @@ public record Plan(
         Loss loss,
         Optimizer optimizer,
         int batch,
-        int inferenceBatch,
         List<DenseSlices> dense,
         Slice parameters,
         Slice gradients,
@@ -54,22 +50,54 @@ public record Plan(
     /**
      * A dense layer and where its numbers are.
      *
-     * @param layer its description
+     * @param name for messages, for instance {@code layer 0 (dense 48 relu)}
      * @param module its number in an equivalent PyTorch {@code nn.Sequential}
      * @param weights [in × units]
      * @param bias [1 × units]
+     * @param dw gradient of the weights
+     * @param db gradient of the bias
      * @param x its input [inferenceBatch × in]
+     * @param z its value before the activation, as {@code y}; null where nothing needs it
      * @param y its output after activation and dropout [inferenceBatch × units]
+     * @param dy gradient of z [batch × units]
      * @param mask the dropout on its output
      */
     public record DenseSlices(
+            String name,
             Layer.Dense layer,
             int module,
             Slice weights,
             Slice bias,
+            Slice dw,
+            Slice db,
             Slice x,
+            Slice z,
             Slice y,
-            Mask mask) {}
+            Slice dy,
+            Mask mask) {
+
+        Op forward() {
+            return new Op.DenseForward(name, x, weights, bias, z, y, layer.activation(), mask);
+        }
+
+        /** As the last layer: of its output. */
+        Op loss(Loss loss, Slice targets, Slice losses, Slice hits) {
+            return loss.classifies()
+                    ? new Op.CrossEntropy(name, y, targets, dy, losses, hits)
+                    : new Op.RegressionLoss(
+                            name, loss, y, z, layer.activation(), targets, dy, losses, hits);
+        }
+
+        Op backwardWeights() {
+            return new Op.DenseBackwardWeights(name, x, dy, dw, db);
+        }
+
+        Op backwardInput(DenseSlices below) {
+            Activation activation = below.layer.activation();
+            return new Op.DenseBackwardInput(
+                    name, dy, weights, x, below.z, below.dy, activation, below.mask);
+        }
+    }
 
     /** Copies the lists. */
     public Plan {
@@ -96,6 +124,11 @@ public record Plan(
         return of(model, Loss.MEAN_SQUARED_ERROR, new Optimizer.Sgd(0, 0), 1);
     }
 
+    /** Most rows of an inference pass. */
+    public int inferenceBatch() {
+        return Math.max(batch, INFERENCE_BATCH);
+    }
+
     /** Values of one input row. */
     public int inputSize() {
         return dense.get(0).weights().rows();
@@ -103,7 +136,7 @@ public record Plan(
 
     /** Values of one output row. */
     public int outputSize() {
-        return dense.get(dense.size() - 1).weights().columns();
+        return output().columns();
     }
 
     /** The slice of the last layer's output. */
@@ -116,17 +149,18 @@ public record Plan(
         return loss.targetSize(outputSize());
     }
 
+    /** The op that brings a batch's rows. */
+    public Op.Gather gather() {
+        return (Op.Gather) training.get(0);
+    }
+
     /** The op that sums a step's losses and hits. */
     public Op.Metrics metrics() {
         return (Op.Metrics) training.get(training.size() - 2);
     }
 
-    /** Moment {@code index} of the optimizer, in the layout of the parameters. */
-    public Slice moment(int index) {
-        return new Slice(
-                "moment " + index,
-                state.offset() + (index + 1) * parameters.size(),
-                1,
-                parameters.columns());
+    /** The optimizer's op. */
+    public Op.Update update() {
+        return (Op.Update) training.get(training.size() - 1);
     }
 }

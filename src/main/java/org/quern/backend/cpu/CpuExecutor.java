@@ -2,6 +2,7 @@ package org.quern.backend.cpu;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
@@ -21,12 +22,7 @@ final class CpuExecutor implements Executor {
     private final float[] log = new float[2];
     private long net;
 
-    /**
-     * Opens a plan.
-     *
-     * @param threads that may be used, 0 for all processors of the process
-     * @param isa see {@link Native#instructionSet}
-     */
+    /** On so many threads, 0 for all processors, and an {@link Native#instructionSet}. */
     CpuExecutor(Plan plan, int threads, int isa) {
         this.plan = plan;
         int used = threads == 0 ? Native.processors() : threads;
@@ -51,14 +47,12 @@ final class CpuExecutor implements Executor {
     }
 
     private static final class CpuData implements DeviceDataset {
-        private final int rows;
         private final Dataset set;
         private long address;
 
         CpuData(long address, Dataset set) {
             this.address = address;
             this.set = set;
-            this.rows = set.rows();
         }
 
         long open() {
@@ -70,7 +64,7 @@ final class CpuExecutor implements Executor {
 
         @Override
         public int rows() {
-            return rows;
+            return set.rows();
         }
 
         @Override
@@ -207,45 +201,32 @@ final class CpuExecutor implements Executor {
 
     /** The kinds of ops, numbered in this order in C. */
     enum Kind {
-        GATHER,
-        FORWARD,
-        LOSS,
-        BACKWARD_INPUT,
-        BACKWARD_WEIGHTS,
-        UPDATE,
-        METRICS;
+        GATHER(Op.Gather.class),
+        FORWARD(Op.DenseForward.class),
+        LOSS(Op.CrossEntropy.class, Op.RegressionLoss.class),
+        BACKWARD_INPUT(Op.DenseBackwardInput.class),
+        BACKWARD_WEIGHTS(Op.DenseBackwardWeights.class),
+        UPDATE(Op.Update.class),
+        METRICS(Op.Metrics.class);
+
+        private final List<Class<?>> ops;
+
+        Kind(Class<?>... ops) {
+            this.ops = List.of(ops);
+        }
 
         static Kind of(Op op) {
-            if (op instanceof Op.Gather) {
-                return GATHER;
-            } else if (op instanceof Op.DenseForward) {
-                return FORWARD;
-            } else if (op instanceof Op.CrossEntropy || op instanceof Op.RegressionLoss) {
-                return LOSS;
-            } else if (op instanceof Op.DenseBackwardInput) {
-                return BACKWARD_INPUT;
-            } else if (op instanceof Op.DenseBackwardWeights) {
-                return BACKWARD_WEIGHTS;
-            }
-            return op instanceof Op.Metrics ? METRICS : UPDATE;
+            return Stream.of(values())
+                    .filter(kind -> kind.ops.contains(op.getClass()))
+                    .findFirst()
+                    .orElseThrow();
         }
     }
 
-    /** The dense layer that an op belongs to, found by its input. */
+    /** The number of the dense layer that an op belongs to; 0 for those of no layer. */
     private int layer(Op op) {
-        Slice x =
-                op instanceof Op.DenseForward o
-                        ? o.x()
-                        : op instanceof Op.DenseBackwardInput o
-                                ? o.x()
-                                : op instanceof Op.DenseBackwardWeights o ? o.x() : null;
-        List<Plan.DenseSlices> dense = plan.dense();
-        for (int i = 0; i < dense.size(); i++) {
-            if (dense.get(i).x().equals(x)) {
-                return i;
-            }
-        }
-        return 0;
+        List<String> names = plan.dense().stream().map(Plan.DenseSlices::name).toList();
+        return Math.max(0, names.indexOf(op.layer()));
     }
 
     private long open() {
@@ -256,9 +237,8 @@ final class CpuExecutor implements Executor {
     }
 
     private static QuernException outOfMemory(String what) {
-        return new QuernException(
-                QuernException.Kind.DEVICE,
-                "out of memory: no room for " + what + "; use a smaller batch or less data");
+        return QuernException.device(
+                "out of memory: no room for %s; use a smaller batch or less data", what);
     }
 
     @Override

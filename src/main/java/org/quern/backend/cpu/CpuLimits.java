@@ -1,6 +1,7 @@
 package org.quern.backend.cpu;
 
-import org.quern.QuernException;
+import static org.quern.QuernException.device;
+
 import org.quern.backend.Limits;
 
 /** {@code memcpy} and a loop of FMAs, on all threads: {@code native/peak.c}. */
@@ -14,9 +15,7 @@ final class CpuLimits implements Limits {
     CpuLimits(int threads, int isa) {
         peak = open(threads, LARGEST, isa);
         if (peak == 0) {
-            throw new QuernException(
-                    QuernException.Kind.DEVICE,
-                    "out of memory: no room for a copy of %d MiB".formatted(LARGEST >> 20));
+            throw device("out of memory: no room for a copy of %d MiB", LARGEST >> 20);
         }
     }
 

@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.StringJoiner;
 import java.util.stream.Collectors;
 import org.quern.backend.Backend;
-import org.quern.backend.PlanWords;
 import org.quern.plan.Plan;
 
 /** Whether, and by which team, a network is trained by a fused kernel; else by its ops. */
@@ -198,8 +197,7 @@ public final class FusedEngine {
             return none("%s", refusal);
         }
         boolean tensor = engine == Backend.Engine.TENSOR;
-        if (tensor
-                && !(FusedLayout.keepsBytes(plan, pixels) && PlanWords.gather(plan).shift() == 0)) {
+        if (tensor && !(FusedLayout.keepsBytes(plan, pixels) && plan.gather().shift() == 0)) {
             return none(
                     "tensor cores take rows of bytes that are not shifted, and drop out whole words"
                             + " of them");

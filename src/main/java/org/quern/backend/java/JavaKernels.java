@@ -67,16 +67,13 @@ final class JavaKernels {
             widest = Math.max(widest, dense.layer().units());
             addKeep(dense.mask(), plan.batch() * dense.layer().units());
         }
-        addKeep(((Op.Gather) plan.training().get(0)).mask(), plan.batch() * plan.inputSize());
+        addKeep(plan.gather().mask(), plan.batch() * plan.inputSize());
         entries = new SparseBatch(plan.inferenceBatch(), widest);
         order = new int[plan.inferenceBatch()];
         sums = new float[widest];
         bias = new float[widest];
         rows = new RowBuffers(Math.max(widest, plan.batch()));
-        moments = new float[plan.optimizer().moments()][];
-        for (int i = 0; i < moments.length; i++) {
-            moments[i] = arena.array(plan.moment(i));
-        }
+        moments = plan.update().moments().stream().map(arena::array).toArray(float[][]::new);
     }
 
     private void addKeep(Mask mask, int size) {
