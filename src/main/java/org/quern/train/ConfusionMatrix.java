@@ -41,10 +41,7 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
 
     /** Fraction on the diagonal; 0 without rows. */
     public double accuracy() {
-        int right = 0;
-        for (int c = 0; c < counts.length; c++) {
-            right += counts[c][c];
-        }
+        int right = total() - Arrays.stream(wrongPerClass()).sum();
         return ratio(right, total());
     }
 
@@ -62,11 +59,9 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         List<ClassScore> scores = new ArrayList<>();
         int[] wrong = wrongPerClass();
         for (int c = 0; c < counts.length; c++) {
+            int column = c;
             int actual = sum(counts[c]);
-            int predicted = 0;
-            for (int[] row : counts) {
-                predicted += row[c];
-            }
+            int predicted = Arrays.stream(counts).mapToInt(row -> row[column]).sum();
             double precision = ratio(counts[c][c], predicted);
             double recall = ratio(counts[c][c], actual);
             double f1 = precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall);

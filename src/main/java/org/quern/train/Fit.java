@@ -1,7 +1,9 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.device;
 
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.LongToDoubleFunction;
 import org.quern.QuernException;
@@ -23,10 +25,7 @@ import org.quern.plan.Slice;
  */
 final class Fit {
     private static final int CHUNK_MILLIS = 50;
-
-    /** The same for an executor that tells how far it is within a chunk. */
     private static final int LONG_CHUNK_MILLIS = 500;
-
     private static final int MOST_STEPS = 4096;
     private static final int FIRST_STEPS = 16;
 
@@ -183,11 +182,7 @@ final class Fit {
     }
 
     private long hits(int count) {
-        long hits = 0;
-        for (int i = 0; i < count; i++) {
-            hits += steps.hits()[i];
-        }
-        return hits;
+        return Arrays.stream(steps.hits(), 0, count).asLongStream().sum();
     }
 
     /** Tells of the epoch so far: what the trainer has counted, and more that it has not yet. */
@@ -239,24 +234,17 @@ final class Fit {
         float loss = steps.losses()[i];
         int hits = steps.hits()[i];
         boolean counts = plan.loss().classifies();
-        boolean can =
-                counts
-                        ? hits >= 0 && hits <= rows && !(loss < LEAST_OF_A_MISS * (rows - hits))
-                        : !(loss < 0);
-        if (!can) {
+        double least = counts ? LEAST_OF_A_MISS * (rows - hits) : 0;
+        if (loss < least || counts && (hits < 0 || hits > rows)) {
             String right = counts ? " with %d of %d rows right".formatted(hits, rows) : "";
-            throw failure(
-                    QuernException.Kind.DEVICE,
+            String what = "gave a loss of %.4f%s, which no network has,";
+            throw device(
                     "%s %s at step %,d, and reported no error: what it computes cannot be trusted:"
                             + " see quern doctor, and use another --backend or --device",
                     executor.device(),
                     loss == Steps.UNDONE
                             ? "did nothing"
-                            : String.format(
-                                    Locale.ROOT,
-                                    "gave a loss of %.4f%s, which no network has,",
-                                    loss / rows,
-                                    right),
+                            : String.format(Locale.ROOT, what, loss / rows, right),
                     steps.first() + i);
         }
     }
@@ -276,15 +264,14 @@ final class Fit {
         }
         String origin = origin(StepContext.training(select(badStep, 1), batches));
         trainer.restore(start);
-        return failure(
-                QuernException.Kind.TARGET,
+        String message =
                 "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a"
-                        + " lower learning rate than %.2e, or scale the input",
-                badStep,
-                batches.epoch(badStep) + 1,
-                origin,
-                start.step(),
-                learningRate.applyAsDouble(badStep));
+                        + " lower learning rate than %.2e, or scale the input";
+        long epoch = batches.epoch(badStep) + 1;
+        double rate = learningRate.applyAsDouble(badStep);
+        return new QuernException(
+                QuernException.Kind.TARGET,
+                String.format(Locale.ROOT, message, badStep, epoch, origin, start.step(), rate));
     }
 
     private String origin(StepContext pass) {
@@ -308,10 +295,5 @@ final class Fit {
             }
         }
         return null;
-    }
-
-    private static QuernException failure(
-            QuernException.Kind kind, String message, Object... arguments) {
-        return new QuernException(kind, String.format(Locale.ROOT, message, arguments));
     }
 }

@@ -54,11 +54,7 @@ public final class Predictor implements AutoCloseable {
         pool.giveBack(first);
     }
 
-    /**
-     * The last layer's outputs for each row: logits under cross-entropy.
-     *
-     * @param outputs filled with [rows × outputs]
-     */
+    /** Fills in the last layer's outputs [rows × outputs]: logits under cross-entropy. */
     public void outputs(Dataset rows, float[] outputs) {
         int taken = pool.take();
         try {
@@ -75,10 +71,8 @@ public final class Predictor implements AutoCloseable {
     }
 
     /**
-     * What the model says of each row: class probabilities that sum to 1 under cross-entropy, else
-     * the outputs.
-     *
-     * @return [rows × outputs]
+     * What the model says of each row, [rows × outputs]: class probabilities that sum to 1 under
+     * cross-entropy, else the outputs.
      */
     public float[] predict(Dataset rows) {
         float[] outputs = outputs(rows);
@@ -94,15 +88,24 @@ public final class Predictor implements AutoCloseable {
      * @throws org.quern.QuernException if the lengths are not those of the same number of rows
      */
     public void predict(byte[] pixels, float[] outputs) {
-        predict(pixels, null, rows(pixels.length, outputs.length), outputs);
+        predict(pixels, null, pixels.length, outputs);
     }
 
     /** The same for one or several rows of floats, unscaled. */
     public void predict(float[] values, float[] outputs) {
-        predict(null, values, rows(values.length, outputs.length), outputs);
+        predict(null, values, values.length, outputs);
     }
 
-    private void predict(byte[] pixels, float[] values, int rows, float[] outputs) {
+    private void predict(byte[] pixels, float[] values, int inputs, float[] outputs) {
+        int rows = inputs / plan.inputSize();
+        if (rows == 0
+                || inputs % plan.inputSize() != 0
+                || outputs.length != (long) rows * plan.outputSize()) {
+            throw usage(
+                    "%,d values and room for %,d outputs: give %d values a row, at least one row,"
+                            + " and room for %d outputs a row",
+                    inputs, outputs.length, plan.inputSize(), plan.outputSize());
+        }
         int taken = pool.take();
         try {
             pool.get(taken).infer(pixels, values, rows, outputs);
@@ -110,19 +113,6 @@ public final class Predictor implements AutoCloseable {
             pool.giveBack(taken);
         }
         finish(outputs);
-    }
-
-    private int rows(int inputs, int outputs) {
-        int rows = inputs / plan.inputSize();
-        if (rows == 0
-                || inputs % plan.inputSize() != 0
-                || outputs != (long) rows * plan.outputSize()) {
-            throw usage(
-                    "%,d values and room for %,d outputs: give %d values a row, at least one row,"
-                            + " and room for %d outputs a row",
-                    inputs, outputs, plan.inputSize(), plan.outputSize());
-        }
-        return rows;
     }
 
     private void finish(float[] outputs) {

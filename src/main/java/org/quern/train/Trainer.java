@@ -66,9 +66,8 @@ public final class Trainer implements AutoCloseable {
      * Trains until {@code totalEpochs} epochs are done, those before {@link #restore} or an earlier
      * call included.
      *
-     * @param train rows with targets
-     * @param validation rows to measure after each epoch; null for none, in which case early
-     *     stopping watches the training loss
+     * @param validation rows to measure after each epoch; null for none: early stopping then
+     *     watches the training loss
      * @throws org.quern.QuernException if the data does not fit the model, or if training diverges;
      *     in the latter case the state is that of the last good epoch
      */
@@ -112,8 +111,7 @@ public final class Trainer implements AutoCloseable {
     public void restore(Checkpoint checkpoint) {
         if (checkpoint.state().length != plan.state().size()) {
             throw data(
-                    "the checkpoint has %,d numbers of state, the model %,d: it is of another"
-                            + " model",
+                    "the checkpoint has %,d numbers of state, the model %,d: it is of another model",
                     checkpoint.state().length, plan.state().size());
         }
         if (checkpoint.seed() != config.seed()) {
@@ -146,12 +144,10 @@ public final class Trainer implements AutoCloseable {
         return values;
     }
 
-    /** The configuration. */
     public TrainingConfig config() {
         return config;
     }
 
-    /** The compiled plan. */
     public Plan plan() {
         return plan;
     }
