@@ -8,20 +8,14 @@ import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
-/**
- * What the C library and the fused kernels are both told of a plan; each is told more behind it.
- */
+/** What C and the fused kernels are both told of a plan; each is told more behind it. */
 public final class PlanWords {
     /** One more than an optimizer can have moments. */
     public static final int RULES = 4;
 
     private PlanWords() {}
 
-    /**
-     * The words of the network.
-     *
-     * @param scale what an input is multiplied by
-     */
+    /** The words of the network, whose inputs are multiplied by {@code scale}. */
     public static Words net(Plan plan, float scale) {
         Op.Gather gather = plan.gather();
         float[] form = form(plan.optimizer());

@@ -4,10 +4,7 @@ import org.quern.plan.Batches;
 import org.quern.plan.Mask;
 import org.quern.random.Permutation;
 
-/**
- * What an op is run for: a training step, or some rows of inference. Mutable, so that a loop over
- * steps allocates nothing.
- */
+/** What an op is run for: a training step, or rows of inference; mutable, for loops of steps. */
 public final class StepContext {
     private final Steps steps;
     private final Batches batches;

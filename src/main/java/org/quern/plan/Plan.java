@@ -52,10 +52,8 @@ public record Plan(
      *
      * @param name for messages, for instance {@code layer 0 (dense 48 relu)}
      * @param module its number in an equivalent PyTorch {@code nn.Sequential}
-     * @param weights [in × units]
-     * @param bias [1 × units]
-     * @param dw gradient of the weights
-     * @param db gradient of the bias
+     * @param weights [in × units]; {@code dw}: their gradient
+     * @param bias [1 × units]; {@code db}: its gradient
      * @param x its input [inferenceBatch × in]
      * @param z its value before the activation, as {@code y}; null where nothing needs it
      * @param y its output after activation and dropout [inferenceBatch × units]
@@ -99,7 +97,6 @@ public record Plan(
         }
     }
 
-    /** Copies the lists. */
     public Plan {
         dense = List.copyOf(dense);
         training = List.copyOf(training);

@@ -33,10 +33,10 @@ final class PlanBuilder {
 
     Plan build() {
         List<Slice> own = likeParameters("");
-        Slice parameters = region("parameters", 0);
+        Slice trainable = region("parameters", 0);
         List<Slice> moments = new ArrayList<>();
         for (int i = 0; i < optimizer.moments(); i++) {
-            moments.add(slice("moment " + i, 1, parameters.columns()));
+            moments.add(slice("moment " + i, 1, trainable.columns()));
         }
         Slice state = region("state", 0);
         long gradientsAt = end;
@@ -62,19 +62,10 @@ final class PlanBuilder {
             }
         }
         training.add(new Op.Metrics("loss", losses, hits));
-        training.add(new Op.Update("all layers", parameters, gradients, moments, optimizer));
+        training.add(new Op.Update("all layers", trainable, gradients, moments, optimizer));
         return new Plan(
-                model,
-                loss,
-                optimizer,
-                batch,
-                dense,
-                parameters,
-                gradients,
-                state,
-                training,
-                forward,
-                end);
+                model, loss, optimizer, batch, dense, trainable, gradients, state, training,
+                forward, end);
     }
 
     /** Slices for weights and biases of each dense layer, in the layout of the parameters. */
@@ -102,26 +93,17 @@ final class PlanBuilder {
             Layer layer = model.layers().get(i);
             if (layer instanceof Layer.Dense l) {
                 int k = 2 * dense.size();
+                Slice w = own.get(k);
+                Slice b = own.get(k + 1);
+                Slice dw = slopes.get(k);
+                Slice db = slopes.get(k + 1);
                 String name = "layer " + i + " (" + l.text() + ")";
                 boolean keepsZ = l.activation().needsPreactivation();
                 Slice z = keepsZ ? slice(name + " preactivation", x.rows(), l.units()) : null;
                 Slice y = slice(name + " output", x.rows(), l.units());
                 Slice dy = slice(name + " gradient", batch, l.units());
                 Mask mask = mask(i + 1, dense.size() + 1);
-                dense.add(
-                        new DenseSlices(
-                                name,
-                                l,
-                                module,
-                                own.get(k),
-                                own.get(k + 1),
-                                slopes.get(k),
-                                slopes.get(k + 1),
-                                x,
-                                z,
-                                y,
-                                dy,
-                                mask));
+                dense.add(new DenseSlices(name, l, module, w, b, dw, db, x, z, y, dy, mask));
                 x = y;
             }
             module += modules(layer);

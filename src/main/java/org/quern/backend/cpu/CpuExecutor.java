@@ -63,8 +63,8 @@ final class CpuExecutor implements Executor {
         }
 
         @Override
-        public int rows() {
-            return set.rows();
+        public Dataset set() {
+            return set;
         }
 
         @Override

@@ -151,14 +151,14 @@ public final class FusedEngine {
         }
         Choice choice =
                 data.chunk == 0
-                        ? choice(data.set.isPixels())
+                        ? choice(data.set().isPixels())
                         : none("the data does not fit the device's memory");
         choice.steps =
                 choice.ask(
                         (team, bytes) ->
                                 FusedSteps.open(
                                         device, choice.layouts.get(0), arena, pass, log, data));
-        takenPixels = data.set.isPixels();
+        takenPixels = data.set().isPixels();
         taken = choice;
         boolean asked = choice.reason() != null; // not so if a graph or ops were asked for
         if (choice.steps == null && asked && size() > 0) {

@@ -224,7 +224,7 @@ public final class KernelExecutor implements Executor {
             reserve(steps.capacity());
         }
         DeviceData data = ((DeviceData) resident).with(launches);
-        DeviceDataset.checkTargets(plan, data.set);
+        DeviceDataset.checkTargets(plan, data.set());
         if (steps.count() == 0) {
             return;
         }

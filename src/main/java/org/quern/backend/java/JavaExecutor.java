@@ -29,26 +29,13 @@ final class JavaExecutor extends OpLoop {
         batch = new SparseBatch(plan.batch(), plan.inputSize());
         order = new int[plan.batch()];
         List<Op> training = plan.training();
-        gather = (Op.Gather) training.get(0);
+        gather = plan.gather();
         firstForward = (Op.DenseForward) training.get(1);
-        Op.DenseBackwardWeights first = null;
-        for (Op op : training) {
-            if (op instanceof Op.DenseBackwardWeights o && o.x().equals(gather.x())) {
-                first = o;
-            }
-        }
-        firstBackward = first;
+        firstBackward = (Op.DenseBackwardWeights) training.get(training.size() - 3);
     }
 
     /** A data set with its sparse form, null where it is not used. */
-    private static final class JavaData extends HostData {
-        private final SparseBatch.SparseRows sparse;
-
-        JavaData(Dataset set, SparseBatch.SparseRows sparse) {
-            super(set);
-            this.sparse = sparse;
-        }
-    }
+    private record JavaData(Dataset set, SparseBatch.SparseRows sparse) implements DeviceDataset {}
 
     @Override
     public DeviceDataset upload(Dataset data) {
@@ -74,7 +61,7 @@ final class JavaExecutor extends OpLoop {
 
     @Override
     public void run(Op op, DeviceDataset data, StepContext pass) {
-        kernels.run(op, host(data), pass);
+        kernels.run(op, data.set(), pass);
     }
 
     @Override
@@ -104,6 +91,6 @@ final class JavaExecutor extends OpLoop {
         if (pass.drops(gather.mask())) {
             batch.multiply(kernels.keep(gather.mask(), pass, plan().inputSize()));
         }
-        kernels.gatherTargets(gather, host(data), pass, order);
+        kernels.gatherTargets(gather, data.set(), pass, order);
     }
 }

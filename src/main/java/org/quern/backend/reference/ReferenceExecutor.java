@@ -49,7 +49,7 @@ public final class ReferenceExecutor extends OpLoop {
     @Override
     public void run(Op op, DeviceDataset data, StepContext pass) {
         if (op instanceof Op.Gather o) {
-            gather(o, host(data), pass);
+            gather(o, data.set(), pass);
         } else if (op instanceof Op.DenseForward o) {
             forward(o, pass);
         } else if (op instanceof Op.CrossEntropy o) {
