@@ -77,6 +77,14 @@ public final class StepContext {
         return isTraining() && mask.drops();
     }
 
+    /** What dropout multiplies a value of a matrix of so many columns by: 0 where it drops it. */
+    public double keep(Mask mask, int row, int column, int columns) {
+        if (!drops(mask)) {
+            return 1;
+        }
+        return mask.keeps(seed(), step(), (long) row * columns + column) ? mask.scale() : 0;
+    }
+
     /** The seed of a training pass; 0 in inference. */
     public long seed() {
         return isTraining() ? steps.seed() : 0;

@@ -46,7 +46,10 @@ public record Exploration(
         Dataset train = splits.train();
         int[] examples =
                 IntStream.range(0, Math.min(EXAMPLES, train.rows()))
-                        .map(i -> Permutation.apply(train.rows(), seed, Streams.examples(0), 0, i))
+                        .map(
+                                i ->
+                                        Permutation.apply(
+                                                train.rows(), seed, Streams.EXAMPLES.of(0), 0, i))
                         .toArray();
         long repeated =
                 duplicates(train, train).stream()

@@ -57,7 +57,7 @@ public record Split(Dataset rest, Dataset part) {
 
     private static int[] order(int rows, long seed) {
         int[] order = new int[rows];
-        Arrays.setAll(order, i -> Permutation.apply(rows, seed, Streams.split(0), 0, i));
+        Arrays.setAll(order, i -> Permutation.apply(rows, seed, Streams.SPLIT.of(0), 0, i));
         return order;
     }
 }

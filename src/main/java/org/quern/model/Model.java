@@ -24,7 +24,6 @@ import java.util.stream.Collectors;
  */
 public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layers) {
 
-    /** Checks the shape and that no two dropouts stand side by side. */
     public Model {
         inputShape = List.copyOf(inputShape);
         layers = List.copyOf(layers);
@@ -132,10 +131,7 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return layers.stream().map(Layer::text).collect(Collectors.joining(", "));
     }
 
-    /**
-     * A table of the layers with their output shapes and parameters, and the total; lines without a
-     * line break at the end.
-     */
+    /** A table of the layers with their output shapes and parameters, and the total. */
     public String summary() {
         return Summary.of(this);
     }

@@ -9,7 +9,7 @@ import org.quern.random.Streams;
  * batch.
  *
  * @param rate fraction dropped, 0 ≤ rate &lt; 1; 0 means no dropout
- * @param stream {@link Streams#dropout} of the layer
+ * @param stream {@link Streams#DROPOUT} of the layer
  */
 public record Mask(float rate, int stream) {
     /** No dropout. */

@@ -122,7 +122,7 @@ final class PlanBuilder {
     private Mask mask(int index, int stream) {
         return index < model.layers().size()
                         && model.layers().get(index) instanceof Layer.Dropout dropout
-                ? new Mask(dropout.rate(), Streams.dropout(stream))
+                ? new Mask(dropout.rate(), Streams.DROPOUT.of(stream))
                 : Mask.NONE;
     }
 

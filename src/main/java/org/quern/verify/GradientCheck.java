@@ -52,8 +52,6 @@ public final class GradientCheck {
     /**
      * What was found for one tensor.
      *
-     * @param tensor for instance {@code 0.weight}
-     * @param checked entries compared
      * @param skipped entries left out because a ReLU changes sides
      * @param worst largest difference as a multiple of what is allowed; above 1 is an error
      * @param detail the worst entry, with both numbers
@@ -65,7 +63,6 @@ public final class GradientCheck {
         }
     }
 
-    /** A network whose gradients are checked. */
     public record Network(String name, Plan plan) {
         @Override
         public String toString() {

@@ -4,7 +4,6 @@ import org.quern.backend.DeviceDataset;
 import org.quern.backend.OpLoop;
 import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
-import org.quern.plan.Mask;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
@@ -75,7 +74,7 @@ public final class ReferenceExecutor extends OpLoop {
             int row = pass.row(b);
             for (int i = 0; i < columns; i++) {
                 double value = (double) set.value(row, i) * op.scale() + op.shift();
-                arena[x + b * columns + i] = value * keep(op.mask(), pass, b, i, columns);
+                arena[x + b * columns + i] = value * pass.keep(op.mask(), b, i, columns);
             }
             if (pass.isTraining() && set.hasLabels()) {
                 arena[t + b] = set.labels()[row];
@@ -101,7 +100,7 @@ public final class ReferenceExecutor extends OpLoop {
                     arena[at(op.z()) + b * out + j] = z;
                 }
                 arena[at(op.y()) + b * out + j] =
-                        op.activation().value(z) * keep(op.mask(), pass, b, j, out);
+                        op.activation().value(z) * pass.keep(op.mask(), b, j, out);
             }
         }
     }
@@ -158,7 +157,7 @@ public final class ReferenceExecutor extends OpLoop {
                     sum += arena[at(op.dy()) + b * out + j] * arena[at(op.weights()) + i * out + j];
                 }
                 int k = b * in + i;
-                double keep = keep(op.mask(), pass, b, i, in);
+                double keep = pass.keep(op.mask(), b, i, in);
                 double y = keep == 0 ? 0 : arena[at(op.x()) + k] / keep;
                 double z = op.z() == null ? 0 : arena[at(op.z()) + k];
                 arena[at(op.dx()) + k] = keep == 0 ? 0 : sum * keep * op.activation().slope(y, z);
@@ -208,14 +207,6 @@ public final class ReferenceExecutor extends OpLoop {
             hits += (int) arena[at(op.hits()) + b];
         }
         pass.log((float) loss, hits);
-    }
-
-    private static double keep(Mask mask, StepContext pass, int row, int column, int columns) {
-        if (!pass.drops(mask)) {
-            return 1;
-        }
-        long position = (long) row * columns + column;
-        return mask.keeps(pass.seed(), pass.step(), position) ? mask.scale() : 0;
     }
 
     private static int at(Slice slice) {
