@@ -11,7 +11,6 @@ import org.quern.plan.Slice;
  * in one call. Not thread-safe. The same calls give the same bits every time.
  */
 public interface Executor extends AutoCloseable {
-    /** The plan that it executes. */
     Plan plan();
 
     /** On what it runs, for logs and run files: device, instruction set, threads. */
@@ -41,7 +40,6 @@ public interface Executor extends AutoCloseable {
         public static final KernelImage NONE = new KernelImage("", 0);
     }
 
-    /** How its kernels came to the device. */
     default KernelImage code() {
         return KernelImage.NONE;
     }

@@ -50,7 +50,6 @@ public final class StepContext {
         return steps != null;
     }
 
-    /** Rows of the pass. */
     public int rows() {
         return rows;
     }

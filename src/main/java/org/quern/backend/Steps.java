@@ -36,7 +36,6 @@ public final class Steps {
         observer = newObserver;
     }
 
-    /** Tells the observer, if there is one. */
     public void report(int done) {
         if (observer != null) {
             observer.accept(done);
@@ -58,22 +57,18 @@ public final class Steps {
         return this;
     }
 
-    /** Most steps that it can hold. */
     public int capacity() {
         return rates.length;
     }
 
-    /** The run's seed. */
     public long seed() {
         return seed;
     }
 
-    /** The first global step. */
     public long first() {
         return first;
     }
 
-    /** Number of steps. */
     public int count() {
         return count;
     }

@@ -41,7 +41,6 @@ public enum Activation {
         this.needsPreactivation = needsPreactivation;
     }
 
-    /** The word for it in a model's text: lower case. */
     public String text() {
         return text;
     }

@@ -15,9 +15,8 @@ import java.util.stream.Stream;
 /**
  * How parameters follow their gradients. This is all that Java knows of an optimizer: its name and
  * settings, what it keeps between steps and its rule, in float64 for the reference and in float32
- * for plain Java. What depends on the step is computed once on the host, in float64, and handed to
- * kernels as two float32 numbers a step, {@link #rate} and {@link #decay}, so that every backend
- * uses the same bits.
+ * for plain Java. What depends on the step is computed on the host, in float64, and handed to
+ * kernels as two float32 numbers, {@link #rate} and {@link #decay}, the same bits everywhere.
  */
 public sealed interface Optimizer {
 
@@ -56,7 +55,6 @@ public sealed interface Optimizer {
             this.settings = Stream.concat(Stream.of(settings), Stream.of("weight-decay")).toList();
         }
 
-        /** The word for it on the command line and in files. */
         public String option() {
             return name().toLowerCase(Locale.ROOT);
         }
@@ -71,7 +69,6 @@ public sealed interface Optimizer {
             return defaults;
         }
 
-        /** The words for all. */
         public static List<String> options() {
             return Arrays.stream(values()).map(Kind::option).toList();
         }
@@ -82,7 +79,6 @@ public sealed interface Optimizer {
         }
     }
 
-    /** Which one it is. */
     Kind kind();
 
     /** Its numbers, the last of them its weight decay. */
@@ -143,12 +139,10 @@ public sealed interface Optimizer {
     void update(float[] w, float[] g, float[][] moments, int n, float rate, float decay);
 
     /**
-     * How far the results in float32 may be from {@link #update(double, double, double[], double,
-     * double)}'s.
+     * How far the parameter and its moments in float32 may be from those of the reference.
      *
      * @param unit relative error of an operation
-     * @param before the parameter and its moments
-     * @param after the same after the step
+     * @param before the parameter and its moments; {@code after}: after the step
      */
     double[] error(double unit, double g, double[] before, double[] after, double rate);
 

@@ -103,12 +103,7 @@ public record Plan(
         inference = List.copyOf(inference);
     }
 
-    /**
-     * Compiles a model.
-     *
-     * @throws org.quern.QuernException if the model cannot be trained so (no dense layer at the
-     *     end, cross-entropy on an activated output), or if batch is below 1
-     */
+    /** Compiles a model; one that cannot be trained so is a usage error. */
     public static Plan of(Model model, Loss loss, Optimizer optimizer, int batch) {
         if (batch < 1) {
             throw usage("batch %d: a batch has at least 1 row", batch);

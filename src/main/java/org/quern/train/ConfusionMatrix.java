@@ -8,7 +8,6 @@ import java.util.List;
 /**
  * How often each true class was predicted as each class.
  *
- * @param classes names of the classes
  * @param counts rows true, columns predicted
  */
 public record ConfusionMatrix(List<String> classes, int[][] counts) {
@@ -20,7 +19,6 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     /** A true class taken for another, and how often. */
     public record Confusion(String actual, String predicted, int count) {}
 
-    /** Copies the names. */
     public ConfusionMatrix {
         classes = List.copyOf(classes);
     }

@@ -252,10 +252,7 @@ final class Fit {
     /**
      * Explains a divergence and goes back to where the epoch was entered. Runs are deterministic,
      * so nothing needs to be watched while training: the steps since then are trained again, the
-     * bad one op by op, until an op writes a number that is not finite.
-     *
-     * @param badStep with the first loss that is not finite, or before a bad state
-     * @return what to throw
+     * bad one, by its loss or the state after it, op by op until a number is not finite.
      */
     private QuernException diverged(long badStep) {
         trainer.restore(start);

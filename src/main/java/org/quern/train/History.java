@@ -8,7 +8,6 @@ import java.util.List;
  * @param epochs the finished epochs, those before a resume included
  * @param bestEpoch number of the epoch with the least validation loss, or without validation the
  *     least training loss; 0 if none was finished
- * @param end why the run ended
  */
 public record History(List<EpochResult> epochs, int bestEpoch, End end) {
     /** Why a run ended. */
@@ -21,7 +20,6 @@ public record History(List<EpochResult> epochs, int bestEpoch, End end) {
         INTERRUPTED
     }
 
-    /** Copies the list. */
     public History {
         epochs = List.copyOf(epochs);
     }

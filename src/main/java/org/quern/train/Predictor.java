@@ -14,9 +14,8 @@ import org.quern.plan.Plan;
  * A trained model that answers. Thread-safe: on the host's processors as many threads as there are
  * processors work side by side, each on memory of its own; on a device one works at a time. Every
  * thread gets the same bits; where cuBLAS is chosen by measurement, a row's last bits may depend on
- * how many are asked for at once. {@link #predict(byte[], float[])} and {@link #predict(float[],
- * float[])} allocate nothing on the {@code cpu} and {@code java} backends once a thread's memory is
- * there. Memory is held until closed.
+ * how many are asked for at once. On the host, prediction into arrays allocates nothing once a
+ * thread's memory is there. Memory is held until closed.
  */
 public final class Predictor implements AutoCloseable {
     private final Loss loss;
@@ -29,7 +28,6 @@ public final class Predictor implements AutoCloseable {
      *
      * @param loss what it was trained for: under cross-entropy, outputs become probabilities
      * @param parameters in the layout of {@link Plan#parameters()}
-     * @throws org.quern.QuernException if the parameters are not as many as the model's
      */
     public Predictor(
             Model model, Loss loss, float[] parameters, Backend backend, Backend.Options options) {
@@ -80,18 +78,12 @@ public final class Predictor implements AutoCloseable {
         return outputs;
     }
 
-    /**
-     * The same for one or several rows of pixels in an array of the caller's.
-     *
-     * @param pixels [rows × inputs] unsigned bytes, unscaled; only read
-     * @param outputs filled with [rows × outputs]
-     * @throws org.quern.QuernException if the lengths are not those of the same number of rows
-     */
+    /** The same for rows of unsigned bytes, unscaled, in an array that is only read. */
     public void predict(byte[] pixels, float[] outputs) {
         predict(pixels, null, pixels.length, outputs);
     }
 
-    /** The same for one or several rows of floats, unscaled. */
+    /** The same for rows of floats, unscaled. */
     public void predict(float[] values, float[] outputs) {
         predict(null, values, values.length, outputs);
     }
@@ -145,7 +137,7 @@ public final class Predictor implements AutoCloseable {
         return Evaluation.of(loss, outputs(set), set);
     }
 
-    /** Values that a row has: the product of the model's input shape. */
+    /** Values of a row. */
     public int inputSize() {
         return plan.inputSize();
     }
@@ -155,7 +147,6 @@ public final class Predictor implements AutoCloseable {
         return plan.outputSize();
     }
 
-    /** What it runs on, for logs. */
     public String device() {
         return device;
     }

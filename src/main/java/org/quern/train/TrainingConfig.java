@@ -15,10 +15,8 @@ import org.quern.plan.Plan;
  * All that decides what a run computes, besides the data: two runs of equal configuration on equal
  * data and the same device end with the same bits.
  *
- * @param batch rows of a training batch, at least 1
  * @param seed key of initial weights, batch order and dropout
  * @param earlyStopping when to end before the last epoch; null for never
- * @param distortion what is done to the images of each epoch
  */
 public record TrainingConfig(
         Model model,

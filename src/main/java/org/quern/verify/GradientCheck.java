@@ -1,6 +1,7 @@
 package org.quern.verify;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import org.quern.backend.Backend;
@@ -225,24 +226,17 @@ public final class GradientCheck {
         return new Result(tensor.name(), checked, skipped, worst, detail);
     }
 
-    /** The loss with the parameters as they are; the input stays gathered. */
+    /** The loss with the parameters as they are, by the ops after Gather up to the loss. */
     private double forward() {
-        for (Op op : plan.training()) {
-            if (op instanceof Op.DenseForward
-                    || op instanceof Op.CrossEntropy
-                    || op instanceof Op.RegressionLoss) {
-                reference.run(op, data, pass);
-            }
-        }
+        plan.training()
+                .subList(1, plan.dense().size() + 2)
+                .forEach(op -> reference.run(op, data, pass));
         return meanLoss();
     }
 
     private double meanLoss() {
-        double sum = 0;
-        for (int b = 0; b < pass.rows(); b++) {
-            sum += reference.arena()[(int) plan.metrics().loss().offset() + b];
-        }
-        return sum / pass.rows();
+        int at = (int) plan.metrics().loss().offset();
+        return Arrays.stream(reference.arena(), at, at + pass.rows()).average().orElseThrow();
     }
 
     /** On which side of 0 each ReLU is. */

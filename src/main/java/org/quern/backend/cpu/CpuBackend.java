@@ -13,8 +13,7 @@ import org.quern.plan.Plan;
 
 /**
  * Float32 kernels in C through JNI, for AVX-512, AVX2 with FMA, or whatever vectors the platform
- * has, chosen when they are first used. {@code QUERN_ISA} (baseline, avx2, avx512) asks for one of
- * them.
+ * has: the best, or the one that {@code QUERN_ISA} (baseline, avx2, avx512) asks for.
  */
 public final class CpuBackend implements Backend {
     static final String ISA_VARIABLE = "QUERN_ISA";

@@ -13,9 +13,7 @@ import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
-/**
- * A plan in C. {@link #train} is one call for all its steps; sparse data is kept without its zeros.
- */
+/** A plan in C. All steps are one call; sparse data is kept without its zeros. */
 final class CpuExecutor implements Executor {
     private final Plan plan;
     private final String device;

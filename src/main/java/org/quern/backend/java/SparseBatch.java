@@ -69,9 +69,7 @@ final class SparseBatch {
         rowStart[rows] = n;
     }
 
-    /**
-     * Multiplies each entry by its place in a dense matrix of factors, for dropout on the input.
-     */
+    /** Multiplies each entry by the value at its place in a dense matrix, for dropout. */
     void multiply(float[] keep) {
         for (int b = 0; b < rows; b++) {
             for (int e = rowStart[b]; e < rowStart[b + 1]; e++) {
@@ -195,9 +193,7 @@ final class SparseBatch {
             return rows;
         }
 
-        /**
-         * Copies those rows of a matrix that {@code indices[0]} to {@code indices[count - 1]} name.
-         */
+        /** Copies those rows of a matrix that the first {@code count} indices name. */
         float[][] copy(float[] matrix, int at, int[] indices, int count, int columns) {
             for (int e = 0; e < count; e++) {
                 int i = indices[e];
@@ -219,21 +215,11 @@ final class SparseBatch {
     }
 
     /** A data set of bytes without its zeros: columns and values of the others, row after row. */
-    static final class SparseRows {
+    record SparseRows(int[] start, char[] column, byte[] value) {
         /** Beyond this share of values that are not zero, the dense form is as good. */
         private static final double MOST_DENSITY = 0.5;
 
         private static final int MOST_COLUMNS = 1 << 16;
-
-        private final int[] start;
-        private final char[] column;
-        private final byte[] value;
-
-        private SparseRows(int[] start, char[] column, byte[] value) {
-            this.start = start;
-            this.column = column;
-            this.value = value;
-        }
 
         /** The sparse form of a data set; null if it has none, or none that pays. */
         static SparseRows of(Dataset set) {
@@ -266,11 +252,7 @@ final class SparseBatch {
             return new SparseRows(start, column, value);
         }
 
-        /**
-         * Reads a word of each cache line of some rows, so that they come from memory side by side.
-         *
-         * @return something that depends on all of it
-         */
+        /** Reads a word of each cache line of some rows, which so come side by side; their sum. */
         int touch(int[] rows, int count) {
             int sum = 0;
             for (int b = 0; b < count; b++) {
@@ -282,9 +264,7 @@ final class SparseBatch {
             return sum;
         }
 
-        /**
-         * Appends a row's entries, scaled, from index {@code at}; returns the index behind them.
-         */
+        /** Appends a row's entries, scaled, at an index; returns the index behind them. */
         int copy(int row, int[] columns, float[] values, int at, float scale) {
             int from = start[row];
             int n = start[row + 1] - from;
