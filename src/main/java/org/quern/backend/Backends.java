@@ -39,7 +39,6 @@ public final class Backends {
                 .toList();
     }
 
-    /** The same with everything left to the backend. */
     public static Choice choose(String name) {
         return choose(name, Backend.Options.DEFAULT);
     }

@@ -10,7 +10,6 @@ public interface DeviceDataset extends AutoCloseable {
     /** What was uploaded. */
     Dataset set();
 
-    /** Its rows. */
     default int rows() {
         return set().rows();
     }

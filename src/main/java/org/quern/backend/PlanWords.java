@@ -38,7 +38,6 @@ public final class PlanWords {
         return mask(words, "INPUT_", gather.mask());
     }
 
-    /** The words of a dense layer. */
     public static Words layer(Plan.DenseSlices dense) {
         Words words =
                 new Words()

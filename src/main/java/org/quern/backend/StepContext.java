@@ -104,7 +104,6 @@ public final class StepContext {
         return isTraining() ? steps.decays()[index] : 1;
     }
 
-    /** Writes the step's entry in the log. */
     public void log(float loss, int hits) {
         steps.losses()[index] = loss;
         steps.hits()[index] = hits;

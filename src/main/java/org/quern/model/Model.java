@@ -50,7 +50,6 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return new Model(Arrays.stream(shape).boxed().toList(), Scaling.NONE, List.of());
     }
 
-    /** This model with another input scaling. */
     public Model scaled(Scaling newScaling) {
         return new Model(inputShape, newScaling, layers);
     }
@@ -65,12 +64,10 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return with(new Layer.Dense(units, activation, Init.GLOROT));
     }
 
-    /** This model with dropout on top. */
     public Model dropout(float rate) {
         return with(new Layer.Dropout(rate));
     }
 
-    /** This model with one more layer on top. */
     public Model with(Layer layer) {
         List<Layer> more = new ArrayList<>(layers);
         more.add(layer);

@@ -18,7 +18,6 @@ public final class Summary {
         return table(rows);
     }
 
-    /** The input and each layer. */
     public static List<Row> rows(Model model) {
         List<Row> rows = new ArrayList<>();
         String shape = model.inputShape().toString().replace('[', '(').replace(']', ')');

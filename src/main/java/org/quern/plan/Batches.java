@@ -18,7 +18,6 @@ public record Batches(int rows, int batch) {
         return (rows - 1) / batch + 1;
     }
 
-    /** The epoch of a step, from 0. */
     public long epoch(long step) {
         return step / stepsPerEpoch();
     }
@@ -28,7 +27,6 @@ public record Batches(int rows, int batch) {
         return (int) (step % stepsPerEpoch()) * batch;
     }
 
-    /** Rows of a step's batch. */
     public int rowsAt(long step) {
         return Math.min(batch, rows - place(step));
     }

@@ -9,7 +9,6 @@ import org.quern.random.Streams;
  * batch; stream is {@link Streams#DROPOUT} of the layer.
  */
 public record Mask(float rate, int stream) {
-    /** No dropout. */
     public static final Mask NONE = new Mask(0, 0);
 
     /** A unit is kept where its word, unsigned, is at least this: round(rate · 2³²). */
@@ -22,7 +21,6 @@ public record Mask(float rate, int stream) {
         return 1f / (1f - rate);
     }
 
-    /** Whether there is any dropout. */
     public boolean drops() {
         return rate > 0;
     }

@@ -21,7 +21,6 @@ public sealed interface Op {
     /** The layer that it belongs to, as messages name it: {@code layer 0 (dense 48 relu)}. */
     String layer();
 
-    /** The dropout in it. */
     default Mask mask() {
         return Mask.NONE;
     }
@@ -42,7 +41,6 @@ public sealed interface Op {
             List<Slice> outputs,
             double flops) {}
 
-    /** What is to be known of it. */
     Traits traits();
 
     /** What it computes, as a message names it. */
@@ -50,12 +48,10 @@ public sealed interface Op {
         return traits().what;
     }
 
-    /** What it reads. */
     default List<Slice> inputs() {
         return traits().inputs;
     }
 
-    /** What it writes. */
     default List<Slice> outputs() {
         return traits().outputs;
     }

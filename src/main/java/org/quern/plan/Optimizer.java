@@ -22,7 +22,6 @@ public sealed interface Optimizer {
 
     /** The kinds of optimizers, numbered in this order in C and in kernels. */
     enum Kind {
-        /** See {@link Optimizer.Adam}. */
         ADAM(
                 Adam.DEFAULT,
                 1e-3,
@@ -31,9 +30,7 @@ public sealed interface Optimizer {
                 "beta1",
                 "beta2",
                 "epsilon"),
-        /** See {@link Optimizer.Sgd}. */
         SGD(new Sgd(0, 0), 1e-3, 5, v -> new Sgd(v.get(0), v.get(1)), "momentum"),
-        /** See {@link Optimizer.Lion}. */
         LION(Lion.DEFAULT, 1e-4, 9, v -> new Lion(v.get(0), v.get(1), v.get(2)), "beta1", "beta2");
 
         private final Optimizer standard;

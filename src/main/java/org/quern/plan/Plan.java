@@ -121,17 +121,14 @@ public record Plan(
         return Math.max(batch, INFERENCE_BATCH);
     }
 
-    /** Values of one input row. */
     public int inputSize() {
         return dense.get(0).weights().rows();
     }
 
-    /** Values of one output row. */
     public int outputSize() {
         return output().columns();
     }
 
-    /** The slice of the last layer's output. */
     public Slice output() {
         return dense.get(dense.size() - 1).y();
     }
@@ -141,7 +138,6 @@ public record Plan(
         return loss.targetSize(outputSize());
     }
 
-    /** The op that brings a batch's rows. */
     public Op.Gather gather() {
         return (Op.Gather) training.get(0);
     }
@@ -151,7 +147,6 @@ public record Plan(
         return (Op.Metrics) training.get(training.size() - 2);
     }
 
-    /** The optimizer's op. */
     public Op.Update update() {
         return (Op.Update) training.get(training.size() - 1);
     }

@@ -8,7 +8,6 @@ package org.quern.plan;
  * @param rows of activations, the most that a pass may use; they lie side by side
  */
 public record Slice(String name, long offset, int rows, int columns) {
-    /** Values in it. */
     public long size() {
         return (long) rows * columns;
     }
@@ -18,7 +17,6 @@ public record Slice(String name, long offset, int rows, int columns) {
         return offset + size();
     }
 
-    /** Its first rows. */
     public Slice first(int newRows) {
         return new Slice(name, offset, newRows, columns);
     }

@@ -21,7 +21,6 @@ public record Calibration(List<Bin> bins, double error) {
      */
     public record Bin(double from, double to, int rows, double confidence, double accuracy) {}
 
-    /** Sorts a classifier's predictions into bins. */
     public static Calibration of(Evaluation evaluation) {
         int[] rows = new int[BINS];
         int[] wrong = new int[BINS];

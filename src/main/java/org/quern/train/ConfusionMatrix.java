@@ -16,14 +16,12 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     public record ClassScore(
             String name, int rows, int wrong, double precision, double recall, double f1) {}
 
-    /** A true class taken for another, and how often. */
     public record Confusion(String actual, String predicted, int count) {}
 
     public ConfusionMatrix {
         classes = List.copyOf(classes);
     }
 
-    /** Counts the pairs of true and predicted class. */
     public static ConfusionMatrix of(List<String> classes, int[] actual, int[] predicted) {
         int[][] counts = new int[classes.size()][classes.size()];
         for (int row = 0; row < actual.length; row++) {
@@ -32,7 +30,6 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         return new ConfusionMatrix(classes, counts);
     }
 
-    /** All rows counted. */
     public int total() {
         return Arrays.stream(counts).mapToInt(ConfusionMatrix::sum).sum();
     }
@@ -52,7 +49,6 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         return wrong;
     }
 
-    /** Precision, recall and F1 of each class. */
     public List<ClassScore> scores() {
         List<ClassScore> scores = new ArrayList<>();
         int[] wrong = wrongPerClass();

@@ -32,7 +32,6 @@ public record Evaluation(
         float[] confidence,
         List<Mistake> mistakes) {
 
-    /** A row classified wrongly. */
     public record Mistake(int row, int actual, int predicted, float confidence) {}
 
     /**

@@ -29,10 +29,7 @@ final class Fit {
     private static final int MOST_STEPS = 4096;
     private static final int FIRST_STEPS = 16;
 
-    /**
-     * Least cross-entropy of a row whose class has not the largest logit: log 2, where another has
-     * as large a one; less a little for rounding.
-     */
+    /** Least cross-entropy of a row whose class has not the largest logit: log 2, but rounded. */
     private static final double LEAST_OF_A_MISS = 0.69;
 
     private final Trainer trainer;
@@ -47,6 +44,7 @@ final class Fit {
     private final LongToDoubleFunction learningRate;
     private int chunk = FIRST_STEPS;
     private boolean firstStepAlone;
+    private boolean stop; // a listener asked for it
 
     // the epoch that is trained: its data, when it began, and where the run stood then
     private DeviceDataset data;
@@ -115,19 +113,14 @@ final class Fit {
         }
     }
 
-    /** Trains the rest of the current epoch. */
     private History.End epoch(DeviceDataset resident, DeviceDataset check) {
         data = resident;
         start = trainer.checkpoint();
-        boolean stop = false;
         while (batches.epoch(trainer.step) == trainer.epochs.size()) {
-            if (trainer.interrupted) {
-                return History.End.INTERRUPTED;
+            if (stop || trainer.interrupted) {
+                return stop ? History.End.STOPPED : History.End.INTERRUPTED;
             }
-            stop |= chunk();
-            if (stop && batches.epoch(trainer.step) == trainer.epochs.size()) {
-                return History.End.STOPPED;
-            }
+            chunk();
         }
         double seconds = (System.nanoTime() - started) * 1e-9;
         float[] state = trainer.state();
@@ -142,14 +135,12 @@ final class Fit {
         return stop ? History.End.STOPPED : History.End.FINISHED;
     }
 
-    /** Runs one chunk, and says whether a listener asked to stop. */
-    private boolean chunk() {
+    private void chunk() {
         long from = trainer.step;
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
         int count = firstStepAlone ? 1 : Math.min(Math.min(chunk, left), MOST_STEPS);
         long before = System.nanoTime();
-        boolean[] stop = new boolean[1];
-        steps.observe(done -> stop[0] |= tell(from + done, loss(done), hits(done)));
+        steps.observe(done -> tell(from + done, loss(done), hits(done)));
         executor.train(data, select(from, count));
         long nanos = System.nanoTime() - before;
         long millis = executor.reportsProgress() ? LONG_CHUNK_MILLIS : CHUNK_MILLIS;
@@ -166,7 +157,7 @@ final class Fit {
         trainer.step += count;
         trainer.partialLoss += loss(count);
         trainer.partialHits += hits(count);
-        return stop[0] | tell(trainer.step, 0, 0);
+        tell(trainer.step, 0, 0);
     }
 
     private Steps select(long from, int count) {
@@ -186,7 +177,7 @@ final class Fit {
     }
 
     /** Tells of the epoch so far: what the trainer has counted, and more that it has not yet. */
-    private boolean tell(long step, double moreLoss, long moreHits) {
+    private void tell(long step, double moreLoss, long moreHits) {
         int done = (int) ((step - 1) % batches.stepsPerEpoch()) + 1;
         long rows = Math.min((long) done * config.batch(), batches.rows());
         long trained = rows - (start.step() % batches.stepsPerEpoch()) * config.batch();
@@ -200,11 +191,9 @@ final class Fit {
                         (trainer.partialLoss + moreLoss) / rows,
                         (double) (trainer.partialHits + moreHits) / rows,
                         trained / seconds);
-        boolean stop = false;
         for (Listener listener : trainer.listeners) {
             stop |= listener.progress(progress) == Listener.Verdict.STOP;
         }
-        return stop;
     }
 
     private EpochResult result(double seconds, int stepsTimed, DeviceDataset check) {

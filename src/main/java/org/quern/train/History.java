@@ -10,9 +10,7 @@ import java.util.List;
  *     least training loss; 0 if none was finished
  */
 public record History(List<EpochResult> epochs, int bestEpoch, End end) {
-    /** Why a run ended. */
     public enum End {
-        /** All epochs were trained. */
         FINISHED,
         /** Early stopping, or a listener. */
         STOPPED,

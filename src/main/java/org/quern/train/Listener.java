@@ -5,7 +5,6 @@ package org.quern.train;
  * what is on the host already.
  */
 public interface Listener {
-    /** What a listener wants next. */
     enum Verdict {
         GO_ON,
         STOP

@@ -132,12 +132,10 @@ public final class Predictor implements AutoCloseable {
         }
     }
 
-    /** Measures the model on rows with targets. */
     public Evaluation evaluate(Dataset set) {
         return Evaluation.of(loss, outputs(set), set);
     }
 
-    /** Values of a row. */
     public int inputSize() {
         return plan.inputSize();
     }

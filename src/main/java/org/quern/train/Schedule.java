@@ -16,7 +16,6 @@ public sealed interface Schedule {
     /** The schedule as text that {@link #parse} reads, without the rate. */
     String text();
 
-    /** The same rate throughout. */
     record Constant(double rate) implements Schedule {
         public Constant {
             checkRate(rate);

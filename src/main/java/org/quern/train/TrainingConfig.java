@@ -111,7 +111,6 @@ public record TrainingConfig(
         return texts;
     }
 
-    /** The plan of such a run. */
     public Plan plan() {
         return Plan.of(model, loss, optimizer, batch);
     }

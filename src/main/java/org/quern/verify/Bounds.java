@@ -177,7 +177,6 @@ final class Bounds {
         return errors[outputs.indexOf(slice)] + TINY;
     }
 
-    /** The bound of a sum of k products. */
     static double sum(int k, double magnitude) {
         return C * Math.sqrt(k) * U * magnitude;
     }

@@ -58,7 +58,6 @@ public final class GradientCheck {
      * @param detail the worst entry, with both numbers
      */
     public record Result(String tensor, int checked, int skipped, double worst, String detail) {
-        /** Whether all entries agree, and there were any. */
         public boolean passed() {
             return worst <= 1 && checked > 0;
         }

@@ -164,7 +164,6 @@ public record KernelCase(
         executor.run(op, resident, pass(log), times);
     }
 
-    /** A log for {@link #run}. */
     public Steps steps() {
         Steps steps = new Steps(SEED, 1);
         return steps.select(step, 1, plan.optimizer(), s -> LEARNING_RATE);

@@ -9,7 +9,6 @@ import org.quern.plan.Plan;
 /** A plan as {@code native/net.c} reads it: the words of the network and those of each layer. */
 record NetDescription(Words net, List<Words> layers) {
 
-    /** Describes a plan for some threads. */
     static NetDescription of(Plan plan, int threads) {
         Op.Gather gather = plan.gather();
         Words net =
@@ -34,7 +33,6 @@ record NetDescription(Words net, List<Words> layers) {
                 .put("DB_ARENA", dense.db().offset());
     }
 
-    /** The description as C reads it. */
     long[] words() {
         return net.followedBy(layers);
     }

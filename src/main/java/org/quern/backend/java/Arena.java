@@ -21,7 +21,6 @@ final class Arena {
         parts[like] = new float[Math.toIntExact(plan.arena() - like * part)];
     }
 
-    /** The array that a slice lies in. */
     float[] array(Slice slice) {
         return parts[index(slice.offset())];
     }

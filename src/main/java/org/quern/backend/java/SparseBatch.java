@@ -40,7 +40,6 @@ final class SparseBatch {
         return this;
     }
 
-    /** Takes the entries of a dense matrix. */
     void collect(float[] x, int at, int newRows) {
         rows = newRows;
         int n = 0;
