@@ -38,16 +38,13 @@ public interface Backend {
     default void prepare(Options options) {}
 
     /**
-     * Prepares to execute a plan. The state is all zeros until written.
+     * Prepares to execute a plan; the state is zeros until written.
      *
      * @throws org.quern.QuernException with the reason and the cure, if it cannot run here
      */
     Executor open(Plan plan, Options options);
 
-    /**
-     * Whether its executors compute on the host's processors, so that several of them work side by
-     * side and one more costs nothing but its memory.
-     */
+    /** Whether its executors compute on the host's processors, several of them side by side. */
     default boolean onHost() {
         return false;
     }
@@ -60,10 +57,7 @@ public interface Backend {
         return Optional.empty();
     }
 
-    /**
-     * Trainings of a plan that can run side by side, each in the time that it takes alone: as many
-     * as there are processors on the host; on a GPU as many teams of blocks as it has room for.
-     */
+    /** Trainings of a plan that can run side by side, each in the time that it takes alone. */
     default int sideBySide(Plan plan, Options options) {
         return onHost() ? Runtime.getRuntime().availableProcessors() : 1;
     }
@@ -85,10 +79,9 @@ public interface Backend {
         /** Rounded to 11 bits (TensorFloat-32), by tensor cores. */
         TF32,
         /**
-         * Rounded to 8 bits (bfloat16), by tensor cores. Hidden outputs of linear layers and ReLU,
-         * and gradients of hidden outputs, which are factors and nothing else, are kept so; biases
-         * of hidden layers that a library adds, and the gradients that it sums to those of biases,
-         * are rounded, too.
+         * Rounded to 8 bits (bfloat16), by tensor cores. Hidden outputs of linear layers and ReLU
+         * and their gradients, which are nothing but factors, are kept so; biases of hidden layers
+         * that a library adds, and the gradients that it sums to theirs, are rounded, too.
          */
         BF16
     }

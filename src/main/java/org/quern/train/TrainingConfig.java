@@ -5,6 +5,7 @@ import static org.quern.QuernException.usage;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.quern.data.Distortion;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
@@ -35,11 +36,7 @@ public record TrainingConfig(
     public static final double DEFAULT_RATE = 1e-3;
 
     public TrainingConfig {
-        Objects.requireNonNull(model);
-        Objects.requireNonNull(loss);
-        Objects.requireNonNull(optimizer);
-        Objects.requireNonNull(schedule);
-        Objects.requireNonNull(distortion);
+        Stream.of(model, loss, optimizer, schedule, distortion).forEach(Objects::requireNonNull);
         if (batch < 1) {
             throw usage("batch %d: a batch has at least 1 row", batch);
         }

@@ -18,20 +18,19 @@ final class CpuExecutor implements Executor {
     private final Plan plan;
     private final String device;
     private final float[] log = new float[2];
-    private long net;
+    private final Handle net;
 
     /** On so many threads, 0 for all processors, and an {@link Native#instructionSet}. */
     CpuExecutor(Plan plan, int threads, int isa) {
         this.plan = plan;
         int used = threads == 0 ? Native.processors() : threads;
-        device =
-                "%s, %d %s"
-                        .formatted(
-                                Native.instructionSet(isa), used, used == 1 ? "thread" : "threads");
-        net = open(NetDescription.of(plan, used).words(), isa);
-        if (net == 0) {
+        String threadsUsed = used == 1 ? "1 thread" : used + " threads";
+        device = Native.instructionSet(isa) + ", " + threadsUsed;
+        long opened = open(NetDescription.of(plan, used).words(), isa);
+        if (opened == 0) {
             throw outOfMemory("%,d MiB for the network".formatted(plan.arena() * 4 >> 20));
         }
+        net = new Handle(opened, Native::close, "this executor was");
     }
 
     /** A net of a description that C understands; 0 if memory is short. */
@@ -44,34 +43,15 @@ final class CpuExecutor implements Executor {
         return opened;
     }
 
-    private static final class CpuData implements DeviceDataset {
-        private final Dataset set;
-        private long address;
-
-        CpuData(long address, Dataset set) {
-            this.address = address;
-            this.set = set;
-        }
-
-        long open() {
-            if (address == 0) {
-                throw new IllegalStateException("this data set was closed");
-            }
-            return address;
-        }
-
-        @Override
-        public Dataset set() {
-            return set;
-        }
-
+    private record CpuData(Dataset set, Handle copy) implements DeviceDataset {
         @Override
         public void close() {
-            if (address != 0) {
-                Native.release(address);
-                address = 0;
-            }
+            copy.close();
         }
+    }
+
+    private static long address(DeviceDataset data) {
+        return ((CpuData) data).copy.get();
     }
 
     @Override
@@ -88,14 +68,14 @@ final class CpuExecutor implements Executor {
     public void write(Slice slice, float[] source, int from) {
         int size = checked(slice);
         Objects.checkFromIndexSize(from, size, source.length);
-        Native.write(open(), slice.offset(), source, from, size);
+        Native.write(net.get(), slice.offset(), source, from, size);
     }
 
     @Override
     public void read(Slice slice, float[] target, int to) {
         int size = checked(slice);
         Objects.checkFromIndexSize(to, size, target.length);
-        Native.read(open(), slice.offset(), target, to, size);
+        Native.read(net.get(), slice.offset(), target, to, size);
     }
 
     private int checked(Slice slice) {
@@ -108,17 +88,17 @@ final class CpuExecutor implements Executor {
     @Override
     public DeviceDataset upload(Dataset data) {
         DeviceDataset.check(plan, data);
-        long address = Native.upload(open(), data.pixels(), data.values(), data.rows());
+        long address = Native.upload(net.get(), data.pixels(), data.values(), data.rows());
         if (address == 0) {
             throw outOfMemory("%,d rows of %s".formatted(data.rows(), data.name()));
         }
-        CpuData resident = new CpuData(address, data);
+        Handle copy = new Handle(address, Native::release, "this data set was");
         float[] targets = targets(data);
         if (targets != null && !Native.targets(address, targets)) {
-            resident.close();
+            copy.close();
             throw outOfMemory("the targets of " + data.name());
         }
-        return resident;
+        return new CpuData(data, copy);
     }
 
     private static float[] targets(Dataset data) {
@@ -134,11 +114,10 @@ final class CpuExecutor implements Executor {
 
     @Override
     public void train(DeviceDataset data, Steps steps) {
-        CpuData cpu = (CpuData) data;
-        DeviceDataset.checkTargets(plan, cpu.set);
+        DeviceDataset.checkTargets(plan, data.set());
         Native.train(
-                open(),
-                cpu.open(),
+                net.get(),
+                address(data),
                 steps.seed(),
                 steps.first(),
                 steps.count(),
@@ -152,7 +131,7 @@ final class CpuExecutor implements Executor {
     public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
         Objects.checkFromIndexSize(first, rows, data.rows());
         Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
-        Native.infer(open(), ((CpuData) data).open(), first, rows, outputs);
+        Native.infer(net.get(), address(data), first, rows, outputs);
     }
 
     @Override
@@ -166,7 +145,7 @@ final class CpuExecutor implements Executor {
         int given = pixels != null ? pixels.length : values.length;
         Objects.checkFromIndexSize(0, rows * plan.inputSize(), given);
         Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
-        Native.inferHost(open(), pixels, values, rows, outputs);
+        Native.inferHost(net.get(), pixels, values, rows, outputs);
     }
 
     @Override
@@ -178,8 +157,8 @@ final class CpuExecutor implements Executor {
     public void run(Op op, DeviceDataset data, StepContext pass, int times) {
         Kind kind = Kind.of(op);
         Native.run(
-                open(),
-                ((CpuData) data).open(),
+                net.get(),
+                address(data),
                 kind.ordinal(),
                 layer(op),
                 times,
@@ -227,13 +206,6 @@ final class CpuExecutor implements Executor {
         return Math.max(0, names.indexOf(op.layer()));
     }
 
-    private long open() {
-        if (net == 0) {
-            throw new IllegalStateException("this executor was closed");
-        }
-        return net;
-    }
-
     private static QuernException outOfMemory(String what) {
         return QuernException.device(
                 "out of memory: no room for %s; use a smaller batch or less data", what);
@@ -241,9 +213,6 @@ final class CpuExecutor implements Executor {
 
     @Override
     public void close() {
-        if (net != 0) {
-            Native.close(net);
-            net = 0;
-        }
+        net.close();
     }
 }

@@ -9,9 +9,8 @@ import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
 /**
- * Every op in float64, one obvious loop each, on an arena of doubles. What is drawn or scaled in
- * float32 by contract (the input scaling, dropout's scale, step sizes) starts from the float32
- * value.
+ * Every op in float64, one obvious loop each, on an arena of doubles. What is float32 by contract
+ * (the input scaling, dropout's scale, step sizes) starts from that value.
  */
 public final class ReferenceExecutor extends OpLoop {
     private final double[] arena;
@@ -137,10 +136,8 @@ public final class ReferenceExecutor extends OpLoop {
                 double z = op.z() == null ? 0 : arena[at(op.z()) + k];
                 double error = y - arena[at(op.targets()) + k];
                 loss += op.form().value(error) / columns;
-                arena[at(op.gradient()) + k] =
-                        op.form().slope(error)
-                                / ((double) rows * columns)
-                                * op.activation().slope(y, z);
+                double slope = op.form().slope(error) / ((double) rows * columns);
+                arena[at(op.gradient()) + k] = slope * op.activation().slope(y, z);
             }
             arena[at(op.loss()) + b] = loss;
             arena[at(op.hits()) + b] = 0;
