@@ -18,18 +18,10 @@ public interface Backend {
     /** Place in the order in which {@code auto} tries backends, highest first; below 0: never. */
     int priority();
 
-    /**
-     * Whether it can run here. Looks once and remembers: the same sentence on every later call.
-     * Never throws.
-     */
+    /** Whether it can run here. Looks once and remembers; never throws. */
     Availability availability();
 
-    /**
-     * The same of the device that is meant.
-     *
-     * @param device number or part of the name, or null for the backend's choice
-     * @throws org.quern.QuernException if it has no such device (usage)
-     */
+    /** The same of the device of {@link Options#device}; that there is none is a usage error. */
     default Availability availability(String device) {
         return availability();
     }
@@ -41,23 +33,18 @@ public interface Backend {
 
     /**
      * Opens the device and compiles the kernels: what {@link #open} takes long for, and what can
-     * fail on a device, whatever the plan. From any thread; kept for {@link #open}.
-     *
-     * @throws org.quern.QuernException with the reason and the cure, if that cannot be done
+     * fail as there, whatever the plan. From any thread; kept for {@link #open}.
      */
     default void prepare(Options options) {}
 
     /**
-     * Prepares to execute a plan. The state is all zeros until written.
+     * Prepares to execute a plan; the state is zeros until written.
      *
      * @throws org.quern.QuernException with the reason and the cure, if it cannot run here
      */
     Executor open(Plan plan, Options options);
 
-    /**
-     * Whether its executors compute on the host's processors, so that several of them work side by
-     * side and one more costs nothing but its memory.
-     */
+    /** Whether its executors compute on the host's processors, several of them side by side. */
     default boolean onHost() {
         return false;
     }
@@ -65,17 +52,12 @@ public interface Backend {
     /**
      * What the device can do at most, for benchmarks to compare kernels with; the caller closes it.
      * Empty for a backend that is not meant to be fast.
-     *
-     * @throws org.quern.QuernException as {@link #open}
      */
     default Optional<Limits> limits(Options options) {
         return Optional.empty();
     }
 
-    /**
-     * Trainings of a plan that can run side by side, each in the time that it takes alone: as many
-     * as there are processors on the host; on a GPU as many teams of blocks as it has room for.
-     */
+    /** Trainings of a plan that can run side by side, each in the time that it takes alone. */
     default int sideBySide(Plan plan, Options options) {
         return onHost() ? Runtime.getRuntime().availableProcessors() : 1;
     }
@@ -90,20 +72,16 @@ public interface Backend {
         CUBLAS
     }
 
-    /**
-     * In what the factors of matrix products are taken. Sums, weights and what optimizers keep are
-     * float32 always.
-     */
+    /** In what the factors of matrix products are taken; sums and weights are always float32. */
     enum Precision {
         /** Float32. */
         FP32,
         /** Rounded to 11 bits (TensorFloat-32), by tensor cores. */
         TF32,
         /**
-         * Rounded to 8 bits (bfloat16), by tensor cores. Hidden outputs of linear layers and ReLU,
-         * and gradients of hidden outputs, which are factors and nothing else, are kept so; biases
-         * of hidden layers that a library adds, and the gradients that it sums to those of biases,
-         * are rounded, too.
+         * Rounded to 8 bits (bfloat16), by tensor cores. Hidden outputs of linear layers and ReLU
+         * and their gradients, which are nothing but factors, are kept so; biases of hidden layers
+         * that a library adds, and the gradients that it sums to theirs, are rounded, too.
          */
         BF16
     }
@@ -138,10 +116,7 @@ public interface Backend {
      * @param deviceMemory MiB of the device's memory that a data set may take; 0 leaves it to the
      *     backend; a larger one is streamed
      * @param sync whether to wait after each op, so that a fault on the device is told with its op
-     * @param gemm how matrix products are computed
-     * @param precision in what their factors are taken
      * @param cublas the library or its folder, or null to look for it
-     * @param engine how training steps are given to a GPU
      */
     record Options(
             int threads,
@@ -155,7 +130,6 @@ public interface Backend {
         /** Everything left to the backend. */
         public static final Options DEFAULT = new Options(0);
 
-        /** Checks the numbers. */
         public Options {
             if (threads < 0) {
                 throw usage("threads %d: give 1 or more, or 0", threads);
@@ -170,30 +144,21 @@ public interface Backend {
             this(threads, null, 0, false, Gemm.AUTO, Precision.FP32, null, Engine.AUTO);
         }
 
-        /** The same with matrix products computed so. */
         public Options with(Gemm newGemm) {
             return new Options(
                     threads, device, deviceMemory, sync, newGemm, precision, cublas, engine);
         }
 
-        /** The same with the factors of matrix products taken so. */
         public Options with(Precision newPrecision) {
             return new Options(
                     threads, device, deviceMemory, sync, gemm, newPrecision, cublas, engine);
         }
 
-        /** The same on that device. */
         public Options withDevice(String newDevice) {
             return new Options(
                     threads, newDevice, deviceMemory, sync, gemm, precision, cublas, engine);
         }
 
-        /** The same with so many MiB of the device's memory for data. */
-        public Options withDeviceMemory(int mebibytes) {
-            return new Options(threads, device, mebibytes, sync, gemm, precision, cublas, engine);
-        }
-
-        /** The same with training steps given to a GPU so. */
         public Options with(Engine newEngine) {
             return new Options(
                     threads, device, deviceMemory, sync, gemm, precision, cublas, newEngine);
@@ -226,7 +191,6 @@ public interface Backend {
     /**
      * Whether a backend can run, in a sentence.
      *
-     * @param usable whether it can
      * @param automatic whether {@code auto} may take it; not so a CPU that poses as a GPU
      * @param detail if usable, on what (device, instruction set, threads); if not, the reason and
      *     the cure

@@ -17,14 +17,8 @@ public final class Backends {
 
     private Backends() {}
 
-    /**
-     * A backend and why it was taken.
-     *
-     * @param backend what was chosen
-     * @param reason one line: what it runs on, and for {@code auto} why not each better one
-     */
+    /** A backend and what it runs on; for {@code auto} also why not each better one. */
     public record Choice(Backend backend, String reason) {
-        /** For logs. */
         public String text() {
             return backend.name() + ": " + reason;
         }
@@ -45,7 +39,6 @@ public final class Backends {
                 .toList();
     }
 
-    /** The same with everything left to the backend. */
     public static Choice choose(String name) {
         return choose(name, Backend.Options.DEFAULT);
     }
@@ -54,8 +47,8 @@ public final class Backends {
      * The backend of that name, or for {@code auto} the best that can run, made ready: its device
      * is open and its kernels are compiled.
      *
-     * @throws org.quern.QuernException if the name is unknown (usage), or if the backend, or the
-     *     device, that was asked for by name cannot run, never falling back to another
+     * @throws org.quern.QuernException if the name is unknown (usage), or if a backend or a device
+     *     that was asked for cannot run: another one is never taken instead
      */
     public static Choice choose(String name, Backend.Options options) {
         return choose(all(), name, options);
@@ -104,21 +97,14 @@ public final class Backends {
                     && candidate.availability().usable()) {
                 throw cannot(candidate, availability);
             }
-            String problem =
-                    availability.automatic()
-                            ? problem(candidate, options)
-                            : availability.usable()
-                                    ? "its device is no GPU"
-                                    : availability.detail();
+            String problem = availability.usable() ? "its device is no GPU" : availability.detail();
+            if (availability.automatic()) {
+                problem = problem(candidate, options);
+            }
             if (problem == null) {
+                String not = " (not " + String.join("; not ", skipped) + ")";
                 return new Choice(
-                        candidate,
-                        skipped.isEmpty()
-                                ? availability.detail()
-                                : availability.detail()
-                                        + " (not "
-                                        + String.join("; not ", skipped)
-                                        + ")");
+                        candidate, availability.detail() + (skipped.isEmpty() ? "" : not));
             }
             skipped.add(candidate.name() + ": " + problem);
         }

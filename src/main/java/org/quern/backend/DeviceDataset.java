@@ -7,30 +7,30 @@ import org.quern.plan.Plan;
 
 /** A data set on a device, owned by the executor that uploaded it. */
 public interface DeviceDataset extends AutoCloseable {
-    /** Its rows. */
-    int rows();
+    /** What was uploaded. */
+    Dataset set();
 
+    default int rows() {
+        return set().rows();
+    }
+
+    /** Gives back the device's memory; on the host there is nothing to do. */
     @Override
-    void close();
+    default void close() {}
 
-    /**
-     * Checks that a data set can be fed to a plan.
-     *
-     * @throws org.quern.QuernException if the number of features, classes or targets differs
-     */
+    /** Fails unless a data set has the features and the classes or targets that a plan takes. */
     static void check(Plan plan, Dataset set) {
         if (set.features() != plan.inputSize()) {
             throw data(
                     "%s has %d values a row, but the model takes %d: use data of shape %s",
                     set.name(), set.features(), plan.inputSize(), plan.model().inputShape());
         }
-        if (plan.loss().classifies()
-                && set.hasLabels()
-                && set.classes().size() > plan.outputSize()) {
+        int classes = plan.loss().classifies() && set.hasLabels() ? set.classes().size() : 0;
+        if (classes > plan.outputSize()) {
             throw data(
                     "%s has %d classes, but the model has %d outputs: make its last layer"
                             + " \"dense %d\"",
-                    set.name(), set.classes().size(), plan.outputSize(), set.classes().size());
+                    set.name(), classes, plan.outputSize(), classes);
         }
         if (set.hasTargets() && set.targetWidth() != plan.targetSize()) {
             throw data(
@@ -40,12 +40,7 @@ public interface DeviceDataset extends AutoCloseable {
         }
     }
 
-    /**
-     * Checks that a data set can be trained on: {@link #check}, and it has what the loss compares
-     * with.
-     *
-     * @throws org.quern.QuernException if it has not
-     */
+    /** The same, and it has what the loss compares with. */
     static void checkTargets(Plan plan, Dataset set) {
         check(plan, set);
         boolean classifies = plan.loss().classifies();

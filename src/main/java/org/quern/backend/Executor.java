@@ -11,7 +11,6 @@ import org.quern.plan.Slice;
  * in one call. Not thread-safe. The same calls give the same bits every time.
  */
 public interface Executor extends AutoCloseable {
-    /** The plan that it executes. */
     Plan plan();
 
     /** On what it runs, for logs and run files: device, instruction set, threads. */
@@ -23,9 +22,8 @@ public interface Executor extends AutoCloseable {
     }
 
     /**
-     * How it gives training steps on some data to its device, and why not otherwise, in a sentence:
-     * what it plans, or, once it has trained, what the device had room for; null where there is but
-     * one way.
+     * How it gives training steps on some data to its device, and why not otherwise, in a sentence;
+     * once it has trained, by what the device had room for; null where there is but one way.
      */
     default String engine(Dataset data) {
         return null;
@@ -35,15 +33,13 @@ public interface Executor extends AutoCloseable {
      * How the kernels came to a device.
      *
      * @param what was loaded, for instance {@code cubin for sm_90}; empty if nothing had to be
-     * @param nanos that it took, compiling included: once for all executors of a process where they
-     *     share it
+     * @param nanos that it took, compiling included, though executors may share it
      */
     record KernelImage(String what, long nanos) {
         /** Of executors whose kernels are in the process anyway. */
         public static final KernelImage NONE = new KernelImage("", 0);
     }
 
-    /** How its kernels came to the device. */
     default KernelImage code() {
         return KernelImage.NONE;
     }
@@ -54,9 +50,7 @@ public interface Executor extends AutoCloseable {
     /** Copies the slice's {@code slice.size()} values into {@code target[to…]}. */
     void read(Slice slice, float[] target, int to);
 
-    /**
-     * Writes the state before the first step of a seed: that of {@link Initializer}, to the bit.
-     */
+    /** Writes the state before the first step of a seed, that of {@link Initializer}. */
     default void initialise(long seed) {
         write(plan().state(), Initializer.state(plan(), seed), 0);
     }
@@ -73,11 +67,7 @@ public interface Executor extends AutoCloseable {
         return true;
     }
 
-    /**
-     * Brings a data set to the device, where it stays until closed.
-     *
-     * @throws org.quern.QuernException if its rows do not fit the plan's input
-     */
+    /** Brings a data set that fits the plan to the device, where it stays until closed. */
     DeviceDataset upload(Dataset data);
 
     /**
@@ -98,9 +88,7 @@ public interface Executor extends AutoCloseable {
      */
     void infer(DeviceDataset data, int first, int rows, float[] outputs);
 
-    /**
-     * The same for rows that are on the host: {@code outputs[0 … rows.rows() · outputSize − 1]}.
-     */
+    /** The same for rows that are on the host. */
     default void infer(Dataset rows, float[] outputs) {
         try (DeviceDataset resident = upload(rows)) {
             infer(resident, 0, rows.rows(), outputs);
@@ -124,10 +112,8 @@ public interface Executor extends AutoCloseable {
     }
 
     /**
-     * Runs one op of the plan alone: what tests, gradient checks and the search for a NaN's origin
-     * are made of. Its inputs are what the arena holds.
-     *
-     * @param pass the rows, and in training the step, that it is run for
+     * Runs one op of the plan alone, on what the arena holds: what tests, gradient checks and the
+     * search for a NaN's origin are made of.
      */
     void run(Op op, DeviceDataset data, StepContext pass);
 

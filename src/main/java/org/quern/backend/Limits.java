@@ -5,12 +5,12 @@ package org.quern.backend;
  * reach there: copies within its memory, and multiply-adds in registers. One thread at a time.
  */
 public interface Limits extends AutoCloseable {
-    /** The largest copy that can be asked for, in bytes: far larger than any cache. */
+    /** The largest copy, in bytes: far larger than any cache. */
     long largestCopy();
 
     /**
-     * Copies {@code bytes} bytes within the device's memory, which reads and writes as many, so
-     * many times, always the same ones; returns when it is done. Small copies stay in caches.
+     * Copies so many bytes within the device's memory, which reads and writes as many, always the
+     * same ones; returns when it is done. Small copies stay in caches.
      */
     void copy(long bytes, int times);
 
@@ -18,11 +18,10 @@ public interface Limits extends AutoCloseable {
      * Multiplies and adds in registers, all of its processors at once.
      *
      * @param times in a unit of its own, some microseconds of work
-     * @return the floating-point operations that were done; 0 on devices that have no such loop,
-     *     where a large matrix product has to stand for it
+     * @return the floating-point operations done; 0 where a large matrix product must stand for it
      */
     double multiplyAdd(int times);
 
     @Override
-    void close();
+    default void close() {}
 }

@@ -7,9 +7,7 @@ import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
-/**
- * An executor that takes the plan's ops one after the other, on data sets that stay on the host.
- */
+/** An executor that takes a plan's ops one by one, on data sets that stay on the host. */
 public abstract class OpLoop implements Executor {
     private final Plan plan;
     private final StepContext inference = StepContext.inference();
@@ -20,35 +18,11 @@ public abstract class OpLoop implements Executor {
     private Steps trainingSteps;
     private int trainingRows;
 
-    /** For the given plan. */
     protected OpLoop(Plan plan) {
         this.plan = plan;
     }
 
-    /** A data set on the host. */
-    protected static class HostData implements DeviceDataset {
-        private final Dataset set;
-
-        /** Of a data set. */
-        protected HostData(Dataset set) {
-            this.set = set;
-        }
-
-        @Override
-        public int rows() {
-            return set.rows();
-        }
-
-        @Override
-        public void close() {
-            // the garbage collector has it
-        }
-    }
-
-    /** The data set behind a resident of this executor. */
-    protected static Dataset host(DeviceDataset data) {
-        return ((HostData) data).set;
-    }
+    private record HostData(Dataset set) implements DeviceDataset {}
 
     @Override
     public Plan plan() {
@@ -69,7 +43,7 @@ public abstract class OpLoop implements Executor {
     @Override
     public void train(DeviceDataset data, Steps steps) {
         if (training == null || trainingSteps != steps || trainingRows != data.rows()) {
-            DeviceDataset.checkTargets(plan, host(data));
+            DeviceDataset.checkTargets(plan, data.set());
             trainingSteps = steps;
             trainingRows = data.rows();
             training = StepContext.training(steps, new Batches(trainingRows, plan.batch()));

@@ -1,27 +1,23 @@
 package org.quern.backend;
 
 import java.util.Arrays;
+import java.util.List;
 import org.quern.plan.Mask;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
+import org.quern.plan.Slice;
 
-/**
- * What the C library and the fused kernels are both told of a plan; each is told more behind it.
- */
+/** What C and the fused kernels are both told of a plan; each is told more behind it. */
 public final class PlanWords {
     /** One more than an optimizer can have moments. */
     public static final int RULES = 4;
 
     private PlanWords() {}
 
-    /**
-     * The words of the network.
-     *
-     * @param scale what an input is multiplied by
-     */
+    /** The words of the network, whose inputs are multiplied by {@code scale}. */
     public static Words net(Plan plan, float scale) {
-        Op.Gather gather = gather(plan);
+        Op.Gather gather = plan.gather();
         float[] form = form(plan.optimizer());
         Words words =
                 new Words()
@@ -42,7 +38,6 @@ public final class PlanWords {
         return mask(words, "INPUT_", gather.mask());
     }
 
-    /** The words of a dense layer. */
     public static Words layer(Plan.DenseSlices dense) {
         Words words =
                 new Words()
@@ -60,18 +55,12 @@ public final class PlanWords {
                 .putFloat(prefix + "KEEP: a float", mask.scale());
     }
 
-    /** The first op of a plan. */
-    public static Op.Gather gather(Plan plan) {
-        return (Op.Gather) plan.training().get(0);
-    }
-
     private static long moment(Plan plan, int index) {
-        return plan.optimizer().moments() > index ? plan.moment(index).offset() : 0;
+        List<Slice> moments = plan.update().moments();
+        return moments.size() > index ? moments.get(index).offset() : 0;
     }
 
-    /**
-     * The number of an optimizer's update rule: the optimizer's own, and how many moments it has.
-     */
+    /** The number of an optimizer's update rule: its own, and how many moments it has. */
     public static int rule(Optimizer optimizer) {
         return optimizer.kind().ordinal() * RULES + optimizer.moments();
     }

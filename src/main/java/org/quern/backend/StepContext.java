@@ -4,10 +4,7 @@ import org.quern.plan.Batches;
 import org.quern.plan.Mask;
 import org.quern.random.Permutation;
 
-/**
- * What an op is run for: a training step, or some rows of inference. Mutable, so that a loop over
- * steps allocates nothing.
- */
+/** What an op is run for: a training step, or rows of inference; mutable, for loops of steps. */
 public final class StepContext {
     private final Steps steps;
     private final Batches batches;
@@ -53,7 +50,6 @@ public final class StepContext {
         return steps != null;
     }
 
-    /** Rows of the pass. */
     public int rows() {
         return rows;
     }
@@ -80,6 +76,14 @@ public final class StepContext {
         return isTraining() && mask.drops();
     }
 
+    /** What dropout multiplies a value of a matrix of so many columns by: 0 where it drops it. */
+    public double keep(Mask mask, int row, int column, int columns) {
+        if (!drops(mask)) {
+            return 1;
+        }
+        return mask.keeps(seed(), step(), (long) row * columns + column) ? mask.scale() : 0;
+    }
+
     /** The seed of a training pass; 0 in inference. */
     public long seed() {
         return isTraining() ? steps.seed() : 0;
@@ -100,7 +104,6 @@ public final class StepContext {
         return isTraining() ? steps.decays()[index] : 1;
     }
 
-    /** Writes the step's entry in the log. */
     public void log(float loss, int hits) {
         steps.losses()[index] = loss;
         steps.hits()[index] = hits;

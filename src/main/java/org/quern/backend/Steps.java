@@ -5,10 +5,7 @@ import java.util.function.IntConsumer;
 import java.util.function.LongToDoubleFunction;
 import org.quern.plan.Optimizer;
 
-/**
- * A run of consecutive training steps: the table of step sizes that goes in and the log of losses
- * that comes out. Allocated once and reused.
- */
+/** Consecutive training steps: the step sizes that go in and the log that comes out; reused. */
 public final class Steps {
     /** The loss of a step that no executor has done: one that no step can have. */
     public static final float UNDONE = -1;
@@ -22,11 +19,7 @@ public final class Steps {
     private int count;
     private IntConsumer observer;
 
-    /**
-     * Room for up to {@code capacity} steps.
-     *
-     * @param seed the run's seed: key of batch order and dropout
-     */
+    /** Room for so many steps of a run; its seed is the key of batch order and dropout. */
     public Steps(long seed, int capacity) {
         this.seed = seed;
         rates = new float[capacity];
@@ -36,26 +29,20 @@ public final class Steps {
     }
 
     /**
-     * Whom to tell how many of the selected steps are done, their entries in the log; null for
-     * nobody. It is called by the thread that trains while the steps run, and not at all by
-     * executors that cannot tell before the end.
+     * Whom to tell how many of the selected steps are done and in the log; null for nobody. Called
+     * by the thread that trains, while the steps run, if the executor can tell before the end.
      */
     public void observe(IntConsumer newObserver) {
         observer = newObserver;
     }
 
-    /** Tells the observer, if there is one. */
     public void report(int done) {
         if (observer != null) {
             observer.accept(done);
         }
     }
 
-    /**
-     * Selects the steps {@code [newFirst, newFirst + newCount)} and fills in their step sizes.
-     *
-     * @param learningRate of a global step, counted from 0
-     */
+    /** Selects steps {@code [newFirst, newFirst + newCount)} and fills in their step sizes. */
     public Steps select(
             long newFirst, int newCount, Optimizer optimizer, LongToDoubleFunction learningRate) {
         Objects.checkFromIndexSize(0, newCount, rates.length);
@@ -70,22 +57,18 @@ public final class Steps {
         return this;
     }
 
-    /** Most steps that it can hold. */
     public int capacity() {
         return rates.length;
     }
 
-    /** The run's seed. */
     public long seed() {
         return seed;
     }
 
-    /** The first global step. */
     public long first() {
         return first;
     }
 
-    /** Number of steps. */
     public int count() {
         return count;
     }
@@ -100,10 +83,7 @@ public final class Steps {
         return decays;
     }
 
-    /**
-     * Sum of the losses of each step's rows, not copied; written by the executor, until then {@link
-     * #UNDONE}.
-     */
+    /** Summed losses of each step's rows, not copied; {@link #UNDONE} until it is done. */
     public float[] losses() {
         return losses;
     }

@@ -8,12 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Numbers for C and the kernels, which read them by name. In Java a name stands where its number is
- * put and nowhere else: {@code kernels/gen/abi.h} numbers the names in the order in which they are
- * put, and {@code AbiTest} compares it with what is put. The numbers may depend on a plan, the
- * names may not.
+ * put and nowhere else: {@code kernels/gen/abi.h} numbers the names in that order, which must not
+ * depend on the plan, and {@code AbiTest} compares the two.
  */
 public final class Words {
     private static final String ABI = "#define QUERN_ABI 0x";
@@ -49,7 +49,6 @@ public final class Words {
         return this;
     }
 
-    /** Puts the bits of a float. */
     public Words putFloat(String name, float value) {
         return put(name, Float.floatToRawIntBits(value));
     }
@@ -65,7 +64,6 @@ public final class Words {
         return List.copyOf(names);
     }
 
-    /** How many words there are. */
     public int size() {
         return size;
     }
@@ -77,14 +75,10 @@ public final class Words {
         }
     }
 
-    /** Appends other words to a copy of all. */
+    /** All words, and other ones behind them. */
     public long[] followedBy(List<Words> others) {
-        long[] all = Arrays.copyOf(values, size);
-        for (Words other : others) {
-            int end = all.length;
-            all = Arrays.copyOf(all, end + other.size);
-            System.arraycopy(other.values, 0, all, end, other.size);
-        }
-        return all;
+        return Stream.concat(Stream.of(this), others.stream())
+                .flatMapToLong(words -> Arrays.stream(words.values, 0, words.size))
+                .toArray();
     }
 }

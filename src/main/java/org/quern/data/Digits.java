@@ -131,7 +131,7 @@ public final class Digits {
 
         private int nextWord() {
             if (drawn % 4 == 0) {
-                Philox.block(seed, Streams.digits(0), index, drawn / 4, words, 0);
+                Philox.block(seed, Streams.DIGITS.of(0), index, drawn / 4, words, 0);
             }
             return words[drawn++ % 4];
         }

@@ -129,7 +129,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
         void draw(int row, long seed, long epoch) {
             int[] words = new int[(WORDS + 3) / 4 * 4];
             for (int at = 0; at < words.length; at += 4) {
-                Philox.block(seed, Streams.distortion(at / 4), epoch, row, words, at);
+                Philox.block(seed, Streams.DISTORTION.of(at / 4), epoch, row, words, at);
             }
             float[] uniform = new float[WORDS];
             for (int i = 0; i < WORDS; i++) {

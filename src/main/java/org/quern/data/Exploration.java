@@ -45,7 +45,10 @@ public record Exploration(
         Dataset train = splits.train();
         int[] examples =
                 IntStream.range(0, Math.min(EXAMPLES, train.rows()))
-                        .map(i -> Permutation.apply(train.rows(), seed, Streams.examples(0), 0, i))
+                        .map(
+                                i ->
+                                        Permutation.apply(
+                                                train.rows(), seed, Streams.EXAMPLES.of(0), 0, i))
                         .toArray();
         List<Duplicate> same = duplicates(train, train);
         int repeated = (int) same.stream().filter(pair -> pair.first != pair.second).count();

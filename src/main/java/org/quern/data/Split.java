@@ -47,7 +47,7 @@ public record Split(Dataset rest, Dataset part) {
         int rows = set.rows();
         return set.select(
                 IntStream.range(from, to)
-                        .map(i -> Permutation.apply(rows, seed, Streams.split(0), 0, i))
+                        .map(i -> Permutation.apply(rows, seed, Streams.SPLIT.of(0), 0, i))
                         .sorted()
                         .toArray());
     }

@@ -7,10 +7,9 @@ import java.util.Arrays;
 
 /**
  * What a dense layer does to each of its sums z: all that Java knows of it. Value and slope are
- * written twice, in float64 for the reference and in float32 for plain Java, and neither calls the
- * other: each, as those in C and in the kernels, is checked against the reference, and the
- * reference's slope against differences of its values. The slope is a function of the output y
- * where it can be, so that z need not be kept.
+ * written twice, in float64 for the reference and in float32 for plain Java, which is checked
+ * against the reference like the C kernels. The slope is a function of the output y where it can
+ * be, so that z need not be kept.
  */
 public enum Activation {
     /** y = z. */
@@ -42,7 +41,6 @@ public enum Activation {
         this.needsPreactivation = needsPreactivation;
     }
 
-    /** The word for it in a model's text: lower case. */
     public String text() {
         return text;
     }
@@ -123,9 +121,8 @@ public enum Activation {
     }
 
     /**
-     * Φ(z) = erfc(−z / √2) / 2, the standard normal distribution, with erfc to about 1e-15: the
-     * Maclaurin series of erf below 2.5 (Abramowitz and Stegun 7.1.6, all terms positive), the
-     * continued fraction 7.1.14 above.
+     * Φ(z) = erfc(−z / √2) / 2 with erfc to about 1e-15: the Maclaurin series of erf below 2.5
+     * (Abramowitz and Stegun 7.1.6, all terms positive), the continued fraction 7.1.14 above.
      */
     private static double normalCdf(double z) {
         double x = Math.abs(z) / Math.sqrt(2);
@@ -149,10 +146,7 @@ public enum Activation {
         return 0.5 * (z > 0 ? 2 - erfc : erfc);
     }
 
-    /**
-     * The same with erfc to a relative error of 1.2e-7: the Chebyshev fit of Press et al.,
-     * Numerical Recipes, 2nd ed., 6.2.
-     */
+    /** The same with erfc to 1.2e-7: Press et al., Numerical Recipes, 2nd ed., 6.2. */
     private static double quickNormalCdf(double z) {
         double x = -z / Math.sqrt(2);
         double a = Math.abs(x);

@@ -10,9 +10,7 @@ public enum Init {
     /** limit = √(6 / in), for deep ReLU networks (He et al., arXiv 1502.01852). */
     HE;
 
-    /**
-     * The bound of the uniform distribution for a layer of {@code in} inputs and {@code out} units.
-     */
+    /** The limit for a layer of {@code in} inputs and {@code out} units. */
     public float limit(int in, int out) {
         return (float) Math.sqrt(6.0 / (this == GLOROT ? (double) in + out : in));
     }

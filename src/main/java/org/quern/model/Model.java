@@ -24,7 +24,6 @@ import java.util.stream.Collectors;
  */
 public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layers) {
 
-    /** Checks the shape and that no two dropouts stand side by side. */
     public Model {
         inputShape = List.copyOf(inputShape);
         layers = List.copyOf(layers);
@@ -51,7 +50,6 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return new Model(Arrays.stream(shape).boxed().toList(), Scaling.NONE, List.of());
     }
 
-    /** This model with another input scaling. */
     public Model scaled(Scaling newScaling) {
         return new Model(inputShape, newScaling, layers);
     }
@@ -66,12 +64,10 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return with(new Layer.Dense(units, activation, Init.GLOROT));
     }
 
-    /** This model with dropout on top. */
     public Model dropout(float rate) {
         return with(new Layer.Dropout(rate));
     }
 
-    /** This model with one more layer on top. */
     public Model with(Layer layer) {
         List<Layer> more = new ArrayList<>(layers);
         more.add(layer);
@@ -132,10 +128,7 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return layers.stream().map(Layer::text).collect(Collectors.joining(", "));
     }
 
-    /**
-     * A table of the layers with their output shapes and parameters, and the total; lines without a
-     * line break at the end.
-     */
+    /** A table of the layers with their output shapes and parameters, and the total. */
     public String summary() {
         return Summary.of(this);
     }

@@ -3,6 +3,7 @@ package org.quern.model;
 import static org.quern.QuernException.usage;
 
 import java.util.Locale;
+import java.util.function.Function;
 
 /**
  * The text form of a model's layers, separated by commas:
@@ -17,8 +18,7 @@ public final class ModelText {
     private ModelText() {}
 
     /**
-     * Adds the layers that {@code text} names to {@code input}; {@link Model#text()} is its
-     * inverse.
+     * Adds the layers of a {@link Model#text()} to {@code input}.
      *
      * @throws org.quern.QuernException if a layer is not understood; the message names it
      */
@@ -34,7 +34,7 @@ public final class ModelText {
     private static Layer layer(String part) {
         String[] words = part.toLowerCase(Locale.ROOT).split("\\s+");
         if (words[0].equals("dropout") && words.length == 2) {
-            return new Layer.Dropout(number(part, words[1]));
+            return new Layer.Dropout(number(part, words[1], Float::valueOf, "a rate"));
         }
         if (words[0].equals("dense") && words.length >= 2) {
             Activation activation = Activation.LINEAR;
@@ -46,7 +46,8 @@ public final class ModelText {
                     default -> activation = Activation.parse(words[i]);
                 }
             }
-            return new Layer.Dense(units(part, words[1]), activation, init);
+            int units = number(part, words[1], Integer::valueOf, "a number of units");
+            return new Layer.Dense(units, activation, init);
         }
         throw usage(
                 "model layer \"%s\" is not understood: write \"dense 48 relu\" or \"dropout 0.3\","
@@ -54,19 +55,11 @@ public final class ModelText {
                 part);
     }
 
-    private static int units(String part, String word) {
+    private static <T> T number(String part, String word, Function<String, T> parser, String what) {
         try {
-            return Integer.parseInt(word);
+            return parser.apply(word);
         } catch (NumberFormatException e) {
-            throw usage("model layer \"%s\": \"%s\" is not a number of units", part, word);
-        }
-    }
-
-    private static float number(String part, String word) {
-        try {
-            return Float.parseFloat(word);
-        } catch (NumberFormatException e) {
-            throw usage("model layer \"%s\": \"%s\" is not a rate", part, word);
+            throw usage("model layer \"%s\": \"%s\" is not %s", part, word, what);
         }
     }
 }

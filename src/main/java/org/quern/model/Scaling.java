@@ -13,7 +13,6 @@ public record Scaling(float scale, float shift) {
     /** Bytes 0 … 255 to 0 … 1. */
     public static final Scaling UNIT = new Scaling(1 / 255f, 0);
 
-    /** Checks that both are finite and that the scale is not 0. */
     public Scaling {
         if (!Float.isFinite(scale) || scale == 0 || !Float.isFinite(shift)) {
             throw usage(

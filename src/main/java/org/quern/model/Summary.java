@@ -3,7 +3,6 @@ package org.quern.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
 
 /** A model as the table that Keras' {@code summary()} prints: layer, output shape, parameters. */
 public final class Summary {
@@ -19,16 +18,10 @@ public final class Summary {
         return table(rows);
     }
 
-    /** The input and each layer. */
     public static List<Row> rows(Model model) {
         List<Row> rows = new ArrayList<>();
-        rows.add(
-                new Row(
-                        "input",
-                        model.inputShape().stream()
-                                .map(String::valueOf)
-                                .collect(Collectors.joining(", ", "(", ")")),
-                        "0"));
+        String shape = model.inputShape().toString().replace('[', '(').replace(']', ')');
+        rows.add(new Row("input", shape, "0"));
         long width = model.inputSize();
         for (Layer layer : model.layers()) {
             long parameters = 0;

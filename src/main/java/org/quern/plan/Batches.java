@@ -5,12 +5,8 @@ import static org.quern.QuernException.usage;
 /**
  * How global steps, counted from 0 over all epochs, fall on a data set: each epoch takes all rows
  * once, in its own order, {@code batch} at a time; the last batch may be short.
- *
- * @param rows rows of the data set, at least 1
- * @param batch rows of a full batch, at least 1
  */
 public record Batches(int rows, int batch) {
-    /** Checks both. */
     public Batches {
         if (rows < 1 || batch < 1) {
             throw usage("batch %d of %d rows: both must be at least 1", batch, rows);
@@ -22,7 +18,6 @@ public record Batches(int rows, int batch) {
         return (rows - 1) / batch + 1;
     }
 
-    /** The epoch of a step, from 0. */
     public long epoch(long step) {
         return step / stepsPerEpoch();
     }
@@ -32,7 +27,6 @@ public record Batches(int rows, int batch) {
         return (int) (step % stepsPerEpoch()) * batch;
     }
 
-    /** Rows of a step's batch. */
     public int rowsAt(long step) {
         return Math.min(batch, rows - place(step));
     }

@@ -9,11 +9,7 @@ import org.quern.random.Streams;
 public final class Initializer {
     private Initializer() {}
 
-    /**
-     * The whole state of a plan before its first step, in the layout of {@link Plan#state()}. The
-     * weights of layer l use stream {@link Streams#init Streams.init(l)}, l counting the dense
-     * layers from 0.
-     */
+    /** The whole state of a plan before its first step, in the layout of {@link Plan#state()}. */
     public static float[] state(Plan plan, long seed) {
         float[] state = new float[Math.toIntExact(plan.state().size())];
         List<Plan.DenseSlices> layers = plan.dense();
@@ -26,7 +22,7 @@ public final class Initializer {
             int size = Math.toIntExact(w.size());
             for (int i = 0; i < size; i++) {
                 if (i % 4 == 0) {
-                    Philox.block(seed, Streams.init(l), 0, i / 4, words, 0);
+                    Philox.block(seed, Streams.INIT.of(l), 0, i / 4, words, 0);
                 }
                 state[first + i] = (2 * Philox.unit(words[i % 4]) - 1) * limit;
             }

@@ -13,20 +13,15 @@ import java.util.stream.Collectors;
  * What training makes small; for each batch, the mean over its real rows. This is all that Java
  * knows of a loss: its names and settings, what it asks of targets and, of one that compares
  * numbers, its value and slope, in float64 for the reference and in float32 for plain Java.
- *
- * @param values of its settings
  */
 public record Loss(Kind kind, List<Double> values) {
-    /** Softmax cross-entropy. */
     public static final Loss CROSS_ENTROPY = new Loss(Kind.CROSS_ENTROPY, List.of());
 
-    /** Mean squared error. */
     public static final Loss MEAN_SQUARED_ERROR = new Loss(Kind.MEAN_SQUARED_ERROR, List.of());
 
     /** The δ that {@code Huber} of Keras and {@code HuberLoss} of PyTorch have by default. */
     public static final double DELTA = 1;
 
-    /** The Huber loss of a δ. */
     public static Loss huber(double delta) {
         return new Loss(Kind.HUBER, List.of(delta));
     }
@@ -58,7 +53,6 @@ public record Loss(Kind kind, List<Double> values) {
             this.settings = List.of(settings);
         }
 
-        /** The word for it on the command line. */
         public String option() {
             return option;
         }
@@ -67,12 +61,10 @@ public record Loss(Kind kind, List<Double> values) {
             return name().toLowerCase(Locale.ROOT);
         }
 
-        /** The names of its settings. */
         public List<String> settings() {
             return settings;
         }
 
-        /** The words for all. */
         public static List<String> options() {
             return Arrays.stream(values()).map(Kind::option).toList();
         }
@@ -83,7 +75,6 @@ public record Loss(Kind kind, List<Double> values) {
         }
     }
 
-    /** Checks the settings. */
     public Loss {
         values = List.copyOf(values);
         if (values.size() != kind.settings.size()) {
@@ -97,7 +88,6 @@ public record Loss(Kind kind, List<Double> values) {
         }
     }
 
-    /** What messages call it. */
     public String title() {
         return kind.title;
     }
@@ -109,7 +99,6 @@ public record Loss(Kind kind, List<Double> values) {
                 : kind.option + " with delta " + values.get(0);
     }
 
-    /** What it is called in a list of kernels. */
     public String caseName() {
         return kind.caseName;
     }
@@ -175,7 +164,6 @@ public record Loss(Kind kind, List<Double> values) {
         return kind == Kind.HUBER ? 1 : 2;
     }
 
-    /** {@link #value} in float32. */
     public float floatValue(float error) {
         if (kind == Kind.HUBER) {
             float inner = Math.min(Math.abs(error), constant());
@@ -184,7 +172,6 @@ public record Loss(Kind kind, List<Double> values) {
         return error * error;
     }
 
-    /** {@link #slope} in float32. */
     public float floatSlope(float error) {
         if (kind == Kind.HUBER) {
             return Math.max(-constant(), Math.min(error, constant()));

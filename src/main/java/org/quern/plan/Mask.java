@@ -6,18 +6,12 @@ import org.quern.random.Streams;
 /**
  * The dropout of one layer as kernels see it. The mask is never stored: forward and backward pass
  * both compute it from (seed, stream, step, position), position = row · columns + column within the
- * batch.
- *
- * @param rate fraction dropped, 0 ≤ rate &lt; 1; 0 means no dropout
- * @param stream {@link Streams#dropout} of the layer
+ * batch; stream is {@link Streams#DROPOUT} of the layer.
  */
 public record Mask(float rate, int stream) {
-    /** No dropout. */
     public static final Mask NONE = new Mask(0, 0);
 
-    /**
-     * A unit is kept where its 32-bit word, taken as unsigned, is at least this: round(rate · 2³²).
-     */
+    /** A unit is kept where its word, unsigned, is at least this: round(rate · 2³²). */
     public int threshold() {
         return (int) Math.round(rate * 0x1p32);
     }
@@ -27,7 +21,6 @@ public record Mask(float rate, int stream) {
         return 1f / (1f - rate);
     }
 
-    /** Whether there is any dropout. */
     public boolean drops() {
         return rate > 0;
     }

@@ -18,13 +18,9 @@ import org.quern.model.Activation;
  */
 public sealed interface Op {
 
-    /**
-     * The layer that it belongs to, as a message names it, for instance {@code layer 0 (dense 48
-     * relu)}.
-     */
+    /** The layer that it belongs to, as messages name it: {@code layer 0 (dense 48 relu)}. */
     String layer();
 
-    /** The dropout in it. */
     default Mask mask() {
         return Mask.NONE;
     }
@@ -35,8 +31,6 @@ public sealed interface Op {
      * @param what it computes, as a message names it, for instance {@code output}
      * @param shape behind the rows of a pass, and its form, for instance {@code x784x48 relu}
      * @param weights of a product, the operand that has no row for each row of the pass, else null
-     * @param inputs what it reads
-     * @param outputs what it writes
      * @param flops for each row of a pass, beside the product's; each elementary function as one
      */
     record Traits(
@@ -47,7 +41,6 @@ public sealed interface Op {
             List<Slice> outputs,
             double flops) {}
 
-    /** What is to be known of it. */
     Traits traits();
 
     /** What it computes, as a message names it. */
@@ -55,12 +48,10 @@ public sealed interface Op {
         return traits().what;
     }
 
-    /** What it reads. */
     default List<Slice> inputs() {
         return traits().inputs;
     }
 
-    /** What it writes. */
     default List<Slice> outputs() {
         return traits().outputs;
     }
@@ -90,8 +81,8 @@ public sealed interface Op {
                 .toList();
     }
 
-    private static String shape(Slice matrix, String form) {
-        return "x" + matrix.rows() + "x" + matrix.columns() + form;
+    private static String shape(Slice matrix) {
+        return "x" + matrix.rows() + "x" + matrix.columns();
     }
 
     private static List<Slice> some(Slice... slices) {
@@ -129,13 +120,9 @@ public sealed interface Op {
             implements Op {
         @Override
         public Traits traits() {
-            return new Traits(
-                    "output",
-                    shape(weights, " " + activation.text()),
-                    weights,
-                    List.of(x, weights, bias),
-                    some(z, y),
-                    3.0 * y.columns());
+            String shape = shape(weights) + " " + activation.text();
+            List<Slice> in = List.of(x, weights, bias);
+            return new Traits("output", shape, weights, in, some(z, y), 3.0 * y.columns());
         }
     }
 
@@ -150,13 +137,8 @@ public sealed interface Op {
         @Override
         public Traits traits() {
             int n = logits.columns();
-            return new Traits(
-                    "loss",
-                    "x" + n,
-                    null,
-                    List.of(logits, targets),
-                    List.of(loss, gradient, hits),
-                    6.0 * n);
+            List<Slice> in = List.of(logits, targets);
+            return new Traits("loss", "x" + n, null, in, List.of(loss, gradient, hits), 6.0 * n);
         }
     }
 
@@ -179,13 +161,9 @@ public sealed interface Op {
         @Override
         public Traits traits() {
             int n = y.columns();
-            return new Traits(
-                    "loss",
-                    "x" + n + " " + activation.text(),
-                    null,
-                    some(y, targets, z),
-                    List.of(loss, gradient, hits),
-                    6.0 * n);
+            String shape = "x" + n + " " + activation.text();
+            List<Slice> out = List.of(loss, gradient, hits);
+            return new Traits("loss", shape, null, some(y, targets, z), out, 6.0 * n);
         }
 
         @Override
@@ -212,13 +190,10 @@ public sealed interface Op {
             implements Op {
         @Override
         public Traits traits() {
-            return new Traits(
-                    "input gradient",
-                    shape(weights, " " + activation.text()),
-                    weights,
-                    some(dy, x, z, weights),
-                    List.of(dx),
-                    3.0 * dx.columns());
+            String shape = shape(weights) + " " + activation.text();
+            List<Slice> in = some(dy, x, z, weights);
+            double flops = 3.0 * dx.columns();
+            return new Traits("input gradient", shape, weights, in, List.of(dx), flops);
         }
     }
 
@@ -226,35 +201,26 @@ public sealed interface Op {
     record DenseBackwardWeights(String layer, Slice x, Slice dy, Slice dw, Slice db) implements Op {
         @Override
         public Traits traits() {
-            return new Traits(
-                    "weight gradient",
-                    shape(dw, ""),
-                    dw,
-                    List.of(x, dy),
-                    List.of(dw, db),
-                    dy.columns());
+            List<Slice> in = List.of(x, dy);
+            List<Slice> out = List.of(dw, db);
+            return new Traits("weight gradient", shape(dw), dw, in, out, dy.columns());
         }
     }
 
-    /**
-     * An {@link Optimizer}'s step over all parameters with their gradients and its moments, [1 × P]
-     * each.
-     */
+    /** An {@link Optimizer}'s step over parameters, gradients and moments, [1 × P] each. */
     record Update(
             String layer, Slice parameters, Slice gradients, List<Slice> moments, Optimizer form)
             implements Op {
-        /** Copies the list. */
         public Update {
             moments = List.copyOf(moments);
         }
 
         @Override
         public Traits traits() {
-            List<Slice> inputs = new ArrayList<>(List.of(parameters, gradients));
-            inputs.addAll(moments);
-            List<Slice> outputs = new ArrayList<>(inputs);
-            outputs.remove(gradients);
-            return new Traits("update", "", null, inputs, outputs, 0);
+            List<Slice> in = new ArrayList<>(List.of(parameters, gradients));
+            in.addAll(moments);
+            List<Slice> out = in.stream().filter(one -> !one.equals(gradients)).toList();
+            return new Traits("update", "", null, in, out, 0);
         }
 
         @Override
@@ -264,7 +230,7 @@ public sealed interface Op {
 
         @Override
         public double flops(int rows) {
-            return form.flops() * parameters.columns();
+            return form.kind().flops * parameters.columns();
         }
     }
 

@@ -15,15 +15,13 @@ import java.util.stream.Stream;
 /**
  * How parameters follow their gradients. This is all that Java knows of an optimizer: its name and
  * settings, what it keeps between steps and its rule, in float64 for the reference and in float32
- * for plain Java. What depends on the step is computed once on the host, in float64, and handed to
- * kernels as two float32 numbers a step, {@link #rate} and {@link #decay}, so that every backend
- * uses the same bits.
+ * for plain Java. What depends on the step is computed on the host, in float64, and handed to
+ * kernels as two float32 numbers, {@link #rate} and {@link #decay}, the same bits everywhere.
  */
 public sealed interface Optimizer {
 
     /** The kinds of optimizers, numbered in this order in C and in kernels. */
     enum Kind {
-        /** See {@link Optimizer.Adam}. */
         ADAM(
                 Adam.DEFAULT,
                 1e-3,
@@ -32,14 +30,12 @@ public sealed interface Optimizer {
                 "beta1",
                 "beta2",
                 "epsilon"),
-        /** See {@link Optimizer.Sgd}. */
         SGD(new Sgd(0, 0), 1e-3, 5, v -> new Sgd(v.get(0), v.get(1)), "momentum"),
-        /** See {@link Optimizer.Lion}. */
         LION(Lion.DEFAULT, 1e-4, 9, v -> new Lion(v.get(0), v.get(1), v.get(2)), "beta1", "beta2");
 
         private final Optimizer standard;
         private final double learningRate;
-        private final double flops;
+        final double flops;
         private final Function<List<Double>, Optimizer> maker;
         private final List<String> settings;
 
@@ -56,7 +52,6 @@ public sealed interface Optimizer {
             this.settings = Stream.concat(Stream.of(settings), Stream.of("weight-decay")).toList();
         }
 
-        /** The word for it on the command line and in files. */
         public String option() {
             return name().toLowerCase(Locale.ROOT);
         }
@@ -71,7 +66,6 @@ public sealed interface Optimizer {
             return defaults;
         }
 
-        /** The words for all. */
         public static List<String> options() {
             return Arrays.stream(values()).map(Kind::option).toList();
         }
@@ -82,7 +76,6 @@ public sealed interface Optimizer {
         }
     }
 
-    /** Which one it is. */
     Kind kind();
 
     /** Its numbers, the last of them its weight decay. */
@@ -100,7 +93,11 @@ public sealed interface Optimizer {
     }
 
     /** For people, in a few words. */
-    String summary();
+    default String summary() {
+        boolean usual = values().subList(0, 2).equals(kind().standard.values().subList(0, 2));
+        String betas = usual ? "" : " " + values().get(0) + " " + values().get(1);
+        return kind().option() + betas + decayText(weightDecay());
+    }
 
     /** What its op over so many parameters is called in a list of kernels. */
     default String caseName(int parameters) {
@@ -111,10 +108,7 @@ public sealed interface Optimizer {
     /** Decoupled weight decay λ per unit of learning rate; 0 for none. */
     double weightDecay();
 
-    /**
-     * Arrays of the size of the parameters that it keeps between steps: {@code moment 0} and so on
-     * of the plan's state.
-     */
+    /** Arrays of the parameters' size that it keeps between steps, in the plan's state. */
     int moments();
 
     /** Whether a moment is a mean of squares, never below 0. */
@@ -125,14 +119,7 @@ public sealed interface Optimizer {
     /** What its rule takes in C and in kernels beside the step's rate and decay, three at most. */
     float[] constants();
 
-    /** Floating-point operations for a parameter. */
-    default double flops() {
-        return kind().flops;
-    }
-
-    /**
-     * The step size that kernels use at global step {@code step} (from 0) under a learning rate.
-     */
+    /** The step size that kernels use at a global step, from 0, under a learning rate. */
     default float rate(double learningRate, long step) {
         return (float) learningRate;
     }
@@ -142,27 +129,17 @@ public sealed interface Optimizer {
         return (float) (1 - learningRate * weightDecay());
     }
 
-    /**
-     * A step of one parameter in float64: the reference.
-     *
-     * @param moments its moments, changed
-     * @return the new parameter
-     */
+    /** The new parameter after a step in float64, the reference; its moments are changed. */
     double update(double w, double g, double[] moments, double rate, double decay);
 
-    /**
-     * A step of n parameters in float32, for the plain Java backend: each a counted loop that C2
-     * turns into vector instructions.
-     */
+    /** A step of n parameters in float32, for plain Java: a loop that C2 vectorises. */
     void update(float[] w, float[] g, float[][] moments, int n, float rate, float decay);
 
     /**
-     * How far the results in float32 may be from {@link #update(double, double, double[], double,
-     * double)}'s.
+     * How far the parameter and its moments in float32 may be from those of the reference.
      *
      * @param unit relative error of an operation
-     * @param before the parameter and its moments
-     * @param after the same after the step
+     * @param before the parameter and its moments; {@code after}: after the step
      */
     double[] error(double unit, double g, double[] before, double[] after, double rate);
 
@@ -181,7 +158,6 @@ public sealed interface Optimizer {
         /** Keras' defaults: β₁ 0.9, β₂ 0.999, ε 1e-7, no weight decay. */
         public static final Adam DEFAULT = new Adam(0.9, 0.999, 1e-7, 0);
 
-        /** Checks the ranges. */
         public Adam {
             checkBetas("Adam", beta1, beta2);
             if (!(epsilon > 0)) {
@@ -198,12 +174,6 @@ public sealed interface Optimizer {
         @Override
         public List<Double> values() {
             return List.of(beta1, beta2, epsilon, weightDecay);
-        }
-
-        @Override
-        public String summary() {
-            boolean standard = beta1 == DEFAULT.beta1 && beta2 == DEFAULT.beta2;
-            return (standard ? "adam" : "adam " + beta1 + " " + beta2) + decayText(weightDecay);
         }
 
         @Override
@@ -230,9 +200,8 @@ public sealed interface Optimizer {
         }
 
         /**
-         * β^t by squaring: the same bits everywhere, as StrictMath's would be, but without that
-         * one's arrays. The relative error grows like t ε while β^t falls, so 1 − β^t stays exact
-         * to some hundred ε.
+         * β^t by squaring: the same bits everywhere, as StrictMath's, but without its arrays. The
+         * relative error grows like t ε while β^t falls: 1 − β^t is exact to some hundred ε.
          */
         private static double power(double beta, long t) {
             double result = 1;
@@ -290,7 +259,6 @@ public sealed interface Optimizer {
      * learningRate · g; w ← w + u}. Without momentum u is not kept.
      */
     record Sgd(double momentum, double weightDecay) implements Optimizer {
-        /** Checks the ranges. */
         public Sgd {
             if (!(momentum >= 0 && momentum < 1)) {
                 throw usage("SGD: momentum %s must be in [0, 1)", momentum);
@@ -376,13 +344,11 @@ public sealed interface Optimizer {
      */
     record Lion(double beta1, double beta2, double weightDecay) implements Optimizer {
         /**
-         * The paper's β₁ 0.9 and β₂ 0.99. Its learning rate is to be 3 to 10 times less than
-         * AdamW's: here a tenth of Adam's, 1e-4, which its authors' code has by default. No weight
-         * decay, as of the others.
+         * The paper's β₁ 0.9 and β₂ 0.99, no weight decay. The paper wants a learning rate 3 to 10
+         * times less than AdamW's: {@link Kind} has its authors' default, 1e-4.
          */
         public static final Lion DEFAULT = new Lion(0.9, 0.99, 0);
 
-        /** Checks the ranges. */
         public Lion {
             checkBetas("Lion", beta1, beta2);
             checkDecay(weightDecay);
@@ -396,12 +362,6 @@ public sealed interface Optimizer {
         @Override
         public List<Double> values() {
             return List.of(beta1, beta2, weightDecay);
-        }
-
-        @Override
-        public String summary() {
-            boolean standard = beta1 == DEFAULT.beta1 && beta2 == DEFAULT.beta2;
-            return (standard ? "lion" : "lion " + beta1 + " " + beta2) + decayText(weightDecay);
         }
 
         @Override

@@ -3,6 +3,7 @@ package org.quern.plan;
 import static org.quern.QuernException.usage;
 
 import java.util.List;
+import org.quern.model.Activation;
 import org.quern.model.Layer;
 import org.quern.model.Model;
 
@@ -18,12 +19,8 @@ import org.quern.model.Model;
  * Each slice starts at a multiple of {@link #ALIGNMENT} values; the gaps hold zeros in state and
  * gradients and stay 0 under every optimizer.
  *
- * @param model what is trained
- * @param loss what is made small
- * @param optimizer how
  * @param batch rows of a full training batch
- * @param inferenceBatch most rows of an inference pass, at least {@code batch}
- * @param dense the dense layers, first to last, with their slices
+ * @param dense the dense layers, first to last
  * @param parameters all weights and biases, [1 × P] with the gaps
  * @param gradients in the same layout
  * @param state parameters and moments, [1 × P · (1 + moments)]
@@ -36,7 +33,6 @@ public record Plan(
         Loss loss,
         Optimizer optimizer,
         int batch,
-        int inferenceBatch,
         List<DenseSlices> dense,
         Slice parameters,
         Slice gradients,
@@ -54,36 +50,60 @@ public record Plan(
     /**
      * A dense layer and where its numbers are.
      *
-     * @param layer its description
+     * @param name for messages, for instance {@code layer 0 (dense 48 relu)}
      * @param module its number in an equivalent PyTorch {@code nn.Sequential}
-     * @param weights [in × units]
-     * @param bias [1 × units]
+     * @param weights [in × units]; {@code dw}: their gradient
+     * @param bias [1 × units]; {@code db}: its gradient
      * @param x its input [inferenceBatch × in]
+     * @param z its value before the activation, as {@code y}; null where nothing needs it
      * @param y its output after activation and dropout [inferenceBatch × units]
+     * @param dy gradient of z [batch × units]
      * @param mask the dropout on its output
      */
     public record DenseSlices(
+            String name,
             Layer.Dense layer,
             int module,
             Slice weights,
             Slice bias,
+            Slice dw,
+            Slice db,
             Slice x,
+            Slice z,
             Slice y,
-            Mask mask) {}
+            Slice dy,
+            Mask mask) {
 
-    /** Copies the lists. */
+        Op forward() {
+            return new Op.DenseForward(name, x, weights, bias, z, y, layer.activation(), mask);
+        }
+
+        /** As the last layer: of its output. */
+        Op loss(Loss loss, Slice targets, Slice losses, Slice hits) {
+            return loss.classifies()
+                    ? new Op.CrossEntropy(name, y, targets, dy, losses, hits)
+                    : new Op.RegressionLoss(
+                            name, loss, y, z, layer.activation(), targets, dy, losses, hits);
+        }
+
+        Op backwardWeights() {
+            return new Op.DenseBackwardWeights(name, x, dy, dw, db);
+        }
+
+        Op backwardInput(DenseSlices below) {
+            Activation activation = below.layer.activation();
+            return new Op.DenseBackwardInput(
+                    name, dy, weights, x, below.z, below.dy, activation, below.mask);
+        }
+    }
+
     public Plan {
         dense = List.copyOf(dense);
         training = List.copyOf(training);
         inference = List.copyOf(inference);
     }
 
-    /**
-     * Compiles a model.
-     *
-     * @throws org.quern.QuernException if the model cannot be trained so (no dense layer at the
-     *     end, cross-entropy on an activated output), or if batch is below 1
-     */
+    /** Compiles a model; one that cannot be trained so is a usage error. */
     public static Plan of(Model model, Loss loss, Optimizer optimizer, int batch) {
         if (batch < 1) {
             throw usage("batch %d: a batch has at least 1 row", batch);
@@ -96,17 +116,19 @@ public record Plan(
         return of(model, Loss.MEAN_SQUARED_ERROR, new Optimizer.Sgd(0, 0), 1);
     }
 
-    /** Values of one input row. */
+    /** Most rows of an inference pass. */
+    public int inferenceBatch() {
+        return Math.max(batch, INFERENCE_BATCH);
+    }
+
     public int inputSize() {
         return dense.get(0).weights().rows();
     }
 
-    /** Values of one output row. */
     public int outputSize() {
-        return dense.get(dense.size() - 1).weights().columns();
+        return output().columns();
     }
 
-    /** The slice of the last layer's output. */
     public Slice output() {
         return dense.get(dense.size() - 1).y();
     }
@@ -116,17 +138,16 @@ public record Plan(
         return loss.targetSize(outputSize());
     }
 
+    public Op.Gather gather() {
+        return (Op.Gather) training.get(0);
+    }
+
     /** The op that sums a step's losses and hits. */
     public Op.Metrics metrics() {
         return (Op.Metrics) training.get(training.size() - 2);
     }
 
-    /** Moment {@code index} of the optimizer, in the layout of the parameters. */
-    public Slice moment(int index) {
-        return new Slice(
-                "moment " + index,
-                state.offset() + (index + 1) * parameters.size(),
-                1,
-                parameters.columns());
+    public Op.Update update() {
+        return (Op.Update) training.get(training.size() - 1);
     }
 }

@@ -7,6 +7,7 @@ import java.util.List;
 import org.quern.model.Activation;
 import org.quern.model.Layer;
 import org.quern.model.Model;
+import org.quern.plan.Plan.DenseSlices;
 import org.quern.random.Streams;
 
 /** Lays out the arena of a {@link Plan} and writes its ops. Used once. */
@@ -15,187 +16,114 @@ final class PlanBuilder {
     private final Loss loss;
     private final Optimizer optimizer;
     private final int batch;
-    private final int inferenceBatch;
-    private final List<Stage> stages = new ArrayList<>();
-    private Mask inputMask = Mask.NONE;
     private long end;
-
-    /**
-     * A dense layer on its way into the plan; the slices are filled in one region after the other.
-     */
-    private static final class Stage {
-        final Layer.Dense layer;
-        final int module;
-        final int in;
-        final String name;
-        Mask mask = Mask.NONE;
-        Slice weights;
-        Slice bias;
-        Slice dw;
-        Slice db;
-        Slice x;
-        Slice z;
-        Slice y;
-        Slice dy;
-
-        Stage(Layer.Dense layer, int index, int module, int in) {
-            this.layer = layer;
-            this.module = module;
-            this.in = in;
-            this.name = "layer " + index + " (" + layer.text() + ")";
-        }
-    }
 
     PlanBuilder(Model model, Loss loss, Optimizer optimizer, int batch) {
         this.model = model;
         this.loss = loss;
         this.optimizer = optimizer;
         this.batch = batch;
-        this.inferenceBatch = Math.max(batch, Plan.INFERENCE_BATCH);
         Layer.Dense output = model.output();
         if (loss.classifies() && output.activation() != Activation.LINEAR) {
             throw usage(
                     "cross-entropy takes logits, but the last layer is \"%s\": make it \"dense %d\"",
                     output.text(), output.units());
         }
-        int in = model.inputSize();
-        int module = 0;
-        for (int i = 0; i < model.layers().size(); i++) {
-            Layer layer = model.layers().get(i);
-            if (layer instanceof Layer.Dense dense) {
-                stages.add(new Stage(dense, i, module, in));
-                in = dense.units();
-                module += dense.activation() == Activation.LINEAR ? 1 : 2;
-            } else if (layer instanceof Layer.Dropout dropout) {
-                Mask mask = new Mask(dropout.rate(), Streams.dropout(stages.size()));
-                if (stages.isEmpty()) {
-                    inputMask = mask;
-                } else {
-                    stages.get(stages.size() - 1).mask = mask;
-                }
-                module++;
-            }
-        }
     }
 
     Plan build() {
-        for (Stage stage : stages) {
-            stage.weights = slice(stage.module + ".weight", stage.in, stage.layer.units());
-            stage.bias = slice(stage.module + ".bias", 1, stage.layer.units());
-        }
-        Slice parameters = region("parameters", 0);
+        List<Slice> own = likeParameters("");
+        Slice trainable = region("parameters", 0);
         List<Slice> moments = new ArrayList<>();
         for (int i = 0; i < optimizer.moments(); i++) {
-            moments.add(slice("moment " + i, 1, parameters.columns()));
+            moments.add(slice("moment " + i, 1, trainable.columns()));
         }
         Slice state = region("state", 0);
         long gradientsAt = end;
-        for (Stage stage : stages) {
-            stage.dw = slice(stage.weights.name() + " gradient", stage.in, stage.layer.units());
-            stage.db = slice(stage.bias.name() + " gradient", 1, stage.layer.units());
-        }
+        List<Slice> slopes = likeParameters(" gradient");
         Slice gradients = region("gradients", gradientsAt);
-        Slice x = slice("input", inferenceBatch, model.inputSize());
+        Slice x = slice("input", Math.max(batch, Plan.INFERENCE_BATCH), model.inputSize());
         Slice targets = slice("targets", batch, loss.targetSize(model.outputSize()));
-        Slice below = x;
-        for (Stage stage : stages) {
-            stage.x = below;
-            int units = stage.layer.units();
-            if (stage.layer.activation().needsPreactivation()) {
-                stage.z = slice(stage.name + " preactivation", inferenceBatch, units);
-            }
-            stage.y = slice(stage.name + " output", inferenceBatch, units);
-            stage.dy = slice(stage.name + " gradient", batch, units);
-            below = stage.y;
-        }
+        List<DenseSlices> dense = dense(x, own, slopes);
         Slice losses = slice("loss", batch, 1);
         Slice hits = slice("hits", batch, 1);
 
-        List<Op> forward = forward(x, targets);
+        float scale = model.scaling().scale();
+        float shift = model.scaling().shift();
+        List<Op> forward = new ArrayList<>();
+        forward.add(new Op.Gather("input", x, targets, scale, shift, mask(0, 0)));
+        dense.forEach(layer -> forward.add(layer.forward()));
         List<Op> training = new ArrayList<>(forward);
-        backward(training, targets, losses, hits);
-        training.add(new Op.Metrics("loss", losses, hits));
-        training.add(new Op.Update("all layers", parameters, gradients, moments, optimizer));
-        List<Plan.DenseSlices> dense =
-                stages.stream()
-                        .map(
-                                s ->
-                                        new Plan.DenseSlices(
-                                                s.layer, s.module, s.weights, s.bias, s.x, s.y,
-                                                s.mask))
-                        .toList();
-        return new Plan(
-                model,
-                loss,
-                optimizer,
-                batch,
-                inferenceBatch,
-                dense,
-                parameters,
-                gradients,
-                state,
-                training,
-                forward,
-                end);
-    }
-
-    private List<Op> forward(Slice x, Slice targets) {
-        List<Op> ops = new ArrayList<>();
-        ops.add(
-                new Op.Gather(
-                        "input",
-                        x,
-                        targets,
-                        model.scaling().scale(),
-                        model.scaling().shift(),
-                        inputMask));
-        for (Stage s : stages) {
-            ops.add(
-                    new Op.DenseForward(
-                            s.name,
-                            s.x,
-                            s.weights,
-                            s.bias,
-                            s.z,
-                            s.y,
-                            s.layer.activation(),
-                            s.mask));
-        }
-        return ops;
-    }
-
-    private void backward(List<Op> ops, Slice targets, Slice losses, Slice hits) {
-        Stage top = stages.get(stages.size() - 1);
-        ops.add(
-                !loss.classifies()
-                        ? new Op.RegressionLoss(
-                                top.name,
-                                loss,
-                                top.y,
-                                top.z,
-                                top.layer.activation(),
-                                targets,
-                                top.dy,
-                                losses,
-                                hits)
-                        : new Op.CrossEntropy(top.name, top.y, targets, top.dy, losses, hits));
-        for (int i = stages.size() - 1; i >= 0; i--) {
-            Stage s = stages.get(i);
-            ops.add(new Op.DenseBackwardWeights(s.name, s.x, s.dy, s.dw, s.db));
+        training.add(dense.get(dense.size() - 1).loss(loss, targets, losses, hits));
+        for (int i = dense.size() - 1; i >= 0; i--) {
+            training.add(dense.get(i).backwardWeights());
             if (i > 0) {
-                Stage below = stages.get(i - 1);
-                ops.add(
-                        new Op.DenseBackwardInput(
-                                s.name,
-                                s.dy,
-                                s.weights,
-                                s.x,
-                                below.z,
-                                below.dy,
-                                below.layer.activation(),
-                                below.mask));
+                training.add(dense.get(i).backwardInput(dense.get(i - 1)));
             }
         }
+        training.add(new Op.Metrics("loss", losses, hits));
+        training.add(new Op.Update("all layers", trainable, gradients, moments, optimizer));
+        return new Plan(
+                model, loss, optimizer, batch, dense, trainable, gradients, state, training,
+                forward, end);
+    }
+
+    /** Slices for weights and biases of each dense layer, in the layout of the parameters. */
+    private List<Slice> likeParameters(String suffix) {
+        List<Slice> slices = new ArrayList<>();
+        int in = model.inputSize();
+        int module = 0;
+        for (Layer layer : model.layers()) {
+            if (layer instanceof Layer.Dense dense) {
+                slices.add(slice(module + ".weight" + suffix, in, dense.units()));
+                slices.add(slice(module + ".bias" + suffix, 1, dense.units()));
+                in = dense.units();
+            }
+            module += modules(layer);
+        }
+        return slices;
+    }
+
+    /** The dense layers with slices for their activations, on top of those for their parameters. */
+    private List<DenseSlices> dense(Slice input, List<Slice> own, List<Slice> slopes) {
+        List<DenseSlices> dense = new ArrayList<>();
+        int module = 0;
+        Slice x = input;
+        for (int i = 0; i < model.layers().size(); i++) {
+            Layer layer = model.layers().get(i);
+            if (layer instanceof Layer.Dense l) {
+                int k = 2 * dense.size();
+                Slice w = own.get(k);
+                Slice b = own.get(k + 1);
+                Slice dw = slopes.get(k);
+                Slice db = slopes.get(k + 1);
+                String name = "layer " + i + " (" + l.text() + ")";
+                boolean keepsZ = l.activation().needsPreactivation();
+                Slice z = keepsZ ? slice(name + " preactivation", x.rows(), l.units()) : null;
+                Slice y = slice(name + " output", x.rows(), l.units());
+                Slice dy = slice(name + " gradient", batch, l.units());
+                Mask mask = mask(i + 1, dense.size() + 1);
+                dense.add(new DenseSlices(name, l, module, w, b, dw, db, x, z, y, dy, mask));
+                x = y;
+            }
+            module += modules(layer);
+        }
+        return dense;
+    }
+
+    /** How many modules of an equivalent {@code nn.Sequential} a layer is. */
+    private static int modules(Layer layer) {
+        boolean activates =
+                layer instanceof Layer.Dense dense && dense.activation() != Activation.LINEAR;
+        return activates ? 2 : 1;
+    }
+
+    /** The dropout that is layer {@code index} of the model, if it is one. */
+    private Mask mask(int index, int stream) {
+        return index < model.layers().size()
+                        && model.layers().get(index) instanceof Layer.Dropout dropout
+                ? new Mask(dropout.rate(), Streams.DROPOUT.of(stream))
+                : Mask.NONE;
     }
 
     private Slice slice(String name, int rows, int columns) {

@@ -5,11 +5,9 @@ package org.quern.plan;
  *
  * @param name for messages and tables, for instance {@code 0.weight} or {@code 0.weight gradient}
  * @param offset index of its first value in the arena, a multiple of {@link Plan#ALIGNMENT}
- * @param rows number of rows; of activations, the most that a pass may use
- * @param columns number of columns; rows lie {@code columns} apart, without padding
+ * @param rows of activations, the most that a pass may use; they lie side by side
  */
 public record Slice(String name, long offset, int rows, int columns) {
-    /** Values in it. */
     public long size() {
         return (long) rows * columns;
     }
@@ -19,7 +17,6 @@ public record Slice(String name, long offset, int rows, int columns) {
         return offset + size();
     }
 
-    /** Its first rows. */
     public Slice first(int newRows) {
         return new Slice(name, offset, newRows, columns);
     }

@@ -29,9 +29,7 @@ public final class Permutation {
      * Where index {@code index} goes.
      *
      * @param n number of elements, ≥ 1
-     * @param seed the key
      * @param stream stream of round 0; round r uses stream + r
-     * @param step the epoch
      * @param index in [0, n)
      * @return a value in [0, n); for fixed other arguments, a bijection
      */
@@ -55,6 +53,6 @@ public final class Permutation {
 
     /** The row that the batch order of an epoch puts at place {@code place}: see {@link #apply}. */
     public static int shuffled(int n, long seed, long epoch, int place) {
-        return apply(n, seed, Streams.shuffle(0), epoch, place);
+        return apply(n, seed, Streams.SHUFFLE.of(0), epoch, place);
     }
 }

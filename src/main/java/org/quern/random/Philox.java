@@ -22,16 +22,14 @@ public final class Philox {
     private Philox() {}
 
     /**
-     * One 32-bit word of the stream.
+     * One 32-bit word of one of the {@link Streams}.
      *
-     * @param seed the key
-     * @param stream purpose and layer, see {@link Streams}
      * @param step the step, epoch or example that the word belongs to
      * @param position index within that step, from 0 to 2³⁴ − 1
      */
     public static int word(long seed, int stream, long step, long position) {
         long upper = position >>> 2 << 32 | stream & LOW;
-        long lower = swap(step);
+        long lower = Long.rotateLeft(step, 32);
         for (int round = 0; round < ROUNDS; round++) {
             long next = half(M1, lower, upper, (int) seed + round * W0);
             lower = half(M0, upper, lower, (int) (seed >>> 32) + round * W1);
@@ -41,14 +39,10 @@ public final class Philox {
         return (int) ((position & 1) == 0 ? pair >>> 32 : pair);
     }
 
-    /**
-     * Four words at once: the block with counter {@code (block, stream, step low, step high)} is
-     * written to {@code out[offset .. offset + 3]}; they are the words at positions {@code 4·block}
-     * to {@code 4·block + 3}.
-     */
+    /** Writes the words at positions {@code 4 · block} to {@code 4 · block + 3} from an offset. */
     public static void block(long seed, int stream, long step, int block, int[] out, int offset) {
         long upper = (long) block << 32 | stream & LOW;
-        long lower = swap(step);
+        long lower = Long.rotateLeft(step, 32);
         for (int round = 0; round < ROUNDS; round++) {
             long next = half(M1, lower, upper, (int) seed + round * W0);
             lower = half(M0, upper, lower, (int) (seed >>> 32) + round * W1);
@@ -58,10 +52,6 @@ public final class Philox {
         out[offset + 1] = (int) upper;
         out[offset + 2] = (int) (lower >>> 32);
         out[offset + 3] = (int) lower;
-    }
-
-    private static long swap(long words) {
-        return Long.rotateLeft(words, 32);
     }
 
     /** Half a round: two words, of which the first is the more significant. */

@@ -1,54 +1,27 @@
 package org.quern.random;
 
 /**
- * The stream numbers of {@link Philox}: purpose in the upper 16 bits, layer (or another small
- * index) in the lower 16, so that no two uses share a word.
+ * The streams of {@link Philox}: purpose in the upper 16 bits, from 1 in this order, and a small
+ * index in the lower 16, so that no two uses share a word.
  */
-public final class Streams {
-    private static final int INIT = 1;
-    private static final int DROPOUT = 2;
-    private static final int SHUFFLE = 3;
-    private static final int DIGITS = 4;
-    private static final int SPLIT = 5;
-    private static final int EXAMPLES = 6;
-    private static final int DISTORTION = 7;
+public enum Streams {
+    /** Initial weights of a layer; step 0, position = index into the weight matrix. */
+    INIT,
+    /** Dropout mask of a layer; step = global step, position = row · columns + column. */
+    DROPOUT,
+    /** A round of the batch-order permutation; step = epoch, position = 4 · half. */
+    SHUFFLE,
+    /** An aspect of a generated digit; step = index of the digit. */
+    DIGITS,
+    /** A round of the permutation that carves validation rows out of a data set. */
+    SPLIT,
+    /** A round of the permutation that draws the examples which people are shown. */
+    EXAMPLES,
+    /** A block of what distorts an image; step = epoch, position = 4 · row. */
+    DISTORTION;
 
-    private Streams() {}
-
-    /** Initial weights of layer {@code layer}; step 0, position = index into the weight matrix. */
-    public static int init(int layer) {
-        return INIT << 16 | layer;
-    }
-
-    /**
-     * Dropout mask of layer {@code layer}; step = global step, position = row · columns + column.
-     */
-    public static int dropout(int layer) {
-        return DROPOUT << 16 | layer;
-    }
-
-    /** Round {@code round} of the batch-order permutation; step = epoch, position = 4 · half. */
-    public static int shuffle(int round) {
-        return SHUFFLE << 16 | round;
-    }
-
-    /** Aspect {@code aspect} of a generated digit; step = index of the digit. */
-    public static int digits(int aspect) {
-        return DIGITS << 16 | aspect;
-    }
-
-    /** Round {@code round} of the permutation that carves validation rows out of a data set. */
-    public static int split(int round) {
-        return SPLIT << 16 | round;
-    }
-
-    /** Round {@code round} of the permutation that draws the examples which people are shown. */
-    public static int examples(int round) {
-        return EXAMPLES << 16 | round;
-    }
-
-    /** Block {@code block} of what distorts an image; step = epoch, position = 4 · row. */
-    public static int distortion(int block) {
-        return DISTORTION << 16 | block;
+    /** The number of the stream with that index. */
+    public int of(int index) {
+        return (ordinal() + 1) << 16 | index;
     }
 }

@@ -1,9 +1,7 @@
 package org.quern.train;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 
 /**
  * How far the probability of the predicted class can be believed.
@@ -23,30 +21,30 @@ public record Calibration(List<Bin> bins, double error) {
      */
     public record Bin(double from, double to, int rows, double confidence, double accuracy) {}
 
-    /** Sorts a classifier's predictions into bins. */
     public static Calibration of(Evaluation evaluation) {
-        Set<Integer> wrong = new HashSet<>();
-        evaluation.mistakes().forEach(mistake -> wrong.add(mistake.row()));
         int[] rows = new int[BINS];
-        int[] right = new int[BINS];
+        int[] wrong = new int[BINS];
         double[] sums = new double[BINS];
         for (int row = 0; row < evaluation.rows(); row++) {
-            float confidence = evaluation.confidence()[row];
-            int bin = Math.max(0, Math.min(BINS, (int) Math.ceil(confidence * (double) BINS)) - 1);
+            int bin = bin(evaluation.confidence()[row]);
             rows[bin]++;
-            sums[bin] += confidence;
-            right[bin] += wrong.contains(row) ? 0 : 1;
+            sums[bin] += evaluation.confidence()[row];
         }
+        evaluation.mistakes().forEach(mistake -> wrong[bin(mistake.confidence())]++);
         List<Bin> bins = new ArrayList<>();
         double error = 0;
         for (int b = 0; b < BINS; b++) {
             double confidence = rows[b] == 0 ? 0 : sums[b] / rows[b];
-            double accuracy = rows[b] == 0 ? 0 : (double) right[b] / rows[b];
+            double accuracy = rows[b] == 0 ? 0 : (double) (rows[b] - wrong[b]) / rows[b];
             error += (double) rows[b] / evaluation.rows() * Math.abs(accuracy - confidence);
             double from = (double) b / BINS;
             double to = (double) (b + 1) / BINS;
             bins.add(new Bin(from, to, rows[b], confidence, accuracy));
         }
         return new Calibration(List.copyOf(bins), error);
+    }
+
+    private static int bin(double confidence) {
+        return Math.max(0, Math.min(BINS, (int) Math.ceil(confidence * BINS)) - 1);
     }
 }

@@ -8,7 +8,6 @@ import java.util.List;
 /**
  * How often each true class was predicted as each class.
  *
- * @param classes names of the classes
  * @param counts rows true, columns predicted
  */
 public record ConfusionMatrix(List<String> classes, int[][] counts) {
@@ -17,15 +16,12 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     public record ClassScore(
             String name, int rows, int wrong, double precision, double recall, double f1) {}
 
-    /** A true class taken for another, and how often. */
     public record Confusion(String actual, String predicted, int count) {}
 
-    /** Copies the names. */
     public ConfusionMatrix {
         classes = List.copyOf(classes);
     }
 
-    /** Counts the pairs of true and predicted class. */
     public static ConfusionMatrix of(List<String> classes, int[] actual, int[] predicted) {
         int[][] counts = new int[classes.size()][classes.size()];
         for (int row = 0; row < actual.length; row++) {
@@ -34,17 +30,13 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         return new ConfusionMatrix(classes, counts);
     }
 
-    /** All rows counted. */
     public int total() {
         return Arrays.stream(counts).mapToInt(ConfusionMatrix::sum).sum();
     }
 
     /** Fraction on the diagonal; 0 without rows. */
     public double accuracy() {
-        int right = 0;
-        for (int c = 0; c < counts.length; c++) {
-            right += counts[c][c];
-        }
+        int right = total() - Arrays.stream(wrongPerClass()).sum();
         return ratio(right, total());
     }
 
@@ -57,16 +49,13 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         return wrong;
     }
 
-    /** Precision, recall and F1 of each class. */
     public List<ClassScore> scores() {
         List<ClassScore> scores = new ArrayList<>();
         int[] wrong = wrongPerClass();
         for (int c = 0; c < counts.length; c++) {
+            int column = c;
             int actual = sum(counts[c]);
-            int predicted = 0;
-            for (int[] row : counts) {
-                predicted += row[c];
-            }
+            int predicted = Arrays.stream(counts).mapToInt(row -> row[column]).sum();
             double precision = ratio(counts[c][c], predicted);
             double recall = ratio(counts[c][c], actual);
             double f1 = precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall);

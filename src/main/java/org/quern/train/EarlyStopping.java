@@ -25,9 +25,7 @@ public record EarlyStopping(int patience, double minDelta) {
         return patience + " " + minDelta;
     }
 
-    /**
-     * Whether a run with these epochs should end. A function of the history alone, so it resumes.
-     */
+    /** Whether a run with these epochs should end: by the history alone, so it resumes. */
     boolean ends(List<EpochResult> epochs) {
         double best = Double.POSITIVE_INFINITY;
         int waited = 0;
@@ -49,12 +47,9 @@ public record EarlyStopping(int patience, double minDelta) {
 
     /** Number of the first epoch with the least monitored loss; 0 if there is none. */
     static int best(List<EpochResult> epochs) {
-        EpochResult best = null;
-        for (EpochResult epoch : epochs) {
-            if (best == null || monitored(epoch) < monitored(best)) {
-                best = epoch;
-            }
-        }
-        return best == null ? 0 : best.epoch();
+        return epochs.stream()
+                .reduce((best, next) -> monitored(next) < monitored(best) ? next : best)
+                .map(EpochResult::epoch)
+                .orElse(0);
     }
 }

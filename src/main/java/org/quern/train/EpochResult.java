@@ -4,11 +4,10 @@ package org.quern.train;
  * What an epoch brought.
  *
  * @param epoch its number, from 1
- * @param loss mean training loss of its rows as seen while training, dropout on
- * @param accuracy fraction of its rows classified rightly while training, dropout on, as in Keras'
- *     progress line; 0 in a regression
+ * @param loss mean loss of its rows while training, dropout on, as in Keras' progress line
+ * @param accuracy fraction of them classified rightly; 0 in a regression
  * @param validationLoss mean loss of the validation rows after it; null without validation
- * @param validationAccuracy fraction of the validation rows classified rightly; null without
+ * @param validationAccuracy fraction of them classified rightly; null without validation
  * @param learningRate at its last step
  * @param seconds wall time of its training steps
  * @param stepMicros wall time of a step, in microseconds: the mean over the epoch

@@ -12,9 +12,7 @@ import org.quern.plan.Loss;
 /**
  * How well a model does on rows whose answers are known.
  *
- * @param rows rows measured
- * @param measure the loss that was measured
- * @param loss its mean, in float64 from the float32 outputs
+ * @param loss mean of {@code measure}, in float64 from the float32 outputs
  * @param accuracy fraction classified rightly; in regression, the coefficient of determination R²
  *     instead, over all targets at once; 0 where all targets are equal
  * @param meanAbsoluteError mean of |output − target|; 0 under cross-entropy
@@ -34,16 +32,12 @@ public record Evaluation(
         float[] confidence,
         List<Mistake> mistakes) {
 
-    /** A row classified wrongly. */
     public record Mistake(int row, int actual, int predicted, float confidence) {}
 
     /**
-     * Measures outputs.
+     * Measures outputs [rows × outputs] of a model's last layer, logits under cross-entropy.
      *
-     * @param outputs [rows × outputs] of the model's last layer, logits under cross-entropy
-     * @param set the rows with their labels or targets
-     * @throws org.quern.QuernException if the rows have no labels (or targets), or classes that the
-     *     model does not know
+     * @param set the rows, with labels (of classes that the model knows) or targets
      */
     public static Evaluation of(Loss loss, float[] outputs, Dataset set) {
         return loss.classifies() ? classification(outputs, set) : regression(loss, outputs, set);
@@ -68,9 +62,7 @@ public record Evaluation(
             int at = row * columns;
             int best = 0;
             for (int j = 1; j < columns; j++) {
-                if (logits[at + j] > logits[at + best]) {
-                    best = j;
-                }
+                best = logits[at + j] > logits[at + best] ? j : best;
             }
             double sum = 0;
             for (int j = 0; j < columns; j++) {

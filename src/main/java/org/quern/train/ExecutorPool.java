@@ -20,12 +20,7 @@ final class ExecutorPool implements AutoCloseable {
     private final AtomicIntegerArray states;
     private volatile boolean closed;
 
-    /**
-     * A pool, empty at first.
-     *
-     * @param most executors, at least 1
-     * @param opener opens one and writes the parameters into it
-     */
+    /** A pool of so many at most; {@code opener} opens one and writes the parameters into it. */
     ExecutorPool(int most, Supplier<Executor> opener) {
         this.opener = opener;
         executors = new Executor[most];
@@ -52,23 +47,19 @@ final class ExecutorPool implements AutoCloseable {
     }
 
     private int opened(int i) {
-        if (executors[i] == null) {
-            try {
-                executors[i] = opener.get();
-            } catch (RuntimeException | Error e) {
-                states.set(i, FREE);
-                throw e;
-            }
+        try {
+            executors[i] = executors[i] == null ? opener.get() : executors[i];
+            return i;
+        } catch (RuntimeException | Error e) {
+            giveBack(i);
+            throw e;
         }
-        return i;
     }
 
-    /** An executor that was taken. */
     Executor get(int i) {
         return executors[i];
     }
 
-    /** Lets others take it. */
     void giveBack(int i) {
         states.set(i, FREE);
     }
@@ -76,17 +67,14 @@ final class ExecutorPool implements AutoCloseable {
     /** Waits for those that are in use, and closes all. */
     @Override
     public synchronized void close() {
-        if (closed) {
-            return;
-        }
+        boolean first = !closed;
         closed = true;
-        for (int i = 0; i < executors.length; i++) {
+        for (int i = 0; first && i < executors.length; i++) {
             while (!states.compareAndSet(i, FREE, TAKEN)) {
                 LockSupport.parkNanos(PAUSE_NANOS);
             }
             if (executors[i] != null) {
                 executors[i].close();
-                executors[i] = null;
             }
         }
     }

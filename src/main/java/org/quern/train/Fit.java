@@ -1,7 +1,9 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.device;
 
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.LongToDoubleFunction;
 import org.quern.QuernException;
@@ -23,17 +25,11 @@ import org.quern.plan.Slice;
  */
 final class Fit {
     private static final int CHUNK_MILLIS = 50;
-
-    /** The same for an executor that tells how far it is within a chunk. */
     private static final int LONG_CHUNK_MILLIS = 500;
-
     private static final int MOST_STEPS = 4096;
     private static final int FIRST_STEPS = 16;
 
-    /**
-     * Least cross-entropy of a row whose class has not the largest logit: log 2, where another has
-     * as large a one; less a little for rounding.
-     */
+    /** Least cross-entropy of a row whose class has not the largest logit: log 2, but rounded. */
     private static final double LEAST_OF_A_MISS = 0.69;
 
     private final Trainer trainer;
@@ -48,6 +44,7 @@ final class Fit {
     private final LongToDoubleFunction learningRate;
     private int chunk = FIRST_STEPS;
     private boolean firstStepAlone;
+    private boolean stop; // a listener asked for it
 
     // the epoch that is trained: its data, when it began, and where the run stood then
     private DeviceDataset data;
@@ -116,19 +113,14 @@ final class Fit {
         }
     }
 
-    /** Trains the rest of the current epoch. */
     private History.End epoch(DeviceDataset resident, DeviceDataset check) {
         data = resident;
         start = trainer.checkpoint();
-        boolean stop = false;
         while (batches.epoch(trainer.step) == trainer.epochs.size()) {
-            if (trainer.interrupted) {
-                return History.End.INTERRUPTED;
+            if (stop || trainer.interrupted) {
+                return stop ? History.End.STOPPED : History.End.INTERRUPTED;
             }
-            stop |= chunk();
-            if (stop && batches.epoch(trainer.step) == trainer.epochs.size()) {
-                return History.End.STOPPED;
-            }
+            chunk();
         }
         double seconds = (System.nanoTime() - started) * 1e-9;
         float[] state = trainer.state();
@@ -143,14 +135,12 @@ final class Fit {
         return stop ? History.End.STOPPED : History.End.FINISHED;
     }
 
-    /** Runs one chunk, and says whether a listener asked to stop. */
-    private boolean chunk() {
+    private void chunk() {
         long from = trainer.step;
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
         int count = firstStepAlone ? 1 : Math.min(Math.min(chunk, left), MOST_STEPS);
         long before = System.nanoTime();
-        boolean[] stop = new boolean[1];
-        steps.observe(done -> stop[0] |= tell(from + done, loss(done), hits(done)));
+        steps.observe(done -> tell(from + done, loss(done), hits(done)));
         executor.train(data, select(from, count));
         long nanos = System.nanoTime() - before;
         long millis = executor.reportsProgress() ? LONG_CHUNK_MILLIS : CHUNK_MILLIS;
@@ -167,7 +157,7 @@ final class Fit {
         trainer.step += count;
         trainer.partialLoss += loss(count);
         trainer.partialHits += hits(count);
-        return stop[0] | tell(trainer.step, 0, 0);
+        tell(trainer.step, 0, 0);
     }
 
     private Steps select(long from, int count) {
@@ -183,15 +173,11 @@ final class Fit {
     }
 
     private long hits(int count) {
-        long hits = 0;
-        for (int i = 0; i < count; i++) {
-            hits += steps.hits()[i];
-        }
-        return hits;
+        return Arrays.stream(steps.hits(), 0, count).asLongStream().sum();
     }
 
     /** Tells of the epoch so far: what the trainer has counted, and more that it has not yet. */
-    private boolean tell(long step, double moreLoss, long moreHits) {
+    private void tell(long step, double moreLoss, long moreHits) {
         int done = (int) ((step - 1) % batches.stepsPerEpoch()) + 1;
         long rows = Math.min((long) done * config.batch(), batches.rows());
         long trained = rows - (start.step() % batches.stepsPerEpoch()) * config.batch();
@@ -205,11 +191,9 @@ final class Fit {
                         (trainer.partialLoss + moreLoss) / rows,
                         (double) (trainer.partialHits + moreHits) / rows,
                         trained / seconds);
-        boolean stop = false;
         for (Listener listener : trainer.listeners) {
             stop |= listener.progress(progress) == Listener.Verdict.STOP;
         }
-        return stop;
     }
 
     private EpochResult result(double seconds, int stepsTimed, DeviceDataset check) {
@@ -239,24 +223,17 @@ final class Fit {
         float loss = steps.losses()[i];
         int hits = steps.hits()[i];
         boolean counts = plan.loss().classifies();
-        boolean can =
-                counts
-                        ? hits >= 0 && hits <= rows && !(loss < LEAST_OF_A_MISS * (rows - hits))
-                        : !(loss < 0);
-        if (!can) {
+        double least = counts ? LEAST_OF_A_MISS * (rows - hits) : 0;
+        if (loss < least || counts && (hits < 0 || hits > rows)) {
             String right = counts ? " with %d of %d rows right".formatted(hits, rows) : "";
-            throw failure(
-                    QuernException.Kind.DEVICE,
+            String what = "gave a loss of %.4f%s, which no network has,";
+            throw device(
                     "%s %s at step %,d, and reported no error: what it computes cannot be trusted:"
                             + " see quern doctor, and use another --backend or --device",
                     executor.device(),
                     loss == Steps.UNDONE
                             ? "did nothing"
-                            : String.format(
-                                    Locale.ROOT,
-                                    "gave a loss of %.4f%s, which no network has,",
-                                    loss / rows,
-                                    right),
+                            : String.format(Locale.ROOT, what, loss / rows, right),
                     steps.first() + i);
         }
     }
@@ -264,10 +241,7 @@ final class Fit {
     /**
      * Explains a divergence and goes back to where the epoch was entered. Runs are deterministic,
      * so nothing needs to be watched while training: the steps since then are trained again, the
-     * bad one op by op, until an op writes a number that is not finite.
-     *
-     * @param badStep with the first loss that is not finite, or before a bad state
-     * @return what to throw
+     * bad one, by its loss or the state after it, op by op until a number is not finite.
      */
     private QuernException diverged(long badStep) {
         trainer.restore(start);
@@ -276,15 +250,14 @@ final class Fit {
         }
         String origin = origin(StepContext.training(select(badStep, 1), batches));
         trainer.restore(start);
-        return failure(
-                QuernException.Kind.TARGET,
+        String message =
                 "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a"
-                        + " lower learning rate than %.2e, or scale the input",
-                badStep,
-                batches.epoch(badStep) + 1,
-                origin,
-                start.step(),
-                learningRate.applyAsDouble(badStep));
+                        + " lower learning rate than %.2e, or scale the input";
+        long epoch = batches.epoch(badStep) + 1;
+        double rate = learningRate.applyAsDouble(badStep);
+        return new QuernException(
+                QuernException.Kind.TARGET,
+                String.format(Locale.ROOT, message, badStep, epoch, origin, start.step(), rate));
     }
 
     private String origin(StepContext pass) {
@@ -308,10 +281,5 @@ final class Fit {
             }
         }
         return null;
-    }
-
-    private static QuernException failure(
-            QuernException.Kind kind, String message, Object... arguments) {
-        return new QuernException(kind, String.format(Locale.ROOT, message, arguments));
     }
 }

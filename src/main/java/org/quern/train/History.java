@@ -8,12 +8,9 @@ import java.util.List;
  * @param epochs the finished epochs, those before a resume included
  * @param bestEpoch number of the epoch with the least validation loss, or without validation the
  *     least training loss; 0 if none was finished
- * @param end why the run ended
  */
 public record History(List<EpochResult> epochs, int bestEpoch, End end) {
-    /** Why a run ended. */
     public enum End {
-        /** All epochs were trained. */
         FINISHED,
         /** Early stopping, or a listener. */
         STOPPED,
@@ -21,7 +18,6 @@ public record History(List<EpochResult> epochs, int bestEpoch, End end) {
         INTERRUPTED
     }
 
-    /** Copies the list. */
     public History {
         epochs = List.copyOf(epochs);
     }

@@ -1,16 +1,12 @@
 package org.quern.train;
 
 /**
- * Hears how a run goes, and may ask it to stop. Called on the training thread, between steps; a
- * listener cannot slow the device down by accident, since all that it is told is already on the
- * host.
+ * Hears how a run goes, and may ask it to stop. Called on the training thread, between steps, with
+ * what is on the host already.
  */
 public interface Listener {
-    /** What a listener wants next. */
     enum Verdict {
-        /** Go on. */
         GO_ON,
-        /** End the run after this step or epoch. */
         STOP
     }
 
@@ -30,12 +26,7 @@ public interface Listener {
         return Verdict.GO_ON;
     }
 
-    /**
-     * After each epoch.
-     *
-     * @param best whether it is the best so far, see {@link History#bestEpoch}
-     * @param trainer for {@link Trainer#checkpoint()} and the like; not to be trained from here
-     */
+    /** After each epoch; the trainer is not to be trained from here. */
     default Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
         return Verdict.GO_ON;
     }

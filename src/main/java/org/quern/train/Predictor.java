@@ -14,9 +14,8 @@ import org.quern.plan.Plan;
  * A trained model that answers. Thread-safe: on the host's processors as many threads as there are
  * processors work side by side, each on memory of its own; on a device one works at a time. Every
  * thread gets the same bits; where cuBLAS is chosen by measurement, a row's last bits may depend on
- * how many are asked for at once. {@link #predict(byte[], float[])} and {@link #predict(float[],
- * float[])} allocate nothing on the {@code cpu} and {@code java} backends once a thread's memory is
- * there. Memory is held until closed.
+ * how many are asked for at once. On the host, prediction into arrays allocates nothing once a
+ * thread's memory is there. Memory is held until closed.
  */
 public final class Predictor implements AutoCloseable {
     private final Loss loss;
@@ -29,7 +28,6 @@ public final class Predictor implements AutoCloseable {
      *
      * @param loss what it was trained for: under cross-entropy, outputs become probabilities
      * @param parameters in the layout of {@link Plan#parameters()}
-     * @throws org.quern.QuernException if the parameters are not as many as the model's
      */
     public Predictor(
             Model model, Loss loss, float[] parameters, Backend backend, Backend.Options options) {
@@ -54,11 +52,7 @@ public final class Predictor implements AutoCloseable {
         pool.giveBack(first);
     }
 
-    /**
-     * The last layer's outputs for each row: logits under cross-entropy.
-     *
-     * @param outputs filled with [rows × outputs]
-     */
+    /** Fills in the last layer's outputs [rows × outputs]: logits under cross-entropy. */
     public void outputs(Dataset rows, float[] outputs) {
         int taken = pool.take();
         try {
@@ -75,10 +69,8 @@ public final class Predictor implements AutoCloseable {
     }
 
     /**
-     * What the model says of each row: class probabilities that sum to 1 under cross-entropy, else
-     * the outputs.
-     *
-     * @return [rows × outputs]
+     * What the model says of each row, [rows × outputs]: class probabilities that sum to 1 under
+     * cross-entropy, else the outputs.
      */
     public float[] predict(Dataset rows) {
         float[] outputs = outputs(rows);
@@ -86,23 +78,26 @@ public final class Predictor implements AutoCloseable {
         return outputs;
     }
 
-    /**
-     * The same for one or several rows of pixels in an array of the caller's.
-     *
-     * @param pixels [rows × inputs] unsigned bytes, unscaled; only read
-     * @param outputs filled with [rows × outputs]
-     * @throws org.quern.QuernException if the lengths are not those of the same number of rows
-     */
+    /** The same for rows of unsigned bytes, unscaled, in an array that is only read. */
     public void predict(byte[] pixels, float[] outputs) {
-        predict(pixels, null, rows(pixels.length, outputs.length), outputs);
+        predict(pixels, null, pixels.length, outputs);
     }
 
-    /** The same for one or several rows of floats, unscaled. */
+    /** The same for rows of floats, unscaled. */
     public void predict(float[] values, float[] outputs) {
-        predict(null, values, rows(values.length, outputs.length), outputs);
+        predict(null, values, values.length, outputs);
     }
 
-    private void predict(byte[] pixels, float[] values, int rows, float[] outputs) {
+    private void predict(byte[] pixels, float[] values, int inputs, float[] outputs) {
+        int rows = inputs / plan.inputSize();
+        if (rows == 0
+                || inputs % plan.inputSize() != 0
+                || outputs.length != (long) rows * plan.outputSize()) {
+            throw usage(
+                    "%,d values and room for %,d outputs: give %d values a row, at least one row,"
+                            + " and room for %d outputs a row",
+                    inputs, outputs.length, plan.inputSize(), plan.outputSize());
+        }
         int taken = pool.take();
         try {
             pool.get(taken).infer(pixels, values, rows, outputs);
@@ -110,19 +105,6 @@ public final class Predictor implements AutoCloseable {
             pool.giveBack(taken);
         }
         finish(outputs);
-    }
-
-    private int rows(int inputs, int outputs) {
-        int rows = inputs / plan.inputSize();
-        if (rows == 0
-                || inputs % plan.inputSize() != 0
-                || outputs != (long) rows * plan.outputSize()) {
-            throw usage(
-                    "%,d values and room for %,d outputs: give %d values a row, at least one row,"
-                            + " and room for %d outputs a row",
-                    inputs, outputs, plan.inputSize(), plan.outputSize());
-        }
-        return rows;
     }
 
     private void finish(float[] outputs) {
@@ -150,12 +132,10 @@ public final class Predictor implements AutoCloseable {
         }
     }
 
-    /** Measures the model on rows with targets. */
     public Evaluation evaluate(Dataset set) {
         return Evaluation.of(loss, outputs(set), set);
     }
 
-    /** Values that a row has: the product of the model's input shape. */
     public int inputSize() {
         return plan.inputSize();
     }
@@ -165,7 +145,6 @@ public final class Predictor implements AutoCloseable {
         return plan.outputSize();
     }
 
-    /** What it runs on, for logs. */
     public String device() {
         return device;
     }

@@ -5,9 +5,7 @@ package org.quern.train;
  *
  * @param epoch the current one, from 1, of so many {@code epochs}
  * @param step steps done in this epoch, of so many {@code steps}
- * @param loss mean loss of the epoch's rows so far
- * @param accuracy fraction of the epoch's rows so far classified rightly
- * @param rowsPerSecond training rows a second in this epoch
+ * @param loss mean loss of its rows so far; {@code accuracy}: what fraction was classified rightly
  */
 public record Progress(
         int epoch,

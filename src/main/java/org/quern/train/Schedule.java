@@ -7,13 +7,7 @@ import java.util.Locale;
 /** The learning rate as a function of the step. */
 public sealed interface Schedule {
 
-    /**
-     * The learning rate of a step.
-     *
-     * @param step global step, from 0
-     * @param stepsPerEpoch steps of an epoch
-     * @param totalSteps steps of the whole run
-     */
+    /** The learning rate of a global step, from 0, in a run of so many. */
     double at(long step, long stepsPerEpoch, long totalSteps);
 
     /** The learning rate that it starts from, or rises to first. */
@@ -22,7 +16,6 @@ public sealed interface Schedule {
     /** The schedule as text that {@link #parse} reads, without the rate. */
     String text();
 
-    /** The same rate throughout. */
     record Constant(double rate) implements Schedule {
         public Constant {
             checkRate(rate);
@@ -62,9 +55,8 @@ public sealed interface Schedule {
     }
 
     /**
-     * Half a cosine from the rate to {@code floor · rate} at the last step: {@code rate · (floor +
-     * (1 − floor) · (1 + cos(π s / S)) / 2)} (Loshchilov and Hutter, arXiv 1608.03983, without
-     * restarts).
+     * Half a cosine: {@code rate · (floor + (1 − floor) · (1 + cos(π s / S)) / 2)} (Loshchilov and
+     * Hutter, arXiv 1608.03983, without restarts).
      */
     record Cosine(double rate, double floor) implements Schedule {
         public Cosine {

@@ -66,11 +66,10 @@ public final class Trainer implements AutoCloseable {
      * Trains until {@code totalEpochs} epochs are done, those before {@link #restore} or an earlier
      * call included.
      *
-     * @param train rows with targets
-     * @param validation rows to measure after each epoch; null for none, in which case early
-     *     stopping watches the training loss
-     * @throws org.quern.QuernException if the data does not fit the model, or if training diverges;
-     *     in the latter case the state is that of the last good epoch
+     * @param validation rows to measure after each epoch; null for none: early stopping then
+     *     watches the training loss
+     * @throws org.quern.QuernException if the data does not fit the model, or if training diverges:
+     *     the state is then that of the last good epoch
      */
     public History fit(Dataset train, Dataset validation, int totalEpochs) {
         if (totalEpochs < 1) {
@@ -83,10 +82,7 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /**
-     * Asks a running {@link #fit}, or else the next one, to end soon, between two steps. From any
-     * thread; it returns at once.
-     */
+    /** Asks a running {@link #fit}, or else the next one, to end soon; from any thread. */
     public void interrupt() {
         interrupted = true;
     }
@@ -112,8 +108,7 @@ public final class Trainer implements AutoCloseable {
     public void restore(Checkpoint checkpoint) {
         if (checkpoint.state().length != plan.state().size()) {
             throw data(
-                    "the checkpoint has %,d numbers of state, the model %,d: it is of another"
-                            + " model",
+                    "the checkpoint has %,d numbers of state, the model %,d: it is of another model",
                     checkpoint.state().length, plan.state().size());
         }
         if (checkpoint.seed() != config.seed()) {
@@ -130,12 +125,12 @@ public final class Trainer implements AutoCloseable {
         best = checkpoint.best();
     }
 
-    /** Parameters and moments in the layout of {@link Plan#state()}, copied. */
+    /** A copy of {@link Plan#state()}: parameters and moments. */
     public float[] state() {
         return read(plan.state());
     }
 
-    /** Parameters in the layout of {@link Plan#parameters()}, copied. */
+    /** A copy of {@link Plan#parameters()}. */
     public float[] parameters() {
         return read(plan.parameters());
     }
@@ -146,22 +141,18 @@ public final class Trainer implements AutoCloseable {
         return values;
     }
 
-    /** The configuration. */
     public TrainingConfig config() {
         return config;
     }
 
-    /** The compiled plan. */
     public Plan plan() {
         return plan;
     }
 
-    /** What it runs on. */
     public Executor executor() {
         return executor;
     }
 
-    /** Steps done. */
     public long step() {
         return step;
     }

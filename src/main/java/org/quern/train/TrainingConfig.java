@@ -5,6 +5,7 @@ import static org.quern.QuernException.usage;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.quern.data.Distortion;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
@@ -15,10 +16,8 @@ import org.quern.plan.Plan;
  * All that decides what a run computes, besides the data: two runs of equal configuration on equal
  * data and the same device end with the same bits.
  *
- * @param batch rows of a training batch, at least 1
  * @param seed key of initial weights, batch order and dropout
  * @param earlyStopping when to end before the last epoch; null for never
- * @param distortion what is done to the images of each epoch
  */
 public record TrainingConfig(
         Model model,
@@ -37,11 +36,7 @@ public record TrainingConfig(
     public static final double DEFAULT_RATE = 1e-3;
 
     public TrainingConfig {
-        Objects.requireNonNull(model);
-        Objects.requireNonNull(loss);
-        Objects.requireNonNull(optimizer);
-        Objects.requireNonNull(schedule);
-        Objects.requireNonNull(distortion);
+        Stream.of(model, loss, optimizer, schedule, distortion).forEach(Objects::requireNonNull);
         if (batch < 1) {
             throw usage("batch %d: a batch has at least 1 row", batch);
         }
@@ -113,7 +108,6 @@ public record TrainingConfig(
         return texts;
     }
 
-    /** The plan of such a run. */
     public Plan plan() {
         return Plan.of(model, loss, optimizer, batch);
     }

@@ -1,8 +1,8 @@
 package org.quern.verify;
 
+import java.util.Arrays;
 import java.util.List;
 import org.quern.backend.StepContext;
-import org.quern.plan.Mask;
 import org.quern.plan.Op;
 import org.quern.plan.Slice;
 
@@ -81,7 +81,7 @@ final class Bounds {
         if (op.z() != null && slice.offset() == op.z().offset()) {
             return z + TINY;
         }
-        double keep = keep(op.mask(), row, j, columns);
+        double keep = pass.keep(op.mask(), row, j, columns);
         double y = Math.abs(out[(int) slice.offset() + row * columns + j]);
         return keep == 0 ? 0 : keep * op.activation().steepest() * z + ULPS * U * y + TINY;
     }
@@ -108,10 +108,7 @@ final class Bounds {
 
     /** What all values of a row of logits have in common: looked at once a row. */
     private void softmax(int z, int n) {
-        top = Double.NEGATIVE_INFINITY;
-        for (int j = 0; j < n; j++) {
-            top = Math.max(top, in[z + j]);
-        }
+        top = Arrays.stream(in, z, z + n).max().orElseThrow();
         sum = 0;
         double error = 0;
         for (int j = 0; j < n; j++) {
@@ -152,7 +149,7 @@ final class Bounds {
             magnitude += Math.abs(in[at(op.dy()) + row * n + j] * in[at(op.weights()) + i * n + j]);
         }
         int inputs = op.weights().rows();
-        double keep = keep(op.mask(), row, i, inputs);
+        double keep = pass.keep(op.mask(), row, i, inputs);
         double value = Math.abs(out[at(op.dx()) + row * inputs + i]);
         // the derivative's own error is relative to 1: it may come from 1 - y²
         double error = op.activation().steepest() * sum(n, magnitude) + ULPS * U * magnitude;
@@ -180,17 +177,8 @@ final class Bounds {
         return errors[outputs.indexOf(slice)] + TINY;
     }
 
-    /** The bound of a sum of k products. */
     static double sum(int k, double magnitude) {
         return C * Math.sqrt(k) * U * magnitude;
-    }
-
-    private double keep(Mask mask, int row, int column, int columns) {
-        long position = (long) row * columns + column;
-        if (!pass.drops(mask)) {
-            return 1;
-        }
-        return mask.keeps(pass.seed(), pass.step(), position) ? mask.scale() : 0;
     }
 
     private static int at(Slice slice) {

@@ -59,10 +59,8 @@ public record Checkup(boolean works, boolean lost, String detail) {
             if (!code.what().isEmpty()) {
                 detail += ", %s loaded in %d ms".formatted(code.what(), code.nanos() / 1_000_000);
             }
-            detail +=
-                    ": %d kernel cases within bounds%s, %d ms"
-                            .formatted(cases.size(), engine, millis);
-            return new Checkup(true, false, detail);
+            String all = ": %d kernel cases within bounds%s, %d ms";
+            return new Checkup(true, false, detail + all.formatted(cases.size(), engine, millis));
         } catch (RuntimeException e) {
             String reason = e instanceof QuernException ? e.getMessage() : e.toString();
             detail += ": %s failed: %s".formatted(tried, reason);
@@ -70,11 +68,7 @@ public record Checkup(boolean works, boolean lost, String detail) {
         }
     }
 
-    /**
-     * Trains the tutorial's network for a few steps, a short batch among them.
-     *
-     * @return how, to go on a sentence; null if a loss is not the reference's
-     */
+    /** Trains some steps, and says how, to go on a sentence; null if a loss is wrong. */
     private static String steps(Backend backend, Backend.Options options) {
         Dataset data = Digits.generate("digits", 80, 0, 1);
         Model model =

@@ -1,6 +1,7 @@
 package org.quern.verify;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import org.quern.backend.Backend;
@@ -52,20 +53,16 @@ public final class GradientCheck {
     /**
      * What was found for one tensor.
      *
-     * @param tensor for instance {@code 0.weight}
-     * @param checked entries compared
      * @param skipped entries left out because a ReLU changes sides
      * @param worst largest difference as a multiple of what is allowed; above 1 is an error
      * @param detail the worst entry, with both numbers
      */
     public record Result(String tensor, int checked, int skipped, double worst, String detail) {
-        /** Whether all entries agree, and there were any. */
         public boolean passed() {
             return worst <= 1 && checked > 0;
         }
     }
 
-    /** A network whose gradients are checked. */
     public record Network(String name, Plan plan) {
         @Override
         public String toString() {
@@ -228,24 +225,17 @@ public final class GradientCheck {
         return new Result(tensor.name(), checked, skipped, worst, detail);
     }
 
-    /** The loss with the parameters as they are; the input stays gathered. */
+    /** The loss with the parameters as they are, by the ops after Gather up to the loss. */
     private double forward() {
-        for (Op op : plan.training()) {
-            if (op instanceof Op.DenseForward
-                    || op instanceof Op.CrossEntropy
-                    || op instanceof Op.RegressionLoss) {
-                reference.run(op, data, pass);
-            }
-        }
+        plan.training()
+                .subList(1, plan.dense().size() + 2)
+                .forEach(op -> reference.run(op, data, pass));
         return meanLoss();
     }
 
     private double meanLoss() {
-        double sum = 0;
-        for (int b = 0; b < pass.rows(); b++) {
-            sum += reference.arena()[(int) plan.metrics().loss().offset() + b];
-        }
-        return sum / pass.rows();
+        int at = (int) plan.metrics().loss().offset();
+        return Arrays.stream(reference.arena(), at, at + pass.rows()).average().orElseThrow();
     }
 
     /** On which side of 0 each ReLU is. */

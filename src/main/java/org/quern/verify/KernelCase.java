@@ -22,11 +22,9 @@ import org.quern.random.Philox;
 
 /**
  * One kernel at one shape: an op of a plan, the pass that it runs for, and how its inputs are
- * drawn. Written once, it serves the parity tests, {@code quern doctor}, the benchmarks and the
- * table of kernels.
+ * drawn; for parity tests, {@code quern doctor}, benchmarks and the table of kernels.
  *
  * @param name op and shapes, for instance {@code DenseForward 32x784x48 relu, dropout 0.3}
- * @param plan where the op is from
  * @param step the global step of a training pass
  * @param rows rows of the pass
  * @param data what Gather reads
@@ -46,12 +44,9 @@ public record KernelCase(
     private static final float LEARNING_RATE = 0.01f;
 
     /**
-     * What an op reads and writes in a pass, and what that costs.
+     * What an op reads and writes, as far as the pass goes, and what that costs.
      *
-     * @param inputs slices that it reads, as far as the pass goes
-     * @param outputs slices that it writes, as far as the pass goes
-     * @param flops floating-point operations, a multiplication and an addition counted as two; of
-     *     the elementwise ops, each elementary function as one
+     * @param flops see {@link Op#flops}
      * @param bytes least traffic with memory: every operand once, 4 bytes a value
      */
     public record Operands(List<Slice> inputs, List<Slice> outputs, double flops, double bytes) {}
@@ -61,7 +56,6 @@ public record KernelCase(
         return name.split(" ")[0];
     }
 
-    /** What the op reads and writes, its flops and bytes. */
     public Operands operands() {
         List<Slice> in = op.first(rows, op.inputs());
         List<Slice> out = new ArrayList<>(op.first(rows, op.outputs()));
@@ -69,14 +63,12 @@ public record KernelCase(
             out.add(gather.targets().first(rows));
         }
         long values = Stream.of(in, out).flatMap(List::stream).mapToLong(Slice::size).sum();
-        return new Operands(in, List.copyOf(out), op.flops(rows), 4.0 * values);
+        return new Operands(in, out, op.flops(rows), 4.0 * values);
     }
 
     /**
-     * Runs the op on a backend, its inputs drawn and all other memory poisoned with NaN, and
-     * compares with the reference: outputs within {@link Bounds}, everything else untouched.
-     *
-     * @return what is wrong, in one line; empty if nothing
+     * Runs the op on a backend, its inputs drawn and all other memory poisoned with NaN, and says
+     * in one line what is wrong: outputs beyond their {@link Bounds}, or anything else written.
      */
     public Optional<String> check(Backend backend, Backend.Options options) {
         try (Executor executor = backend.open(plan, options)) {
@@ -89,10 +81,7 @@ public record KernelCase(
         return new ReferenceCheck(this, inputs()).check(executor);
     }
 
-    /**
-     * Least traffic with memory: that of the operands, and for Gather the rows of the data set, of
-     * one byte a value where it holds bytes.
-     */
+    /** Least traffic with memory: that of the operands, and for Gather the rows of the data set. */
     public double bytes() {
         return operands().bytes() + dataBytes();
     }
@@ -148,11 +137,9 @@ public record KernelCase(
             return activated(o.activation(), unit, value);
         }
         // zeros such as images and ReLU have
-        boolean activations =
-                op instanceof Op.DenseForward f && slice.offset() == f.x().offset()
-                        || op instanceof Op.DenseBackwardWeights w
-                                && slice.offset() == w.x().offset();
-        return activations && index % 3 == 0 ? 0 : value;
+        boolean sparse = op instanceof Op.DenseForward o && slice.offset() == o.x().offset();
+        sparse |= op instanceof Op.DenseBackwardWeights o && slice.offset() == o.x().offset();
+        return sparse && index % 3 == 0 ? 0 : value;
     }
 
     /** What an activation gives: zeros of ReLU among them, tanh and sigmoid in their range. */
@@ -177,7 +164,6 @@ public record KernelCase(
         executor.run(op, resident, pass(log), times);
     }
 
-    /** A log for {@link #run}. */
     public Steps steps() {
         Steps steps = new Steps(SEED, 1);
         return steps.select(step, 1, plan.optimizer(), s -> LEARNING_RATE);

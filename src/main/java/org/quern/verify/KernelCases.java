@@ -8,6 +8,7 @@ import org.quern.data.Dataset;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
+import org.quern.plan.Batches;
 import org.quern.plan.Loss;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
@@ -95,25 +96,18 @@ public final class KernelCases {
             int batch,
             long step,
             float spread) {
-        boolean pixels = data.isPixels();
-        Scaling scaling = pixels ? Scaling.UNIT : new Scaling(1.5f, -0.25f);
+        Scaling scaling = data.isPixels() ? Scaling.UNIT : new Scaling(1.5f, -0.25f);
         Model model = ModelText.parse(Model.input(data.shape()).scaled(scaling), layers);
         Dataset set = data.hasTargets() ? data : labelled(data, model.outputSize());
         Plan plan = Plan.of(model, loss, optimizer, batch);
-        int stepsPerEpoch = (set.rows() - 1) / batch + 1;
-        int rows = Math.min(batch, set.rows() - (int) (step % stepsPerEpoch) * batch);
+        int rows = new Batches(set.rows(), batch).rowsAt(step);
         List<KernelCase> cases = new ArrayList<>();
-        for (Op op : plan.training()) {
-            cases.add(of(plan, op, true, step, rows, set, spread));
-        }
-        int inferred = Math.min(set.rows(), Math.min(3, plan.inferenceBatch()));
-        for (Op op : plan.inference()) {
-            cases.add(of(plan, op, false, 0, inferred, set, spread));
-        }
+        plan.training().forEach(op -> cases.add(of(plan, op, true, step, rows, set, spread)));
+        int inferred = Math.min(set.rows(), 3);
+        plan.inference().forEach(op -> cases.add(of(plan, op, false, 0, inferred, set, spread)));
         return cases;
     }
 
-    /** An op of a plan as a case. */
     static KernelCase of(
             Plan plan, Op op, boolean training, long step, int rows, Dataset data, float spread) {
         float rate = op.mask().rate();
@@ -121,9 +115,8 @@ public final class KernelCases {
                 op.name(rows)
                         + (rate > 0 && training ? ", dropout " + rate : "")
                         + (training ? "" : ", inference");
-        // Only logits are drawn from a wide range, where softmax must not overflow. With operands
-        // that large the bound of a sum would be wider than the range of the activation after it,
-        // and the case could not fail.
+        // only of logits, for the softmax not to overflow: with such operands the bound of a sum
+        // would be wider than the range of the activation after it, and the case could not fail
         float used = op instanceof Op.CrossEntropy ? spread : Math.min(spread, LARGEST_SPREAD);
         return new KernelCase(name, plan, op, training, step, rows, data, used);
     }
@@ -160,8 +153,8 @@ public final class KernelCases {
         for (int row = 0; row < labels.length; row++) {
             labels[row] = Integer.remainderUnsigned(Philox.word(seed, stream, 0, row), classes);
         }
-        return set.withLabels(
-                labels, IntStream.range(0, classes).mapToObj(Integer::toString).toList());
+        List<String> names = IntStream.range(0, classes).mapToObj(Integer::toString).toList();
+        return set.withLabels(labels, names);
     }
 
     private static Plan classifier(int in, String layers, int batch) {

@@ -56,21 +56,18 @@ public class ReferenceCheck {
     }
 
     /**
-     * A whole training step against the reference, op by op: each op starts from what the
-     * executor's own ops before it have left, so the bounds of {@link Bounds} hold through the
-     * whole step and no error can hide behind the sum of the earlier ones. The executor's state is
-     * overwritten: the step starts from the initial state of {@code seed}.
+     * A whole training step from a seed's initial state against the reference, op by op: each op
+     * starts from what the executor's own ops before it have left, so the {@link Bounds} hold
+     * through the whole step and no error can hide behind the earlier ones.
      *
      * @return what is wrong, a line for each op; empty if nothing
      */
     public static List<String> ofStep(Executor executor, Dataset data, long seed, long step) {
         Plan plan = executor.plan();
-        float[] arena = new float[Math.toIntExact(plan.arena())];
-        Arrays.fill(arena, Float.NaN);
-        float[] state = Initializer.state(plan, seed);
-        System.arraycopy(state, 0, arena, (int) plan.state().offset(), state.length);
-        // the gaps between gradients are 0 by contract
-        Arrays.fill(arena, (int) plan.gradients().offset(), (int) plan.gradients().end(), 0);
+        int size = Math.toIntExact(plan.arena());
+        float[] arena = Arrays.copyOf(Initializer.state(plan, seed), size); // state comes first
+        // gradients are next: the gaps between them are 0 by contract
+        Arrays.fill(arena, (int) plan.gradients().end(), size, Float.NaN);
         List<String> wrong = new ArrayList<>();
         int rows = new Batches(data.rows(), plan.batch()).rowsAt(step);
         for (Op op : plan.training()) {
@@ -83,10 +80,8 @@ public class ReferenceCheck {
     }
 
     /**
-     * Writes the case's inputs, runs the op and compares with the float64 reference; the executor
-     * is one of the case's plan, and its state is overwritten.
-     *
-     * @return what is wrong, in one line; empty if nothing
+     * Runs the op on an executor of the case's plan, whose state is overwritten, and says in one
+     * line what is wrong; empty if nothing.
      */
     public Optional<String> check(Executor executor) {
         Steps log = kernel.steps();
@@ -149,10 +144,8 @@ public class ReferenceCheck {
         if (!(kernel.op() instanceof Op.Metrics metrics)) {
             return Optional.empty();
         }
-        double magnitude = 0;
-        for (int b = 0; b < kernel.rows(); b++) {
-            magnitude += Math.abs(in[(int) metrics.loss().offset() + b]);
-        }
+        int at = (int) metrics.loss().offset();
+        double magnitude = Arrays.stream(in, at, at + kernel.rows()).map(Math::abs).sum();
         double allowed = Bounds.sum(kernel.rows(), magnitude);
         float loss = got.losses()[0];
         float right = expectedLog.losses()[0];

@@ -33,4 +33,17 @@ public final class Usable {
     public static List<Backend> onHost() {
         return backends().stream().filter(Backend::onHost).toList();
     }
+
+    /** Options with so many MiB of the device's memory for data. */
+    public static Backend.Options deviceMemory(int mebibytes) {
+        return new Backend.Options(
+                0,
+                null,
+                mebibytes,
+                false,
+                Backend.Gemm.AUTO,
+                Backend.Precision.FP32,
+                null,
+                Backend.Engine.AUTO);
+    }
 }

@@ -85,8 +85,8 @@ class PlanTest {
                 slices.addAll(List.of(o.weights(), o.bias()));
             }
         }
-        slices.add(plan.moment(0));
-        slices.add(plan.moment(1));
+        slices.add(plan.update().moments().get(0));
+        slices.add(plan.update().moments().get(1));
         long end = 0;
         for (Slice slice : slices) {
             assertThat(slice.offset() % Plan.ALIGNMENT).isZero();

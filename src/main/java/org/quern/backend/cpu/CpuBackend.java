@@ -13,12 +13,12 @@ import org.quern.plan.Plan;
 
 /**
  * Float32 kernels in C through JNI, for AVX-512, AVX2 with FMA, or whatever vectors the platform
- * has, chosen when they are first used. {@code QUERN_ISA} (baseline, avx2, avx512) asks for one of
- * them.
+ * has: the best, or the one that {@code QUERN_ISA} (baseline, avx2, avx512) asks for.
  */
 public final class CpuBackend implements Backend {
-    /** Names an instruction set that is to be used instead of the best. */
     static final String ISA_VARIABLE = "QUERN_ISA";
+
+    private static final int WANTED = number(System.getenv(ISA_VARIABLE));
 
     @Override
     public String name() {
@@ -37,15 +37,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Availability availability() {
-        Loaded loaded = Loaded.INSTANCE;
-        if (loaded.problem != null) {
-            return new Availability(false, loaded.problem);
-        }
-        int processors = Native.processors();
-        return new Availability(
-                true,
-                "C kernels with %s, %d %s"
-                        .formatted(loaded.name, processors, processors == 1 ? "core" : "cores"));
+        return Loaded.STATE;
     }
 
     @Override
@@ -60,11 +52,10 @@ public final class CpuBackend implements Backend {
 
     private int wanted(Options options) {
         options.checkNoDevice(name());
-        Loaded loaded = Loaded.INSTANCE;
-        if (loaded.problem != null) {
-            throw backend("backend cpu cannot run: %s", loaded.problem);
+        if (!Loaded.STATE.usable()) {
+            throw backend("backend cpu cannot run: %s", Loaded.STATE.detail());
         }
-        return loaded.wanted;
+        return WANTED;
     }
 
     /** The instruction sets that C knows, numbered in this order there. */
@@ -101,34 +92,30 @@ public final class CpuBackend implements Backend {
                 : "libquern.so is of another version than this jar: build Quern again";
     }
 
-    /** The library, loaded once; the first reason for not loading it is kept. */
+    /** The library, loaded when this class is; the first reason for not loading it is kept. */
     private static final class Loaded {
-        static final Loaded INSTANCE = new Loaded();
+        static final Availability STATE = load();
 
-        final int wanted;
-        final String name;
-        final String problem;
-
-        private Loaded() {
-            String isa = System.getenv(ISA_VARIABLE);
-            wanted = number(isa);
-            String found = null;
-            String reason = null;
+        private static Availability load() {
             try {
                 new NativeLibraries(System.getenv()).load("libquern.so");
-                reason = stale(abi());
-                found = reason != null || wanted < 0 ? null : Native.instructionSet(wanted);
-                if (found == null && reason == null) {
-                    reason =
-                            "%s is %s, which this processor or build does not have: use baseline,"
-                                            .formatted(ISA_VARIABLE, isa)
-                                    + " avx2 or avx512, or unset it";
-                }
             } catch (QuernException e) {
-                reason = e.getMessage();
+                return new Availability(false, e.getMessage());
             }
-            name = found;
-            problem = reason;
+            String stale = stale(abi());
+            String found = stale != null || WANTED < 0 ? null : Native.instructionSet(WANTED);
+            if (found == null) {
+                String missing =
+                        "%s is %s, which this processor or build does not have: use baseline, avx2"
+                                + " or avx512, or unset it";
+                String asked = System.getenv(ISA_VARIABLE);
+                String reason = stale == null ? missing.formatted(ISA_VARIABLE, asked) : stale;
+                return new Availability(false, reason);
+            }
+            int count = Native.processors();
+            String kernels = "C kernels with %s, %d %s";
+            return new Availability(
+                    true, kernels.formatted(found, count, count == 1 ? "core" : "cores"));
         }
     }
 }

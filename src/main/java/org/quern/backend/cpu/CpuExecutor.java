@@ -2,6 +2,7 @@ package org.quern.backend.cpu;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
@@ -12,32 +13,24 @@ import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
-/**
- * A plan in C. {@link #train} is one call for all its steps; sparse data is kept without its zeros.
- */
+/** A plan in C. All steps are one call; sparse data is kept without its zeros. */
 final class CpuExecutor implements Executor {
     private final Plan plan;
     private final String device;
     private final float[] log = new float[2];
-    private long net;
+    private final Handle net;
 
-    /**
-     * Opens a plan.
-     *
-     * @param threads that may be used, 0 for all processors of the process
-     * @param isa see {@link Native#instructionSet}
-     */
+    /** On so many threads, 0 for all processors, and an {@link Native#instructionSet}. */
     CpuExecutor(Plan plan, int threads, int isa) {
         this.plan = plan;
         int used = threads == 0 ? Native.processors() : threads;
-        device =
-                "%s, %d %s"
-                        .formatted(
-                                Native.instructionSet(isa), used, used == 1 ? "thread" : "threads");
-        net = open(NetDescription.of(plan, used).words(), isa);
-        if (net == 0) {
+        String threadsUsed = used == 1 ? "1 thread" : used + " threads";
+        device = Native.instructionSet(isa) + ", " + threadsUsed;
+        long opened = open(NetDescription.of(plan, used).words(), isa);
+        if (opened == 0) {
             throw outOfMemory("%,d MiB for the network".formatted(plan.arena() * 4 >> 20));
         }
+        net = new Handle(opened, Native::close, "this executor was");
     }
 
     /** A net of a description that C understands; 0 if memory is short. */
@@ -50,36 +43,15 @@ final class CpuExecutor implements Executor {
         return opened;
     }
 
-    private static final class CpuData implements DeviceDataset {
-        private final int rows;
-        private final Dataset set;
-        private long address;
-
-        CpuData(long address, Dataset set) {
-            this.address = address;
-            this.set = set;
-            this.rows = set.rows();
-        }
-
-        long open() {
-            if (address == 0) {
-                throw new IllegalStateException("this data set was closed");
-            }
-            return address;
-        }
-
-        @Override
-        public int rows() {
-            return rows;
-        }
-
+    private record CpuData(Dataset set, Handle copy) implements DeviceDataset {
         @Override
         public void close() {
-            if (address != 0) {
-                Native.release(address);
-                address = 0;
-            }
+            copy.close();
         }
+    }
+
+    private static long address(DeviceDataset data) {
+        return ((CpuData) data).copy.get();
     }
 
     @Override
@@ -96,14 +68,14 @@ final class CpuExecutor implements Executor {
     public void write(Slice slice, float[] source, int from) {
         int size = checked(slice);
         Objects.checkFromIndexSize(from, size, source.length);
-        Native.write(open(), slice.offset(), source, from, size);
+        Native.write(net.get(), slice.offset(), source, from, size);
     }
 
     @Override
     public void read(Slice slice, float[] target, int to) {
         int size = checked(slice);
         Objects.checkFromIndexSize(to, size, target.length);
-        Native.read(open(), slice.offset(), target, to, size);
+        Native.read(net.get(), slice.offset(), target, to, size);
     }
 
     private int checked(Slice slice) {
@@ -116,17 +88,17 @@ final class CpuExecutor implements Executor {
     @Override
     public DeviceDataset upload(Dataset data) {
         DeviceDataset.check(plan, data);
-        long address = Native.upload(open(), data.pixels(), data.values(), data.rows());
+        long address = Native.upload(net.get(), data.pixels(), data.values(), data.rows());
         if (address == 0) {
             throw outOfMemory("%,d rows of %s".formatted(data.rows(), data.name()));
         }
-        CpuData resident = new CpuData(address, data);
+        Handle copy = new Handle(address, Native::release, "this data set was");
         float[] targets = targets(data);
         if (targets != null && !Native.targets(address, targets)) {
-            resident.close();
+            copy.close();
             throw outOfMemory("the targets of " + data.name());
         }
-        return resident;
+        return new CpuData(data, copy);
     }
 
     private static float[] targets(Dataset data) {
@@ -142,11 +114,10 @@ final class CpuExecutor implements Executor {
 
     @Override
     public void train(DeviceDataset data, Steps steps) {
-        CpuData cpu = (CpuData) data;
-        DeviceDataset.checkTargets(plan, cpu.set);
+        DeviceDataset.checkTargets(plan, data.set());
         Native.train(
-                open(),
-                cpu.open(),
+                net.get(),
+                address(data),
                 steps.seed(),
                 steps.first(),
                 steps.count(),
@@ -160,7 +131,7 @@ final class CpuExecutor implements Executor {
     public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
         Objects.checkFromIndexSize(first, rows, data.rows());
         Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
-        Native.infer(open(), ((CpuData) data).open(), first, rows, outputs);
+        Native.infer(net.get(), address(data), first, rows, outputs);
     }
 
     @Override
@@ -174,7 +145,7 @@ final class CpuExecutor implements Executor {
         int given = pixels != null ? pixels.length : values.length;
         Objects.checkFromIndexSize(0, rows * plan.inputSize(), given);
         Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
-        Native.inferHost(open(), pixels, values, rows, outputs);
+        Native.inferHost(net.get(), pixels, values, rows, outputs);
     }
 
     @Override
@@ -186,8 +157,8 @@ final class CpuExecutor implements Executor {
     public void run(Op op, DeviceDataset data, StepContext pass, int times) {
         Kind kind = Kind.of(op);
         Native.run(
-                open(),
-                ((CpuData) data).open(),
+                net.get(),
+                address(data),
                 kind.ordinal(),
                 layer(op),
                 times,
@@ -207,65 +178,41 @@ final class CpuExecutor implements Executor {
 
     /** The kinds of ops, numbered in this order in C. */
     enum Kind {
-        GATHER,
-        FORWARD,
-        LOSS,
-        BACKWARD_INPUT,
-        BACKWARD_WEIGHTS,
-        UPDATE,
-        METRICS;
+        GATHER(Op.Gather.class),
+        FORWARD(Op.DenseForward.class),
+        LOSS(Op.CrossEntropy.class, Op.RegressionLoss.class),
+        BACKWARD_INPUT(Op.DenseBackwardInput.class),
+        BACKWARD_WEIGHTS(Op.DenseBackwardWeights.class),
+        UPDATE(Op.Update.class),
+        METRICS(Op.Metrics.class);
+
+        private final List<Class<?>> ops;
+
+        Kind(Class<?>... ops) {
+            this.ops = List.of(ops);
+        }
 
         static Kind of(Op op) {
-            if (op instanceof Op.Gather) {
-                return GATHER;
-            } else if (op instanceof Op.DenseForward) {
-                return FORWARD;
-            } else if (op instanceof Op.CrossEntropy || op instanceof Op.RegressionLoss) {
-                return LOSS;
-            } else if (op instanceof Op.DenseBackwardInput) {
-                return BACKWARD_INPUT;
-            } else if (op instanceof Op.DenseBackwardWeights) {
-                return BACKWARD_WEIGHTS;
-            }
-            return op instanceof Op.Metrics ? METRICS : UPDATE;
+            return Stream.of(values())
+                    .filter(kind -> kind.ops.contains(op.getClass()))
+                    .findFirst()
+                    .orElseThrow();
         }
     }
 
-    /** The dense layer that an op belongs to, found by its input. */
+    /** The number of the dense layer that an op belongs to; 0 for those of no layer. */
     private int layer(Op op) {
-        Slice x =
-                op instanceof Op.DenseForward o
-                        ? o.x()
-                        : op instanceof Op.DenseBackwardInput o
-                                ? o.x()
-                                : op instanceof Op.DenseBackwardWeights o ? o.x() : null;
-        List<Plan.DenseSlices> dense = plan.dense();
-        for (int i = 0; i < dense.size(); i++) {
-            if (dense.get(i).x().equals(x)) {
-                return i;
-            }
-        }
-        return 0;
-    }
-
-    private long open() {
-        if (net == 0) {
-            throw new IllegalStateException("this executor was closed");
-        }
-        return net;
+        List<String> names = plan.dense().stream().map(Plan.DenseSlices::name).toList();
+        return Math.max(0, names.indexOf(op.layer()));
     }
 
     private static QuernException outOfMemory(String what) {
-        return new QuernException(
-                QuernException.Kind.DEVICE,
-                "out of memory: no room for " + what + "; use a smaller batch or less data");
+        return QuernException.device(
+                "out of memory: no room for %s; use a smaller batch or less data", what);
     }
 
     @Override
     public void close() {
-        if (net != 0) {
-            Native.close(net);
-            net = 0;
-        }
+        net.close();
     }
 }

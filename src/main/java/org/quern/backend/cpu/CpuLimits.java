@@ -1,6 +1,7 @@
 package org.quern.backend.cpu;
 
-import org.quern.QuernException;
+import static org.quern.QuernException.device;
+
 import org.quern.backend.Limits;
 
 /** {@code memcpy} and a loop of FMAs, on all threads: {@code native/peak.c}. */
@@ -8,16 +9,15 @@ final class CpuLimits implements Limits {
     private static final long LARGEST = 128L << 20;
     private static final long LOOPS = 10_000;
 
-    private long peak;
+    private final Handle peak;
 
     /** For {@code threads} threads, 0 for all processors, and an instruction set. */
     CpuLimits(int threads, int isa) {
-        peak = open(threads, LARGEST, isa);
-        if (peak == 0) {
-            throw new QuernException(
-                    QuernException.Kind.DEVICE,
-                    "out of memory: no room for a copy of %d MiB".formatted(LARGEST >> 20));
+        long opened = open(threads, LARGEST, isa);
+        if (opened == 0) {
+            throw device("out of memory: no room for a copy of %d MiB", LARGEST >> 20);
         }
+        peak = new Handle(opened, CpuLimits::close, "these limits were");
     }
 
     @Override
@@ -27,12 +27,12 @@ final class CpuLimits implements Limits {
 
     @Override
     public void copy(long bytes, int times) {
-        copy(open(), bytes, times);
+        copy(peak.get(), bytes, times);
     }
 
     @Override
     public double multiplyAdd(int times) {
-        return multiplyAdd(open(), LOOPS * times);
+        return multiplyAdd(peak.get(), LOOPS * times);
     }
 
     /** Threads (0: all processors) and two pieces of memory; 0 if memory is short. */
@@ -45,18 +45,8 @@ final class CpuLimits implements Limits {
 
     private static native void close(long peak);
 
-    private long open() {
-        if (peak == 0) {
-            throw new IllegalStateException("these limits were closed");
-        }
-        return peak;
-    }
-
     @Override
     public void close() {
-        if (peak != 0) {
-            close(peak);
-            peak = 0;
-        }
+        peak.close();
     }
 }

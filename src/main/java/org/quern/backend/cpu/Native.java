@@ -16,7 +16,6 @@ final class Native {
     /** Name of the kernels that {@code wanted} selects; null if this CPU cannot run them. */
     static native String instructionSet(int wanted);
 
-    /** Processors that this process may use. */
     static native int processors();
 
     /** A net of {@link NetDescription#words}; 0 if memory is short, or {@link #UNKNOWN}. */

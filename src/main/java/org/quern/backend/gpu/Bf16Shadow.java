@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.BiFunction;
 import org.quern.model.Activation;
-import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
@@ -68,11 +67,7 @@ final class Bf16Shadow {
                 words += (long) plan.batch() * stride;
             }
         }
-        for (Op op : plan.training()) {
-            if (op instanceof Op.DenseBackwardWeights o) {
-                slices.add(o.dy());
-            }
-        }
+        plan.dense().forEach(dense -> slices.add(dense.dy()));
         for (Slice slice : slices) {
             int stride = up(slice.columns(), ROW);
             end = up(Math.toIntExact(end), START);

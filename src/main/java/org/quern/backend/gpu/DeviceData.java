@@ -20,7 +20,7 @@ final class DeviceData implements DeviceDataset {
     private static final int SLOTS = 2;
 
     private final Device device;
-    final Dataset set;
+    private final Dataset set;
     private final float[] hostTargets; // of streamed data
     private final int targetColumns;
 
@@ -221,8 +221,8 @@ final class DeviceData implements DeviceDataset {
     }
 
     @Override
-    public int rows() {
-        return set.rows();
+    public Dataset set() {
+        return set;
     }
 
     @Override

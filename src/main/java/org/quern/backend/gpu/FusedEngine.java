@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.StringJoiner;
 import java.util.stream.Collectors;
 import org.quern.backend.Backend;
-import org.quern.backend.PlanWords;
 import org.quern.plan.Plan;
 
 /** Whether, and by which team, a network is trained by a fused kernel; else by its ops. */
@@ -152,14 +151,14 @@ public final class FusedEngine {
         }
         Choice choice =
                 data.chunk == 0
-                        ? choice(data.set.isPixels())
+                        ? choice(data.set().isPixels())
                         : none("the data does not fit the device's memory");
         choice.steps =
                 choice.ask(
                         (team, bytes) ->
                                 FusedSteps.open(
                                         device, choice.layouts.get(0), arena, pass, log, data));
-        takenPixels = data.set.isPixels();
+        takenPixels = data.set().isPixels();
         taken = choice;
         boolean asked = choice.reason() != null; // not so if a graph or ops were asked for
         if (choice.steps == null && asked && size() > 0) {
@@ -198,8 +197,7 @@ public final class FusedEngine {
             return none("%s", refusal);
         }
         boolean tensor = engine == Backend.Engine.TENSOR;
-        if (tensor
-                && !(FusedLayout.keepsBytes(plan, pixels) && PlanWords.gather(plan).shift() == 0)) {
+        if (tensor && !(FusedLayout.keepsBytes(plan, pixels) && plan.gather().shift() == 0)) {
             return none(
                     "tensor cores take rows of bytes that are not shifted, and drop out whole words"
                             + " of them");

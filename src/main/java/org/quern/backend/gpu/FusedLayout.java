@@ -72,7 +72,7 @@ final class FusedLayout {
     /** Whether a block keeps rows as bytes, if the data's are. */
     static boolean keepsBytes(Plan plan, boolean pixels) {
         // bytes that are dropped out are zeros, which stand for 0 only without a shift
-        Op.Gather gather = PlanWords.gather(plan);
+        Op.Gather gather = plan.gather();
         return pixels
                 && (!gather.mask().drops() || (gather.shift() == 0 && plan.inputSize() % 4 == 0));
     }
@@ -135,7 +135,7 @@ final class FusedLayout {
         int stride = pixels ? odd(multiple(inputs, 16) / 4) : four(inputs);
         boolean ahead = pixels && inputBuffers == 2;
         int h = odd(plan.dense().get(0).layer().units());
-        Op.Gather gather = PlanWords.gather(plan);
+        Op.Gather gather = plan.gather();
         float kept = pixels && gather.mask().drops() ? gather.mask().scale() : 1;
         end = four(words().length);
         net =

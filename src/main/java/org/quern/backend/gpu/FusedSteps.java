@@ -47,7 +47,7 @@ final class FusedSteps implements AutoCloseable {
                             .with(arena, pass, log, data.raw(), data.targets())
                             .with(steps.allocate(scratch, "what blocks exchange"), net);
             for (int limit : LIMITS) {
-                Call some = call.with(limit, data.set.isPixels());
+                Call some = call.with(limit, data.set().isPixels());
                 steps.launches.add(device.prepare(some, layout.team(), layout.bytes()));
             }
             device.tries(steps.launches.get(0));

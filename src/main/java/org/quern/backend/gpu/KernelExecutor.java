@@ -180,7 +180,7 @@ public final class KernelExecutor implements Executor {
             runOnce(
                     Call.of("uniform_initial", Call.groups(weights.size(), 4 * Device.THREADS))
                             .with(arena, weights, checked(weights))
-                            .with((int) seed, (int) (seed >>> 32), Streams.init(layer), limit));
+                            .with((int) seed, (int) (seed >>> 32), Streams.INIT.of(layer), limit));
         }
     }
 
@@ -224,7 +224,7 @@ public final class KernelExecutor implements Executor {
             reserve(steps.capacity());
         }
         DeviceData data = ((DeviceData) resident).with(launches);
-        DeviceDataset.checkTargets(plan, data.set);
+        DeviceDataset.checkTargets(plan, data.set());
         if (steps.count() == 0) {
             return;
         }

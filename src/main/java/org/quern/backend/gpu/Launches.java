@@ -127,7 +127,7 @@ final class Launches implements AutoCloseable {
                 Math.max(1, Math.min(GATHER_ROWS, Call.groups(most, 2 * device.computeUnits())));
         return call("gather_forward", Call.groups(most, perGroup))
                 .with(data.raw(), data.targets(), o.x(), o.targets())
-                .with(o.x().columns(), o.targets().columns(), data.set.isPixels(), perGroup)
+                .with(o.x().columns(), o.targets().columns(), data.set().isPixels(), perGroup)
                 .with(o.scale(), o.shift(), o.mask());
     }
 

@@ -4,9 +4,8 @@ import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
 /**
- * The arena of a plan in several arrays: parameters, each moment, gradients, and the rest. The JIT
- * compiler vectorises a loop over two arrays, but not one over two parts of the same array, of
- * which it does not know that they do not overlap.
+ * The arena of a plan in several arrays: parameters, each moment, gradients, and the rest. C2 does
+ * not vectorise a loop over two parts of one array, which might overlap.
  */
 final class Arena {
     private final float[][] parts;
@@ -22,7 +21,6 @@ final class Arena {
         parts[like] = new float[Math.toIntExact(plan.arena() - like * part)];
     }
 
-    /** The array that a slice lies in. */
     float[] array(Slice slice) {
         return parts[index(slice.offset())];
     }

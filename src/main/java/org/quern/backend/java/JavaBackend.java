@@ -6,10 +6,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.Limits;
 import org.quern.plan.Plan;
 
-/**
- * Float32 in plain Java 17: no native code, nothing to install, one thread. Runs wherever Java
- * does.
- */
+/** Float32 in plain Java 17: no native code, nothing to install, one thread. */
 public final class JavaBackend implements Backend {
     @Override
     public String name() {
@@ -45,10 +42,9 @@ public final class JavaBackend implements Backend {
     }
 
     /**
-     * {@link System#arraycopy} and the loop that C2 makes the most multiply-adds of, on one thread.
-     * Each value takes {@value #DEEP} of them one after the other while it is in a register; the
-     * JIT compiler runs many values side by side. {@link Math#fma} would be slower than all else
-     * where the processor has no such instruction, and the kernels do not use it.
+     * {@link System#arraycopy} and the loop that C2 makes the most multiply-adds of, on one thread:
+     * {@value #DEEP} of them a value while it is in a register, many values side by side. {@link
+     * Math#fma} is slow where the processor has no such instruction; the kernels do not use it.
      */
     private static final class JavaLimits implements Limits {
         private static final int LARGEST = 64 << 20;
@@ -88,30 +84,12 @@ public final class JavaBackend implements Backend {
         private static void chain(float[] x, float a, float b) {
             for (int i = 0; i < x.length; i++) {
                 float v = x[i];
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
-                v = v * a + b;
+                v = (((v * a + b) * a + b) * a + b) * a + b;
+                v = (((v * a + b) * a + b) * a + b) * a + b;
+                v = (((v * a + b) * a + b) * a + b) * a + b;
+                v = (((v * a + b) * a + b) * a + b) * a + b;
                 x[i] = v;
             }
-        }
-
-        @Override
-        public void close() {
-            from = new float[0];
-            to = new float[0];
         }
     }
 }

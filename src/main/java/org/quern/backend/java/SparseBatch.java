@@ -4,9 +4,13 @@ import java.util.Arrays;
 import org.quern.data.Dataset;
 
 /**
- * The values of a batch that are not zero, row by row and, sorted, column by column. The first
- * layer's products are sums over them: a zero times a finite weight adds nothing, and a weight that
- * is not finite is found when the epoch ends.
+ * The values of a batch that are not zero, row by row and, sorted, column by column, and its
+ * products: a zero times a finite weight adds nothing, and a weight that is not finite is found
+ * when the epoch ends.
+ *
+ * <p>C2 turns a counted loop into vector instructions only if all arrays are read and written at
+ * the same index: of two places in arrays, which might be one array, it does not know that they do
+ * not overlap. So a matrix is given as arrays of its rows. Longer sums than of four are too much.
  */
 final class SparseBatch {
     private int columns;
@@ -36,7 +40,6 @@ final class SparseBatch {
         return this;
     }
 
-    /** Takes the entries of a dense matrix. */
     void collect(float[] x, int at, int newRows) {
         rows = newRows;
         int n = 0;
@@ -65,9 +68,7 @@ final class SparseBatch {
         rowStart[rows] = n;
     }
 
-    /**
-     * Multiplies each entry by its place in a dense matrix of factors, for dropout on the input.
-     */
+    /** Multiplies each entry by the value at its place in a dense matrix, for dropout. */
     void multiply(float[] keep) {
         for (int b = 0; b < rows; b++) {
             for (int e = rowStart[b]; e < rowStart[b + 1]; e++) {
@@ -96,7 +97,7 @@ final class SparseBatch {
     }
 
     /** The rows of W [I × n] that a product needs. */
-    float[][] rowsOf(float[] w, int wAt, int n, JavaKernels.RowBuffers rows) {
+    float[][] rowsOf(float[] w, int wAt, int n, RowBuffers rows) {
         int count = rowStart[this.rows];
         return count < columns
                 ? rows.copy(w, wAt, column, count, n)
@@ -105,30 +106,119 @@ final class SparseBatch {
 
     /** y[j] = Σᵢ X[b,i] · w[i][j]. */
     void product(int b, float[][] w, float[] y, int n) {
-        JavaKernels.sumRows(value, column, rowStart[b], rowStart[b + 1], w, y, n);
+        sumRows(value, column, rowStart[b], rowStart[b + 1], w, y, n);
     }
 
     /** y[j] = Σ_b X[b,i] · d[b][j]; the entries must be sorted. */
     void transposedProduct(int i, float[][] d, float[] y, int n) {
-        JavaKernels.sumRows(sortedValue, row, columnStart[i], columnStart[i + 1], d, y, n);
+        sumRows(sortedValue, row, columnStart[i], columnStart[i + 1], d, y, n);
+    }
+
+    static void add(float a, float[] x, float[] y, int n) {
+        for (int j = 0; j < n; j++) {
+            y[j] += a * x[j];
+        }
+    }
+
+    private static void add2(float a, float[] p, float b, float[] q, float[] y, int n) {
+        for (int j = 0; j < n; j++) {
+            y[j] = y[j] + a * p[j] + b * q[j];
+        }
+    }
+
+    private static void add4(
+            float a,
+            float[] p,
+            float b,
+            float[] q,
+            float c,
+            float[] r,
+            float d,
+            float[] s,
+            float[] y,
+            int n) {
+        for (int j = 0; j < n; j++) {
+            y[j] = y[j] + a * p[j] + b * q[j] + c * r[j] + d * s[j];
+        }
+    }
+
+    /** y[j] = Σₑ values[e] · x[indices[e]][j] over entries [from, to), added in that order. */
+    private static void sumRows(
+            float[] values, int[] indices, int from, int to, float[][] x, float[] y, int n) {
+        Arrays.fill(y, 0, n, 0);
+        int e = from;
+        for (; e + 4 <= to; e += 4) {
+            add4(
+                    values[e],
+                    x[indices[e]],
+                    values[e + 1],
+                    x[indices[e + 1]],
+                    values[e + 2],
+                    x[indices[e + 2]],
+                    values[e + 3],
+                    x[indices[e + 3]],
+                    y,
+                    n);
+        }
+        if (e + 2 <= to) {
+            add2(values[e], x[indices[e]], values[e + 1], x[indices[e + 1]], y, n);
+            e += 2;
+        }
+        if (e < to) {
+            add(values[e], x[indices[e]], y, n);
+        }
+    }
+
+    /** Rows of a matrix, each in an array of its own: as the loops want them. */
+    static final class RowBuffers {
+        private final float[][] rows;
+
+        RowBuffers(int most) {
+            rows = new float[most][0];
+        }
+
+        private float[] row(int i, int columns) {
+            if (rows[i].length < columns) {
+                rows[i] = new float[columns];
+            }
+            return rows[i];
+        }
+
+        /** Copies a matrix [count × columns]. */
+        float[][] copy(float[] matrix, int at, int count, int columns) {
+            for (int i = 0; i < count; i++) {
+                System.arraycopy(matrix, at + i * columns, row(i, columns), 0, columns);
+            }
+            return rows;
+        }
+
+        /** Copies those rows of a matrix that the first {@code count} indices name. */
+        float[][] copy(float[] matrix, int at, int[] indices, int count, int columns) {
+            for (int e = 0; e < count; e++) {
+                int i = indices[e];
+                System.arraycopy(matrix, at + i * columns, row(i, columns), 0, columns);
+            }
+            return rows;
+        }
+
+        /** Copies the columns of a matrix [height × width]. */
+        float[][] columns(float[] matrix, int at, int height, int width) {
+            for (int j = 0; j < width; j++) {
+                float[] row = row(j, height);
+                for (int i = 0; i < height; i++) {
+                    row[i] = matrix[at + i * width + j];
+                }
+            }
+            return rows;
+        }
     }
 
     /** A data set of bytes without its zeros: columns and values of the others, row after row. */
-    static final class SparseRows {
+    record SparseRows(int[] start, char[] column, byte[] value) {
         /** Beyond this share of values that are not zero, the dense form is as good. */
         private static final double MOST_DENSITY = 0.5;
 
         private static final int MOST_COLUMNS = 1 << 16;
-
-        private final int[] start;
-        private final char[] column;
-        private final byte[] value;
-
-        private SparseRows(int[] start, char[] column, byte[] value) {
-            this.start = start;
-            this.column = column;
-            this.value = value;
-        }
 
         /** The sparse form of a data set; null if it has none, or none that pays. */
         static SparseRows of(Dataset set) {
@@ -161,11 +251,7 @@ final class SparseBatch {
             return new SparseRows(start, column, value);
         }
 
-        /**
-         * Reads a word of each cache line of some rows, so that they come from memory side by side.
-         *
-         * @return something that depends on all of it
-         */
+        /** Reads a word of each cache line of some rows, which so come side by side; their sum. */
         int touch(int[] rows, int count) {
             int sum = 0;
             for (int b = 0; b < count; b++) {
@@ -177,9 +263,7 @@ final class SparseBatch {
             return sum;
         }
 
-        /**
-         * Appends a row's entries, scaled, from index {@code at}; returns the index behind them.
-         */
+        /** Appends a row's entries, scaled, at an index; returns the index behind them. */
         int copy(int row, int[] columns, float[] values, int at, float scale) {
             int from = start[row];
             int n = start[row + 1] - from;

@@ -4,15 +4,13 @@ import org.quern.backend.DeviceDataset;
 import org.quern.backend.OpLoop;
 import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
-import org.quern.plan.Mask;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
 /**
- * Every op in float64, one obvious loop each, on an arena of doubles. What is drawn or scaled in
- * float32 by contract (the input scaling, dropout's scale, step sizes) starts from the float32
- * value.
+ * Every op in float64, one obvious loop each, on an arena of doubles. What is float32 by contract
+ * (the input scaling, dropout's scale, step sizes) starts from that value.
  */
 public final class ReferenceExecutor extends OpLoop {
     private final double[] arena;
@@ -49,7 +47,7 @@ public final class ReferenceExecutor extends OpLoop {
     @Override
     public void run(Op op, DeviceDataset data, StepContext pass) {
         if (op instanceof Op.Gather o) {
-            gather(o, host(data), pass);
+            gather(o, data.set(), pass);
         } else if (op instanceof Op.DenseForward o) {
             forward(o, pass);
         } else if (op instanceof Op.CrossEntropy o) {
@@ -75,7 +73,7 @@ public final class ReferenceExecutor extends OpLoop {
             int row = pass.row(b);
             for (int i = 0; i < columns; i++) {
                 double value = (double) set.value(row, i) * op.scale() + op.shift();
-                arena[x + b * columns + i] = value * keep(op.mask(), pass, b, i, columns);
+                arena[x + b * columns + i] = value * pass.keep(op.mask(), b, i, columns);
             }
             if (pass.isTraining() && set.hasLabels()) {
                 arena[t + b] = set.labels()[row];
@@ -101,7 +99,7 @@ public final class ReferenceExecutor extends OpLoop {
                     arena[at(op.z()) + b * out + j] = z;
                 }
                 arena[at(op.y()) + b * out + j] =
-                        op.activation().value(z) * keep(op.mask(), pass, b, j, out);
+                        op.activation().value(z) * pass.keep(op.mask(), b, j, out);
             }
         }
     }
@@ -138,10 +136,8 @@ public final class ReferenceExecutor extends OpLoop {
                 double z = op.z() == null ? 0 : arena[at(op.z()) + k];
                 double error = y - arena[at(op.targets()) + k];
                 loss += op.form().value(error) / columns;
-                arena[at(op.gradient()) + k] =
-                        op.form().slope(error)
-                                / ((double) rows * columns)
-                                * op.activation().slope(y, z);
+                double slope = op.form().slope(error) / ((double) rows * columns);
+                arena[at(op.gradient()) + k] = slope * op.activation().slope(y, z);
             }
             arena[at(op.loss()) + b] = loss;
             arena[at(op.hits()) + b] = 0;
@@ -158,7 +154,7 @@ public final class ReferenceExecutor extends OpLoop {
                     sum += arena[at(op.dy()) + b * out + j] * arena[at(op.weights()) + i * out + j];
                 }
                 int k = b * in + i;
-                double keep = keep(op.mask(), pass, b, i, in);
+                double keep = pass.keep(op.mask(), b, i, in);
                 double y = keep == 0 ? 0 : arena[at(op.x()) + k] / keep;
                 double z = op.z() == null ? 0 : arena[at(op.z()) + k];
                 arena[at(op.dx()) + k] = keep == 0 ? 0 : sum * keep * op.activation().slope(y, z);
@@ -208,14 +204,6 @@ public final class ReferenceExecutor extends OpLoop {
             hits += (int) arena[at(op.hits()) + b];
         }
         pass.log((float) loss, hits);
-    }
-
-    private static double keep(Mask mask, StepContext pass, int row, int column, int columns) {
-        if (!pass.drops(mask)) {
-            return 1;
-        }
-        long position = (long) row * columns + column;
-        return mask.keeps(pass.seed(), pass.step(), position) ? mask.scale() : 0;
     }
 
     private static int at(Slice slice) {

@@ -156,7 +156,7 @@ class SparseProductsTest {
             slices.add(plan.parameters());
         }
         for (int i = 0; i < plan.optimizer().moments(); i++) {
-            slices.add(plan.moment(i));
+            slices.add(plan.update().moments().get(i));
         }
         for (Slice slice : slices) {
             float largest = 0;

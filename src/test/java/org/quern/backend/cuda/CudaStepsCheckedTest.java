@@ -64,10 +64,7 @@ class CudaStepsCheckedTest {
                             plan.optimizer(),
                             plan.batch());
             Backend.Options options =
-                    Backend.Options.DEFAULT
-                            .withDeviceMemory(memory)
-                            .with(Backend.Gemm.OWN)
-                            .with(Backend.Engine.GRAPH);
+                    Usable.deviceMemory(memory).with(Backend.Gemm.OWN).with(Backend.Engine.GRAPH);
             try (Executor executor = cuda.open(digits, options);
                     DeviceDataset resident = executor.upload(data)) {
                 executor.initialise(1);

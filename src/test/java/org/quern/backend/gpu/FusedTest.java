@@ -336,7 +336,7 @@ class FusedTest {
         Net net = NETS.get(0);
         Dataset large = Digits.generate("digits", 3003, 0, 5);
         Backend cuda = Usable.named("cuda");
-        Backend.Options little = Backend.Options.DEFAULT.withDeviceMemory(1);
+        Backend.Options little = Usable.deviceMemory(1);
         Steps steps = new Steps(1, 5).select(0, 5, net.optimizer(), s -> 1e-3);
         try (Executor executor = cuda.open(net.plan(), little);
                 DeviceDataset data = executor.upload(large)) {

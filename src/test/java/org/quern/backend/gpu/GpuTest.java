@@ -55,10 +55,7 @@ class GpuTest {
 
     /** By graph, as streamed data always is, and own products: other ways sum in other orders. */
     private static Backend.Options own(int deviceMemory) {
-        return Backend.Options.DEFAULT
-                .with(Backend.Gemm.OWN)
-                .with(Backend.Engine.GRAPH)
-                .withDeviceMemory(deviceMemory);
+        return Usable.deviceMemory(deviceMemory).with(Backend.Gemm.OWN).with(Backend.Engine.GRAPH);
     }
 
     private static Device device(Backend backend) {
