@@ -29,6 +29,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A table of comma-separated values, one row an example: a class label in one column, numbers in
@@ -116,18 +117,12 @@ final class Csv {
                     : data(cause, "%s cannot be read: %s", file, cause.getMessage());
         }
         if (unlabelled > 0) {
+            String more = "; %,d rows have none: fill them in, or remove the rows";
+            String mend = unlabelled == 1 ? ": fill it in, or remove the row" : more;
+            String text = "%s:%d has no label (column %d is \"%s\")" + mend;
             long line = firstUnlabelled.getStartingLineNumber();
             String label = firstUnlabelled.getField(labelColumn);
-            throw data(
-                    "%s:%d has no label (column %d is \"%s\")"
-                            + (unlabelled == 1
-                                    ? ": fill it in, or remove the row"
-                                    : "; %,d rows have none: fill them in, or remove the rows"),
-                    file,
-                    line,
-                    labelColumn + 1,
-                    label,
-                    unlabelled);
+            throw data(text, file, line, labelColumn + 1, label, unlabelled);
         }
         String name = file.getFileName().toString();
         int[] shape = Dataset.shapeOf(labelColumn < 0 ? columns : columns - 1);
@@ -136,7 +131,7 @@ final class Csv {
         rows = labelColumn < 0 ? set : Classes.label(set, labels);
     }
 
-    /** Whether a path is such a file, or a folder with one to train on. */
+    /** Whether a path is such a file, or a folder with one. */
     static boolean isOne(Path path) {
         return DataReader.isCalled(path, ".csv") || Files.isRegularFile(path.resolve(TRAIN));
     }
@@ -149,24 +144,22 @@ final class Csv {
         Csv train = new Csv(path.resolve(TRAIN), format, 0, null);
         Path testFile = path.resolve("test.csv");
         if (!Files.isRegularFile(testFile)) {
-            return train.splits(path, null, train.reading);
+            return train.splits(path, null, "");
         }
         TableFormat sameLabel = new TableFormat(train.labelOption(), format.header());
         Csv test = new Csv(testFile, sameLabel, 0, train);
         train.requireColumnsOf(test);
         boolean alike = test.reading.equals(train.reading);
-        return train.splits(
-                path, test.rows, train.reading + (alike ? "" : "; test.csv: " + test.reading));
+        return train.splits(path, test.rows, alike ? "" : "; test.csv: " + test.reading);
     }
 
     /** Reads rows that may be without labels, if they are of so many columns. */
     static Splits rows(Path file, TableFormat format, int features) {
-        Csv csv = new Csv(file, format, features, null);
-        return csv.splits(file, null, csv.reading);
+        return new Csv(file, format, features, null).splits(file, null, "");
     }
 
-    private Splits splits(Path path, Dataset test, String told) {
-        return new Splits(rows, null, test, path.toString(), labelOption(), told);
+    private Splits splits(Path path, Dataset test, String ofTest) {
+        return new Splits(rows, null, test, path.toString(), labelOption(), reading + ofTest);
     }
 
     private void requireColumnsOf(Csv test) {
@@ -218,10 +211,9 @@ final class Csv {
             names = first.getFields();
             refuseEqualNames();
         }
-        require(
-                columns >= 2 || columns == features,
-                "%s has 1 column; it needs a label and at least one value, separated by commas",
-                file);
+        String narrow =
+                "%s has 1 column; it needs a label and at least one value, separated by commas";
+        require(columns >= 2 || columns == features, narrow, file);
         labelColumn = labelColumn();
         reading = reading(first);
         if (!header) {
@@ -238,11 +230,8 @@ final class Csv {
         for (int i = 0; i < columns; i++) {
             int column = i;
             String field = first.getField(i);
-            List<String> below =
-                    next.stream()
-                            .filter(record -> column < record.getFieldCount())
-                            .map(record -> record.getField(column))
-                            .toList();
+            Stream<CsvRecord> reaching = next.stream().filter(row -> column < row.getFieldCount());
+            List<String> below = reaching.map(row -> row.getField(column)).toList();
             boolean label = isLabelName(field) && !below.contains(field);
             boolean text = isText(field) && below.stream().noneMatch(Csv::isText);
             if (label || text && below.stream().anyMatch(Decimal::isNumber)) {
@@ -287,13 +276,12 @@ final class Csv {
             return column;
         }
         if (names.isEmpty()) {
-            String lacks =
-                    asked == null
-                            ? "header: say which column holds the labels,"
-                            : "column \"" + asked + "\" for the labels, for it has no header: give";
-            throw data(
-                    "%s has no %s --label 0 (the first) to --label %d (the last)",
-                    file, lacks, columns - 1);
+            String lacks = "header: say which column holds the labels,";
+            if (asked != null) {
+                lacks = "column \"" + asked + "\" for the labels, for it has no header: give";
+            }
+            String text = "%s has no %s --label 0 (the first) to --label %d (the last)";
+            throw data(text, file, lacks, columns - 1);
         }
         String all = names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));
         if (columns > NAMES_SHOWN) {
@@ -315,12 +303,13 @@ final class Csv {
     /** How the file is read: header, label. */
     private String reading(CsvRecord first) {
         String told = "no header";
+        // as pandas calls columns without names
+        List<String> numbers = IntStream.range(0, columns).mapToObj(Integer::toString).toList();
         if (!names.isEmpty()) {
             int unnamed = names.indexOf("") + 1;
-            told =
-                    "line 1 is a header"
-                            + (unnamed == 0 ? "" : ", without a name for column " + unnamed);
-        } else if (format.header() == null && numbersColumns(first)) {
+            String lacks = unnamed == 0 ? "" : ", without a name for column " + unnamed;
+            told = "line 1 is a header" + lacks;
+        } else if (format.header() == null && first.getFields().equals(numbers)) {
             told = "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes)";
         }
         if (labelColumn < 0) {
@@ -330,12 +319,6 @@ final class Csv {
         return names.isEmpty()
                 ? "%s; label column %d".formatted(told, column)
                 : "%s; label %s (column %d)".formatted(told, column(labelColumn), column);
-    }
-
-    /** Whether a line numbers the columns, as pandas does where they have no names. */
-    private boolean numbersColumns(CsvRecord line) {
-        return IntStream.range(0, columns)
-                .allMatch(i -> line.getField(i).equals(Integer.toString(i)));
     }
 
     /** The label's column, as {@link TableFormat#label} takes it; null for none. */
@@ -379,9 +362,8 @@ final class Csv {
         if (!Float.isFinite(value)) {
             long line = row.getStartingLineNumber();
             String name = names.isEmpty() ? "" : " (" + names.get(column) + ")";
-            throw data(
-                    "%s:%d column %d%s is \"%s\": every value must be a finite number",
-                    file, line, column + 1, name, row.getField(column));
+            String text = "%s:%d column %d%s is \"%s\": every value must be a finite number";
+            throw data(text, file, line, column + 1, name, row.getField(column));
         }
         return value;
     }

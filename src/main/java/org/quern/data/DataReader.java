@@ -1,8 +1,8 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.require;
-import static org.quern.QuernException.usage;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -76,10 +76,13 @@ public final class DataReader {
         String[] fields = text.split(",", -1);
         float[] values = new float[fields.length];
         for (int i = 0; i < fields.length; i++) {
-            values[i] = (float) Decimal.parse(fields[i].trim());
-            if (!Float.isFinite(values[i])) {
-                throw usage("CSV row: value %d is \"%s\", not a number", i, fields[i].trim());
-            }
+            String field = fields[i].trim();
+            values[i] = (float) Decimal.parse(field);
+            expect(
+                    Float.isFinite(values[i]),
+                    "CSV row: value %d is \"%s\", not a number",
+                    i,
+                    field);
         }
         return Dataset.ofValues("the CSV row", new int[] {fields.length}, values);
     }

@@ -1,8 +1,8 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.require;
-import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -52,18 +52,13 @@ public record Dataset(
         }
         shape = shape.clone();
         classes = List.copyOf(classes);
-        for (int extent : shape) {
-            if (extent < 1) {
-                throw usage("%s: shape %s has an extent below 1", name, Arrays.toString(shape));
-            }
-        }
+        String extents = Arrays.toString(shape);
+        boolean isShape = Arrays.stream(shape).allMatch(extent -> extent > 0);
+        expect(isShape, "%s: shape %s has an extent below 1", name, extents);
         int features = product(shape);
         int length = pixels != null ? pixels.length : values.length;
-        if (length == 0 || length % features != 0) {
-            throw data(
-                    "%s: %,d values are not a whole number of rows of shape %s",
-                    name, length, Arrays.toString(shape));
-        }
+        String partly = "%s: %,d values are not a whole number of rows of shape %s";
+        require(length > 0 && length % features == 0, partly, name, length, extents);
         int rows = length / features;
         requireFinite(name, "column", values, features);
         int count = labels == null ? rows : labels.length;
@@ -195,15 +190,13 @@ public record Dataset(
      * @throws org.quern.QuernException if the name of a class is not a finite number
      */
     public Dataset withLabelsAsTargets() {
+        String text =
+                "%s: label \"%s\" is not a finite number, which a regression needs: train by"
+                        + " cross-entropy, or name another column";
         float[] ofClass = new float[classes.size()];
         for (int c = 0; c < ofClass.length; c++) {
-            if (!Decimal.isNumber(classes.get(c))) {
-                throw data(
-                        "%s: label \"%s\" is not a finite number, which a regression needs:"
-                                + " train by cross-entropy, or name another column",
-                        name, classes.get(c));
-            }
             ofClass[c] = (float) Decimal.parse(classes.get(c));
+            require(Float.isFinite(ofClass[c]), text, name, classes.get(c));
         }
         float[] numbers = new float[labels.length];
         for (int row = 0; row < labels.length; row++) {
@@ -253,17 +246,15 @@ public record Dataset(
 
     /** One row. */
     public Dataset row(int index) {
-        if (index < 0 || index >= rows()) {
-            throw usage("index %d: %s has %,d rows, 0 to %,d", index, name, rows(), rows() - 1);
-        }
+        boolean isThere = index >= 0 && index < rows();
+        String text = "index %d: %s has %,d rows, 0 to %,d";
+        expect(isThere, text, index, name, rows(), rows() - 1);
         return select(new int[] {index}).named(name + " " + index);
     }
 
     /** The negative of images: 255 minus each pixel. */
     public Dataset inverted() {
-        if (pixels == null) {
-            throw usage("%s is not an image: only pixels can be inverted", name);
-        }
+        expect(isPixels(), "%s is not an image: only pixels can be inverted", name);
         byte[] negative = new byte[pixels.length];
         for (int i = 0; i < negative.length; i++) {
             negative[i] = (byte) ~pixels[i];

@@ -1,6 +1,6 @@
 package org.quern.data;
 
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -45,9 +45,8 @@ public final class Digits {
      * @return labelled pixels of shape {28, 28}
      */
     public static Dataset generate(String name, int rows, long first, long seed) {
-        if (rows < 1 || rows > Integer.MAX_VALUE / (SIDE * SIDE)) {
-            throw usage("%d generated digits: ask for 1 to 2,739,000", rows);
-        }
+        boolean fits = rows >= 1 && rows <= Integer.MAX_VALUE / (SIDE * SIDE);
+        expect(fits, "%d generated digits: ask for 1 to 2,739,000", rows);
         byte[] pixels = new byte[rows * SIDE * SIDE];
         int[] labels = new int[rows];
         IntStream paint = IntStream.range(0, rows).parallel();

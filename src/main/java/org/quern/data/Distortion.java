@@ -1,6 +1,7 @@
 package org.quern.data;
 
-import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import java.util.List;
@@ -39,9 +40,8 @@ public record Distortion(double rotate, double scale, double shift, double bend)
     }
 
     private static void check(String name, double value, double most) {
-        if (!(value >= 0 && value <= most)) {
-            throw usage("distortion: %s %s must be from 0 to %s", name, value, most);
-        }
+        boolean fits = value >= 0 && value <= most;
+        expect(fits, "distortion: %s %s must be from 0 to %s", name, value, most);
     }
 
     /**
@@ -91,9 +91,8 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             return set;
         }
         int[] shape = set.shape();
-        if (!set.isPixels() || shape.length != 2) {
-            throw data("%s has no images of bytes, which alone can be distorted", set.name());
-        }
+        String text = "%s has no images of bytes, which alone can be distorted";
+        require(set.isPixels() && shape.length == 2, text, set.name());
         byte[] from = set.pixels();
         byte[] to = new byte[from.length];
         Axis columns = Axis.of(shape[1]);
@@ -198,9 +197,8 @@ public record Distortion(double rotate, double scale, double shift, double bend)
         }
 
         private int pixel(int at, int x, int y) {
-            return x < 0 || y < 0 || x >= width || y >= height
-                    ? 0
-                    : from[at + y * width + x] & 0xff;
+            boolean inside = x >= 0 && y >= 0 && x < width && y < height;
+            return inside ? from[at + y * width + x] & 0xff : 0;
         }
     }
 }

@@ -43,12 +43,10 @@ public record Exploration(
     /** Looks at data; {@code seed} draws the examples. */
     public static Exploration of(Splits splits, long seed) {
         Dataset train = splits.train();
+        int rows = train.rows();
         int[] examples =
-                IntStream.range(0, Math.min(EXAMPLES, train.rows()))
-                        .map(
-                                i ->
-                                        Permutation.apply(
-                                                train.rows(), seed, Streams.EXAMPLES.of(0), 0, i))
+                IntStream.range(0, Math.min(EXAMPLES, rows))
+                        .map(i -> Permutation.apply(rows, seed, Streams.EXAMPLES.of(0), 0, i))
                         .toArray();
         List<Duplicate> same = duplicates(train, train);
         int repeated = (int) same.stream().filter(pair -> pair.first != pair.second).count();

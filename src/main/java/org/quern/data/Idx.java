@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
@@ -43,11 +44,9 @@ record Idx(int[] extents, byte[] values) {
     /** Reads labels: one dimension. */
     static int[] labels(Path file) {
         Idx idx = read(file);
-        if (idx.extents.length != 1) {
-            throw data(
-                    "%s holds images (%d dimensions), not labels: were the two files swapped?",
-                    file, idx.extents.length);
-        }
+        int dimensions = idx.extents.length;
+        String swapped = "%s holds images (%d dimensions), not labels: were the two files swapped?";
+        require(dimensions == 1, swapped, file, dimensions);
         return IntStream.range(0, idx.values.length).map(i -> idx.values[i] & 0xff).toArray();
     }
 
@@ -74,11 +73,10 @@ record Idx(int[] extents, byte[] values) {
     /** Of a file of {@code size} bytes unpacked, −1 if not known, and {@code most} at most. */
     private static Idx read(Path file, InputStream in, long size, long most) throws IOException {
         byte[] magic = exactly(in, 4, "");
-        if (magic[0] != 0 || magic[1] != 0 || magic[3] == 0) {
-            throw data(
-                    "%s is not an IDX file: it starts with %02x %02x %02x %02x, not with 00 00 08",
-                    file, magic[0], magic[1], magic[2], magic[3]);
-        }
+        String other =
+                "%s is not an IDX file: it starts with %02x %02x %02x %02x, not with 00 00 08";
+        boolean isIdx = magic[0] == 0 && magic[1] == 0 && magic[3] != 0;
+        require(isIdx, other, file, magic[0], magic[1], magic[2], magic[3]);
         String type = "%s holds values of IDX type %d; only unsigned bytes (8) are read";
         require(magic[2] == UNSIGNED_BYTE, type, file, magic[2]);
         int[] extents = new int[magic[3] & 0xff];
@@ -87,23 +85,16 @@ record Idx(int[] extents, byte[] values) {
         for (int extent : extents) { // unsigned
             count = extent < 0 || count > Integer.MAX_VALUE ? Long.MAX_VALUE : count * extent;
         }
-        String shape =
-                IntStream.of(extents)
-                        .mapToObj(Integer::toUnsignedString)
-                        .collect(Collectors.joining(" x "));
-        long header = 4 + 4L * extents.length;
+        Stream<String> numbers = IntStream.of(extents).mapToObj(Integer::toUnsignedString);
+        String shape = numbers.collect(Collectors.joining(" x "));
         require(count != 0, "%s holds no values: its header says %s", file, shape);
-        if (size >= 0 && count < 16 * size && size != header + count) {
-            throw data(
-                    "%s has %,d bytes, but its header says %s values, which makes %,d: fetch it"
-                            + " again",
-                    file, size, shape, header + count);
-        }
-        if (count > Integer.MAX_VALUE - 16 || header + count > most) {
-            throw data(
-                    "%s: its header says %s values, more than the file can hold: fetch it again",
-                    file, shape);
-        }
+        long all = 4 + 4L * extents.length + count;
+        String text =
+                "%s has %,d bytes, but its header says %s values, which makes %,d: fetch it again";
+        boolean fits = size < 0 || count >= 16 * size || size == all;
+        require(fits, text, file, size, shape, all);
+        String large = "%s: its header says %s values, more than the file can hold: fetch it again";
+        require(count <= Integer.MAX_VALUE - 16 && all <= most, large, file, shape);
         byte[] values = exactly(in, (int) count, "");
         String more = "%s goes on behind the %s values that its header says: fetch it again";
         require(in.read() < 0, more, file, shape);

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
@@ -56,11 +55,10 @@ final class ImageFolder {
         byte[] pixels = new byte[Math.multiplyExact(files.size(), size)];
         for (int i = 0; i < files.size(); i++) {
             Dataset image = image(files.get(i));
-            if (!Arrays.equals(image.shape(), first.shape())) {
-                throw data(
-                        "%s is %s pixels, but %s is %s: all images must be of one size",
-                        files.get(i), extents(image), files.get(0), extents(first));
-            }
+            String is = extents(image);
+            String must = extents(first);
+            String other = "%s is %s pixels, but %s is %s: all images must be of one size";
+            require(is.equals(must), other, files.get(i), is, files.get(0), must);
             System.arraycopy(image.pixels(), 0, pixels, i * size, size);
         }
         int[] indices = labels.stream().mapToInt(Integer::intValue).toArray();

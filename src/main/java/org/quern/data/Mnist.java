@@ -1,6 +1,5 @@
 package org.quern.data;
 
-import static org.quern.QuernException.data;
 import static org.quern.QuernException.require;
 
 import java.nio.ByteBuffer;
@@ -12,7 +11,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -129,23 +127,20 @@ public final class Mnist {
     public static Splits load(Path folder) {
         String missing = missing(folder);
         require(missing.isEmpty(), "%s does not hold MNIST: no %s in it", folder, missing);
-        Supplier<Dataset> train =
-                () -> labelled(folder, File.TRAIN_IMAGES, File.TRAIN_LABELS, "train");
-        Supplier<Dataset> test = () -> labelled(folder, File.TEST_IMAGES, File.TEST_LABELS, "test");
-        List<Dataset> both = Stream.of(train, test).parallel().map(Supplier::get).toList();
+        List<Dataset> both =
+                Stream.of("train", "test").parallel().map(part -> labelled(folder, part)).toList();
         return new Splits(both.get(0), both.get(1), "MNIST in " + folder);
     }
 
-    private static Dataset labelled(Path folder, File images, File labels, String split) {
-        Path imageFile = images.in(folder).orElseThrow();
-        Path labelFile = labels.in(folder).orElseThrow();
-        Dataset pixels = Idx.images(imageFile, "MNIST " + split);
+    private static Dataset labelled(Path folder, String part) {
+        boolean train = part.equals("train");
+        Path imageFile = (train ? File.TRAIN_IMAGES : File.TEST_IMAGES).in(folder).orElseThrow();
+        Path labelFile = (train ? File.TRAIN_LABELS : File.TEST_LABELS).in(folder).orElseThrow();
+        Dataset pixels = Idx.images(imageFile, "MNIST " + part);
         int[] classes = Idx.labels(labelFile);
-        if (classes.length != pixels.rows()) {
-            throw data(
-                    "%s has %,d images, but %s has %,d labels: they do not belong together",
-                    imageFile, pixels.rows(), labelFile, classes.length);
-        }
+        int rows = pixels.rows();
+        String text = "%s has %,d images, but %s has %,d labels: they do not belong together";
+        require(classes.length == rows, text, imageFile, rows, labelFile, classes.length);
         return pixels.withLabels(classes, DIGITS);
     }
 

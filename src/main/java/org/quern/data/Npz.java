@@ -41,23 +41,18 @@ final class Npz {
     private static Dataset labelled(ZipFile zip, Path file, String split) throws IOException {
         Npy x = array(zip, file, "x_" + split);
         Npy y = array(zip, file, "y_" + split);
-        if (x.shape.length < 2 || x.count() == 0) {
-            throw data(
-                    "%s: x_%s has shape %s; it needs rows of at least one value",
-                    file, split, Arrays.toString(x.shape));
-        }
-        if (y.count() != x.shape[0]) {
-            throw data(
-                    "%s: x_%s has %,d rows, but y_%s has %,d labels",
-                    file, split, x.shape[0], split, y.count());
-        }
+        String narrow = "%s: x_%s has shape %s; it needs rows of at least one value";
+        String extents = Arrays.toString(x.shape);
+        require(x.shape.length > 1 && x.count() > 0, narrow, file, split, extents);
+        int rows = x.shape[0];
+        String others = "%s: x_%s has %,d rows, but y_%s has %,d labels";
+        require(y.count() == rows, others, file, split, rows, split, y.count());
         List<String> labels = new ArrayList<>();
-        for (int row = 0; row < x.shape[0]; row++) {
+        for (int row = 0; row < rows; row++) {
             double label = y.value(row);
             if ((int) label != label || label < 0 || label >= MOST_CLASSES) {
-                throw data(
-                        "%s: y_%s[%d] is %s, which is not a class number from 0",
-                        file, split, row, label);
+                String text = "%s: y_%s[%d] is %s, which is not a class number from 0";
+                throw data(text, file, split, row, label);
             }
             labels.add(Integer.toString((int) label));
         }
@@ -65,10 +60,8 @@ final class Npz {
     }
 
     private static Dataset features(Npy x, String name) {
-        int[] shape =
-                x.shape.length == 2
-                        ? Dataset.shapeOf(x.shape[1])
-                        : Arrays.copyOfRange(x.shape, 1, x.shape.length);
+        int[] row = Arrays.copyOfRange(x.shape, 1, x.shape.length);
+        int[] shape = row.length == 1 ? Dataset.shapeOf(row[0]) : row;
         if (x.type.equals("u1") && shape.length > 1) {
             Dataset bytes = Dataset.ofPixels(name, shape, x.values.array());
             if (Statistics.of(bytes).max() > Dataset.BRIGHTEST / 2) {
@@ -121,19 +114,17 @@ final class Npz {
             long length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
             String tooLong = "%s: a header of %,d bytes is not a NumPy array's";
             require(length <= LONGEST_HEADER, tooLong, where, length);
-            String header =
-                    new String(Idx.exactly(in, (int) length, where), StandardCharsets.ISO_8859_1);
+            byte[] text = Idx.exactly(in, (int) length, where);
+            String header = new String(text, StandardCharsets.ISO_8859_1);
             Matcher descr = DESCR.matcher(header);
             Matcher fortran = FORTRAN.matcher(header);
             Matcher shape = SHAPE.matcher(header);
             boolean understood = descr.find() && fortran.find() && shape.find();
             require(understood, "%s: its header is not understood: %s", where, header.strip());
             String type = descr.group(2);
-            require(
-                    !type.startsWith("O"),
-                    "%s is an array of Python objects, which only Python can read: save it as"
-                            + " numbers",
-                    where);
+            String objects =
+                    "%s is an array of Python objects, which only Python can read: save it as numbers";
+            require(!type.startsWith("O"), objects, where);
             String order = "%s is in Fortran order: save numpy.ascontiguousarray(...) of it";
             require(fortran.group(1).equals("False"), order, where);
             String read = "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are read";
@@ -145,13 +136,10 @@ final class Npz {
                             .mapToInt(part -> extent(part, where))
                             .toArray();
             long size = type.charAt(1) - '0';
+            String large = "%s: its header says shape (%s), more than the file can hold";
             for (int extent : extents) {
                 size *= extent;
-                if (size > available) {
-                    throw data(
-                            "%s: its header says shape (%s), more than the file can hold",
-                            where, shape.group(1).strip());
-                }
+                require(size <= available, large, where, shape.group(1).strip());
             }
             ByteBuffer values = ByteBuffer.wrap(Idx.exactly(in, (int) size, where));
             require(in.read() < 0, "%s goes on behind its last value: save it again", where);

@@ -44,11 +44,7 @@ public final class Pictures {
 
     /** The image of a row: {@code width × height} unsigned bytes, 0 black. */
     public byte[] pixels(int row) {
-        byte[] pixels = new byte[set.features()];
-        for (int i = 0; i < pixels.length; i++) {
-            pixels[i] = level(set.value(row, i));
-        }
-        return pixels;
+        return mean(new int[] {row});
     }
 
     /** The mean image of some rows, rounded; black without rows. */

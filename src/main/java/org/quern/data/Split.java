@@ -1,6 +1,6 @@
 package org.quern.data;
 
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import java.util.stream.IntStream;
 import org.quern.random.Permutation;
@@ -22,13 +22,10 @@ public record Split(Dataset rest, Dataset part) {
      * @param name what the part is called, for instance "validation"
      */
     public static Split carve(Dataset set, double fraction, long seed, String name) {
-        if (!(fraction > 0 && fraction < 1)) {
-            throw usage("%s %s: give a fraction above 0 and below 1", name, fraction);
-        }
-        if (set.rows() < 2) {
-            throw usage("%s has one row, which cannot be split", set.name());
-        }
+        String text = "%s %s: give a fraction above 0 and below 1";
+        expect(fraction > 0 && fraction < 1, text, name, fraction);
         int rows = set.rows();
+        expect(rows > 1, "%s has one row, which cannot be split", set.name());
         int carved = (int) Math.max(1, Math.min(rows - 1L, Math.round(rows * fraction)));
         Dataset part = drawn(set, 0, carved, seed).named(set.name() + " " + name);
         return new Split(drawn(set, carved, rows, seed), part);
@@ -36,9 +33,7 @@ public record Split(Dataset rest, Dataset part) {
 
     /** At most so many rows, at least 1, drawn at random, in their old order. */
     public static Dataset limit(Dataset set, int rows, long seed) {
-        if (rows < 1) {
-            throw usage("limit %d: give at least 1 row", rows);
-        }
+        expect(rows > 0, "limit %d: give at least 1 row", rows);
         return rows < set.rows() ? drawn(set, 0, rows, seed) : set;
     }
 

@@ -1,6 +1,6 @@
 package org.quern.data;
 
-import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.util.stream.IntStream;
 
@@ -68,31 +68,30 @@ public record Splits(
      */
     public Splits carve(
             double testFraction, int limit, double validationFraction, int overfit, long seed) {
+        Split tested;
         if (test != null) {
             requireAlike();
+            tested = new Split(train, test);
+        } else {
+            tested = Split.carve(train, testFraction, seed, "test");
         }
-        Split tested =
-                test != null
-                        ? new Split(train, test)
-                        : Split.carve(train, testFraction, seed, "test");
         if (overfit > 0) {
             Dataset few = Split.limit(tested.rest(), overfit, seed);
             return with(few, null, few);
         }
         Dataset rows = limit > 0 ? Split.limit(tested.rest(), limit, seed) : tested.rest();
-        Split validated =
-                validationFraction > 0
-                        ? Split.carve(rows, validationFraction, seed, "validation")
-                        : new Split(rows, null);
+        Split validated = new Split(rows, null);
+        if (validationFraction > 0) {
+            validated = Split.carve(rows, validationFraction, seed, "validation");
+        }
         return with(validated.rest(), validated.part(), tested.part());
     }
 
     private void requireAlike() {
-        if (train.features() != test.features()) {
-            throw data(
-                    "%s has %d values a row, but %s has %d: they do not belong together",
-                    train.name(), train.features(), test.name(), test.features());
-        }
+        int values = train.features();
+        int others = test.features();
+        String text = "%s has %d values a row, but %s has %d: they do not belong together";
+        require(values == others, text, train.name(), values, test.name(), others);
         if (test.hasLabels()) {
             IntStream seen = IntStream.of(train.labels()).distinct().sorted();
             test.inClassesKnownTo("training", seen.mapToObj(train.classes()::get).toList());

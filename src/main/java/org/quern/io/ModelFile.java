@@ -142,12 +142,10 @@ public final class ModelFile {
         List<Stored> all = Stored.of(plan);
         all.forEach(stored -> check(file, tensors, stored)); // before anything is allocated
         Set<String> known = all.stream().map(stored -> stored.slice.name()).collect(toSet());
+        String other = "%s has a tensor %s, which model \"%s\" has not: it is of another model";
+        String spelled = shown(described.model.text());
         for (Tensor tensor : tensors.tensors()) {
-            if (!known.contains(tensor.name())) {
-                throw data(
-                        "%s has a tensor %s, which model \"%s\" has not: it is of another model",
-                        file, shown(tensor.name()), shown(described.model.text()));
-            }
+            require(known.contains(tensor.name()), other, file, shown(tensor.name()), spelled);
         }
         float[] parameters = new float[Math.toIntExact(plan.parameters().size())];
         for (Stored stored : all) {
@@ -163,13 +161,12 @@ public final class ModelFile {
     /** What the metadata say of a model, which is still without parameters. */
     private static SavedModel described(Path file, Map<String, String> text, Model spec) {
         if (!text.containsKey(FORMAT) && !text.containsKey(MODEL)) {
-            require(
-                    spec != null,
-                    "%s does not say what model it is of: give it with --model, as for a file"
-                            + " written by PyTorch",
-                    file);
-            boolean logits =
-                    spec.output().activation() == Activation.LINEAR && spec.outputSize() > 1;
+            String silent =
+                    "%s does not say what model it is of: give it with --model, as for a file written"
+                            + " by PyTorch";
+            require(spec != null, silent, file);
+            boolean linear = spec.output().activation() == Activation.LINEAR;
+            boolean logits = linear && spec.outputSize() > 1;
             Loss loss = logits ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR;
             return new SavedModel(spec, loss, new float[0], List.of(), Map.of());
         }
@@ -190,12 +187,12 @@ public final class ModelFile {
             String reason = shown(String.valueOf(e.getMessage()));
             throw data(e, "%s: its metadata does not describe a model: %s", file, reason);
         }
-        Model model = described.model;
-        if (spec != null
-                && (!model.text().equals(spec.text()) || model.inputSize() != spec.inputSize())) {
-            throw data(
-                    "%s is of model \"%s\" for %d values, not \"%s\" for %d: leave --model out",
-                    file, shown(model.text()), model.inputSize(), spec.text(), spec.inputSize());
+        String is = described.model.text();
+        int size = described.model.inputSize();
+        if (spec != null && !(is.equals(spec.text()) && size == spec.inputSize())) {
+            String differs =
+                    "%s is of model \"%s\" for %d values, not \"%s\" for %d: leave --model out";
+            throw data(differs, file, shown(is), size, spec.text(), spec.inputSize());
         }
         return described;
     }
@@ -229,10 +226,10 @@ public final class ModelFile {
         Tensor tensor = tensors.tensor(name);
         if (tensor == null) {
             List<String> names = tensors.tensors().stream().map(Tensor::name).toList();
-            throw data(
+            String text =
                     "%s has no tensor %s, only %s: it is of another model, or its layers are not"
-                            + " numbered as in an nn.Sequential that starts with the first layer",
-                    file, name, shown(String.join(", ", names)));
+                            + " numbered as in an nn.Sequential that starts with the first layer";
+            throw data(text, file, name, shown(String.join(", ", names)));
         }
         String is = Arrays.toString(tensor.shape());
         String must = Arrays.toString(stored.shape);

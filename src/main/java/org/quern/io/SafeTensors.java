@@ -22,12 +22,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.quern.files.AtomicFile;
 
 /**
@@ -40,6 +42,10 @@ import org.quern.files.AtomicFile;
  */
 public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     private static final String METADATA = "__metadata__";
+    private static final String TYPE = "dtype";
+    private static final String SHAPE = "shape";
+    private static final String OFFSETS = "data_offsets";
+    private static final Set<String> FIELDS = Set.of(TYPE, SHAPE, OFFSETS);
     private static final long LONGEST_HEADER = 100_000_000;
     private static final int BLOCK = 1 << 16;
     private static final int MOST_DIMENSIONS = 8;
@@ -121,9 +127,9 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         for (Tensor tensor : tensors) {
             long end = at + 4L * tensor.values.length;
             Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("dtype", FloatType.F32.name());
-            entry.put("shape", tensor.shape);
-            entry.put("data_offsets", new long[] {at, end});
+            entry.put(TYPE, FloatType.F32.name());
+            entry.put(SHAPE, tensor.shape);
+            entry.put(OFFSETS, new long[] {at, end});
             header.put(tensor.name, entry);
             at = end;
         }
@@ -193,12 +199,10 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     private static SafeTensors read(Path file, InputStream in, long size) throws IOException {
         require(size >= 8, "%s has %d bytes, too few for a safetensors file", file, size);
         long length = next(in, 8).getLong();
-        if (length < 2 || length > LONGEST_HEADER || length > size - 8) {
-            throw data(
-                    "%s is not a safetensors file, or is truncated: its header would have %s bytes"
-                            + " of %,d",
-                    file, Long.toUnsignedString(length), size - 8);
-        }
+        boolean fits = length >= 2 && length <= LONGEST_HEADER && length <= size - 8;
+        String text =
+                "%s is not a safetensors file, or is truncated: its header would have %s bytes of %,d";
+        require(fits, text, file, Long.toUnsignedString(length), size - 8);
         Map<String, String> metadata = new LinkedHashMap<>();
         List<Entry> entries = parse(file, next(in, (int) length), metadata);
         checkCover(file, entries, size - 8 - length);
@@ -289,36 +293,24 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     }
 
     private static Entry readEntry(String where, JsonReader json, String name) throws IOException {
-        String type = null;
-        long[] shape = null;
-        long[] offsets = null;
+        Map<String, Object> fields = new HashMap<>();
         json.beginObject();
         while (json.hasNext()) {
             String field = json.nextName();
-            if (field.equals("dtype") && type == null) {
-                type = json.nextString();
-            } else if (field.equals("shape") && shape == null) {
-                shape = readLongs(json);
-            } else if (field.equals("data_offsets") && offsets == null) {
-                offsets = readLongs(json);
-            } else {
-                throw data("%s has an unknown or repeated field %s", where, shown(field));
-            }
+            boolean isNew = FIELDS.contains(field) && !fields.containsKey(field);
+            require(isNew, "%s has an unknown or repeated field %s", where, shown(field));
+            fields.put(field, field.equals(TYPE) ? json.nextString() : readLongs(json));
         }
         json.endObject();
-        boolean isWhole = type != null && shape != null && offsets != null && offsets.length == 2;
+        long[] offsets = (long[]) fields.get(OFFSETS);
+        boolean isWhole = fields.size() == FIELDS.size() && offsets.length == 2;
         require(isWhole, "%s lacks dtype, shape or data_offsets", where);
-        for (FloatType known : FloatType.values()) {
-            if (known.name().equals(type)) {
-                return entry(where, name, known, shape, offsets);
-            }
-        }
-        throw data(
-                "%s is %s; only F32, F64, F16 and BF16 are read: convert it", where, shown(type));
-    }
-
-    private static Entry entry(
-            String where, String name, FloatType type, long[] shape, long[] offsets) {
+        String asked = (String) fields.get(TYPE);
+        Stream<FloatType> known = Stream.of(FloatType.values());
+        FloatType type = known.filter(one -> one.name().equals(asked)).findAny().orElse(null);
+        String convert = "%s is %s; only F32, F64, F16 and BF16 are read: convert it";
+        require(type != null, convert, where, shown(asked));
+        long[] shape = (long[]) fields.get(SHAPE);
         int[] extents = new int[shape.length];
         long size = 1;
         for (int i = 0; i < shape.length; i++) {
@@ -340,8 +332,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         json.beginArray();
         while (json.hasNext()) {
             if (longs.size() == MOST_DIMENSIONS) {
-                throw new IllegalStateException(
-                        "a shape has more than " + MOST_DIMENSIONS + " dimensions");
+                String text = "a shape has more than " + MOST_DIMENSIONS + " dimensions";
+                throw new IllegalStateException(text);
             }
             String digits = json.peek() == JsonToken.NUMBER ? json.nextString() : "";
             if (!digits.matches("0|[1-9][0-9]{0,17}")) {

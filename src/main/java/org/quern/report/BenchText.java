@@ -1,13 +1,13 @@
 package org.quern.report;
 
-import static java.util.stream.Collectors.groupingBy;
-import static java.util.stream.Collectors.toList;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.quern.bench.KernelBench;
 import org.quern.bench.Roofline;
 import org.quern.bench.StepBench;
@@ -33,9 +33,8 @@ public final class BenchText {
     }
 
     private static String digits(double value) {
-        return format(
-                value < 0.9995 ? "%.3f" : value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f",
-                value);
+        int decimals = value < 0.9995 ? 3 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+        return format("%." + decimals + "f", value);
     }
 
     /** The limits of a device. */
@@ -43,9 +42,8 @@ public final class BenchText {
         String copy = Numbers.bytes(figures.copyBytes());
         String bandwidth = bandwidth(figures.copyBytesPerSecond());
         String flops = flops(figures.flopsPerSecond());
-        return format(
-                "%s: copies %s at %s, computes %s (%s)",
-                figures.backend(), copy, bandwidth, flops, figures.arithmetic());
+        String text = "%s: copies %s at %s, computes %s (%s)";
+        return format(text, figures.backend(), copy, bandwidth, flops, figures.arithmetic());
     }
 
     private static String bandwidth(double bytesPerSecond) {
@@ -68,10 +66,9 @@ public final class BenchText {
         Timing t = result.seconds();
         double scale = scale(t.median());
         Double percent = result.percentOfLimit();
+        boolean computes = "arithmetic".equals(result.limit());
         String rate =
-                "arithmetic".equals(result.limit())
-                        ? flops(result.flopsPerSecond())
-                        : bandwidth(result.bytesPerSecond());
+                computes ? flops(result.flopsPerSecond()) : bandwidth(result.bytesPerSecond());
         String star = "cache".equals(result.limit()) ? "*" : " ";
         String name = named ? result.kernel() : "";
         String range = digits(t.least() * scale) + ".." + digits(t.most() * scale);
@@ -91,23 +88,20 @@ public final class BenchText {
 
     /** How near each backend comes to the limits, in a line each. */
     public static List<String> kernelSummary(List<KernelBench.Result> results) {
-        return results.stream()
-                .collect(groupingBy(KernelBench.Result::backend, LinkedHashMap::new, toList()))
-                .values()
-                .stream()
-                .map(BenchText::summaryOfBackend)
-                .toList();
+        Map<String, List<KernelBench.Result>> byBackend = new LinkedHashMap<>();
+        for (KernelBench.Result result : results) {
+            byBackend.computeIfAbsent(result.backend(), name -> new ArrayList<>()).add(result);
+        }
+        return byBackend.values().stream().map(BenchText::summaryOfBackend).toList();
     }
 
     private static String summaryOfBackend(List<KernelBench.Result> results) {
         List<String> medians = new ArrayList<>();
         for (String limit : List.of("arithmetic", "memory", "cache")) {
+            Stream<KernelBench.Result> by =
+                    results.stream().filter(result -> limit.equals(result.limit()));
             double[] percents =
-                    results.stream()
-                            .filter(result -> limit.equals(result.limit()))
-                            .mapToDouble(KernelBench.Result::percentOfLimit)
-                            .sorted()
-                            .toArray();
+                    by.mapToDouble(KernelBench.Result::percentOfLimit).sorted().toArray();
             int n = percents.length;
             if (n > 0) {
                 medians.add(format("%d by %s %.0f %%", n, limit, percents[n / 2]));
@@ -178,6 +172,10 @@ public final class BenchText {
 
     /** For instance {@code cpu is the fastest up to batch 32, cuda from 128 on}. */
     private static String fastest(List<StepBench.Result> winners) {
+        String all = winners.get(0).backend();
+        if (winners.stream().allMatch(winner -> winner.backend().equals(all))) {
+            return all + " is the fastest at every batch size";
+        }
         List<String> parts = new ArrayList<>();
         for (int from = 0; from < winners.size(); ) {
             String name = winners.get(from).backend();
@@ -187,14 +185,14 @@ public final class BenchText {
             }
             int first = winners.get(from).batch();
             int last = winners.get(to - 1).batch();
-            String where = first == last ? " at " + first : " from " + first + " to " + last;
             if (from == 0) {
-                where = " is the fastest up to batch " + last;
+                parts.add(name + " is the fastest up to batch " + last);
             } else if (to == winners.size()) {
-                where = " from " + first + " on";
+                parts.add(name + " from " + first + " on");
+            } else {
+                parts.add(
+                        name + (first == last ? " at " + first : " from " + first + " to " + last));
             }
-            boolean always = from == 0 && to == winners.size();
-            parts.add(name + (always ? " is the fastest at every batch size" : where));
             from = to;
         }
         return String.join(", ", parts);
@@ -202,9 +200,8 @@ public final class BenchText {
 
     /** From where on a GPU pays, in a line. */
     public static String crossover(StepBench.Crossover crossover) {
-        return crossover.network()
-                + (crossover.batch() == null
-                        ? ": the host is faster at the largest batch size, too"
-                        : ": a GPU is faster from batch " + crossover.batch() + " on");
+        String where = ": a GPU is faster from batch " + crossover.batch() + " on";
+        String nowhere = ": the host is faster at the largest batch size, too";
+        return crossover.network() + (crossover.batch() == null ? nowhere : where);
     }
 }

@@ -13,7 +13,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.stream.Stream;
 
 /**
  * Runs side by side: how each went, and which settings differ.
@@ -44,26 +43,19 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
 
     /** Compares runs by what {@code run.json} of each says. */
     public static Comparison of(List<String> names, List<JsonObject> runs) {
-        List<Row> results =
-                Stream.of(
-                                row("test accuracy", runs, "%.4f", "test", "accuracy"),
-                                row("wrong", runs, Comparison::wrong),
-                                row("test R2", runs, "%.4f", "test", "r2"),
-                                row("test loss", runs, "%.4f", "test", "loss"),
-                                row("best epoch", runs, "%.0f", "bestEpoch"),
-                                row("epochs", runs, Comparison::epochs),
-                                row("last loss", runs, "%.4f", "epochs", "loss"),
-                                row(
-                                        "last validation loss",
-                                        runs,
-                                        "%.4f",
-                                        "epochs",
-                                        "validationLoss"),
-                                row("us a step", runs, "%.1f", "epochs", "stepMicros"),
-                                row("seconds", runs, "%.2f", "seconds", "total"),
-                                row("parameters", runs, "%,.0f", "parameters"))
-                        .filter(row -> !row.cells().stream().allMatch(NOTHING::equals))
-                        .toList();
+        List<Row> results = new ArrayList<>();
+        results.add(row("test accuracy", runs, "%.4f", "test.accuracy"));
+        results.add(row("wrong", runs, Comparison::wrong));
+        results.add(row("test R2", runs, "%.4f", "test.r2"));
+        results.add(row("test loss", runs, "%.4f", "test.loss"));
+        results.add(row("best epoch", runs, "%.0f", "bestEpoch"));
+        results.add(row("epochs", runs, Comparison::epochs));
+        results.add(row("last loss", runs, "%.4f", "epochs.loss"));
+        results.add(row("last validation loss", runs, "%.4f", "epochs.validationLoss"));
+        results.add(row("us a step", runs, "%.1f", "epochs.stepMicros"));
+        results.add(row("seconds", runs, "%.2f", "seconds.total"));
+        results.add(row("parameters", runs, "%,.0f", "parameters"));
+        results.removeIf(row -> row.cells().stream().allMatch(NOTHING::equals));
         Set<String> keys = new LinkedHashSet<>();
         runs.forEach(run -> keys.addAll(run.keySet()));
         keys.removeAll(NO_SETTINGS);
@@ -73,10 +65,10 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
             settings.add(row(words, runs, run -> setting(run.get(key))));
         }
         settings.sort((a, b) -> Boolean.compare(b.differs(), a.differs()));
-        return new Comparison(List.copyOf(names), results, List.copyOf(settings));
+        return new Comparison(List.copyOf(names), List.copyOf(results), List.copyOf(settings));
     }
 
-    private static Row row(String name, List<JsonObject> runs, String format, String... path) {
+    private static Row row(String name, List<JsonObject> runs, String format, String path) {
         return row(name, runs, run -> number(run, format, path));
     }
 
@@ -86,14 +78,15 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     }
 
     private static String setting(JsonElement value) {
-        return value == null
-                ? NOTHING
-                : value.isJsonPrimitive() ? value.getAsString() : value.toString();
+        if (value == null) {
+            return NOTHING;
+        }
+        return value.isJsonPrimitive() ? value.getAsString() : value.toString();
     }
 
     /** The number that a path leads to, in an array through its last element. */
-    private static String number(JsonElement at, String format, String... path) {
-        for (String name : path) {
+    private static String number(JsonElement at, String format, String path) {
+        for (String name : path.split("\\.")) {
             if (at instanceof JsonArray all && !all.isEmpty()) {
                 at = all.get(all.size() - 1);
             }
@@ -163,8 +156,7 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     }
 
     private int cell(List<Row> rows, int run) {
-        return Math.max(
-                names.get(run).length(),
-                rows.stream().mapToInt(row -> row.cells().get(run).length()).max().orElse(0));
+        int longest = rows.stream().mapToInt(row -> row.cells().get(run).length()).max().orElse(0);
+        return Math.max(names.get(run).length(), longest);
     }
 }

@@ -37,9 +37,9 @@ public final class DataText {
     /** Rows, shape, range, mean and deviation of the raw values. */
     public static String values(Dataset set) {
         Statistics s = Statistics.of(set);
-        return format(
-                "%,d rows of %s, values %s, mean %.4f, deviation %.4f, %.1f %% not 0",
-                s.rows(), shape(set.shape()), range(s), s.mean(), s.deviation(), 100 * s.nonZero());
+        String shape = shape(set.shape());
+        String text = "%,d rows of %s, values %s, mean %.4f, deviation %.4f, %.1f %% not 0";
+        return format(text, s.rows(), shape, range(s), s.mean(), s.deviation(), 100 * s.nonZero());
     }
 
     /** Least and largest value: {@code 0 to 255}. */
@@ -60,9 +60,8 @@ public final class DataText {
 
     /** Extents with crosses between: {@code 28 x 28}. */
     public static String shape(int[] shape) {
-        return shape.length == 1
-                ? shape[0] + (shape[0] == 1 ? " value" : " values")
-                : IntStream.of(shape).mapToObj(Integer::toString).collect(joining(" x "));
+        String extents = IntStream.of(shape).mapToObj(Integer::toString).collect(joining(" x "));
+        return shape.length > 1 ? extents : extents + (shape[0] == 1 ? " value" : " values");
     }
 
     /** Whether files are the original ones. */
@@ -120,10 +119,9 @@ public final class DataText {
             return null;
         }
         int different = data.splits().train().classes().size();
-        return format(
-                "labels are numbers: %,d different ones, %s, mean %.4f, deviation %.4f; train"
-                        + " --loss mse predicts them",
-                different, range(numbers), numbers.mean(), numbers.deviation());
+        String text = "labels are numbers: %,d different ones, %s, mean %.4f, deviation %.4f";
+        return format(text, different, range(numbers), numbers.mean(), numbers.deviation())
+                + "; train --loss mse predicts them";
     }
 
     private static String rowsOfClasses(Exploration data) {
@@ -151,27 +149,23 @@ public final class DataText {
 
     /** The lines on rows that are there twice. */
     public static List<String> duplicates(Exploration data) {
-        String twice =
-                format("twice in training: %,d of %,d rows", data.repeated(), data.train().rows());
+        int rows = data.train().rows();
+        String twice = format("twice in training: %,d of %,d rows", data.repeated(), rows);
         List<Exploration.Duplicate> pairs = data.leaked();
         if (pairs == null) {
             return List.of(twice);
         }
+        int found = pairs.size();
+        String leaked = "in training and test: %,d of %,d test rows";
+        leaked = format(leaked, found, data.test().rows());
         long others = pairs.stream().filter(pair -> !pair.sameLabel()).count();
-        String named =
-                pairs.stream()
-                        .limit(MOST_PAIRS)
-                        .map(pair -> format("test %d = training %d", pair.second(), pair.first()))
-                        .collect(joining(", "));
-        String leaked =
-                format(
-                        "in training and test: %,d of %,d test rows",
-                        pairs.size(), data.test().rows());
-        return List.of(
-                twice,
-                leaked
-                        + (others == 0 ? "" : format(", %,d with another label", others))
-                        + (pairs.isEmpty() ? "" : ": " + named)
-                        + (pairs.size() > MOST_PAIRS ? ", ..." : ""));
+        if (others > 0) {
+            leaked += format(", %,d with another label", others);
+        }
+        for (Exploration.Duplicate pair : pairs.subList(0, Math.min(found, MOST_PAIRS))) {
+            String gap = pair == pairs.get(0) ? ": " : ", ";
+            leaked += gap + format("test %d = training %d", pair.second(), pair.first());
+        }
+        return List.of(twice, found > MOST_PAIRS ? leaked + ", ..." : leaked);
     }
 }

@@ -18,16 +18,14 @@ public final class SummaryText {
     public static String of(Plan plan) {
         long parameters = plan.model().parameters();
         long passing = plan.arena() - plan.state().size() - plan.gradients().size();
+        String batches = " (batches of %d, of %d when not training)";
         return String.join(
                 "\n",
                 plan.model().summary(),
                 "",
                 line("parameters", parameters),
                 line("optimizer", parameters * plan.optimizer().moments()),
-                line("activations", passing)
-                        + format(
-                                " (batches of %d, of %d when not training)",
-                                plan.batch(), plan.inferenceBatch()),
+                line("activations", passing) + format(batches, plan.batch(), plan.inferenceBatch()),
                 line("arena", plan.arena()));
     }
 

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.DoubleStream;
 import org.quern.run.Sweep;
 
 /** The results of a sweep as a table, as CSV, and as what JSON is made of. */
@@ -32,10 +33,8 @@ public final class SweepText {
         }
 
         List<String> accuracies() {
-            DoubleSummaryStatistics all =
-                    results.stream()
-                            .mapToDouble(result -> result.validation().accuracy())
-                            .summaryStatistics();
+            DoubleStream each = results.stream().mapToDouble(run -> run.validation().accuracy());
+            DoubleSummaryStatistics all = each.summaryStatistics();
             String runs = Integer.toString(results.size());
             return List.of(runs, number(accuracy()), number(all.getMin()), number(all.getMax()));
         }
@@ -49,11 +48,10 @@ public final class SweepText {
             key.remove(SEED);
             groups.computeIfAbsent(key, k -> new ArrayList<>()).add(result);
         }
+        Comparator<Group> best = Comparator.comparingDouble(group -> -group.accuracy()); // NaN last
         return groups.entrySet().stream()
                 .map(group -> new Group(group.getKey(), group.getValue()))
-                .sorted(
-                        Comparator.comparingDouble((Group group) -> -group.accuracy()) // NaN last
-                                .thenComparingDouble(Group::loss))
+                .sorted(best.thenComparingDouble(Group::loss))
                 .toList();
     }
 

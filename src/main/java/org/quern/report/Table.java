@@ -41,12 +41,8 @@ public final class Table {
         for (int i = 0; i < columns; i++) {
             int column = i;
             int asked = least[Math.min(i, least.length - 1)];
-            int widest =
-                    rows.stream()
-                            .filter(row -> row.size() > 1)
-                            .mapToInt(row -> row.get(column).length())
-                            .max()
-                            .orElse(0);
+            Stream<List<String>> full = rows.stream().filter(row -> row.size() > 1);
+            int widest = full.mapToInt(row -> row.get(column).length()).max().orElse(0);
             int width = Math.max(Math.abs(asked), widest);
             boolean open = asked < 0 && i == columns - 1;
             formats.add(open ? "%s" : "%" + (asked < 0 ? -width : width) + "s");

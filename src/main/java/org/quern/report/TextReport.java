@@ -1,11 +1,12 @@
 package org.quern.report;
 
+import static java.util.stream.Collectors.joining;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.quern.data.Dataset;
 import org.quern.data.Pictures;
 import org.quern.train.ConfusionMatrix;
@@ -36,14 +37,12 @@ public final class TextReport {
         }
         int wrong = evaluation.mistakes().size();
         List<String> lines = new ArrayList<>();
-        lines.add(
-                format(
-                        "%s accuracy %.4f, loss %.4f: %,d of %,d wrong",
-                        part, accuracy, loss, wrong, evaluation.rows()));
+        String head = "%s accuracy %.4f, loss %.4f: %,d of %,d wrong";
+        lines.add(format(head, part, accuracy, loss, wrong, evaluation.rows()));
         lines.addAll(matrix(confusion));
         lines.addAll(scores(confusion));
         if (wrong > 0) {
-            String confused =
+            Stream<String> confused =
                     confusion.mostConfused(MOST).stream()
                             .map(
                                     of ->
@@ -52,14 +51,9 @@ public final class TextReport {
                                                     + of.predicted()
                                                     + " ("
                                                     + of.count()
-                                                    + ")")
-                            .collect(Collectors.joining(", "));
-            String worst =
-                    evaluation.mistakes().stream()
-                            .limit(MOST)
-                            .map(mistake -> told(evaluation, mistake))
-                            .collect(Collectors.joining(", "));
-            lines.addAll(List.of("", "most confused   " + confused, "worst mistakes  " + worst));
+                                                    + ")");
+            lines.addAll(List.of("", "most confused   " + confused.collect(joining(", "))));
+            lines.add("worst mistakes  " + told(evaluation, MOST, ", "));
         }
         return String.join("\n", lines);
     }
@@ -75,9 +69,8 @@ public final class TextReport {
         table.row("confusion (rows true, columns predicted)").row("", names);
         for (int c = 0; c < names.size(); c++) {
             IntStream counts = IntStream.of(confusion.counts()[c]);
-            table.row(
-                    names.get(c),
-                    counts.mapToObj(n -> n == 0 ? "." : Integer.toString(n)).toList());
+            Stream<String> cells = counts.mapToObj(n -> n == 0 ? "." : Integer.toString(n));
+            table.row(names.get(c), cells.toList());
         }
         return table.lines();
     }
@@ -97,12 +90,17 @@ public final class TextReport {
         return table.lines();
     }
 
-    private static String told(Evaluation evaluation, Evaluation.Mistake mistake) {
+    private static String told(Evaluation evaluation, int most, String gap) {
+        return evaluation.mistakes().stream()
+                .limit(most)
+                .map(one -> "row " + one.row() + ": " + told(evaluation, one, " (%.4f)"))
+                .collect(joining(gap));
+    }
+
+    private static String told(Evaluation evaluation, Evaluation.Mistake mistake, String format) {
         List<String> names = evaluation.confusion().classes();
-        String actual = names.get(mistake.actual());
-        String predicted = names.get(mistake.predicted());
-        return format(
-                "row %d: %s as %s (%.4f)", mistake.row(), actual, predicted, mistake.confidence());
+        String both = names.get(mistake.actual()) + " as " + names.get(mistake.predicted());
+        return both + format(format, mistake.confidence());
     }
 
     /**
@@ -113,26 +111,19 @@ public final class TextReport {
      */
     public static String gallery(Evaluation evaluation, Dataset rows, int most, boolean colour) {
         if (evaluation.confusion() == null) {
-            return "no gallery: a model trained by %s has no mistakes to show"
-                    .formatted(evaluation.measure().title());
+            String measure = evaluation.measure().title();
+            return "no gallery: a model trained by " + measure + " has no mistakes to show";
         }
         List<Evaluation.Mistake> mistakes = evaluation.mistakes().stream().limit(most).toList();
         if (mistakes.isEmpty()) {
             return "no gallery: there are no mistakes";
         }
-        List<String> names = evaluation.confusion().classes();
         Pictures pictures = Pictures.of(rows);
-        String shown =
-                mistakes.stream()
-                        .map(one -> told(evaluation, one))
-                        .collect(Collectors.joining("\n"));
+        String shown = told(evaluation, most, "\n");
         if (pictures != null) {
             PictureRows drawn = new PictureRows(pictures, colour);
             for (Evaluation.Mistake one : mistakes) {
-                String actual = names.get(one.actual());
-                String predicted = names.get(one.predicted());
-                String caption = format("%s as %s %.4f", actual, predicted, one.confidence());
-                drawn.add(pictures.pixels(one.row()), caption);
+                drawn.add(pictures.pixels(one.row()), told(evaluation, one, " %.4f"));
             }
             shown = drawn.text();
         }

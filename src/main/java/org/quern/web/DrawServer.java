@@ -1,6 +1,6 @@
 package org.quern.web;
 
-import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import com.sun.net.httpserver.HttpExchange;
 import java.io.IOException;
@@ -30,14 +30,12 @@ public final class DrawServer implements AutoCloseable {
     public DrawServer(int port, SavedModel model, Predictor predictor) {
         this.predictor = predictor;
         List<Integer> input = model.model().inputShape();
-        if (input.size() != 2 || !model.loss().classifies()) {
-            throw data(
-                    "the model cannot be drawn for: it %s; give a classifier of images, such as"
-                            + " one of 28 x 28 pixels",
-                    input.size() == 2
-                            ? "predicts numbers, not classes"
-                            : "takes " + model.model().inputSize() + " values, not an image");
-        }
+        String text =
+                "the model cannot be drawn for: it %s; give a classifier of images, such as one of"
+                        + " 28 x 28 pixels";
+        int values = model.model().inputSize();
+        require(input.size() == 2, text, "takes " + values + " values, not an image");
+        require(model.loss().classifies(), text, "predicts numbers, not classes");
         normalizer = new Normalizer(input.get(1), input.get(0));
         List<String> classes = model.outputNames();
         String html = Page.drawing(model.model().text(), classes, input.get(1), input.get(0));

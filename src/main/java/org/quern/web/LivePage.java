@@ -29,8 +29,6 @@ public final class LivePage implements Listener, AutoCloseable {
     /** More points of a curve than this are thinned to half of them. */
     private static final int MOST_POINTS = 400;
 
-    private static final long END = Long.MAX_VALUE;
-
     private final LocalServer server;
     private final Map<String, Object> run;
     private final List<EpochResult> epochs = new ArrayList<>();
@@ -45,6 +43,10 @@ public final class LivePage implements Listener, AutoCloseable {
 
     /** A point of a curve within an epoch: 1.5 is the middle of the second. */
     private record Point(double epoch, double loss, double accuracy) {}
+
+    /** What the page's script takes as news. */
+    private record State(
+            String state, Map<String, Object> run, List<Point> points, Progress progress) {}
 
     /** Takes the port, 0 for any; the page and {@code run.json} are those before the first step. */
     public LivePage(int port, RunPage page, Map<String, Object> run) {
@@ -108,23 +110,24 @@ public final class LivePage implements Listener, AutoCloseable {
             watchers++;
         }
         try (OutputStream out = LocalServer.stream(exchange, "text/event-stream")) {
-            for (long told = -1; told != END; ) {
-                Map<String, Object> state;
+            long told = -1;
+            for (boolean over = false; !over; ) {
+                State state;
                 synchronized (this) {
                     while (news == told && last == null && !closed) {
                         wait();
                     }
-                    if (closed && last == null) {
-                        return;
-                    }
-                    told = last == null ? news : END;
-                    state = last == null ? state() : null;
+                    told = news;
+                    over = last != null || closed;
+                    state = over ? null : state();
                 }
                 // made outside of the lock, which the training thread takes too
-                String event = state == null ? last : event("state", state);
-                out.write(event.getBytes(StandardCharsets.UTF_8));
-                out.flush();
-                if (told != END) {
+                String event = over ? last : event("state", state);
+                if (event != null) {
+                    out.write(event.getBytes(StandardCharsets.UTF_8));
+                    out.flush();
+                }
+                if (!over) {
                     Thread.sleep(PAUSE_MILLIS);
                 }
             }
@@ -138,20 +141,16 @@ public final class LivePage implements Listener, AutoCloseable {
         }
     }
 
-    private Map<String, Object> state() {
-        Map<String, Object> state = new LinkedHashMap<>();
-        state.put("state", RunPage.WAITING);
+    private State state() {
         Map<String, Object> now = new LinkedHashMap<>(run);
         now.put("epochs", List.copyOf(epochs));
-        state.put("run", now);
-        state.put("points", List.copyOf(points));
-        if (progress != null) {
-            state.put("progress", progress);
-            Progress p = progress;
-            String training = "training: epoch %d of %d, step %,d of %,d";
-            state.put("state", training.formatted(p.epoch(), p.epochs(), p.step(), p.steps()));
+        String text = RunPage.WAITING;
+        Progress p = progress;
+        if (p != null) {
+            text = "training: epoch %d of %d, step %,d of %,d";
+            text = text.formatted(p.epoch(), p.epochs(), p.step(), p.steps());
         }
-        return state;
+        return new State(text, now, List.copyOf(points), p);
     }
 
     private static String event(String name, Object data) {

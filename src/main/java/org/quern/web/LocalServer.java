@@ -1,6 +1,6 @@
 package org.quern.web;
 
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
@@ -38,9 +38,9 @@ final class LocalServer implements AutoCloseable {
      */
     LocalServer(
             int port, String option, String html, String method, String path, HttpHandler handler) {
-        if (port < 0 || port > LARGEST_PORT) {
-            throw usage("%s %d: a port is 0 to %d, 0 for any free one", option, port, LARGEST_PORT);
-        }
+        boolean isPort = port >= 0 && port <= LARGEST_PORT;
+        String range = "%s %d: a port is 0 to %d, 0 for any free one";
+        expect(isPort, range, option, port, LARGEST_PORT);
         try {
             InetAddress here = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
             server = HttpServer.create(new InetSocketAddress(here, port), 0);

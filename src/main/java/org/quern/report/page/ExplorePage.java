@@ -85,9 +85,9 @@ public final class ExplorePage {
         byte[] sheet = new byte[width * height];
         for (int i = 0; i < images.size(); i++) {
             int corner = i / columns * high * width + i % columns * wide;
+            byte[] image = images.get(i);
             for (int y = 0; y < high - 1; y++) {
-                System.arraycopy(
-                        images.get(i), y * (wide - 1), sheet, corner + y * width, wide - 1);
+                System.arraycopy(image, y * (wide - 1), sheet, corner + y * width, wide - 1);
             }
         }
         return Pictures.png(sheet, width, height);
