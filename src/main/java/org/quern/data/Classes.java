@@ -5,7 +5,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.ToIntFunction;
+import java.util.stream.IntStream;
 
 /** Names of classes. */
 public final class Classes {
@@ -37,10 +37,9 @@ public final class Classes {
             byName.put(others.get(other), other);
             byNumber.merge(Decimal.canonical(others.get(other)), other, (one, more) -> -1);
         }
-        ToIntFunction<String> sameNumber =
-                name -> byNumber.getOrDefault(Decimal.canonical(name), -1);
         return classes.stream()
-                .mapToInt(name -> byName.getOrDefault(name, sameNumber.applyAsInt(name)))
+                .map(name -> byName.getOrDefault(name, byNumber.get(Decimal.canonical(name))))
+                .mapToInt(number -> number == null ? -1 : number)
                 .toArray();
     }
 
@@ -61,7 +60,7 @@ public final class Classes {
         List<String> classes = names.values().stream().distinct().sorted(order).toList();
         Map<String, Integer> index = new HashMap<>();
         classes.forEach(name -> index.put(name, index.size()));
-        return set.withLabels(
-                labels.stream().mapToInt(label -> index.get(names.get(label))).toArray(), classes);
+        IntStream indices = labels.stream().mapToInt(label -> index.get(names.get(label)));
+        return set.withLabels(indices.toArray(), classes);
     }
 }

@@ -1,5 +1,6 @@
 package org.quern.data;
 
+import static de.siegmar.fastcsv.reader.FieldModifiers.TRIM;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.require;
 
@@ -7,7 +8,6 @@ import de.siegmar.fastcsv.reader.CsvParseException;
 import de.siegmar.fastcsv.reader.CsvReader;
 import de.siegmar.fastcsv.reader.CsvRecord;
 import de.siegmar.fastcsv.reader.CsvRecordHandler;
-import de.siegmar.fastcsv.reader.FieldModifiers;
 import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -95,8 +95,7 @@ final class Csv {
         this.features = features;
         this.like = like;
         CsvRecordHandler trimmed =
-                CsvRecordHandler.of(
-                        of -> of.maxFields(MOST_COLUMNS).fieldModifier(FieldModifiers.TRIM));
+                CsvRecordHandler.of(of -> of.maxFields(MOST_COLUMNS).fieldModifier(TRIM));
         try (BufferedReader in = open()) {
             in.mark(1);
             if (in.read() != BYTE_ORDER_MARK) {
@@ -256,9 +255,8 @@ final class Csv {
         for (int i = 0; i < columns; i++) {
             Integer same = names.get(i).isEmpty() ? null : columnOf.put(names.get(i), i);
             if (same != null) {
-                throw data(
-                        "%s: columns %d and %d are both called \"%s\": rename one",
-                        file, same + 1, i + 1, names.get(i));
+                String text = "%s: columns %d and %d are both called \"%s\": rename one";
+                throw data(text, file, same + 1, i + 1, names.get(i));
             }
         }
     }
@@ -300,7 +298,6 @@ final class Csv {
                 .orElse(-1);
     }
 
-    /** How the file is read: header, label. */
     private String reading(CsvRecord first) {
         String told = "no header";
         // as pandas calls columns without names
@@ -329,9 +326,8 @@ final class Csv {
 
     private void add(CsvRecord row) {
         if (row.getFieldCount() != columns) {
-            throw data(
-                    "%s:%d has %d fields, but the first line has %d",
-                    file, row.getStartingLineNumber(), row.getFieldCount(), columns);
+            String text = "%s:%d has %d fields, but the first line has %d";
+            throw data(text, file, row.getStartingLineNumber(), row.getFieldCount(), columns);
         }
         for (int i = 0; i < columns; i++) {
             if (i == labelColumn) {

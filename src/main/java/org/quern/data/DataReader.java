@@ -41,14 +41,14 @@ public final class DataReader {
         } else if (ImageFolder.isOne(path)) {
             return ImageFolder.splits(path);
         }
-        throw data(
-                Files.isDirectory(path)
-                        ? "%s holds no data set: expected MNIST's four files (%s, ...), a folder of"
-                                + " PNG images for each class, or train.csv"
-                        : "%s is of no known kind: give a folder with MNIST's four files, a folder"
-                                + " of images for each class, an .npz or a .csv file",
-                path,
-                Mnist.File.TRAIN_IMAGES.gzipped());
+        String empty =
+                "%s holds no data set: expected MNIST's four files (%s, ...), a folder of PNG images"
+                        + " for each class, or train.csv";
+        require(!Files.isDirectory(path), empty, path, Mnist.File.TRAIN_IMAGES.gzipped());
+        String unknown =
+                "%s is of no known kind: give a folder with MNIST's four files, a folder of images"
+                        + " for each class, an .npz or a .csv file";
+        throw data(unknown, path);
     }
 
     /**
@@ -78,11 +78,8 @@ public final class DataReader {
         for (int i = 0; i < fields.length; i++) {
             String field = fields[i].trim();
             values[i] = (float) Decimal.parse(field);
-            expect(
-                    Float.isFinite(values[i]),
-                    "CSV row: value %d is \"%s\", not a number",
-                    i,
-                    field);
+            boolean isNumber = Float.isFinite(values[i]);
+            expect(isNumber, "CSV row: value %d is \"%s\", not a number", i, field);
         }
         return Dataset.ofValues("the CSV row", new int[] {fields.length}, values);
     }

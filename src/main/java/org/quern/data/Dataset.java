@@ -65,15 +65,15 @@ public record Dataset(
         require(count == rows, "%s: %,d labels for %,d rows", name, count, rows);
         for (int row = 0; labels != null && row < rows; row++) {
             if (labels[row] < 0 || labels[row] >= classes.size()) {
-                throw data(
-                        "%s: row %d has label %d, outside the %d classes 0 to %d",
-                        name, row, labels[row], classes.size(), classes.size() - 1);
+                int known = classes.size();
+                String outside = "%s: row %d has label %d, outside the %d classes 0 to %d";
+                throw data(outside, name, row, labels[row], known, known - 1);
             }
         }
-        if (targets != null && (targetWidth < 1 || targets.length != (long) rows * targetWidth)) {
-            throw data(
-                    "%s: %,d target values are not %,d rows of %d",
-                    name, targets.length, rows, targetWidth);
+        if (targets != null) {
+            boolean fits = targetWidth >= 1 && targets.length == (long) rows * targetWidth;
+            String other = "%s: %,d target values are not %,d rows of %d";
+            require(fits, other, name, targets.length, rows, targetWidth);
         }
         requireFinite(name, "target", targets, targetWidth);
     }
@@ -89,9 +89,8 @@ public record Dataset(
     private static void requireFinite(String name, String what, float[] values, int width) {
         for (int i = 0; values != null && i < values.length; i++) {
             if (!Float.isFinite(values[i])) {
-                throw data(
-                        "%s: row %,d, %s %,d is %s: every value must be finite",
-                        name, i / width, what, i % width, values[i]);
+                String text = "%s: row %,d, %s %,d is %s: every value must be finite";
+                throw data(text, name, i / width, what, i % width, values[i]);
             }
         }
     }
@@ -169,10 +168,9 @@ public record Dataset(
                 String unknown = set.classes.get(set.labels[row]);
                 String all = known.stream().limit(CLASSES_SHOWN).collect(Collectors.joining(", "));
                 String more = known.size() > CLASSES_SHOWN ? ", ..." : "";
-                throw data(
-                        "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows"
-                                + " %s%s",
-                        name, row, unknown, who, all, more);
+                String text =
+                        "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s";
+                throw data(text, name, row, unknown, who, all + more);
             }
         }
         return set;
@@ -265,12 +263,12 @@ public record Dataset(
     /** Refuses rows that a model whose input is of such a shape cannot take. */
     public void requireInput(List<Integer> input) {
         if (shape.length == 2 && input.size() == 2) {
-            if (shape[0] != input.get(0) || shape[1] != input.get(1)) {
-                throw data(
-                        "%s is %d x %d pixels, but the model takes %d x %d: scale the image to that"
-                                + " size",
-                        name, shape[1], shape[0], input.get(1), input.get(0));
-            }
+            int high = input.get(0);
+            int wide = input.get(1);
+            String text =
+                    "%s is %d x %d pixels, but the model takes %d x %d: scale the image to that size";
+            boolean fits = shape[0] == high && shape[1] == wide;
+            require(fits, text, name, shape[1], shape[0], wide, high);
         } else if (features() != input.stream().reduce(1, (a, b) -> a * b)) {
             String takes = input.stream().map(String::valueOf).collect(Collectors.joining(" x "));
             throw data("%s has %d values, but the model takes %s", name, features(), takes);

@@ -159,25 +159,25 @@ public final class Digits {
             }
             begins[count] = true;
             for (int i = 0; i + 1 < n; i++) {
-                int before = Math.max(i - 1, 0);
-                int after = Math.min(i + 2, n - 1);
                 for (int piece = 0; piece < PIECES; piece++) {
                     float t = (float) piece / PIECES;
-                    if (stroke.smooth()) {
-                        x[count] = spline(px[before], px[i], px[i + 1], px[after], t);
-                        y[count++] = spline(py[before], py[i], py[i + 1], py[after], t);
-                    } else {
-                        x[count] = px[i] + t * (px[i + 1] - px[i]);
-                        y[count++] = py[i] + t * (py[i + 1] - py[i]);
-                    }
+                    x[count] = between(stroke.smooth(), px, i, t);
+                    y[count++] = between(stroke.smooth(), py, i, t);
                 }
             }
             x[count] = px[n - 1];
             y[count++] = py[n - 1];
         }
 
-        /** Catmull and Rom's spline between b and c. */
-        private static float spline(float a, float b, float c, float d, float t) {
+        /** On the line between point i and the next, or on Catmull and Rom's spline. */
+        private static float between(boolean smooth, float[] points, int i, float t) {
+            float b = points[i];
+            float c = points[i + 1];
+            if (!smooth) {
+                return b + t * (c - b);
+            }
+            float a = points[Math.max(i - 1, 0)];
+            float d = points[Math.min(i + 2, points.length - 1)];
             float p = 2 * b;
             float q = c - a;
             float r = 2 * a - 5 * b + 4 * c - d;

@@ -31,7 +31,6 @@ public record Distortion(double rotate, double scale, double shift, double bend)
 
     private static final int WORDS = 5 + 2 * POINTS * POINTS;
 
-    /** Checks the ranges. */
     public Distortion {
         check("rotate", rotate, 180);
         check("scale", scale, 0.9);
@@ -115,7 +114,6 @@ public record Distortion(double rotate, double scale, double shift, double bend)
         }
     }
 
-    /** Images of one size on their way. */
     private record Warp(
             Distortion by,
             byte[] from,

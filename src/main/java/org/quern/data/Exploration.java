@@ -107,7 +107,6 @@ public record Exploration(
                 || classes > ROWS_OF_A_CLASS && classes * 2 > set.rows();
     }
 
-    /** The training rows of a class. */
     public int[] rowsOf(int label) {
         int[] labels = splits.train().labels();
         return IntStream.range(0, labels.length).filter(row -> labels[row] == label).toArray();

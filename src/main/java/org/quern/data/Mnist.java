@@ -28,7 +28,6 @@ public final class Mnist {
     public static final List<String> DIGITS =
             List.of("0", "1", "2", "3", "4", "5", "6", "7", "8", "9");
 
-    /** One of the four files. */
     enum File {
         TRAIN_IMAGES(
                 "train-images-idx3-ubyte",

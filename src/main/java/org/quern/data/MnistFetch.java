@@ -4,6 +4,7 @@ import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
 import static java.nio.file.StandardOpenOption.WRITE;
+import static org.quern.QuernException.Kind.INTERRUPTED;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.require;
 
@@ -116,13 +117,11 @@ public final class MnistFetch {
                 reasons.add(reason(mirror, e));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                throw new QuernException(
-                        QuernException.Kind.INTERRUPTED, "interrupted while fetching MNIST", e);
+                throw new QuernException(INTERRUPTED, "interrupted while fetching MNIST", e);
             }
         }
-        throw data(
-                "MNIST cannot be fetched (%s); give the folder of its four files with --data",
-                String.join("; ", reasons));
+        String text = "MNIST cannot be fetched (%s); give the folder of its four files with --data";
+        throw data(text, String.join("; ", reasons));
     }
 
     private void download(URI mirror, String name, Path part, Meter meter)

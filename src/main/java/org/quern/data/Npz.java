@@ -129,10 +129,9 @@ final class Npz {
             require(fortran.group(1).equals("False"), order, where);
             String read = "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are read";
             require(TYPE.matcher(type).matches(), read, where, type);
+            Stream<String> parts = Stream.of(shape.group(1).split(",")).map(String::strip);
             int[] extents =
-                    Stream.of(shape.group(1).split(","))
-                            .map(String::strip)
-                            .filter(part -> !part.isEmpty())
+                    parts.filter(part -> !part.isEmpty())
                             .mapToInt(part -> extent(part, where))
                             .toArray();
             long size = type.charAt(1) - '0';

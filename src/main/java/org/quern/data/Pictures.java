@@ -32,12 +32,10 @@ public final class Pictures {
         return set.shape().length == 2 ? new Pictures(set) : null;
     }
 
-    /** Columns of an image. */
     public int width() {
         return set.shape()[1];
     }
 
-    /** Lines of an image. */
     public int height() {
         return set.shape()[0];
     }

@@ -40,10 +40,9 @@ public record Split(Dataset rest, Dataset part) {
     /** The rows at places [from, to) of the seed's permutation, in their old order. */
     private static Dataset drawn(Dataset set, int from, int to, long seed) {
         int rows = set.rows();
-        return set.select(
+        IntStream drawn =
                 IntStream.range(from, to)
-                        .map(i -> Permutation.apply(rows, seed, Streams.SPLIT.of(0), 0, i))
-                        .sorted()
-                        .toArray());
+                        .map(i -> Permutation.apply(rows, seed, Streams.SPLIT.of(0), 0, i));
+        return set.select(drawn.sorted().toArray());
     }
 }

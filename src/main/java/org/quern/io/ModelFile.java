@@ -62,7 +62,6 @@ public final class ModelFile {
             float[] parameters,
             List<String> classes,
             Map<String, String> notes) {
-        /** Copies lists. */
         public SavedModel {
             classes = List.copyOf(classes);
             notes = Map.copyOf(notes);

@@ -6,6 +6,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Activation;
@@ -47,7 +49,6 @@ public final class OnnxFile {
         AtomicFile.write(file, out -> out.write(model));
     }
 
-    /** The name of the output. */
     public static String output(SavedModel saved) {
         return saved.loss().classifies() ? "logits" : "output";
     }
@@ -88,10 +89,8 @@ public final class OnnxFile {
 
     private void dense(Plan.DenseSlices dense, boolean isLast) {
         int units = dense.weights().columns();
-        String weights = dense.weights().name();
-        String bias = dense.bias().name();
-        initializer(weights, parameters(dense.weights()), dense.weights().rows(), units);
-        initializer(bias, parameters(dense.bias()), units);
+        String weights = parameters(dense.weights(), dense.weights().rows(), units);
+        String bias = parameters(dense.bias(), units);
         String name = "dense" + dense.module();
         Activation activation = dense.layer().activation();
         String output = isLast ? output(saved) : name + " " + activation.text();
@@ -120,9 +119,11 @@ public final class OnnxFile {
         }
     }
 
-    private float[] parameters(Slice slice) {
+    private String parameters(Slice slice, int... extents) {
         int from = Math.toIntExact(slice.offset());
-        return Arrays.copyOfRange(saved.parameters(), from, from + (int) slice.size());
+        int to = from + (int) slice.size();
+        initializer(slice.name(), Arrays.copyOfRange(saved.parameters(), from, to), extents);
+        return slice.name();
     }
 
     private void node(String type, String output, String... inputs) {
@@ -131,9 +132,7 @@ public final class OnnxFile {
 
     private void node(Message attributes, String type, String output, String... inputs) {
         Message node = new Message();
-        for (String input : inputs) {
-            node.text(1, input);
-        }
+        Stream.of(inputs).forEach(input -> node.text(1, input));
         node.text(2, output).text(3, type + nodes++).text(4, type);
         node.out.writeBytes(attributes.out.toByteArray());
         graph.message(1, node);
@@ -146,9 +145,7 @@ public final class OnnxFile {
 
     private void initializer(String name, float[] values, int... extents) {
         Message tensor = new Message();
-        for (int extent : extents) {
-            tensor.number(1, extent);
-        }
+        IntStream.of(extents).forEach(extent -> tensor.number(1, extent));
         ByteBuffer raw = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         raw.asFloatBuffer().put(values);
         tensor.number(2, FLOAT).text(8, name).bytes(9, raw.array());
@@ -157,11 +154,8 @@ public final class OnnxFile {
 
     /** A tensor with a free batch dimension. */
     private static Message value(String name, int... extents) {
-        Message shape = new Message();
-        shape.message(1, new Message().text(2, BATCH));
-        for (int extent : extents) {
-            shape.message(1, new Message().number(1, extent));
-        }
+        Message shape = new Message().message(1, new Message().text(2, BATCH));
+        IntStream.of(extents).forEach(extent -> shape.message(1, new Message().number(1, extent)));
         Message tensor = new Message().number(1, FLOAT).message(2, shape);
         return new Message().text(1, name).message(2, new Message().message(1, tensor));
     }
@@ -198,9 +192,8 @@ public final class OnnxFile {
         /** Seven bits a byte, lowest first; the upper bit says that more follow. */
         private void varint(long value) {
             long rest = value;
-            while ((rest & ~0x7FL) != 0) {
+            for (; rest > 0x7F; rest >>>= 7) {
                 out.write((int) (rest & 0x7F | 0x80));
-                rest >>>= 7;
             }
             out.write((int) rest);
         }

@@ -62,7 +62,6 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
      * @param shape extents; their product is the number of values
      */
     public record Tensor(String name, int[] shape, float[] values) {
-        /** Checks that the shape holds the values. */
         public Tensor {
             long size = IntStream.of(shape).asLongStream().reduce(1, (a, b) -> a * b);
             if (size != values.length) {

@@ -37,7 +37,6 @@ public final class BenchText {
         return format("%." + decimals + "f", value);
     }
 
-    /** The limits of a device. */
     public static String limits(Roofline.Figures figures) {
         String copy = Numbers.bytes(figures.copyBytes());
         String bandwidth = bandwidth(figures.copyBytesPerSecond());
@@ -56,7 +55,6 @@ public final class BenchText {
                 : digits(flopsPerSecond * 1e-12) + " TFLOP/s";
     }
 
-    /** The head of the table of kernels. */
     public static String kernelHead() {
         return format(KERNEL, "kernel", "backend", "time", "least..most", "rate", "limit");
     }
@@ -77,7 +75,6 @@ public final class BenchText {
                 .stripTrailing();
     }
 
-    /** What the columns of the table of kernels mean. */
     public static List<String> kernelNotes() {
         return List.of(
                 "limit: the part that is reached, of the arithmetic above (GFLOP/s), of the large copy"
@@ -198,7 +195,6 @@ public final class BenchText {
         return String.join(", ", parts);
     }
 
-    /** From where on a GPU pays, in a line. */
     public static String crossover(StepBench.Crossover crossover) {
         String where = ": a GPU is faster from batch " + crossover.batch() + " on";
         String nowhere = ": the host is faster at the largest batch size, too";

@@ -21,7 +21,6 @@ public final class DataText {
 
     private DataText() {}
 
-    /** {@link #values}, and rows of each class. */
     public static String of(Dataset set) {
         if (!set.hasLabels()) {
             return values(set);
@@ -34,7 +33,6 @@ public final class DataText {
         return values(set) + "; " + classes(set) + ": " + rows;
     }
 
-    /** Rows, shape, range, mean and deviation of the raw values. */
     public static String values(Dataset set) {
         Statistics s = Statistics.of(set);
         String shape = shape(set.shape());
@@ -52,7 +50,6 @@ public final class DataText {
         return splits.reading().isEmpty() ? "" : "; " + splits.reading();
     }
 
-    /** How many classes there are. */
     public static String classes(Dataset set) {
         int classes = set.classes().size();
         return format(classes == 1 ? "%,d class" : "%,d classes", classes);
@@ -64,7 +61,6 @@ public final class DataText {
         return shape.length > 1 ? extents : extents + (shape[0] == 1 ? " value" : " values");
     }
 
-    /** Whether files are the original ones. */
     public static String differing(List<String> names) {
         return names.isEmpty()
                 ? "all four files are the original ones"
@@ -147,7 +143,6 @@ public final class DataText {
         return table.text();
     }
 
-    /** The lines on rows that are there twice. */
     public static List<String> duplicates(Exploration data) {
         int rows = data.train().rows();
         String twice = format("twice in training: %,d of %,d rows", data.repeated(), rows);

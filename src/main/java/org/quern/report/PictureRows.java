@@ -3,8 +3,8 @@ package org.quern.report;
 import static java.util.stream.Collectors.joining;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.quern.data.Pictures;
 
 /** Pictures with captions side by side, as many as 80 columns hold. */
@@ -22,8 +22,8 @@ final class PictureRows {
     private final Pictures pictures;
     private final boolean colour;
 
-    /** Of each row, the lines of each picture, its caption the first, all as wide as it is. */
-    private final List<List<List<String>>> rows = new ArrayList<>();
+    /** The lines of each row, the captions first. */
+    private final List<List<String>> rows = new ArrayList<>();
 
     private int used;
 
@@ -35,27 +35,24 @@ final class PictureRows {
     void add(byte[] pixels, String caption) {
         Picture picture = new Picture(pixels, pictures.width(), pictures.height());
         int width = Math.max(picture.width(), caption.length());
+        List<String> cell = picture.lines(colour);
         if (rows.isEmpty() || used + width > COLUMNS) {
-            rows.add(new ArrayList<>());
+            rows.add(new ArrayList<>(Collections.nCopies(1 + cell.size(), "")));
             used = 0;
         }
-        List<String> cell = new ArrayList<>();
-        cell.add(caption + " ".repeat(width - caption.length()));
-        String fill = " ".repeat(width - picture.width());
-        picture.lines(colour).forEach(line -> cell.add(line + fill));
-        rows.get(rows.size() - 1).add(cell);
+        List<String> row = rows.get(rows.size() - 1);
+        row.set(0, row.get(0) + caption + " ".repeat(width - caption.length()) + GAP);
+        String fill = " ".repeat(width - picture.width()) + GAP;
+        for (int y = 0; y < cell.size(); y++) {
+            row.set(1 + y, row.get(1 + y) + cell.get(y) + fill);
+        }
         used += width + GAP.length();
     }
 
     String text() {
-        return rows.stream().map(PictureRows::text).collect(joining("\n\n"));
-    }
-
-    private static String text(List<List<String>> cells) {
-        return IntStream.range(0, cells.get(0).size())
-                .mapToObj(y -> cells.stream().map(cell -> cell.get(y)).collect(joining(GAP)))
-                .map(String::stripTrailing)
-                .collect(joining("\n"));
+        return rows.stream()
+                .map(row -> row.stream().map(String::stripTrailing).collect(joining("\n")))
+                .collect(joining("\n\n"));
     }
 
     /**
@@ -68,7 +65,6 @@ final class PictureRows {
             return (columns + WIDEST - 1) / WIDEST;
         }
 
-        /** Characters of a line. */
         int width() {
             return (columns + factor() - 1) / factor();
         }

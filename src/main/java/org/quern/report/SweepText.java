@@ -60,10 +60,9 @@ public final class SweepText {
         List<Group> groups = ranked(results);
         List<String> head = new ArrayList<>(groups.get(0).varied().keySet());
         boolean several = groups.stream().anyMatch(group -> group.results().size() > 1);
-        head.addAll(
-                several
-                        ? List.of("runs", "val mean", "least", "most", "val loss", "seconds")
-                        : List.of("val " + score(results.get(0)), "val loss", "seconds"));
+        String score = "val " + score(results.get(0));
+        head.addAll(several ? List.of("runs", "val mean", "least", "most") : List.of(score));
+        head.addAll(List.of("val loss", "seconds"));
         Table table = new Table("  ", 1).row(head.toArray(String[]::new));
         for (Group group : groups) {
             List<String> row = new ArrayList<>(group.varied().values());

@@ -53,7 +53,6 @@ public final class Table {
                 .toList();
     }
 
-    /** The lines as one text. */
     public String text() {
         return String.join("\n", lines());
     }

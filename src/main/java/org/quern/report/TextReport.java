@@ -46,12 +46,9 @@ public final class TextReport {
                     confusion.mostConfused(MOST).stream()
                             .map(
                                     of ->
-                                            of.actual()
-                                                    + " as "
-                                                    + of.predicted()
-                                                    + " ("
-                                                    + of.count()
-                                                    + ")");
+                                            format(
+                                                    "%s as %s (%d)",
+                                                    of.actual(), of.predicted(), of.count()));
             lines.addAll(List.of("", "most confused   " + confused.collect(joining(", "))));
             lines.add("worst mistakes  " + told(evaluation, MOST, ", "));
         }
@@ -79,13 +76,11 @@ public final class TextReport {
         Table table = new Table("  ", -1, 7, 6, 9, 6).row("");
         table.row("class", "rows", "wrong", "precision", "recall", "F1");
         for (ConfusionMatrix.ClassScore score : confusion.scores()) {
-            table.row(
-                    score.name(),
-                    format("%,d", score.rows()),
-                    format("%,d", score.wrong()),
-                    format("%.4f", score.precision()),
-                    format("%.4f", score.recall()),
-                    format("%.4f", score.f1()));
+            String precision = format("%.4f", score.precision());
+            String recall = format("%.4f", score.recall());
+            String f1 = format("%.4f", score.f1());
+            String rows = format("%,d", score.rows());
+            table.row(score.name(), rows, format("%,d", score.wrong()), precision, recall, f1);
         }
         return table.lines();
     }

@@ -109,7 +109,7 @@ public final class LivePage implements Listener, AutoCloseable {
         synchronized (this) {
             watchers++;
         }
-        try (OutputStream out = LocalServer.stream(exchange, "text/event-stream")) {
+        try (OutputStream out = LocalServer.begin(exchange, 200, "text/event-stream", 0)) {
             long told = -1;
             for (boolean over = false; !over; ) {
                 State state;

@@ -2,6 +2,7 @@ package org.quern.web;
 
 import static org.quern.QuernException.expect;
 
+import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
@@ -95,23 +96,19 @@ final class LocalServer implements AutoCloseable {
     static void send(HttpExchange exchange, int status, String type, String text)
             throws IOException {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        headers(exchange, type);
-        exchange.sendResponseHeaders(status, bytes.length);
-        exchange.getResponseBody().write(bytes);
+        begin(exchange, status, type, bytes.length).write(bytes);
     }
 
-    /** Begins an answer whose length is not known. */
-    static OutputStream stream(HttpExchange exchange, String type) throws IOException {
-        headers(exchange, type);
-        exchange.sendResponseHeaders(200, 0);
+    /** Begins an answer of so many bytes; 0 where their number is not known. */
+    static OutputStream begin(HttpExchange exchange, int status, String type, long length)
+            throws IOException {
+        Headers headers = exchange.getResponseHeaders();
+        headers.set("Content-Type", type);
+        headers.set("Content-Security-Policy", POLICY);
+        headers.set("X-Content-Type-Options", "nosniff");
+        headers.set("Cache-Control", "no-store");
+        exchange.sendResponseHeaders(status, length);
         return exchange.getResponseBody();
-    }
-
-    private static void headers(HttpExchange exchange, String type) {
-        exchange.getResponseHeaders().set("Content-Type", type);
-        exchange.getResponseHeaders().set("Content-Security-Policy", POLICY);
-        exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");
-        exchange.getResponseHeaders().set("Cache-Control", "no-store");
     }
 
     int port() {

@@ -23,7 +23,6 @@ public final class ExplorePage {
     private final Map<String, byte[]> files = new LinkedHashMap<>();
     private final Map<String, Object> data = new LinkedHashMap<>();
 
-    /** For data that was looked at. */
     public ExplorePage(Exploration exploration) {
         this.exploration = exploration;
         Dataset train = exploration.splits().train();

@@ -95,7 +95,6 @@ public final class Page {
         return address(Pictures.png(pixels, size.width(), size.height()));
     }
 
-    /** Text for HTML and SVG. */
     static String escaped(String text) {
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
     }

@@ -55,7 +55,6 @@ public final class RunPage {
         return this;
     }
 
-    /** Adds the result on rows. */
     public RunPage test(Evaluation evaluation, Dataset rows) {
         Map<String, Object> test = new LinkedHashMap<>();
         test.put("rows", evaluation.rows());
@@ -131,12 +130,10 @@ public final class RunPage {
         return Pictures.png(rgb, model.inputShape().get(1), model.inputShape().get(0));
     }
 
-    /** All that the page shows. */
     public Map<String, Object> data() {
         return data;
     }
 
-    /** The page. */
     public String html() {
         return Page.html(data.get("title").toString(), data, true, "run.js");
     }

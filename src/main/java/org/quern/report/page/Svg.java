@@ -66,7 +66,6 @@ final class Svg {
         return svg.end();
     }
 
-    /** Images side by side with their labels below. */
     static String images(String title, List<String> addresses, List<String> labels, int columns) {
         int cell = SIDE + 12;
         int rows = (addresses.size() + columns - 1) / columns;
