@@ -280,7 +280,7 @@ final class ModelCommands {
             for (int row = 0; row < rows.rows(); row++) {
                 float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
                 String name = rows.rows() == 1 ? rows.name() : "row " + row;
-                String label = rows.hasLabels() ? rows.classes().get(rows.labels()[row]) : "";
+                String label = rows.label(row);
                 String labelled = label.isEmpty() ? "" : ", labelled " + label;
                 console.line("%s: %s%s", name, text.brief(one), labelled);
             }

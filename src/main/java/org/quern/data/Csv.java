@@ -163,13 +163,13 @@ final class Csv {
 
     private void requireColumnsOf(Csv test) {
         boolean named = !names.isEmpty() && !test.names.isEmpty();
+        String text =
+                "%s and %s differ from column %d on (%s, %s): give them the same columns in the same"
+                        + " order";
         for (int i = 0; named && i < Math.max(columns, test.columns); i++) {
-            if (!column(i).equals(test.column(i))) {
-                throw data(
-                        "%s and %s differ from column %d on (%s, %s): give them the same columns"
-                                + " in the same order",
-                        file, test.file, i + 1, column(i), test.column(i));
-            }
+            String here = column(i);
+            String there = test.column(i);
+            require(here.equals(there), text, file, test.file, i + 1, here, there);
         }
     }
 

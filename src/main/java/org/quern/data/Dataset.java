@@ -325,6 +325,11 @@ public record Dataset(
         return labels != null;
     }
 
+    /** The name of a row's class; empty without labels. */
+    public String label(int row) {
+        return labels == null ? "" : classes.get(labels[row]);
+    }
+
     /** Whether the rows have regression targets. */
     public boolean hasTargets() {
         return targets != null;

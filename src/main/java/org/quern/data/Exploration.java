@@ -31,13 +31,7 @@ public record Exploration(
     private static final int MANY_CLASSES = 30;
     private static final int ROWS_OF_A_CLASS = 10;
 
-    /**
-     * Two equal rows of two data sets.
-     *
-     * @param first its index in the first set, the least one
-     * @param second its index in the second set
-     * @param sameLabel whether both have the same label; true without labels
-     */
+    /** A row of one set that equals one of another, the first such, and whether its label does. */
     public record Duplicate(int first, int second, boolean sameLabel) {}
 
     /** Looks at data; {@code seed} draws the examples. */
@@ -70,7 +64,7 @@ public record Exploration(
         for (int row = 0; row < second.rows(); row++) {
             Integer same = rows.get(bytes(second, row));
             if (same != null) {
-                boolean alike = !labels || label(first, same).equals(label(second, row));
+                boolean alike = !labels || first.label(same).equals(second.label(row));
                 duplicates.add(new Duplicate(same, row, alike));
             }
         }
@@ -110,14 +104,5 @@ public record Exploration(
     public int[] rowsOf(int label) {
         int[] labels = splits.train().labels();
         return IntStream.range(0, labels.length).filter(row -> labels[row] == label).toArray();
-    }
-
-    /** The name of an example's class; empty without labels. */
-    public String label(int row) {
-        return splits.train().hasLabels() ? label(splits.train(), row) : "";
-    }
-
-    private static String label(Dataset set, int row) {
-        return set.classes().get(set.labels()[row]);
     }
 }

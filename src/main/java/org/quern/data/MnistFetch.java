@@ -1,5 +1,6 @@
 package org.quern.data;
 
+import static java.net.http.HttpClient.Redirect.NORMAL;
 import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
@@ -52,10 +53,7 @@ public final class MnistFetch {
     private static final long MOST_BYTES = 20_000_000;
 
     private final HttpClient client =
-            HttpClient.newBuilder()
-                    .connectTimeout(CONNECT)
-                    .followRedirects(HttpClient.Redirect.NORMAL)
-                    .build();
+            HttpClient.newBuilder().connectTimeout(CONNECT).followRedirects(NORMAL).build();
     private final List<URI> mirrors;
     private final Duration stall;
 

@@ -73,12 +73,10 @@ public final class OnnxFile {
         }
         Scaling scaling = model.scaling();
         if (scaling.scale() != 1) {
-            constant("scale", scaling.scale());
-            node("Mul", "scaled", last, "scale");
+            node("Mul", "scaled", last, constant("scale", scaling.scale()));
         }
         if (scaling.shift() != 0) {
-            constant("shift", scaling.shift());
-            node("Add", "shifted", last, "shift");
+            node("Add", "shifted", last, constant("shift", scaling.shift()));
         }
         for (int i = 0; i < plan.dense().size(); i++) {
             dense(plan.dense().get(i), i == plan.dense().size() - 1);
@@ -103,13 +101,13 @@ public final class OnnxFile {
             case SIGMOID -> node("Sigmoid", output, z);
             case GELU -> {
                 // z Φ(z); opset 13 has erf, and no Gelu yet
-                constant(name + " sqrt half", (float) Math.sqrt(0.5));
-                constant(name + " one", 1);
-                constant(name + " half", 0.5f);
-                node("Mul", name + " scaled", z, name + " sqrt half");
+                String root = constant(name + " sqrt half", (float) Math.sqrt(0.5));
+                String one = constant(name + " one", 1);
+                String half = constant(name + " half", 0.5f);
+                node("Mul", name + " scaled", z, root);
                 node("Erf", name + " erf", last);
-                node("Add", name + " raised", last, name + " one");
-                node("Mul", name + " halved", last, name + " half");
+                node("Add", name + " raised", last, one);
+                node("Mul", name + " halved", last, half);
                 node("Mul", output, z, last);
             }
             case SILU -> {
@@ -122,8 +120,7 @@ public final class OnnxFile {
     private String parameters(Slice slice, int... extents) {
         int from = Math.toIntExact(slice.offset());
         int to = from + (int) slice.size();
-        initializer(slice.name(), Arrays.copyOfRange(saved.parameters(), from, to), extents);
-        return slice.name();
+        return initializer(slice.name(), Arrays.copyOfRange(saved.parameters(), from, to), extents);
     }
 
     private void node(String type, String output, String... inputs) {
@@ -139,17 +136,18 @@ public final class OnnxFile {
         last = output;
     }
 
-    private void constant(String name, float value) {
-        initializer(name, new float[] {value});
+    private String constant(String name, float value) {
+        return initializer(name, new float[] {value});
     }
 
-    private void initializer(String name, float[] values, int... extents) {
+    private String initializer(String name, float[] values, int... extents) {
         Message tensor = new Message();
         IntStream.of(extents).forEach(extent -> tensor.number(1, extent));
         ByteBuffer raw = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         raw.asFloatBuffer().put(values);
         tensor.number(2, FLOAT).text(8, name).bytes(9, raw.array());
         graph.message(5, tensor);
+        return name;
     }
 
     /** A tensor with a free batch dimension. */

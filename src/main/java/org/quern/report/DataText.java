@@ -93,7 +93,7 @@ public final class DataText {
         } else {
             PictureRows examples = new PictureRows(pictures, colour);
             for (int row : data.examples()) {
-                examples.add(pictures.pixels(row), data.label(row));
+                examples.add(pictures.pixels(row), train.label(row));
             }
             parts.addAll(List.of("examples (training rows drawn at random)", examples.text()));
             if (train.hasLabels() && numbers == null) {

@@ -23,7 +23,7 @@ public record PredictionText(List<String> classes, boolean probabilities) {
      */
     public String full(float[] outputs, int most) {
         Table table = new Table("  ", -1);
-        for (int i : Arrays.copyOf(order(outputs), Math.min(most, outputs.length))) {
+        for (int i : order(outputs).subList(0, Math.min(most, outputs.length))) {
             if (probabilities) {
                 String bar = "#".repeat(Math.round(outputs[i] * BAR));
                 table.row(classes.get(i), format("%.4f", outputs[i]), bar);
@@ -39,15 +39,12 @@ public record PredictionText(List<String> classes, boolean probabilities) {
         if (!probabilities) {
             return Arrays.toString(outputs);
         }
-        int best = order(outputs)[0];
+        int best = order(outputs).get(0);
         return format("%s (%.4f)", classes.get(best), outputs[best]);
     }
 
-    private int[] order(float[] outputs) {
-        return IntStream.range(0, outputs.length)
-                .boxed()
-                .sorted(Comparator.comparingDouble(i -> probabilities ? -outputs[i] : 0))
-                .mapToInt(Integer::intValue)
-                .toArray();
+    private List<Integer> order(float[] outputs) {
+        Comparator<Integer> best = Comparator.comparingDouble(i -> probabilities ? -outputs[i] : 0);
+        return IntStream.range(0, outputs.length).boxed().sorted(best).toList();
     }
 }

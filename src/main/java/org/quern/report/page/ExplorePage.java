@@ -50,10 +50,9 @@ public final class ExplorePage {
             files.put("classes.svg", utf8(bars()));
         }
         if (pictures != null) {
-            List<byte[]> examples =
-                    IntStream.of(exploration.examples()).mapToObj(pictures::pixels).toList();
-            List<String> labels =
-                    IntStream.of(exploration.examples()).mapToObj(exploration::label).toList();
+            List<Integer> rows = IntStream.of(exploration.examples()).boxed().toList();
+            List<byte[]> examples = rows.stream().map(pictures::pixels).toList();
+            List<String> labels = rows.stream().map(exploration.splits().train()::label).toList();
             add("examples", "Examples", examples, labels);
             if (!classes.isEmpty()) {
                 IntStream indices = IntStream.range(0, classes.size());

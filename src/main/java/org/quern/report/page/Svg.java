@@ -88,9 +88,8 @@ final class Svg {
     }
 
     private void rectangle(int x, int y, String width, int height, String style) {
-        add(
-                "<rect x=\"%d\" y=\"%d\" width=\"%s\" height=\"%d\" style=\"%s\"/>",
-                x, y, width, height, style);
+        String format = "<rect x=\"%d\" y=\"%d\" width=\"%s\" height=\"%d\" style=\"%s\"/>";
+        add(format, x, y, width, height, style);
     }
 
     /** A text of at most so many letters; one that was cut is whole in the title. */
@@ -98,8 +97,7 @@ final class Svg {
         boolean whole = text.length() <= most;
         String title = whole ? "" : "<title>" + Page.escaped(text) + "</title>";
         String shown = Page.escaped(whole ? text : text.substring(0, most - 1) + "…");
-        add(
-                "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\" style=\"%s\">%s%s</text>",
-                x, y, anchor, INK, shown, title);
+        String format = "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\" style=\"%s\">%s%s</text>";
+        add(format, x, y, anchor, INK, shown, title);
     }
 }
