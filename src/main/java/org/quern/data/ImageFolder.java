@@ -31,10 +31,9 @@ final class ImageFolder {
     static Splits splits(Path folder) {
         Path train = folder.resolve("train");
         Path test = folder.resolve("test");
-        if (!hasImages(train)) {
-            return new Splits(read(folder), null, folder.toString());
-        }
-        return new Splits(read(train), hasImages(test) ? read(test) : null, folder.toString());
+        boolean both = hasImages(train);
+        Dataset rows = read(both ? train : folder);
+        return new Splits(rows, both && hasImages(test) ? read(test) : null, folder.toString());
     }
 
     /** All images; classes are the folders' names in their order. */

@@ -25,8 +25,6 @@ final class PictureRows {
     /** The lines of each row, the captions first. */
     private final List<List<String>> rows = new ArrayList<>();
 
-    private int used;
-
     PictureRows(Pictures pictures, boolean colour) {
         this.pictures = pictures;
         this.colour = colour;
@@ -36,17 +34,16 @@ final class PictureRows {
         Picture picture = new Picture(pixels, pictures.width(), pictures.height());
         int width = Math.max(picture.width(), caption.length());
         List<String> cell = picture.lines(colour);
-        if (rows.isEmpty() || used + width > COLUMNS) {
-            rows.add(new ArrayList<>(Collections.nCopies(1 + cell.size(), "")));
-            used = 0;
+        List<String> row = rows.isEmpty() ? null : rows.get(rows.size() - 1);
+        if (row == null || row.get(0).length() + width > COLUMNS) {
+            row = new ArrayList<>(Collections.nCopies(1 + cell.size(), ""));
+            rows.add(row);
         }
-        List<String> row = rows.get(rows.size() - 1);
         row.set(0, row.get(0) + caption + " ".repeat(width - caption.length()) + GAP);
         String fill = " ".repeat(width - picture.width()) + GAP;
         for (int y = 0; y < cell.size(); y++) {
             row.set(1 + y, row.get(1 + y) + cell.get(y) + fill);
         }
-        used += width + GAP.length();
     }
 
     String text() {

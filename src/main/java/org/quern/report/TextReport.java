@@ -31,9 +31,8 @@ public final class TextReport {
         if (confusion == null) {
             String measure = evaluation.measure().title();
             double error = evaluation.meanAbsoluteError();
-            return format(
-                    "%s R2 %.4f, %s %.6g, mean absolute error %.6g on %,d rows",
-                    part, accuracy, measure, loss, error, evaluation.rows());
+            String text = "%s R2 %.4f, %s %.6g, mean absolute error %.6g on %,d rows";
+            return format(text, part, accuracy, measure, loss, error, evaluation.rows());
         }
         int wrong = evaluation.mistakes().size();
         List<String> lines = new ArrayList<>();
@@ -42,14 +41,11 @@ public final class TextReport {
         lines.addAll(matrix(confusion));
         lines.addAll(scores(confusion));
         if (wrong > 0) {
-            Stream<String> confused =
-                    confusion.mostConfused(MOST).stream()
-                            .map(
-                                    of ->
-                                            format(
-                                                    "%s as %s (%d)",
-                                                    of.actual(), of.predicted(), of.count()));
-            lines.addAll(List.of("", "most confused   " + confused.collect(joining(", "))));
+            List<String> confused = new ArrayList<>();
+            for (ConfusionMatrix.Confusion of : confusion.mostConfused(MOST)) {
+                confused.add(of.actual() + " as " + of.predicted() + " (" + of.count() + ")");
+            }
+            lines.addAll(List.of("", "most confused   " + String.join(", ", confused)));
             lines.add("worst mistakes  " + told(evaluation, MOST, ", "));
         }
         return String.join("\n", lines);
