@@ -153,6 +153,7 @@ public final class Trainer implements AutoCloseable {
         return executor;
     }
 
+    /** The step that comes next, counted from 0 over all epochs. */
     public long step() {
         return step;
     }
