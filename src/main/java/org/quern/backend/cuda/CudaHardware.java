@@ -21,7 +21,6 @@ import org.quern.backend.gpu.GpuBackend;
 /**
  * A CUDA device.
  *
- * @param number its place in the driver's order
  * @param device its handle
  * @param capability compute capability, ten times the major number plus the minor one
  * @param blockMemory bytes of shared memory that a block can have
@@ -29,8 +28,8 @@ import org.quern.backend.gpu.GpuBackend;
  * @param cooperative whether blocks of a grid can wait for each other
  */
 record CudaHardware(
-        int number,
         CUdevice device,
+        CudaContext context,
         String name,
         int capability,
         int units,
@@ -121,8 +120,8 @@ record CudaHardware(
             int capability = 10 * major + minor;
             all.add(
                     new CudaHardware(
-                            i,
                             device,
+                            new CudaContext(device, capability),
                             new String(name, StandardCharsets.UTF_8).split("\0", 2)[0],
                             capability,
                             ask(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),

@@ -53,13 +53,13 @@ final class CudaTeams {
     }
 
     /** How many work side by side: what the driver says, or else the least that is sure. */
-    static int room(CudaContext context, BlockTeam team, long bytes) throws BlockTeam.Refused {
+    static int room(CudaHardware hardware, BlockTeam team, long bytes) throws BlockTeam.Refused {
         if (team.blocks() == 1) {
             return 1;
         }
-        CUfunction function = function(context, team);
+        CUfunction function = function(hardware, team);
         allow(function, team, bytes);
-        int units = context.hardware.units();
+        int units = hardware.units();
         int room =
                 team.isCluster()
                         ? clusters(units, function, team, bytes)
@@ -108,9 +108,9 @@ final class CudaTeams {
     }
 
     /** Its kernel, if the driver takes the unit that it is in. */
-    static CUfunction function(CudaContext context, BlockTeam team) throws BlockTeam.Refused {
+    static CUfunction function(CudaHardware hardware, BlockTeam team) throws BlockTeam.Refused {
         try {
-            return context.module(team.unit()).function(team.kernel());
+            return hardware.context().module(team.unit()).function(team.kernel());
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.BACKEND) {
                 throw e;

@@ -114,7 +114,7 @@ final class Bf16Shadow {
     /** A matrix in the arena, or beside it, where parameters lie as they lie in the arena. */
     Gemm.Operand operand(Slice slice, boolean bfloat16) {
         Place place = place(slice, bfloat16);
-        return new Gemm.Operand(bfloat16 ? values : arena, place.at, place.stride, bfloat16);
+        return new Gemm.Operand(bfloat16 ? values : arena, place.at, place.stride, bfloat16, false);
     }
 
     private Place place(Slice slice, boolean bfloat16) {
@@ -126,7 +126,7 @@ final class Bf16Shadow {
     /** The bits of ReLU's derivative at a layer's output. */
     Gemm.Operand bits(Slice y) {
         Place place = bits.get(y.offset());
-        return new Gemm.Operand(signs, place.at, place.stride, false);
+        return new Gemm.Operand(signs, place.at, place.stride, false, false);
     }
 
     /** Where a kernel finds or writes a matrix in bfloat16, if it is asked to. */

@@ -18,8 +18,12 @@ public interface Device extends AutoCloseable {
         /** What kernels are given for it: its address, or the API's handle. */
         long handle();
 
-        /** Its size. */
         long bytes();
+
+        /** The same memory as the host sees it, even while kernels run; null if it does not. */
+        default ByteBuffer view() {
+            return null;
+        }
     }
 
     /** A kernel with arguments and shape, or a sequence of such, to be run as often as wanted. */
@@ -28,24 +32,6 @@ public interface Device extends AutoCloseable {
         default void close() {
             // most hold nothing but memory of the heap
         }
-    }
-
-    /** Where kernels log to: device memory, or the host's where the device can write it. */
-    interface Log extends AutoCloseable {
-        /** What kernels write to. */
-        Buffer buffer();
-
-        /** Whether what kernels write is seen by {@link #read} while they still run. */
-        boolean isLive();
-
-        /** Sets the first word, which counts the entries, to 0; nothing may be running. */
-        void reset();
-
-        /** The first {@code bytes} bytes; all there once all work is finished. */
-        ByteBuffer read(int bytes);
-
-        @Override
-        void close();
     }
 
     /**
@@ -97,7 +83,11 @@ public interface Device extends AutoCloseable {
     /** Memory with undefined contents for something; fails if there is no room. */
     Buffer allocate(long bytes, String what);
 
-    /** Gives memory back. */
+    /** The same with a {@link Buffer#view} if that can be. */
+    default Buffer allocateShared(int bytes, String what) {
+        return allocate(bytes, what);
+    }
+
     void release(Buffer buffer);
 
     /**
@@ -118,7 +108,6 @@ public interface Device extends AutoCloseable {
     /** Copies within the device, in order with the kernels. */
     void copy(Buffer from, Buffer to, long bytes);
 
-    /** Prepares a launch. */
     Launch prepare(Call call);
 
     /** Blocks that can train together here, whether or not any network fits them. */
@@ -153,10 +142,6 @@ public interface Device extends AutoCloseable {
     /** Prepares {@code repeats} times the launches, which stay open, to be run in a row. */
     Launch sequence(List<Launch> launches, int repeats);
 
-    /** A log of some bytes, zeroed. */
-    Log log(int bytes);
-
-    /** A slot of some bytes. */
     Slot slot(long bytes, String what);
 
     /** The library that computes products here; null if there is none. */
@@ -167,14 +152,9 @@ public interface Device extends AutoCloseable {
     /** A way to compute something: {@link #OWN}, {@link #LIBRARY} or {@link #EPILOGUE}. */
     record GemmVariant(String name, List<Launch> launches) {}
 
-    /** Our own kernels. */
-    String OWN = "own";
-
-    /** A library's product, and kernels after it. */
-    String LIBRARY = "cublas";
-
-    /** A library's product with an epilogue. */
-    String EPILOGUE = "cublasLt";
+    String OWN = "own"; // kernels of ours
+    String LIBRARY = "cublas"; // a library's product, and kernels after it
+    String EPILOGUE = "cublasLt"; // a library's product with an epilogue
 
     /** Who computes matrix products beside our own kernels. */
     interface Library {

@@ -2,8 +2,10 @@ package org.quern.backend.gpu;
 
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
-import java.util.Arrays;
-import java.util.Objects;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
 import java.util.function.IntUnaryOperator;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.StepContext;
@@ -17,21 +19,22 @@ import org.quern.random.Permutation;
  * lies at p modulo {@link #chunk}.
  */
 final class DeviceData implements DeviceDataset {
-    private static final int SLOTS = 2;
-
     private final Device device;
     final Dataset set;
-    private final float[] hostTargets; // of streamed data
+    private final float[] numbers; // the targets
     private final int targetColumns;
 
     /** Rows of a chunk of streamed data, or 0 if all rows are on the device. */
     final int chunk;
 
-    private final Device.Buffer raw;
-    private final Device.Buffer targets;
-    private final Device.Slot[] rawSlots = new Device.Slot[SLOTS];
-    private final Device.Slot[] targetSlots = new Device.Slot[SLOTS];
-    private final Device.Launch[][] kept = new Device.Launch[SLOTS][Kept.values().length];
+    /** Rows and targets: of resident data. */
+    private final List<Device.Buffer> resident = new ArrayList<>();
+
+    /** Rows and targets, twice: of streamed data. */
+    private final List<Device.Slot> slots = new ArrayList<>();
+
+    private final List<Map<Kept, Device.Launch>> kept =
+            List.of(new EnumMap<>(Kept.class), new EnumMap<>(Kept.class));
 
     /** What was chosen of fused kernels; null if none was asked for yet. */
     FusedEngine.Choice choice;
@@ -54,35 +57,31 @@ final class DeviceData implements DeviceDataset {
         this.device = device;
         this.set = set;
         this.targetColumns = targetColumns;
-        float[] numbers = targets(set, targetColumns);
+        numbers = targets(set, targetColumns);
         long rowBytes = rowBytes() + 4L * targetColumns;
         long budget = device.dataBudget();
-        if (rowBytes * set.rows() <= budget) {
-            chunk = 0;
-            String rows = "%,d rows of %s".formatted(set.rows(), set.name());
-            raw = device.allocate(set.rows() * rowBytes(), rows);
-            int values = Math.toIntExact((long) set.rows() * set.features());
-            if (set.isPixels()) {
-                write(device, raw, set.pixels(), values);
-            } else {
-                write(device, raw, 0, set.values(), 0, values);
+        if (rowBytes * set.rows() > budget) {
+            // two slots of an eighth each leave room for what else there is, and keep copies short
+            long wanted = Math.max(least, Math.min(budget / 8, 1 << 28) / rowBytes);
+            chunk = (int) ((Math.min(wanted, set.rows()) + batch - 1) / batch * batch);
+            for (int i = 0; i < 2; i++) {
+                slots.add(device.slot(chunk * rowBytes(), "a chunk of " + set.name()));
+                slots.add(device.slot(4L * chunk * targetColumns, "targets of " + set.name()));
             }
-            hostTargets = null;
-            long targetBytes = Math.max(4, 4L * numbers.length);
-            targets = device.allocate(targetBytes, "the targets of " + set.name());
-            write(device, targets, 0, numbers, 0, numbers.length);
             return;
         }
-        hostTargets = numbers;
-        // two slots of an eighth each leave room for what else there is, and keep copies short
-        long wanted = Math.max(least, Math.min(budget / 8, 1 << 28) / rowBytes);
-        chunk = (int) ((Math.min(wanted, set.rows()) + batch - 1) / batch * batch);
-        for (int i = 0; i < SLOTS; i++) {
-            rawSlots[i] = device.slot(chunk * rowBytes(), "a chunk of " + set.name());
-            targetSlots[i] = device.slot(4L * chunk * targetColumns, "targets of " + set.name());
+        chunk = 0;
+        String rows = "%,d rows of %s".formatted(set.rows(), set.name());
+        resident.add(device.allocate(set.rows() * rowBytes(), rows));
+        int values = Math.toIntExact((long) set.rows() * set.features());
+        if (set.isPixels()) {
+            write(device, raw(), set.pixels(), values);
+        } else {
+            write(device, raw(), 0, set.values(), 0, values);
         }
-        raw = null;
-        targets = null;
+        long targetBytes = Math.max(4, 4L * numbers.length);
+        resident.add(device.allocate(targetBytes, "the targets of " + set.name()));
+        write(device, targets(), 0, numbers, 0, numbers.length);
     }
 
     private long rowBytes() {
@@ -90,12 +89,12 @@ final class DeviceData implements DeviceDataset {
     }
 
     private static float[] targets(Dataset set, int columns) {
-        float[] targets = set.hasTargets() ? set.targets() : new float[0];
-        if (set.hasLabels() && columns == 1) {
-            targets = new float[set.rows()];
-            for (int row = 0; row < targets.length; row++) {
-                targets[row] = set.labels()[row];
-            }
+        if (!set.hasLabels() || columns != 1) {
+            return set.hasTargets() ? set.targets() : new float[0];
+        }
+        float[] targets = new float[set.rows()];
+        for (int row = 0; row < targets.length; row++) {
+            targets[row] = set.labels()[row];
         }
         return targets;
     }
@@ -136,11 +135,19 @@ final class DeviceData implements DeviceDataset {
 
     /** What kernels read rows from: all of them, or the current slot's chunk. */
     Device.Buffer raw() {
-        return chunk == 0 ? raw : rawSlots[slot].device();
+        return chunk == 0 ? resident.get(0) : rowSlot().device();
     }
 
     Device.Buffer targets() {
-        return chunk == 0 ? targets : targetSlots[slot].device();
+        return chunk == 0 ? resident.get(1) : targetSlot().device();
+    }
+
+    private Device.Slot rowSlot() {
+        return slots.get(2 * slot);
+    }
+
+    private Device.Slot targetSlot() {
+        return slots.get(2 * slot + 1);
     }
 
     void turn() {
@@ -157,8 +164,8 @@ final class DeviceData implements DeviceDataset {
     }
 
     private void fill(int first, int rows, IntUnaryOperator rowAt) {
-        Device.Slot data = rawSlots[slot];
-        Device.Slot labels = targetSlots[slot];
+        Device.Slot data = rowSlot();
+        Device.Slot labels = targetSlot();
         data.free();
         labels.free();
         int width = set.features();
@@ -172,9 +179,9 @@ final class DeviceData implements DeviceDataset {
             } else {
                 values.put(place * width, set.values(), row * width, width);
             }
-            if (hostTargets.length > 0) {
+            if (numbers.length > 0) {
                 targetValues.put(
-                        place * targetColumns, hostTargets, row * targetColumns, targetColumns);
+                        place * targetColumns, numbers, row * targetColumns, targetColumns);
             }
         }
         long end = (long) first % chunk + rows;
@@ -183,17 +190,17 @@ final class DeviceData implements DeviceDataset {
     }
 
     void used() {
-        rawSlots[slot].used();
-        targetSlots[slot].used();
+        rowSlot().used();
+        targetSlot().used();
     }
 
     /** What was prepared for the current slot; null for nothing yet. */
     Device.Launch kept(Kept which) {
-        return kept[slot][which.ordinal()];
+        return kept.get(slot).get(which);
     }
 
     void keep(Kept which, Device.Launch launch) {
-        kept[slot][which.ordinal()] = launch;
+        kept.get(slot).put(which, launch);
     }
 
     private void forget() {
@@ -202,9 +209,9 @@ final class DeviceData implements DeviceDataset {
             choice.close();
             choice = null;
         }
-        for (Device.Launch[] ofSlot : kept) {
-            Arrays.stream(ofSlot).filter(Objects::nonNull).forEach(Device.Launch::close);
-            Arrays.fill(ofSlot, null);
+        for (Map<Kept, Device.Launch> ofSlot : kept) {
+            ofSlot.values().forEach(Device.Launch::close);
+            ofSlot.clear();
         }
     }
 
@@ -227,19 +234,11 @@ final class DeviceData implements DeviceDataset {
 
     @Override
     public void close() {
-        if (!open) {
-            return;
-        }
-        open = false;
-        forget();
-        if (chunk == 0) {
-            device.release(raw);
-            device.release(targets);
-            return;
-        }
-        for (int i = 0; i < SLOTS; i++) {
-            rawSlots[i].close();
-            targetSlots[i].close();
+        if (open) {
+            open = false;
+            forget();
+            resident.forEach(device::release);
+            slots.forEach(Device.Slot::close);
         }
     }
 }

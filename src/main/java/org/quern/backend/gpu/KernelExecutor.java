@@ -40,10 +40,9 @@ public final class KernelExecutor implements Executor {
     private final Device.Buffer partialSums;
     private final Bf16Shadow shadow;
     private final StepContext inference = StepContext.inference();
-    private Device.Buffer pass;
-    private final PassBlock passBlock = new PassBlock();
-    private ByteBuffer passHost;
-    private Device.Log log;
+    private final List<Device.Buffer> tables = new ArrayList<>(); // what reserve() allocates
+    private PassBlock pass;
+    private StepLog log;
     private Launches launches;
     private Batches batches;
     private boolean open = true;
@@ -84,23 +83,21 @@ public final class KernelExecutor implements Executor {
     private void checkMemory(String what) {
         long needed = 4 * plan.arena();
         long free = device.free();
-        if (needed <= free) {
-            return;
+        if (needed > free) {
+            int batch = largestBatch(free);
+            throw QuernException.device(
+                    "out of memory on %s: %s needs %,d MiB (%,d MiB of it for %,d parameters and their"
+                            + " moments), and %,d MiB are free: %s",
+                    device.description(),
+                    what,
+                    GpuDevice.mib(needed),
+                    4 * plan.state().size() >> 20,
+                    plan.parameters().size(),
+                    free >> 20,
+                    batch > 0
+                            ? "batch %,d would fit".formatted(batch)
+                            : "use narrower layers, or another device");
         }
-        int batch = largestBatch(free);
-        String parameters =
-                "%,d MiB of it for %,d parameters and their moments"
-                        .formatted(4 * plan.state().size() >> 20, plan.parameters().size());
-        throw QuernException.device(
-                "out of memory on %s: %s needs %,d MiB (%s), and %,d MiB are free: %s",
-                device.description(),
-                what,
-                GpuDevice.mib(needed),
-                parameters,
-                free >> 20,
-                batch > 0
-                        ? "batch %,d would fit".formatted(batch)
-                        : "use narrower layers, or another device");
     }
 
     private int largestBatch(long free) {
@@ -121,14 +118,12 @@ public final class KernelExecutor implements Executor {
             device.finish();
             releaseTables();
         }
-        pass = allocate(PassBlock.bytes(steps), "the table of step sizes");
-        passHost = GpuDevice.direct(PassBlock.bytes(steps));
-        log = device.log(StepLog.bytes(steps));
-        launches = new Launches(device, tiling, shadow, arena, pass, log.buffer(), partialSums);
-    }
-
-    private int reserved() {
-        return (passHost.capacity() / 4 - PassBlock.WORDS) / 2;
+        pass = new PassBlock(device, steps);
+        tables.add(pass.buffer);
+        log = new StepLog(device, steps);
+        tables.add(log.buffer);
+        launches =
+                new Launches(device, tiling, shadow, arena, pass.buffer, log.buffer, partialSums);
     }
 
     @Override
@@ -220,7 +215,7 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public void train(DeviceDataset resident, Steps steps) {
-        if (steps.capacity() > reserved()) {
+        if (steps.capacity() > pass.capacity) {
             reserve(steps.capacity());
         }
         DeviceData data = ((DeviceData) resident).with(launches);
@@ -233,15 +228,14 @@ public final class KernelExecutor implements Executor {
         }
         log.reset();
         launches.refresh(plan.parameters());
-        passBlock.steps(passHost.clear(), steps, batches, data.chunk);
-        device.write(pass, 0, passHost.flip());
-        FusedSteps fused = engine.fused(data, arena, pass, log.buffer());
+        pass.write(steps, batches, data.chunk);
+        FusedSteps fused = engine.fused(data, arena, pass.buffer, log.buffer);
         if (fused != null) {
             fused.run(steps.count());
         } else {
             trainByOps(data, steps);
         }
-        StepLog.await(device, log, steps);
+        log.await(steps);
     }
 
     private void trainByOps(DeviceData data, Steps steps) {
@@ -365,7 +359,7 @@ public final class KernelExecutor implements Executor {
         repeat(launches(op, resident, newPass, true), times);
         device.finish();
         if (op instanceof Op.Metrics) {
-            StepLog.take(log, newPass);
+            log.take(newPass);
         }
     }
 
@@ -405,10 +399,7 @@ public final class KernelExecutor implements Executor {
     }
 
     private void begin(DeviceData data, StepContext newPass) {
-        passHost.clear();
-        passBlock.one(passHost, newPass, data.rows(), data.chunk);
-        passHost.putFloat(0).putFloat(0).flip(); // tables of one entry, which nobody reads
-        device.write(pass, 0, passHost);
+        pass.write(newPass, data.rows(), data.chunk);
         if (data.chunk != 0) {
             data.send(newPass);
         }
@@ -427,10 +418,9 @@ public final class KernelExecutor implements Executor {
         if (launches != null) {
             launches.close();
             launches = null;
-            log.close();
-            buffers.remove(pass);
-            device.release(pass);
         }
+        tables.forEach(device::release);
+        tables.clear();
     }
 
     private void release() {
