@@ -120,7 +120,7 @@ final class LayerRates {
                 continue; // it moves on to the next step
             }
             List<Device.Launch> launches = executor.launches(op, data, pass, false);
-            launches.forEach(device::run);
+            launches.forEach(Device.Launch::run);
             if (op instanceof Op.DenseForward f && f.weights().equals(middle.weights())
                     || op instanceof Op.DenseBackwardWeights w && w.x().equals(middle.x())
                     || op instanceof Op.DenseBackwardInput i
@@ -198,7 +198,7 @@ final class LayerRates {
 
     private static double seconds(Device device, Device.Launch sequence) {
         long started = System.nanoTime();
-        device.run(sequence);
+        sequence.run();
         device.finish();
         return (System.nanoTime() - started) * 1e-9;
     }

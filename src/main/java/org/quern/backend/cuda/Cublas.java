@@ -42,9 +42,7 @@ final class Cublas implements Device.Library, AutoCloseable {
     private final boolean mayBeOwn;
     private final GemmTable table;
     private CublasLt light;
-
-    /** Why products may not have epilogues; else null. */
-    private String lightProblem;
+    private String lightProblem; // why products may not have epilogues; else null
 
     private Cublas(CudaDevice device, Backend.Options options, CublasLibrary library) {
         this.device = device;
@@ -176,7 +174,7 @@ final class Cublas implements Device.Library, AutoCloseable {
             return light == null ? null : light.launch(p);
         }
         CudaLaunch launch = new Multiplication(p);
-        launch.launch();
+        launch.run();
         return launch;
     }
 

@@ -5,14 +5,14 @@ import static org.quern.QuernException.backend;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.gpu.Gemm;
+import org.quern.backend.nativelib.NativeLibraries;
 
 /**
  * Matrix products with epilogues, by the cublasLt that comes with a cuBLAS: {@code
  * native/cublaslt.c} calls it.
  */
 final class CublasLt implements AutoCloseable {
-    /** Values of cublasComputeType_t. */
-    private static final int COMPUTE_32F = 68;
+    private static final int COMPUTE_32F = 68; // values of cublasComputeType_t
 
     private static final int COMPUTE_32F_FAST_TF32 = 77;
 
@@ -36,7 +36,7 @@ final class CublasLt implements AutoCloseable {
      * that of the one that cuBLAS itself has loaded. Fails if there is none (backend).
      */
     static synchronized void load(CublasLibrary library) {
-        JCudaNatives.loadBridge();
+        NativeLibraries.loadBridge();
         if (library.light().stream().anyMatch(file -> open(file.toString()) == null)) {
             return;
         }
@@ -114,7 +114,7 @@ final class CublasLt implements AutoCloseable {
 
         @Override
         int put() {
-            return run(handle, plan, workspace.handle(), workspace.bytes(), stream);
+            return CublasLt.run(handle, plan, workspace.handle(), workspace.bytes(), stream);
         }
 
         @Override

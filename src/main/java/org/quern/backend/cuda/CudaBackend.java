@@ -34,7 +34,7 @@ public class CudaBackend extends GpuBackend<CudaHardware> {
     @Override
     public int sideBySide(Plan plan, Options options) {
         CudaHardware hardware = hardware(options);
-        hardware.context().enter();
+        hardware.enter();
         return FusedEngine.sideBySide(
                 plan,
                 CudaTeams.of(hardware),

@@ -49,7 +49,7 @@ final class CudaDevice extends GpuDevice {
         super(hardware);
         this.hardware = hardware;
         enter();
-        module = hardware.context().module(KERNELS);
+        module = hardware.module(KERNELS);
         int flags = CUstream_flags.CU_STREAM_NON_BLOCKING;
         check(JCudaDriver.cuStreamCreate(stream, flags), "cuStreamCreate");
         check(JCudaDriver.cuStreamCreate(copies, flags), "cuStreamCreate");
@@ -68,7 +68,7 @@ final class CudaDevice extends GpuDevice {
 
     private void enter() {
         if (entered != Thread.currentThread()) {
-            hardware.context().enter();
+            hardware.enter();
             entered = Thread.currentThread();
         }
     }
@@ -298,21 +298,8 @@ final class CudaDevice extends GpuDevice {
     }
 
     @Override
-    public void tries(Launch launch) throws BlockTeam.Refused {
-        enter();
-        ((CudaLaunch) launch).tries();
-        finish();
-    }
-
-    @Override
     public boolean captures() {
         return true;
-    }
-
-    @Override
-    public void run(Launch launch) {
-        enter();
-        ((CudaLaunch) launch).launch();
     }
 
     @Override

@@ -21,8 +21,7 @@ import org.quern.backend.gpu.Device;
 
 /** Something that can be put into the stream: a kernel of ours, a library's product, or a graph. */
 abstract class CudaLaunch implements Device.Launch {
-    /** What failed, if it does: no text is made for a launch that goes well. */
-    final String what;
+    final String what; // what failed, if it does: no text is made for a launch that goes well
 
     CudaLaunch(String what) {
         this.what = what;
@@ -35,16 +34,12 @@ abstract class CudaLaunch implements Device.Launch {
         return CudaErrors.failure(code, what);
     }
 
-    final void launch() {
+    @Override
+    public final void run() {
         int code = put();
         if (code != CUresult.CUDA_SUCCESS) {
             throw failure(code);
         }
-    }
-
-    /** The same of a launch that the device may have no room for. */
-    void tries() throws BlockTeam.Refused {
-        launch();
     }
 
     /** A kernel with its arguments packed once, as C lays them out. */
@@ -119,7 +114,7 @@ abstract class CudaLaunch implements Device.Launch {
         }
 
         @Override
-        void tries() throws BlockTeam.Refused {
+        public void tries() throws BlockTeam.Refused {
             int code = put();
             switch (code) {
                 case CUresult.CUDA_SUCCESS -> {}
@@ -147,7 +142,7 @@ abstract class CudaLaunch implements Device.Launch {
             CUgraph graph = new CUgraph();
             try {
                 for (int i = 0; i < repeats; i++) {
-                    launches.forEach(launch -> ((CudaLaunch) launch).launch());
+                    launches.forEach(Device.Launch::run);
                 }
             } catch (RuntimeException e) {
                 JCudaDriver.cuStreamEndCapture(stream, graph);

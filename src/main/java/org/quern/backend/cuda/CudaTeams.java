@@ -10,13 +10,12 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
 import org.quern.backend.gpu.BlockTeam;
-import org.quern.backend.gpu.Device;
+import org.quern.backend.nativelib.NativeLibraries;
 
 /**
  * The teams of blocks that a device can launch together: clusters, and the few blocks of a grid.
  */
 final class CudaTeams {
-    private static final int THREADS = Device.THREADS + 64; // TEAM_HELPERS of the kernels
     private static final int[] SIZES = {4, 8, 12, 16};
     static final String NO_ROOM = "the device has no room for it";
 
@@ -31,25 +30,18 @@ final class CudaTeams {
     /** Those of a device. Tensor cores are for who asks for them until measured faster. */
     static List<BlockTeam> of(CudaHardware hardware) {
         List<BlockTeam> teams = new ArrayList<>();
+        int memory = hardware.blockMemory;
         for (int blocks : SIZES) {
-            if (hardware.clusters()) {
-                String kernel = "fused_train_cluster_" + blocks;
-                teams.add(team(kernel, "cluster", blocks, hardware, false));
-                teams.add(team(kernel, "cluster", blocks, hardware, true));
+            if (hardware.hasClusters) {
+                teams.add(new BlockTeam(BlockTeam.Kind.CLUSTER, blocks, memory, false));
+                teams.add(new BlockTeam(BlockTeam.Kind.CLUSTER, blocks, memory, true));
             }
-            if (hardware.cooperative() && blocks <= hardware.units()) {
-                teams.add(team("fused_train_grid", "grid", blocks, hardware, false));
+            if (hardware.isCooperative && blocks <= hardware.units()) {
+                teams.add(new BlockTeam(BlockTeam.Kind.GRID, blocks, memory, false));
             }
         }
         teams.add(BlockTeam.ALONE);
         return teams;
-    }
-
-    private static BlockTeam team(
-            String kernel, String kind, int blocks, CudaHardware hardware, boolean tensor) {
-        int memory = hardware.blockMemory();
-        return new BlockTeam(
-                kernel, "fused_" + kind, "a " + kind, blocks, THREADS, memory, tensor, !tensor);
     }
 
     /** How many work side by side: what the driver says, or else the least that is sure. */
@@ -59,11 +51,10 @@ final class CudaTeams {
         }
         CUfunction function = function(hardware, team);
         allow(function, team, bytes);
-        int units = hardware.units();
         int room =
                 team.isCluster()
-                        ? clusters(units, function, team, bytes)
-                        : grids(units, function, team, bytes);
+                        ? clusters(hardware.units(), function, team, bytes)
+                        : grids(hardware.units(), function, team, bytes);
         if (room == 0) {
             throw new BlockTeam.Refused(NO_ROOM);
         }
@@ -74,12 +65,9 @@ final class CudaTeams {
     private static int clusters(int units, CUfunction function, BlockTeam team, long bytes)
             throws BlockTeam.Refused {
         int answer = UNKNOWN;
-        if (JCudaNatives.hasBridge()) {
+        if (NativeLibraries.hasBridge()) {
             long address = ((CudaModule.Function) function).address();
             answer = mostClusters(address, team.blocks(), team.threads(), (int) bytes);
-        }
-        if (answer >= 0) {
-            return answer;
         }
         if (answer == -CUresult.CUDA_ERROR_INVALID_CLUSTER_SIZE) {
             throw new BlockTeam.Refused(NO_ROOM);
@@ -88,7 +76,7 @@ final class CudaTeams {
             throw CudaErrors.failure(-answer, "cuOccupancyMaxActiveClusters");
         }
         // a driver that cannot tell: one for each group, were all of them as large
-        return Math.max(1, units / LARGEST_GROUP);
+        return answer >= 0 ? answer : Math.max(1, units / LARGEST_GROUP);
     }
 
     /**
@@ -110,7 +98,7 @@ final class CudaTeams {
     /** Its kernel, if the driver takes the unit that it is in. */
     static CUfunction function(CudaHardware hardware, BlockTeam team) throws BlockTeam.Refused {
         try {
-            return hardware.context().module(team.unit()).function(team.kernel());
+            return hardware.module(team.unit()).function(team.kernel());
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.BACKEND) {
                 throw e;

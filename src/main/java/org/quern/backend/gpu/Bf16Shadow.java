@@ -29,9 +29,7 @@ final class Bf16Shadow {
     private final Map<Long, Place> rounded = new HashMap<>();
     private final Map<Long, Place> bits = new HashMap<>();
     private final Set<Long> kept = new HashSet<>();
-
-    /** Whether products take bfloat16. */
-    final boolean rounds;
+    final boolean rounds; // whether products take bfloat16
 
     /** Bfloat16, and the bits; the arena, where there are none and kernels are told so. */
     final Device.Buffer values;

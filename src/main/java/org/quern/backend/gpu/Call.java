@@ -16,8 +16,7 @@ import org.quern.plan.Slice;
  * @param arguments in the order of the kernel's parameters
  */
 public record Call(String kernel, int groupsX, int groupsY, List<Object> arguments) {
-    /** What kernels take for the place of a matrix that is not there. */
-    static final int NOWHERE = -1;
+    static final int NOWHERE = -1; // what kernels take for the place of a matrix that is not there
 
     /** Checks shape and types. */
     public Call {

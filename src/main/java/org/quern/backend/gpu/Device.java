@@ -28,6 +28,14 @@ public interface Device extends AutoCloseable {
 
     /** A kernel with arguments and shape, or a sequence of such, to be run as often as wanted. */
     interface Launch extends AutoCloseable {
+        /** Asks the device for it, or for each of a sequence. */
+        void run();
+
+        /** The same of a team's, which the device may not have room for. */
+        default void tries() throws BlockTeam.Refused {
+            run();
+        }
+
         @Override
         default void close() {
             // most hold nothing but memory of the heap
@@ -125,22 +133,22 @@ public interface Device extends AutoCloseable {
         throw new BlockTeam.Refused("the device has no teams");
     }
 
-    /** Runs a team's launch and waits for it. */
-    default void tries(Launch launch) throws BlockTeam.Refused {
-        run(launch);
-        finish();
-    }
-
-    /** Runs a launch, or each of a sequence. */
-    void run(Launch launch);
-
     /** Whether a sequence is given to the device as a whole. */
     default boolean captures() {
         return false;
     }
 
     /** Prepares {@code repeats} times the launches, which stay open, to be run in a row. */
-    Launch sequence(List<Launch> launches, int repeats);
+    default Launch sequence(List<Launch> launches, int repeats) {
+        Launch[] all = launches.toArray(Launch[]::new);
+        return () -> {
+            for (int i = 0; i < repeats; i++) {
+                for (Launch launch : all) {
+                    launch.run();
+                }
+            }
+        };
+    }
 
     Slot slot(long bytes, String what);
 

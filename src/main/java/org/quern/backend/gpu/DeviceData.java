@@ -6,12 +6,9 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntUnaryOperator;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
-import org.quern.plan.Batches;
-import org.quern.random.Permutation;
 
 /**
  * A data set for kernels: whole on the device, or streamed through two slots in the order of use.
@@ -23,9 +20,7 @@ final class DeviceData implements DeviceDataset {
     final Dataset set;
     private final float[] numbers; // the targets
     private final int targetColumns;
-
-    /** Rows of a chunk of streamed data, or 0 if all rows are on the device. */
-    final int chunk;
+    final int chunk; // rows of a chunk of streamed data, or 0 if all rows are on the device
 
     /** Rows and targets: of resident data. */
     private final List<Device.Buffer> resident = new ArrayList<>();
@@ -154,16 +149,11 @@ final class DeviceData implements DeviceDataset {
         slot = 1 - slot;
     }
 
-    void send(StepContext pass) {
-        fill(pass.first(), pass.rows(), pass::row);
-    }
-
-    /** Sends the rows at places [first, first + rows) of an epoch, into the current slot. */
-    void send(Batches batches, long seed, long epoch, int first, int rows) {
-        fill(first, rows, b -> Permutation.shuffled(batches.rows(), seed, epoch, first + b));
-    }
-
-    private void fill(int first, int rows, IntUnaryOperator rowAt) {
+    /** If data is streamed, sends so many rows in the order of a pass, into the current slot. */
+    void send(StepContext pass, int rows) {
+        if (chunk == 0) {
+            return;
+        }
         Device.Slot data = rowSlot();
         Device.Slot labels = targetSlot();
         data.free();
@@ -172,8 +162,8 @@ final class DeviceData implements DeviceDataset {
         FloatBuffer values = data.host().asFloatBuffer();
         FloatBuffer targetValues = labels.host().asFloatBuffer();
         for (int b = 0; b < rows; b++) {
-            int row = rowAt.applyAsInt(b);
-            int place = (first + b) % chunk;
+            int row = pass.row(b);
+            int place = (pass.first() + b) % chunk;
             if (set.isPixels()) {
                 data.host().put(place * width, set.pixels(), row * width, width);
             } else {
@@ -184,14 +174,16 @@ final class DeviceData implements DeviceDataset {
                         place * targetColumns, numbers, row * targetColumns, targetColumns);
             }
         }
-        long end = (long) first % chunk + rows;
+        long end = (long) pass.first() % chunk + rows;
         data.send(end * rowBytes());
         labels.send(4 * end * targetColumns);
     }
 
     void used() {
-        rowSlot().used();
-        targetSlot().used();
+        if (chunk != 0) {
+            rowSlot().used();
+            targetSlot().used();
+        }
     }
 
     /** What was prepared for the current slot; null for nothing yet. */

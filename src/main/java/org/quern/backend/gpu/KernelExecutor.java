@@ -192,7 +192,7 @@ public final class KernelExecutor implements Executor {
 
     private void runOnce(Call call) {
         try (Device.Launch launch = device.prepare(call)) {
-            device.run(launch);
+            launch.run();
             device.finish();
         }
     }
@@ -239,21 +239,18 @@ public final class KernelExecutor implements Executor {
     }
 
     private void trainByOps(DeviceData data, Steps steps) {
-        if (data.chunk == 0) {
-            trainByOps(data, steps.first(), steps.count());
-            return;
-        }
         // while the device has a chunk, the host fills and sends the next
         for (int done = 0; done < steps.count(); ) {
-            long step = steps.first() + done;
-            int place = batches.place(step);
-            int untilChunk = data.chunk - place % data.chunk;
-            int rows = Math.min(untilChunk, batches.rows() - place);
-            int now = Math.min(Call.groups(rows, batches.batch()), steps.count() - done);
-            int sent = Math.min(rows, now * batches.batch());
-            data.turn();
-            data.send(batches, steps.seed(), batches.epoch(step), place, sent);
-            trainByOps(data, step, now);
+            int now = steps.count() - done;
+            if (data.chunk != 0) {
+                StepContext step = pass.step(done);
+                int place = step.first();
+                int rows = Math.min(data.chunk - place % data.chunk, batches.rows() - place);
+                now = Math.min(Call.groups(rows, batches.batch()), now);
+                data.turn();
+                data.send(step, Math.min(rows, now * batches.batch()));
+            }
+            trainByOps(data, steps.first() + done, now);
             data.used();
             done += now;
         }
@@ -273,12 +270,12 @@ public final class KernelExecutor implements Executor {
             if (options.sync() || options.engine() == Backend.Engine.OPS) {
                 stepOpByOp(data, rows, step);
             } else if (rows != plan.batch()) {
-                device.run(sequence(data, Kept.SHORT_STEP, rows, 1));
+                sequence(data, Kept.SHORT_STEP, rows, 1).run();
             } else if (full < MANY) {
-                device.run(sequence(data, Kept.FULL_STEP, rows, 1));
+                sequence(data, Kept.FULL_STEP, rows, 1).run();
             } else {
                 now = MANY;
-                device.run(sequence(data, Kept.MANY_STEPS, rows, MANY));
+                sequence(data, Kept.MANY_STEPS, rows, MANY).run();
             }
         }
     }
@@ -298,7 +295,7 @@ public final class KernelExecutor implements Executor {
     private void stepOpByOp(DeviceData data, int rows, long number) {
         for (Op op : stepOps) {
             try {
-                launches.of(op, data, extent(rows, true, false)).forEach(device::run);
+                launches.of(op, data, extent(rows, true, false)).forEach(Device.Launch::run);
                 if (options.sync()) {
                     device.finish();
                 }
@@ -334,11 +331,9 @@ public final class KernelExecutor implements Executor {
             }
             begin(data, inference.rows(first + done, now));
             for (Op op : plan.inference()) {
-                launches.of(op, data, extent(now, false, false)).forEach(device::run);
+                launches.of(op, data, extent(now, false, false)).forEach(Device.Launch::run);
             }
-            if (data.chunk != 0) {
-                data.used();
-            }
+            data.used();
             long y = 4 * plan.output().offset();
             DeviceData.read(device, arena, y, outputs, done * width, now * width);
             done += now;
@@ -383,13 +378,13 @@ public final class KernelExecutor implements Executor {
         if (left >= 4 * MANY) {
             try (Device.Launch many = device.sequence(all, MANY)) {
                 for (; left >= MANY; left -= MANY) {
-                    device.run(many);
+                    many.run();
                 }
                 device.finish(); // before the sequence is closed
             }
         }
         for (; left > 0; left--) {
-            all.forEach(device::run);
+            all.forEach(Device.Launch::run);
         }
     }
 
@@ -400,9 +395,7 @@ public final class KernelExecutor implements Executor {
 
     private void begin(DeviceData data, StepContext newPass) {
         pass.write(newPass, data.rows(), data.chunk);
-        if (data.chunk != 0) {
-            data.send(newPass);
-        }
+        data.send(newPass, newPass.rows());
     }
 
     @Override

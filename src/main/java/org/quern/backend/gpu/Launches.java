@@ -154,10 +154,8 @@ final class Launches implements AutoCloseable {
                 shadow.rounds
                         ? call("optimizer_update_bfloat16", groups).with(shadow.values)
                         : call("optimizer_update", groups);
-        List<Slice> moments = o.moments();
-        return call.with(o.parameters(), o.gradients())
-                .with(moments.size() > 0 ? moments.get(0) : Call.NOWHERE)
-                .with(moments.size() > 1 ? moments.get(1) : Call.NOWHERE)
+        Slice[] moments = o.moments().toArray(new Slice[2]); // null for those that it lacks
+        return call.with(o.parameters(), o.gradients(), moments[0], moments[1])
                 .with(count, PlanWords.rule(o.form()), form[0], form[1], form[2]);
     }
 
@@ -187,7 +185,7 @@ final class Launches implements AutoCloseable {
             // the rows are given, so no pass is read
             Call call = bfloat16("bfloat16_convert", parameters, 1).with(1, count, count);
             try (Device.Launch launch = device.prepare(call)) {
-                device.run(launch);
+                launch.run();
             }
         }
     }

@@ -16,15 +16,13 @@ final class PassBlock {
 
     private final Device device;
     final Device.Buffer buffer;
-
-    /** The most steps of a run. */
-    final int capacity;
+    final int capacity; // the most steps of a run
 
     private final ByteBuffer host;
     private final Words words = new Words();
     private Steps steps;
     private Batches batches;
-    private StepContext first;
+    private StepContext pass;
 
     PassBlock(Device device, int capacity) {
         this.device = device;
@@ -33,14 +31,19 @@ final class PassBlock {
         buffer = device.allocate(host.capacity(), "the table of step sizes");
     }
 
+    /** The pass of a step of the run that was written last. */
+    StepContext step(int index) {
+        return pass.step(index);
+    }
+
     void write(Steps newSteps, Batches newBatches, int chunk) {
         if (steps != newSteps || batches != newBatches) {
             steps = newSteps;
             batches = newBatches;
-            first = StepContext.training(steps, batches);
+            pass = StepContext.training(steps, batches);
         }
         int count = steps.count();
-        put(words.clear(), first.step(0), batches.rows(), count, batches.batch(), chunk);
+        put(words.clear(), step(0), batches.rows(), count, batches.batch(), chunk);
         words.writeTo(host.clear());
         for (int i = 0; i < count; i++) {
             host.putFloat(steps.rates()[i]);
@@ -52,8 +55,8 @@ final class PassBlock {
     }
 
     /** A single pass; its op finds its log entry at index 0. */
-    void write(StepContext pass, int dataRows, int chunk) {
-        put(words.clear(), pass, dataRows, 1, pass.rows(), chunk).writeTo(host.clear());
+    void write(StepContext single, int dataRows, int chunk) {
+        put(words.clear(), single, dataRows, 1, single.rows(), chunk).writeTo(host.clear());
         host.putFloat(0).putFloat(0); // tables of one entry, which nobody reads
         device.write(buffer, 0, host.flip());
     }

@@ -105,6 +105,22 @@ public final class NativeLibraries {
         load(unpackResource(ours(file), what));
     }
 
+    /** Loads what JCuda and LWJGL have no binding to: the C that is linked to no library. */
+    public static void loadBridge() {
+        new NativeLibraries(System.getenv())
+                .load("libquern-gpu.so", "the way to cublasLt, the driver and OpenCL");
+    }
+
+    /** Whether that is loaded: not from a jar that was built without a C compiler. */
+    public static boolean hasBridge() {
+        try {
+            loadBridge();
+            return true;
+        } catch (QuernException e) {
+            return false;
+        }
+    }
+
     private static String ours(String file) {
         return "/native/" + platform() + "/" + file;
     }

@@ -107,11 +107,7 @@ final class OpenclDevice extends GpuDevice {
 
     private record Memory(long handle, long bytes) implements Buffer {}
 
-    private interface Enqueued extends Launch {
-        void enqueue();
-    }
-
-    private final class Prepared implements Enqueued {
+    private final class Prepared implements Launch {
         final String name;
         final long kernel;
         final PointerBuffer sizes = PointerBuffer.allocateDirect(2);
@@ -130,7 +126,7 @@ final class OpenclDevice extends GpuDevice {
         }
 
         @Override
-        public void enqueue() {
+        public void run() {
             int result =
                     CL12.clEnqueueNDRangeKernel(queue, kernel, 2, null, sizes, group, null, null);
             if (result != CL12.CL_SUCCESS) { // no text is made for a launch that goes well
@@ -141,19 +137,6 @@ final class OpenclDevice extends GpuDevice {
         @Override
         public void close() {
             CL12.clReleaseKernel(kernel);
-        }
-    }
-
-    /** Launches that are asked for one after the other. */
-    private record Listed(Launch[] launches, int repeats, long queue) implements Enqueued {
-        @Override
-        public void enqueue() {
-            for (int i = 0; i < repeats; i++) {
-                for (Launch launch : launches) {
-                    ((Enqueued) launch).enqueue();
-                }
-            }
-            check(CL12.clFlush(queue), "clFlush");
         }
     }
 
@@ -256,13 +239,12 @@ final class OpenclDevice extends GpuDevice {
     }
 
     @Override
-    public void run(Launch launch) {
-        ((Enqueued) launch).enqueue();
-    }
-
-    @Override
     public Launch sequence(List<Launch> launches, int repeats) {
-        return new Listed(launches.toArray(Launch[]::new), repeats, queue);
+        Launch all = super.sequence(launches, repeats);
+        return () -> {
+            all.run();
+            check(CL12.clFlush(queue), "clFlush");
+        };
     }
 
     /** Pinned host memory and its place on the device, copied in a queue of its own. */

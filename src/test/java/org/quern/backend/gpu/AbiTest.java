@@ -54,7 +54,7 @@ class AbiTest {
     /** Names that depended on a plan would number other words for it. */
     @Test
     void thePlanChangesNoName() {
-        BlockTeam tensor = new BlockTeam("k", "u", "a team", 2, 320, 1 << 20, true, true);
+        BlockTeam tensor = new BlockTeam(BlockTeam.Kind.CLUSTER, 2, 1 << 20, true);
         for (Plan plan : List.of(PLAIN, RICH)) {
             assertThat(CpuAbi.names(plan)).isEqualTo(CpuAbi.names(PLAIN));
             for (BlockTeam team : List.of(BlockTeam.ALONE, tensor)) {

@@ -46,10 +46,6 @@ public class TraceDevice implements Device {
 
     private record Memory(long handle, long bytes) implements Buffer {}
 
-    private record Prepared(String kernel) implements Launch {}
-
-    private record Listed(List<Launch> launches, int repeats) implements Launch {}
-
     /** Without a library for products. */
     public TraceDevice() {
         this(false);
@@ -78,6 +74,10 @@ public class TraceDevice implements Device {
 
     private static ByteBuffer direct(int size) {
         return ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+    }
+
+    private Launch counted(String kernel) {
+        return () -> launches.merge(kernel, 1L, Long::sum);
     }
 
     private void copy(long size) {
@@ -157,7 +157,7 @@ public class TraceDevice implements Device {
 
     @Override
     public Launch prepare(Call call) {
-        return new Prepared(call.kernel());
+        return counted(call.kernel());
     }
 
     @Override
@@ -172,23 +172,7 @@ public class TraceDevice implements Device {
 
     @Override
     public Library library() {
-        return library ? product -> new Prepared("library") : null;
-    }
-
-    @Override
-    public void run(Launch launch) {
-        if (launch instanceof Listed listed) {
-            for (int i = 0; i < listed.repeats; i++) {
-                listed.launches.forEach(this::run);
-            }
-        } else {
-            launches.merge(((Prepared) launch).kernel, 1L, Long::sum);
-        }
-    }
-
-    @Override
-    public Launch sequence(List<Launch> all, int repeats) {
-        return new Listed(List.copyOf(all), repeats);
+        return library ? product -> counted("library") : null;
     }
 
     @Override
