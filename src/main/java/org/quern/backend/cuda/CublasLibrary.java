@@ -199,7 +199,8 @@ record CublasLibrary(Path path, int major) {
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder, glob)) {
             entries.forEach(found::add);
         } catch (IOException e) {
-            return Stream.empty(); // a folder that is not there or cannot be read has nothing for us
+            return Stream
+                    .empty(); // a folder that is not there or cannot be read has nothing for us
         }
         return found.stream().sorted();
     }

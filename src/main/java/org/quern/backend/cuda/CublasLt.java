@@ -13,7 +13,6 @@ import org.quern.backend.nativelib.NativeLibraries;
  */
 final class CublasLt implements AutoCloseable {
     private static final int COMPUTE_32F = 68; // values of cublasComputeType_t
-
     private static final int COMPUTE_32F_FAST_TF32 = 77;
 
     private final long handle;

@@ -26,14 +26,9 @@ import org.quern.backend.gpu.GpuBackend;
  * entered and kept until the process ends: making one takes some tenths of a second.
  */
 final class CudaHardware implements GpuBackend.Hardware {
-    /** The least compute capability that the kernels are compiled for. */
-    private static final int LEAST_CAPABILITY = 75;
-
-    /** Since when devices have clusters; drivers older than it do not know the question. */
-    private static final int CLUSTER_CAPABILITY = 90;
-
-    /** How the simulator's devices are named; {@code auto} leaves them alone. */
-    private static final String SIMULATED = "cudasim";
+    private static final int LEAST_CAPABILITY = 75; // that the kernels are compiled for
+    private static final int CLUSTER_CAPABILITY = 90; // before it, drivers cannot be asked for them
+    private static final String SIMULATED = "cudasim"; // devices that auto leaves alone
 
     /**
      * The first driver with all functions that JCuda calls for us (cuGraphInstantiateWithFlags is

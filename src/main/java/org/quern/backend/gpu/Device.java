@@ -66,15 +66,15 @@ public interface Device extends AutoCloseable {
         void close();
     }
 
-    /** Name and what else tells it from others, for logs. */
+    /** As {@link Executor#device}. */
     String description();
 
-    /** What the user should know of how it was opened, in a sentence; null for nothing. */
+    /** As {@link Executor#notice}. */
     default String notice() {
         return null;
     }
 
-    /** How the kernels came to it. */
+    /** As {@link Executor#code}. */
     default Executor.KernelImage code() {
         return Executor.KernelImage.NONE;
     }
@@ -110,7 +110,7 @@ public interface Device extends AutoCloseable {
     /** Fills {@code to}'s remaining bytes from the device, in order with the kernels. */
     void read(Buffer from, long offset, ByteBuffer to);
 
-    /** Sets 32-bit words to a value, in order with the kernels. */
+    /** Sets 32-bit words, in order with the kernels. */
     void fill(Buffer buffer, long offset, long words, int value);
 
     /** Copies within the device, in order with the kernels. */

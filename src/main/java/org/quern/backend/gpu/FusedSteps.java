@@ -12,11 +12,8 @@ import java.util.List;
 final class FusedSteps implements AutoCloseable {
     private static final long LONGEST_NANOS = 250_000_000;
 
-    /** Steps of a launch that say how long a step takes, the launch itself left aside. */
-    private static final int ENOUGH = 100;
-
-    /** Steps of a launch, at most; one of none is what is tried. */
-    private static final int[] LIMITS = {0, 8, 128, 2048, 32_768};
+    private static final int ENOUGH = 100; // steps that say how long one takes, but for the launch
+    private static final int[] LIMITS = {0, 8, 128, 2048, 32_768}; // of a launch; 0: to be tried
 
     private final Device device;
     private final List<Device.Buffer> buffers = new ArrayList<>();
