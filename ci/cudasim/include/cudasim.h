@@ -136,23 +136,37 @@ CUDASIM_UNCHECKED static inline T atomicAdd(T *p, T v) {
 static const unsigned *cudasim_fragments[16][1024];
 
 /* D [16][8] += A [16][32] B [32][8] by a warp, lanes and words as PTX has them: A unsigned bytes, B these or signed ones. */
-CUDASIM_UNCHECKED static inline void cudasim_mma_m16n8k32(int *d, const unsigned *a, unsigned b0, unsigned b1, bool is_signed) {
+template <class Right>
+CUDASIM_UNCHECKED static inline void cudasim_mma_of(int *d, const unsigned *a, unsigned b0, unsigned b1) {
     unsigned mine[6] = {a[0], a[1], a[2], a[3], b0, b1}, lane = cudasim_lane(), first = threadIdx.x - lane;
     const unsigned **warp = cudasim_fragments[cudasim_runtime->state.rank] + first;
     warp[lane] = mine;
     __syncwarp();
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned group = lane / 4, column = lane % 4 * 2 + i % 2;
-        int sum = d[i];
-        for (unsigned k = 0; k < 32; k++) {
-            unsigned quarter = k % 16 / 4, shift = 8 * (k % 4);
-            unsigned left = warp[4 * group + quarter][i / 2 + k / 16 * 2] >> shift & 255;
-            unsigned right = warp[4 * column + quarter][4 + k / 16] >> shift & 255;
-            sum += (int)left * (is_signed ? (int)(signed char)right : (int)right);
+    /* this lane's two rows of A and two columns of B, gathered from those that have their words */
+    unsigned char left[2][32];
+    Right right[2][32];
+    for (unsigned quarter = 0; quarter < 4; quarter++) {
+        const unsigned *row = warp[lane / 4 * 4 + quarter];
+        for (unsigned half = 0; half < 2; half++) {
+            for (unsigned r = 0; r < 2; r++) memcpy(&left[r][16 * half + 4 * quarter], &row[r + 2 * half], 4);
+            for (unsigned c = 0; c < 2; c++) {
+                memcpy(&right[c][16 * half + 4 * quarter], &warp[4 * (lane % 4 * 2 + c) + quarter][4 + half], 4);
+            }
         }
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        int sum = d[i];
+        for (unsigned k = 0; k < 32; k++) sum += (int)left[i / 2][k] * (int)right[i % 2][k];
         d[i] = sum;
     }
     __syncwarp(); /* the words are gone when a lane has left */
+}
+CUDASIM_UNCHECKED static inline void cudasim_mma_m16n8k32(int *d, const unsigned *a, unsigned b0, unsigned b1, bool is_signed) {
+    if (is_signed) {
+        cudasim_mma_of<signed char>(d, a, b0, b1);
+    } else {
+        cudasim_mma_of<unsigned char>(d, a, b0, b1);
+    }
 }
 
 /* ---- registration ------------------------------------------------------------------------------------------- */

@@ -34,7 +34,7 @@ struct Since {
 static std::vector<Since> blocks;
 static uint32_t block_runs;
 static const Module *module;
-static size_t shared_bytes; /* of a block, static and dynamic */
+static size_t static_bytes, dynamic_bytes; /* of a block's shared memory */
 static const Runtime *runtime; /* where threadIdx and its like are read */
 static std::map<unsigned, Word *> allocation_words; /* by the allocation's number; zero pages until touched */
 static Allocation *last_allocation;
@@ -58,9 +58,10 @@ static int image_of(struct dl_phdr_info *info, size_t, void *wanted) {
     return 1;
 }
 
-void checks_begin(const Runtime *of, const Module &which, size_t bytes) {
+void checks_begin(const Runtime *of, const Module &which, size_t dynamic) {
     runtime = of;
-    shared_bytes = bytes;
+    static_bytes = (size_t)(which.shared_end - which.shared_begin);
+    dynamic_bytes = dynamic;
     if (module != &which) {
         module = &which;
         dl_iterate_phdr(image_of, which.shared_begin);
@@ -73,7 +74,8 @@ void checks_start(size_t size) {
     blocks.resize(size);
     for (Since &block : blocks) {
         block.run = ++block_runs;
-        block.words.resize(shared_bytes / 4 + 1);
+        size_t words = module->checked ? (static_bytes + dynamic_bytes) / 4 + 1 : 0;
+        if (block.words.size() < words) block.words.resize(words);
         block.barrier = now;
         memset(block.warp, 0, sizeof block.warp);
     }
@@ -101,18 +103,18 @@ static Word *words_of(Allocation *a) {
 /* Whether an access at `time` by a thread of the grid is ordered before what runs now. */
 static bool ordered(uint32_t time, uint32_t other, uint32_t self) {
     if (other == self) return true;
-    uint32_t block = (other - 1) / 1024, own = current_block();
-    if (block / team_size() != own / team_size()) return false;
+    uint32_t block = (other - 1) / 1024;
+    if (block - place.first >= place.team) return false;
     if (time < team_since) return true;
-    if (block != own) return false;
-    const Since &since = blocks[own % team_size()];
-    unsigned warp = current_thread() / 32;
+    if (block != place.block) return false;
+    const Since &since = blocks[place.rank];
+    unsigned warp = place.thread / 32;
     return time < since.barrier || ((other - 1) % 1024 / 32 == warp && time < since.warp[warp]);
 }
 
-static void check_race(Word &w, uint32_t span, bool write, const char *memory, size_t offset) {
+static inline void check_race(Word &w, uint32_t span, bool write, const char *memory, size_t offset) {
     /* threads are numbered 1024 a block, so that block and warp can be told from the number */
-    uint32_t block = current_block(), self = block * 1024 + current_thread() + 1;
+    uint32_t block = place.block, self = block * 1024 + place.thread + 1;
     if (w.span != span) {
         w = {span, 0, 0, 0, 0, 0};
     }
@@ -123,7 +125,7 @@ static void check_race(Word &w, uint32_t span, bool write, const char *memory, s
         other = w.writer;
     }
     /* of several readers of a block, any stands for all; of more blocks, only the team's barrier orders */
-    bool after_reads = !w.reader || (w.reader == many ? team_size() > 1 && w.time_read < team_since
+    bool after_reads = !w.reader || (w.reader == many ? place.team > 1 && w.time_read < team_since
                                                       : ordered(w.time_read, w.reader == many_of_block
                                                                                  ? w.reader_block * 1024 + 1024
                                                                                  : w.reader,
@@ -152,15 +154,21 @@ static void check_race(Word &w, uint32_t span, bool write, const char *memory, s
 
 void access(const void *address, size_t size, bool write) {
     const char *at = (const char *)address;
-    size_t offset;
-    int owner = shared_owner(at, &offset);
+    if (on_stack(address) || (size_t)(at - (const char *)runtime) < sizeof(Runtime)) return;
+    size_t offset = (size_t)(at - module->shared_begin);
+    int owner = offset < static_bytes ? (int)place.rank : -1;
+    if (owner < 0 && (size_t)(at - module->dynamic_begin) < dynamic_bytes) {
+        offset = static_bytes + (size_t)(at - module->dynamic_begin);
+        owner = (int)place.rank;
+    }
+    if (owner < 0) owner = shared_owner(at, &offset);
     if (owner >= 0) {
+        Since &block = blocks[owner];
         for (size_t i = 0; i < size; i += 4) {
-            check_race(blocks[owner].words[(offset + i) / 4], blocks[owner].run, write, "shared", offset + i);
+            check_race(block.words[(offset + i) / 4], block.run, write, "shared", offset + i);
         }
         return;
     }
-    if (on_stack(address) || (size_t)(at - (const char *)runtime) < sizeof(Runtime)) return;
     auto doing = [=] { return std::string(write ? "a store of " : "a load of ") + std::to_string(size) + " bytes "; };
     Allocation *a = find(address);
     if (a) {

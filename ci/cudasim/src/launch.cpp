@@ -14,7 +14,6 @@
 
 namespace cudasim {
 
-static constexpr size_t stack_bytes = 64 << 10;
 static constexpr unsigned lanes = 32;
 
 enum class Waits { nothing, barrier, warp, team, ended };
@@ -67,22 +66,13 @@ static void shuffle(std::vector<unsigned> &order) {
     }
 }
 
-unsigned current_thread() { return (unsigned)(running - current->fibers.data()); }
-
-unsigned current_block() { return current->number; }
-
-unsigned team_size() { return (unsigned)team.size(); }
-
-bool on_stack(const void *address) {
-    const char *at = (const char *)address;
-    return running && at >= running->stack && at < running->stack + stack_bytes;
-}
+Place place;
 
 std::string where() {
     auto text = [](Index i) {
         return "(" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
     };
-    unsigned t = current_thread();
+    unsigned t = place.thread;
     Index thread = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
     return kernel->entry.name + std::string(", block ") + text(current->index) + ", thread " + text(thread) +
            " (order seed " + std::to_string(order_seed) + ")";
@@ -130,24 +120,15 @@ static void *team_shared(void *own, unsigned rank) {
 }
 
 int shared_owner(const char *address, size_t *offset) {
-    for (size_t i = 0; i < team.size(); i++) {
-        bool here = &team[i] == current;
-        const char *begin = here ? kernel->module.shared_begin : team[i].shared.data();
-        size_t size = here ? static_bytes : team[i].shared.size();
-        if (begin && address >= begin && address < begin + size) {
-            *offset = (size_t)(address - begin);
-            return (int)i;
-        }
-        if (here && address >= kernel->module.dynamic_begin && address < kernel->module.dynamic_begin + dynamic_bytes) {
-            *offset = static_bytes + (size_t)(address - kernel->module.dynamic_begin);
-            return (int)i;
-        }
+    for (size_t i = 0; i < team.size() && team.size() > 1; i++) {
+        *offset = (size_t)(address - team[i].shared.data());
+        if (i != place.rank && *offset < team[i].shared.size()) return (int)i;
     }
     return -1;
 }
 
 static uint64_t warp(Warp kind, unsigned mask, uint64_t value, unsigned source) {
-    unsigned thread = current_thread(), first = thread / lanes * lanes;
+    unsigned thread = place.thread, first = thread / lanes * lanes;
     std::vector<Fiber> &fibers = current->fibers;
     if (!(mask >> thread % lanes & 1)) {
         fault(LAUNCH_FAILED, "a warp operation whose mask leaves its own thread out: " + where());
@@ -179,12 +160,15 @@ static void switch_to(Block &block, Runtime *runtime) {
         memcpy(at_dynamic, block.shared.data() + static_bytes, dynamic_bytes);
     }
     current = &block;
+    place.block = block.number;
     runtime->state.block = block.index;
-    runtime->state.rank = (unsigned)(&block - team.data());
+    runtime->state.rank = place.rank = (unsigned)(&block - team.data());
 }
 
 static void run(Fiber &fiber, Runtime *runtime) {
     running = &fiber;
+    place.stack = fiber.stack;
+    place.thread = (unsigned)(&fiber - current->fibers.data());
     runtime->state.thread = fiber.index;
     cudasim_switch(&scheduler, fiber.stack_pointer);
 }
@@ -217,7 +201,7 @@ static bool release_warp(unsigned warp) {
     }
     unsigned all = there == lanes ? 0xffffffffu : (1u << there) - 1;
     if (!waiting || (mask & all & ~waiting) != 0) return false;
-    checks_warp((size_t)(current - team.data()), warp);
+    checks_warp(place.rank, warp);
     for (unsigned l = 0; l < there; l++) {
         if (waiting >> l & 1) lane[l].waits = Waits::nothing;
     }
@@ -258,7 +242,7 @@ static bool advance(Runtime *runtime) {
         unsigned barriers = 0;
         for (unsigned t = 0; t < threads; t++) barriers += current->fibers[t].waits == Waits::barrier;
         if (barriers != threads) return any;
-        checks_barrier((size_t)(current - team.data()));
+        checks_barrier(place.rank);
         for (unsigned t = 0; t < threads; t++) current->fibers[t].waits = Waits::nothing;
     }
 }
@@ -307,7 +291,7 @@ static bool all_ended(Runtime *runtime) {
         }
     }
     switch_to(*where_stuck, runtime);
-    running = stuck;
+    place.thread = (unsigned)(stuck - where_stuck->fibers.data());
     fault(LAUNCH_FAILED, std::string(stuck->waits == Waits::team ? "a barrier of a team" : "a barrier") + " that " +
                              std::to_string(missing) + " of " + std::to_string(threads) +
                              " threads do not reach (thread " + std::to_string(out) + " does not): " + where());
@@ -357,9 +341,9 @@ Result launch(const Kernel &which, const Shape &shape, const std::vector<char> &
     runtime->state.grid_size = grid_size;
     unsigned all = grid_size.x * grid_size.y * grid_size.z, together = shape.together ? shape.together : all;
     runtime->state.ranks = together;
-    checks_begin(runtime, which.module, static_bytes + dynamic_bytes);
+    checks_begin(runtime, which.module, dynamic_bytes);
     failure = SUCCESS;
-    running = nullptr;
+    place = {nullptr, 0, 0, 0, 0, together};
     team.resize(together);
     for (Block &block : team) block.fibers.resize(std::max<size_t>(block.fibers.size(), threads));
     std::vector<unsigned> members(together), teams(all / together);
@@ -368,6 +352,7 @@ Result launch(const Kernel &which, const Shape &shape, const std::vector<char> &
     shuffle(teams);
     if (setjmp(failed) == 0) {
         for (unsigned t : teams) {
+            place.first = t * together;
             for (unsigned i = 0; i < together; i++) {
                 unsigned b = t * together + i;
                 team[i].number = b;
@@ -376,7 +361,7 @@ Result launch(const Kernel &which, const Shape &shape, const std::vector<char> &
             run_team(runtime, members);
         }
     }
-    running = nullptr;
+    place.stack = nullptr;
     return failure;
 }
 

@@ -3,8 +3,9 @@
  * it. An address is never given twice, so what was freed stays known, and touching it faults or is reported.
  */
 #include <sys/mman.h>
+#include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
 #include <memory>
 
 #include "sim.h"
@@ -20,6 +21,22 @@ static auto &allocations = *new std::map<char *, std::unique_ptr<Allocation>>;
 static unsigned count;
 static Allocation *last;
 
+/* NaN, since memory that nobody has written is not 0: a file's pages, each copied when it is first written, so that the
+ * megabytes which a test allocates and leaves alone cost nothing. */
+static bool fill(char *begin, size_t bytes) {
+    static constexpr size_t piece = 4 << 20;
+    static const int file = [] {
+        int made = memfd_create("cudasim", MFD_CLOEXEC);
+        const std::string nan(piece, (char)0xff);
+        return made >= 0 && write(made, nan.data(), piece) == (ssize_t)piece ? made : -1;
+    }();
+    for (size_t at = 0; at < bytes; at += piece) {
+        void *range = mmap(begin + at, std::min(piece, bytes - at), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0);
+        if (range == MAP_FAILED) return false;
+    }
+    return true;
+}
+
 size_t total_bytes() { return (size_t)std::stoul(setting("QUERN_CUDASIM_MEMORY_MIB", "4096")) << 20; }
 
 size_t free_bytes() { return total_bytes() - used; }
@@ -34,9 +51,8 @@ Result allocate(size_t bytes, bool host, bool mapped, Allocation **made) {
     size_t pages = (bytes + page - 1) / page * page;
     if ((!host && bytes > free_bytes()) || (size_t)(next - base) + pages + 2 * page > reserved) return OUT_OF_MEMORY;
     char *begin = next + page;
-    if (mprotect(begin, pages, PROT_READ | PROT_WRITE) != 0) return OUT_OF_MEMORY;
+    if (!fill(begin, pages)) return OUT_OF_MEMORY;
     next = begin + pages;
-    memset(begin, 0xff, bytes); /* NaN: memory that nobody has written is not 0 */
     auto owned = std::make_unique<Allocation>(Allocation{begin, bytes, ++count, host, mapped, true});
     *made = owned.get();
     allocations[begin] = std::move(owned);

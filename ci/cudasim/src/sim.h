@@ -71,7 +71,7 @@ size_t total_bytes();
 void leaks();
 
 /* ---- checks of kernels (checks.cpp) ---- */
-void checks_begin(const Runtime *runtime, const Module &module, size_t shared_bytes);
+void checks_begin(const Runtime *runtime, const Module &module, size_t dynamic_bytes);
 void checks_start(size_t blocks); /* a team of so many starts */
 void checks_barrier(size_t rank);
 void checks_warp(size_t rank, unsigned warp);
@@ -95,12 +95,22 @@ struct Kernel {
 Result launch(const Kernel &kernel, const Shape &shape, const std::vector<char> &arguments);
 /* Ends the kernel that runs with an error; called from one of its fibers, does not return. */
 [[noreturn]] void fault(Result result, const std::string &message);
-unsigned current_thread(); /* its number within the block */
-unsigned current_block();  /* the block's within the grid */
-unsigned team_size();
-/* Which block of the team an address of shared memory is of, and where in it; -1 if it is none. */
+/* Where the fiber that runs is, as every access asks for it. */
+struct Place {
+    const char *stack; /* the fiber's; null where none runs */
+    unsigned thread;   /* its number within the block */
+    unsigned block;    /* the block's within the grid, */
+    unsigned rank;     /* within its team, */
+    unsigned first;    /* that of the team's first block, */
+    unsigned team;     /* and how many blocks that has */
+};
+extern Place place;
+static constexpr size_t stack_bytes = 64 << 10;
+static inline bool on_stack(const void *address) {
+    return place.stack && (size_t)((const char *)address - place.stack) < stack_bytes;
+}
+/* Which other block of the team an address of shared memory is of, and where in it; -1 if it is none. */
 int shared_owner(const char *address, size_t *offset);
-bool on_stack(const void *address);
 std::string where();            /* entry, block and thread, and the seed of the order */
 
 /* ---- modules (module.cpp) and what images say of their kernels (cubin.cpp) ---- */

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -23,6 +24,7 @@ import org.quern.verify.KernelCases;
 import org.quern.verify.ReferenceCheck;
 
 /** The benchmarks compute what they say, and their parameters matter. */
+@Tag("slow")
 class BenchmarkTest {
     /**
      * The reference takes long for larger ones, which the command checks each time that it runs.

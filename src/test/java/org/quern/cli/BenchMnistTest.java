@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.RealMnist;
 
+@Tag("slow")
 class BenchMnistTest {
     /** Other instruction sets round otherwise; all seeds that were tried lie above the rung. */
     private static final double ROOM = 0.001;

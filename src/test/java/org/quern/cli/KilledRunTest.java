@@ -23,7 +23,7 @@ class KilledRunTest {
     private static final Path ENV = Path.of("/usr/bin/env");
     private static final int KILLS = 5;
     private static final String[] TRAIN = {
-        "train", "--limit", "6000", "--epochs", "20", "--seed", "3", "--validation", "0.1"
+        "train", "--limit", "900", "--epochs", "30", "--seed", "3", "--validation", "0.1"
     };
 
     @TempDir Path folder;
@@ -35,7 +35,8 @@ class KilledRunTest {
             command.addAll(List.of(ENV.toString(), "--default-signal=INT"));
         }
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
+        command.addAll(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.add(Quern.class.getName());
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command);
@@ -56,7 +57,7 @@ class KilledRunTest {
         // one CSV file of digits: small, and the same for all processes
         Path file = folder.resolve("digits.csv");
         if (!Files.exists(file)) {
-            var digits = org.quern.data.Digits.generate("digits", 3000, 0, 1);
+            var digits = org.quern.data.Digits.generate("digits", 1000, 0, 1);
             StringBuilder csv = new StringBuilder();
             for (int row = 0; row < digits.rows(); row++) {
                 csv.append(digits.labels()[row]);

@@ -17,7 +17,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.Jvm;
 
 /** No command says that all is well when what it had to say was lost. */
-@Tag("jdk")
 class OutputLostTest {
     private static final Path FULL = Path.of("/dev/full");
     private static final String ENDLESS =
@@ -50,6 +49,7 @@ class OutputLostTest {
         return jvm.start(Quern.class, arguments(line));
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -85,6 +85,7 @@ class OutputLostTest {
     }
 
     /** As {@code quern train | head -3} does. */
+    @Tag("jdk")
     @Test
     void aReaderWhoHasEnoughEndsTheTrainingInSilence() throws Exception {
         Jvm jvm = new Jvm(folder).stdout(ProcessBuilder.Redirect.PIPE);

@@ -6,14 +6,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.RepeatedTest;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.Tag;
 import org.quern.Jvm;
 import org.quern.run.RunFolder;
 
 /** Two processes want to write to one run's folder: one does, the other says who. */
-@Tag("jdk")
+@Tag("slow")
 class RunRaceTest {
     /** With the model below, longer than two JVMs may start apart. */
     private static final int EPOCHS = 20;

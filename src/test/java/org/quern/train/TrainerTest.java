@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,7 +25,6 @@ import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.run.RunFolder;
 
-@Tag("jdk")
 class TrainerTest {
     private static final Dataset TRAIN = Digits.generate("train", 2001, 0, 1);
     private static final Dataset VALIDATION = Digits.generate("validation", 500, Digits.TEST, 1);

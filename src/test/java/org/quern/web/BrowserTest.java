@@ -273,7 +273,7 @@ class BrowserTest {
                         Quern.class,
                         "train",
                         "--data",
-                        "generated:20000,2000",
+                        "generated:10000,1000",
                         "--epochs",
                         "40",
                         "--watch",

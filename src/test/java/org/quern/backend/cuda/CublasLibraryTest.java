@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,7 +17,6 @@ import org.quern.backend.Usable;
 import org.quern.cli.Quern;
 
 /** Where cuBLAS is looked for, and how majors other than 12 are used. */
-@Tag("jdk")
 class CublasLibraryTest {
     @TempDir Path root;
 

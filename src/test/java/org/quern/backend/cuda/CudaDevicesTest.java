@@ -10,11 +10,13 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.Tag;
 import org.quern.Jvm;
 import org.quern.backend.Usable;
 import org.quern.cli.Quern;
 
 /** One device among several: which is looked at, taken and named. */
+@Tag("slow")
 class CudaDevicesTest {
     @TempDir Path folder;
 

@@ -10,11 +10,13 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.Tag;
 import org.quern.Jvm;
 import org.quern.backend.Usable;
 import org.quern.cli.Quern;
 
 /** What a user reads when CUDA cannot do what was asked: one line each, to the letter. */
+@Tag("slow")
 class CudaMessagesTest {
     private static final Path SIMULATOR = Path.of("target", "cudasim").toAbsolutePath();
 

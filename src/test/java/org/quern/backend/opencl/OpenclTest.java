@@ -11,7 +11,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.Jvm;
@@ -19,7 +18,6 @@ import org.quern.backend.Usable;
 import org.quern.cli.Quern;
 
 /** Which device is taken, what is kept of the compiler's work, and what a user reads. */
-@Tag("jdk")
 class OpenclTest {
     private static final String[] TRAIN = {
         "train", "--backend", "opencl", "--data", "generated:64,20", "--epochs", "1"
