@@ -120,7 +120,7 @@ public interface Device extends AutoCloseable {
 
     /** Blocks that can train together here, whether or not any network fits them. */
     default List<BlockTeam> teams() {
-        return List.of();
+        return List.of(BlockTeam.ALONE);
     }
 
     /** How many such teams, whose blocks work on so many bytes each, work side by side, at most. */
@@ -129,9 +129,7 @@ public interface Device extends AutoCloseable {
     }
 
     /** Prepares a launch of one of its teams, whose blocks work on so many bytes each. */
-    default Launch prepare(Call call, BlockTeam team, long bytes) throws BlockTeam.Refused {
-        throw new BlockTeam.Refused("the device has no teams");
-    }
+    Launch prepare(Call call, BlockTeam team, long bytes) throws BlockTeam.Refused;
 
     /** Whether a sequence is given to the device as a whole. */
     default boolean captures() {

@@ -151,13 +151,7 @@ public final class NativeLibraries {
                 .orElse("no reason given");
     }
 
-    /**
-     * Unpacks a library of the jar.
-     *
-     * @param resource where it is on the class path
-     * @param what it is, for messages
-     * @return where it is now, under the same name, alone in a folder of its own
-     */
+    /** Unpacks a library of the class path, alone into a folder of its own; {@code what} it is. */
     public Path unpackResource(String resource, String what) {
         try (InputStream in = NativeLibraries.class.getResourceAsStream(resource)) {
             if (in == null) {

@@ -229,11 +229,6 @@ final class OpenclDevice extends GpuDevice {
     }
 
     @Override
-    public List<BlockTeam> teams() {
-        return List.of(BlockTeam.ALONE);
-    }
-
-    @Override
     public Launch prepare(Call call, BlockTeam team, long bytes) {
         return new Prepared(call, program(team.unit()));
     }
