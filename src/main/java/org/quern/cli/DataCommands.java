@@ -13,7 +13,6 @@ import org.quern.data.Mnist;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.report.DataText;
-import org.quern.report.ExploreText;
 import org.quern.report.page.ExplorePage;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -78,7 +77,7 @@ final class DataCommands {
         }
         Exploration exploration = Exploration.of(splits, seed);
         console.line("");
-        console.line(ExploreText.of(exploration, console.colour()));
+        console.line(DataText.of(exploration, console.colour()));
         if (out != null) {
             Map<String, byte[]> files = new ExplorePage(exploration).files();
             write(out, files);

@@ -16,7 +16,6 @@ import java.util.stream.Stream;
 import org.quern.backend.Backends;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
-import org.quern.data.Input;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
@@ -154,18 +153,18 @@ final class ModelCommands {
         TrainedModel model = trained.source.open();
         Dataset rows;
         if (csvRow != null) {
-            rows = Input.parse(csvRow);
+            rows = DataReader.row(csvRow);
         } else if (index != null) {
-            rows = Input.row(trained.rows(model, console).set(), index);
+            rows = trained.rows(model, console).set().row(index);
         } else if (file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")) {
             rows = table(trained, model, file, console);
         } else {
             rows = DataReader.image(file);
         }
-        Input.check(rows, model.saved().model().inputShape());
+        rows.requireInput(model.saved().model().inputShape());
         if (invert) {
-            rows = Input.inverted(rows);
-        } else if (file != null && rows.rows() == 1 && Input.isDarkOnLight(rows)) {
+            rows = rows.inverted();
+        } else if (file != null && rows.rows() == 1 && rows.isDarkOnLight()) {
             console.note("mostly light; MNIST's digits are light on dark: try with --invert");
         }
         try (Predictor predictor = trained.running.predictor(model.saved())) {
@@ -310,7 +309,7 @@ final class ModelCommands {
         TrainedOptions.Rows rows = trained.rows(model, console);
         console.about("data", rows.text());
         SavedModel saved = model.saved();
-        Input.check(rows.set(), saved.model().inputShape());
+        rows.set().requireInput(saved.model().inputShape());
         RunPage page = new RunPage(title(folder), run, saved.model(), saved.loss());
         if (!run.has("end")) {
             page.note(

@@ -49,7 +49,7 @@ final class RunHeader {
         console.about(
                 "",
                 (splits.reading().isEmpty() ? "" : splits.reading() + "; ")
-                        + (image ? "pixels 0 to 255" : DataText.range(statistics))
+                        + (image ? "pixels 0 to 255" : "values " + DataText.range(statistics))
                         + scaling(scaling));
         if (!image && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
             console.note(

@@ -47,8 +47,6 @@ public final class Classes {
     /**
      * The rows with a class for each different label, in order: of their values if all are numbers,
      * else of the text. Where all are numbers, "1", "01" and "1.0" are one class.
-     *
-     * @param labels one a row
      */
     static Dataset label(Dataset set, List<String> labels) {
         boolean numbers = labels.stream().allMatch(Decimal::isNumber);

@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import de.siegmar.fastcsv.reader.CsvParseException;
 import de.siegmar.fastcsv.reader.CsvReader;
@@ -28,7 +29,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.quern.QuernException;
 
 /**
  * A table of comma-separated values, one row an example: a class label in one column, numbers in
@@ -83,9 +83,9 @@ final class Csv {
     /** The label's column; −1 where there are values alone. */
     private int labelColumn;
 
-    private boolean counts;
-    private String missingLabel;
-    private int missingLabels;
+    private String reading;
+    private CsvRecord firstUnlabelled;
+    private int unlabelled;
     private final Dataset rows;
 
     private Csv(Path file, TableFormat format, int features, Csv like) {
@@ -93,16 +93,14 @@ final class Csv {
         this.format = format;
         this.features = features;
         this.like = like;
+        CsvRecordHandler trimmed =
+                CsvRecordHandler.of(
+                        of -> of.maxFields(MOST_COLUMNS).fieldModifier(FieldModifiers.TRIM));
         try (BufferedReader in = open()) {
             in.mark(1);
             if (in.read() != BYTE_ORDER_MARK) {
                 in.reset();
             }
-            CsvRecordHandler trimmed =
-                    CsvRecordHandler.builder()
-                            .maxFields(MOST_COLUMNS)
-                            .fieldModifier(FieldModifiers.TRIM)
-                            .build();
             records =
                     CsvReader.builder()
                             .allowExtraFields(true) // who reads tells both counts
@@ -111,18 +109,25 @@ final class Csv {
                             .build(trimmed, in)
                             .iterator();
             read();
-        } catch (IOException e) {
-            throw unreadable(e);
-        } catch (UncheckedIOException | CsvParseException e) {
-            throw unreadable(e.getCause() instanceof Exception cause ? cause : e);
+        } catch (IOException | UncheckedIOException | CsvParseException e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw cause instanceof CharacterCodingException
+                    ? data(cause, "%s is not UTF-8 text: is it a CSV file?", file)
+                    : data(cause, "%s cannot be read: %s", file, cause.getMessage());
         }
-        if (missingLabels > 0) {
+        if (unlabelled > 0) {
+            long line = firstUnlabelled.getStartingLineNumber();
+            String label = firstUnlabelled.getField(labelColumn);
             throw data(
-                    missingLabels == 1
-                            ? "%s: fill it in, or remove the row"
-                            : "%s; %,d rows have none: fill them in, or remove the rows",
-                    missingLabel,
-                    missingLabels);
+                    "%s:%d has no label (column %d is \"%s\")"
+                            + (unlabelled == 1
+                                    ? ": fill it in, or remove the row"
+                                    : "; %,d rows have none: fill them in, or remove the rows"),
+                    file,
+                    line,
+                    labelColumn + 1,
+                    label,
+                    unlabelled);
         }
         String name = file.getFileName().toString();
         int[] shape = Dataset.shapeOf(labelColumn < 0 ? columns : columns - 1);
@@ -144,26 +149,24 @@ final class Csv {
         Csv train = new Csv(path.resolve(TRAIN), format, 0, null);
         Path testFile = path.resolve("test.csv");
         if (!Files.isRegularFile(testFile)) {
-            return train.splits(path, null, train.reading());
+            return train.splits(path, null, train.reading);
         }
         TableFormat sameLabel = new TableFormat(train.labelOption(), format.header());
         Csv test = new Csv(testFile, sameLabel, 0, train);
         train.requireColumnsOf(test);
-        String reading = train.reading();
-        if (!test.reading().equals(reading)) {
-            reading += "; test.csv: " + test.reading();
-        }
-        return train.splits(path, test.rows, reading);
+        boolean alike = test.reading.equals(train.reading);
+        return train.splits(
+                path, test.rows, train.reading + (alike ? "" : "; test.csv: " + test.reading));
     }
 
     /** Reads rows that may be without labels, if they are of so many columns. */
     static Splits rows(Path file, TableFormat format, int features) {
         Csv csv = new Csv(file, format, features, null);
-        return csv.splits(file, null, csv.reading());
+        return csv.splits(file, null, csv.reading);
     }
 
-    private Splits splits(Path path, Dataset test, String reading) {
-        return new Splits(rows, null, test, path.toString(), labelOption(), reading);
+    private Splits splits(Path path, Dataset test, String told) {
+        return new Splits(rows, null, test, path.toString(), labelOption(), told);
     }
 
     private void requireColumnsOf(Csv test) {
@@ -184,17 +187,9 @@ final class Csv {
 
     private BufferedReader open() throws IOException {
         InputStream end = new ByteArrayInputStream(("\n" + END).getBytes(StandardCharsets.UTF_8));
+        InputStream bytes = new SequenceInputStream(Files.newInputStream(file), end);
         return new BufferedReader(
-                new InputStreamReader(
-                        new SequenceInputStream(Files.newInputStream(file), end),
-                        StandardCharsets.UTF_8.newDecoder()),
-                BUFFER);
-    }
-
-    private QuernException unreadable(Exception e) {
-        return e instanceof CharacterCodingException
-                ? data(e, "%s is not UTF-8 text: is it a CSV file?", file)
-                : data(e, "%s cannot be read: %s", file, e.getMessage());
+                new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder()), BUFFER);
     }
 
     /** The next record that is not an empty line; null behind the last. */
@@ -203,19 +198,15 @@ final class Csv {
         if (records.hasNext()) {
             return record;
         }
-        if (!record.getFields().equals(List.of(END))) {
-            throw data(
-                    "%s:%d opens a quote that is never closed",
-                    file, record.getStartingLineNumber());
-        }
+        boolean isEnd = record.getFields().equals(List.of(END));
+        long line = record.getStartingLineNumber();
+        require(isEnd, "%s:%d opens a quote that is never closed", file, line);
         return null;
     }
 
     private void read() {
         CsvRecord first = next();
-        if (first == null) {
-            throw data("%s is empty: it needs a line for each example", file);
-        }
+        require(first != null, "%s is empty: it needs a line for each example", file);
         columns = first.getFieldCount();
         List<CsvRecord> next = new ArrayList<>();
         CsvRecord record = next();
@@ -227,32 +218,31 @@ final class Csv {
             names = first.getFields();
             refuseEqualNames();
         }
-        if (columns < 2 && columns != features) {
-            throw data(
-                    "%s has 1 column; it needs a label and at least one value, separated by commas",
-                    file);
-        }
+        require(
+                columns >= 2 || columns == features,
+                "%s has 1 column; it needs a label and at least one value, separated by commas",
+                file);
         labelColumn = labelColumn();
+        reading = reading(first);
         if (!header) {
-            // whether the line numbers the columns, as pandas does where they have no names
-            counts =
-                    IntStream.range(0, columns)
-                            .allMatch(i -> first.getField(i).equals(Integer.toString(i)));
             add(first);
         }
         next.forEach(this::add);
         for (; record != null; record = next()) {
             add(record);
         }
-        if (count == 0) {
-            throw data("%s has a header but no rows", file);
-        }
+        require(count > 0, "%s has a header but no rows", file);
     }
 
     private boolean isHeader(CsvRecord first, List<CsvRecord> next) {
         for (int i = 0; i < columns; i++) {
+            int column = i;
             String field = first.getField(i);
-            List<String> below = column(i, next);
+            List<String> below =
+                    next.stream()
+                            .filter(record -> column < record.getFieldCount())
+                            .map(record -> record.getField(column))
+                            .toList();
             boolean label = isLabelName(field) && !below.contains(field);
             boolean text = isText(field) && below.stream().noneMatch(Csv::isText);
             if (label || text && below.stream().anyMatch(Decimal::isNumber)) {
@@ -260,13 +250,6 @@ final class Csv {
             }
         }
         return next.isEmpty() && first.getFields().stream().allMatch(Csv::isText);
-    }
-
-    private static List<String> column(int index, List<CsvRecord> records) {
-        return records.stream()
-                .filter(record -> index < record.getFieldCount())
-                .map(record -> record.getField(index))
-                .toList();
     }
 
     private static boolean isText(String field) {
@@ -295,25 +278,22 @@ final class Csv {
         String asked = format.label();
         int column = asked == null ? bestName() : names.indexOf(asked);
         Matcher index = INDEX.matcher(String.valueOf(asked));
-        if (column < 0 && index.matches()) {
-            column = columns == features ? -1 : Integer.parseInt(index.group(1));
+        if (column < 0 && columns != features && index.matches()) {
+            column = Integer.parseInt(index.group(1));
         } else if (column < 0 && names.isEmpty() && like != null && columns == like.columns) {
             column = like.labelColumn;
         }
-        if (column >= 0 && column < columns) {
+        if (column < columns && (column >= 0 || columns == features)) {
             return column;
         }
-        if (columns == features) {
-            return -1;
-        }
         if (names.isEmpty()) {
-            throw data(
-                    "%s has no %s --label 0 (the first) to --label %d (the last)",
-                    file,
+            String lacks =
                     asked == null
                             ? "header: say which column holds the labels,"
-                            : "column \"" + asked + "\" for the labels, for it has no header: give",
-                    columns - 1);
+                            : "column \"" + asked + "\" for the labels, for it has no header: give";
+            throw data(
+                    "%s has no %s --label 0 (the first) to --label %d (the last)",
+                    file, lacks, columns - 1);
         }
         String all = names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));
         if (columns > NAMES_SHOWN) {
@@ -332,34 +312,36 @@ final class Csv {
                 .orElse(-1);
     }
 
-    /** How the file was read: header, label. */
-    private String reading() {
-        String header = "no header";
+    /** How the file is read: header, label. */
+    private String reading(CsvRecord first) {
+        String told = "no header";
         if (!names.isEmpty()) {
-            int unnamed = names.indexOf("");
-            header =
+            int unnamed = names.indexOf("") + 1;
+            told =
                     "line 1 is a header"
-                            + (unnamed < 0 ? "" : ", without a name for column " + (unnamed + 1));
-        } else if (format.header() == null && counts) {
-            header = "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes)";
+                            + (unnamed == 0 ? "" : ", without a name for column " + unnamed);
+        } else if (format.header() == null && numbersColumns(first)) {
+            told = "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes)";
         }
         if (labelColumn < 0) {
-            return header;
+            return told;
         }
         int column = labelColumn + 1;
         return names.isEmpty()
-                ? "%s; label column %d".formatted(header, column)
-                : "%s; label %s (column %d)".formatted(header, column(labelColumn), column);
+                ? "%s; label column %d".formatted(told, column)
+                : "%s; label %s (column %d)".formatted(told, column(labelColumn), column);
+    }
+
+    /** Whether a line numbers the columns, as pandas does where they have no names. */
+    private boolean numbersColumns(CsvRecord line) {
+        return IntStream.range(0, columns)
+                .allMatch(i -> line.getField(i).equals(Integer.toString(i)));
     }
 
     /** The label's column, as {@link TableFormat#label} takes it; null for none. */
     private String labelOption() {
-        if (labelColumn < 0) {
-            return null;
-        }
-        return names.isEmpty() || names.get(labelColumn).isEmpty()
-                ? "#" + labelColumn
-                : names.get(labelColumn);
+        String name = labelColumn < 0 || names.isEmpty() ? "" : names.get(labelColumn);
+        return labelColumn < 0 ? null : name.isEmpty() ? "#" + labelColumn : name;
     }
 
     private void add(CsvRecord row) {
@@ -386,10 +368,8 @@ final class Csv {
             return label;
         }
         // rows to predict may be without labels; all others are refused, once their number is known
-        if (features == 0 && missingLabels++ == 0) {
-            missingLabel =
-                    "%s:%d has no label (column %d is \"%s\")"
-                            .formatted(file, row.getStartingLineNumber(), labelColumn + 1, label);
+        if (features == 0 && unlabelled++ == 0) {
+            firstUnlabelled = row;
         }
         return "";
     }
@@ -397,13 +377,11 @@ final class Csv {
     private float number(CsvRecord row, int column) {
         float value = (float) Decimal.parse(row.getField(column));
         if (!Float.isFinite(value)) {
+            long line = row.getStartingLineNumber();
+            String name = names.isEmpty() ? "" : " (" + names.get(column) + ")";
             throw data(
                     "%s:%d column %d%s is \"%s\": every value must be a finite number",
-                    file,
-                    row.getStartingLineNumber(),
-                    column + 1,
-                    names.isEmpty() ? "" : " (" + names.get(column) + ")",
-                    row.getField(column));
+                    file, line, column + 1, name, row.getField(column));
         }
         return value;
     }

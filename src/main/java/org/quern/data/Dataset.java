@@ -39,15 +39,11 @@ public record Dataset(
         float[] targets,
         int targetWidth) {
     static final int BRIGHTEST = 255;
+    private static final int MID_GREY = 128;
     private static final int CLASSES_SHOWN = 20;
     private static final int MNIST_FEATURES = 784;
 
-    /**
-     * Checks that all fit each other.
-     *
-     * @throws org.quern.QuernException if not; if a value is not finite, the message names its row
-     *     and column
-     */
+    /** Refuses what does not fit, and a value that is not finite, by its row and column. */
     public Dataset {
         Objects.requireNonNull(name);
         if ((pixels == null) == (values == null) || labels != null && targets != null) {
@@ -120,9 +116,7 @@ public record Dataset(
         return features == MNIST_FEATURES ? new int[] {28, 28} : new int[] {features};
     }
 
-    /**
-     * Unlabelled rows, kept as bytes if they {@linkplain #isImage are pixels} and whole numbers.
-     */
+    /** Unlabelled rows, as bytes if they {@linkplain #isImage are pixels} and whole numbers. */
     static Dataset ofImagesOrValues(String name, int[] shape, float[] values) {
         Dataset set = ofValues(name, shape, values);
         if (!set.isImage()) {
@@ -257,6 +251,41 @@ public record Dataset(
         return some;
     }
 
+    /** One row. */
+    public Dataset row(int index) {
+        if (index < 0 || index >= rows()) {
+            throw usage("index %d: %s has %,d rows, 0 to %,d", index, name, rows(), rows() - 1);
+        }
+        return select(new int[] {index}).named(name + " " + index);
+    }
+
+    /** The negative of images: 255 minus each pixel. */
+    public Dataset inverted() {
+        if (pixels == null) {
+            throw usage("%s is not an image: only pixels can be inverted", name);
+        }
+        byte[] negative = new byte[pixels.length];
+        for (int i = 0; i < negative.length; i++) {
+            negative[i] = (byte) ~pixels[i];
+        }
+        return withPixels(negative);
+    }
+
+    /** Refuses rows that a model whose input is of such a shape cannot take. */
+    public void requireInput(List<Integer> input) {
+        if (shape.length == 2 && input.size() == 2) {
+            if (shape[0] != input.get(0) || shape[1] != input.get(1)) {
+                throw data(
+                        "%s is %d x %d pixels, but the model takes %d x %d: scale the image to that"
+                                + " size",
+                        name, shape[1], shape[0], input.get(1), input.get(0));
+            }
+        } else if (features() != input.stream().reduce(1, (a, b) -> a * b)) {
+            String takes = input.stream().map(String::valueOf).collect(Collectors.joining(" x "));
+            throw data("%s has %d values, but the model takes %s", name, features(), takes);
+        }
+    }
+
     /** Extents of one example, copied. */
     @Override
     public int[] shape() {
@@ -288,6 +317,11 @@ public record Dataset(
         }
         Statistics all = Statistics.of(this);
         return all.min() >= 0 && all.max() > BRIGHTEST / 2 && all.max() <= BRIGHTEST;
+    }
+
+    /** Whether images are mostly light, unlike MNIST's digits, which are light on dark. */
+    public boolean isDarkOnLight() {
+        return pixels != null && Statistics.of(this).mean() >= MID_GREY;
     }
 
     /** A row's feature, unscaled. */

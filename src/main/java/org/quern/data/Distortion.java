@@ -29,11 +29,10 @@ public record Distortion(double rotate, double scale, double shift, double bend)
     private static final int POINTS = 5;
 
     private static final int WORDS = 5 + 2 * POINTS * POINTS;
-    private static final double MOST_DEGREES = 180;
 
     /** Checks the ranges. */
     public Distortion {
-        check("rotate", rotate, MOST_DEGREES);
+        check("rotate", rotate, 180);
         check("scale", scale, 0.9);
         check("shift", shift, 1000);
         check("bend", bend, 1000);
@@ -95,9 +94,12 @@ public record Distortion(double rotate, double scale, double shift, double bend)
         if (!set.isPixels() || shape.length != 2) {
             throw data("%s has no images of bytes, which alone can be distorted", set.name());
         }
-        Warp warp = new Warp(set.pixels(), shape[1], shape[0]);
+        byte[] from = set.pixels();
+        byte[] to = new byte[from.length];
+        Axis columns = Axis.of(shape[1]);
+        Warp warp = new Warp(this, from, to, shape[1], shape[0], columns, Axis.of(shape[0]));
         IntStream.range(0, set.rows()).parallel().forEach(row -> warp.draw(row, seed, epoch));
-        return set.withPixels(warp.to);
+        return set.withPixels(to);
     }
 
     /** Between which two of the field's points each pixel of an axis lies, and how far. */
@@ -115,23 +117,14 @@ public record Distortion(double rotate, double scale, double shift, double bend)
     }
 
     /** Images of one size on their way. */
-    private final class Warp {
-        private final byte[] from;
-        private final byte[] to;
-        private final int width;
-        private final int height;
-        private final Axis columns;
-        private final Axis lines;
-
-        Warp(byte[] from, int width, int height) {
-            this.from = from;
-            this.width = width;
-            this.height = height;
-            to = new byte[from.length];
-            columns = Axis.of(width);
-            lines = Axis.of(height);
-        }
-
+    private record Warp(
+            Distortion by,
+            byte[] from,
+            byte[] to,
+            int width,
+            int height,
+            Axis columns,
+            Axis lines) {
         /** For each pixel of the new image, the place of the old one that it shows. */
         void draw(int row, long seed, long epoch) {
             int[] words = new int[(WORDS + 3) / 4 * 4];
@@ -142,13 +135,13 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             for (int i = 0; i < WORDS; i++) {
                 uniform[i] = 2 * Philox.unit(words[i]) - 1;
             }
-            double angle = Math.toRadians(rotate * uniform[0]);
+            double angle = Math.toRadians(by.rotate * uniform[0]);
             float sin = (float) StrictMath.sin(angle);
             float cos = (float) StrictMath.cos(angle);
-            float wide = (float) (1 / (1 + scale * uniform[1]));
-            float high = (float) (1 / (1 + scale * uniform[2]));
-            float left = (width - 1) / 2f + (float) (shift * uniform[3]);
-            float top = (height - 1) / 2f + (float) (shift * uniform[4]);
+            float wide = (float) (1 / (1 + by.scale * uniform[1]));
+            float high = (float) (1 / (1 + by.scale * uniform[2]));
+            float left = (width - 1) / 2f + (float) (by.shift * uniform[3]);
+            float top = (height - 1) / 2f + (float) (by.shift * uniform[4]);
             int image = row * width * height;
             for (int y = 0; y < height; y++) {
                 float v = y - (height - 1) / 2f;
@@ -176,7 +169,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             int lower = upper + POINTS;
             for (int i = 0; i < POINTS; i++) {
                 float from = uniform[upper + i];
-                field[i] = (float) bend * (from + lines.part[y] * (uniform[lower + i] - from));
+                field[i] = (float) by.bend * (from + lines.part[y] * (uniform[lower + i] - from));
             }
             return field;
         }
@@ -190,24 +183,14 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             int top = (int) (y + 1) - 1;
             float fx = x - left;
             float fy = y - top;
-            int a;
-            int b;
-            int c;
-            int d;
-            if (left >= 0 && top >= 0 && left < width - 1 && top < height - 1) {
-                int first = at + top * width + left;
-                a = from[first] & 0xff;
-                b = from[first + 1] & 0xff;
-                c = from[first + width] & 0xff;
-                d = from[first + width + 1] & 0xff;
-                if ((a | b | c | d) == 0) {
-                    return 0; // most of a digit's image
-                }
-            } else {
-                a = pixel(at, left, top);
-                b = pixel(at, left + 1, top);
-                c = pixel(at, left, top + 1);
-                d = pixel(at, left + 1, top + 1);
+            boolean inside = left >= 0 && top >= 0 && left < width - 1 && top < height - 1;
+            int first = at + top * width + left;
+            int a = inside ? from[first] & 0xff : pixel(at, left, top);
+            int b = inside ? from[first + 1] & 0xff : pixel(at, left + 1, top);
+            int c = inside ? from[first + width] & 0xff : pixel(at, left, top + 1);
+            int d = inside ? from[first + width + 1] & 0xff : pixel(at, left + 1, top + 1);
+            if ((a | b | c | d) == 0) {
+                return 0; // most of a digit's image
             }
             float upper = a + (b - a) * fx;
             float lower = c + (d - c) * fx;

@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.quern.QuernException;
 import org.quern.random.Permutation;
 import org.quern.random.Streams;
 
@@ -48,18 +47,12 @@ public record Exploration(
                 IntStream.range(0, Math.min(EXAMPLES, train.rows()))
                         .map(i -> Permutation.apply(train.rows(), seed, Streams.examples(0), 0, i))
                         .toArray();
-        long repeated =
-                duplicates(train, train).stream()
-                        .filter(pair -> pair.first() != pair.second())
-                        .count();
+        List<Duplicate> same = duplicates(train, train);
+        int repeated = (int) same.stream().filter(pair -> pair.first != pair.second).count();
         Dataset test = splits.test();
-        return new Exploration(
-                splits,
-                Statistics.of(train),
-                test == null ? null : Statistics.of(test),
-                examples,
-                Math.toIntExact(repeated),
-                test == null ? null : duplicates(train, test));
+        Statistics tested = test == null ? null : Statistics.of(test);
+        List<Duplicate> leaked = test == null ? null : duplicates(train, test);
+        return new Exploration(splits, Statistics.of(train), tested, examples, repeated, leaked);
     }
 
     /** The rows of {@code second} that are in {@code first} too, value for value. */
@@ -96,15 +89,11 @@ public record Exploration(
     /** The labels of the training rows as values; null unless {@link #isManyClasses} of numbers. */
     public Statistics numbers() {
         Dataset train = splits.train();
-        if (!isManyClasses(train)) {
+        if (!isManyClasses(train) || !train.classes().stream().allMatch(Decimal::isNumber)) {
             return null;
         }
-        try {
-            float[] numbers = train.withLabelsAsTargets().targets();
-            return Statistics.of(Dataset.ofValues("labels", new int[] {1}, numbers));
-        } catch (QuernException e) {
-            return null; // names
-        }
+        float[] numbers = train.withLabelsAsTargets().targets();
+        return Statistics.of(Dataset.ofValues("labels", new int[] {1}, numbers));
     }
 
     /**

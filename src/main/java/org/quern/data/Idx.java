@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
@@ -33,10 +34,8 @@ record Idx(int[] extents, byte[] values) {
     /** Reads images: at least two dimensions, rows first. */
     static Dataset images(Path file, String name) {
         Idx idx = read(file);
-        if (idx.extents.length == 1) {
-            throw data(
-                    "%s holds labels (1 dimension), not images: were the two files swapped?", file);
-        }
+        String swapped = "%s holds labels (1 dimension), not images: were the two files swapped?";
+        require(idx.extents.length > 1, swapped, file);
         int[] shape = Arrays.copyOfRange(idx.extents, 1, idx.extents.length);
         return Dataset.ofPixels(name, shape, idx.values);
     }
@@ -80,23 +79,18 @@ record Idx(int[] extents, byte[] values) {
                     "%s is not an IDX file: it starts with %02x %02x %02x %02x, not with 00 00 08",
                     file, magic[0], magic[1], magic[2], magic[3]);
         }
-        if (magic[2] != UNSIGNED_BYTE) {
-            throw data(
-                    "%s holds values of IDX type %d; only unsigned bytes (8) are read",
-                    file, magic[2]);
-        }
+        String type = "%s holds values of IDX type %d; only unsigned bytes (8) are read";
+        require(magic[2] == UNSIGNED_BYTE, type, file, magic[2]);
         int[] extents = new int[magic[3] & 0xff];
+        ByteBuffer.wrap(exactly(in, 4 * extents.length, "")).asIntBuffer().get(extents);
         long count = 1;
-        StringBuilder shape = new StringBuilder();
-        for (int i = 0; i < extents.length; i++) {
-            extents[i] = ByteBuffer.wrap(exactly(in, 4, "")).getInt();
-            long extent = Integer.toUnsignedLong(extents[i]);
-            shape.append(i == 0 ? "" : " x ").append(extent);
-            count =
-                    extent > Integer.MAX_VALUE || count > Integer.MAX_VALUE
-                            ? Long.MAX_VALUE
-                            : count * extent;
+        for (int extent : extents) { // unsigned
+            count = extent < 0 || count > Integer.MAX_VALUE ? Long.MAX_VALUE : count * extent;
         }
+        String shape =
+                IntStream.of(extents)
+                        .mapToObj(Integer::toUnsignedString)
+                        .collect(Collectors.joining(" x "));
         long header = 4 + 4L * extents.length;
         require(count != 0, "%s holds no values: its header says %s", file, shape);
         if (size >= 0 && count < 16 * size && size != header + count) {
@@ -111,11 +105,8 @@ record Idx(int[] extents, byte[] values) {
                     file, shape);
         }
         byte[] values = exactly(in, (int) count, "");
-        if (in.read() >= 0) {
-            throw data(
-                    "%s goes on behind the %s values that its header says: fetch it again",
-                    file, shape);
-        }
+        String more = "%s goes on behind the %s values that its header says: fetch it again";
+        require(in.read() < 0, more, file, shape);
         return new Idx(extents, values);
     }
 

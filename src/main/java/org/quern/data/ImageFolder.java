@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -8,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -43,13 +45,10 @@ final class ImageFolder {
         List<Integer> labels = new ArrayList<>();
         for (Path classFolder : children(folder, true)) {
             List<Path> images = images(classFolder);
-            if (images.isEmpty()) {
-                throw data("%s has no PNG images: remove it, or fill it", classFolder);
-            }
-            for (Path image : images) {
-                files.add(image);
-                labels.add(classes.size());
-            }
+            String empty = "%s has no PNG images: remove it, or fill it";
+            require(!images.isEmpty(), empty, classFolder);
+            files.addAll(images);
+            labels.addAll(Collections.nCopies(images.size(), classes.size()));
             classes.add(classFolder.getFileName().toString());
         }
         Dataset first = image(files.get(0));
@@ -85,9 +84,7 @@ final class ImageFolder {
         } catch (IOException | RuntimeException e) {
             throw data(e, "%s is not an image that can be read (%s)", file, e.getMessage());
         }
-        if (image == null) {
-            throw data("%s is not an image that can be read: save it as PNG", file);
-        }
+        require(image != null, "%s is not an image that can be read: save it as PNG", file);
         int width = image.getWidth();
         int height = image.getHeight();
         byte[] pixels = new byte[Math.multiplyExact(width, height)];

@@ -12,8 +12,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -123,22 +122,18 @@ public final class Mnist {
     }
 
     /**
-     * Loads the four files of a folder, each in a thread of its own.
+     * Loads the four files of a folder, both parts at once.
      *
      * @throws org.quern.QuernException if one is missing or damaged, or they do not fit each other
      */
     public static Splits load(Path folder) {
         String missing = missing(folder);
         require(missing.isEmpty(), "%s does not hold MNIST: no %s in it", folder, missing);
-        CompletableFuture<Dataset> train =
-                CompletableFuture.supplyAsync(
-                        () -> labelled(folder, File.TRAIN_IMAGES, File.TRAIN_LABELS, "train"));
-        Dataset test = labelled(folder, File.TEST_IMAGES, File.TEST_LABELS, "test");
-        try {
-            return new Splits(train.join(), test, "MNIST in " + folder);
-        } catch (CompletionException e) {
-            throw e.getCause() instanceof RuntimeException cause ? cause : e;
-        }
+        Supplier<Dataset> train =
+                () -> labelled(folder, File.TRAIN_IMAGES, File.TRAIN_LABELS, "train");
+        Supplier<Dataset> test = () -> labelled(folder, File.TEST_IMAGES, File.TEST_LABELS, "test");
+        List<Dataset> both = Stream.of(train, test).parallel().map(Supplier::get).toList();
+        return new Splits(both.get(0), both.get(1), "MNIST in " + folder);
     }
 
     private static Dataset labelled(Path folder, File images, File labels, String split) {

@@ -27,9 +27,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.quern.QuernException;
@@ -136,13 +134,6 @@ public final class MnistFetch {
         }
         HttpResponse<InputStream> response =
                 client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
-        ExecutorService reader =
-                Executors.newSingleThreadExecutor(
-                        work -> {
-                            Thread thread = new Thread(work, "download");
-                            thread.setDaemon(true);
-                            return thread;
-                        });
         try (InputStream body = response.body()) {
             int status = response.statusCode();
             if (status == 416) { // it was whole already, or is of another size
@@ -157,7 +148,7 @@ public final class MnistFetch {
                 long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
                 long total = length < 0 ? -1 : done + length;
                 byte[] buffer = new byte[1 << 16];
-                for (int n = read(reader, body, buffer); n >= 0; n = read(reader, body, buffer)) {
+                for (int n = read(body, buffer); n >= 0; n = read(body, buffer)) {
                     out.write(ByteBuffer.wrap(buffer, 0, n));
                     done += n;
                     require(done <= MOST_BYTES, "it sends more than %,d bytes", MOST_BYTES);
@@ -168,15 +159,15 @@ public final class MnistFetch {
                 }
                 out.force(true);
             }
-        } finally {
-            reader.shutdownNow();
         }
     }
 
     /** Reads in another thread, so that a sender who falls silent is noticed. */
-    private int read(ExecutorService reader, InputStream body, byte[] buffer)
-            throws IOException, InterruptedException {
-        Future<Integer> read = reader.submit(() -> body.read(buffer));
+    private int read(InputStream body, byte[] buffer) throws IOException, InterruptedException {
+        FutureTask<Integer> read = new FutureTask<>(() -> body.read(buffer));
+        Thread thread = new Thread(read, "download");
+        thread.setDaemon(true);
+        thread.start();
         try {
             return read.get(stall.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
@@ -188,21 +179,20 @@ public final class MnistFetch {
 
     /** What a mirror did; without the mirror's name where none can be reached. */
     private static String reason(URI mirror, IOException e) {
-        String host = mirror.getHost() + ": ";
-        if (e instanceof HttpTimeoutException) {
-            return host + "no answer in time";
-        }
         Throwable cause = e;
         while (cause.getCause() != null && cause.getMessage() == null) {
             cause = cause.getCause();
         }
+        String message = cause.getMessage();
         if (cause instanceof UnresolvedAddressException) {
             return "no network";
+        } else if (e instanceof HttpTimeoutException) {
+            message = "no answer in time";
+        } else if (e instanceof ConnectException && e.getMessage() == null) {
+            message = "no connection";
+        } else if (message == null) {
+            message = cause.getClass().getSimpleName();
         }
-        if (e instanceof ConnectException && e.getMessage() == null) {
-            return host + "no connection";
-        }
-        String message = cause.getMessage();
-        return host + (message != null ? message : cause.getClass().getSimpleName());
+        return mirror.getHost() + ": " + message;
     }
 }

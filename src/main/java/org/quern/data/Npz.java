@@ -16,20 +16,15 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
-/**
- * Keras' mnist.npz and its like: a zip of arrays x_train, y_train and, if there, x_test, y_test.
- */
+/** Keras' mnist.npz and its like: a zip of x_train, y_train and, if there, x_test, y_test. */
 final class Npz {
     private static final int MOST_CLASSES = 1 << 16;
 
     private Npz() {}
-
-    static boolean isOne(Path path) {
-        return DataReader.isCalled(path, ".npz");
-    }
 
     static Splits read(Path file) {
         try (ZipFile zip = new ZipFile(file.toFile())) {
@@ -75,7 +70,7 @@ final class Npz {
                         ? Dataset.shapeOf(x.shape[1])
                         : Arrays.copyOfRange(x.shape, 1, x.shape.length);
         if (x.type.equals("u1") && shape.length > 1) {
-            Dataset bytes = Dataset.ofPixels(name, shape, x.bytes);
+            Dataset bytes = Dataset.ofPixels(name, shape, x.values.array());
             if (Statistics.of(bytes).max() > Dataset.BRIGHTEST / 2) {
                 return bytes;
             }
@@ -89,13 +84,10 @@ final class Npz {
 
     private static Npy array(ZipFile zip, Path file, String name) throws IOException {
         ZipEntry entry = zip.getEntry(name + ".npy");
-        if (entry == null) {
-            throw data(
-                    "%s has no array %s: it needs x_train and y_train, and x_test with y_test",
-                    file, name);
-        }
-        long most =
-                Math.min(entry.getCompressedSize() * Idx.MOST_INFLATION, Integer.MAX_VALUE - 16);
+        String missing = "%s has no array %s: it needs x_train and y_train, and x_test with y_test";
+        require(entry != null, missing, file, name);
+        long inflated = entry.getCompressedSize() * Idx.MOST_INFLATION;
+        long most = Math.min(inflated, Integer.MAX_VALUE - 16);
         try (var in = new BufferedInputStream(zip.getInputStream(entry), 1 << 16)) {
             return Npy.read(in, file + " " + name, most);
         }
@@ -107,9 +99,8 @@ final class Npz {
      *
      * @param type NumPy's type without the byte order, for instance {@code u1} or {@code f4}
      * @param shape extents; empty for a scalar
-     * @param values the same bytes as {@code bytes}, in the array's order
      */
-    private record Npy(String type, int[] shape, byte[] bytes, ByteBuffer values) {
+    private record Npy(String type, int[] shape, ByteBuffer values) {
         private static final String MAGIC = "\u0093NUMPY";
         private static final int LONGEST_HEADER = 1 << 16;
         private static final Pattern DESCR = Pattern.compile("'descr'\\s*:\\s*'([<>|=]?)(\\w+)'");
@@ -121,42 +112,38 @@ final class Npz {
         /** Reads an array of so many bytes at most; {@code where}, file and entry, is its name. */
         static Npy read(InputStream in, String where, long available) throws IOException {
             byte[] start = Idx.exactly(in, 8, where);
-            if (!new String(start, StandardCharsets.ISO_8859_1).startsWith(MAGIC)) {
-                throw data("%s is not a NumPy array: its magic is wrong", where);
-            }
+            boolean isNpy = new String(start, StandardCharsets.ISO_8859_1).startsWith(MAGIC);
+            require(isNpy, "%s is not a NumPy array: its magic is wrong", where);
             int version = start[6];
-            if (version < 1 || version > 3) {
-                throw data("%s is in NumPy format %d; 1 to 3 are read", where, version);
-            }
+            boolean known = version >= 1 && version <= 3;
+            require(known, "%s is in NumPy format %d; 1 to 3 are read", where, version);
             byte[] bytes = Arrays.copyOf(Idx.exactly(in, version == 1 ? 2 : 4, where), 8);
             long length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
-            if (length > LONGEST_HEADER) {
-                throw data("%s: a header of %,d bytes is not a NumPy array's", where, length);
-            }
+            String tooLong = "%s: a header of %,d bytes is not a NumPy array's";
+            require(length <= LONGEST_HEADER, tooLong, where, length);
             String header =
                     new String(Idx.exactly(in, (int) length, where), StandardCharsets.ISO_8859_1);
             Matcher descr = DESCR.matcher(header);
             Matcher fortran = FORTRAN.matcher(header);
             Matcher shape = SHAPE.matcher(header);
-            if (!descr.find() || !fortran.find() || !shape.find()) {
-                throw data("%s: its header is not understood: %s", where, header.strip());
-            }
+            boolean understood = descr.find() && fortran.find() && shape.find();
+            require(understood, "%s: its header is not understood: %s", where, header.strip());
             String type = descr.group(2);
             require(
                     !type.startsWith("O"),
                     "%s is an array of Python objects, which only Python can read: save it as"
                             + " numbers",
                     where);
-            if (fortran.group(1).equals("True")) {
-                throw data(
-                        "%s is in Fortran order: save numpy.ascontiguousarray(...) of it", where);
-            }
-            if (!TYPE.matcher(type).matches()) {
-                throw data(
-                        "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are read",
-                        where, type);
-            }
-            int[] extents = extents(shape.group(1), where);
+            String order = "%s is in Fortran order: save numpy.ascontiguousarray(...) of it";
+            require(fortran.group(1).equals("False"), order, where);
+            String read = "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are read";
+            require(TYPE.matcher(type).matches(), read, where, type);
+            int[] extents =
+                    Stream.of(shape.group(1).split(","))
+                            .map(String::strip)
+                            .filter(part -> !part.isEmpty())
+                            .mapToInt(part -> extent(part, where))
+                            .toArray();
             long size = type.charAt(1) - '0';
             for (int extent : extents) {
                 size *= extent;
@@ -166,33 +153,18 @@ final class Npz {
                             where, shape.group(1).strip());
                 }
             }
-            byte[] content = Idx.exactly(in, (int) size, where);
+            ByteBuffer values = ByteBuffer.wrap(Idx.exactly(in, (int) size, where));
             require(in.read() < 0, "%s goes on behind its last value: save it again", where);
             boolean big = descr.group(1).equals(">");
-            ByteBuffer values =
-                    ByteBuffer.wrap(content)
-                            .order(big ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
-            return new Npy(type, extents, content, values);
-        }
-
-        private static int[] extents(String text, String where) {
-            return Arrays.stream(text.split(","))
-                    .map(String::strip)
-                    .filter(part -> !part.isEmpty())
-                    .mapToInt(part -> extent(part, where))
-                    .toArray();
+            values.order(big ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
+            return new Npy(type, extents, values);
         }
 
         private static int extent(String text, String where) {
-            try {
-                int extent = Integer.parseInt(text);
-                if (extent >= 0) {
-                    return extent;
-                }
-            } catch (NumberFormatException e) {
-                // said below
-            }
-            throw data("%s: extent \"%s\" is out of range", where, text);
+            long extent = text.matches("\\d{1,10}") ? Long.parseLong(text) : -1;
+            boolean fits = extent >= 0 && extent <= Integer.MAX_VALUE;
+            require(fits, "%s: extent \"%s\" is out of range", where, text);
+            return (int) extent;
         }
 
         int count() {
@@ -201,8 +173,8 @@ final class Npz {
 
         double value(int index) {
             return switch (type) {
-                case "u1" -> bytes[index] & 0xff;
-                case "i1", "b1" -> bytes[index];
+                case "u1" -> values.get(index) & 0xff;
+                case "i1", "b1" -> values.get(index);
                 case "u2" -> values.getShort(2 * index) & 0xffff;
                 case "i2" -> values.getShort(2 * index);
                 case "u4" -> values.getInt(4 * index) & 0xffffffffL;

@@ -1,5 +1,11 @@
 package org.quern.data;
 
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import javax.imageio.ImageIO;
+
 /** The rows of a data set as grey images of one size. */
 public final class Pictures {
     private final Dataset set;
@@ -62,5 +68,38 @@ public final class Pictures {
 
     private byte level(double value) {
         return (byte) Math.round((value - black) / perLevel);
+    }
+
+    /**
+     * The PNG file of an image in grey.
+     *
+     * @param pixels {@code width × height} unsigned bytes, row after row, 0 black, 255 white
+     */
+    public static byte[] png(byte[] pixels, int width, int height) {
+        return png(BufferedImage.TYPE_BYTE_GRAY, pixels, width, height);
+    }
+
+    /**
+     * The PNG file of an image in colour.
+     *
+     * @param rgb {@code width × height} pixels 0xRRGGBB, row after row
+     */
+    public static byte[] png(int[] rgb, int width, int height) {
+        return png(BufferedImage.TYPE_INT_RGB, rgb, width, height);
+    }
+
+    private static byte[] png(int type, Object pixels, int width, int height) {
+        BufferedImage image = new BufferedImage(width, height, type);
+        image.getRaster().setDataElements(0, 0, width, height, pixels);
+        ImageIO.setUseCache(false); // otherwise it goes through a file in the temporary folder
+        ByteArrayOutputStream file = new ByteArrayOutputStream();
+        try {
+            if (!ImageIO.write(image, "png", file)) {
+                throw new IllegalStateException("this JDK cannot write PNG");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return file.toByteArray();
     }
 }

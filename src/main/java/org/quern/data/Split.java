@@ -2,7 +2,7 @@ package org.quern.data;
 
 import static org.quern.QuernException.usage;
 
-import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.quern.random.Permutation;
 import org.quern.random.Streams;
 
@@ -28,36 +28,27 @@ public record Split(Dataset rest, Dataset part) {
         if (set.rows() < 2) {
             throw usage("%s has one row, which cannot be split", set.name());
         }
-        int carved =
-                (int) Math.max(1, Math.min(set.rows() - 1L, Math.round(set.rows() * fraction)));
-        int[] order = order(set.rows(), seed);
-        int[] part = Arrays.copyOf(order, carved);
-        int[] rest = Arrays.copyOfRange(order, carved, order.length);
-        Arrays.sort(part);
-        Arrays.sort(rest);
-        return new Split(set.select(rest), set.select(part).named(set.name() + " " + name));
+        int rows = set.rows();
+        int carved = (int) Math.max(1, Math.min(rows - 1L, Math.round(rows * fraction)));
+        Dataset part = drawn(set, 0, carved, seed).named(set.name() + " " + name);
+        return new Split(drawn(set, carved, rows, seed), part);
     }
 
-    /**
-     * At most {@code rows} rows of a data set, drawn at random, in their old order.
-     *
-     * @param rows at least 1
-     */
+    /** At most so many rows, at least 1, drawn at random, in their old order. */
     public static Dataset limit(Dataset set, int rows, long seed) {
         if (rows < 1) {
             throw usage("limit %d: give at least 1 row", rows);
         }
-        if (rows >= set.rows()) {
-            return set;
-        }
-        int[] kept = Arrays.copyOf(order(set.rows(), seed), rows);
-        Arrays.sort(kept);
-        return set.select(kept);
+        return rows < set.rows() ? drawn(set, 0, rows, seed) : set;
     }
 
-    private static int[] order(int rows, long seed) {
-        int[] order = new int[rows];
-        Arrays.setAll(order, i -> Permutation.apply(rows, seed, Streams.split(0), 0, i));
-        return order;
+    /** The rows at places [from, to) of the seed's permutation, in their old order. */
+    private static Dataset drawn(Dataset set, int from, int to, long seed) {
+        int rows = set.rows();
+        return set.select(
+                IntStream.range(from, to)
+                        .map(i -> Permutation.apply(rows, seed, Streams.split(0), 0, i))
+                        .sorted()
+                        .toArray());
     }
 }

@@ -2,7 +2,6 @@ package org.quern.data;
 
 import static org.quern.QuernException.data;
 
-import java.util.List;
 import java.util.stream.IntStream;
 
 /**
@@ -81,11 +80,11 @@ public record Splits(
             return with(few, null, few);
         }
         Dataset rows = limit > 0 ? Split.limit(tested.rest(), limit, seed) : tested.rest();
-        if (validationFraction > 0) {
-            Split validated = Split.carve(rows, validationFraction, seed, "validation");
-            return with(validated.rest(), validated.part(), tested.part());
-        }
-        return with(rows, null, tested.part());
+        Split validated =
+                validationFraction > 0
+                        ? Split.carve(rows, validationFraction, seed, "validation")
+                        : new Split(rows, null);
+        return with(validated.rest(), validated.part(), tested.part());
     }
 
     private void requireAlike() {
@@ -95,13 +94,8 @@ public record Splits(
                     train.name(), train.features(), test.name(), test.features());
         }
         if (test.hasLabels()) {
-            List<String> seen =
-                    IntStream.of(train.labels())
-                            .distinct()
-                            .sorted()
-                            .mapToObj(train.classes()::get)
-                            .toList();
-            test.inClassesKnownTo("training", seen);
+            IntStream seen = IntStream.of(train.labels()).distinct().sorted();
+            test.inClassesKnownTo("training", seen.mapToObj(train.classes()::get).toList());
         }
     }
 }

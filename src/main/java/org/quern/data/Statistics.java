@@ -61,13 +61,8 @@ public record Statistics(
         for (int row = 0; set.hasLabels() && row < set.rows(); row++) {
             perClass[set.labels()[row]]++;
         }
-        return new Statistics(
-                set.rows(),
-                min,
-                max,
-                mean,
-                Math.sqrt(Math.max(0, squares / count - mean * mean)),
-                (double) nonZero / count,
-                perClass);
+        double deviation = Math.sqrt(Math.max(0, squares / count - mean * mean));
+        double share = (double) nonZero / count;
+        return new Statistics(set.rows(), min, max, mean, deviation, share, perClass);
     }
 }

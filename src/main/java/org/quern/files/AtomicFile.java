@@ -6,6 +6,7 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -93,20 +94,15 @@ public final class AtomicFile {
      * @throws QuernException if it is a folder or a device, or is in no folder that can be written
      */
     public static void check(Path target) {
-        if (Files.isDirectory(target)) {
-            throw data("%s cannot be written: it is a folder", target);
-        }
-        if (Files.exists(target) && !Files.isRegularFile(target)) {
-            // a rename would put a file in the place of /dev/null
-            throw data("%s cannot be written: it is a device, not a file", target);
-        }
+        require(!Files.isDirectory(target), "%s cannot be written: it is a folder", target);
+        // a rename would put a file in the place of /dev/null
+        boolean device = Files.exists(target) && !Files.isRegularFile(target);
+        require(!device, "%s cannot be written: it is a device, not a file", target);
         Path folder = followed(target).toAbsolutePath().getParent();
-        if (!Files.isDirectory(folder)) {
-            throw data("%s cannot be written: there is no folder %s", target, folder);
-        }
-        if (!Files.isWritable(folder)) {
-            throw data("%s cannot be written: no permission to write in %s", target, folder);
-        }
+        String missing = "%s cannot be written: there is no folder %s";
+        require(Files.isDirectory(folder), missing, target, folder);
+        String closed = "%s cannot be written: no permission to write in %s";
+        require(Files.isWritable(folder), closed, target, folder);
     }
 
     private static Path followed(Path target) {

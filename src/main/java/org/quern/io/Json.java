@@ -6,9 +6,7 @@ import com.google.gson.JsonNull;
 import com.google.gson.JsonPrimitive;
 import com.google.gson.JsonSerializer;
 
-/**
- * JSON of records, maps and lists: numbers in full; NaN and infinity, which JSON lacks, as null.
- */
+/** JSON of records, maps and lists: numbers in full; NaN and infinity as null. */
 public final class Json {
     private static final JsonSerializer<Number> FINITE =
             (value, type, context) ->

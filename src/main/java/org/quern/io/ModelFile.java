@@ -1,20 +1,21 @@
 package org.quern.io;
 
+import static java.util.stream.Collectors.toSet;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.require;
+import static org.quern.io.SafeTensors.shown;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.data.Classes;
 import org.quern.io.SafeTensors.Tensor;
@@ -81,15 +82,13 @@ public final class ModelFile {
     /** A tensor's shape, and where its values are among a model's parameters, transposed. */
     private record Stored(Slice slice, int... shape) {
         static List<Stored> of(Plan plan) {
-            return plan.dense().stream()
-                    .flatMap(dense -> of(dense.weights(), dense.bias()))
-                    .toList();
-        }
-
-        private static Stream<Stored> of(Slice weights, Slice bias) {
-            return Stream.of(
-                    new Stored(weights, weights.columns(), weights.rows()),
-                    new Stored(bias, bias.columns()));
+            List<Stored> all = new ArrayList<>();
+            for (Plan.DenseSlices dense : plan.dense()) {
+                Slice weights = dense.weights();
+                all.add(new Stored(weights, weights.columns(), weights.rows()));
+                all.add(new Stored(dense.bias(), dense.bias().columns()));
+            }
+            return all;
         }
 
         Tensor tensor(float[] parameters) {
@@ -110,8 +109,7 @@ public final class ModelFile {
     /** Writes a model atomically. */
     public static void write(Path file, SavedModel saved) {
         List<Stored> stored = Stored.of(Plan.forInference(saved.model));
-        List<Tensor> tensors =
-                stored.stream().map(tensor -> tensor.tensor(saved.parameters)).toList();
+        List<Tensor> tensors = stored.stream().map(one -> one.tensor(saved.parameters)).toList();
         new SafeTensors(metadata(saved), tensors).write(file);
     }
 
@@ -142,7 +140,15 @@ public final class ModelFile {
         SavedModel described = described(file, tensors.metadata(), spec);
         Plan plan = Plan.forInference(described.model);
         List<Stored> all = Stored.of(plan);
-        checkTensors(file, tensors, plan, all); // before anything is allocated for the model
+        all.forEach(stored -> check(file, tensors, stored)); // before anything is allocated
+        Set<String> known = all.stream().map(stored -> stored.slice.name()).collect(toSet());
+        for (Tensor tensor : tensors.tensors()) {
+            if (!known.contains(tensor.name())) {
+                throw data(
+                        "%s has a tensor %s, which model \"%s\" has not: it is of another model",
+                        file, shown(tensor.name()), shown(described.model.text()));
+            }
+        }
         float[] parameters = new float[Math.toIntExact(plan.parameters().size())];
         for (Stored stored : all) {
             float[] values = tensors.tensor(stored.slice.name()).values();
@@ -167,35 +173,29 @@ public final class ModelFile {
             Loss loss = logits ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR;
             return new SavedModel(spec, loss, new float[0], List.of(), Map.of());
         }
-        if (!VERSION.equals(text.get(FORMAT))) {
-            throw data(
-                    "%s is of format %s, but this version of Quern reads format %s",
-                    file, SafeTensors.shown(String.valueOf(text.get(FORMAT))), VERSION);
-        }
+        String format = String.valueOf(text.get(FORMAT));
+        String other = "%s is of format %s, but this version of Quern reads format %s";
+        require(format.equals(VERSION), other, file, shown(format), VERSION);
         Map<String, String> notes = new LinkedHashMap<>();
         text.keySet().stream()
                 .filter(key -> key.startsWith(NOTE))
                 .forEach(key -> notes.put(key.substring(NOTE.length()), text.get(key)));
-        Model model;
         SavedModel described;
         try {
-            model = model(text);
+            Model model = model(text);
             Loss loss = Loss.parse(get(text, LOSS));
             Plan.of(model, loss, new Optimizer.Sgd(0, 0), 1); // refuses absurd sizes
             described = new SavedModel(model, loss, new float[0], classes(text, model), notes);
         } catch (QuernException | JsonParseException | IllegalArgumentException e) {
-            String reason = SafeTensors.shown(String.valueOf(e.getMessage()));
+            String reason = shown(String.valueOf(e.getMessage()));
             throw data(e, "%s: its metadata does not describe a model: %s", file, reason);
         }
+        Model model = described.model;
         if (spec != null
                 && (!model.text().equals(spec.text()) || model.inputSize() != spec.inputSize())) {
             throw data(
                     "%s is of model \"%s\" for %d values, not \"%s\" for %d: leave --model out",
-                    file,
-                    SafeTensors.shown(model.text()),
-                    model.inputSize(),
-                    spec.text(),
-                    spec.inputSize());
+                    file, shown(model.text()), model.inputSize(), spec.text(), spec.inputSize());
         }
         return described;
     }
@@ -224,44 +224,24 @@ public final class ModelFile {
         return text.get(key);
     }
 
-    private static void checkTensors(
-            Path file, SafeTensors tensors, Plan plan, List<Stored> needed) {
-        Set<String> known = new HashSet<>();
-        for (Stored stored : needed) {
-            checkTensor(file, tensors, stored);
-            known.add(stored.slice.name());
-        }
-        for (Tensor tensor : tensors.tensors()) {
-            if (!known.contains(tensor.name())) {
-                throw data(
-                        "%s has a tensor %s, which model \"%s\" has not: it is of another model",
-                        file,
-                        SafeTensors.shown(tensor.name()),
-                        SafeTensors.shown(plan.model().text()));
-            }
-        }
-    }
-
-    private static void checkTensor(Path file, SafeTensors tensors, Stored stored) {
+    private static void check(Path file, SafeTensors tensors, Stored stored) {
         String name = stored.slice.name();
-        int[] shape = stored.shape;
         Tensor tensor = tensors.tensor(name);
         if (tensor == null) {
             List<String> names = tensors.tensors().stream().map(Tensor::name).toList();
             throw data(
                     "%s has no tensor %s, only %s: it is of another model, or its layers are not"
                             + " numbered as in an nn.Sequential that starts with the first layer",
-                    file, name, SafeTensors.shown(String.join(", ", names)));
+                    file, name, shown(String.join(", ", names)));
         }
-        if (!Arrays.equals(tensor.shape(), shape)) {
-            throw data(
-                    "%s: tensor %s has shape %s, but the model needs %s",
-                    file, name, Arrays.toString(tensor.shape()), Arrays.toString(shape));
-        }
-        for (int i = 0; i < tensor.values().length; i++) {
-            if (!Float.isFinite(tensor.values()[i])) {
-                throw data(
-                        "%s: tensor %s holds %s as value %,d", file, name, tensor.values()[i], i);
+        String is = Arrays.toString(tensor.shape());
+        String must = Arrays.toString(stored.shape);
+        String other = "%s: tensor %s has shape %s, but the model needs %s";
+        require(is.equals(must), other, file, name, is, must);
+        float[] values = tensor.values();
+        for (int i = 0; i < values.length; i++) {
+            if (!Float.isFinite(values[i])) {
+                throw data("%s: tensor %s holds %s as value %,d", file, name, values[i], i);
             }
         }
     }

@@ -9,16 +9,15 @@ import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.StringReader;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -184,65 +183,51 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     public static SafeTensors read(Path file) {
         require(Files.exists(file), "%s does not exist", file);
         require(Files.isRegularFile(file), "%s is not a file", file);
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            return read(file, channel);
+        try (InputStream in = Files.newInputStream(file)) {
+            return read(file, in, Files.size(file));
         } catch (IOException e) {
             throw data(e, "%s cannot be read: %s", file, e.getMessage());
         }
     }
 
-    private static SafeTensors read(Path file, FileChannel channel) throws IOException {
-        long size = channel.size();
+    private static SafeTensors read(Path file, InputStream in, long size) throws IOException {
         require(size >= 8, "%s has %d bytes, too few for a safetensors file", file, size);
-        ByteBuffer start = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-        fill(channel, start);
-        long length = start.getLong();
-        boolean possible = length >= 2 && length <= LONGEST_HEADER && length <= size - 8;
-        if (!possible) {
+        long length = next(in, 8).getLong();
+        if (length < 2 || length > LONGEST_HEADER || length > size - 8) {
             throw data(
                     "%s is not a safetensors file, or is truncated: its header would have %s bytes"
                             + " of %,d",
                     file, Long.toUnsignedString(length), size - 8);
         }
-        ByteBuffer header = ByteBuffer.allocate((int) length);
-        fill(channel, header);
         Map<String, String> metadata = new LinkedHashMap<>();
-        List<Entry> entries = parse(file, header, metadata);
+        List<Entry> entries = parse(file, next(in, (int) length), metadata);
         checkCover(file, entries, size - 8 - length);
         List<Tensor> tensors = new ArrayList<>();
         for (Entry entry : entries) {
-            tensors.add(new Tensor(entry.name, entry.shape, floats(channel, entry)));
+            float[] values = new float[entry.size];
+            for (int done = 0; done < values.length; ) {
+                int count = Math.min(BLOCK / entry.type.bytes, values.length - done);
+                ByteBuffer block = next(in, entry.type.bytes * count);
+                if (entry.type == FloatType.F32) {
+                    block.asFloatBuffer().get(values, done, count);
+                } else {
+                    for (int i = 0; i < count; i++) {
+                        values[done + i] = entry.type.next(block);
+                    }
+                }
+                done += count;
+            }
+            tensors.add(new Tensor(entry.name, entry.shape, values));
         }
         return new SafeTensors(metadata, tensors);
     }
 
-    private static float[] floats(FileChannel channel, Entry entry) throws IOException {
-        float[] values = new float[entry.size];
-        ByteBuffer block = ByteBuffer.allocate(BLOCK).order(ByteOrder.LITTLE_ENDIAN);
-        int most = BLOCK / entry.type.bytes;
-        for (int done = 0; done < values.length; ) {
-            int end = done + Math.min(most, values.length - done);
-            block.clear().limit(entry.type.bytes * (end - done));
-            fill(channel, block);
-            if (entry.type == FloatType.F32) {
-                block.asFloatBuffer().get(values, done, end - done);
-                done = end;
-            }
-            while (done < end) {
-                values[done++] = entry.type.next(block);
-            }
+    private static ByteBuffer next(InputStream in, int count) throws IOException {
+        byte[] bytes = new byte[count];
+        if (in.readNBytes(bytes, 0, count) < count) {
+            throw new IOException("it became shorter while being read");
         }
-        return values;
-    }
-
-    /** Fills a buffer to its limit, and makes it ready to be read. */
-    private static void fill(FileChannel channel, ByteBuffer buffer) throws IOException {
-        while (buffer.hasRemaining()) {
-            if (channel.read(buffer) < 0) {
-                throw new IOException("it became shorter while being read");
-            }
-        }
-        buffer.flip();
+        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /** Parses the header: its tensors in the order of their offsets. */
@@ -269,16 +254,12 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
                 }
             }
             json.endObject();
-            if (json.peek() != JsonToken.END_DOCUMENT) {
-                throw data("%s: its header goes on behind its end", file);
-            }
+            boolean isEnd = json.peek() == JsonToken.END_DOCUMENT;
+            require(isEnd, "%s: its header goes on behind its end", file);
         } catch (IOException | IllegalStateException | NumberFormatException e) {
             String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-            throw data(
-                    e,
-                    "%s: its header is not what safetensors allows: %s",
-                    file,
-                    shown(message.lines().findFirst().orElse("")));
+            String line = shown(message.lines().findFirst().orElse(""));
+            throw data(e, "%s: its header is not what safetensors allows: %s", file, line);
         }
         entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
         return entries;
@@ -299,12 +280,10 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         json.beginObject();
         while (json.hasNext()) {
             String name = json.nextName();
-            if (json.peek() != JsonToken.STRING) {
-                throw data("%s: metadata %s is not text", file, shown(name));
-            }
-            if (metadata.put(name, json.nextString()) != null) {
-                throw data("%s has metadata %s twice", file, shown(name));
-            }
+            boolean isText = json.peek() == JsonToken.STRING;
+            require(isText, "%s: metadata %s is not text", file, shown(name));
+            String before = metadata.put(name, json.nextString());
+            require(before == null, "%s has metadata %s twice", file, shown(name));
         }
         json.endObject();
     }
@@ -382,15 +361,11 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
             String truncated = "%s ends at byte %,d of %,d: the file is truncated";
             require(entry.end <= available, truncated, where, entry.end, available);
             require(entry.begin >= at, "%s overlaps the one before it", where);
-            if (entry.begin > at) {
-                throw data(
-                        "%s: %,d bytes before tensor %s belong to none",
-                        file, entry.begin - at, shown(entry.name));
-            }
+            String gap = "%s: %,d bytes before tensor %s belong to none";
+            require(entry.begin == at, gap, file, entry.begin - at, shown(entry.name));
             at = entry.end;
         }
-        if (at != available) {
-            throw data("%s: %,d bytes at its end belong to no tensor", file, available - at);
-        }
+        long rest = available - at;
+        require(rest == 0, "%s: %,d bytes at its end belong to no tensor", file, rest);
     }
 }

@@ -41,13 +41,12 @@ public final class BenchText {
 
     /** The limits of a device. */
     public static String limits(Roofline.Figures figures) {
+        String copy = Numbers.bytes(figures.copyBytes());
+        String bandwidth = bandwidth(figures.copyBytesPerSecond());
+        String flops = flops(figures.flopsPerSecond());
         return format(
                 "%s: copies %s at %s, computes %s (%s)",
-                figures.backend(),
-                Numbers.bytes(figures.copyBytes()),
-                bandwidth(figures.copyBytesPerSecond()),
-                flops(figures.flopsPerSecond()),
-                figures.arithmetic());
+                figures.backend(), copy, bandwidth, flops, figures.arithmetic());
     }
 
     private static String bandwidth(double bytesPerSecond) {
@@ -70,19 +69,15 @@ public final class BenchText {
         Timing t = result.seconds();
         double scale = scale(t.median());
         Double percent = result.percentOfLimit();
-        return format(
-                        KERNEL,
-                        named ? result.kernel() : "",
-                        result.backend(),
-                        time(t.median()),
-                        digits(t.least() * scale) + ".." + digits(t.most() * scale),
-                        "arithmetic".equals(result.limit())
-                                ? flops(result.flopsPerSecond())
-                                : bandwidth(result.bytesPerSecond()),
-                        percent == null
-                                ? "-"
-                                : format("%.0f %%", percent)
-                                        + ("cache".equals(result.limit()) ? "*" : " "))
+        String rate =
+                "arithmetic".equals(result.limit())
+                        ? flops(result.flopsPerSecond())
+                        : bandwidth(result.bytesPerSecond());
+        String star = "cache".equals(result.limit()) ? "*" : " ";
+        String name = named ? result.kernel() : "";
+        String range = digits(t.least() * scale) + ".." + digits(t.most() * scale);
+        String limit = percent == null ? "-" : format("%.0f %%", percent) + star;
+        return format(KERNEL, name, result.backend(), time(t.median()), range, rate, limit)
                 .stripTrailing();
     }
 

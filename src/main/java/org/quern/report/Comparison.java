@@ -25,15 +25,8 @@ import java.util.stream.Stream;
 public record Comparison(List<String> names, List<Row> results, List<Row> settings) {
     private static final Set<String> NO_SETTINGS =
             Set.of(
-                    "quern",
-                    "epochs",
-                    "test",
-                    "seconds",
-                    "timing",
-                    "end",
-                    "bestEpoch",
-                    "parameters",
-                    "resumedAfter");
+                    "quern epochs test seconds timing end bestEpoch parameters resumedAfter"
+                            .split(" "));
     private static final String NOTHING = "-";
 
     /** Characters of a cell above which a setting is told below the table. */
@@ -59,9 +52,14 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
                                 row("test loss", runs, "%.4f", "test", "loss"),
                                 row("best epoch", runs, "%.0f", "bestEpoch"),
                                 row("epochs", runs, Comparison::epochs),
-                                row("last loss", runs, last("%.4f", "loss")),
-                                row("last validation loss", runs, last("%.4f", "validationLoss")),
-                                row("us a step", runs, last("%.1f", "stepMicros")),
+                                row("last loss", runs, "%.4f", "epochs", "loss"),
+                                row(
+                                        "last validation loss",
+                                        runs,
+                                        "%.4f",
+                                        "epochs",
+                                        "validationLoss"),
+                                row("us a step", runs, "%.1f", "epochs", "stepMicros"),
                                 row("seconds", runs, "%.2f", "seconds", "total"),
                                 row("parameters", runs, "%,.0f", "parameters"))
                         .filter(row -> !row.cells().stream().allMatch(NOTHING::equals))
@@ -88,14 +86,17 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     }
 
     private static String setting(JsonElement value) {
-        if (value == null) {
-            return NOTHING;
-        }
-        return value.isJsonPrimitive() ? value.getAsString() : value.toString();
+        return value == null
+                ? NOTHING
+                : value.isJsonPrimitive() ? value.getAsString() : value.toString();
     }
 
+    /** The number that a path leads to, in an array through its last element. */
     private static String number(JsonElement at, String format, String... path) {
         for (String name : path) {
+            if (at instanceof JsonArray all && !all.isEmpty()) {
+                at = all.get(all.size() - 1);
+            }
             at = at.isJsonObject() ? at.getAsJsonObject().get(name) : null;
             if (at == null || at.isJsonNull()) {
                 return NOTHING;
@@ -106,14 +107,6 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
 
     private static String epochs(JsonObject run) {
         return run.getAsJsonArray("epochs").size() + " of " + number(run, "%.0f", "epochsAsked");
-    }
-
-    /** A number of the last epoch. */
-    private static Function<JsonObject, String> last(String format, String name) {
-        return run -> {
-            JsonArray epochs = run.getAsJsonArray("epochs");
-            return epochs.isEmpty() ? NOTHING : number(epochs.get(epochs.size() - 1), format, name);
-        };
     }
 
     private static String wrong(JsonObject run) {

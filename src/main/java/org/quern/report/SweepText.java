@@ -49,12 +49,12 @@ public final class SweepText {
             key.remove(SEED);
             groups.computeIfAbsent(key, k -> new ArrayList<>()).add(result);
         }
-        List<Group> ranked = new ArrayList<>();
-        groups.forEach((varied, of) -> ranked.add(new Group(varied, of)));
-        ranked.sort(
-                Comparator.comparingDouble((Group group) -> -group.accuracy()) // NaN is the last
-                        .thenComparingDouble(Group::loss));
-        return ranked;
+        return groups.entrySet().stream()
+                .map(group -> new Group(group.getKey(), group.getValue()))
+                .sorted(
+                        Comparator.comparingDouble((Group group) -> -group.accuracy()) // NaN last
+                                .thenComparingDouble(Group::loss))
+                .toList();
     }
 
     /** A line for each combination of settings but the seed, best mean accuracy first. */
@@ -83,16 +83,15 @@ public final class SweepText {
      */
     public static String winner(List<Sweep.Result> results) {
         Group best = ranked(results).get(0);
+        if (Double.isNaN(best.accuracy())) {
+            return null;
+        }
         int runs = best.results().size();
-        return Double.isNaN(best.accuracy())
-                ? null
-                : settings(best.varied())
-                        + format(
-                                "test %s %.4f, loss %.4f",
-                                score(results.get(0)),
-                                best.mean(result -> result.test().accuracy()),
-                                best.mean(result -> result.test().loss()))
-                        + (runs == 1 ? "" : format(", the mean of %,d runs", runs));
+        double accuracy = best.mean(result -> result.test().accuracy());
+        double loss = best.mean(result -> result.test().loss());
+        String test = format("test %s %.4f, loss %.4f", score(results.get(0)), accuracy, loss);
+        String mean = runs == 1 ? "" : format(", the mean of %,d runs", runs);
+        return settings(best.varied()) + test + mean;
     }
 
     /** What was varied, as the beginning of a line. */
@@ -108,15 +107,13 @@ public final class SweepText {
 
     /** One result in a line: what was varied, and how it went. */
     public static String brief(Sweep.Result result) {
-        String how =
-                result.failure() != null
-                        ? result.failure()
-                        : format(
-                                "val %s %.4f, val loss %.4f, %.2f s",
-                                score(result),
-                                result.validation().accuracy(),
-                                result.validation().loss(),
-                                result.seconds());
+        String how = result.failure();
+        if (how == null) {
+            double accuracy = result.validation().accuracy();
+            double loss = result.validation().loss();
+            String text = "val %s %.4f, val loss %.4f, %.2f s";
+            how = format(text, score(result), accuracy, loss, result.seconds());
+        }
         return settings(result.member().varied()) + how;
     }
 

@@ -25,28 +25,24 @@ public final class TextReport {
      */
     public static String of(String part, Evaluation evaluation) {
         ConfusionMatrix confusion = evaluation.confusion();
+        double accuracy = evaluation.accuracy();
+        double loss = evaluation.loss();
         if (confusion == null) {
+            String measure = evaluation.measure().title();
+            double error = evaluation.meanAbsoluteError();
             return format(
                     "%s R2 %.4f, %s %.6g, mean absolute error %.6g on %,d rows",
-                    part,
-                    evaluation.accuracy(),
-                    evaluation.measure().title(),
-                    evaluation.loss(),
-                    evaluation.meanAbsoluteError(),
-                    evaluation.rows());
+                    part, accuracy, measure, loss, error, evaluation.rows());
         }
+        int wrong = evaluation.mistakes().size();
         List<String> lines = new ArrayList<>();
         lines.add(
                 format(
                         "%s accuracy %.4f, loss %.4f: %,d of %,d wrong",
-                        part,
-                        evaluation.accuracy(),
-                        evaluation.loss(),
-                        evaluation.mistakes().size(),
-                        evaluation.rows()));
-        matrix(confusion, lines);
-        scores(confusion, lines);
-        if (!evaluation.mistakes().isEmpty()) {
+                        part, accuracy, loss, wrong, evaluation.rows()));
+        lines.addAll(matrix(confusion));
+        lines.addAll(scores(confusion));
+        if (wrong > 0) {
             String confused =
                     confusion.mostConfused(MOST).stream()
                             .map(
@@ -68,27 +64,26 @@ public final class TextReport {
         return String.join("\n", lines);
     }
 
-    private static void matrix(ConfusionMatrix confusion, List<String> lines) {
+    private static List<String> matrix(ConfusionMatrix confusion) {
         List<String> names = confusion.classes();
         int name = names.stream().mapToInt(String::length).max().orElse(0);
         int cell = Math.max(name, Integer.toString(confusion.total()).length()) + 1;
         if (name + cell * names.size() > WIDEST) {
-            return;
+            return List.of();
         }
-        lines.addAll(List.of("", "confusion (rows true, columns predicted)"));
-        Table table = new Table("", name, cell);
-        table.row("", names);
+        Table table = new Table("", name, cell).row("");
+        table.row("confusion (rows true, columns predicted)").row("", names);
         for (int c = 0; c < names.size(); c++) {
             IntStream counts = IntStream.of(confusion.counts()[c]);
             table.row(
                     names.get(c),
                     counts.mapToObj(n -> n == 0 ? "." : Integer.toString(n)).toList());
         }
-        lines.addAll(table.lines());
+        return table.lines();
     }
 
-    private static void scores(ConfusionMatrix confusion, List<String> lines) {
-        Table table = new Table("  ", -1, 7, 6, 9, 6);
+    private static List<String> scores(ConfusionMatrix confusion) {
+        Table table = new Table("  ", -1, 7, 6, 9, 6).row("");
         table.row("class", "rows", "wrong", "precision", "recall", "F1");
         for (ConfusionMatrix.ClassScore score : confusion.scores()) {
             table.row(
@@ -99,18 +94,15 @@ public final class TextReport {
                     format("%.4f", score.recall()),
                     format("%.4f", score.f1()));
         }
-        lines.add("");
-        lines.addAll(table.lines());
+        return table.lines();
     }
 
     private static String told(Evaluation evaluation, Evaluation.Mistake mistake) {
         List<String> names = evaluation.confusion().classes();
+        String actual = names.get(mistake.actual());
+        String predicted = names.get(mistake.predicted());
         return format(
-                "row %d: %s as %s (%.4f)",
-                mistake.row(),
-                names.get(mistake.actual()),
-                names.get(mistake.predicted()),
-                mistake.confidence());
+                "row %d: %s as %s (%.4f)", mistake.row(), actual, predicted, mistake.confidence());
     }
 
     /**
@@ -130,11 +122,11 @@ public final class TextReport {
         }
         List<String> names = evaluation.confusion().classes();
         Pictures pictures = Pictures.of(rows);
-        String shown;
-        if (pictures == null) {
-            List<String> lines = mistakes.stream().map(one -> told(evaluation, one)).toList();
-            shown = String.join("\n", lines);
-        } else {
+        String shown =
+                mistakes.stream()
+                        .map(one -> told(evaluation, one))
+                        .collect(Collectors.joining("\n"));
+        if (pictures != null) {
             PictureRows drawn = new PictureRows(pictures, colour);
             for (Evaluation.Mistake one : mistakes) {
                 String actual = names.get(one.actual());

@@ -58,12 +58,9 @@ public final class LivePage implements Listener, AutoCloseable {
     }
 
     @Override
-    public void begin(Trainer trainer) {
-        List<EpochResult> before = trainer.checkpoint().epochs();
-        synchronized (this) {
-            epochs.addAll(before);
-            changed();
-        }
+    public synchronized void begin(Trainer trainer) {
+        epochs.addAll(trainer.checkpoint().epochs());
+        changed();
     }
 
     @Override
@@ -150,14 +147,9 @@ public final class LivePage implements Listener, AutoCloseable {
         state.put("points", List.copyOf(points));
         if (progress != null) {
             state.put("progress", progress);
-            state.put(
-                    "state",
-                    "training: epoch %d of %d, step %,d of %,d"
-                            .formatted(
-                                    progress.epoch(),
-                                    progress.epochs(),
-                                    progress.step(),
-                                    progress.steps()));
+            Progress p = progress;
+            String training = "training: epoch %d of %d, step %,d of %,d";
+            state.put("state", training.formatted(p.epoch(), p.epochs(), p.step(), p.steps()));
         }
         return state;
     }

@@ -11,8 +11,6 @@ import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import org.quern.QuernException;
 
 /**
@@ -30,7 +28,6 @@ final class LocalServer implements AutoCloseable {
                     + " frame-ancestors 'none'; base-uri 'none'";
 
     private final HttpServer server;
-    private final ExecutorService threads;
 
     /**
      * Takes a port of 127.0.0.1 and begins to answer: the first address with a page, another with
@@ -56,14 +53,12 @@ final class LocalServer implements AutoCloseable {
             throw new QuernException(
                     QuernException.Kind.USAGE, text.formatted(port, option, e.getMessage()), e);
         }
-        threads =
-                Executors.newCachedThreadPool(
-                        task -> {
-                            Thread thread = new Thread(task, "web");
-                            thread.setDaemon(true);
-                            return thread;
-                        });
-        server.setExecutor(threads);
+        server.setExecutor(
+                task -> {
+                    Thread thread = new Thread(task, "web");
+                    thread.setDaemon(true);
+                    thread.start();
+                });
         on("GET", "/", exchange -> send(exchange, 200, "text/html; charset=utf-8", html));
         on(method, path, handler);
         server.start();
@@ -130,6 +125,5 @@ final class LocalServer implements AutoCloseable {
     @Override
     public void close() {
         server.stop(0);
-        threads.shutdownNow();
     }
 }

@@ -80,8 +80,8 @@ class ExplorationTest {
             grey[i] = (byte) (i * 37);
             colour[i] = i * 123_457 & 0xffffff;
         }
-        var greyImage = ImageIO.read(new ByteArrayInputStream(Png.grey(grey, width, height)));
-        var image = ImageIO.read(new ByteArrayInputStream(Png.colour(colour, width, height)));
+        var greyImage = ImageIO.read(new ByteArrayInputStream(Pictures.png(grey, width, height)));
+        var image = ImageIO.read(new ByteArrayInputStream(Pictures.png(colour, width, height)));
         for (int i = 0; i < colour.length; i++) {
             assertThat(greyImage.getRaster().getSample(i % width, i / width, 0))
                     .isEqualTo(grey[i] & 0xff);

@@ -15,7 +15,8 @@ class PicturesTextTest {
     @ParameterizedTest
     @CsvSource({"1,1,1,1", "2,2,2,1", "31,31,16,8", "33,33,17,9", "257,257,20,10", "20,3,20,2"})
     void aPictureOfAnySize(int width, int height, int columns, int rows) {
-        TextPicture picture = new TextPicture(new byte[width * height], width, height);
+        PictureRows.Picture picture =
+                new PictureRows.Picture(new byte[width * height], width, height);
         assertThat(picture.width()).isEqualTo(columns);
         assertThat(picture.lines(false)).hasSize(rows).allMatch(line -> line.length() == columns);
         assertThat(picture.lines(true))
@@ -27,11 +28,11 @@ class PicturesTextTest {
     @Test
     void halfBlocksInGreysAndInkInCharacters() {
         byte[] pixels = {0, (byte) 255, (byte) 255, 0};
-        TextPicture picture = new TextPicture(pixels, 2, 2);
+        PictureRows.Picture picture = new PictureRows.Picture(pixels, 2, 2);
         assertThat(picture.lines(true))
                 .containsExactly("\u001b[38;5;232;48;5;255m▀\u001b[38;5;255;48;5;232m▀\u001b[0m");
         assertThat(picture.lines(false)).containsExactly("==".replace('=', '='));
-        assertThat(new TextPicture(new byte[] {-1, 0, -1, 0}, 2, 2).lines(false))
+        assertThat(new PictureRows.Picture(new byte[] {-1, 0, -1, 0}, 2, 2).lines(false))
                 .containsExactly("@ ");
     }
 

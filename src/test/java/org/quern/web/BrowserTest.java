@@ -18,7 +18,7 @@ import org.quern.Jvm;
 import org.quern.RealMnist;
 import org.quern.cli.Quern;
 import org.quern.data.Dataset;
-import org.quern.data.Png;
+import org.quern.data.Pictures;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
@@ -169,7 +169,7 @@ class BrowserTest {
             for (int i = 0; i < 30; i++) {
                 byte[] pixels = new byte[64];
                 java.util.Arrays.fill(pixels, 8 * c, 8 * c + 24, (byte) (200 + i));
-                Files.write(of.resolve(i + ".png"), Png.grey(pixels, 8, 8));
+                Files.write(of.resolve(i + ".png"), Pictures.png(pixels, 8, 8));
             }
         }
         Path out = folder.resolve("long");

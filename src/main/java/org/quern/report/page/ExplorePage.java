@@ -10,10 +10,8 @@ import java.util.stream.IntStream;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Pictures;
-import org.quern.data.Png;
 import org.quern.data.Statistics;
 import org.quern.report.DataText;
-import org.quern.report.ExploreText;
 
 /** What data looks like, as a page and as pictures. */
 public final class ExplorePage {
@@ -21,7 +19,6 @@ public final class ExplorePage {
 
     private final Exploration exploration;
     private final Pictures pictures;
-    private final String numbers;
     private final List<String> classes;
     private final Map<String, byte[]> files = new LinkedHashMap<>();
     private final Map<String, Object> data = new LinkedHashMap<>();
@@ -29,9 +26,9 @@ public final class ExplorePage {
     /** For data that was looked at. */
     public ExplorePage(Exploration exploration) {
         this.exploration = exploration;
-        pictures = Pictures.of(exploration.splits().train());
-        numbers = ExploreText.numbers(exploration);
-        classes = numbers == null ? exploration.splits().train().classes() : List.of();
+        Dataset train = exploration.splits().train();
+        pictures = Pictures.of(train);
+        classes = exploration.numbers() == null ? train.classes() : List.of();
     }
 
     /**
@@ -41,9 +38,14 @@ public final class ExplorePage {
      */
     public Map<String, byte[]> files() {
         data.put("title", exploration.splits().description());
-        data.put("splits", splits());
-        data.put("duplicates", ExploreText.duplicates(exploration));
-        data.put("numbers", numbers);
+        List<Part> parts = new ArrayList<>();
+        parts.add(part("training", exploration.splits().train(), exploration.train()));
+        if (exploration.test() != null) {
+            parts.add(part("test", exploration.splits().test(), exploration.test()));
+        }
+        data.put("splits", parts);
+        data.put("duplicates", DataText.duplicates(exploration));
+        data.put("numbers", DataText.numbers(exploration));
         if (!classes.isEmpty()) {
             data.put("bars", bars());
             files.put("classes.svg", utf8(bars()));
@@ -55,10 +57,9 @@ public final class ExplorePage {
                     IntStream.of(exploration.examples()).mapToObj(exploration::label).toList();
             add("examples", "Examples", examples, labels);
             if (!classes.isEmpty()) {
+                IntStream indices = IntStream.range(0, classes.size());
                 List<byte[]> means =
-                        IntStream.range(0, classes.size())
-                                .mapToObj(c -> pictures.mean(exploration.rowsOf(c)))
-                                .toList();
+                        indices.mapToObj(c -> pictures.mean(exploration.rowsOf(c))).toList();
                 add("averages", "The mean image of each class", means, classes);
             }
         }
@@ -89,7 +90,7 @@ public final class ExplorePage {
                         images.get(i), y * (wide - 1), sheet, corner + y * width, wide - 1);
             }
         }
-        return Png.grey(sheet, width, height);
+        return Pictures.png(sheet, width, height);
     }
 
     private String bars() {
@@ -101,26 +102,12 @@ public final class ExplorePage {
         return Svg.bars("Rows of each class", classes, counts);
     }
 
-    private List<Map<String, Object>> splits() {
-        List<Map<String, Object>> splits = new ArrayList<>();
-        splits.add(split("training", exploration.splits().train(), exploration.train()));
-        if (exploration.test() != null) {
-            splits.add(split("test", exploration.splits().test(), exploration.test()));
-        }
-        return splits;
-    }
+    private record Part(String name, String shape, int classes, String range, Statistics numbers) {}
 
-    private Map<String, Object> split(String name, Dataset set, Statistics s) {
-        Map<String, Object> split = new LinkedHashMap<>();
-        split.put("name", name);
-        split.put("rows", s.rows());
-        split.put("shape", DataText.shape(set.shape()));
-        split.put("classes", classes.isEmpty() ? 0 : set.classes().size());
-        split.put("range", DataText.number(s.min()) + " to " + DataText.number(s.max()));
-        split.put("mean", s.mean());
-        split.put("deviation", s.deviation());
-        split.put("nonZero", s.nonZero());
-        return split;
+    private Part part(String name, Dataset set, Statistics numbers) {
+        int count = classes.isEmpty() ? 0 : set.classes().size();
+        String shape = DataText.shape(set.shape());
+        return new Part(name, shape, count, DataText.range(numbers), numbers);
     }
 
     private static byte[] utf8(String text) {

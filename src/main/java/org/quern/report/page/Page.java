@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.List;
 import org.quern.data.Pictures;
-import org.quern.data.Png;
 import org.quern.io.Json;
 import org.quern.report.Comparison;
 
@@ -44,44 +43,46 @@ public final class Page {
      * @param script names the page's own script among the resources
      */
     static String html(String title, Object data, boolean charts, String script) {
-        StringBuilder page = new StringBuilder(1 << 19);
-        page.append(
-                        """
-                        <!DOCTYPE html>
-                        <html lang="en">
-                        <head>
-                        <meta charset="utf-8">
-                        <meta name="viewport" content="width=device-width, initial-scale=1">
-                        <link rel="icon" href="data:,">
-                        <title>""")
-                .append(escaped(title))
-                .append("</title>\n<style>\n")
-                .append(resource("page.css"))
-                .append("</style>\n</head>\n<body>\n<main id=\"page\"></main>\n")
-                .append("<noscript>This page draws itself with JavaScript: allow it.</noscript>\n")
-                .append("<script type=\"application/json\" id=\"data\">")
-                .append(Json.forPage(data))
-                .append("</script>\n");
+        String d3 = "";
         if (charts) {
-            page.append("<!--\nd3 7.9.0, https://d3js.org\n\n")
-                    .append(resource(D3 + "LICENSE"))
-                    .append("-->\n");
-            script(page, D3 + "dist/d3.min.js");
+            String license = resource(D3 + "LICENSE");
+            d3 = "<!--\nd3 7.9.0, https://d3js.org\n\n" + license + "-->\n";
+            d3 += script(D3 + "dist/d3.min.js");
         }
-        script(page, "dom.js");
-        if (charts) {
-            script(page, "charts.js");
-        }
-        script(page, script);
-        return page.append("</body>\n</html>\n").toString();
+        return """
+                <!DOCTYPE html>
+                <html lang="en">
+                <head>
+                <meta charset="utf-8">
+                <meta name="viewport" content="width=device-width, initial-scale=1">
+                <link rel="icon" href="data:,">
+                <title>%s</title>
+                <style>
+                %s</style>
+                </head>
+                <body>
+                <main id="page"></main>
+                <noscript>This page draws itself with JavaScript: allow it.</noscript>
+                <script type="application/json" id="data">%s</script>
+                %s%s%s%s</body>
+                </html>
+                """
+                .formatted(
+                        escaped(title),
+                        resource("page.css"),
+                        Json.forPage(data),
+                        d3,
+                        script("dom.js"),
+                        charts ? script("charts.js") : "",
+                        script(script));
     }
 
-    private static void script(StringBuilder page, String name) {
+    private static String script(String name) {
         String text = resource(name);
         if (text.contains("</script")) {
             throw new IllegalStateException("a script would end within itself");
         }
-        page.append("<script>\n").append(text).append("</script>\n");
+        return "<script>\n" + text + "</script>\n";
     }
 
     /** A PNG file as the address of an image. */
@@ -91,7 +92,7 @@ public final class Page {
 
     /** A picture as the address of an image. */
     static String address(Pictures size, byte[] pixels) {
-        return address(Png.grey(pixels, size.width(), size.height()));
+        return address(Pictures.png(pixels, size.width(), size.height()));
     }
 
     /** Text for HTML and SVG. */

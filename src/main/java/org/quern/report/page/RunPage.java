@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import org.quern.data.Dataset;
 import org.quern.data.Pictures;
-import org.quern.data.Png;
 import org.quern.model.Model;
 import org.quern.model.Summary;
 import org.quern.plan.Loss;
@@ -129,7 +128,7 @@ public final class RunPage {
             int half = Math.round(255 - 127 * Math.abs(weight));
             rgb[i] = weight >= 0 ? pale << 16 | half << 8 | 255 : 255 << 16 | half << 8 | pale;
         }
-        return Png.colour(rgb, model.inputShape().get(1), model.inputShape().get(0));
+        return Pictures.png(rgb, model.inputShape().get(1), model.inputShape().get(0));
     }
 
     /** All that the page shows. */

@@ -6,10 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/**
- * Small pictures as SVG files that stand alone: bars with their counts, images with their labels.
- * Within a page they take its colours.
- */
+/** Small pictures as SVG files that stand alone; within a page they take its colours. */
 final class Svg {
     private static final String INK = "fill: var(--ink, #1b2026)";
     private static final List<String> FILLS =

@@ -18,8 +18,8 @@ document.getElementById("page").append(
         {title: "", text: true, of: row => row[0]},
         ...given.splits.map(split => ({title: split.name, of: row => row[1](split)})),
     ], [
-        ["rows", s => count(s.rows)], ["shape", s => s.shape], ["classes", s => s.classes || "–"], ["range", s => s.range],
-        ["mean", s => four(s.mean)], ["deviation", s => four(s.deviation)], ["not 0", s => percent(s.nonZero)],
+        ["rows", s => count(s.numbers.rows)], ["shape", s => s.shape], ["classes", s => s.classes || "–"], ["range", s => s.range],
+        ["mean", s => four(s.numbers.mean)], ["deviation", s => four(s.numbers.deviation)], ["not 0", s => percent(s.numbers.nonZero)],
     ]), h("p", {class: "note"}, "Raw values, before any scaling.")),
     ...[
         bars ? section("Classes", bars) : null,
