@@ -28,7 +28,10 @@ public interface Device extends AutoCloseable {
 
     /** A kernel with arguments and shape, or a sequence of such, to be run as often as wanted. */
     interface Launch extends AutoCloseable {
-        /** Asks the device for it, or for each of a sequence. */
+        /**
+         * Asks the device, which the same thread has called before, for it or for each of a
+         * sequence.
+         */
         void run();
 
         /** The same of a team's, which the device may not have room for. */

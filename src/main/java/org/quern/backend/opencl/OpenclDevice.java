@@ -253,6 +253,7 @@ final class OpenclDevice extends GpuDevice {
         private long usedEvent;
 
         PinnedSlot(long bytes, String what) {
+            Math.toIntExact(bytes); // LWJGL would cut it off
             device = allocate(bytes, what);
             pinned = allocate(bytes, CL12.CL_MEM_ALLOC_HOST_PTR, what);
             copies = newQueue();

@@ -34,20 +34,21 @@ final class OpenclDevices {
 
     private final List<OpenclHardware> all = new ArrayList<>();
     private final List<String> refusals = new ArrayList<>();
+    private String problem;
     private boolean byBridge;
 
     private OpenclDevices() {}
 
     private GpuBackend.Found<OpenclHardware> found() {
-        String problem = null;
         try {
+            String loader = LwjglNatives.loader();
             // LWJGL takes half a second of processor time and more to load, which most starts need
             // not spend: only a GPU is taken where the choice is left to Quern
             String[] functions = LwjglNatives.FUNCTIONS.toArray(String[]::new);
             byBridge =
                     System.getProperty("org.lwjgl.opencl.libname") == null
                             && NativeLibraries.hasBridge()
-                            && open(LwjglNatives.loader(), functions);
+                            && open(loader, functions);
             if (!byBridge) {
                 LwjglNatives.load();
             }
@@ -57,6 +58,9 @@ final class OpenclDevices {
             }
         } catch (QuernException e) {
             problem = e.getMessage();
+        }
+        if (problem != null) {
+            all.clear();
         }
         List<String> parts = new ArrayList<>(refusals);
         if (!all.isEmpty()) {
@@ -238,7 +242,12 @@ final class OpenclDevices {
 
     private void check(Call call, int code) {
         if (code != CL12.CL_SUCCESS) {
-            LwjglNatives.load(); // which has the names
+            try {
+                LwjglNatives.load(); // which has the names
+            } catch (QuernException e) {
+                problem = e.getMessage();
+                throw e;
+            }
             throw backend("%s gave %s", call.function, OpenclErrors.name(code));
         }
     }
