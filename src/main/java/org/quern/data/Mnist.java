@@ -11,9 +11,11 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.quern.QuernException;
 import org.quern.files.Caches;
 
 /**
@@ -126,9 +128,9 @@ public final class Mnist {
     public static Splits load(Path folder) {
         String missing = missing(folder);
         require(missing.isEmpty(), "%s does not hold MNIST: no %s in it", folder, missing);
-        List<Dataset> both =
-                Stream.of("train", "test").parallel().map(part -> labelled(folder, part)).toList();
-        return new Splits(both.get(0), both.get(1), "MNIST in " + folder);
+        var train = CompletableFuture.supplyAsync(() -> labelled(folder, "train"));
+        Dataset test = labelled(folder, "test");
+        return new Splits(QuernException.join(train), test, "MNIST in " + folder);
     }
 
     private static Dataset labelled(Path folder, String part) {

@@ -14,6 +14,8 @@ import java.io.OutputStream;
 import java.io.StringReader;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -188,8 +190,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     public static SafeTensors read(Path file) {
         require(Files.exists(file), "%s does not exist", file);
         require(Files.isRegularFile(file), "%s is not a file", file);
-        try (InputStream in = Files.newInputStream(file)) {
-            return read(file, in, Files.size(file));
+        try (FileChannel channel = FileChannel.open(file)) { // of which both are, if it is replaced
+            return read(file, Channels.newInputStream(channel), channel.size());
         } catch (IOException e) {
             throw data(e, "%s cannot be read: %s", file, e.getMessage());
         }

@@ -60,9 +60,12 @@ public final class LivePage implements Listener, AutoCloseable {
     }
 
     @Override
-    public synchronized void begin(Trainer trainer) {
-        epochs.addAll(trainer.checkpoint().epochs());
-        changed();
+    public void begin(Trainer trainer) {
+        List<EpochResult> before = trainer.checkpoint().epochs();
+        synchronized (this) {
+            epochs.addAll(before);
+            changed();
+        }
     }
 
     @Override
@@ -132,7 +135,7 @@ public final class LivePage implements Listener, AutoCloseable {
                 }
             }
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt(); // the run is over
+            Thread.currentThread().interrupt();
         } finally {
             synchronized (this) {
                 watchers--;
