@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.bench.BenchTarget;
@@ -173,10 +174,10 @@ final class BenchCommands {
             console = common.console();
             checkNoneBefore(common.command);
             expect(seeds >= 1, "seeds %d: give 1 or more", seeds);
-            Set<Recipe> rungs =
-                    rung == null
-                            ? EnumSet.range(Recipe.PERCENT_97, Recipe.PERCENT_99)
-                            : EnumSet.of(Recipe.parse(rung));
+            Set<Recipe> rungs = EnumSet.range(Recipe.PERCENT_97, Recipe.PERCENT_99);
+            if (rung != null) {
+                rungs = EnumSet.of(Recipe.parse(rung));
+            }
             Options.checkWritable(json);
             String located = DataSource.locate(console, data);
             Splits splits = DataSource.read(RunSettings.DEFAULT, located);
@@ -226,10 +227,11 @@ final class BenchCommands {
             DoubleSummaryStatistics accuracy =
                     runs.stream().mapToDouble(Run::accuracy).summaryStatistics();
             double seconds = runs.stream().mapToDouble(Run::seconds).average().orElseThrow();
+            long reached = runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count();
             console.line(
                     "%6s  %3d/%-3d  %.4f %.4f %.4f  %19.2f  %14.2f",
                     recipe.text(),
-                    runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count(),
+                    reached,
                     runs.size(),
                     accuracy.getAverage(),
                     accuracy.getMin(),
@@ -273,9 +275,7 @@ final class BenchCommands {
             }
             List<KernelCase> named = new ArrayList<>(all);
             named.removeIf(
-                    one ->
-                            !only.equalsIgnoreCase(one.name())
-                                    && !only.equalsIgnoreCase(one.kind()));
+                    one -> Stream.of(one.name(), one.kind()).noneMatch(only::equalsIgnoreCase));
             if (named.isEmpty()) {
                 Set<String> kinds = new TreeSet<>();
                 all.forEach(one -> kinds.add(one.kind()));
@@ -299,17 +299,10 @@ final class BenchCommands {
             backends = named ? List.of(running.settings().choose().backend()) : Backends.usable();
             targets = BenchTarget.of(backends, how);
             Machine machine = Machine.here();
-            console.about(
-                    "machine",
-                    "%s, %d processors, %s, %s",
-                    machine.processor(),
-                    machine.processors(),
-                    machine.system(),
-                    machine.java());
+            console.about("machine", machine.text());
             if (machine.isBusy()) {
-                console.note(
-                        "busy with other work (load average %.1f): figures come out too low",
-                        machine.loadAverage());
+                String busy = "busy with other work (load average %.1f): figures come out too low";
+                console.note(busy, machine.loadAverage());
             }
             List<Device> devices = new ArrayList<>();
             for (BenchTarget target : targets) {

@@ -82,11 +82,9 @@ final class DataCommands {
             try {
                 Files.createDirectories(out);
             } catch (IOException e) {
-                throw QuernException.data(
-                        e,
-                        "%s cannot be made a folder (%s): give --out another one",
-                        out,
-                        e.getClass().getSimpleName());
+                String why = e.getClass().getSimpleName();
+                String refused = "%s cannot be made a folder (%s): give --out another one";
+                throw QuernException.data(e, refused, out, why);
             }
             files.forEach(
                     (name, bytes) -> AtomicFile.write(out.resolve(name), to -> to.write(bytes)));

@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.backend.Backends;
 import org.quern.data.DataReader;
@@ -23,6 +22,7 @@ import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
+import org.quern.model.Model;
 import org.quern.report.Comparison;
 import org.quern.report.DataText;
 import org.quern.report.Numbers;
@@ -163,19 +163,12 @@ final class ModelCommands {
                 "  quern summary --input 4 --model \"dense 16 tanh, dense 3\""
             })
     static void summary(
-            @Mixin Options.Network model,
+            @Mixin Options.Shaped model,
             @Parameters(
                             arity = "0..1",
                             paramLabel = "MODEL|RUN",
                             description = "A safetensors file or a run's folder.")
                     Path file,
-            @Option(
-                            names = "--input",
-                            paramLabel = "EXTENTS",
-                            split = "x",
-                            defaultValue = "28x28",
-                            description = "Shape of one example (28x28).")
-                    int[] input,
             @Option(
                             names = "--batch",
                             paramLabel = "N",
@@ -188,7 +181,7 @@ final class ModelCommands {
         }
         TrainingConfig config =
                 file == null
-                        ? RunSettings.DEFAULT.with(model.given()).config(input)
+                        ? model.config()
                         : TrainingConfig.of(TrainedModel.open(file).saved().model());
         common.console().line(SummaryText.of(config.withBatch(batch).plan()));
     }
@@ -328,14 +321,13 @@ final class ModelCommands {
         Options.checkWritable(onnx);
         SavedModel saved = source.open().saved();
         OnnxFile.write(onnx, saved);
+        Model model = saved.model();
         String shape =
-                saved.model().inputShape().stream()
-                        .map(Object::toString)
-                        .collect(Collectors.joining(", "));
-        Console console = common.console();
-        console.line(
-                "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
-                onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), saved.model().outputSize());
+                String.join(", ", model.inputShape().stream().map(Object::toString).toList());
+        common.console()
+                .line(
+                        "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
+                        onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), model.outputSize());
     }
 
     @Command(

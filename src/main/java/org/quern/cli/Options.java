@@ -15,6 +15,7 @@ import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Setting.Group;
 import org.quern.train.Predictor;
+import org.quern.train.TrainingConfig;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -80,9 +81,22 @@ final class Options {
         }
     }
 
-    static final class Network extends Settings {
+    static class Network extends Settings {
         Network() {
             super(false, Group.NETWORK);
+        }
+    }
+
+    static final class Shaped extends Network {
+        @Option(
+                names = "--input",
+                paramLabel = "EXTENTS",
+                split = "x",
+                description = "Shape of one example (28x28).")
+        int[] input = {28, 28};
+
+        TrainingConfig config() {
+            return settings().config(input);
         }
     }
 

@@ -103,12 +103,9 @@ final class SweepCommand implements Runnable {
                             + " raise --validation, or bring more rows",
                     parts.validation().rows());
         }
-        console.about(
-                "sweep",
-                "%,d %s, %d at a time",
-                members.size(),
-                members.size() == 1 ? "training" : "trainings",
-                sweep.workers(members));
+        String trainings = members.size() == 1 ? "training" : "trainings";
+        String text = "%,d %s, %d at a time";
+        console.about("sweep", text, members.size(), trainings, sweep.workers(members));
         long start = console.nanoTime().getAsLong();
         Consumer<Sweep.Result> tell = result -> console.line(SweepText.brief(result));
         List<Sweep.Result> results =

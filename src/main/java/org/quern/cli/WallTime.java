@@ -6,10 +6,10 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import org.quern.backend.Executor;
 import org.quern.run.RunReport;
 import org.quern.train.Listener;
@@ -52,12 +52,6 @@ final class WallTime implements Listener {
         since = now;
     }
 
-    private void lapOnce(String name) {
-        if (!laps.containsKey(name)) {
-            lap(name);
-        }
-    }
-
     /** The data was read within {@code read} ns, of which the command waited {@code waited}. */
     void data(long read, long waited) {
         reading = read * 1e-9;
@@ -85,7 +79,9 @@ final class WallTime implements Listener {
 
     @Override
     public void ready() {
-        lapOnce("upload");
+        if (!laps.containsKey("upload")) {
+            lap("upload");
+        }
     }
 
     @Override
@@ -95,7 +91,9 @@ final class WallTime implements Listener {
 
     @Override
     public Verdict progress(Progress progress) {
-        lapOnce("first step");
+        if (!laps.containsKey("first step")) {
+            lap("first step");
+        }
         return Verdict.GO_ON;
     }
 
@@ -133,34 +131,27 @@ final class WallTime implements Listener {
 
     void print(Trainer trainer) {
         if (!inParts) {
-            console.about(
-                    "seconds",
-                    withTotal(laps).entrySet().stream()
-                            .map(e -> format("%s %.2f", e.getKey(), e.getValue()))
-                            .collect(Collectors.joining(", ")));
+            List<String> texts = new ArrayList<>();
+            withTotal(laps).forEach((part, time) -> texts.add(format("%s %.2f", part, time)));
+            console.about("seconds", String.join(", ", texts));
             return;
         }
         Map<String, Double> parts = parts();
-        console.about("timing", "%.3f s from the process's start", parts.remove("total"));
+        console.about("timing", "%.3f s from the process's start", parts.get("total"));
         String read = "waiting; reading it took %.3f, %.3f of it beside what is above";
-        Map<String, String> notes =
-                Map.of(
-                        "jvm",
-                        "until the command runs",
-                        "compile",
-                        code,
-                        "data",
-                        format(read, reading, reading - waiting),
-                        "steps",
-                        format(
-                                "%,d after the first",
-                                Math.max(0, trainer.step() - stepsBefore - 1)));
-        parts.forEach(
-                (part, seconds) -> {
-                    String note = notes.getOrDefault(part, "");
-                    console.about(
-                            "", format("%-10s  %7.3f  %s", part, seconds, note).stripTrailing());
-                });
+        long later = Math.max(0, trainer.step() - stepsBefore - 1);
+        for (String part : PARTS) {
+            String note =
+                    switch (part) {
+                        case "jvm" -> "until the command runs";
+                        case "compile" -> code;
+                        case "data" -> format(read, reading, reading - waiting);
+                        case "steps" -> format("%,d after the first", later);
+                        default -> "";
+                    };
+            String line = format("%-10s  %7.3f  %s", part, parts.get(part), note);
+            console.about("", line.stripTrailing());
+        }
     }
 
     /** Since this process began, its launcher's included; 0 where the system does not say. */

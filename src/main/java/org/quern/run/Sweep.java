@@ -35,9 +35,7 @@ public final class Sweep {
     private volatile boolean stopped;
     private final Set<Trainer> running = ConcurrentHashMap.newKeySet();
 
-    /**
-     * One training: its number from 1, what makes it another than the rest, and all its settings.
-     */
+    /** One training: its number from 1, what sets it apart from the rest, and all its settings. */
     public record Member(int number, Map<String, String> varied, RunSettings settings) {
         /** The same training with what only its data tells. */
         public Member on(Splits data) {
@@ -123,13 +121,10 @@ public final class Sweep {
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
         ExecutorService threads = Executors.newFixedThreadPool(workers(members));
         try {
-            List<CompletableFuture<Result>> all =
-                    members.stream()
-                            .map(
-                                    one ->
-                                            CompletableFuture.supplyAsync(
-                                                    () -> told(one, heard), threads))
-                            .toList();
+            List<CompletableFuture<Result>> all = new ArrayList<>();
+            for (Member member : members) {
+                all.add(CompletableFuture.supplyAsync(() -> told(member, heard), threads));
+            }
             // waits for all, failed or not: nothing is to go on in native code when the caller
             // does, who may end the process
             QuernException.join(CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)));
