@@ -3,6 +3,7 @@ package org.quern.cli;
 import static org.quern.QuernException.backend;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.format;
 
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -228,16 +229,10 @@ final class BenchCommands {
                     runs.stream().mapToDouble(Run::accuracy).summaryStatistics();
             double seconds = runs.stream().mapToDouble(Run::seconds).average().orElseThrow();
             long reached = runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count();
-            console.line(
-                    "%6s  %3d/%-3d  %.4f %.4f %.4f  %19.2f  %14.2f",
-                    recipe.text(),
-                    reached,
-                    runs.size(),
-                    accuracy.getAverage(),
-                    accuracy.getMin(),
-                    accuracy.getMax(),
-                    seconds,
-                    before + seconds);
+            String share = format("%6s  %3d/%-3d", recipe.text(), reached, runs.size());
+            double mean = accuracy.getAverage();
+            String spread = format("%.4f %.4f %.4f", mean, accuracy.getMin(), accuracy.getMax());
+            console.line("%s  %s  %19.2f  %14.2f", share, spread, seconds, before + seconds);
         }
     }
 
@@ -261,6 +256,7 @@ final class BenchCommands {
         private final List<String> wrong = new ArrayList<>();
         private final List<String> leftOut = new ArrayList<>();
         private Console console;
+        private Budget effort;
         private Backend.Options how;
         private List<Backend> backends;
         private List<BenchTarget> targets;
@@ -289,6 +285,7 @@ final class BenchCommands {
         /** Refuses what cannot be done before anything is measured; prints what is measured on. */
         void begin(Console here) {
             console = here;
+            effort = quick ? Budget.QUICK : Budget.FULL;
             Options.checkWritable(json);
             how = running.settings().options();
             boolean named = running.given().containsKey("backend");
@@ -314,12 +311,8 @@ final class BenchCommands {
             file.put("devices", devices);
         }
 
-        private Budget budget() {
-            return quick ? Budget.QUICK : Budget.FULL;
-        }
-
         void kernels(List<KernelCase> cases) {
-            KernelBench bench = new KernelBench(targets, budget(), console.nanoTime(), this);
+            KernelBench bench = new KernelBench(targets, effort, console.nanoTime(), this);
             List<Roofline.Figures> limits = bench.run(cases);
             BenchText.kernelNotes().forEach(console::line);
             BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
@@ -329,7 +322,7 @@ final class BenchCommands {
 
         void steps() {
             List<BenchTarget> trained = BenchTarget.withEngines(backends, how);
-            StepBench bench = new StepBench(trained, budget(), console.nanoTime(), this);
+            StepBench bench = new StepBench(trained, effort, console.nanoTime(), this);
             List<String> names = trained.stream().map(BenchTarget::name).toList();
             List<StepBench.Crossover> crossovers = new ArrayList<>();
             List<List<StepBench.Result>> steps = new ArrayList<>();
@@ -347,7 +340,6 @@ final class BenchCommands {
             file.put("verdict", verdict);
         }
 
-        /** Writes the file; fails if a result was wrong. */
         void finish() {
             file.put("wrong", wrong);
             file.put("leftOut", leftOut);
@@ -378,7 +370,7 @@ final class BenchCommands {
         }
 
         @Override
-        public void row(StepBench.Network network, int batch, List<StepBench.Result> results) {
+        public void row(int batch, List<StepBench.Result> results) {
             console.line(BenchText.stepRow(batch, results));
         }
 

@@ -156,15 +156,9 @@ final class CheckCommands {
         data(console);
         cache(console);
         Machine here = Machine.here();
-        String jvm = "%s on %s, %d processors, heap of at most %d MiB";
-        console.verdict(
-                "jvm",
-                true,
-                jvm,
-                here.java(),
-                here.system(),
-                here.processors(),
-                here.heapMebibytes());
+        String where = here.java() + " on " + here.system();
+        String jvm = "%s, %d processors, heap of at most %d MiB";
+        console.verdict("jvm", true, jvm, where, here.processors(), here.heapMebibytes());
         if (!works) {
             throw backend("no backend works here: see the reasons above");
         }

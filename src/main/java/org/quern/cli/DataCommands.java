@@ -23,7 +23,6 @@ import picocli.CommandLine.Parameters;
 final class DataCommands {
     private DataCommands() {}
 
-    /** The options that say which data is to be looked at. */
     static final class Looked {
         @Parameters(
                 arity = "0..1",

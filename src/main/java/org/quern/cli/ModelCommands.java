@@ -112,7 +112,6 @@ final class ModelCommands {
         }
     }
 
-    /** The options that say which trained model is meant, and on which data. */
     static final class TrainedOptions {
         @Mixin Source source;
 
@@ -137,7 +136,6 @@ final class ModelCommands {
             TRAIN
         }
 
-        /** The rows that are meant, in the model's classes. */
         Rows rows(TrainedModel trained, Console console) {
             boolean own = trained.fromRun() && data == null;
             String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
@@ -324,10 +322,10 @@ final class ModelCommands {
         Model model = saved.model();
         String shape =
                 String.join(", ", model.inputShape().stream().map(Object::toString).toList());
-        common.console()
-                .line(
-                        "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
-                        onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), model.outputSize());
+        Console console = common.console();
+        console.line(
+                "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
+                onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), model.outputSize());
     }
 
     @Command(

@@ -23,7 +23,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.Spec.Target;
 
-/** Options that several commands have. */
 final class Options {
     private Options() {}
 
@@ -64,7 +63,6 @@ final class Options {
             }
         }
 
-        /** What was given of them, by the settings' names. */
         Map<String, Object> given() {
             Map<String, Object> given = new LinkedHashMap<>();
             for (OptionSpec option : options.options()) {

@@ -19,7 +19,6 @@ import org.quern.run.Setting;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
-/** The lines that say what is about to be trained, and how. */
 final class RunHeader {
     /** Two orders of magnitude above what initial weights are made for. */
     private static final double LARGE = 100;
@@ -39,7 +38,6 @@ final class RunHeader {
         reading(console, splits, settings);
     }
 
-    /** Says how data was read and goes in, and what may be wrong with that. */
     static void reading(Console console, Splits splits, RunSettings settings) {
         Dataset train = splits.train();
         Scaling scaling = settings.config(train.shape()).model().scaling();
@@ -62,7 +60,6 @@ final class RunHeader {
         }
     }
 
-    /** Says if there are so many classes that they may be none. */
     static void manyClasses(Console console, Dataset train) {
         if (Exploration.isManyClasses(train)) {
             console.note(
@@ -110,19 +107,14 @@ final class RunHeader {
         console.about(
                 "", sizes, parameters, bytes(4 * parameters), moments, bytes(4 * plan.arena()));
         TrainingConfig config = trainer.config();
-        String epochs = settings.text("epochs");
+        String rules = config.loss().summary() + ", " + config.optimizer().summary();
+        String rate = Setting.plain(settings.get(Setting.RATE)) + " " + config.schedule().text();
+        String epochs = settings.get(Setting.EPOCHS) == 1 ? "epoch" : "epochs";
+        String lasts = settings.text("epochs") + " " + epochs;
         String distortion = settings.text("distort");
-        console.about(
-                "config",
-                "%s, %s, rate %s %s, batch %d, %s, seed %d%s",
-                config.loss().summary(),
-                config.optimizer().summary(),
-                Setting.plain(settings.get(Setting.RATE)),
-                config.schedule().text(),
-                config.batch(),
-                epochs.equals("1") ? "1 epoch" : epochs + " epochs",
-                config.seed(),
-                distortion.equals("none") ? "" : ", distorted: " + distortion);
+        String distorted = distortion.equals("none") ? "" : ", distorted: " + distortion;
+        String how = "%s, rate %s, batch %d, %s, seed %d%s";
+        console.about("config", how, rules, rate, config.batch(), lasts, config.seed(), distorted);
         unused(console, List.of(settings));
         if (config.earlyStopping() != null) {
             String by = parts.validation() == null ? "training" : "validation";

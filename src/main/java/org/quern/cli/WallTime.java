@@ -33,6 +33,7 @@ final class WallTime implements Listener {
     private final Console console;
     private final boolean inParts;
     private final Map<String, Double> laps = new LinkedHashMap<>();
+    private Map<String, Double> parts;
     private long since;
     private long stepsBefore;
     private double reading;
@@ -109,18 +110,15 @@ final class WallTime implements Listener {
             double jvm = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
             laps.put("jvm", Math.max(0, jvm - withTotal(laps).get("total")));
             laps.put("launcher", Math.max(0, processSeconds() - jvm));
-            Map<String, Object> all = new LinkedHashMap<>(parts());
+            Map<String, Double> seconds = new LinkedHashMap<>();
+            PARTS.forEach(part -> seconds.put(part, laps.getOrDefault(part, 0.0)));
+            parts = withTotal(seconds);
+            Map<String, Object> all = new LinkedHashMap<>(parts);
             all.put("dataRead", reading);
             all.put("dataHidden", reading - waiting);
             all.put("kernels", code);
             report.with("timing", all);
         }
-    }
-
-    private Map<String, Double> parts() {
-        Map<String, Double> seconds = new LinkedHashMap<>();
-        PARTS.forEach(part -> seconds.put(part, laps.getOrDefault(part, 0.0)));
-        return withTotal(seconds);
     }
 
     private static Map<String, Double> withTotal(Map<String, Double> seconds) {
@@ -136,7 +134,6 @@ final class WallTime implements Listener {
             console.about("seconds", String.join(", ", texts));
             return;
         }
-        Map<String, Double> parts = parts();
         console.about("timing", "%.3f s from the process's start", parts.get("total"));
         String read = "waiting; reading it took %.3f, %.3f of it beside what is above";
         long later = Math.max(0, trainer.step() - stepsBefore - 1);

@@ -76,10 +76,8 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /**
-     * A folder for a new run, created if need be, that is refused as by {@link #check}.
-     *
-     * @param settings the configuration and whatever else must be the same when it is resumed
-     * @param keep epochs whose weights are kept besides last and best
+     * A folder for a new run, created if need be, that is refused as by {@link #check}; {@code
+     * settings} must be the same on a resume, {@code keep} counts epochs kept beside last and best.
      */
     public static RunFolder create(
             Path folder, Map<String, String> settings, List<String> classes, int keep) {
@@ -266,10 +264,7 @@ public final class RunFolder implements AutoCloseable {
         writeModel(folder.resolve(name), trainer, parameters, classes, settings, notes);
     }
 
-    /**
-     * Writes a trainer's model with some parameters; its notes are those and what of a run's
-     * settings is said there.
-     */
+    /** Writes a trainer's model with some parameters; notes say the seed and the label, too. */
     public static void writeModel(
             Path file,
             Trainer trainer,
