@@ -96,20 +96,17 @@ public final class StepBench {
     public record Crossover(String network, Integer batch) {
         /** Of one network's results; empty where not both a GPU and the host were measured. */
         public static Optional<Crossover> of(List<Result> results) {
-            Integer from = null;
-            boolean both = false;
+            Crossover found = null;
             for (int batch : batches(results)) {
                 Optional<Result> gpu = fastest(results, batch, Result::gpu);
                 Optional<Result> host = fastest(results, batch, result -> !result.gpu());
                 if (gpu.isPresent() && host.isPresent()) {
-                    both = true;
+                    Integer from = found == null || found.batch == null ? batch : found.batch;
                     boolean ahead = gpu.get().seconds().median() < host.get().seconds().median();
-                    from = !ahead ? null : from == null ? (Integer) batch : from;
+                    found = new Crossover(gpu.get().network(), ahead ? from : null);
                 }
             }
-            return both
-                    ? Optional.of(new Crossover(results.get(0).network(), from))
-                    : Optional.empty();
+            return Optional.ofNullable(found);
         }
 
         /** The fastest of one network's results at each batch size. */

@@ -40,7 +40,7 @@ final class CheckCommands {
                 "Exit codes: 0 if all agree, else 1."
             })
     static int gradcheck(
-            @Mixin Options.Shaped model,
+            @Mixin Options.Network model,
             @Option(
                             names = "--batch",
                             paramLabel = "N",

@@ -14,6 +14,7 @@ import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.report.DataText;
 import org.quern.report.page.ExplorePage;
+import org.quern.run.Setting;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -30,7 +31,7 @@ final class DataCommands {
                 description = "As for train --data. Default: what train takes.")
         String path = "";
 
-        @Mixin Options.Table table;
+        @Mixin final Options.Settings table = new Options.Settings(false, Setting.Group.TABLE);
 
         Splits read(Console console) {
             path = DataSource.locate(console, path);

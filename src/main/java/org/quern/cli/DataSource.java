@@ -33,7 +33,9 @@ final class DataSource {
     static final class Loading {
         private final String located;
         private final CompletableFuture<Splits> splits;
-        private volatile long nanos;
+
+        /** How long reading took, once it is done. */
+        volatile long nanos;
 
         private Loading(String located, Supplier<Splits> read) {
             this.located = located;
@@ -47,15 +49,11 @@ final class DataSource {
         Splits join() {
             return QuernException.join(splits);
         }
-
-        long nanos() {
-            return nanos;
-        }
     }
 
     /**
      * Begins what takes a training long, beside the tenth of a second that reading its options
-     * takes, unless one may ask for others; a failure is met, and told, again. Null: reads nothing.
+     * takes, unless one asks for something else; what fails fails again later. Null: reads nothing.
      */
     static Loading begin(Console console, String... arguments) {
         if (arguments.length == 0 || !arguments[0].equals("train") || any(arguments, BOTH)) {

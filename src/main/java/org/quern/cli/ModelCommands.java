@@ -57,7 +57,7 @@ final class ModelCommands {
                 description = "A safetensors file or a run's folder.")
         Path path;
 
-        @Mixin Options.Network network;
+        @Mixin final Options.Settings network = new Options.Settings(false, Setting.Group.NETWORK);
 
         @Option(
                 names = "--input",
@@ -121,7 +121,7 @@ final class ModelCommands {
                 description = "As for train. Default: the run's data, else MNIST.")
         String data;
 
-        @Mixin Options.Table table;
+        @Mixin final Options.Settings table = new Options.Settings(false, Setting.Group.TABLE);
 
         @Option(
                 names = "--split",
@@ -161,7 +161,7 @@ final class ModelCommands {
                 "  quern summary --input 4 --model \"dense 16 tanh, dense 3\""
             })
     static void summary(
-            @Mixin Options.Shaped model,
+            @Mixin Options.Network model,
             @Parameters(
                             arity = "0..1",
                             paramLabel = "MODEL|RUN",

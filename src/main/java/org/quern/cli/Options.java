@@ -79,13 +79,8 @@ final class Options {
         }
     }
 
-    static class Network extends Settings {
-        Network() {
-            super(false, Group.NETWORK);
-        }
-    }
-
-    static final class Shaped extends Network {
+    /** A network's, with the shape of its input. */
+    static final class Network extends Settings {
         @Option(
                 names = "--input",
                 paramLabel = "EXTENTS",
@@ -93,14 +88,12 @@ final class Options {
                 description = "Shape of one example (28x28).")
         int[] input = {28, 28};
 
+        Network() {
+            super(false, Group.NETWORK);
+        }
+
         TrainingConfig config() {
             return settings().config(input);
-        }
-    }
-
-    static final class Table extends Settings {
-        Table() {
-            super(false, Group.TABLE);
         }
     }
 

@@ -164,7 +164,7 @@ final class TrainCommand implements Runnable {
         times.lap("device");
         long waiting = System.nanoTime();
         Splits splits = loading.join();
-        times.data(loading.nanos(), System.nanoTime() - waiting);
+        times.data(loading.nanos, System.nanoTime() - waiting);
         settings = settings.settled(Map.of("backend", choice.backend().name()));
         String wanted = settings.get(Setting.MODEL);
         if (resume == null) {

@@ -46,7 +46,6 @@ public final class RunFolder implements AutoCloseable {
     private static final String LAST = "last.safetensors";
     private static final Pattern EPOCH_FILE = Pattern.compile("epoch-(\\d{4,9})\\.safetensors");
     private static final String RUN = "run.json";
-    private static final String HISTORY = "history.csv";
 
     private final Path folder;
     private final Map<String, String> settings;
@@ -211,7 +210,7 @@ public final class RunFolder implements AutoCloseable {
             writeWeights(trainer, checkpoint.state(), epoch, name);
             prune(epoch);
         }
-        AtomicFile.write(folder.resolve(HISTORY), StateFile.history(checkpoint.epochs()));
+        AtomicFile.write(folder.resolve("history.csv"), StateFile.history(checkpoint.epochs()));
         writeState(trainer, checkpoint);
     }
 
