@@ -205,7 +205,7 @@ final class KernelRates {
             return seconds(
                     times -> {
                         for (int i = 0; i < times; i++) {
-                            launches.forEach(device::run);
+                            launches.forEach(Device.Launch::run);
                         }
                         device.finish();
                     });

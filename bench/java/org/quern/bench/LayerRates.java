@@ -120,7 +120,7 @@ final class LayerRates {
                 continue; // it moves on to the next step
             }
             List<Device.Launch> launches = executor.launches(op, data, pass, false);
-            launches.forEach(device::run);
+            launches.forEach(Device.Launch::run);
             if (op instanceof Op.DenseForward f && f.weights().equals(middle.weights())
                     || op instanceof Op.DenseBackwardWeights w && w.x().equals(middle.x())
                     || op instanceof Op.DenseBackwardInput i
@@ -153,28 +153,15 @@ final class LayerRates {
             Gemm.Operand dy = random(rounds);
             Gemm.Operand y = random(rounds);
             Gemm.Operand dw = random(false);
-            product(x, false, w, false, y);
-            product(x, true, dy, false, dw);
-            product(dy, false, w, true, y);
+            product(x, w, y);
+            product(x.transpose(), dy, dw);
+            product(dy, w.transpose(), y);
             return products;
         }
 
-        private void product(
-                Gemm.Operand a, boolean ta, Gemm.Operand b, boolean tb, Gemm.Operand c) {
-            Device.Launch launch =
-                    device.library()
-                            .product(
-                                    new Gemm(
-                                            "layer",
-                                            width,
-                                            width,
-                                            width,
-                                            a,
-                                            ta,
-                                            b,
-                                            tb,
-                                            c,
-                                            Gemm.Epilogue.NONE));
+        private void product(Gemm.Operand a, Gemm.Operand b, Gemm.Operand c) {
+            Gemm product = new Gemm("layer", width, width, width, a, b, c);
+            Device.Launch launch = device.library().product(product);
             if (launch != null) {
                 products.add(launch);
             }
@@ -198,7 +185,7 @@ final class LayerRates {
                 }
                 device.write(buffer, at, staging.flip());
             }
-            return new Gemm.Operand(buffer, 0, width, bfloat16);
+            return new Gemm.Operand(buffer, 0, width, bfloat16, false);
         }
 
         @Override
@@ -211,7 +198,7 @@ final class LayerRates {
 
     private static double seconds(Device device, Device.Launch sequence) {
         long started = System.nanoTime();
-        device.run(sequence);
+        sequence.run();
         device.finish();
         return (System.nanoTime() - started) * 1e-9;
     }

@@ -50,6 +50,7 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return new Model(Arrays.stream(shape).boxed().toList(), Scaling.NONE, List.of());
     }
 
+    /** This model with another scaling of its input. */
     public Model scaled(Scaling newScaling) {
         return new Model(inputShape, newScaling, layers);
     }
@@ -64,10 +65,12 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return with(new Layer.Dense(units, activation, Init.GLOROT));
     }
 
+    /** This model with dropout on top; 0 ≤ {@code rate} &lt; 1. */
     public Model dropout(float rate) {
         return with(new Layer.Dropout(rate));
     }
 
+    /** This model with one more layer on top. */
     public Model with(Layer layer) {
         List<Layer> more = new ArrayList<>(layers);
         more.add(layer);

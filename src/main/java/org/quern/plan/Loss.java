@@ -15,13 +15,16 @@ import java.util.stream.Collectors;
  * numbers, its value and slope, in float64 for the reference and in float32 for plain Java.
  */
 public record Loss(Kind kind, List<Double> values) {
+    /** Softmax cross-entropy, of classes. */
     public static final Loss CROSS_ENTROPY = new Loss(Kind.CROSS_ENTROPY, List.of());
 
+    /** Mean squared error, of numbers. */
     public static final Loss MEAN_SQUARED_ERROR = new Loss(Kind.MEAN_SQUARED_ERROR, List.of());
 
     /** The δ that {@code Huber} of Keras and {@code HuberLoss} of PyTorch have by default. */
     public static final double DELTA = 1;
 
+    /** The Huber loss; {@code delta} is above 0. */
     public static Loss huber(double delta) {
         return new Loss(Kind.HUBER, List.of(delta));
     }

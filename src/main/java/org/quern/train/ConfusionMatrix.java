@@ -16,6 +16,7 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     public record ClassScore(
             String name, int rows, int wrong, double precision, double recall, double f1) {}
 
+    /** A true class taken for another, and how often. */
     public record Confusion(String actual, String predicted, int count) {}
 
     public ConfusionMatrix {
@@ -49,6 +50,7 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         return wrong;
     }
 
+    /** Precision, recall and F1 of each class. */
     public List<ClassScore> scores() {
         List<ClassScore> scores = new ArrayList<>();
         int[] wrong = wrongPerClass();

@@ -32,6 +32,7 @@ public record Evaluation(
         float[] confidence,
         List<Mistake> mistakes) {
 
+    /** A row classified wrongly, with the probability of the class it was taken for. */
     public record Mistake(int row, int actual, int predicted, float confidence) {}
 
     /**

@@ -75,6 +75,7 @@ final class ExecutorPool implements AutoCloseable {
             }
             if (executors[i] != null) {
                 executors[i].close();
+                executors[i] = null; // whoever still has the pool is not to keep its memory
             }
         }
     }

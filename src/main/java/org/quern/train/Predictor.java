@@ -136,6 +136,7 @@ public final class Predictor implements AutoCloseable {
         return Evaluation.of(loss, outputs(set), set);
     }
 
+    /** Numbers of a row. */
     public int inputSize() {
         return plan.inputSize();
     }

@@ -55,8 +55,9 @@ public sealed interface Schedule {
     }
 
     /**
-     * Half a cosine: {@code rate · (floor + (1 − floor) · (1 + cos(π s / S)) / 2)} (Loshchilov and
-     * Hutter, arXiv 1608.03983, without restarts).
+     * Half a cosine from the rate to {@code floor · rate} at the last step: at step s of S {@code
+     * rate · (floor + (1 − floor) · (1 + cos(π s / S)) / 2)} (Loshchilov and Hutter, arXiv
+     * 1608.03983, without restarts).
      */
     record Cosine(double rate, double floor) implements Schedule {
         public Cosine {

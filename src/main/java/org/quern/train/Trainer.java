@@ -82,7 +82,10 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /** Asks a running {@link #fit}, or else the next one, to end soon; from any thread. */
+    /**
+     * Asks a running {@link #fit}, or else the next one, to end soon, between two steps. From any
+     * thread; it returns at once.
+     */
     public void interrupt() {
         interrupted = true;
     }
@@ -153,6 +156,7 @@ public final class Trainer implements AutoCloseable {
         return executor;
     }
 
+    /** The step that comes next, counted from 0 over all epochs. */
     public long step() {
         return step;
     }

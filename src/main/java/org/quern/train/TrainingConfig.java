@@ -70,6 +70,7 @@ public record TrainingConfig(
                 model, loss, optimizer, newSchedule, batch, seed, earlyStopping, distortion);
     }
 
+    /** With so many rows a step, at least 1. */
     public TrainingConfig withBatch(int newBatch) {
         return new TrainingConfig(
                 model, loss, optimizer, schedule, newBatch, seed, earlyStopping, distortion);
@@ -108,6 +109,7 @@ public record TrainingConfig(
         return texts;
     }
 
+    /** The ops and the memory of this network, loss, optimizer and batch. */
     public Plan plan() {
         return Plan.of(model, loss, optimizer, batch);
     }

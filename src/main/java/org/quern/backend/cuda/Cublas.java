@@ -42,11 +42,9 @@ final class Cublas implements Device.Library, AutoCloseable {
     private final boolean mayBeOwn;
     private final GemmTable table;
     private CublasLt light;
+    private String lightProblem; // why products may not have epilogues; else null
 
-    /** Why products may not have epilogues; else null. */
-    String lightProblem;
-
-    private Cublas(CudaDevice device, Backend.Options options) {
+    private Cublas(CudaDevice device, Backend.Options options, CublasLibrary library) {
         this.device = device;
         precision = options.precision();
         mayBeOwn = options.gemm() != Backend.Gemm.CUBLAS && precision == Backend.Precision.FP32;
@@ -64,6 +62,18 @@ final class Cublas implements Device.Library, AutoCloseable {
         check(JCublas2.cublasGetVersion(handle, number), "cublasGetVersion");
         version = number[0];
         table = new GemmTable(device, this);
+        try {
+            CublasLt.load(library);
+        } catch (QuernException e) {
+            lightProblem = e.getMessage();
+            return;
+        }
+        try {
+            light = new CublasLt(precision, workspace, device.stream);
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     private static CublasLibrary find(String wanted) {
@@ -81,12 +91,12 @@ final class Cublas implements Device.Library, AutoCloseable {
 
     /** Opens cuBLAS; null if the options do not want it, or leave it open and there is none. */
     static Cublas open(CudaDevice device, Backend.Options options) {
-        Backend.Precision precision = options.precision();
+        boolean rounds = options.precision() != Backend.Precision.FP32;
         if (options.gemm() == Backend.Gemm.OWN) {
-            if (precision != Backend.Precision.FP32) {
+            if (rounds) {
                 throw usage(
                         "--precision %s needs cuBLAS, and --gemm own keeps it out: leave one of them out",
-                        text(precision));
+                        text(options.precision()));
             }
             return null;
         }
@@ -95,27 +105,20 @@ final class Cublas implements Device.Library, AutoCloseable {
             library = find(options.cublas());
             library.load();
         } catch (QuernException e) {
-            if (options.gemm() == Backend.Gemm.CUBLAS
-                    || precision != Backend.Precision.FP32
-                    || options.cublas() != null) {
+            if (rounds || options.gemm() == Backend.Gemm.CUBLAS || options.cublas() != null) {
                 throw e;
             }
             return null;
         }
-        Cublas cublas = new Cublas(device, options);
-        try {
-            CublasLt.load(library);
-        } catch (QuernException e) {
-            cublas.lightProblem = e.getMessage();
-            return cublas;
-        }
-        try {
-            cublas.light = new CublasLt(precision, cublas.workspace, device.stream);
-        } catch (RuntimeException e) {
-            cublas.close();
-            throw e;
-        }
-        return cublas;
+        return new Cublas(device, options, library);
+    }
+
+    /** What the user should know of how it was opened, in a sentence; null for nothing. */
+    String notice() {
+        return lightProblem == null
+                ? null
+                : "cuBLAS has no cublasLt beside it (%s): biases and activations take longer"
+                        .formatted(lightProblem);
     }
 
     private static String text(Backend.Precision precision) {
@@ -171,7 +174,7 @@ final class Cublas implements Device.Library, AutoCloseable {
             return light == null ? null : light.launch(p);
         }
         CudaLaunch launch = new Multiplication(p);
-        launch.launch();
+        launch.run();
         return launch;
     }
 
@@ -184,8 +187,8 @@ final class Cublas implements Device.Library, AutoCloseable {
         return operand.bfloat16() ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
     }
 
-    static int operation(boolean transpose) {
-        return transpose ? cublasOperation.CUBLAS_OP_T : cublasOperation.CUBLAS_OP_N;
+    static int operation(Gemm.Operand operand) {
+        return operand.transposed() ? cublasOperation.CUBLAS_OP_T : cublasOperation.CUBLAS_OP_N;
     }
 
     private final class Multiplication extends CudaLaunch {
@@ -195,40 +198,46 @@ final class Cublas implements Device.Library, AutoCloseable {
         private final CUdeviceptr c;
 
         Multiplication(Gemm p) {
+            super("the product of " + p.what());
             this.p = p;
-            a = CudaDevice.at(p.a().buffer(), offset(p.a()));
-            b = CudaDevice.at(p.b().buffer(), offset(p.b()));
-            c = CudaDevice.at(p.c().buffer(), offset(p.c()));
+            // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
+            a = at(p.b());
+            b = at(p.a());
+            c = at(p.c());
+        }
+
+        private CUdeviceptr at(Gemm.Operand operand) {
+            return CudaDevice.at(operand.buffer(), offset(operand));
         }
 
         @Override
-        void launch() {
-            int status =
-                    JCublas2.cublasGemmEx(
-                            handle,
-                            // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
-                            operation(p.transposeB()),
-                            operation(p.transposeA()),
-                            p.n(),
-                            p.m(),
-                            p.k(),
-                            ONE,
-                            b,
-                            type(p.b()),
-                            p.b().stride(),
-                            a,
-                            type(p.a()),
-                            p.a().stride(),
-                            ZERO,
-                            c,
-                            type(p.c()),
-                            p.c().stride(),
-                            // JCuda takes this function's older form: the type, not a compute type
-                            cudaDataType.CUDA_R_32F,
-                            cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
-            if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
-                throw failure("the product of " + p.what(), status);
-            }
+        int put() {
+            return JCublas2.cublasGemmEx(
+                    handle,
+                    operation(p.b()),
+                    operation(p.a()),
+                    p.n(),
+                    p.m(),
+                    p.k(),
+                    ONE,
+                    a,
+                    type(p.b()),
+                    p.b().stride(),
+                    b,
+                    type(p.a()),
+                    p.a().stride(),
+                    ZERO,
+                    c,
+                    type(p.c()),
+                    p.c().stride(),
+                    // JCuda takes this function's older form: the type, not a compute type
+                    cudaDataType.CUDA_R_32F,
+                    cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
+        }
+
+        @Override
+        QuernException failure(int status) {
+            return Cublas.failure(what, status);
         }
     }
 

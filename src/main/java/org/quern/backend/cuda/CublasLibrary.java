@@ -25,11 +25,8 @@ import org.quern.backend.nativelib.NativeLibraries;
  * @param major its major version: 12 is used as it is, 11 and 13 through the bridge
  */
 record CublasLibrary(Path path, int major) {
-    /** Names a library or a folder that holds one. */
-    static final String VARIABLE = "QUERN_CUBLAS";
-
-    /** Best first. */
-    private static final List<Integer> MAJORS = List.of(12, 13, 11);
+    static final String VARIABLE = "QUERN_CUBLAS"; // names a library or a folder that holds one
+    private static final List<Integer> MAJORS = List.of(12, 13, 11); // best first
 
     private static final Pattern NAME = Pattern.compile("libcublas\\.so\\.(\\d+)(\\..*)?");
 
@@ -79,15 +76,12 @@ record CublasLibrary(Path path, int major) {
         }
         int unsupported = 0;
         for (List<Path> folders : List.of(folders(environment, root), ofPython(environment))) {
-            List<Path> files =
-                    folders.stream().flatMap(f -> matching(f, "libcublas.so.*").stream()).toList();
+            List<Path> files = below(folders, "libcublas.so.*");
             CublasLibrary best = best(files);
             if (best != null) {
                 return best;
             }
-            for (Path file : files) {
-                unsupported = major(file);
-            }
+            unsupported = files.isEmpty() ? unsupported : major(files.get(files.size() - 1));
         }
         String tooOld = "cuBLAS %d is too old (11, 12 or 13 is wanted)".formatted(unsupported);
         throw backend(
@@ -102,14 +96,11 @@ record CublasLibrary(Path path, int major) {
             throw backend("%s %s: no such file", by, name);
         }
         List<Path> files =
-                Files.isDirectory(path) ? matching(path, "libcublas.so.*") : List.of(path);
+                Files.isDirectory(path) ? below(List.of(path), "libcublas.so.*") : List.of(path);
         CublasLibrary best = best(files);
         if (best == null) {
-            String reason =
-                    files.isEmpty()
-                            ? "there is no libcublas.so.11, .12 or .13 in that folder"
-                            : "is no libcublas.so.11, .12 or .13";
-            throw backend("%s %s: %s", by, name, reason);
+            String no = files.isEmpty() ? "there is no %s in that folder" : "is no %s";
+            throw backend("%s %s: " + no, by, name, "libcublas.so.11, .12 or .13");
         }
         return best;
     }
@@ -150,23 +141,10 @@ record CublasLibrary(Path path, int major) {
             String start = slash == 0 ? "/" : environment.get(place.substring(1, slash));
             if (start != null && !start.isBlank()) {
                 Path from = slash == 0 ? root : Path.of(start);
-                add(folders, from, place.substring(slash + 1).split("/"));
+                folders.addAll(below(List.of(from), place.substring(slash + 1)));
             }
         }
         return folders;
-    }
-
-    private static void add(List<Path> folders, Path path, String... names) {
-        if (names.length == 0) {
-            folders.add(path);
-            return;
-        }
-        String[] rest = Arrays.copyOfRange(names, 1, names.length);
-        for (String name : names[0].split("\\|")) {
-            List<Path> found =
-                    name.contains("*") ? matching(path, name) : List.of(path.resolve(name));
-            found.forEach(folder -> add(folders, folder, rest));
-        }
     }
 
     /**
@@ -189,26 +167,42 @@ record CublasLibrary(Path path, int major) {
                 continue; // gone in this moment
             }
             for (Path file : files) {
-                Path prefix = file.resolve("../..").normalize();
-                add(folders, prefix, ("lib|lib64" + PIP).split("/"));
-                add(folders, prefix, ("versions/*/lib|lib64" + PIP).split("/"));
+                List<Path> prefix = List.of(file.resolve("../..").normalize());
+                folders.addAll(below(prefix, "lib|lib64" + PIP));
+                folders.addAll(below(prefix, "versions/*/lib|lib64" + PIP));
             }
             break;
         }
         return folders;
     }
 
-    private static List<Path> matching(Path folder, String glob) {
-        List<Path> found = new ArrayList<>();
-        if (Files.isDirectory(folder)) {
-            try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder, glob)) {
-                entries.forEach(found::add);
-            } catch (IOException e) {
-                return List.of(); // a folder that cannot be read has nothing for us
-            }
+    /** What is below folders by such a path as {@link #PLACES} has. */
+    private static List<Path> below(List<Path> folders, String path) {
+        List<Path> found = folders;
+        for (String names : path.split("/")) {
+            found =
+                    found.stream()
+                            .flatMap(
+                                    folder ->
+                                            Arrays.stream(names.split("\\|"))
+                                                    .flatMap(name -> matching(folder, name)))
+                            .toList();
         }
-        found.sort(null);
         return found;
+    }
+
+    private static Stream<Path> matching(Path folder, String glob) {
+        if (!glob.contains("*")) {
+            return Stream.of(folder.resolve(glob)); // which takes no look into it
+        }
+        List<Path> found = new ArrayList<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder, glob)) {
+            entries.forEach(found::add);
+        } catch (IOException e) {
+            return Stream
+                    .empty(); // a folder that is not there or cannot be read has nothing for us
+        }
+        return found.stream().sorted();
     }
 
     String description() {

@@ -2,18 +2,17 @@ package org.quern.backend.cuda;
 
 import static org.quern.QuernException.backend;
 
-import jcuda.jcublas.cublasStatus;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.gpu.Gemm;
+import org.quern.backend.nativelib.NativeLibraries;
 
 /**
  * Matrix products with epilogues, by the cublasLt that comes with a cuBLAS: {@code
  * native/cublaslt.c} calls it.
  */
 final class CublasLt implements AutoCloseable {
-    /** Values of cublasComputeType_t. */
-    private static final int COMPUTE_32F = 68;
-
+    private static final int COMPUTE_32F = 68; // values of cublasComputeType_t
     private static final int COMPUTE_32F_FAST_TF32 = 77;
 
     private final long handle;
@@ -36,11 +35,9 @@ final class CublasLt implements AutoCloseable {
      * that of the one that cuBLAS itself has loaded. Fails if there is none (backend).
      */
     static synchronized void load(CublasLibrary library) {
-        JCudaNatives.loadBridge();
-        for (var file : library.light()) {
-            if (open(file.toString()) == null) {
-                return;
-            }
+        NativeLibraries.loadBridge();
+        if (library.light().stream().anyMatch(file -> open(file.toString()) == null)) {
+            return;
         }
         String problem = open("libcublasLt.so." + library.major());
         if (problem != null) {
@@ -53,37 +50,36 @@ final class CublasLt implements AutoCloseable {
         // a row-major matrix is its transpose to cuBLAS: C' = B'·A'
         Gemm.Operand a = p.b();
         Gemm.Operand b = p.a();
-        Gemm.Epilogue epilogue = p.epilogue();
-        Gemm.Operand bits = epilogue.bits();
+        Gemm.Operand bits = p.epilogue().bits();
         int[] numbers = {
             p.n(),
             p.m(),
             p.k(),
-            Cublas.operation(p.transposeB()),
-            Cublas.operation(p.transposeA()),
+            Cublas.operation(a),
+            Cublas.operation(b),
             a.stride(),
             b.stride(),
             p.c().stride(),
             Cublas.type(a),
             Cublas.type(p.c()),
             compute,
-            code(epilogue.kind()),
+            code(p.epilogue().kind()),
             bits == null ? 0 : Integer.SIZE * bits.stride()
         };
         long[] pointers = {
             address(a),
             address(b),
             address(p.c()),
-            address(epilogue.bias()),
+            address(p.epilogue().bias()),
             address(bits),
             workspace.bytes()
         };
-        long plan = plan(handle, numbers, pointers, epilogue.alpha());
+        long plan = plan(handle, numbers, pointers, p.epilogue().alpha());
         if (plan <= 0) {
             return null;
         }
         Planned planned = new Planned(p.what(), plan);
-        if (planned.put() != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+        if (planned.put() != 0) {
             planned.close();
             return null;
         }
@@ -108,24 +104,21 @@ final class CublasLt implements AutoCloseable {
     }
 
     private final class Planned extends CudaLaunch {
-        private final String what;
         private final long plan;
 
         Planned(String what, long plan) {
-            this.what = what;
+            super("cublasLtMatmul for the product of " + what);
             this.plan = plan;
         }
 
+        @Override
         int put() {
-            return run(handle, plan, workspace.handle(), workspace.bytes(), stream);
+            return CublasLt.run(handle, plan, workspace.handle(), workspace.bytes(), stream);
         }
 
         @Override
-        void launch() {
-            int status = put();
-            if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
-                throw Cublas.failure("cublasLtMatmul for the product of " + what, status);
-            }
+        QuernException failure(int status) {
+            return Cublas.failure(what, status);
         }
 
         @Override

@@ -34,14 +34,13 @@ public class CudaBackend extends GpuBackend<CudaHardware> {
     @Override
     public int sideBySide(Plan plan, Options options) {
         CudaHardware hardware = hardware(options);
-        CudaContext context = CudaContext.of(hardware);
-        context.enter();
+        hardware.enter();
         return FusedEngine.sideBySide(
                 plan,
                 CudaTeams.of(hardware),
                 hardware.units(),
                 options,
-                (team, bytes) -> CudaTeams.room(context, team, bytes));
+                (team, bytes) -> CudaTeams.room(hardware, team, bytes));
     }
 
     @Override

@@ -4,7 +4,9 @@ import static org.quern.backend.cuda.CudaErrors.check;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUevent;
@@ -27,7 +29,6 @@ final class CudaDevice extends GpuDevice {
     private static final int STAGING = 2 << 20;
 
     final CudaHardware hardware;
-    private final CudaContext context;
     final Stream stream = new Stream();
     private final CUstream copies = new CUstream();
     private final CudaModule module;
@@ -39,21 +40,22 @@ final class CudaDevice extends GpuDevice {
 
     private int current;
 
+    /** Of all that is copied from and to: a loop must not allocate. */
+    private final Map<ByteBuffer, Pointer> pointers = new IdentityHashMap<>();
+
     private Thread entered;
-    private ByteBuffer lastBuffer;
-    private Pointer lastPointer;
 
     CudaDevice(CudaHardware hardware, Backend.Options options) {
         super(hardware);
         this.hardware = hardware;
-        context = CudaContext.of(hardware);
         enter();
-        module = context.module(KERNELS);
+        module = hardware.module(KERNELS);
         int flags = CUstream_flags.CU_STREAM_NON_BLOCKING;
         check(JCudaDriver.cuStreamCreate(stream, flags), "cuStreamCreate");
         check(JCudaDriver.cuStreamCreate(copies, flags), "cuStreamCreate");
         for (int i = 0; i < staging.length; i++) {
             staging[i] = new Pinned(STAGING, 0);
+            pointers.put(staging[i].view, staging[i].pointer);
         }
         budget = options.deviceMemory() > 0 ? (long) options.deviceMemory() << 20 : -1;
         try {
@@ -66,25 +68,25 @@ final class CudaDevice extends GpuDevice {
 
     private void enter() {
         if (entered != Thread.currentThread()) {
-            context.enter();
+            hardware.enter();
             entered = Thread.currentThread();
         }
     }
 
+    /** The stream, for the calling thread to give work to. */
+    private Stream stream() {
+        enter();
+        return stream;
+    }
+
     @Override
     public String description() {
-        return cublas == null
-                ? hardware.description()
-                : hardware.description() + ", " + cublas.description();
+        return super.description() + (cublas == null ? "" : ", " + cublas.description());
     }
 
     @Override
     public String notice() {
-        if (cublas != null && cublas.lightProblem != null) {
-            return "cuBLAS has no cublasLt beside it (%s): biases and activations take longer"
-                    .formatted(cublas.lightProblem);
-        }
-        return module.notice();
+        return cublas != null && cublas.notice() != null ? cublas.notice() : module.notice();
     }
 
     @Override
@@ -108,9 +110,11 @@ final class CudaDevice extends GpuDevice {
     /** Memory that kernels reach: JCuda's pointer, which shows its number to subclasses alone. */
     static final class Memory extends CUdeviceptr implements Buffer {
         private final long bytes;
+        private final Pinned host; // the same memory; null if it is the device's own
 
-        Memory(long bytes) {
+        private Memory(long bytes, Pinned host) {
             this.bytes = bytes;
+            this.host = host;
         }
 
         @Override
@@ -121,6 +125,11 @@ final class CudaDevice extends GpuDevice {
         @Override
         public long handle() {
             return getNativePointer() + getByteOffset();
+        }
+
+        @Override
+        public ByteBuffer view() {
+            return host == null ? null : host.view;
         }
     }
 
@@ -147,7 +156,7 @@ final class CudaDevice extends GpuDevice {
     @Override
     public Memory allocate(long bytes, String what) {
         enter();
-        Memory memory = new Memory(bytes);
+        Memory memory = new Memory(bytes, null);
         int code = JCudaDriver.cuMemAlloc(memory, bytes);
         if (code == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
             throw outOfMemory(bytes, what, free(), "");
@@ -158,9 +167,23 @@ final class CudaDevice extends GpuDevice {
     }
 
     @Override
+    public Memory allocateShared(int bytes, String what) {
+        Pinned host = new Pinned(bytes, JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP);
+        Memory memory = new Memory(bytes, host);
+        int code = JCudaDriver.cuMemHostGetDevicePointer(memory, host.pointer, 0);
+        check(code, "cuMemHostGetDevicePointer");
+        return memory;
+    }
+
+    @Override
     public void release(Buffer buffer) {
         enter();
-        check(JCudaDriver.cuMemFree(at(buffer, 0)), "cuMemFree");
+        Memory memory = (Memory) buffer;
+        if (memory.host != null) {
+            memory.host.close();
+        } else {
+            check(JCudaDriver.cuMemFree(memory), "cuMemFree");
+        }
     }
 
     /** Host memory that the device copies from and to by itself. */
@@ -179,8 +202,7 @@ final class CudaDevice extends GpuDevice {
 
         /** Says that what was put into the stream until now needs what is in it. */
         public void used() {
-            enter();
-            check(JCudaDriver.cuEventRecord(done, stream), "cuEventRecord");
+            check(JCudaDriver.cuEventRecord(done, stream()), "cuEventRecord");
             isBusy = true;
         }
 
@@ -204,29 +226,20 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public ByteBuffer staging() {
-        enter();
         current = (current + 1) % staging.length;
         staging[current].free();
         return staging[current].view;
     }
 
     private Pointer pointer(ByteBuffer buffer) {
-        if (buffer == staging[current].view) {
-            return staging[current].pointer;
-        }
-        if (buffer != lastBuffer) { // the same one every time, in a loop that must not allocate
-            lastBuffer = buffer;
-            lastPointer = Pointer.to(buffer);
-        }
-        return lastPointer;
+        return pointers.computeIfAbsent(buffer, Pointer::to);
     }
 
     @Override
     public void write(Buffer to, long offset, ByteBuffer from) {
-        enter();
         int code =
                 JCudaDriver.cuMemcpyHtoDAsync(
-                        at(to, offset), pointer(from), from.remaining(), stream);
+                        at(to, offset), pointer(from), from.remaining(), stream());
         check(code, "cuMemcpyHtoDAsync");
         if (from == staging[current].view) {
             staging[current].used(); // the host fills the other one meanwhile
@@ -237,10 +250,9 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public void read(Buffer from, long offset, ByteBuffer to) {
-        enter();
         int code =
                 JCudaDriver.cuMemcpyDtoHAsync(
-                        pointer(to), at(from, offset), to.remaining(), stream);
+                        pointer(to), at(from, offset), to.remaining(), stream());
         check(code, "cuMemcpyDtoHAsync");
         finish();
         to.position(to.limit());
@@ -248,22 +260,19 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public void fill(Buffer buffer, long offset, long words, int value) {
-        enter();
-        int code = JCudaDriver.cuMemsetD32Async(at(buffer, offset), value, words, stream);
+        int code = JCudaDriver.cuMemsetD32Async(at(buffer, offset), value, words, stream());
         check(code, "cuMemsetD32Async");
     }
 
     @Override
     public void copy(Buffer from, Buffer to, long bytes) {
-        enter();
-        int code = JCudaDriver.cuMemcpyDtoDAsync(at(to, 0), at(from, 0), bytes, stream);
+        int code = JCudaDriver.cuMemcpyDtoDAsync(at(to, 0), at(from, 0), bytes, stream());
         check(code, "cuMemcpyDtoDAsync");
     }
 
     @Override
     public Launch prepare(Call call) {
-        enter();
-        return new CudaLaunch.Kernel(call, module.function(call.kernel()), stream);
+        return new CudaLaunch.Kernel(call, module.function(call.kernel()), stream());
     }
 
     @Override
@@ -274,13 +283,13 @@ final class CudaDevice extends GpuDevice {
     @Override
     public int room(BlockTeam team, long bytes) throws BlockTeam.Refused {
         enter();
-        return CudaTeams.room(context, team, bytes);
+        return CudaTeams.room(hardware, team, bytes);
     }
 
     @Override
     public Launch prepare(Call call, BlockTeam team, long bytes) throws BlockTeam.Refused {
         enter();
-        CUfunction function = CudaTeams.function(context, team);
+        CUfunction function = CudaTeams.function(hardware, team);
         if (team.blocks() == 1) {
             return new CudaLaunch.Kernel(call, function, stream);
         }
@@ -289,71 +298,13 @@ final class CudaDevice extends GpuDevice {
     }
 
     @Override
-    public void tries(Launch launch) throws BlockTeam.Refused {
-        enter();
-        if (launch instanceof CudaLaunch.Team team) {
-            team.tries();
-        } else {
-            run(launch);
-        }
-        finish();
-    }
-
-    @Override
     public boolean captures() {
         return true;
     }
 
     @Override
-    public void run(Launch launch) {
-        enter();
-        ((CudaLaunch) launch).launch();
-    }
-
-    @Override
     public Launch sequence(List<Launch> launches, int repeats) {
-        enter();
-        return new CudaLaunch.Graph(stream, launches, repeats);
-    }
-
-    /** A log in the host's memory, which kernels write through its address on the device. */
-    private final class MappedLog extends Pinned implements Log {
-        private final Memory device;
-
-        MappedLog(int bytes) {
-            super(bytes, JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP);
-            device = new Memory(bytes);
-            int code = JCudaDriver.cuMemHostGetDevicePointer(device, pointer, 0);
-            check(code, "cuMemHostGetDevicePointer");
-            for (int i = 0; i < bytes; i++) {
-                view.put(i, (byte) 0);
-            }
-        }
-
-        @Override
-        public Buffer buffer() {
-            return device;
-        }
-
-        @Override
-        public boolean isLive() {
-            return true;
-        }
-
-        @Override
-        public void reset() {
-            view.putInt(0, 0);
-        }
-
-        @Override
-        public ByteBuffer read(int bytes) {
-            return view; // kernels have written it here
-        }
-    }
-
-    @Override
-    public Log log(int bytes) {
-        return new MappedLog(bytes);
+        return new CudaLaunch.Graph(stream(), launches, repeats);
     }
 
     /** Pinned host memory and its place on the device, copied in the stream for copies. */
@@ -407,8 +358,7 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public boolean isIdle() {
-        enter();
-        int code = JCudaDriver.cuStreamQuery(stream);
+        int code = JCudaDriver.cuStreamQuery(stream());
         if (code != CUresult.CUDA_ERROR_NOT_READY) {
             check(code, "cuStreamQuery");
         }
@@ -417,8 +367,7 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public void finish() {
-        enter();
-        check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+        check(JCudaDriver.cuStreamSynchronize(stream()), "cuStreamSynchronize");
     }
 
     @Override

@@ -6,9 +6,7 @@ import org.quern.QuernException;
 
 /** The driver's result codes as messages. */
 final class CudaErrors {
-    /** CUDA_ERROR_CONTAINED and CUDA_ERROR_TENSOR_MEMORY_LEAK: later than JCuda 12.6. */
-    private static final int CONTAINED = 226;
-
+    private static final int CONTAINED = 226; // this and the next are later than JCuda 12.6
     private static final int TENSOR_MEMORY_LEAK = 721;
 
     private CudaErrors() {}

@@ -10,8 +10,11 @@ import static org.quern.QuernException.backend;
 import static org.quern.backend.cuda.CudaErrors.check;
 
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
@@ -19,34 +22,13 @@ import org.quern.QuernException;
 import org.quern.backend.gpu.GpuBackend;
 
 /**
- * A CUDA device.
- *
- * @param number its place in the driver's order
- * @param device its handle
- * @param capability compute capability, ten times the major number plus the minor one
- * @param blockMemory bytes of shared memory that a block can have
- * @param clusters whether blocks of a cluster can be launched
- * @param cooperative whether blocks of a grid can wait for each other
+ * A CUDA device, and its primary context with the kernels in it. That is made when it is first
+ * entered and kept until the process ends: making one takes some tenths of a second.
  */
-record CudaHardware(
-        int number,
-        CUdevice device,
-        String name,
-        int capability,
-        int units,
-        long memory,
-        int blockMemory,
-        boolean clusters,
-        boolean cooperative)
-        implements GpuBackend.Hardware {
-    /** The least compute capability that the kernels are compiled for. */
-    private static final int LEAST_CAPABILITY = 75;
-
-    /** Since when devices have clusters; drivers older than it do not know the question. */
-    private static final int CLUSTER_CAPABILITY = 90;
-
-    /** How the simulator's devices are named; {@code auto} leaves them alone. */
-    private static final String SIMULATED = "cudasim";
+final class CudaHardware implements GpuBackend.Hardware {
+    private static final int LEAST_CAPABILITY = 75; // that the kernels are compiled for
+    private static final int CLUSTER_CAPABILITY = 90; // before it, drivers cannot be asked for them
+    private static final String SIMULATED = "cudasim"; // devices that auto leaves alone
 
     /**
      * The first driver with all functions that JCuda calls for us (cuGraphInstantiateWithFlags is
@@ -63,6 +45,41 @@ record CudaHardware(
     /** All devices of the driver, which is loaded and asked for them once. */
     static final GpuBackend.Found<CudaHardware> FOUND = look();
 
+    final CUdevice device = new CUdevice();
+    private final String name;
+    private final long memory;
+    private final int units;
+    private final int capability; // ten times the major number plus the minor one
+    final int blockMemory; // bytes of shared memory that a block can have
+    final boolean hasClusters;
+    final boolean isCooperative; // whether blocks of a grid can wait for each other
+    private CUcontext context;
+    private final Map<String, CudaModule> modules = new HashMap<>();
+    private final Map<String, QuernException> refused = new HashMap<>();
+
+    private CudaHardware(int number) {
+        check(JCudaDriver.cuDeviceGet(device, number), "cuDeviceGet");
+        byte[] text = new byte[256];
+        check(JCudaDriver.cuDeviceGetName(text, text.length, device), "cuDeviceGetName");
+        name = new String(text, StandardCharsets.UTF_8).split("\0", 2)[0];
+        long[] bytes = new long[1];
+        check(JCudaDriver.cuDeviceTotalMem(bytes, device), "cuDeviceTotalMem");
+        memory = bytes[0];
+        int major = ask(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+        capability = 10 * major + ask(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+        units = ask(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+        blockMemory = ask(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+        hasClusters =
+                capability >= CLUSTER_CAPABILITY && ask(CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH) != 0;
+        isCooperative = ask(CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH) != 0;
+    }
+
+    private int ask(int attribute) {
+        int[] value = new int[1];
+        check(JCudaDriver.cuDeviceGetAttribute(value, attribute, device), "cuDeviceGetAttribute");
+        return value[0];
+    }
+
     /** What the driver is for: 1000 times CUDA's major version plus 10 times the minor one. */
     static int driver() {
         return driver;
@@ -73,8 +90,7 @@ record CudaHardware(
         String problem = null;
         try {
             JCudaNatives.loadDriver();
-            initialise();
-            all = all();
+            all = IntStream.range(0, initialise()).mapToObj(CudaHardware::new).toList();
             if (driver < LEAST_DRIVER) {
                 throw backend(
                         "the NVIDIA driver is for CUDA %d.%d, and Quern needs one for 11.4 or newer: update it",
@@ -90,7 +106,8 @@ record CudaHardware(
         return new GpuBackend.Found<>(all, problem, others);
     }
 
-    private static void initialise() {
+    /** Starts the driver, and returns the number of its devices. */
+    private static int initialise() {
         int code = JCudaDriver.cuInit(0);
         if (code == CUresult.CUDA_ERROR_NO_DEVICE) {
             throw backend(NO_DEVICE);
@@ -103,42 +120,46 @@ record CudaHardware(
         int[] number = new int[1];
         check(JCudaDriver.cuDriverGetVersion(number), "cuDriverGetVersion");
         driver = number[0];
+        check(JCudaDriver.cuDeviceGetCount(number), "cuDeviceGetCount");
+        return number[0];
     }
 
-    private static List<CudaHardware> all() {
-        int[] count = new int[1];
-        check(JCudaDriver.cuDeviceGetCount(count), "cuDeviceGetCount");
-        List<CudaHardware> all = new ArrayList<>();
-        for (int i = 0; i < count[0]; i++) {
-            CUdevice device = new CUdevice();
-            check(JCudaDriver.cuDeviceGet(device, i), "cuDeviceGet");
-            byte[] name = new byte[256];
-            check(JCudaDriver.cuDeviceGetName(name, name.length, device), "cuDeviceGetName");
-            long[] memory = new long[1];
-            check(JCudaDriver.cuDeviceTotalMem(memory, device), "cuDeviceTotalMem");
-            int major = ask(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
-            int minor = ask(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
-            int capability = 10 * major + minor;
-            all.add(
-                    new CudaHardware(
-                            i,
-                            device,
-                            new String(name, StandardCharsets.UTF_8).split("\0", 2)[0],
-                            capability,
-                            ask(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
-                            memory[0],
-                            ask(device, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
-                            capability >= CLUSTER_CAPABILITY
-                                    && ask(device, CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH) != 0,
-                            ask(device, CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH) != 0));
+    /** Makes its context that of the calling thread. */
+    synchronized void enter() {
+        if (context == null) {
+            CUcontext made = new CUcontext();
+            check(JCudaDriver.cuDevicePrimaryCtxRetain(made, device), "cuDevicePrimaryCtxRetain");
+            context = made;
         }
-        return all;
+        check(JCudaDriver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
     }
 
-    private static int ask(CUdevice device, int attribute) {
-        int[] value = new int[1];
-        check(JCudaDriver.cuDeviceGetAttribute(value, attribute, device), "cuDeviceGetAttribute");
-        return value[0];
+    /** A unit of kernels for the context, which must be entered; a refusal is kept. */
+    synchronized CudaModule module(String unit) {
+        if (refused.containsKey(unit)) {
+            throw refused.get(unit);
+        }
+        try {
+            return modules.computeIfAbsent(unit, name -> CudaModule.of(name, capability));
+        } catch (QuernException e) {
+            refused.put(unit, e);
+            throw e;
+        }
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public int units() {
+        return units;
+    }
+
+    @Override
+    public long memory() {
+        return memory;
     }
 
     @Override

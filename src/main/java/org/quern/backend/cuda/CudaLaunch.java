@@ -14,13 +14,33 @@ import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
+import org.quern.QuernException;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.Device;
 
 /** Something that can be put into the stream: a kernel of ours, a library's product, or a graph. */
 abstract class CudaLaunch implements Device.Launch {
-    abstract void launch();
+    final String what; // what failed, if it does: no text is made for a launch that goes well
+
+    CudaLaunch(String what) {
+        this.what = what;
+    }
+
+    /** Puts it into the stream; the driver's or the library's code, 0 if all is well. */
+    abstract int put();
+
+    QuernException failure(int code) {
+        return CudaErrors.failure(code, what);
+    }
+
+    @Override
+    public final void run() {
+        int code = put();
+        if (code != CUresult.CUDA_SUCCESS) {
+            throw failure(code);
+        }
+    }
 
     /** A kernel with its arguments packed once, as C lays them out. */
     static final class Kernel extends CudaLaunch {
@@ -30,6 +50,7 @@ abstract class CudaLaunch implements Device.Launch {
         private final Pointer arguments;
 
         Kernel(Call call, CUfunction function, CUstream stream) {
+            super("the launch of " + call.kernel());
             this.call = call;
             this.function = function;
             this.stream = stream;
@@ -51,24 +72,15 @@ abstract class CudaLaunch implements Device.Launch {
         }
 
         @Override
-        void launch() {
+        int put() {
             int x = call.groupsX();
             int y = call.groupsY();
-            int code =
-                    JCudaDriver.cuLaunchKernel(
-                            function, x, y, 1, Device.THREADS, 1, 1, 0, stream, null, arguments);
-            checkLaunch(code, call);
-        }
-    }
-
-    private static void checkLaunch(int code, Call call) {
-        if (code != CUresult.CUDA_SUCCESS) { // no text is made for a launch that goes well
-            throw CudaErrors.failure(code, "the launch of " + call.kernel());
+            return JCudaDriver.cuLaunchKernel(
+                    function, x, y, 1, Device.THREADS, 1, 1, 0, stream, null, arguments);
         }
     }
 
     static final class Team extends CudaLaunch {
-        private final Call call;
         private final BlockTeam team;
         private final int bytes;
         private final CUfunction function;
@@ -76,7 +88,7 @@ abstract class CudaLaunch implements Device.Launch {
         private final Pointer arguments;
 
         Team(Call call, BlockTeam team, long bytes, CUfunction function, CUstream stream) {
-            this.call = call;
+            super("the launch of " + call.kernel());
             this.team = team;
             this.bytes = (int) bytes;
             this.function = function;
@@ -90,7 +102,8 @@ abstract class CudaLaunch implements Device.Launch {
             arguments = Pointer.to(pointers);
         }
 
-        private int ask() {
+        @Override
+        int put() {
             int blocks = team.blocks();
             int threads = team.threads();
             return team.isCluster()
@@ -101,20 +114,17 @@ abstract class CudaLaunch implements Device.Launch {
         }
 
         @Override
-        void launch() {
-            checkLaunch(ask(), call);
-        }
-
-        void tries() throws BlockTeam.Refused {
-            int code = ask();
+        public void tries() throws BlockTeam.Refused {
+            int code = put();
             switch (code) {
+                case CUresult.CUDA_SUCCESS -> {}
                 case CUresult.CUDA_ERROR_INVALID_CLUSTER_SIZE,
                         CUresult.CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
                         CUresult.CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE,
                         CUresult.CUDA_ERROR_INVALID_VALUE ->
                         throw new BlockTeam.Refused(
                                 CudaTeams.NO_ROOM + " (" + CudaErrors.name(code) + ")");
-                default -> checkLaunch(code, call);
+                default -> throw failure(code);
             }
         }
     }
@@ -125,13 +135,14 @@ abstract class CudaLaunch implements Device.Launch {
         private final CUstream stream;
 
         Graph(CUstream stream, List<Device.Launch> launches, int repeats) {
+            super("cuGraphLaunch");
             this.stream = stream;
             int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
             check(JCudaDriver.cuStreamBeginCapture(stream, mode), "cuStreamBeginCapture");
             CUgraph graph = new CUgraph();
             try {
                 for (int i = 0; i < repeats; i++) {
-                    launches.forEach(launch -> ((CudaLaunch) launch).launch());
+                    launches.forEach(Device.Launch::run);
                 }
             } catch (RuntimeException e) {
                 JCudaDriver.cuStreamEndCapture(stream, graph);
@@ -144,8 +155,8 @@ abstract class CudaLaunch implements Device.Launch {
         }
 
         @Override
-        void launch() {
-            check(JCudaDriver.cuGraphLaunch(exec, stream), "cuGraphLaunch");
+        int put() {
+            return JCudaDriver.cuGraphLaunch(exec, stream);
         }
 
         @Override

@@ -34,9 +34,7 @@ final class CudaModule {
     private final CUmodule module;
     private final Map<String, CUfunction> functions = new HashMap<>();
 
-    /** What the driver took, {@code cubin for sm_90} or {@code PTX}, and what loading it took. */
-    final Executor.KernelImage image;
-
+    final Executor.KernelImage image; // cubin for an architecture, or PTX
     private final String refused;
 
     private CudaModule(CUmodule module, String image, String refused, long started) {

@@ -10,18 +10,15 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.quern.QuernException;
 import org.quern.backend.gpu.BlockTeam;
-import org.quern.backend.gpu.Device;
+import org.quern.backend.nativelib.NativeLibraries;
 
 /**
  * The teams of blocks that a device can launch together: clusters, and the few blocks of a grid.
  */
 final class CudaTeams {
-    private static final int THREADS = Device.THREADS + 64; // TEAM_HELPERS of the kernels
     private static final int[] SIZES = {4, 8, 12, 16};
     static final String NO_ROOM = "the device has no room for it";
-
-    /** Multiprocessors of a GPC, at most: 18 on Hopper, no more than 20 later. */
-    private static final int LARGEST_GROUP = 20;
+    private static final int LARGEST_GROUP = 20; // multiprocessors of a GPC: 18 on Hopper
 
     /** No answer of the driver's: it does not have the call, or this jar does not. */
     private static final int UNKNOWN = Integer.MIN_VALUE;
@@ -31,39 +28,31 @@ final class CudaTeams {
     /** Those of a device. Tensor cores are for who asks for them until measured faster. */
     static List<BlockTeam> of(CudaHardware hardware) {
         List<BlockTeam> teams = new ArrayList<>();
+        int memory = hardware.blockMemory;
         for (int blocks : SIZES) {
-            if (hardware.clusters()) {
-                String kernel = "fused_train_cluster_" + blocks;
-                teams.add(team(kernel, "cluster", blocks, hardware, false));
-                teams.add(team(kernel, "cluster", blocks, hardware, true));
+            if (hardware.hasClusters) {
+                teams.add(new BlockTeam(BlockTeam.Kind.CLUSTER, blocks, memory, false));
+                teams.add(new BlockTeam(BlockTeam.Kind.CLUSTER, blocks, memory, true));
             }
-            if (hardware.cooperative() && blocks <= hardware.units()) {
-                teams.add(team("fused_train_grid", "grid", blocks, hardware, false));
+            if (hardware.isCooperative && blocks <= hardware.units()) {
+                teams.add(new BlockTeam(BlockTeam.Kind.GRID, blocks, memory, false));
             }
         }
         teams.add(BlockTeam.ALONE);
         return teams;
     }
 
-    private static BlockTeam team(
-            String kernel, String kind, int blocks, CudaHardware hardware, boolean tensor) {
-        int memory = hardware.blockMemory();
-        return new BlockTeam(
-                kernel, "fused_" + kind, "a " + kind, blocks, THREADS, memory, tensor, !tensor);
-    }
-
     /** How many work side by side: what the driver says, or else the least that is sure. */
-    static int room(CudaContext context, BlockTeam team, long bytes) throws BlockTeam.Refused {
+    static int room(CudaHardware hardware, BlockTeam team, long bytes) throws BlockTeam.Refused {
         if (team.blocks() == 1) {
             return 1;
         }
-        CUfunction function = function(context, team);
+        CUfunction function = function(hardware, team);
         allow(function, team, bytes);
-        int units = context.hardware.units();
         int room =
                 team.isCluster()
-                        ? clusters(units, function, team, bytes)
-                        : grids(units, function, team, bytes);
+                        ? clusters(hardware.units(), function, team, bytes)
+                        : grids(hardware.units(), function, team, bytes);
         if (room == 0) {
             throw new BlockTeam.Refused(NO_ROOM);
         }
@@ -74,12 +63,9 @@ final class CudaTeams {
     private static int clusters(int units, CUfunction function, BlockTeam team, long bytes)
             throws BlockTeam.Refused {
         int answer = UNKNOWN;
-        if (JCudaNatives.hasBridge()) {
+        if (NativeLibraries.hasBridge()) {
             long address = ((CudaModule.Function) function).address();
             answer = mostClusters(address, team.blocks(), team.threads(), (int) bytes);
-        }
-        if (answer >= 0) {
-            return answer;
         }
         if (answer == -CUresult.CUDA_ERROR_INVALID_CLUSTER_SIZE) {
             throw new BlockTeam.Refused(NO_ROOM);
@@ -88,7 +74,7 @@ final class CudaTeams {
             throw CudaErrors.failure(-answer, "cuOccupancyMaxActiveClusters");
         }
         // a driver that cannot tell: one for each group, were all of them as large
-        return Math.max(1, units / LARGEST_GROUP);
+        return answer >= 0 ? answer : Math.max(1, units / LARGEST_GROUP);
     }
 
     /**
@@ -108,9 +94,9 @@ final class CudaTeams {
     }
 
     /** Its kernel, if the driver takes the unit that it is in. */
-    static CUfunction function(CudaContext context, BlockTeam team) throws BlockTeam.Refused {
+    static CUfunction function(CudaHardware hardware, BlockTeam team) throws BlockTeam.Refused {
         try {
-            return context.module(team.unit()).function(team.kernel());
+            return hardware.module(team.unit()).function(team.kernel());
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.BACKEND) {
                 throw e;

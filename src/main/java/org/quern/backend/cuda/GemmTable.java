@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import jcuda.driver.CUevent;
 import jcuda.driver.JCudaDriver;
 import org.quern.backend.gpu.Device;
@@ -32,16 +33,14 @@ final class GemmTable {
     private static final int WARM_UPS = 2;
     private static final int SAMPLES = 5;
     private static final int RUNS = 4;
+    private static final int SHAPE = 4; // fields of a line that say what is measured
 
-    /** Fields of a line that say what is measured. */
-    private static final int SHAPE = 4;
+    /** By file: trainings side by side in a process choose the same. */
+    private static final Map<Path, Map<String, Map<String, Double>>> SHARED = new HashMap<>();
 
     private final CudaDevice device;
     private final Path file;
     private final Map<String, Map<String, Double>> micros;
-
-    /** By file: trainings side by side in a process choose the same. */
-    private static final Map<Path, Map<String, Map<String, Double>>> SHARED = new HashMap<>();
 
     GemmTable(CudaDevice device, Cublas cublas) {
         this.device = device;
@@ -53,10 +52,8 @@ final class GemmTable {
                                 cublas.versionText(),
                                 cublas.precision.name().toLowerCase(Locale.ROOT),
                                 KernelSource.text("quern").hashCode());
-        file =
-                Caches.folder(System.getenv())
-                        .resolve("gemm")
-                        .resolve(key.replaceAll("[^A-Za-z0-9.]+", "-") + ".csv");
+        String name = key.replaceAll("[^A-Za-z0-9.]+", "-") + ".csv";
+        file = Caches.folder(System.getenv()).resolve("gemm").resolve(name);
         synchronized (SHARED) {
             micros = SHARED.computeIfAbsent(file, GemmTable::read);
         }
@@ -65,15 +62,14 @@ final class GemmTable {
     private static Map<String, Map<String, Double>> read(Path file) {
         Map<String, Map<String, Double>> micros = new TreeMap<>();
         try {
-            for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
+            for (String line : Files.readAllLines(file)) {
                 String[] fields = line.split(",");
-                Map<String, Double> times = new LinkedHashMap<>();
                 for (int i = SHAPE; i < fields.length; i++) {
                     String[] time = fields[i].split("=", 2);
-                    times.put(time[0], Double.parseDouble(time[time.length - 1]));
-                }
-                if (!times.isEmpty()) {
-                    micros.put(String.join(",", Arrays.copyOf(fields, SHAPE)), times);
+                    micros.computeIfAbsent(
+                                    String.join(",", Arrays.copyOf(fields, SHAPE)),
+                                    shape -> new LinkedHashMap<>())
+                            .put(time[0], Double.parseDouble(time[time.length - 1]));
                 }
             }
         } catch (IOException | NumberFormatException e) {
@@ -92,7 +88,8 @@ final class GemmTable {
                 times.computeIfAbsent(way.name(), name -> measure(way.launches()));
             }
             if (times.size() > known) {
-                write();
+                // a cache that cannot be written: measured again at the next start
+                Caches.keep(file, out -> out.write(text().getBytes(StandardCharsets.UTF_8)));
             }
             return Collections.min(ways, Comparator.comparing(way -> times.get(way.name())));
         }
@@ -106,7 +103,7 @@ final class GemmTable {
         for (int i = -WARM_UPS; i < SAMPLES; i++) {
             check(JCudaDriver.cuEventRecord(start, device.stream), "cuEventRecord");
             for (int run = 0; run < RUNS; run++) {
-                launches.forEach(device::run);
+                launches.forEach(Device.Launch::run);
             }
             check(JCudaDriver.cuEventRecord(end, device.stream), "cuEventRecord");
             check(JCudaDriver.cuEventSynchronize(end), "cuEventSynchronize");
@@ -122,17 +119,15 @@ final class GemmTable {
         return Math.round(samples[SAMPLES / 2] * 100) / 100.0; // as it is kept
     }
 
-    private void write() {
-        StringBuilder text = new StringBuilder();
-        micros.forEach(
-                (shape, times) -> {
-                    text.append(shape);
-                    times.forEach(
-                            (way, time) ->
-                                    text.append(String.format(Locale.ROOT, ",%s=%.2f", way, time)));
-                    text.append('\n');
-                });
-        // a cache that cannot be written: measured again at the next start
-        Caches.keep(file, out -> out.write(text.toString().getBytes(StandardCharsets.UTF_8)));
+    private String text() {
+        return micros.entrySet().stream()
+                .map(shape -> shape.getKey() + text(shape.getValue()) + "\n")
+                .collect(Collectors.joining());
+    }
+
+    private static String text(Map<String, Double> times) {
+        return times.entrySet().stream()
+                .map(time -> String.format(Locale.ROOT, ",%s=%.2f", time.getKey(), time.getValue()))
+                .collect(Collectors.joining());
     }
 }

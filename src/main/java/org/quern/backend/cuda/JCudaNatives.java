@@ -96,21 +96,6 @@ final class JCudaNatives {
         }
     }
 
-    /** Loads what JCuda has no binding to: the C that is linked to no library of CUDA's. */
-    static void loadBridge() {
-        NATIVES.load("libquern-gpu.so", "the way to cublasLt, the driver and OpenCL");
-    }
-
-    /** Whether that is loaded: not from a jar that was built without a C compiler. */
-    static boolean hasBridge() {
-        try {
-            loadBridge();
-            return true;
-        } catch (QuernException e) {
-            return false;
-        }
-    }
-
     /** Loads what stands in for the libcublas.so.12 that JCuda's binding wants. */
     static void loadCublasBridge() {
         NATIVES.load("libquern-cublas.so", "the bridge to other versions of cuBLAS");

@@ -28,9 +28,7 @@ final class Bf16Shadow {
     private final Map<Long, Place> rounded = new HashMap<>();
     private final Map<Long, Place> bits = new HashMap<>();
     private final Set<Long> kept = new HashSet<>();
-
-    /** Whether products take bfloat16. */
-    final boolean rounds;
+    final boolean rounds; // whether products take bfloat16
 
     /** Bfloat16, and the bits; the arena, where there are none and kernels are told so. */
     final Device.Buffer values;
@@ -109,7 +107,7 @@ final class Bf16Shadow {
     /** A matrix in the arena, or beside it, where parameters lie as they lie in the arena. */
     Gemm.Operand operand(Slice slice, boolean bfloat16) {
         Place place = place(slice, bfloat16);
-        return new Gemm.Operand(bfloat16 ? values : arena, place.at, place.stride, bfloat16);
+        return new Gemm.Operand(bfloat16 ? values : arena, place.at, place.stride, bfloat16, false);
     }
 
     private Place place(Slice slice, boolean bfloat16) {
@@ -121,7 +119,7 @@ final class Bf16Shadow {
     /** The bits of ReLU's derivative at a layer's output. */
     Gemm.Operand bits(Slice y) {
         Place place = bits.get(y.offset());
-        return new Gemm.Operand(signs, place.at, place.stride, false);
+        return new Gemm.Operand(signs, place.at, place.stride, false, false);
     }
 
     /** Where a kernel finds or writes a matrix in bfloat16, if it is asked to. */

@@ -3,45 +3,33 @@ package org.quern.backend.gpu;
 import static org.quern.QuernException.either;
 
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Blocks of a device that can train a network together in one launch of a kernel of {@code
  * kernels/fused/fused_train.h}.
  *
- * @param kernel the entry's name
- * @param unit the translation unit that it is in
- * @param kind as a sentence names it, for instance {@code a cluster}
  * @param blocks how many they are
- * @param threads of a block
  * @param memory bytes that a block may work on
  * @param tensor whether tensor cores compute the two products with the rows of the batch
- * @param automatic whether it is expected to be faster than a graph of launches, and no other team
- *     of the same blocks to be faster yet
  */
-public record BlockTeam(
-        String kernel,
-        String unit,
-        String kind,
-        int blocks,
-        int threads,
-        long memory,
-        boolean tensor,
-        boolean automatic) {
+public record BlockTeam(Kind kind, int blocks, long memory, boolean tensor) {
+    /** How blocks exchange what they compute. */
+    public enum Kind {
+        /** One alone, on global memory: it leaves all but one multiprocessor idle. */
+        BLOCK,
+        /** By global memory. */
+        GRID,
+        /** By the shared memory of a cluster. */
+        CLUSTER;
 
-    /**
-     * One block, which works on global memory: any device has it, and it leaves all but one of the
-     * device's multiprocessors idle.
-     */
-    public static final BlockTeam ALONE =
-            new BlockTeam(
-                    "fused_train_block",
-                    "fused_block",
-                    "one block",
-                    1,
-                    Device.THREADS,
-                    1L << 28,
-                    false,
-                    false);
+        private String text() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** Any device has it. */
+    public static final BlockTeam ALONE = new BlockTeam(Kind.BLOCK, 1, 1L << 28, false);
 
     /** That a device cannot have a team, though it may have another one; the message says why. */
     public static final class Refused extends Exception {
@@ -53,9 +41,31 @@ public record BlockTeam(
         }
     }
 
-    /** Whether it is a cluster; else its blocks exchange by global memory. */
+    /** The entry's name. */
+    public String kernel() {
+        return "fused_train_" + kind.text() + (isCluster() ? "_" + blocks : "");
+    }
+
+    /** The translation unit that the kernel is in. */
+    public String unit() {
+        return "fused_" + kind.text();
+    }
+
+    /** Threads of a block. */
+    public int threads() {
+        return Device.THREADS + (kind == Kind.BLOCK ? 0 : 64); // TEAM_HELPERS of the kernels
+    }
+
     public boolean isCluster() {
-        return kernel.startsWith("fused_train_cluster");
+        return kind == Kind.CLUSTER;
+    }
+
+    /**
+     * Whether it is expected to be faster than a graph of launches, and no other team of the same
+     * blocks to be faster yet.
+     */
+    boolean isAutomatic() {
+        return kind != Kind.BLOCK && !tensor;
     }
 
     String description() {
@@ -66,10 +76,11 @@ public record BlockTeam(
     static String description(List<BlockTeam> alike) {
         BlockTeam first = alike.get(0);
         if (first.blocks == 1) {
-            return first.kind;
+            return "one block";
         }
         List<String> sizes = alike.stream().map(team -> Integer.toString(team.blocks)).toList();
-        return "%s of %s blocks%s"
-                .formatted(first.kind, either(sizes), first.tensor ? " with tensor cores" : "");
+        return "a %s of %s blocks%s"
+                .formatted(
+                        first.kind.text(), either(sizes), first.tensor ? " with tensor cores" : "");
     }
 }

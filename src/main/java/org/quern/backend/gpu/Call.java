@@ -9,15 +9,9 @@ import org.quern.plan.Slice;
 /**
  * A kernel call: groups of {@link Device#THREADS} threads and arguments, each a {@link
  * Device.Buffer}, an {@link Integer} or a {@link Float}.
- *
- * @param kernel the entry's name
- * @param groupsX groups along x
- * @param groupsY groups along y
- * @param arguments in the order of the kernel's parameters
  */
 public record Call(String kernel, int groupsX, int groupsY, List<Object> arguments) {
-    /** What kernels take for the place of a matrix that is not there. */
-    static final int NOWHERE = -1;
+    static final int NOWHERE = -1; // what kernels take for the place of a matrix that is not there
 
     /** Checks shape and types. */
     public Call {

@@ -18,34 +18,31 @@ public interface Device extends AutoCloseable {
         /** What kernels are given for it: its address, or the API's handle. */
         long handle();
 
-        /** Its size. */
         long bytes();
+
+        /** The same memory as the host sees it, even while kernels run; null if it does not. */
+        default ByteBuffer view() {
+            return null;
+        }
     }
 
     /** A kernel with arguments and shape, or a sequence of such, to be run as often as wanted. */
     interface Launch extends AutoCloseable {
+        /**
+         * Asks the device, which the same thread has called before, for it or for each of a
+         * sequence.
+         */
+        void run();
+
+        /** The same of a team's, which the device may not have room for. */
+        default void tries() throws BlockTeam.Refused {
+            run();
+        }
+
         @Override
         default void close() {
             // most hold nothing but memory of the heap
         }
-    }
-
-    /** Where kernels log to: device memory, or the host's where the device can write it. */
-    interface Log extends AutoCloseable {
-        /** What kernels write to. */
-        Buffer buffer();
-
-        /** Whether what kernels write is seen by {@link #read} while they still run. */
-        boolean isLive();
-
-        /** Sets the first word, which counts the entries, to 0; nothing may be running. */
-        void reset();
-
-        /** The first {@code bytes} bytes; all there once all work is finished. */
-        ByteBuffer read(int bytes);
-
-        @Override
-        void close();
     }
 
     /**
@@ -72,15 +69,15 @@ public interface Device extends AutoCloseable {
         void close();
     }
 
-    /** Name and what else tells it from others, for logs. */
+    /** As {@link Executor#device}. */
     String description();
 
-    /** What the user should know of how it was opened, in a sentence; null for nothing. */
+    /** As {@link Executor#notice}. */
     default String notice() {
         return null;
     }
 
-    /** How the kernels came to it. */
+    /** As {@link Executor#code}. */
     default Executor.KernelImage code() {
         return Executor.KernelImage.NONE;
     }
@@ -97,7 +94,11 @@ public interface Device extends AutoCloseable {
     /** Memory with undefined contents for something; fails if there is no room. */
     Buffer allocate(long bytes, String what);
 
-    /** Gives memory back. */
+    /** The same with a {@link Buffer#view} if that can be. */
+    default Buffer allocateShared(int bytes, String what) {
+        return allocate(bytes, what);
+    }
+
     void release(Buffer buffer);
 
     /**
@@ -112,18 +113,17 @@ public interface Device extends AutoCloseable {
     /** Fills {@code to}'s remaining bytes from the device, in order with the kernels. */
     void read(Buffer from, long offset, ByteBuffer to);
 
-    /** Sets 32-bit words to a value, in order with the kernels. */
+    /** Sets 32-bit words, in order with the kernels. */
     void fill(Buffer buffer, long offset, long words, int value);
 
     /** Copies within the device, in order with the kernels. */
     void copy(Buffer from, Buffer to, long bytes);
 
-    /** Prepares a launch. */
     Launch prepare(Call call);
 
     /** Blocks that can train together here, whether or not any network fits them. */
     default List<BlockTeam> teams() {
-        return List.of();
+        return List.of(BlockTeam.ALONE);
     }
 
     /** How many such teams, whose blocks work on so many bytes each, work side by side, at most. */
@@ -132,18 +132,7 @@ public interface Device extends AutoCloseable {
     }
 
     /** Prepares a launch of one of its teams, whose blocks work on so many bytes each. */
-    default Launch prepare(Call call, BlockTeam team, long bytes) throws BlockTeam.Refused {
-        throw new BlockTeam.Refused("the device has no teams");
-    }
-
-    /** Runs a team's launch and waits for it. */
-    default void tries(Launch launch) throws BlockTeam.Refused {
-        run(launch);
-        finish();
-    }
-
-    /** Runs a launch, or each of a sequence. */
-    void run(Launch launch);
+    Launch prepare(Call call, BlockTeam team, long bytes) throws BlockTeam.Refused;
 
     /** Whether a sequence is given to the device as a whole. */
     default boolean captures() {
@@ -151,12 +140,17 @@ public interface Device extends AutoCloseable {
     }
 
     /** Prepares {@code repeats} times the launches, which stay open, to be run in a row. */
-    Launch sequence(List<Launch> launches, int repeats);
+    default Launch sequence(List<Launch> launches, int repeats) {
+        Launch[] all = launches.toArray(Launch[]::new);
+        return () -> {
+            for (int i = 0; i < repeats; i++) {
+                for (Launch launch : all) {
+                    launch.run();
+                }
+            }
+        };
+    }
 
-    /** A log of some bytes, zeroed. */
-    Log log(int bytes);
-
-    /** A slot of some bytes. */
     Slot slot(long bytes, String what);
 
     /** The library that computes products here; null if there is none. */
@@ -167,14 +161,9 @@ public interface Device extends AutoCloseable {
     /** A way to compute something: {@link #OWN}, {@link #LIBRARY} or {@link #EPILOGUE}. */
     record GemmVariant(String name, List<Launch> launches) {}
 
-    /** Our own kernels. */
-    String OWN = "own";
-
-    /** A library's product, and kernels after it. */
-    String LIBRARY = "cublas";
-
-    /** A library's product with an epilogue. */
-    String EPILOGUE = "cublasLt";
+    String OWN = "own"; // kernels of ours
+    String LIBRARY = "cublas"; // a library's product, and kernels after it
+    String EPILOGUE = "cublasLt"; // a library's product with an epilogue
 
     /** Who computes matrix products beside our own kernels. */
     interface Library {

@@ -2,14 +2,13 @@ package org.quern.backend.gpu;
 
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
-import java.util.Arrays;
-import java.util.Objects;
-import java.util.function.IntUnaryOperator;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
-import org.quern.plan.Batches;
-import org.quern.random.Permutation;
 
 /**
  * A data set for kernels: whole on the device, or streamed through two slots in the order of use.
@@ -17,21 +16,20 @@ import org.quern.random.Permutation;
  * lies at p modulo {@link #chunk}.
  */
 final class DeviceData implements DeviceDataset {
-    private static final int SLOTS = 2;
-
     private final Device device;
     private final Dataset set;
     private final float[] hostTargets; // of streamed data
     private final int targetColumns;
+    final int chunk; // rows of a chunk of streamed data, or 0 if all rows are on the device
 
-    /** Rows of a chunk of streamed data, or 0 if all rows are on the device. */
-    final int chunk;
+    /** Rows and targets: of resident data. */
+    private final List<Device.Buffer> resident = new ArrayList<>();
 
-    private final Device.Buffer raw;
-    private final Device.Buffer targets;
-    private final Device.Slot[] rawSlots = new Device.Slot[SLOTS];
-    private final Device.Slot[] targetSlots = new Device.Slot[SLOTS];
-    private final Device.Launch[][] kept = new Device.Launch[SLOTS][Kept.values().length];
+    /** Rows and targets, twice: of streamed data. */
+    private final List<Device.Slot> slots = new ArrayList<>();
+
+    private final List<Map<Kept, Device.Launch>> kept =
+            List.of(new EnumMap<>(Kept.class), new EnumMap<>(Kept.class));
 
     /** What was chosen of fused kernels; null if none was asked for yet. */
     FusedEngine.Choice choice;
@@ -57,32 +55,30 @@ final class DeviceData implements DeviceDataset {
         float[] numbers = targets(set, targetColumns);
         long rowBytes = rowBytes() + 4L * targetColumns;
         long budget = device.dataBudget();
-        if (rowBytes * set.rows() <= budget) {
-            chunk = 0;
-            String rows = "%,d rows of %s".formatted(set.rows(), set.name());
-            raw = device.allocate(set.rows() * rowBytes(), rows);
-            int values = Math.toIntExact((long) set.rows() * set.features());
-            if (set.isPixels()) {
-                write(device, raw, set.pixels(), values);
-            } else {
-                write(device, raw, 0, set.values(), 0, values);
+        if (rowBytes * set.rows() > budget) {
+            hostTargets = numbers;
+            // two slots of an eighth each leave room for what else there is, and keep copies short
+            long wanted = Math.max(least, Math.min(budget / 8, 1 << 28) / rowBytes);
+            chunk = (int) ((Math.min(wanted, set.rows()) + batch - 1) / batch * batch);
+            for (int i = 0; i < 2; i++) {
+                slots.add(device.slot(chunk * rowBytes(), "a chunk of " + set.name()));
+                slots.add(device.slot(4L * chunk * targetColumns, "targets of " + set.name()));
             }
-            hostTargets = null;
-            long targetBytes = Math.max(4, 4L * numbers.length);
-            targets = device.allocate(targetBytes, "the targets of " + set.name());
-            write(device, targets, 0, numbers, 0, numbers.length);
             return;
         }
-        hostTargets = numbers;
-        // two slots of an eighth each leave room for what else there is, and keep copies short
-        long wanted = Math.max(least, Math.min(budget / 8, 1 << 28) / rowBytes);
-        chunk = (int) ((Math.min(wanted, set.rows()) + batch - 1) / batch * batch);
-        for (int i = 0; i < SLOTS; i++) {
-            rawSlots[i] = device.slot(chunk * rowBytes(), "a chunk of " + set.name());
-            targetSlots[i] = device.slot(4L * chunk * targetColumns, "targets of " + set.name());
+        hostTargets = null;
+        chunk = 0;
+        String rows = "%,d rows of %s".formatted(set.rows(), set.name());
+        resident.add(device.allocate(set.rows() * rowBytes(), rows));
+        int values = Math.toIntExact((long) set.rows() * set.features());
+        if (set.isPixels()) {
+            write(device, raw(), set.pixels(), values);
+        } else {
+            write(device, raw(), 0, set.values(), 0, values);
         }
-        raw = null;
-        targets = null;
+        long targetBytes = Math.max(4, 4L * numbers.length);
+        resident.add(device.allocate(targetBytes, "the targets of " + set.name()));
+        write(device, targets(), 0, numbers, 0, numbers.length);
     }
 
     private long rowBytes() {
@@ -90,12 +86,12 @@ final class DeviceData implements DeviceDataset {
     }
 
     private static float[] targets(Dataset set, int columns) {
-        float[] targets = set.hasTargets() ? set.targets() : new float[0];
-        if (set.hasLabels() && columns == 1) {
-            targets = new float[set.rows()];
-            for (int row = 0; row < targets.length; row++) {
-                targets[row] = set.labels()[row];
-            }
+        if (!set.hasLabels() || columns != 1) {
+            return set.hasTargets() ? set.targets() : new float[0];
+        }
+        float[] targets = new float[set.rows()];
+        for (int row = 0; row < targets.length; row++) {
+            targets[row] = set.labels()[row];
         }
         return targets;
     }
@@ -136,37 +132,40 @@ final class DeviceData implements DeviceDataset {
 
     /** What kernels read rows from: all of them, or the current slot's chunk. */
     Device.Buffer raw() {
-        return chunk == 0 ? raw : rawSlots[slot].device();
+        return chunk == 0 ? resident.get(0) : rowSlot().device();
     }
 
     Device.Buffer targets() {
-        return chunk == 0 ? targets : targetSlots[slot].device();
+        return chunk == 0 ? resident.get(1) : targetSlot().device();
+    }
+
+    private Device.Slot rowSlot() {
+        return slots.get(2 * slot);
+    }
+
+    private Device.Slot targetSlot() {
+        return slots.get(2 * slot + 1);
     }
 
     void turn() {
         slot = 1 - slot;
     }
 
-    void send(StepContext pass) {
-        fill(pass.first(), pass.rows(), pass::row);
-    }
-
-    /** Sends the rows at places [first, first + rows) of an epoch, into the current slot. */
-    void send(Batches batches, long seed, long epoch, int first, int rows) {
-        fill(first, rows, b -> Permutation.shuffled(batches.rows(), seed, epoch, first + b));
-    }
-
-    private void fill(int first, int rows, IntUnaryOperator rowAt) {
-        Device.Slot data = rawSlots[slot];
-        Device.Slot labels = targetSlots[slot];
+    /** If data is streamed, sends so many rows in the order of a pass, into the current slot. */
+    void send(StepContext pass, int rows) {
+        if (chunk == 0) {
+            return;
+        }
+        Device.Slot data = rowSlot();
+        Device.Slot labels = targetSlot();
         data.free();
         labels.free();
         int width = set.features();
         FloatBuffer values = data.host().asFloatBuffer();
         FloatBuffer targetValues = labels.host().asFloatBuffer();
         for (int b = 0; b < rows; b++) {
-            int row = rowAt.applyAsInt(b);
-            int place = (first + b) % chunk;
+            int row = pass.row(b);
+            int place = (pass.first() + b) % chunk;
             if (set.isPixels()) {
                 data.host().put(place * width, set.pixels(), row * width, width);
             } else {
@@ -177,23 +176,25 @@ final class DeviceData implements DeviceDataset {
                         place * targetColumns, hostTargets, row * targetColumns, targetColumns);
             }
         }
-        long end = (long) first % chunk + rows;
+        long end = (long) pass.first() % chunk + rows;
         data.send(end * rowBytes());
         labels.send(4 * end * targetColumns);
     }
 
     void used() {
-        rawSlots[slot].used();
-        targetSlots[slot].used();
+        if (chunk != 0) {
+            rowSlot().used();
+            targetSlot().used();
+        }
     }
 
     /** What was prepared for the current slot; null for nothing yet. */
     Device.Launch kept(Kept which) {
-        return kept[slot][which.ordinal()];
+        return kept.get(slot).get(which);
     }
 
     void keep(Kept which, Device.Launch launch) {
-        kept[slot][which.ordinal()] = launch;
+        kept.get(slot).put(which, launch);
     }
 
     private void forget() {
@@ -202,9 +203,9 @@ final class DeviceData implements DeviceDataset {
             choice.close();
             choice = null;
         }
-        for (Device.Launch[] ofSlot : kept) {
-            Arrays.stream(ofSlot).filter(Objects::nonNull).forEach(Device.Launch::close);
-            Arrays.fill(ofSlot, null);
+        for (Map<Kept, Device.Launch> ofSlot : kept) {
+            ofSlot.values().forEach(Device.Launch::close);
+            ofSlot.clear();
         }
     }
 
@@ -227,19 +228,11 @@ final class DeviceData implements DeviceDataset {
 
     @Override
     public void close() {
-        if (!open) {
-            return;
-        }
-        open = false;
-        forget();
-        if (chunk == 0) {
-            device.release(raw);
-            device.release(targets);
-            return;
-        }
-        for (int i = 0; i < SLOTS; i++) {
-            rawSlots[i].close();
-            targetSlots[i].close();
+        if (open) {
+            open = false;
+            forget();
+            resident.forEach(device::release);
+            slots.forEach(Device.Slot::close);
         }
     }
 }

@@ -5,6 +5,7 @@ import static org.quern.QuernException.usage;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -22,8 +23,9 @@ public final class FusedEngine {
     private final Device device;
     private final Plan plan;
     private final Backend.Options options;
-    private Choice taken; // what the device gave, once it was asked, for such data
-    private boolean takenPixels;
+
+    /** What the device gave, once it was asked, to data of bytes and to other data. */
+    private final Map<Boolean, Choice> taken = new HashMap<>();
 
     FusedEngine(Device device, Plan plan, Backend.Options options) {
         this.device = device;
@@ -121,7 +123,7 @@ public final class FusedEngine {
 
     /** How steps are given to the device, and why not otherwise: {@link KernelExecutor#engine}. */
     String description(boolean pixels) {
-        Choice choice = taken != null && takenPixels == pixels ? taken : choice(pixels);
+        Choice choice = taken.containsKey(pixels) ? taken.get(pixels) : choice(pixels);
         if (!choice.layouts.isEmpty()) {
             StringJoiner remarks = new StringJoiner("; ", " (", ")").setEmptyValue("");
             if (size() > 0) {
@@ -136,9 +138,8 @@ public final class FusedEngine {
                 options.sync() || options.engine() == Backend.Engine.OPS
                         ? "launch by launch"
                         : device.captures() ? "as a graph of launches" : "as a list of launches";
-        return choice.reason() == null
-                ? steps
-                : "%s (not fused: %s)".formatted(steps, choice.reason());
+        String reason = choice.reason();
+        return reason == null ? steps : "%s (not fused: %s)".formatted(steps, reason);
     }
 
     /**
@@ -156,20 +157,18 @@ public final class FusedEngine {
         choice.steps =
                 choice.ask(
                         (team, bytes) ->
-                                FusedSteps.open(
+                                new FusedSteps(
                                         device, choice.layouts.get(0), arena, pass, log, data));
-        takenPixels = data.set().isPixels();
-        taken = choice;
-        boolean asked = choice.reason() != null; // not so if a graph or ops were asked for
-        if (choice.steps == null && asked && size() > 0) {
-            throw usage(
-                    "%s=%d cannot train this network here: %s: unset it",
-                    SIZE, size(), choice.reason());
-        }
-        if (choice.steps == null && options.engine().isFused()) {
-            throw usage(
-                    "--engine %s cannot train this network here: %s: leave it to --engine auto",
-                    options.engine().name().toLowerCase(Locale.ROOT), choice.reason());
+        taken.put(data.set().isPixels(), choice);
+        if (choice.steps == null && choice.reason() != null) { // else no team was asked for
+            String cannot = "%s cannot train this network here: %s: %s";
+            if (size() > 0) {
+                throw usage(cannot, SIZE + "=" + size(), choice.reason(), "unset it");
+            }
+            if (options.engine().isFused()) {
+                String asked = "--engine " + options.engine().name().toLowerCase(Locale.ROOT);
+                throw usage(cannot, asked, choice.reason(), "leave it to --engine auto");
+            }
         }
         data.choice = choice;
         return choice.steps;
@@ -206,7 +205,7 @@ public final class FusedEngine {
         List<BlockTeam> wanted =
                 teams.stream()
                         .filter(team -> team.tensor() == tensor)
-                        .filter(team -> engine.isFused() || size > 0 || team.automatic())
+                        .filter(team -> engine.isFused() || size > 0 || team.isAutomatic())
                         .toList();
         if (wanted.isEmpty()) {
             return none(
@@ -221,14 +220,14 @@ public final class FusedEngine {
                         .map(team -> new FusedLayout(plan, team, pixels))
                         .toList();
         if (all.isEmpty()) {
-            String sizes =
+            return none(
+                    "this device has teams of %s blocks",
                     wanted.stream()
                             .map(BlockTeam::blocks)
                             .distinct()
                             .sorted()
-                            .map(blocks -> blocks.toString())
-                            .collect(Collectors.joining(", "));
-            return none("this device has teams of %s blocks", sizes);
+                            .map(String::valueOf)
+                            .collect(Collectors.joining(", ")));
         }
         List<FusedLayout> fitting =
                 all.stream()

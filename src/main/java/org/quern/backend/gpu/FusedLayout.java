@@ -13,20 +13,11 @@ import org.quern.plan.Plan;
  * memory what lies. All sizes are 32-bit words.
  */
 final class FusedLayout {
-    /** Widest layer above the first: every block computes these whole. */
-    static final int WIDEST = 128;
-
-    /** Most rows of a batch, all of which a block keeps. */
-    static final int MOST_ROWS = 128;
-
+    static final int WIDEST = 128; // widest layer above the first: every block computes these whole
+    static final int MOST_ROWS = 128; // most rows of a batch, all of which a block keeps
     static final int WARPS = Device.THREADS / 32;
-
-    /** Sums of a thread in a tile of the first layer's product. */
-    static final int SUMS = 16;
-
-    /** Rows and columns that tensor cores take at once. */
-    static final int TENSOR_ROWS = 32;
-
+    static final int SUMS = 16; // sums of a thread in a tile of the first layer's product
+    static final int TENSOR_ROWS = 32; // rows and columns that tensor cores take at once
     static final int TENSOR_COLUMNS = 8;
 
     private final Plan plan;

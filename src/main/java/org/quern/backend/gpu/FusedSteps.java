@@ -12,11 +12,8 @@ import java.util.List;
 final class FusedSteps implements AutoCloseable {
     private static final long LONGEST_NANOS = 250_000_000;
 
-    /** Steps of a launch that say how long a step takes, the launch itself left aside. */
-    private static final int ENOUGH = 100;
-
-    /** Steps of a launch, at most; one of none is what is tried. */
-    private static final int[] LIMITS = {0, 8, 128, 2048, 32_768};
+    private static final int ENOUGH = 100; // steps that say how long one takes, but for the launch
+    private static final int[] LIMITS = {0, 8, 128, 2048, 32_768}; // of a launch; 0: to be tried
 
     private final Device device;
     private final List<Device.Buffer> buffers = new ArrayList<>();
@@ -24,12 +21,8 @@ final class FusedSteps implements AutoCloseable {
     private long nanosPerStep;
     private int measured;
 
-    private FusedSteps(Device device) {
-        this.device = device;
-    }
-
     /** Prepares the steps of a layout, for which the device then has all it needs. */
-    static FusedSteps open(
+    FusedSteps(
             Device device,
             FusedLayout layout,
             Device.Buffer arena,
@@ -37,24 +30,28 @@ final class FusedSteps implements AutoCloseable {
             Device.Buffer log,
             DeviceData data)
             throws BlockTeam.Refused {
-        FusedSteps steps = new FusedSteps(device);
+        this.device = device;
         try {
-            Device.Buffer net = steps.describe(layout);
+            int[] words = layout.words();
+            Device.Buffer net = allocate(4L * words.length, "the description of the network");
+            ByteBuffer to = device.staging().clear().limit(4 * words.length);
+            to.asIntBuffer().put(words);
+            device.write(net, 0, to);
             boolean alone = layout.team().blocks() == 1;
             long scratch = alone ? layout.bytes() : 4 * layout.exchange();
             Call call =
                     Call.of(layout.team().kernel(), layout.team().blocks())
                             .with(arena, pass, log, data.raw(), data.targets())
-                            .with(steps.allocate(scratch, "what blocks exchange"), net);
+                            .with(allocate(scratch, "what blocks exchange"), net);
             for (int limit : LIMITS) {
                 Call some = call.with(limit, data.set().isPixels());
-                steps.launches.add(device.prepare(some, layout.team(), layout.bytes()));
+                launches.add(device.prepare(some, layout.team(), layout.bytes()));
             }
-            device.tries(steps.launches.get(0));
-            return steps;
+            launches.get(0).tries();
+            device.finish();
         } catch (BlockTeam.Refused | RuntimeException e) {
             try {
-                steps.close();
+                close();
             } catch (RuntimeException after) {
                 e.addSuppressed(after); // a device that is lost takes nothing back either
             }
@@ -68,22 +65,13 @@ final class FusedSteps implements AutoCloseable {
         return buffer;
     }
 
-    private Device.Buffer describe(FusedLayout layout) {
-        int[] words = layout.words();
-        Device.Buffer net = allocate(4L * words.length, "the description of the network");
-        ByteBuffer to = device.staging().clear().limit(4 * words.length);
-        to.asIntBuffer().put(words);
-        device.write(net, 0, to);
-        return net;
-    }
-
     /** Runs the steps that the pass stands for, {@code count} of them. */
     void run(int count) {
         for (int done = 0; done < count; ) {
             int size = size();
             int now = Math.min(count - done, LIMITS[size]);
             long started = System.nanoTime();
-            device.run(launches.get(size));
+            launches.get(size).run();
             if (measured < ENOUGH) {
                 device.finish();
                 nanosPerStep = (System.nanoTime() - started) / now;

@@ -1,40 +1,39 @@
 package org.quern.backend.gpu;
 
 /**
- * A matrix product C = epilogue(α A·B) that a library is asked for, all row-major: A is [m × k], or
- * [k × m] if transposed; B [k × n], or [n × k] if transposed; C [m × n].
+ * A matrix product C = epilogue(α A·B) that a library is asked for, all row-major.
  *
  * @param what name for messages and tables, for instance {@code dense_forward_relu}
- * @param a where A is
- * @param b where B is
- * @param c where C comes
+ * @param a [m × k]
+ * @param b [k × n]
+ * @param c [m × n], where the product comes
  * @param epilogue what is done to C before it is written
  */
 public record Gemm(
-        String what,
-        int m,
-        int n,
-        int k,
-        Operand a,
-        boolean transposeA,
-        Operand b,
-        boolean transposeB,
-        Operand c,
-        Epilogue epilogue) {
+        String what, int m, int n, int k, Operand a, Operand b, Operand c, Epilogue epilogue) {
+    /** A product to which nothing is done. */
+    public Gemm(String what, int m, int n, int k, Operand a, Operand b, Operand c) {
+        this(what, m, n, k, a, b, c, Epilogue.NONE);
+    }
 
     /**
      * A matrix in device memory.
      *
-     * @param buffer where it lies
      * @param at its first value, counted in values
      * @param stride values from a row to the next
      * @param bfloat16 whether its values are bfloat16; else float32
+     * @param transposed whether what is multiplied is its transpose
      */
-    public record Operand(Device.Buffer buffer, int at, int stride, boolean bfloat16) {}
+    public record Operand(
+            Device.Buffer buffer, int at, int stride, boolean bfloat16, boolean transposed) {
+        /** The same matrix as a factor that is transposed. */
+        public Operand transpose() {
+            return new Operand(buffer, at, stride, bfloat16, !transposed);
+        }
+    }
 
     /** What may be done to a product before it is written. */
     public enum Kind {
-        /** Nothing. */
         NONE,
         /** + b, a bias for each column. */
         BIAS,
@@ -51,20 +50,17 @@ public record Gemm(
     /**
      * What is done to a product before it is written.
      *
-     * @param kind which of them
      * @param bias [1 × n], read or written; null where there is none
      * @param bits a bit for each value of C, the least significant of a 32-bit word first; {@code
      *     at} and {@code stride} count words; null where there are none
      * @param alpha α
      */
     public record Epilogue(Kind kind, Operand bias, Operand bits, float alpha) {
-        /** Nothing. */
         public static final Epilogue NONE = new Epilogue(Kind.NONE, null, null, 1);
     }
 
     /** The same product with something done to it, written elsewhere. */
     Gemm with(Kind kind, Operand bias, Operand bits, float alpha, Operand to) {
-        Epilogue done = new Epilogue(kind, bias, bits, alpha);
-        return new Gemm(what, m, n, k, a, transposeA, b, transposeB, to, done);
+        return new Gemm(what, m, n, k, a, b, to, new Epilogue(kind, bias, bits, alpha));
     }
 }

@@ -4,10 +4,10 @@ import static org.quern.QuernException.backend;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.quern.backend.Backend;
@@ -21,10 +21,7 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
     private final int priority;
     private final String cure;
 
-    /**
-     * With the API's name as users read it, and what to advise when the device that is wanted
-     * cannot run.
-     */
+    /** With the API's name as users read it, and the advice where a device cannot run. */
     protected GpuBackend(String name, String api, int priority, String cure) {
         this.name = name;
         this.api = api;
@@ -38,7 +35,6 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
         int units();
 
-        /** Bytes of memory. */
         long memory();
 
         /** What it lacks that Quern needs, to follow its name; null if nothing. */
@@ -141,27 +137,23 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
     public H choose(List<H> all, String wanted) {
         Optional<H> chosen;
         if (wanted == null) {
-            chosen =
-                    first(all, one -> one.lacks() == null && one.isAutomatic())
-                            .or(() -> first(all, one -> one.lacks() == null))
-                            .or(() -> first(all, one -> true));
+            chosen = all.stream().min(Comparator.comparing(GpuBackend::rank));
         } else if (wanted.matches("[0-9]{1,3}")) {
             chosen = all.stream().skip(Integer.parseInt(wanted)).findFirst();
         } else {
             String part = wanted.toLowerCase(Locale.ROOT);
-            chosen = first(all, one -> one.name().toLowerCase(Locale.ROOT).contains(part));
+            chosen =
+                    all.stream()
+                            .filter(one -> one.name().toLowerCase(Locale.ROOT).contains(part))
+                            .findFirst();
         }
-        return chosen.orElseThrow(
-                () -> {
-                    String there = all.size() == 1 ? "is " : "are ";
-                    return usage(
-                            "--device %s: no such %s device; there %s",
-                            wanted, api, all.isEmpty() ? "is none" : there + numbered(all));
-                });
+        String there = all.isEmpty() ? "is none" : all.size() == 1 ? "is " : "are ";
+        String no = "--device %s: no such %s device; there %s";
+        return chosen.orElseThrow(() -> usage(no, wanted, api, there + numbered(all)));
     }
 
-    private Optional<H> first(List<H> all, Predicate<H> test) {
-        return all.stream().filter(test).findFirst();
+    private static int rank(Hardware one) {
+        return one.lacks() != null ? 2 : one.isAutomatic() ? 0 : 1;
     }
 
     public static String numbered(List<? extends Hardware> all) {
@@ -181,8 +173,7 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
         private final Device device;
         private final long largest;
-        private final List<Device.Buffer> buffers =
-                new ArrayList<>(); // from the first to the second
+        private final List<Device.Buffer> buffers = new ArrayList<>(); // of a copy: from, to
 
         /** Takes over a device, which is closed with the limits. */
         DeviceLimits(Device device) {

@@ -46,7 +46,7 @@ public abstract class GpuDevice implements Device {
         return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
     }
 
-    /** MiB, rounded up. */
+    /** Rounded up. */
     static long mib(long bytes) {
         return bytes + (1 << 20) - 1 >> 20;
     }

@@ -40,10 +40,9 @@ public final class KernelExecutor implements Executor {
     private final Device.Buffer partialSums;
     private final Bf16Shadow shadow;
     private final StepContext inference = StepContext.inference();
-    private Device.Buffer pass;
-    private final PassBlock passBlock = new PassBlock();
-    private ByteBuffer passHost;
-    private Device.Log log;
+    private final List<Device.Buffer> tables = new ArrayList<>(); // what reserve() allocates
+    private PassBlock pass;
+    private StepLog log;
     private Launches launches;
     private Batches batches;
     private boolean open = true;
@@ -84,23 +83,21 @@ public final class KernelExecutor implements Executor {
     private void checkMemory(String what) {
         long needed = 4 * plan.arena();
         long free = device.free();
-        if (needed <= free) {
-            return;
+        if (needed > free) {
+            int batch = largestBatch(free);
+            throw QuernException.device(
+                    "out of memory on %s: %s needs %,d MiB (%,d MiB of it for %,d parameters and their"
+                            + " moments), and %,d MiB are free: %s",
+                    device.description(),
+                    what,
+                    GpuDevice.mib(needed),
+                    4 * plan.state().size() >> 20,
+                    plan.parameters().size(),
+                    free >> 20,
+                    batch > 0
+                            ? "batch %,d would fit".formatted(batch)
+                            : "use narrower layers, or another device");
         }
-        int batch = largestBatch(free);
-        String parameters =
-                "%,d MiB of it for %,d parameters and their moments"
-                        .formatted(4 * plan.state().size() >> 20, plan.parameters().size());
-        throw QuernException.device(
-                "out of memory on %s: %s needs %,d MiB (%s), and %,d MiB are free: %s",
-                device.description(),
-                what,
-                GpuDevice.mib(needed),
-                parameters,
-                free >> 20,
-                batch > 0
-                        ? "batch %,d would fit".formatted(batch)
-                        : "use narrower layers, or another device");
     }
 
     private int largestBatch(long free) {
@@ -121,14 +118,12 @@ public final class KernelExecutor implements Executor {
             device.finish();
             releaseTables();
         }
-        pass = allocate(PassBlock.bytes(steps), "the table of step sizes");
-        passHost = GpuDevice.direct(PassBlock.bytes(steps));
-        log = device.log(StepLog.bytes(steps));
-        launches = new Launches(device, tiling, shadow, arena, pass, log.buffer(), partialSums);
-    }
-
-    private int reserved() {
-        return (passHost.capacity() / 4 - PassBlock.WORDS) / 2;
+        pass = new PassBlock(device, steps);
+        tables.add(pass.buffer);
+        log = new StepLog(device, steps);
+        tables.add(log.buffer);
+        launches =
+                new Launches(device, tiling, shadow, arena, pass.buffer, log.buffer, partialSums);
     }
 
     @Override
@@ -197,7 +192,7 @@ public final class KernelExecutor implements Executor {
 
     private void runOnce(Call call) {
         try (Device.Launch launch = device.prepare(call)) {
-            device.run(launch);
+            launch.run();
             device.finish();
         }
     }
@@ -220,7 +215,7 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public void train(DeviceDataset resident, Steps steps) {
-        if (steps.capacity() > reserved()) {
+        if (steps.capacity() > pass.capacity) {
             reserve(steps.capacity());
         }
         DeviceData data = ((DeviceData) resident).with(launches);
@@ -233,33 +228,29 @@ public final class KernelExecutor implements Executor {
         }
         log.reset();
         launches.refresh(plan.parameters());
-        passBlock.steps(passHost.clear(), steps, batches, data.chunk);
-        device.write(pass, 0, passHost.flip());
-        FusedSteps fused = engine.fused(data, arena, pass, log.buffer());
+        pass.write(steps, batches, data.chunk);
+        FusedSteps fused = engine.fused(data, arena, pass.buffer, log.buffer);
         if (fused != null) {
             fused.run(steps.count());
         } else {
             trainByOps(data, steps);
         }
-        StepLog.await(device, log, steps);
+        log.await(steps);
     }
 
     private void trainByOps(DeviceData data, Steps steps) {
-        if (data.chunk == 0) {
-            trainByOps(data, steps.first(), steps.count());
-            return;
-        }
         // while the device has a chunk, the host fills and sends the next
         for (int done = 0; done < steps.count(); ) {
-            long step = steps.first() + done;
-            int place = batches.place(step);
-            int untilChunk = data.chunk - place % data.chunk;
-            int rows = Math.min(untilChunk, batches.rows() - place);
-            int now = Math.min(Call.groups(rows, batches.batch()), steps.count() - done);
-            int sent = Math.min(rows, now * batches.batch());
-            data.turn();
-            data.send(batches, steps.seed(), batches.epoch(step), place, sent);
-            trainByOps(data, step, now);
+            int now = steps.count() - done;
+            if (data.chunk != 0) {
+                StepContext step = pass.step(done);
+                int place = step.first();
+                int rows = Math.min(data.chunk - place % data.chunk, batches.rows() - place);
+                now = Math.min(Call.groups(rows, batches.batch()), now);
+                data.turn();
+                data.send(step, Math.min(rows, now * batches.batch()));
+            }
+            trainByOps(data, steps.first() + done, now);
             data.used();
             done += now;
         }
@@ -279,12 +270,12 @@ public final class KernelExecutor implements Executor {
             if (options.sync() || options.engine() == Backend.Engine.OPS) {
                 stepOpByOp(data, rows, step);
             } else if (rows != plan.batch()) {
-                device.run(sequence(data, Kept.SHORT_STEP, rows, 1));
+                sequence(data, Kept.SHORT_STEP, rows, 1).run();
             } else if (full < MANY) {
-                device.run(sequence(data, Kept.FULL_STEP, rows, 1));
+                sequence(data, Kept.FULL_STEP, rows, 1).run();
             } else {
                 now = MANY;
-                device.run(sequence(data, Kept.MANY_STEPS, rows, MANY));
+                sequence(data, Kept.MANY_STEPS, rows, MANY).run();
             }
         }
     }
@@ -304,7 +295,7 @@ public final class KernelExecutor implements Executor {
     private void stepOpByOp(DeviceData data, int rows, long number) {
         for (Op op : stepOps) {
             try {
-                launches.of(op, data, extent(rows, true, false)).forEach(device::run);
+                launches.of(op, data, extent(rows, true, false)).forEach(Device.Launch::run);
                 if (options.sync()) {
                     device.finish();
                 }
@@ -340,11 +331,9 @@ public final class KernelExecutor implements Executor {
             }
             begin(data, inference.rows(first + done, now));
             for (Op op : plan.inference()) {
-                launches.of(op, data, extent(now, false, false)).forEach(device::run);
+                launches.of(op, data, extent(now, false, false)).forEach(Device.Launch::run);
             }
-            if (data.chunk != 0) {
-                data.used();
-            }
+            data.used();
             long y = 4 * plan.output().offset();
             DeviceData.read(device, arena, y, outputs, done * width, now * width);
             done += now;
@@ -365,7 +354,7 @@ public final class KernelExecutor implements Executor {
         repeat(launches(op, resident, newPass, true), times);
         device.finish();
         if (op instanceof Op.Metrics) {
-            StepLog.take(log, newPass);
+            log.take(newPass);
         }
     }
 
@@ -389,13 +378,13 @@ public final class KernelExecutor implements Executor {
         if (left >= 4 * MANY) {
             try (Device.Launch many = device.sequence(all, MANY)) {
                 for (; left >= MANY; left -= MANY) {
-                    device.run(many);
+                    many.run();
                 }
                 device.finish(); // before the sequence is closed
             }
         }
         for (; left > 0; left--) {
-            all.forEach(device::run);
+            all.forEach(Device.Launch::run);
         }
     }
 
@@ -405,13 +394,8 @@ public final class KernelExecutor implements Executor {
     }
 
     private void begin(DeviceData data, StepContext newPass) {
-        passHost.clear();
-        passBlock.one(passHost, newPass, data.rows(), data.chunk);
-        passHost.putFloat(0).putFloat(0).flip(); // tables of one entry, which nobody reads
-        device.write(pass, 0, passHost);
-        if (data.chunk != 0) {
-            data.send(newPass);
-        }
+        pass.write(newPass, data.rows(), data.chunk);
+        data.send(newPass, newPass.rows());
     }
 
     @Override
@@ -427,10 +411,9 @@ public final class KernelExecutor implements Executor {
         if (launches != null) {
             launches.close();
             launches = null;
-            log.close();
-            buffers.remove(pass);
-            device.release(pass);
         }
+        tables.forEach(device::release);
+        tables.clear();
     }
 
     private void release() {

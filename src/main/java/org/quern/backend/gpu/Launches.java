@@ -105,10 +105,10 @@ final class Launches implements AutoCloseable {
             backwardWeights(to, o, extent);
         } else if (op instanceof Op.CrossEntropy o) {
             to.add(device.prepare(crossEntropy(o, extent.most())));
-            round(to, o.gradient(), extent);
+            round(to, o.gradient(), extent, true);
         } else if (op instanceof Op.RegressionLoss o) {
             to.add(device.prepare(regressionLoss(o, extent.most())));
-            round(to, o.gradient(), extent);
+            round(to, o.gradient(), extent, true);
         } else if (op instanceof Op.Update o) {
             to.add(device.prepare(update(o)));
         } else if (op instanceof Op.Metrics o) {
@@ -154,10 +154,8 @@ final class Launches implements AutoCloseable {
                 shadow.rounds
                         ? call("optimizer_update_bfloat16", groups).with(shadow.values)
                         : call("optimizer_update", groups);
-        List<Slice> moments = o.moments();
-        return call.with(o.parameters(), o.gradients())
-                .with(moments.size() > 0 ? moments.get(0) : Call.NOWHERE)
-                .with(moments.size() > 1 ? moments.get(1) : Call.NOWHERE)
+        Slice[] moments = o.moments().toArray(new Slice[2]); // null for those that it lacks
+        return call.with(o.parameters(), o.gradients(), moments[0], moments[1])
                 .with(count, PlanWords.rule(o.form()), form[0], form[1], form[2]);
     }
 
@@ -170,20 +168,13 @@ final class Launches implements AutoCloseable {
         return lanes;
     }
 
-    /** Rounds what products take, if they round. */
-    private void round(List<Device.Launch> to, Slice slice, Extent extent) {
-        if (shadow.rounds) {
+    /** Rounds what products take, if they round, and nothing else has. */
+    private void round(List<Device.Launch> to, Slice slice, Extent extent, boolean wanted) {
+        if (shadow.rounds && wanted) {
             Call call =
                     bfloat16("bfloat16_convert", slice, extent.most())
                             .with(0, slice.columns(), shadow.stride(slice));
             to.add(device.prepare(call));
-        }
-    }
-
-    /** The same for an op that runs by itself: amid a step something else has. */
-    private void roundAlone(List<Device.Launch> to, Slice slice, Extent extent) {
-        if (extent.alone()) {
-            round(to, slice, extent);
         }
     }
 
@@ -194,7 +185,7 @@ final class Launches implements AutoCloseable {
             // the rows are given, so no pass is read
             Call call = bfloat16("bfloat16_convert", parameters, 1).with(1, count, count);
             try (Device.Launch launch = device.prepare(call)) {
-                device.run(launch);
+                launch.run();
             }
         }
     }
@@ -295,8 +286,7 @@ final class Launches implements AutoCloseable {
         Gemm.Operand x = shadow.factor(o.x());
         Gemm.Operand w = shadow.factor(o.weights());
         Gemm.Operand y = shadow.operand(o.y(), false);
-        Gemm plain =
-                new Gemm(name, extent.rows(), out, in, x, false, w, false, y, Gemm.Epilogue.NONE);
+        Gemm plain = new Gemm(name, extent.rows(), out, in, x, w, y);
         Gemm whole = null;
         boolean relu = o.activation() == Activation.RELU;
         if (!drops && (relu || o.activation() == Activation.LINEAR)) {
@@ -305,9 +295,7 @@ final class Launches implements AutoCloseable {
             Gemm.Operand signs = bits ? shadow.bits(o.y()) : null;
             whole = plain.with(kind, bias, signs, 1, shadow.operand(o.y(), narrow));
         }
-        if (extent.alone() || shadow.isInput(o.x())) {
-            round(to, o.x(), extent);
-        }
+        round(to, o.x(), extent, extent.alone() || shadow.isInput(o.x()));
         String taken = product(to, own, plain, List.of(after), List.of(), whole);
         if (bits && !extent.alone() && !taken.equals(Device.OWN)) {
             bitsLeft.add(key(o.y(), extent));
@@ -346,8 +334,7 @@ final class Launches implements AutoCloseable {
         Gemm.Operand w = shadow.factor(o.weights());
         Gemm.Operand last = shadow.factor(o.dx());
         Gemm.Operand dx = done ? last : shadow.operand(o.dx(), false);
-        Gemm plain =
-                new Gemm(name, extent.rows(), in, out, dy, false, w, true, dx, Gemm.Epilogue.NONE);
+        Gemm plain = new Gemm(name, extent.rows(), in, out, dy, w.transpose(), dx);
         Gemm whole = null;
         List<Call> before = List.of();
         if (o.activation() == Activation.RELU && shadow.hasBits(o.x())) {
@@ -357,10 +344,8 @@ final class Launches implements AutoCloseable {
                 before = List.of(signs(o.x(), o.mask(), extent.most()));
             }
         }
-        roundAlone(to, o.dy(), extent);
-        if (!shadow.keeps(o.x())) {
-            roundAlone(to, o.x(), extent);
-        }
+        round(to, o.dy(), extent, extent.alone());
+        round(to, o.x(), extent, extent.alone() && !shadow.keeps(o.x()));
         product(to, own, plain, done ? List.of() : List.of(after), before, whole);
         expand(to, o.dx(), extent);
     }
@@ -394,20 +379,10 @@ final class Launches implements AutoCloseable {
         Gemm.Operand dw = shadow.operand(o.dw(), false);
         Gemm.Operand db = shadow.operand(o.db(), false);
         Gemm plain =
-                new Gemm(
-                        "dense_backward_weights",
-                        in,
-                        out,
-                        extent.rows(),
-                        x,
-                        true,
-                        dy,
-                        false,
-                        dw,
-                        Gemm.Epilogue.NONE);
+                new Gemm("dense_backward_weights", in, out, extent.rows(), x.transpose(), dy, dw);
         Gemm whole = plain.with(Gemm.Kind.BIAS_GRADIENT, db, null, 1, dw);
-        roundAlone(to, o.x(), extent);
-        roundAlone(to, o.dy(), extent);
+        round(to, o.x(), extent, extent.alone());
+        round(to, o.dy(), extent, extent.alone());
         product(to, own, plain, biasGradient(o, extent.most()), List.of(), whole);
     }
 

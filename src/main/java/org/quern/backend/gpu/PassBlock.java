@@ -12,45 +12,62 @@ import org.quern.plan.Batches;
  * a table of rates and one of decays.
  */
 final class PassBlock {
-    /** Words before the tables. */
-    static final int WORDS = new PassBlock().words(StepContext.inference(), 0, 0, 0, 0).size();
+    private static final int WORDS = names().size();
 
+    private final Device device;
+    final Device.Buffer buffer;
+    final int capacity; // the most steps of a run
+
+    private final ByteBuffer host;
     private final Words words = new Words();
     private Steps steps;
     private Batches batches;
-    private StepContext first;
+    private StepContext pass;
 
-    static int bytes(int steps) {
-        return 4 * (WORDS + 2 * steps);
+    PassBlock(Device device, int capacity) {
+        this.device = device;
+        this.capacity = capacity;
+        host = GpuDevice.direct(4 * (WORDS + 2 * capacity));
+        buffer = device.allocate(host.capacity(), "the table of step sizes");
     }
 
-    void steps(ByteBuffer to, Steps newSteps, Batches newBatches, int chunk) {
+    /** The pass of a step of the run that was written last. */
+    StepContext step(int index) {
+        return pass.step(index);
+    }
+
+    void write(Steps newSteps, Batches newBatches, int chunk) {
         if (steps != newSteps || batches != newBatches) {
             steps = newSteps;
             batches = newBatches;
-            first = StepContext.training(steps, batches);
+            pass = StepContext.training(steps, batches);
         }
-        words(first.step(0), batches.rows(), steps.count(), batches.batch(), chunk).writeTo(to);
-        for (int i = 0; i < steps.count(); i++) {
-            to.putFloat(steps.rates()[i]);
+        int count = steps.count();
+        put(words.clear(), step(0), batches.rows(), count, batches.batch(), chunk);
+        words.writeTo(host.clear());
+        for (int i = 0; i < count; i++) {
+            host.putFloat(steps.rates()[i]);
         }
-        for (int i = 0; i < steps.count(); i++) {
-            to.putFloat(steps.decays()[i]);
+        for (int i = 0; i < count; i++) {
+            host.putFloat(steps.decays()[i]);
         }
+        device.write(buffer, 0, host.flip());
     }
 
     /** A single pass; its op finds its log entry at index 0. */
-    void one(ByteBuffer to, StepContext pass, int dataRows, int chunk) {
-        words(pass, dataRows, 1, pass.rows(), chunk).writeTo(to);
+    void write(StepContext single, int dataRows, int chunk) {
+        put(words.clear(), single, dataRows, 1, single.rows(), chunk).writeTo(host.clear());
+        host.putFloat(0).putFloat(0); // tables of one entry, which nobody reads
+        device.write(buffer, 0, host.flip());
     }
 
-    List<String> names() {
-        return words.names();
+    static List<String> names() {
+        return put(new Words(), StepContext.inference(), 0, 0, 0, 0).names();
     }
 
-    private Words words(StepContext pass, int dataRows, int count, int batch, int chunk) {
-        return words.clear()
-                .put("ROWS: of this pass", pass.rows())
+    private static Words put(
+            Words words, StepContext pass, int dataRows, int count, int batch, int chunk) {
+        return words.put("ROWS: of this pass", pass.rows())
                 .put("FIRST: its first row: in the epoch's order, or in the data set", pass.first())
                 .put("DATA_ROWS", dataRows)
                 .put(

@@ -8,18 +8,50 @@ import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 
 /**
- * What is in the device's log of steps: a word that counts the entries, then for each step the sum
- * of its losses and its hits. Where the log lies in memory that device and host share, it is read
- * while the device goes on.
+ * A device's log of steps: a word that counts the entries, then for each step the sum of its losses
+ * and its hits. Where it lies in memory that device and host share, it is read while the device
+ * goes on.
  */
 final class StepLog {
     private static final long POLL_NANOS = 20_000;
     private static final long REPORT_NANOS = 50_000_000;
 
-    private StepLog() {}
+    private final Device device;
+    final Device.Buffer buffer;
+    private final ByteBuffer entries;
 
-    static int bytes(int steps) {
-        return 4 + 8 * steps;
+    StepLog(Device device, int steps) {
+        this.device = device;
+        int words = 1 + 2 * steps;
+        buffer = device.allocateShared(4 * words, "the step log");
+        if (isLive()) {
+            entries = buffer.view();
+            for (int i = 0; i < words; i++) {
+                entries.putInt(4 * i, 0);
+            }
+        } else {
+            entries = GpuDevice.direct(4 * words);
+            device.fill(buffer, 0, words, 0);
+        }
+    }
+
+    boolean isLive() {
+        return buffer.view() != null;
+    }
+
+    /** Sets the number of entries to 0; nothing may be running. */
+    void reset() {
+        if (isLive()) {
+            entries.putInt(0, 0);
+        } else {
+            device.fill(buffer, 0, 1, 0);
+        }
+    }
+
+    private void fetch(int steps) {
+        if (!isLive()) {
+            device.read(buffer, 0, entries.clear().limit(4 + 8 * steps));
+        }
     }
 
     /**
@@ -28,10 +60,10 @@ final class StepLog {
      * @throws QuernException if there are not as many: drivers are known that end a long loop early
      *     and say that all went well
      */
-    static void await(Device device, Device.Log log, Steps steps) {
-        int told = log.isLive() ? watch(device, log, steps) : 0;
+    void await(Steps steps) {
+        int told = isLive() ? watch(steps) : 0;
         device.finish();
-        ByteBuffer entries = log.read(bytes(steps.count()));
+        fetch(steps.count());
         int done = entries.getInt(0);
         if (done != steps.count()) {
             throw QuernException.device(
@@ -39,21 +71,20 @@ final class StepLog {
                             + " be trusted with them: use --backend cpu, or another --device",
                     device.description(), done, steps.count(), steps.first());
         }
-        collect(entries, steps, told, done);
+        collect(steps, told, done);
     }
 
     /** Tells how far the device is while it goes on, and returns how many entries were taken. */
-    private static int watch(Device device, Device.Log log, Steps steps) {
+    private int watch(Steps steps) {
         int told = 0;
         long last = System.nanoTime();
         while (!device.isIdle()) {
             LockSupport.parkNanos(POLL_NANOS);
             if (System.nanoTime() - last >= REPORT_NANOS) {
-                ByteBuffer entries = log.read(4);
                 int done = Math.min(entries.getInt(0), steps.count());
                 VarHandle.acquireFence(); // the entries were written before their number
                 if (done > told) {
-                    collect(entries, steps, told, done);
+                    collect(steps, told, done);
                     told = done;
                     steps.report(done);
                 }
@@ -63,15 +94,16 @@ final class StepLog {
         return told;
     }
 
-    private static void collect(ByteBuffer entries, Steps steps, int from, int to) {
+    private void collect(Steps steps, int from, int to) {
         for (int i = from; i < to; i++) {
             steps.losses()[i] = entries.getFloat(4 + 8 * i);
             steps.hits()[i] = entries.getInt(8 + 8 * i);
         }
     }
 
-    static void take(Device.Log log, StepContext pass) {
-        ByteBuffer entry = log.read(bytes(1));
-        pass.log(entry.getFloat(4), entry.getInt(8));
+    /** Takes the entry of a step that ran by itself. */
+    void take(StepContext pass) {
+        fetch(1);
+        pass.log(entries.getFloat(4), entries.getInt(8));
     }
 }

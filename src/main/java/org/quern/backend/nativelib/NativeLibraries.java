@@ -105,6 +105,22 @@ public final class NativeLibraries {
         load(unpackResource(ours(file), what));
     }
 
+    /** Loads what JCuda and LWJGL have no binding to: the C that is linked to no library. */
+    public static void loadBridge() {
+        new NativeLibraries(System.getenv())
+                .load("libquern-gpu.so", "the way to cublasLt, the driver and OpenCL");
+    }
+
+    /** Whether that is loaded: not from a jar that was built without a C compiler. */
+    public static boolean hasBridge() {
+        try {
+            loadBridge();
+            return true;
+        } catch (QuernException e) {
+            return false;
+        }
+    }
+
     private static String ours(String file) {
         return "/native/" + platform() + "/" + file;
     }
@@ -135,13 +151,7 @@ public final class NativeLibraries {
                 .orElse("no reason given");
     }
 
-    /**
-     * Unpacks a library of the jar.
-     *
-     * @param resource where it is on the class path
-     * @param what it is, for messages
-     * @return where it is now, under the same name, alone in a folder of its own
-     */
+    /** Unpacks a library of the class path, alone into a folder of its own; {@code what} it is. */
     public Path unpackResource(String resource, String what) {
         try (InputStream in = NativeLibraries.class.getResourceAsStream(resource)) {
             if (in == null) {

@@ -1,16 +1,16 @@
 package org.quern.backend.opencl;
 
-import static org.lwjgl.system.MemoryUtil.memAddress;
-import static org.lwjgl.system.MemoryUtil.memByteBuffer;
 import static org.quern.backend.opencl.OpenclErrors.check;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
+import java.nio.IntBuffer;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import org.lwjgl.PointerBuffer;
 import org.lwjgl.opencl.CL12;
+import org.lwjgl.system.MemoryUtil;
 import org.quern.QuernException;
 import org.quern.backend.Executor;
 import org.quern.backend.gpu.BlockTeam;
@@ -31,28 +31,27 @@ final class OpenclDevice extends GpuDevice {
     private static final Map<Long, OpenclDevice> READY = new HashMap<>();
 
     private final OpenclHardware hardware;
-    private final ByteBuffer code = direct(4);
+    private final IntBuffer code = direct(4).asIntBuffer();
     private final ByteBuffer staging = direct(STAGING);
     private final ByteBuffer pattern = direct(4);
-    private final long patternAddress = memAddress(pattern); // for fills that must not allocate
+
+    /** Where buffers begin: asked once, since newer JDKs allocate to tell. */
+    private final Map<ByteBuffer, Long> addresses = new IdentityHashMap<>();
+
+    private final PointerBuffer group = PointerBuffer.allocateDirect(2).put(0, THREADS).put(1, 1);
     private final long context;
     private final Map<String, Long> programs = new HashMap<>();
     private long queue;
     private long nanos;
     private long budget;
-    private ByteBuffer lastBuffer;
-    private long lastAddress;
     private long allocated;
 
     private OpenclDevice(OpenclHardware hardware) {
         super(hardware);
         this.hardware = hardware;
-        ByteBuffer devices = direct(8).putLong(0, hardware.id());
-        ByteBuffer properties = direct(24).putLong(0, CL12.CL_CONTEXT_PLATFORM);
-        properties.putLong(8, hardware.platform());
-        context =
-                CL12.nclCreateContext(
-                        memAddress(properties), 1, memAddress(devices), 0, 0, memAddress(code));
+        PointerBuffer properties = PointerBuffer.allocateDirect(3);
+        properties.put(CL12.CL_CONTEXT_PLATFORM).put(hardware.platform()).put(0).flip();
+        context = CL12.clCreateContext(properties, hardware.id(), null, 0, code);
         checkOpen("clCreateContext");
         try {
             queue = newQueue();
@@ -66,16 +65,16 @@ final class OpenclDevice extends GpuDevice {
     }
 
     private long newQueue() {
-        long made = CL12.nclCreateCommandQueue(context, hardware.id(), 0, memAddress(code));
+        long made = CL12.clCreateCommandQueue(context, hardware.id(), 0, code);
         checkOpen("clCreateCommandQueue");
         return made;
     }
 
     private void checkOpen(String call) {
-        if (code.getInt(0) != CL12.CL_SUCCESS) {
+        if (code.get(0) != CL12.CL_SUCCESS) {
             throw QuernException.backend(
                     "%s cannot be opened: %s gave %s: use another --device or --backend",
-                    hardware.name(), call, OpenclErrors.name(code.getInt(0)));
+                    hardware.name(), call, OpenclErrors.name(code.get(0)));
         }
     }
 
@@ -108,38 +107,28 @@ final class OpenclDevice extends GpuDevice {
 
     private record Memory(long handle, long bytes) implements Buffer {}
 
-    private interface Enqueued extends Launch {
-        void enqueue();
-    }
-
-    private final class Prepared implements Enqueued {
+    private final class Prepared implements Launch {
         final String name;
         final long kernel;
-        final ByteBuffer sizes = direct(32);
-        final long sizesAddress = memAddress(sizes);
+        final PointerBuffer sizes = PointerBuffer.allocateDirect(2);
 
         Prepared(Call call, long program) {
             name = call.kernel();
-            ByteBuffer text = direct(name.length() + 1);
-            text.put(name.getBytes(StandardCharsets.US_ASCII)).rewind();
-            kernel = CL12.nclCreateKernel(program, memAddress(text), memAddress(code));
-            check(code.getInt(0), "clCreateKernel of " + name);
+            kernel = CL12.clCreateKernel(program, name, code);
+            check(code.get(0), "clCreateKernel of " + name);
             ByteBuffer value = direct(8);
             for (int i = 0; i < call.arguments().size(); i++) {
-                int size = call.put(i, value, 0);
-                check(
-                        CL12.nclSetKernelArg(kernel, i, size, memAddress(value)),
-                        "clSetKernelArg %d of %s".formatted(i, name));
+                int result = CL12.clSetKernelArg(kernel, i, value.limit(call.put(i, value, 0)));
+                check(result, "clSetKernelArg %d of %s".formatted(i, name));
+                value.clear();
             }
-            sizes.putLong(0, (long) call.groupsX() * THREADS).putLong(8, call.groupsY());
-            sizes.putLong(16, THREADS).putLong(24, 1);
+            sizes.put(0, (long) call.groupsX() * THREADS).put(1, call.groupsY());
         }
 
         @Override
-        public void enqueue() {
-            long local = sizesAddress + 16;
+        public void run() {
             int result =
-                    CL12.nclEnqueueNDRangeKernel(queue, kernel, 2, 0, sizesAddress, local, 0, 0, 0);
+                    CL12.clEnqueueNDRangeKernel(queue, kernel, 2, null, sizes, group, null, null);
             if (result != CL12.CL_SUCCESS) { // no text is made for a launch that goes well
                 throw OpenclErrors.failure(result, "the launch of " + name);
             }
@@ -148,27 +137,6 @@ final class OpenclDevice extends GpuDevice {
         @Override
         public void close() {
             CL12.clReleaseKernel(kernel);
-        }
-    }
-
-    /** Launches that are asked for one after the other. */
-    private final class Listed implements Enqueued {
-        final Launch[] launches;
-        final int repeats;
-
-        Listed(List<Launch> launches, int repeats) {
-            this.launches = launches.toArray(Launch[]::new);
-            this.repeats = repeats;
-        }
-
-        @Override
-        public void enqueue() {
-            for (int i = 0; i < repeats; i++) {
-                for (Launch launch : launches) {
-                    run(launch);
-                }
-            }
-            check(CL12.clFlush(queue), "clFlush");
         }
     }
 
@@ -193,12 +161,11 @@ final class OpenclDevice extends GpuDevice {
     }
 
     private Buffer allocate(long bytes, long flags, String what) {
-        long free = hardware.memory() - allocated;
-        boolean fits = bytes <= hardware.mostBytes() && bytes <= free;
-        long handle = fits ? CL12.nclCreateBuffer(context, flags, bytes, 0, memAddress(code)) : 0;
-        if (!fits || code.getInt(0) != CL12.CL_SUCCESS) {
+        boolean fits = bytes <= free();
+        long handle = fits ? CL12.clCreateBuffer(context, flags, bytes, code) : 0;
+        if (!fits || code.get(0) != CL12.CL_SUCCESS) {
             String limit = "; at most %,d MiB in one piece".formatted(hardware.mostBytes() >> 20);
-            throw outOfMemory(bytes, what, free, limit);
+            throw outOfMemory(bytes, what, hardware.memory() - allocated, limit);
         }
         allocated += bytes;
         taken(bytes, what);
@@ -216,49 +183,43 @@ final class OpenclDevice extends GpuDevice {
         return staging;
     }
 
-    /** Where a buffer begins: asked once for the same one, since newer JDKs allocate to tell. */
     private long address(ByteBuffer buffer) {
-        if (buffer != lastBuffer) {
-            lastBuffer = buffer;
-            lastAddress = memAddress(buffer) - buffer.position();
-        }
-        return lastAddress + buffer.position();
+        return addresses.computeIfAbsent(buffer, MemoryUtil::memAddress0) + buffer.position();
     }
 
     @Override
     public void write(Buffer to, long offset, ByteBuffer from) {
-        long size = from.remaining();
-        check(
+        long at = address(from);
+        int result =
                 CL12.nclEnqueueWriteBuffer(
-                        queue, to.handle(), 1, offset, size, address(from), 0, 0, 0),
-                "clEnqueueWriteBuffer");
+                        queue, to.handle(), 1, offset, from.remaining(), at, 0, 0, 0);
+        check(result, "clEnqueueWriteBuffer");
     }
 
     @Override
     public void read(Buffer from, long offset, ByteBuffer to) {
-        read(from, offset, to.remaining(), address(to));
-        to.position(to.limit());
-    }
-
-    private void read(Buffer from, long offset, long size, long address) {
+        long at = address(to);
         int result =
-                CL12.nclEnqueueReadBuffer(queue, from.handle(), 1, offset, size, address, 0, 0, 0);
+                CL12.nclEnqueueReadBuffer(
+                        queue, from.handle(), 1, offset, to.remaining(), at, 0, 0, 0);
         check(result, "clEnqueueReadBuffer");
+        to.position(to.limit());
     }
 
     @Override
     public void fill(Buffer buffer, long offset, long words, int value) {
-        pattern.putInt(0, value);
+        long at = address(pattern.putInt(0, value));
         int result =
                 CL12.nclEnqueueFillBuffer(
-                        queue, buffer.handle(), patternAddress, 4, offset, 4 * words, 0, 0, 0);
+                        queue, buffer.handle(), at, 4, offset, 4 * words, 0, 0, 0);
         check(result, "clEnqueueFillBuffer");
     }
 
     @Override
     public void copy(Buffer from, Buffer to, long bytes) {
         int result =
-                CL12.nclEnqueueCopyBuffer(queue, from.handle(), to.handle(), 0, 0, bytes, 0, 0, 0);
+                CL12.clEnqueueCopyBuffer(
+                        queue, from.handle(), to.handle(), 0, 0, bytes, null, null);
         check(result, "clEnqueueCopyBuffer");
     }
 
@@ -268,68 +229,17 @@ final class OpenclDevice extends GpuDevice {
     }
 
     @Override
-    public List<BlockTeam> teams() {
-        return List.of(BlockTeam.ALONE);
-    }
-
-    @Override
     public Launch prepare(Call call, BlockTeam team, long bytes) {
         return new Prepared(call, program(team.unit()));
     }
 
     @Override
-    public void run(Launch launch) {
-        ((Enqueued) launch).enqueue();
-    }
-
-    @Override
     public Launch sequence(List<Launch> launches, int repeats) {
-        return new Listed(launches, repeats);
-    }
-
-    /** A log in the device's memory, copied when all of it is there. */
-    private final class DeviceLog implements Log {
-        private final Buffer buffer;
-        private final ByteBuffer host;
-        private final long address;
-
-        DeviceLog(int bytes) {
-            buffer = allocate(bytes, "the step log");
-            fill(buffer, 0, bytes / 4, 0);
-            host = direct(bytes);
-            address = memAddress(host);
-        }
-
-        @Override
-        public Buffer buffer() {
-            return buffer;
-        }
-
-        @Override
-        public void reset() {
-            fill(buffer, 0, 1, 0);
-        }
-
-        @Override
-        public boolean isLive() {
-            return false;
-        }
-
-        @Override
-        public ByteBuffer read(int wanted) {
-            OpenclDevice.this.read(buffer, 0, wanted, address);
-            return host;
-        }
-
-        @Override
-        public void close() {
-            release(buffer);
-        }
-    }
-
-    @Override
-    public Log log(int bytes) {
-        return new DeviceLog(bytes);
+        Launch all = super.sequence(launches, repeats);
+        return () -> {
+            all.run();
+            check(CL12.clFlush(queue), "clFlush");
+        };
     }
 
     /** Pinned host memory and its place on the device, copied in a queue of its own. */
@@ -337,30 +247,22 @@ final class OpenclDevice extends GpuDevice {
         private final Buffer device;
         private final Buffer pinned;
         private final long copies;
-        private final long address;
         private final ByteBuffer host;
-        private final ByteBuffer event = direct(8);
-        private final long eventAddress = memAddress(event);
+        private final long address;
+        private final PointerBuffer event = PointerBuffer.allocateDirect(1);
         private long usedEvent;
 
         PinnedSlot(long bytes, String what) {
+            Math.toIntExact(bytes); // LWJGL would cut it off
             device = allocate(bytes, what);
             pinned = allocate(bytes, CL12.CL_MEM_ALLOC_HOST_PTR, what);
             copies = newQueue();
-            address =
-                    CL12.nclEnqueueMapBuffer(
-                            copies,
-                            pinned.handle(),
-                            1,
-                            CL12.CL_MAP_WRITE,
-                            0,
-                            bytes,
-                            0,
-                            0,
-                            0,
-                            memAddress(code));
-            check(code.getInt(0), "clEnqueueMapBuffer");
-            host = memByteBuffer(address, Math.toIntExact(bytes)).order(ByteOrder.nativeOrder());
+            long flags = CL12.CL_MAP_WRITE;
+            host =
+                    CL12.clEnqueueMapBuffer(
+                            copies, pinned.handle(), true, flags, 0, bytes, null, null, code, null);
+            check(code.get(0), "clEnqueueMapBuffer");
+            address = MemoryUtil.memAddress(host);
         }
 
         @Override
@@ -376,8 +278,7 @@ final class OpenclDevice extends GpuDevice {
         @Override
         public void free() {
             if (usedEvent != 0) {
-                event.putLong(0, usedEvent);
-                check(CL12.nclWaitForEvents(1, eventAddress), "clWaitForEvents");
+                check(CL12.clWaitForEvents(usedEvent), "clWaitForEvents");
                 CL12.clReleaseEvent(usedEvent);
                 usedEvent = 0;
             }
@@ -387,26 +288,26 @@ final class OpenclDevice extends GpuDevice {
         public void send(long size) {
             int result =
                     CL12.nclEnqueueWriteBuffer(
-                            copies, device.handle(), 0, 0, size, address, 0, 0, eventAddress);
+                            copies, device.handle(), 0, 0, size, address, 0, 0, event.address());
             check(result, "clEnqueueWriteBuffer");
             check(CL12.clFlush(copies), "clFlush");
-            int waits = CL12.nclEnqueueBarrierWithWaitList(queue, 1, eventAddress, 0);
+            int waits = CL12.clEnqueueBarrierWithWaitList(queue, event, null);
             check(waits, "clEnqueueBarrierWithWaitList");
-            CL12.clReleaseEvent(event.getLong(0));
+            CL12.clReleaseEvent(event.get(0));
         }
 
         @Override
         public void used() {
-            int result = CL12.nclEnqueueMarkerWithWaitList(queue, 0, 0, eventAddress);
+            int result = CL12.clEnqueueMarkerWithWaitList(queue, null, event);
             check(result, "clEnqueueMarkerWithWaitList");
             check(CL12.clFlush(queue), "clFlush");
-            usedEvent = event.getLong(0);
+            usedEvent = event.get(0);
         }
 
         @Override
         public void close() {
             free();
-            int result = CL12.nclEnqueueUnmapMemObject(copies, pinned.handle(), address, 0, 0, 0);
+            int result = CL12.clEnqueueUnmapMemObject(copies, pinned.handle(), host, null, null);
             check(result, "clEnqueueUnmapMemObject");
             CL12.clFinish(copies);
             CL12.clReleaseCommandQueue(copies);

@@ -34,20 +34,33 @@ final class OpenclDevices {
 
     private final List<OpenclHardware> all = new ArrayList<>();
     private final List<String> refusals = new ArrayList<>();
-    private boolean byLwjgl;
+    private String problem;
+    private boolean byBridge;
 
     private OpenclDevices() {}
 
     private GpuBackend.Found<OpenclHardware> found() {
-        String problem = null;
         try {
-            if (!looksWithoutLwjgl(LwjglNatives.loader())) {
+            String loader = LwjglNatives.loader();
+            // LWJGL takes half a second of processor time and more to load, which most starts need
+            // not spend: only a GPU is taken where the choice is left to Quern
+            String[] functions = LwjglNatives.FUNCTIONS.toArray(String[]::new);
+            byBridge =
+                    System.getProperty("org.lwjgl.opencl.libname") == null
+                            && NativeLibraries.hasBridge()
+                            && open(loader, functions);
+            if (!byBridge) {
                 LwjglNatives.load();
-                byLwjgl = true;
-                look();
+            }
+            look();
+            if (all.stream().anyMatch(one -> one.lacks() == null && one.isAutomatic())) {
+                LwjglNatives.load();
             }
         } catch (QuernException e) {
             problem = e.getMessage();
+        }
+        if (problem != null) {
+            all.clear();
         }
         List<String> parts = new ArrayList<>(refusals);
         if (!all.isEmpty()) {
@@ -85,7 +98,7 @@ final class OpenclDevices {
 
     /** Asks; the answer is OpenCL's code. */
     private int ask(Call call, long handle, long what, int size, ByteBuffer to, ByteBuffer length) {
-        if (!byLwjgl) {
+        if (byBridge) {
             return ask(call.ordinal(), handle, what, size, to, length);
         }
         long at = memAddressSafe(to);
@@ -103,34 +116,6 @@ final class OpenclDevices {
 
     /** Opens OpenCL's loader for {@link #ask}; false if it cannot be, or lacks a function. */
     private static native boolean open(String loader, String[] functions);
-
-    /**
-     * Looks by a few calls from C. Loading LWJGL takes half a second of processor time and more,
-     * which most starts need not spend: only a GPU is taken where the choice is left to Quern.
-     *
-     * @return whether that will do: without a jar's C, for a GPU, and for anything but plain
-     *     answers, LWJGL is asked
-     */
-    private boolean looksWithoutLwjgl(String loader) {
-        try {
-            new NativeLibraries(System.getenv()).load("libquern-gpu.so", "the way to OpenCL");
-        } catch (QuernException e) {
-            return false;
-        }
-        if (System.getProperty("org.lwjgl.opencl.libname") != null
-                || !open(loader, LwjglNatives.FUNCTIONS.toArray(String[]::new))) {
-            return false;
-        }
-        look();
-        boolean done =
-                refusals.isEmpty()
-                        && all.stream().noneMatch(one -> one.lacks() == null && one.isAutomatic());
-        if (!done) {
-            all.clear();
-            refusals.clear();
-        }
-        return done;
-    }
 
     private void look() {
         long[] platforms = {};
@@ -257,8 +242,13 @@ final class OpenclDevices {
 
     private void check(Call call, int code) {
         if (code != CL12.CL_SUCCESS) {
-            // the names are LWJGL's: where it is not loaded yet, it will be asked again
-            throw backend("%s gave %s", call.function, byLwjgl ? OpenclErrors.name(code) : code);
+            try {
+                LwjglNatives.load(); // which has the names
+            } catch (QuernException e) {
+                problem = e.getMessage();
+                throw e;
+            }
+            throw backend("%s gave %s", call.function, OpenclErrors.name(code));
         }
     }
 }

@@ -5,11 +5,7 @@ import org.quern.backend.gpu.GpuBackend;
 /**
  * A device of some OpenCL platform.
  *
- * @param platform the platform's handle
- * @param id the device's handle
  * @param type {@code GPU}, {@code CPU} or {@code other}
- * @param units compute units
- * @param memory bytes of global memory
  * @param mostBytes of one buffer
  * @param exact whether it can round division and square root correctly
  * @param lacks what Quern needs and it has not, or null

@@ -1,10 +1,10 @@
 package org.quern.backend.opencl;
 
-import static org.lwjgl.system.MemoryUtil.memAddress;
 import static org.quern.backend.gpu.GpuDevice.direct;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.IntBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +12,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import org.lwjgl.PointerBuffer;
 import org.lwjgl.opencl.CL12;
 import org.quern.QuernException;
 import org.quern.files.Caches;
@@ -28,6 +29,8 @@ final class OpenclProgram {
     private final String source;
     private final String options;
     private final Path cached;
+    private final IntBuffer code = direct(4).asIntBuffer();
+    private final PointerBuffer pointer = PointerBuffer.allocateDirect(1);
 
     OpenclProgram(OpenclHardware device, long context, String source) {
         this.device = device;
@@ -52,37 +55,24 @@ final class OpenclProgram {
     }
 
     private long fromCache() {
-        byte[] binary;
+        byte[] kept;
         try {
-            binary = Files.readAllBytes(cached);
+            kept = Files.readAllBytes(cached);
         } catch (IOException e) {
             return 0; // not there yet, or not readable: compiled again
         }
-        byte[] hash = Arrays.copyOf(binary, HASH_BYTES);
-        byte[] made =
-                Arrays.copyOfRange(binary, Math.min(HASH_BYTES, binary.length), binary.length);
-        if (made.length == 0 || !Arrays.equals(hash, digest(made))) {
+        byte[] made = Arrays.copyOfRange(kept, Math.min(HASH_BYTES, kept.length), kept.length);
+        if (made.length == 0 || !Arrays.equals(Arrays.copyOf(kept, HASH_BYTES), digest(made))) {
             return 0;
         }
-        ByteBuffer content = direct(made.length).put(made).flip();
-        ByteBuffer devices = one(device.id());
-        ByteBuffer lengths = one(made.length);
-        ByteBuffer pointers = one(memAddress(content));
-        ByteBuffer code = direct(4);
-        ByteBuffer status = direct(4);
-        long program =
-                CL12.nclCreateProgramWithBinary(
-                        context,
-                        1,
-                        memAddress(devices),
-                        memAddress(lengths),
-                        memAddress(pointers),
-                        memAddress(status),
-                        memAddress(code));
-        if (code.getInt(0) != CL12.CL_SUCCESS || status.getInt(0) != CL12.CL_SUCCESS) {
+        ByteBuffer binary = direct(made.length).put(made).flip();
+        IntBuffer status = direct(4).asIntBuffer();
+        pointer.put(0, device.id());
+        long program = CL12.clCreateProgramWithBinary(context, pointer, binary, status, code);
+        if (code.get(0) != CL12.CL_SUCCESS || status.get(0) != CL12.CL_SUCCESS) {
             return 0;
         }
-        if (build(program) != CL12.CL_SUCCESS) {
+        if (compile(program) != CL12.CL_SUCCESS) {
             CL12.clReleaseProgram(program);
             return 0;
         }
@@ -90,15 +80,9 @@ final class OpenclProgram {
     }
 
     private long fromSource() {
-        ByteBuffer text = bytes(source);
-        ByteBuffer pointers = one(memAddress(text));
-        ByteBuffer lengths = one(text.remaining());
-        ByteBuffer code = direct(4);
-        long program =
-                CL12.nclCreateProgramWithSource(
-                        context, 1, memAddress(pointers), memAddress(lengths), memAddress(code));
-        OpenclErrors.check(code.getInt(0), "clCreateProgramWithSource");
-        int result = build(program);
+        long program = CL12.clCreateProgramWithSource(context, source, code);
+        OpenclErrors.check(code.get(0), "clCreateProgramWithSource");
+        int result = compile(program);
         if (result != CL12.CL_SUCCESS) {
             String log = log(program);
             CL12.clReleaseProgram(program);
@@ -109,19 +93,16 @@ final class OpenclProgram {
         return program;
     }
 
-    private int build(long program) {
-        ByteBuffer text = bytes(options + "\0");
-        ByteBuffer devices = one(device.id());
-        return CL12.nclBuildProgram(program, 1, memAddress(devices), memAddress(text), 0, 0);
+    private int compile(long program) {
+        return CL12.clBuildProgram(program, device.id(), options, null, 0);
     }
 
     private String log(long program) {
         int what = CL12.CL_PROGRAM_BUILD_LOG;
-        ByteBuffer size = direct(8);
-        CL12.nclGetProgramBuildInfo(program, device.id(), what, 0, 0, memAddress(size));
-        ByteBuffer text = direct((int) size.getLong(0));
-        CL12.nclGetProgramBuildInfo(
-                program, device.id(), what, text.capacity(), memAddress(text), 0);
+        pointer.put(0, 0);
+        CL12.clGetProgramBuildInfo(program, device.id(), what, (ByteBuffer) null, pointer);
+        ByteBuffer text = direct((int) pointer.get(0));
+        CL12.clGetProgramBuildInfo(program, device.id(), what, text, null);
         return StandardCharsets.UTF_8.decode(text).toString().split("\0", 2)[0];
     }
 
@@ -137,17 +118,16 @@ final class OpenclProgram {
 
     /** Keeps the compiled program; where that cannot be, the next start compiles again. */
     private void keep(long program) {
-        ByteBuffer size = direct(8);
         int what = CL12.CL_PROGRAM_BINARY_SIZES;
-        int code = CL12.nclGetProgramInfo(program, what, 8, memAddress(size), 0);
-        int length = (int) size.getLong(0);
-        if (code != CL12.CL_SUCCESS || length == 0) {
+        int result = CL12.clGetProgramInfo(program, what, pointer, null);
+        int length = (int) pointer.get(0);
+        if (result != CL12.CL_SUCCESS || length == 0) {
             return;
         }
         ByteBuffer binary = direct(length);
-        ByteBuffer pointers = one(memAddress(binary));
+        pointer.put(0, binary);
         what = CL12.CL_PROGRAM_BINARIES;
-        if (CL12.nclGetProgramInfo(program, what, 8, memAddress(pointers), 0) == CL12.CL_SUCCESS) {
+        if (CL12.clGetProgramInfo(program, what, pointer, null) == CL12.CL_SUCCESS) {
             byte[] content = new byte[length];
             binary.get(content);
             Caches.keep(
@@ -157,15 +137,6 @@ final class OpenclProgram {
                         out.write(content);
                     });
         }
-    }
-
-    private static ByteBuffer one(long value) {
-        return direct(8).putLong(0, value);
-    }
-
-    private static ByteBuffer bytes(String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        return direct(bytes.length).put(bytes).flip();
     }
 
     private static byte[] digest(byte[] content) {

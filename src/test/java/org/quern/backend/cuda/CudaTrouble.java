@@ -197,14 +197,14 @@ final class CudaTrouble {
         Device.Buffer found = device.allocate(4, "found");
         Device.Launch launch = device.prepare(check(values, found, 100));
         device.release(values);
-        device.run(launch);
+        launch.run();
         device.finish();
     }
 
     private static void wrongArguments() {
         Device device = device();
         Device.Buffer values = device.allocate(400, "values");
-        device.run(device.prepare(new Call("finite_check", 1, 1, List.of(values, values, 0))));
+        device.prepare(new Call("finite_check", 1, 1, List.of(values, values, 0))).run();
     }
 
     /**

@@ -41,7 +41,7 @@ class OffHeapTest {
 
     @Test
     void argumentsOfATeam() throws Exception {
-        BlockTeam team = new BlockTeam("fused", "fused", "a grid", 4, 320, 1, false, true);
+        BlockTeam team = new BlockTeam(BlockTeam.Kind.GRID, 4, 1, false);
         assertAllDirect(
                 new CudaLaunch.Team(CALL, team, 0, new CUfunction(), new CUstream()),
                 CudaLaunch.Team.class);

@@ -37,7 +37,7 @@ final class SimulatorKernels {
 
     public static void main(String[] arguments) throws Exception {
         String name = arguments[0];
-        CUdevice device = CudaHardware.FOUND.all().get(0).device();
+        CUdevice device = CudaHardware.FOUND.all().get(0).device;
         CUcontext context = new CUcontext();
         check(cuDevicePrimaryCtxRetain(context, device));
         check(cuCtxSetCurrent(context));

@@ -2,7 +2,6 @@ package org.quern.backend.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +13,6 @@ import java.util.Map;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
 import org.quern.backend.PlanWords;
-import org.quern.backend.StepContext;
 import org.quern.backend.Words;
 import org.quern.backend.cpu.CpuAbi;
 import org.quern.model.Activation;
@@ -56,7 +54,7 @@ class AbiTest {
     /** Names that depended on a plan would number other words for it. */
     @Test
     void thePlanChangesNoName() {
-        BlockTeam tensor = new BlockTeam("k", "u", "a team", 2, 320, 1 << 20, true, true);
+        BlockTeam tensor = new BlockTeam(BlockTeam.Kind.CLUSTER, 2, 1 << 20, true);
         for (Plan plan : List.of(PLAIN, RICH)) {
             assertThat(CpuAbi.names(plan)).isEqualTo(CpuAbi.names(PLAIN));
             for (BlockTeam team : List.of(BlockTeam.ALONE, tensor)) {
@@ -88,7 +86,11 @@ class AbiTest {
         text.append('\n');
         enums("ISA_", "org.quern.backend.cpu.CpuBackend.Isa", CpuAbi.instructionSets());
         text.append('\n');
-        words("What a launch runs for: org.quern.backend.gpu.PassBlock", "PASS_", "", pass());
+        words(
+                "What a launch runs for: org.quern.backend.gpu.PassBlock",
+                "PASS_",
+                "",
+                PassBlock.names());
         List<List<String>> cpu = CpuAbi.names(RICH);
         List<List<String>> block = new FusedLayout(RICH, BlockTeam.ALONE, true).names();
         words("A network", "NET_", "PLAN_", PlanWords.net(RICH, 1).names());
@@ -132,12 +134,6 @@ class AbiTest {
 
     private static List<String> names(Enum<?>[] values) {
         return Arrays.stream(values).map(Enum::name).toList();
-    }
-
-    private static List<String> pass() {
-        PassBlock block = new PassBlock();
-        block.one(ByteBuffer.allocate(PassBlock.bytes(0)), StepContext.inference(), 1, 0);
-        return block.names();
     }
 
     /** Small sets of numbers, in a line. */

@@ -34,21 +34,14 @@ class FusedEngineTest {
         private final List<String> log = new ArrayList<>();
 
         Device() {
-            super(List.of(team("cluster", 4), team("cluster", 8), team("cluster", 12), GRID));
+            super(List.of(cluster(4), cluster(8), cluster(12), GRID));
         }
 
-        private static final BlockTeam GRID = team("grid", 12);
+        private static final BlockTeam GRID =
+                new BlockTeam(BlockTeam.Kind.GRID, 12, 227 << 10, false);
 
-        private static BlockTeam team(String kind, int blocks) {
-            return new BlockTeam(
-                    "fused_train_" + kind,
-                    "fused_" + kind,
-                    "a " + kind,
-                    blocks,
-                    320,
-                    227 << 10,
-                    false,
-                    true);
+        private static BlockTeam cluster(int blocks) {
+            return new BlockTeam(BlockTeam.Kind.CLUSTER, blocks, 227 << 10, false);
         }
 
         void asked(String how, BlockTeam team) throws BlockTeam.Refused {

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,21 +47,47 @@ class StepCountTest {
         private int left = Integer.MAX_VALUE;
 
         Device of(Device device) {
-            return (Device)
+            return tiring(Device.class, device);
+        }
+
+        /** The same, but for launches that come of it, which are run until no more is left. */
+        private <T> T tiring(Class<T> type, T real) {
+            return type.cast(
                     Proxy.newProxyInstance(
-                            Device.class.getClassLoader(),
-                            new Class<?>[] {Device.class},
+                            type.getClassLoader(),
+                            new Class<?>[] {type},
                             (proxy, method, arguments) -> {
                                 if (method.getName().equals("run") && left-- <= 0) {
                                     return null;
                                 }
+                                // a device knows its own launches only, and its library's
+                                if (method.getName().equals("sequence")) {
+                                    List<?> given = (List<?>) arguments[0];
+                                    arguments[0] =
+                                            given.stream()
+                                                    .map(
+                                                            one ->
+                                                                    originals.getOrDefault(
+                                                                            one,
+                                                                            (Device.Launch) one))
+                                                    .toList();
+                                }
+                                Object made;
                                 try {
-                                    return method.invoke(device, arguments);
+                                    made = method.invoke(real, arguments);
                                 } catch (InvocationTargetException e) {
                                     throw e.getCause();
                                 }
-                            });
+                                if (!(made instanceof Device.Launch launch)) {
+                                    return made;
+                                }
+                                Device.Launch tired = tiring(Device.Launch.class, launch);
+                                originals.put(tired, launch);
+                                return tired;
+                            }));
         }
+
+        private final Map<Object, Device.Launch> originals = new IdentityHashMap<>();
     }
 
     private record Case(String backend, Backend.Engine engine) {}

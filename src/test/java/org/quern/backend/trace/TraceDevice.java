@@ -21,6 +21,7 @@ public class TraceDevice implements Device {
     private final List<BlockTeam> teams;
     private final Map<String, Long> launches = new TreeMap<>();
     private final ByteBuffer staging = direct(STAGING);
+    private Buffer log;
     private long copies;
     private long bytes;
     private long allocations;
@@ -44,10 +45,6 @@ public class TraceDevice implements Device {
     }
 
     private record Memory(long handle, long bytes) implements Buffer {}
-
-    private record Prepared(String kernel) implements Launch {}
-
-    private record Listed(List<Launch> launches, int repeats) implements Launch {}
 
     /** Without a library for products. */
     public TraceDevice() {
@@ -77,6 +74,10 @@ public class TraceDevice implements Device {
 
     private static ByteBuffer direct(int size) {
         return ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+    }
+
+    private Launch counted(String kernel) {
+        return () -> launches.merge(kernel, 1L, Long::sum);
     }
 
     private void copy(long size) {
@@ -127,10 +128,20 @@ public class TraceDevice implements Device {
     }
 
     @Override
+    public Buffer allocateShared(int size, String what) {
+        log = allocate(size, what);
+        return log;
+    }
+
+    /** Zeros; of the log of steps, as if all were done, and no row were right. */
+    @Override
     public void read(Buffer from, long offset, ByteBuffer to) {
         copy(to.remaining());
+        if (from == log) {
+            to.putInt((to.remaining() - 4) / 8);
+        }
         while (to.hasRemaining()) {
-            to.put((byte) 0);
+            to.putInt(from == log && to.position() % 8 == 4 ? Float.floatToIntBits(WRONG) : 0);
         }
     }
 
@@ -146,7 +157,7 @@ public class TraceDevice implements Device {
 
     @Override
     public Launch prepare(Call call) {
-        return new Prepared(call.kernel());
+        return counted(call.kernel());
     }
 
     @Override
@@ -161,60 +172,7 @@ public class TraceDevice implements Device {
 
     @Override
     public Library library() {
-        return library ? product -> new Prepared("library") : null;
-    }
-
-    @Override
-    public void run(Launch launch) {
-        if (launch instanceof Listed listed) {
-            for (int i = 0; i < listed.repeats; i++) {
-                listed.launches.forEach(this::run);
-            }
-        } else {
-            launches.merge(((Prepared) launch).kernel, 1L, Long::sum);
-        }
-    }
-
-    @Override
-    public Launch sequence(List<Launch> all, int repeats) {
-        return new Listed(List.copyOf(all), repeats);
-    }
-
-    @Override
-    public Log log(int size) {
-        Buffer buffer = allocate(size, "the log");
-        ByteBuffer entries = direct(size);
-        return new Log() {
-            @Override
-            public Buffer buffer() {
-                return buffer;
-            }
-
-            @Override
-            public void reset() {
-                // read when all entries are there
-            }
-
-            @Override
-            public boolean isLive() {
-                return false;
-            }
-
-            @Override
-            public ByteBuffer read(int wanted) {
-                copy(wanted);
-                int steps = (wanted - 4) / 8;
-                for (int i = 0; i < steps; i++) {
-                    entries.putFloat(4 + 8 * i, WRONG); // no row is right
-                }
-                return entries.putInt(0, steps); // as if all were done
-            }
-
-            @Override
-            public void close() {
-                release(buffer);
-            }
-        };
+        return library ? product -> counted("library") : null;
     }
 
     @Override
