@@ -107,9 +107,9 @@ public final class Quern implements Callable<Integer> {
             }
             return e.exitCode();
         } catch (OutOfMemoryError e) {
-            String full =
+            String text =
                     "out of memory (%s): give the JVM more with -Xmx, or use a smaller --batch";
-            return failed(Kind.DEVICE, full, e.getMessage());
+            return failed(Kind.DEVICE, text, e.getMessage());
         }
     }
 
@@ -185,8 +185,9 @@ public final class Quern implements Callable<Integer> {
             return failed(known.kind(), "%s", known.getMessage());
         }
         if (e instanceof InvalidPathException path) {
-            String no = "\"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8";
-            return failed(Kind.USAGE, no, path.getInput(), path.getReason());
+            String text =
+                    "\"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8";
+            return failed(Kind.USAGE, text, path.getInput(), path.getReason());
         }
         String where = stacktrace ? "see above" : "--stacktrace shows where";
         console.err().println("quern: " + e + " (a fault of Quern's; " + where + ")");
