@@ -28,7 +28,7 @@ public record KernelBench(
         void result(Result result);
 
         /** Steps' results by batch size, a null for each contender that has none. */
-        void row(StepBench.Network network, int batch, List<StepBench.Result> results);
+        void row(int batch, List<StepBench.Result> results);
 
         /** Something is computed that should not be, and was not timed. */
         void wrong(String line);

@@ -41,6 +41,11 @@ public record Machine(
         }
     }
 
+    /** What it is, in a line. */
+    public String text() {
+        return "%s, %d processors, %s, %s".formatted(processor, processors, system, java);
+    }
+
     /** Whether others keep it busy, so that what is measured is too slow. */
     public boolean isBusy() {
         return loadAverage > IDLE * processors;

@@ -60,7 +60,7 @@ public final class Roofline implements AutoCloseable {
         this.limits = limits;
     }
 
-    /** Of a target, not measured yet; empty where the backend names no limits. */
+    /** Not measured yet; empty where the backend names no limits. */
     static Optional<Roofline> of(BenchTarget target, Budget effort, LongSupplier nanoTime) {
         Optional<Limits> found = target.backend().limits(target.options());
         return found.map(limits -> new Roofline(target, effort, nanoTime, limits));
@@ -125,14 +125,12 @@ public final class Roofline implements AutoCloseable {
         double touched = kernel.workingSet();
         boolean large = touched >= FROM_MEMORY;
         double traffic = kernel.bytes() / copyRate(large ? 2.0 * limits.largestCopy() : touched);
-        double arithmeticTime =
-                kernel.op().isProduct() ? kernel.operands().flops() / flopsPerSecond : 0;
-        return arithmeticTime > traffic
-                ? new Bound("arithmetic", arithmeticTime)
+        double product = kernel.op().isProduct() ? kernel.operands().flops() / flopsPerSecond : 0;
+        return product > traffic
+                ? new Bound("arithmetic", product)
                 : new Bound(large ? "memory" : "cache", traffic);
     }
 
-    /** All that was measured up to now. */
     Figures figures() {
         long largest = limits.largestCopy();
         Map<Long, Double> cached = new TreeMap<>(copies);

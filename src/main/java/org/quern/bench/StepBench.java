@@ -1,7 +1,6 @@
 package org.quern.bench;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
@@ -9,7 +8,6 @@ import java.util.Optional;
 import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
-import java.util.stream.IntStream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
@@ -32,10 +30,7 @@ import org.quern.plan.Plan;
  * that would take long with those of the contender before.
  */
 public final class StepBench {
-    /** Batch sizes that are measured. */
     public static final List<Integer> BATCHES = List.of(1, 8, 32, 128, 512, 2048);
-
-    /** Those of a quick look. */
     public static final List<Integer> QUICK_BATCHES = List.of(1, 32, 512);
 
     /** Float32 and the order of sums leave two steps' losses much nearer to each other. */
@@ -101,20 +96,17 @@ public final class StepBench {
     public record Crossover(String network, Integer batch) {
         /** Of one network's results; empty where not both a GPU and the host were measured. */
         public static Optional<Crossover> of(List<Result> results) {
-            Integer from = null;
-            boolean both = false;
+            Crossover found = null;
             for (int batch : batches(results)) {
                 Optional<Result> gpu = fastest(results, batch, Result::gpu);
                 Optional<Result> host = fastest(results, batch, result -> !result.gpu());
                 if (gpu.isPresent() && host.isPresent()) {
-                    both = true;
+                    Integer from = found == null || found.batch == null ? batch : found.batch;
                     boolean ahead = gpu.get().seconds().median() < host.get().seconds().median();
-                    from = !ahead ? null : from == null ? (Integer) batch : from;
+                    found = new Crossover(gpu.get().network(), ahead ? from : null);
                 }
             }
-            return both
-                    ? Optional.of(new Crossover(results.get(0).network(), from))
-                    : Optional.empty();
+            return Optional.ofNullable(found);
         }
 
         /** The fastest of one network's results at each batch size. */
@@ -136,7 +128,6 @@ public final class StepBench {
         }
     }
 
-    /** For contenders that can run here. */
     public StepBench(
             List<BenchTarget> contenders,
             Budget effort,
@@ -149,11 +140,9 @@ public final class StepBench {
         this.digits = Digits.generate("digits", effort == Budget.QUICK ? QUICK_ROWS : ROWS, 0, 1);
     }
 
-    /** The losses of a network's first steps. */
-    private record FirstLosses(String by, float[] losses) {
+    private record FirstLosses(String by, float first, float second) {
         boolean agreesWith(FirstLosses expected) {
-            return IntStream.range(0, CHECKED_STEPS)
-                    .allMatch(i -> near(losses[i], expected.losses[i]));
+            return near(first, expected.first) && near(second, expected.second);
         }
 
         private static boolean near(float loss, float right) {
@@ -161,7 +150,7 @@ public final class StepBench {
         }
 
         String text() {
-            return losses[0] + " and " + losses[1];
+            return first + " and " + second;
         }
     }
 
@@ -192,7 +181,7 @@ public final class StepBench {
                 row.add(result);
             }
             row.stream().filter(Objects::nonNull).forEach(all::add);
-            listener.row(network, batch, row);
+            listener.row(batch, row);
         }
         return all;
     }
@@ -255,7 +244,7 @@ public final class StepBench {
             String by, Executor executor, DeviceDataset data, Steps steps) {
         executor.initialise(1);
         train(executor, data, steps, 0, CHECKED_STEPS);
-        return new FirstLosses(by, Arrays.copyOf(steps.losses(), CHECKED_STEPS));
+        return new FirstLosses(by, steps.losses()[0], steps.losses()[1]);
     }
 
     private static void train(

@@ -3,6 +3,7 @@ package org.quern.cli;
 import static org.quern.QuernException.backend;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.format;
 
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.bench.BenchTarget;
@@ -173,10 +175,10 @@ final class BenchCommands {
             console = common.console();
             checkNoneBefore(common.command);
             expect(seeds >= 1, "seeds %d: give 1 or more", seeds);
-            Set<Recipe> rungs =
-                    rung == null
-                            ? EnumSet.range(Recipe.PERCENT_97, Recipe.PERCENT_99)
-                            : EnumSet.of(Recipe.parse(rung));
+            Set<Recipe> rungs = EnumSet.range(Recipe.PERCENT_97, Recipe.PERCENT_99);
+            if (rung != null) {
+                rungs = EnumSet.of(Recipe.parse(rung));
+            }
             Options.checkWritable(json);
             String located = DataSource.locate(console, data);
             Splits splits = DataSource.read(RunSettings.DEFAULT, located);
@@ -226,16 +228,11 @@ final class BenchCommands {
             DoubleSummaryStatistics accuracy =
                     runs.stream().mapToDouble(Run::accuracy).summaryStatistics();
             double seconds = runs.stream().mapToDouble(Run::seconds).average().orElseThrow();
-            console.line(
-                    "%6s  %3d/%-3d  %.4f %.4f %.4f  %19.2f  %14.2f",
-                    recipe.text(),
-                    runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count(),
-                    runs.size(),
-                    accuracy.getAverage(),
-                    accuracy.getMin(),
-                    accuracy.getMax(),
-                    seconds,
-                    before + seconds);
+            long reached = runs.stream().filter(run -> run.accuracy >= recipe.accuracy()).count();
+            String share = format("%6s  %3d/%-3d", recipe.text(), reached, runs.size());
+            double mean = accuracy.getAverage();
+            String spread = format("%.4f %.4f %.4f", mean, accuracy.getMin(), accuracy.getMax());
+            console.line("%s  %s  %19.2f  %14.2f", share, spread, seconds, before + seconds);
         }
     }
 
@@ -259,6 +256,7 @@ final class BenchCommands {
         private final List<String> wrong = new ArrayList<>();
         private final List<String> leftOut = new ArrayList<>();
         private Console console;
+        private Budget effort;
         private Backend.Options how;
         private List<Backend> backends;
         private List<BenchTarget> targets;
@@ -273,9 +271,7 @@ final class BenchCommands {
             }
             List<KernelCase> named = new ArrayList<>(all);
             named.removeIf(
-                    one ->
-                            !only.equalsIgnoreCase(one.name())
-                                    && !only.equalsIgnoreCase(one.kind()));
+                    one -> Stream.of(one.name(), one.kind()).noneMatch(only::equalsIgnoreCase));
             if (named.isEmpty()) {
                 Set<String> kinds = new TreeSet<>();
                 all.forEach(one -> kinds.add(one.kind()));
@@ -289,6 +285,7 @@ final class BenchCommands {
         /** Refuses what cannot be done before anything is measured; prints what is measured on. */
         void begin(Console here) {
             console = here;
+            effort = quick ? Budget.QUICK : Budget.FULL;
             Options.checkWritable(json);
             how = running.settings().options();
             boolean named = running.given().containsKey("backend");
@@ -299,17 +296,10 @@ final class BenchCommands {
             backends = named ? List.of(running.settings().choose().backend()) : Backends.usable();
             targets = BenchTarget.of(backends, how);
             Machine machine = Machine.here();
-            console.about(
-                    "machine",
-                    "%s, %d processors, %s, %s",
-                    machine.processor(),
-                    machine.processors(),
-                    machine.system(),
-                    machine.java());
+            console.about("machine", machine.text());
             if (machine.isBusy()) {
-                console.note(
-                        "busy with other work (load average %.1f): figures come out too low",
-                        machine.loadAverage());
+                String busy = "busy with other work (load average %.1f): figures come out too low";
+                console.note(busy, machine.loadAverage());
             }
             List<Device> devices = new ArrayList<>();
             for (BenchTarget target : targets) {
@@ -321,12 +311,8 @@ final class BenchCommands {
             file.put("devices", devices);
         }
 
-        private Budget budget() {
-            return quick ? Budget.QUICK : Budget.FULL;
-        }
-
         void kernels(List<KernelCase> cases) {
-            KernelBench bench = new KernelBench(targets, budget(), console.nanoTime(), this);
+            KernelBench bench = new KernelBench(targets, effort, console.nanoTime(), this);
             List<Roofline.Figures> limits = bench.run(cases);
             BenchText.kernelNotes().forEach(console::line);
             BenchText.kernelSummary(kernels).forEach(line -> console.about("summary", line));
@@ -336,7 +322,7 @@ final class BenchCommands {
 
         void steps() {
             List<BenchTarget> trained = BenchTarget.withEngines(backends, how);
-            StepBench bench = new StepBench(trained, budget(), console.nanoTime(), this);
+            StepBench bench = new StepBench(trained, effort, console.nanoTime(), this);
             List<String> names = trained.stream().map(BenchTarget::name).toList();
             List<StepBench.Crossover> crossovers = new ArrayList<>();
             List<List<StepBench.Result>> steps = new ArrayList<>();
@@ -354,7 +340,6 @@ final class BenchCommands {
             file.put("verdict", verdict);
         }
 
-        /** Writes the file; fails if a result was wrong. */
         void finish() {
             file.put("wrong", wrong);
             file.put("leftOut", leftOut);
@@ -385,7 +370,7 @@ final class BenchCommands {
         }
 
         @Override
-        public void row(StepBench.Network network, int batch, List<StepBench.Result> results) {
+        public void row(int batch, List<StepBench.Result> results) {
             console.line(BenchText.stepRow(batch, results));
         }
 

@@ -17,7 +17,6 @@ import org.quern.backend.Executor;
 import org.quern.bench.Machine;
 import org.quern.data.Dataset;
 import org.quern.data.Mnist;
-import org.quern.train.TrainingConfig;
 import org.quern.verify.Checkup;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.ReferenceCheck;
@@ -42,13 +41,6 @@ final class CheckCommands {
             })
     static int gradcheck(
             @Mixin Options.Network model,
-            @Option(
-                            names = "--input",
-                            paramLabel = "EXTENTS",
-                            split = "x",
-                            defaultValue = "28x28",
-                            description = "Shape of one example (28x28).")
-                    int[] input,
             @Option(
                             names = "--batch",
                             paramLabel = "N",
@@ -79,8 +71,7 @@ final class CheckCommands {
         }
         List<GradientCheck.Network> networks = GradientCheck.networks();
         if (!model.given().isEmpty()) {
-            TrainingConfig config = model.settings().config(input).withBatch(batch);
-            networks = List.of(GradientCheck.of(config));
+            networks = List.of(GradientCheck.of(model.config().withBatch(batch)));
         }
         Console console = common.console();
         boolean passed = true;
@@ -114,14 +105,11 @@ final class CheckCommands {
         GradientCheck.Result worst =
                 Collections.max(results, Comparator.comparingDouble(GradientCheck.Result::worst));
         boolean passed = worst.worst() <= 1 && checked > 0;
+        String kinks = skipped > 0 ? ", " + skipped + " at a kink left out" : "";
+        String detail = passed ? kinks : kinks + "; " + worst.detail();
         console.line(
-                "%s  %s: %d entries, worst error %.3f of what is allowed%s%s",
-                passed ? "PASS" : "FAIL",
-                network.name(),
-                checked,
-                worst.worst(),
-                skipped > 0 ? ", " + skipped + " at a kink left out" : "",
-                passed ? "" : "; " + worst.detail());
+                "%s  %s: %d entries, worst error %.3f of what is allowed%s",
+                passed ? "PASS" : "FAIL", network.name(), checked, worst.worst(), detail);
         return passed;
     }
 
@@ -168,14 +156,9 @@ final class CheckCommands {
         data(console);
         cache(console);
         Machine here = Machine.here();
-        console.verdict(
-                "jvm",
-                true,
-                "%s on %s, %d processors, heap of at most %d MiB",
-                here.java(),
-                here.system(),
-                here.processors(),
-                here.heapMebibytes());
+        String where = here.java() + " on " + here.system();
+        String jvm = "%s, %d processors, heap of at most %d MiB";
+        console.verdict("jvm", true, jvm, where, here.processors(), here.heapMebibytes());
         if (!works) {
             throw backend("no backend works here: see the reasons above");
         }
@@ -185,21 +168,18 @@ final class CheckCommands {
     private static boolean devices(Console console, Backend backend) {
         int count = backend.devices();
         boolean works = false;
-        boolean lost = false;
-        for (int i = 0; i < count && !lost; i++) {
+        for (int i = 0; i < count; i++) {
             String number = count == 1 ? null : Integer.toString(i);
             Checkup checkup = Checkup.of(backend, Backend.Options.DEFAULT.withDevice(number));
             String name = count == 1 ? backend.name() : backend.name() + " " + i;
             console.verdict(name, checkup.works(), "%s", checkup.detail());
             works |= checkup.works();
-            lost = checkup.lost() && i + 1 < count;
-            if (lost) {
-                console.verdict(
-                        backend.name(),
-                        false,
+            if (checkup.lost() && i + 1 < count) {
+                String skipped =
                         "later devices were not tried, because a fault like that of device %d may"
-                                + " spoil all in this process: mend it first, or hide that device",
-                        i);
+                                + " spoil all in this process: mend it first, or hide that device";
+                console.verdict(backend.name(), false, skipped, i);
+                break;
             }
         }
         return works;

@@ -47,7 +47,6 @@ record Console(
         return !environment.getOrDefault(variable, "").isEmpty();
     }
 
-    /** Seconds from {@code since} until now, both of {@link #nanoTime}. */
     double secondsSince(long since) {
         return (nanoTime.getAsLong() - since) * 1e-9;
     }
@@ -66,7 +65,6 @@ record Console(
         about("note", text, arguments);
     }
 
-    /** Writes a line on whether something is as it should be. */
     void verdict(String subject, boolean passed, String text, Object... arguments) {
         String verdict = passed ? "@|green PASS|@" : "@|bold,red FAIL|@";
         Ansi ansi = colour() ? Ansi.ON : Ansi.OFF;
@@ -140,9 +138,8 @@ record Console(
 
         /** Whether its reader closed the pipe, as {@code head} does: nothing is wrong then. */
         boolean isPipe() {
-            return String.valueOf(getCause().getMessage())
-                    .toLowerCase(Locale.ROOT)
-                    .contains("pipe");
+            String why = String.valueOf(getCause().getMessage());
+            return why.toLowerCase(Locale.ROOT).contains("pipe");
         }
 
         @Override
@@ -209,7 +206,6 @@ record Console(
             width = text.length();
         }
 
-        /** Writes a line that stays, over what was drawn. */
         void stay(String text) {
             if (console.terminal) {
                 draw(text);

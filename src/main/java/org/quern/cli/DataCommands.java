@@ -14,6 +14,7 @@ import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.report.DataText;
 import org.quern.report.page.ExplorePage;
+import org.quern.run.Setting;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -23,7 +24,6 @@ import picocli.CommandLine.Parameters;
 final class DataCommands {
     private DataCommands() {}
 
-    /** The options that say which data is to be looked at. */
     static final class Looked {
         @Parameters(
                 arity = "0..1",
@@ -31,7 +31,7 @@ final class DataCommands {
                 description = "As for train --data. Default: what train takes.")
         String path = "";
 
-        @Mixin Options.Table table;
+        @Mixin final Options.Settings table = new Options.Settings(false, Setting.Group.TABLE);
 
         Splits read(Console console) {
             path = DataSource.locate(console, path);
@@ -82,11 +82,9 @@ final class DataCommands {
             try {
                 Files.createDirectories(out);
             } catch (IOException e) {
-                throw QuernException.data(
-                        e,
-                        "%s cannot be made a folder (%s): give --out another one",
-                        out,
-                        e.getClass().getSimpleName());
+                String why = e.getClass().getSimpleName();
+                String refused = "%s cannot be made a folder (%s): give --out another one";
+                throw QuernException.data(e, refused, out, why);
             }
             files.forEach(
                     (name, bytes) -> AtomicFile.write(out.resolve(name), to -> to.write(bytes)));

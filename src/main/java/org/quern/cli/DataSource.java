@@ -33,7 +33,9 @@ final class DataSource {
     static final class Loading {
         private final String located;
         private final CompletableFuture<Splits> splits;
-        private volatile long nanos;
+
+        /** How long reading took, once it is done. */
+        volatile long nanos;
 
         private Loading(String located, Supplier<Splits> read) {
             this.located = located;
@@ -47,17 +49,11 @@ final class DataSource {
         Splits join() {
             return QuernException.join(splits);
         }
-
-        /** How long reading took, once it is done. */
-        long nanos() {
-            return nanos;
-        }
     }
 
     /**
-     * Begins what a training needs and takes long, beside the reading of its options, which takes a
-     * tenth of a second of its own, where no option can say that it is to be other data or another
-     * backend. What fails here fails again, and is told, where it is needed. Null: nothing is read.
+     * Begins what takes a training long, beside the tenth of a second that reading its options
+     * takes, unless one asks for something else; what fails fails again later. Null: reads nothing.
      */
     static Loading begin(Console console, String... arguments) {
         if (arguments.length == 0 || !arguments[0].equals("train") || any(arguments, BOTH)) {
@@ -66,14 +62,13 @@ final class DataSource {
         Loading loading = null;
         if (!any(arguments, DATA)) {
             Path mnist = quietly(() -> Mnist.find(console.environment()).orElse(null));
-            loading =
-                    mnist == null
-                            ? null
-                            : new Loading(mnist.toString(), () -> DataReader.read(mnist));
+            if (mnist != null) {
+                loading = new Loading(mnist.toString(), () -> DataReader.read(mnist));
+            }
         }
         if (!any(arguments, DEVICE)) {
-            Thread thread =
-                    new Thread(() -> quietly(() -> Backends.choose(Backends.AUTO)), "device");
+            Runnable choose = () -> quietly(() -> Backends.choose(Backends.AUTO));
+            Thread thread = new Thread(choose, "device");
             thread.setDaemon(true);
             thread.start();
         }
@@ -92,7 +87,6 @@ final class DataSource {
         }
     }
 
-    /** Begins to read what was located, unless it is what was begun already. */
     static Loading load(Loading begun, String located, RunSettings settings) {
         return begun != null && begun.located.equals(located)
                 ? begun

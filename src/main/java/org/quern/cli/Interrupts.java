@@ -46,7 +46,6 @@ final class Interrupts {
         finished.join();
     }
 
-    /** Waits until the process is told to end. */
     void await() {
         CompletableFuture<Void> told = new CompletableFuture<>();
         during(told::join, () -> told.complete(null));

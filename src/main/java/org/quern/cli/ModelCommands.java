@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.backend.Backends;
 import org.quern.data.DataReader;
@@ -23,6 +22,7 @@ import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
+import org.quern.model.Model;
 import org.quern.report.Comparison;
 import org.quern.report.DataText;
 import org.quern.report.Numbers;
@@ -57,7 +57,7 @@ final class ModelCommands {
                 description = "A safetensors file or a run's folder.")
         Path path;
 
-        @Mixin Options.Network network;
+        @Mixin final Options.Settings network = new Options.Settings(false, Setting.Group.NETWORK);
 
         @Option(
                 names = "--input",
@@ -112,7 +112,6 @@ final class ModelCommands {
         }
     }
 
-    /** The options that say which trained model is meant, and on which data. */
     static final class TrainedOptions {
         @Mixin Source source;
 
@@ -122,7 +121,7 @@ final class ModelCommands {
                 description = "As for train. Default: the run's data, else MNIST.")
         String data;
 
-        @Mixin Options.Table table;
+        @Mixin final Options.Settings table = new Options.Settings(false, Setting.Group.TABLE);
 
         @Option(
                 names = "--split",
@@ -137,7 +136,6 @@ final class ModelCommands {
             TRAIN
         }
 
-        /** The rows that are meant, in the model's classes. */
         Rows rows(TrainedModel trained, Console console) {
             boolean own = trained.fromRun() && data == null;
             String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
@@ -170,13 +168,6 @@ final class ModelCommands {
                             description = "A safetensors file or a run's folder.")
                     Path file,
             @Option(
-                            names = "--input",
-                            paramLabel = "EXTENTS",
-                            split = "x",
-                            defaultValue = "28x28",
-                            description = "Shape of one example (28x28).")
-                    int[] input,
-            @Option(
                             names = "--batch",
                             paramLabel = "N",
                             defaultValue = "" + TrainingConfig.DEFAULT_BATCH,
@@ -188,7 +179,7 @@ final class ModelCommands {
         }
         TrainingConfig config =
                 file == null
-                        ? RunSettings.DEFAULT.with(model.given()).config(input)
+                        ? model.config()
                         : TrainingConfig.of(TrainedModel.open(file).saved().model());
         common.console().line(SummaryText.of(config.withBatch(batch).plan()));
     }
@@ -328,14 +319,13 @@ final class ModelCommands {
         Options.checkWritable(onnx);
         SavedModel saved = source.open().saved();
         OnnxFile.write(onnx, saved);
+        Model model = saved.model();
         String shape =
-                saved.model().inputShape().stream()
-                        .map(Object::toString)
-                        .collect(Collectors.joining(", "));
+                String.join(", ", model.inputShape().stream().map(Object::toString).toList());
         Console console = common.console();
         console.line(
                 "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
-                onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), saved.model().outputSize());
+                onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), model.outputSize());
     }
 
     @Command(

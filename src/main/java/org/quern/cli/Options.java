@@ -15,6 +15,7 @@ import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Setting.Group;
 import org.quern.train.Predictor;
+import org.quern.train.TrainingConfig;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -22,7 +23,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.Spec.Target;
 
-/** Options that several commands have. */
 final class Options {
     private Options() {}
 
@@ -63,7 +63,6 @@ final class Options {
             }
         }
 
-        /** What was given of them, by the settings' names. */
         Map<String, Object> given() {
             Map<String, Object> given = new LinkedHashMap<>();
             for (OptionSpec option : options.options()) {
@@ -80,15 +79,21 @@ final class Options {
         }
     }
 
+    /** A network's, with the shape of its input. */
     static final class Network extends Settings {
+        @Option(
+                names = "--input",
+                paramLabel = "EXTENTS",
+                split = "x",
+                description = "Shape of one example (28x28).")
+        int[] input = {28, 28};
+
         Network() {
             super(false, Group.NETWORK);
         }
-    }
 
-    static final class Table extends Settings {
-        Table() {
-            super(false, Group.TABLE);
+        TrainingConfig config() {
+            return settings().config(input);
         }
     }
 

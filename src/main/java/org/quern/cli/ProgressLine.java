@@ -27,15 +27,10 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, int epochs) impleme
         if (line.isDue()) {
             int filled = (int) ((long) BAR * p.step() / p.steps());
             double left = (double) (p.steps() - p.step()) / p.steps() + p.epochs() - p.epoch();
-            String live =
-                    "%s [%s%s] %s %s ETA %s"
-                            .formatted(
-                                    epoch(p.epoch()),
-                                    "=".repeat(filled),
-                                    " ".repeat(BAR - filled),
-                                    measured("", " ", p.loss(), p.accuracy()),
-                                    speed(p.rowsPerSecond()),
-                                    clock(left * train.rows() / p.rowsPerSecond()));
+            String bar = " [" + "=".repeat(filled) + " ".repeat(BAR - filled) + "] ";
+            String measured = measured("", " ", p.loss(), p.accuracy());
+            String eta = " ETA " + clock(left * train.rows() / p.rowsPerSecond());
+            String live = epoch(p.epoch()) + bar + measured + " " + speed(p.rowsPerSecond()) + eta;
             line.draw(live.substring(0, Math.min(WIDEST, live.length())));
         }
         return Verdict.GO_ON;
@@ -50,15 +45,11 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, int epochs) impleme
             validated += best ? " *" : "";
         }
         int steps = new Batches(train.rows(), trainer.config().batch()).stepsPerEpoch();
-        line.stay(
-                format(
-                        "%s  %s%s  %.2f s  %s  %.1f us/step",
-                        epoch(result.epoch()),
-                        measured("", "  ", result.loss(), result.accuracy()),
-                        validated,
-                        result.seconds(),
-                        speed(train.rows() / (steps * result.stepMicros() * 1e-6)),
-                        result.stepMicros()));
+        String trained = "  " + measured("", "  ", result.loss(), result.accuracy());
+        String speed = speed(train.rows() / (steps * result.stepMicros() * 1e-6));
+        String took =
+                format("  %.2f s  %s  %.1f us/step", result.seconds(), speed, result.stepMicros());
+        line.stay(epoch(result.epoch()) + trained + validated + took);
         return Verdict.GO_ON;
     }
 

@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.quern.QuernException;
+import org.quern.QuernException.Kind;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
@@ -106,10 +107,9 @@ public final class Quern implements Callable<Integer> {
             }
             return e.exitCode();
         } catch (OutOfMemoryError e) {
-            return failed(
-                    QuernException.Kind.DEVICE,
-                    "out of memory (%s): give the JVM more with -Xmx, or use a smaller --batch",
-                    e.getMessage());
+            String text =
+                    "out of memory (%s): give the JVM more with -Xmx, or use a smaller --batch";
+            return failed(Kind.DEVICE, text, e.getMessage());
         }
     }
 
@@ -156,8 +156,7 @@ public final class Quern implements Callable<Integer> {
                         ? unmatched(unmatched.getUnmatched().get(0), command)
                         : e.getMessage().lines().findFirst().orElse("");
         console.out().flush();
-        return failed(
-                QuernException.Kind.USAGE, "%s (%s --help)", message, command.qualifiedName());
+        return failed(Kind.USAGE, "%s (%s --help)", message, command.qualifiedName());
     }
 
     private static String unmatched(String word, CommandSpec command) {
@@ -169,7 +168,7 @@ public final class Quern implements Callable<Integer> {
         return "unknown %s \"%s\"%s".formatted(what, name, near.isEmpty() ? "" : ": " + near);
     }
 
-    private int failed(QuernException.Kind kind, String format, Object... arguments) {
+    private int failed(Kind kind, String format, Object... arguments) {
         console.err().println("quern: " + format.formatted(arguments));
         return kind.exitCode();
     }
@@ -186,11 +185,9 @@ public final class Quern implements Callable<Integer> {
             return failed(known.kind(), "%s", known.getMessage());
         }
         if (e instanceof InvalidPathException path) {
-            return failed(
-                    QuernException.Kind.USAGE,
-                    "\"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8",
-                    path.getInput(),
-                    path.getReason());
+            String text =
+                    "\"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8";
+            return failed(Kind.USAGE, text, path.getInput(), path.getReason());
         }
         String where = stacktrace ? "see above" : "--stacktrace shows where";
         console.err().println("quern: " + e + " (a fault of Quern's; " + where + ")");

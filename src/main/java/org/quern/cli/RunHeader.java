@@ -19,7 +19,6 @@ import org.quern.run.Setting;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
-/** The lines that say what is about to be trained, and how. */
 final class RunHeader {
     /** Two orders of magnitude above what initial weights are made for. */
     private static final double LARGE = 100;
@@ -30,30 +29,23 @@ final class RunHeader {
     static void data(Console console, Splits splits, Splits parts, RunSettings settings) {
         Dataset train = parts.train();
         Dataset validation = parts.validation();
-        console.about(
-                "data",
-                "%s: %,d to train%s, %,d to test, %s%s",
-                splits.description(),
-                train.rows(),
-                validation == null ? "" : format(", %,d to validate", validation.rows()),
-                parts.test().rows(),
-                DataText.shape(train.shape()),
-                train.hasLabels() ? ", " + DataText.classes(train) : "");
+        String validated = validation == null ? "" : format(", %,d to validate", validation.rows());
+        String counts =
+                format("%,d to train%s, %,d to test", train.rows(), validated, parts.test().rows());
+        String classes = train.hasLabels() ? ", " + DataText.classes(train) : "";
+        String shape = DataText.shape(train.shape());
+        console.about("data", "%s: %s, %s%s", splits.description(), counts, shape, classes);
         reading(console, splits, settings);
     }
 
-    /** Says how data was read and goes in, and what may be wrong with that. */
     static void reading(Console console, Splits splits, RunSettings settings) {
         Dataset train = splits.train();
         Scaling scaling = settings.config(train.shape()).model().scaling();
         Statistics statistics = train.isImage() ? null : Statistics.of(train);
-        console.about(
-                "",
-                (splits.reading().isEmpty() ? "" : splits.reading() + "; ")
-                        + (statistics == null
-                                ? "pixels 0 to 255"
-                                : "values " + DataText.range(statistics))
-                        + scaling(scaling));
+        String read = splits.reading().isEmpty() ? "" : splits.reading() + "; ";
+        String values =
+                statistics == null ? "pixels 0 to 255" : "values " + DataText.range(statistics);
+        console.about("", read + values + scaling(scaling));
         if (statistics != null && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
             console.note(
                     "values as large as %s go in as they are, and training does best with values"
@@ -68,7 +60,6 @@ final class RunHeader {
         }
     }
 
-    /** Says if there are so many classes that they may be none. */
     static void manyClasses(Console console, Dataset train) {
         if (Exploration.isManyClasses(train)) {
             console.note(
@@ -111,34 +102,23 @@ final class RunHeader {
     static void training(Console console, RunSettings settings, Trainer trainer, Splits parts) {
         Plan plan = trainer.plan();
         long parameters = plan.model().parameters();
+        String moments = bytes(4 * parameters * plan.optimizer().moments());
+        String sizes = "%,d parameters (%s), optimizer %s, arena %s";
         console.about(
-                "",
-                "%,d parameters (%s), optimizer %s, arena %s",
-                parameters,
-                bytes(4 * parameters),
-                bytes(4 * parameters * plan.optimizer().moments()),
-                bytes(4 * plan.arena()));
+                "", sizes, parameters, bytes(4 * parameters), moments, bytes(4 * plan.arena()));
         TrainingConfig config = trainer.config();
-        String epochs = settings.text("epochs");
+        String rules = config.loss().summary() + ", " + config.optimizer().summary();
+        String rate = Setting.plain(settings.get(Setting.RATE)) + " " + config.schedule().text();
+        String epochs = settings.get(Setting.EPOCHS) == 1 ? "epoch" : "epochs";
+        String lasts = settings.text("epochs") + " " + epochs;
         String distortion = settings.text("distort");
-        console.about(
-                "config",
-                "%s, %s, rate %s %s, batch %d, %s, seed %d%s",
-                config.loss().summary(),
-                config.optimizer().summary(),
-                Setting.plain(settings.get(Setting.RATE)),
-                config.schedule().text(),
-                config.batch(),
-                epochs.equals("1") ? "1 epoch" : epochs + " epochs",
-                config.seed(),
-                distortion.equals("none") ? "" : ", distorted: " + distortion);
+        String distorted = distortion.equals("none") ? "" : ", distorted: " + distortion;
+        String how = "%s, rate %s, batch %d, %s, seed %d%s";
+        console.about("config", how, rules, rate, config.batch(), lasts, config.seed(), distorted);
         unused(console, List.of(settings));
         if (config.earlyStopping() != null) {
-            console.about(
-                    "stopping",
-                    "by the %s loss, %s",
-                    parts.validation() == null ? "training" : "validation",
-                    validation(settings, parts));
+            String by = parts.validation() == null ? "training" : "validation";
+            console.about("stopping", "by the %s loss, %s", by, validation(settings, parts));
         }
     }
 

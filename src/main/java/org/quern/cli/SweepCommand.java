@@ -103,12 +103,9 @@ final class SweepCommand implements Runnable {
                             + " raise --validation, or bring more rows",
                     parts.validation().rows());
         }
-        console.about(
-                "sweep",
-                "%,d %s, %d at a time",
-                members.size(),
-                members.size() == 1 ? "training" : "trainings",
-                sweep.workers(members));
+        String trainings = members.size() == 1 ? "training" : "trainings";
+        String text = "%,d %s, %d at a time";
+        console.about("sweep", text, members.size(), trainings, sweep.workers(members));
         long start = console.nanoTime().getAsLong();
         Consumer<Sweep.Result> tell = result -> console.line(SweepText.brief(result));
         List<Sweep.Result> results =
@@ -137,15 +134,15 @@ final class SweepCommand implements Runnable {
         for (OptionSpec option : common.command.commandLine().getParseResult().matchedOptions()) {
             if (options.options.options().contains(option)) {
                 Setting<?> setting = Setting.named(option.longestName().substring(2));
-                String text = option.getValue().toString();
-                List<String> values =
-                        setting.isCommon()
-                                ? List.of(text)
-                                : values(setting.name(), text, setting.separator());
+                String name = setting.name();
+                List<String> values = List.of(option.getValue().toString());
+                if (!setting.isCommon()) {
+                    values = values(name, values.get(0), setting.separator());
+                }
                 if (values.size() == 1) {
-                    same.put(setting.name(), values.get(0));
+                    same.put(name, values.get(0));
                 } else {
-                    varied.put(setting.name(), values);
+                    varied.put(name, values);
                 }
             }
         }
@@ -159,9 +156,8 @@ final class SweepCommand implements Runnable {
     }
 
     /**
-     * The values of a setting: {@code 1,2,5}; {@code 1..16}, each whole number; {@code
-     * 1e-4..1e-2:5}, so many from end to end, by equal ratios if they span a factor of ten or more,
-     * else by equal steps.
+     * The values of a setting, ranges as in the help: by equal ratios if they span a factor of ten
+     * or more, else by equal steps.
      */
     static List<String> values(String name, String text, String separator) {
         List<String> values = new ArrayList<>();

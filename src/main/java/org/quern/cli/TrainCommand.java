@@ -7,7 +7,9 @@ import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.quern.QuernException;
+import org.quern.QuernException.Kind;
 import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
@@ -162,7 +164,7 @@ final class TrainCommand implements Runnable {
         times.lap("device");
         long waiting = System.nanoTime();
         Splits splits = loading.join();
-        times.data(loading.nanos(), System.nanoTime() - waiting);
+        times.data(loading.nanos, System.nanoTime() - waiting);
         settings = settings.settled(Map.of("backend", choice.backend().name()));
         String wanted = settings.get(Setting.MODEL);
         if (resume == null) {
@@ -213,12 +215,8 @@ final class TrainCommand implements Runnable {
                 trainer.listen(folder.saving(told));
             }
             trainer.listen(new ProgressLine(new Console.RedrawnLine(console), train, epochs));
-            History history =
-                    common.quern()
-                            .interrupts
-                            .during(
-                                    () -> trainer.fit(train, parts.validation(), epochs),
-                                    trainer::interrupt);
+            Supplier<History> fit = () -> trainer.fit(train, parts.validation(), epochs);
+            History history = common.quern().interrupts.during(fit, trainer::interrupt);
             times.trained();
             if (history.end() == History.End.INTERRUPTED) {
                 throw interrupted(trainer);
@@ -242,8 +240,8 @@ final class TrainCommand implements Runnable {
             times.print(trainer);
             if (target != null && evaluation.accuracy() < target) {
                 String missed = "test accuracy %.4f is below the target %s";
-                throw new QuernException(
-                        QuernException.Kind.TARGET, format(missed, evaluation.accuracy(), target));
+                String message = format(missed, evaluation.accuracy(), target);
+                throw new QuernException(Kind.TARGET, message);
             }
         }
     }
@@ -261,7 +259,6 @@ final class TrainCommand implements Runnable {
         return new RunPage(title, told.values(), config.model(), config.loss());
     }
 
-    /** Opens the run's folder, if it has one, with a first checkpoint in it. */
     private void open(Trainer trainer, Dataset train) {
         String is = DataFingerprint.of(train);
         if (resume != null) {
@@ -300,8 +297,7 @@ final class TrainCommand implements Runnable {
             folder.saveState(trainer);
             kept = "go on with: quern train --resume " + folder.folder();
         }
-        return new QuernException(
-                QuernException.Kind.INTERRUPTED,
-                format("interrupted in epoch %d after step %,d; %s", epoch, trainer.step(), kept));
+        String where = "interrupted in epoch %d after step %,d; %s";
+        return new QuernException(Kind.INTERRUPTED, format(where, epoch, trainer.step(), kept));
     }
 }

@@ -6,10 +6,10 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import org.quern.backend.Executor;
 import org.quern.run.RunReport;
 import org.quern.train.Listener;
@@ -33,6 +33,7 @@ final class WallTime implements Listener {
     private final Console console;
     private final boolean inParts;
     private final Map<String, Double> laps = new LinkedHashMap<>();
+    private Map<String, Double> parts;
     private long since;
     private long stepsBefore;
     private double reading;
@@ -50,12 +51,6 @@ final class WallTime implements Listener {
         long now = console.nanoTime().getAsLong();
         laps.merge(name, (now - since) * 1e-9, Double::sum);
         since = now;
-    }
-
-    private void lapOnce(String name) {
-        if (!laps.containsKey(name)) {
-            lap(name);
-        }
     }
 
     /** The data was read within {@code read} ns, of which the command waited {@code waited}. */
@@ -85,7 +80,9 @@ final class WallTime implements Listener {
 
     @Override
     public void ready() {
-        lapOnce("upload");
+        if (!laps.containsKey("upload")) {
+            lap("upload");
+        }
     }
 
     @Override
@@ -95,7 +92,9 @@ final class WallTime implements Listener {
 
     @Override
     public Verdict progress(Progress progress) {
-        lapOnce("first step");
+        if (!laps.containsKey("first step")) {
+            lap("first step");
+        }
         return Verdict.GO_ON;
     }
 
@@ -111,18 +110,15 @@ final class WallTime implements Listener {
             double jvm = ManagementFactory.getRuntimeMXBean().getUptime() * 1e-3;
             laps.put("jvm", Math.max(0, jvm - withTotal(laps).get("total")));
             laps.put("launcher", Math.max(0, processSeconds() - jvm));
-            Map<String, Object> all = new LinkedHashMap<>(parts());
+            Map<String, Double> seconds = new LinkedHashMap<>();
+            PARTS.forEach(part -> seconds.put(part, laps.getOrDefault(part, 0.0)));
+            parts = withTotal(seconds);
+            Map<String, Object> all = new LinkedHashMap<>(parts);
             all.put("dataRead", reading);
             all.put("dataHidden", reading - waiting);
             all.put("kernels", code);
             report.with("timing", all);
         }
-    }
-
-    private Map<String, Double> parts() {
-        Map<String, Double> seconds = new LinkedHashMap<>();
-        PARTS.forEach(part -> seconds.put(part, laps.getOrDefault(part, 0.0)));
-        return withTotal(seconds);
     }
 
     private static Map<String, Double> withTotal(Map<String, Double> seconds) {
@@ -133,34 +129,26 @@ final class WallTime implements Listener {
 
     void print(Trainer trainer) {
         if (!inParts) {
-            console.about(
-                    "seconds",
-                    withTotal(laps).entrySet().stream()
-                            .map(e -> format("%s %.2f", e.getKey(), e.getValue()))
-                            .collect(Collectors.joining(", ")));
+            List<String> texts = new ArrayList<>();
+            withTotal(laps).forEach((part, time) -> texts.add(format("%s %.2f", part, time)));
+            console.about("seconds", String.join(", ", texts));
             return;
         }
-        Map<String, Double> parts = parts();
-        console.about("timing", "%.3f s from the process's start", parts.remove("total"));
+        console.about("timing", "%.3f s from the process's start", parts.get("total"));
         String read = "waiting; reading it took %.3f, %.3f of it beside what is above";
-        Map<String, String> notes =
-                Map.of(
-                        "jvm",
-                        "until the command runs",
-                        "compile",
-                        code,
-                        "data",
-                        format(read, reading, reading - waiting),
-                        "steps",
-                        format(
-                                "%,d after the first",
-                                Math.max(0, trainer.step() - stepsBefore - 1)));
-        parts.forEach(
-                (part, seconds) -> {
-                    String note = notes.getOrDefault(part, "");
-                    console.about(
-                            "", format("%-10s  %7.3f  %s", part, seconds, note).stripTrailing());
-                });
+        long later = Math.max(0, trainer.step() - stepsBefore - 1);
+        for (String part : PARTS) {
+            String note =
+                    switch (part) {
+                        case "jvm" -> "until the command runs";
+                        case "compile" -> code;
+                        case "data" -> format(read, reading, reading - waiting);
+                        case "steps" -> format("%,d after the first", later);
+                        default -> "";
+                    };
+            String line = format("%-10s  %7.3f  %s", part, parts.get(part), note);
+            console.about("", line.stripTrailing());
+        }
     }
 
     /** Since this process began, its launcher's included; 0 where the system does not say. */

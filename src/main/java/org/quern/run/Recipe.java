@@ -19,11 +19,8 @@ public enum Recipe {
     FIRST("first", 0.85, "dense 40, dense 10", Scaling.NONE),
     /** 784-48-15-10 with ReLU and dropout, on pixels / 255: 38,575 parameters. */
     TUTORIAL("tutorial", 0.9597, ModelText.TUTORIAL, Scaling.UNIT),
-    /** Two epochs of 784-96-10. */
     PERCENT_97("97", 0.97, "dense 96 relu, dense 10", 2, 0.005, "none"),
-    /** Four epochs of 784-192-10. */
     PERCENT_98("98", 0.98, "dense 192 relu, dense 10", 4, 0.004, "none"),
-    /** Five epochs of 784-192-96-10 on images distorted a little. */
     PERCENT_98_5(
             "98.5",
             0.985,
@@ -31,7 +28,6 @@ public enum Recipe {
             5,
             0.004,
             "rotate 5, scale 0.05, shift 1, bend 1"),
-    /** Twelve epochs of 784-512-256-10 on distorted images. */
     PERCENT_99(
             "99",
             0.99,
@@ -46,7 +42,6 @@ public enum Recipe {
     /** All that it settles, by the names of {@link Setting}s. */
     final Map<String, Object> settings = new HashMap<>();
 
-    /** A network, all else left to whoever trains it. */
     Recipe(String text, double accuracy, String model, Scaling scaling) {
         this.text = text;
         this.accuracy = accuracy;
@@ -55,7 +50,6 @@ public enum Recipe {
         settings.put("shift", scaling.shift());
     }
 
-    /** A network with how it is trained. */
     Recipe(String text, double accuracy, String model, int epochs, double rate, String distort) {
         this(text, accuracy, model, Scaling.UNIT);
         settings.put("batch", 64);
@@ -70,7 +64,6 @@ public enum Recipe {
         return accuracy;
     }
 
-    /** The name on the command line. */
     public String text() {
         return text;
     }

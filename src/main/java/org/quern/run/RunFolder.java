@@ -46,7 +46,6 @@ public final class RunFolder implements AutoCloseable {
     private static final String LAST = "last.safetensors";
     private static final Pattern EPOCH_FILE = Pattern.compile("epoch-(\\d{4,9})\\.safetensors");
     private static final String RUN = "run.json";
-    private static final String HISTORY = "history.csv";
 
     private final Path folder;
     private final Map<String, String> settings;
@@ -76,10 +75,8 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /**
-     * A folder for a new run, created if need be, that is refused as by {@link #check}.
-     *
-     * @param settings the configuration and whatever else must be the same when it is resumed
-     * @param keep epochs whose weights are kept besides last and best
+     * A folder for a new run, created if need be, that is refused as by {@link #check}; {@code
+     * settings} must be the same on a resume, {@code keep} counts epochs kept beside last and best.
      */
     public static RunFolder create(
             Path folder, Map<String, String> settings, List<String> classes, int keep) {
@@ -213,7 +210,7 @@ public final class RunFolder implements AutoCloseable {
             writeWeights(trainer, checkpoint.state(), epoch, name);
             prune(epoch);
         }
-        AtomicFile.write(folder.resolve(HISTORY), StateFile.history(checkpoint.epochs()));
+        AtomicFile.write(folder.resolve("history.csv"), StateFile.history(checkpoint.epochs()));
         writeState(trainer, checkpoint);
     }
 
@@ -266,10 +263,7 @@ public final class RunFolder implements AutoCloseable {
         writeModel(folder.resolve(name), trainer, parameters, classes, settings, notes);
     }
 
-    /**
-     * Writes a trainer's model with some parameters; its notes are those and what of a run's
-     * settings is said there.
-     */
+    /** Writes a trainer's model with some parameters; notes say the seed and the label, too. */
     public static void writeModel(
             Path file,
             Trainer trainer,

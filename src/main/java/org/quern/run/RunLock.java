@@ -40,7 +40,6 @@ final class RunLock implements AutoCloseable {
     /** What is to be said of it, where the file system has no locks; else null. */
     final String notice;
 
-    @FunctionalInterface
     interface Locker {
         FileLock lock(FileChannel channel) throws IOException;
     }

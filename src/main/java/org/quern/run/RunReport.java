@@ -36,7 +36,6 @@ public final class RunReport {
         return this;
     }
 
-    /** How many rows each part has. */
     public RunReport parts(Splits parts) {
         return with("trainingRows", parts.train().rows())
                 .with("validationRows", parts.validation() == null ? 0 : parts.validation().rows())
@@ -71,7 +70,6 @@ public final class RunReport {
         return with("test", test);
     }
 
-    /** What it says so far, by name. */
     public Map<String, Object> values() {
         return Collections.unmodifiableMap(report);
     }

@@ -5,6 +5,7 @@ import static org.quern.QuernException.usage;
 
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -96,13 +97,10 @@ public final class RunSettings {
     public List<String> unused() {
         Set<String> used = new HashSet<>(loss().kind().settings());
         used.addAll(Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults().keySet());
-        return Stream.concat(
-                        Stream.of(Loss.Kind.values()).flatMap(kind -> kind.settings().stream()),
-                        Stream.of(Optimizer.Kind.values())
-                                .flatMap(kind -> kind.defaults().keySet().stream()))
-                .distinct()
-                .filter(name -> asked.contains(name) && !used.contains(name))
-                .toList();
+        Set<String> known = new LinkedHashSet<>();
+        Stream.of(Loss.Kind.values()).forEach(kind -> known.addAll(kind.settings()));
+        Stream.of(Optimizer.Kind.values()).forEach(kind -> known.addAll(kind.defaults().keySet()));
+        return known.stream().filter(one -> asked.contains(one) && !used.contains(one)).toList();
     }
 
     /**
@@ -142,14 +140,12 @@ public final class RunSettings {
             return 1;
         }
         if (classes < 2) {
-            throw data(
-                    "%s has rows of one class only, \"%s\": there is nothing to tell apart",
-                    train.name(), train.classes().get(0));
+            String one = "%s has rows of one class only, \"%s\": there is nothing to tell apart";
+            throw data(one, train.name(), train.classes().get(0));
         }
         if (wanted > 0 && wanted < classes) {
-            throw usage(
-                    "outputs %d: %s has %d classes, give at least as many",
-                    wanted, train.name(), classes);
+            String few = "outputs %d: %s has %d classes, give at least as many";
+            throw usage(few, wanted, train.name(), classes);
         }
         return wanted > 0 ? wanted : classes;
     }

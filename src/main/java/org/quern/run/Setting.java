@@ -64,7 +64,6 @@ public final class Setting<T> {
         }
     }
 
-    /** All, in the order in which help lists them. */
     private static final Map<String, Setting<?>> ALL = new LinkedHashMap<>();
 
     /** Rows to validate on where nobody says how many: as in scikit-learn's early stopping. */
@@ -279,9 +278,7 @@ public final class Setting<T> {
         return ALL.values().stream().filter(one -> one.standsFor == null).toList();
     }
 
-    /**
-     * Values with some replaced by values or their texts; other names than settings' are left out.
-     */
+    /** Values with some replaced by values or their texts; names of no setting are left out. */
     static Map<String, Object> replaced(Map<String, Object> values, Map<String, ?> changes) {
         Map<String, Object> all = new LinkedHashMap<>(values);
         for (Setting<?> setting : ALL.values()) {
@@ -324,13 +321,11 @@ public final class Setting<T> {
         }
     }
 
-    /** An object that is one of its values. */
     @SuppressWarnings("unchecked") // all are made by parse or checked by read
     T value(Object object) {
         return (T) object;
     }
 
-    /** A value as text, the same for equal ones. */
     static String textOf(Object value) {
         return value instanceof Enum<?> constant
                 ? constant.name().toLowerCase(Locale.ROOT)
@@ -384,7 +379,6 @@ public final class Setting<T> {
         return group == RUNNING && this != PRECISION;
     }
 
-    /** Whether it may change and only a GPU understands it. */
     boolean isOfGpu() {
         return mayChange() && this != BACKEND && this != THREADS;
     }

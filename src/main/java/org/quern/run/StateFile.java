@@ -116,7 +116,6 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
         return csv.toString();
     }
 
-    /** Reads back what {@link #history} wrote; refused if it is anything else. */
     static List<EpochResult> epochs(String history) {
         require(history.startsWith(HISTORY), "its history has other columns");
         List<EpochResult> epochs = new ArrayList<>();

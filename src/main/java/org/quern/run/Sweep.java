@@ -15,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.plan.Plan;
 import org.quern.train.Evaluation;
@@ -35,9 +36,7 @@ public final class Sweep {
     private volatile boolean stopped;
     private final Set<Trainer> running = ConcurrentHashMap.newKeySet();
 
-    /**
-     * One training: its number from 1, what makes it another than the rest, and all its settings.
-     */
+    /** One training: its number from 1, what sets it apart from the rest, and all its settings. */
     public record Member(int number, Map<String, String> varied, RunSettings settings) {
         /** The same training with what only its data tells. */
         public Member on(Splits data) {
@@ -123,13 +122,10 @@ public final class Sweep {
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
         ExecutorService threads = Executors.newFixedThreadPool(workers(members));
         try {
-            List<CompletableFuture<Result>> all =
-                    members.stream()
-                            .map(
-                                    one ->
-                                            CompletableFuture.supplyAsync(
-                                                    () -> told(one, heard), threads))
-                            .toList();
+            List<CompletableFuture<Result>> all = new ArrayList<>();
+            for (Member member : members) {
+                all.add(CompletableFuture.supplyAsync(() -> told(member, heard), threads));
+            }
             // waits for all, failed or not: nothing is to go on in native code when the caller
             // does, who may end the process
             QuernException.join(CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)));
@@ -157,10 +153,6 @@ public final class Sweep {
 
     private Result train(Member member) {
         long start = System.nanoTime();
-        Score validation = Score.NONE;
-        Score test = Score.NONE;
-        int epochs = 0;
-        String failure = null;
         Splits parts = member.settings().parts(data);
         try (Trainer trainer = member.settings().open(parts, backend)) {
             History history = fit(trainer, parts, member.settings().get(Setting.EPOCHS));
@@ -169,17 +161,21 @@ public final class Sweep {
             }
             // those that were to be learned by heart are all that there are
             boolean byHeart = parts.validation() == null;
-            validation = Score.of(trainer.evaluate(byHeart ? parts.train() : parts.validation()));
-            test = Score.of(trainer.evaluate(parts.test()));
-            epochs = history.epochs().size();
+            Dataset held = byHeart ? parts.train() : parts.validation();
+            Score validation = Score.of(trainer.evaluate(held));
+            Score test = Score.of(trainer.evaluate(parts.test()));
+            double seconds = seconds(start);
+            return new Result(member, validation, test, history.epochs().size(), seconds, null);
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
                 throw e;
             }
-            failure = e.getMessage();
+            return new Result(member, Score.NONE, Score.NONE, 0, seconds(start), e.getMessage());
         }
-        double seconds = (System.nanoTime() - start) * 1e-9;
-        return new Result(member, validation, test, epochs, seconds, failure);
+    }
+
+    private static double seconds(long since) {
+        return (System.nanoTime() - since) * 1e-9;
     }
 
     private History fit(Trainer trainer, Splits parts, int epochs) {

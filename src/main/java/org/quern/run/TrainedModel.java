@@ -13,10 +13,7 @@ import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
 
-/**
- * A trained model from a file or from a run's folder, with the run's settings; a file's are the
- * defaults.
- */
+/** A trained model of a file or of a run's folder, with its settings: a file's are the defaults. */
 public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
 
     /**
@@ -35,10 +32,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     }
 
     /**
-     * Reads a file.
-     *
-     * @param spec the model, for a file that does not say, such as PyTorch's; else null
-     * @throws org.quern.QuernException if it is damaged, or of another model
+     * Reads a file; {@code spec} is the model if the file does not say, as PyTorch's; else null.
      */
     public static TrainedModel open(Path file, Model spec) {
         if (!Files.exists(file)) {

@@ -82,7 +82,7 @@ class BenchTest {
         }
 
         @Override
-        public void row(StepBench.Network network, int batch, List<StepBench.Result> results) {
+        public void row(int batch, List<StepBench.Result> results) {
             results.stream().filter(result -> result != null).forEach(steps::add);
         }
 

@@ -163,7 +163,7 @@ class TimingTest {
         DataSource.Loading loading = DataSource.load(begun, located, RunSettings.DEFAULT);
         assertThat(loading).isSameAs(begun);
         assertThat(loading.join().train().rows()).isEqualTo(32);
-        assertThat(loading.nanos()).isPositive();
+        assertThat(loading.nanos).isPositive();
         DataSource.Loading other = DataSource.load(begun, "generated:3,2", RunSettings.DEFAULT);
         assertThat(other.join().train().rows()).isEqualTo(3);
         for (String[] unclear :
