@@ -7,8 +7,6 @@ import static org.quern.QuernException.usage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
@@ -103,7 +101,7 @@ final class CheckCommands {
         int checked = results.stream().mapToInt(GradientCheck.Result::checked).sum();
         int skipped = results.stream().mapToInt(GradientCheck.Result::skipped).sum();
         GradientCheck.Result worst =
-                Collections.max(results, Comparator.comparingDouble(GradientCheck.Result::worst));
+                results.stream().reduce((a, b) -> b.worst() >= a.worst() ? b : a).orElseThrow();
         boolean passed = worst.worst() <= 1 && checked > 0;
         String kinks = skipped > 0 ? ", " + skipped + " at a kink left out" : "";
         String detail = passed ? kinks : kinks + "; " + worst.detail();

@@ -166,6 +166,11 @@ record Console(
         }
 
         @Override
+        public void write(int one) {
+            write(new byte[] {(byte) one}, 0, 1);
+        }
+
+        @Override
         public void write(byte[] bytes, int from, int count) {
             try {
                 if (!lost) {

@@ -175,23 +175,24 @@ final class SweepCommand implements Runnable {
     }
 
     private static List<String> range(String name, Matcher range) {
+        int points = range.group(3) == null ? POINTS : number(name, range, 3).intValue();
         BigDecimal from = number(name, range, 1);
         BigDecimal to = number(name, range, 2);
-        int points = range.group(3) == null ? POINTS : number(name, range, 3).intValue();
+        BigDecimal difference = to.subtract(from); // exact, and so for seeds of 64 bits
         double first = from.doubleValue();
         double last = to.doubleValue();
         boolean whole = range.group().matches("-?\\d+\\.\\.-?\\d+");
         if (whole
-                ? first > last || last - first >= MOST
-                : first >= last || points < 2 || points > MOST) {
+                ? difference.signum() < 0 || difference.compareTo(BigDecimal.valueOf(MOST)) >= 0
+                : first >= last || !Double.isFinite(last - first) || points < 2 || points > MOST) {
             throw usage(
                     "%s \"%s\": write FROM..TO or FROM..TO:POINTS with FROM below TO, 2 to %,d"
                             + " points",
                     name, range.group(), MOST);
         }
         if (whole) {
-            return LongStream.rangeClosed(from.longValue(), to.longValue())
-                    .mapToObj(Long::toString)
+            return IntStream.rangeClosed(0, difference.intValue())
+                    .mapToObj(i -> from.add(BigDecimal.valueOf(i)).toString())
                     .toList();
         }
         double ratio = first > 0 && last / first >= 10 ? last / first : 0;

@@ -24,6 +24,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Distortion;
 import org.quern.model.Activation;
+import org.quern.model.Layer;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -392,7 +393,7 @@ public final class Setting<T> {
     private static Map<String, ?> withDropouts(float rate, String model) {
         String refusal = "dropout %s: the model has no dropout to change";
         expect(model.contains("dropout "), refusal, plain(rate));
-        return Map.of("model", model.replaceAll("dropout [^,]+", "dropout " + rate));
+        return Map.of("model", model.replaceAll("dropout [^,]+", new Layer.Dropout(rate).text()));
     }
 
     private static Map<String, ?> withFirstHidden(int units, String model) {

@@ -37,6 +37,7 @@ class SweepCommandTest {
                 "1e-4..1e-2:3; 0.00010 0.0010 0.010",
                 "0..0.4:5; 0 0.1 0.2 0.3 0.4",
                 "1..2,9; 1 2 9",
+                "9007199254740993..9007199254740994; 9007199254740993 9007199254740994",
                 "1..16:3; 1 4 16",
                 "adam,sgd; adam sgd"
             })
@@ -53,7 +54,18 @@ class SweepCommandTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"", "1,,2", "4..1", "a..b", "1..2:x", "1..2:1", "1e-3..1e-3", "1..99999999"})
+            strings = {
+                "",
+                "1,,2",
+                "4..1",
+                "a..b",
+                "1..2:x",
+                "1..2:1",
+                "1e-3..1e-3",
+                "1..99999999",
+                "9007199254740993..9007199254740992",
+                "1..1e400"
+            })
     void valuesThatAreNone(String text) {
         assertThatThrownBy(() -> SweepCommand.values("lr", text, ","))
                 .hasMessageStartingWith("lr \"" + text + "\": ");
