@@ -66,8 +66,8 @@ Result release(void *pointer, bool host) {
     Allocation &a = *found->second;
     a.live = false;
     size_t pages = (a.bytes + page - 1) / page * page;
-    madvise(a.begin, pages, MADV_DONTNEED);
-    mprotect(a.begin, pages, PROT_NONE);
+    /* one mapping with its neighbours again: a process may have so many only */
+    mmap(a.begin, pages, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     if (!host) used -= a.bytes;
     return SUCCESS;
 }
