@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "org_quern_backend_cuda_CublasLt.h"
+
 #define NOT_SUPPORTED 15
 #define ALLOC_FAILED 3
 

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "org_quern_backend_cuda_CudaTeams.h"
+
 enum { SUCCESS = 0, CLUSTER_DIMENSION = 4 };
 
 /* CUlaunchAttribute, CUlaunchConfig */

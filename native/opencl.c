@@ -6,6 +6,8 @@
 #include <jni.h>
 #include <stdint.h>
 
+#include "org_quern_backend_opencl_OpenclDevices.h"
+
 #define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_opencl_OpenclDevices_##name
 
 static int (*platform_ids)(unsigned most, void *ids, void *count);
