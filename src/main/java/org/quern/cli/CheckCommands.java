@@ -39,12 +39,8 @@ final class CheckCommands {
             })
     static int gradcheck(
             @Mixin Options.Network model,
-            @Option(
-                            names = "--batch",
-                            paramLabel = "N",
-                            defaultValue = "8",
-                            description = "Rows of a batch (8).")
-                    int batch,
+            @Option(names = "--batch", paramLabel = "N", description = "Rows of a batch (8).")
+                    Integer batch,
             @Option(
                             names = "--entries",
                             paramLabel = "N",
@@ -68,8 +64,9 @@ final class CheckCommands {
             throw usage("--device %s goes with its backend: add --backend cuda or opencl", device);
         }
         List<GradientCheck.Network> networks = GradientCheck.networks();
-        if (!model.given().isEmpty()) {
-            networks = List.of(GradientCheck.of(model.config().withBatch(batch)));
+        if (model.isGiven() || batch != null) {
+            int rows = batch == null ? 8 : batch;
+            networks = List.of(GradientCheck.of(model.config().withBatch(rows)));
         }
         Console console = common.console();
         boolean passed = true;

@@ -57,14 +57,7 @@ final class ModelCommands {
                 description = "A safetensors file or a run's folder.")
         Path path;
 
-        @Mixin final Options.Settings network = new Options.Settings(false, Setting.Group.NETWORK);
-
-        @Option(
-                names = "--input",
-                paramLabel = "EXTENTS",
-                split = "x",
-                description = "With --model: shape of one example (28x28).")
-        int[] input = {28, 28};
+        @Mixin Options.Network network;
 
         @Option(
                 names = "--classes",
@@ -76,10 +69,12 @@ final class ModelCommands {
         List<String> classes = List.of();
 
         TrainedModel open() {
+            String alone = "--input goes with --model: add the model, or leave --input out";
+            expect(network.input == null || !network.given().isEmpty(), alone);
             TrainedModel model =
-                    network.given().isEmpty()
-                            ? TrainedModel.open(path)
-                            : TrainedModel.open(path, network.settings().config(input).model());
+                    network.isGiven()
+                            ? TrainedModel.open(path, network.config().model())
+                            : TrainedModel.open(path);
             return classes.isEmpty() ? model : model.named(classes);
         }
     }
@@ -174,9 +169,8 @@ final class ModelCommands {
                             description = "Rows of a batch (32).")
                     int batch,
             @Mixin Options.Common common) {
-        if (file != null && !model.given().isEmpty()) {
-            throw usage("%s says what model it is of: leave --recipe and --model out", file);
-        }
+        String both = "%s says what model it is of: leave --recipe, --model and --input out";
+        expect(file == null || !model.isGiven(), both, file);
         TrainingConfig config =
                 file == null
                         ? model.config()

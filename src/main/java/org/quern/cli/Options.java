@@ -85,15 +85,19 @@ final class Options {
                 names = "--input",
                 paramLabel = "EXTENTS",
                 split = "x",
-                description = "Shape of one example (28x28).")
-        int[] input = {28, 28};
+                description = "Shape of one example, for --model (28x28).")
+        int[] input;
 
         Network() {
             super(false, Group.NETWORK);
         }
 
+        boolean isGiven() {
+            return input != null || !given().isEmpty();
+        }
+
         TrainingConfig config() {
-            return settings().config(input);
+            return settings().config(input == null ? new int[] {28, 28} : input);
         }
     }
 

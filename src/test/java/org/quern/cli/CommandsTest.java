@@ -145,6 +145,9 @@ class CommandsTest {
                         "3");
         assertThat(checked.code()).isZero();
         assertThat(checked.lines()).allMatch(line -> line.startsWith("PASS  "));
+        // what is said of a network is not lost where no layers are given
+        Cli.Outcome batch = run("gradcheck", "--batch", "3", "--entries", "1", "--backend", "java");
+        assertThat(batch.out()).startsWith("PASS  dense 48 relu, ");
         Cli.Outcome doctor = run("doctor");
         assertThat(doctor.code()).isZero();
         assertThat(doctor.lines()).anyMatch(line -> line.matches("java +PASS  .*within bounds.*"));

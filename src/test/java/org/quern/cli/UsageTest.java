@@ -29,6 +29,13 @@ class UsageTest {
     static Stream<Arguments> wrong() {
         return Stream.of(
                 arguments(
+                        "evaluate m.safetensors --input 5",
+                        "--input goes with --model: add the model, or leave --input out"),
+                arguments(
+                        "summary m.safetensors --input 5",
+                        "m.safetensors says what model it is of: leave --recipe, --model and"
+                                + " --input out"),
+                arguments(
                         "train --epohcs 3",
                         "unknown option \"--epohcs\": did you mean \"--epochs\"? (quern train"
                                 + " --help)"),
