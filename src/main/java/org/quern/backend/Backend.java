@@ -21,7 +21,9 @@ public interface Backend {
     /** Whether it can run here. Looks once and remembers; never throws. */
     Availability availability();
 
-    /** The same of the device of {@link Options#device}; that there is none is a usage error. */
+    /**
+     * The same for the device that {@link Options#device} names; a usage error if there is none.
+     */
     default Availability availability(String device) {
         return availability();
     }
@@ -32,8 +34,8 @@ public interface Backend {
     }
 
     /**
-     * Opens the device and compiles the kernels: what {@link #open} takes long for, and what can
-     * fail as there, whatever the plan. From any thread; kept for {@link #open}.
+     * Opens the device and compiles the kernels: the slow part of {@link #open}, and the part that
+     * can fail on a device whatever the plan. From any thread; kept for {@link #open}.
      */
     default void prepare(Options options) {}
 

@@ -75,7 +75,7 @@ public final class Words {
         }
     }
 
-    /** All words, and other ones behind them. */
+    /** All words, followed by those of others. */
     public long[] followedBy(List<Words> others) {
         return Stream.concat(Stream.of(this), others.stream())
                 .flatMapToLong(words -> Arrays.stream(words.values, 0, words.size))

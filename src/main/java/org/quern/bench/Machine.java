@@ -43,7 +43,7 @@ public record Machine(
 
     /** What it is, in a line. */
     public String text() {
-        return "%s, %d processors, %s, %s".formatted(processor, processors, system, java);
+        return processor + ", " + processors + " processors, " + system + ", " + java;
     }
 
     /** Whether others keep it busy, so that what is measured is too slow. */

@@ -125,9 +125,10 @@ public final class Roofline implements AutoCloseable {
         double touched = kernel.workingSet();
         boolean large = touched >= FROM_MEMORY;
         double traffic = kernel.bytes() / copyRate(large ? 2.0 * limits.largestCopy() : touched);
-        double product = kernel.op().isProduct() ? kernel.operands().flops() / flopsPerSecond : 0;
-        return product > traffic
-                ? new Bound("arithmetic", product)
+        double arithmetic =
+                kernel.op().isProduct() ? kernel.operands().flops() / flopsPerSecond : 0;
+        return arithmetic > traffic
+                ? new Bound("arithmetic", arithmetic)
                 : new Bound(large ? "memory" : "cache", traffic);
     }
 

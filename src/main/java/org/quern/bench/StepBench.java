@@ -37,7 +37,7 @@ public final class StepBench {
     private static final double TOLERANCE = 1e-4;
 
     private static final double AFFORDABLE_FLOPS = 3e8;
-    private static final int CHECKED_STEPS = 2;
+    private static final int CHECKED_STEPS = 2; // as many as FirstLosses has
     private static final int STEPS_A_CALL = 1024;
     private static final double LEARNING_RATE = 1e-3;
     private static final int ROWS = 60_000;

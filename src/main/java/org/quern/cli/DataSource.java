@@ -52,8 +52,9 @@ final class DataSource {
     }
 
     /**
-     * Begins what takes a training long, beside the tenth of a second that reading its options
-     * takes, unless one asks for something else; what fails fails again later. Null: reads nothing.
+     * Starts the slow parts of a training while its options are still being parsed, which takes a
+     * tenth of a second, unless an option asks for other data or another backend. A failure here
+     * comes again, and is told, where the result is needed. Null if nothing is read.
      */
     static Loading begin(Console console, String... arguments) {
         if (arguments.length == 0 || !arguments[0].equals("train") || any(arguments, BOTH)) {

@@ -178,10 +178,11 @@ final class SweepCommand implements Runnable {
         int points = range.group(3) == null ? POINTS : number(name, range, 3).intValue();
         BigDecimal from = number(name, range, 1);
         BigDecimal to = number(name, range, 2);
-        BigDecimal difference = to.subtract(from); // exact, and so for seeds of 64 bits
         double first = from.doubleValue();
         double last = to.doubleValue();
         boolean whole = range.group().matches("-?\\d+\\.\\.-?\\d+");
+        // exact, as seeds of 64 bits are
+        BigDecimal difference = whole ? to.subtract(from) : BigDecimal.ZERO;
         if (whole
                 ? difference.signum() < 0 || difference.compareTo(BigDecimal.valueOf(MOST)) >= 0
                 : first >= last || !Double.isFinite(last - first) || points < 2 || points > MOST) {

@@ -33,7 +33,7 @@ final class WallTime implements Listener {
     private final Console console;
     private final boolean inParts;
     private final Map<String, Double> laps = new LinkedHashMap<>();
-    private Map<String, Double> parts;
+    private Map<String, Double> parts; // set by tell
     private long since;
     private long stepsBefore;
     private double reading;

@@ -130,7 +130,7 @@ final class Csv {
         rows = labelColumn < 0 ? set : Classes.label(set, labels);
     }
 
-    /** Whether a path is such a file, or a folder with one. */
+    /** Whether a path is such a file, or a folder with a train.csv. */
     static boolean isOne(Path path) {
         return DataReader.isCalled(path, ".csv") || Files.isRegularFile(path.resolve(TRAIN));
     }
@@ -298,15 +298,19 @@ final class Csv {
                 .orElse(-1);
     }
 
+    /** Whether it is 0, 1, 2 and so on, as pandas calls columns without names. */
+    private boolean isNumbered(CsvRecord first) {
+        List<String> numbers = IntStream.range(0, columns).mapToObj(Integer::toString).toList();
+        return first.getFields().equals(numbers);
+    }
+
     private String reading(CsvRecord first) {
         String told = "no header";
-        // as pandas calls columns without names
-        List<String> numbers = IntStream.range(0, columns).mapToObj(Integer::toString).toList();
         if (!names.isEmpty()) {
             int unnamed = names.indexOf("") + 1;
             String lacks = unnamed == 0 ? "" : ", without a name for column " + unnamed;
             told = "line 1 is a header" + lacks;
-        } else if (format.header() == null && first.getFields().equals(numbers)) {
+        } else if (format.header() == null && isNumbered(first)) {
             told = "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes)";
         }
         if (labelColumn < 0) {

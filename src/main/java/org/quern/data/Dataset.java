@@ -193,8 +193,8 @@ public record Dataset(
                         + " cross-entropy, or name another column";
         float[] ofClass = new float[classes.size()];
         for (int c = 0; c < ofClass.length; c++) {
+            require(Decimal.isNumber(classes.get(c)), text, name, classes.get(c));
             ofClass[c] = (float) Decimal.parse(classes.get(c));
-            require(Float.isFinite(ofClass[c]), text, name, classes.get(c));
         }
         float[] numbers = new float[labels.length];
         for (int row = 0; row < labels.length; row++) {

@@ -31,7 +31,13 @@ public record Exploration(
     private static final int MANY_CLASSES = 30;
     private static final int ROWS_OF_A_CLASS = 10;
 
-    /** A row of one set that equals one of another, the first such, and whether its label does. */
+    /**
+     * Two equal rows.
+     *
+     * @param first index of the first such row of one set
+     * @param second its index in the other set
+     * @param sameLabel whether both have the same label; true without labels
+     */
     public record Duplicate(int first, int second, boolean sameLabel) {}
 
     /** Looks at data; {@code seed} draws the examples. */

@@ -31,9 +31,9 @@ final class ImageFolder {
     static Splits splits(Path folder) {
         Path train = folder.resolve("train");
         Path test = folder.resolve("test");
-        boolean both = hasImages(train);
-        Dataset rows = read(both ? train : folder);
-        return new Splits(rows, both && hasImages(test) ? read(test) : null, folder.toString());
+        boolean parted = hasImages(train);
+        Dataset rows = read(parted ? train : folder);
+        return new Splits(rows, parted && hasImages(test) ? read(test) : null, folder.toString());
     }
 
     /** All images; classes are the folders' names in their order. */
@@ -51,11 +51,11 @@ final class ImageFolder {
         }
         Dataset first = image(files.get(0));
         int size = first.features();
+        String must = extents(first);
         byte[] pixels = new byte[Math.multiplyExact(files.size(), size)];
         for (int i = 0; i < files.size(); i++) {
             Dataset image = image(files.get(i));
             String is = extents(image);
-            String must = extents(first);
             String other = "%s is %s pixels, but %s is %s: all images must be of one size";
             require(is.equals(must), other, files.get(i), is, files.get(0), must);
             System.arraycopy(image.pixels(), 0, pixels, i * size, size);

@@ -33,13 +33,28 @@ public record Statistics(
         double squares = 0;
         long nonZero = 0;
         long count = (long) set.rows() * set.features();
-        for (int i = 0; i < count; i++) {
-            double value = set.isPixels() ? set.pixels()[i] & 0xff : set.values()[i];
-            min = Math.min(min, value);
-            max = Math.max(max, value);
-            sum += value;
-            squares += value * value;
-            nonZero += value != 0 ? 1 : 0;
+        if (set.isPixels()) {
+            long[] histogram = new long[256];
+            for (byte pixel : set.pixels()) {
+                histogram[pixel & 0xff]++;
+            }
+            for (int value = 0; value < histogram.length; value++) {
+                if (histogram[value] > 0) {
+                    min = Math.min(min, value);
+                    max = value;
+                    sum += (double) histogram[value] * value;
+                    squares += (double) histogram[value] * value * value;
+                }
+            }
+            nonZero = count - histogram[0];
+        } else {
+            for (float value : set.values()) {
+                min = Math.min(min, value);
+                max = Math.max(max, value);
+                sum += value;
+                squares += (double) value * value;
+                nonZero += value != 0 ? 1 : 0;
+            }
         }
         double mean = sum / count;
         int[] perClass = new int[set.classes().size()];

@@ -187,7 +187,10 @@ public final class OnnxFile {
             return this;
         }
 
-        /** Seven bits a byte, lowest first; the upper bit says that more follow. */
+        /**
+         * A number that is not negative, seven bits a byte, lowest first; the upper bit: more
+         * follow.
+         */
         private void varint(long value) {
             long rest = value;
             for (; rest > 0x7F; rest >>>= 7) {

@@ -82,8 +82,8 @@ public record Loss(Kind kind, List<Double> values) {
         values = List.copyOf(values);
         if (values.size() != kind.settings.size()) {
             throw usage(
-                    "loss %s takes %d numbers, not %d",
-                    kind.text(), kind.settings.size(), values.size());
+                    "loss %s: %d settings given, %d expected",
+                    kind.text(), values.size(), kind.settings.size());
         }
         if (kind == Kind.HUBER
                 && !(values.get(0) > 0 && values.get(0) < Double.POSITIVE_INFINITY)) {

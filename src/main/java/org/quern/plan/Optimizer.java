@@ -92,11 +92,12 @@ public sealed interface Optimizer {
         return kind.maker.apply(kind.settings.stream().map(numbers::applyAsDouble).toList());
     }
 
-    /** For people, in a few words. */
+    /** For people, in a few words: here those of one whose first two numbers are betas. */
     default String summary() {
-        boolean usual = values().subList(0, 2).equals(kind().standard.values().subList(0, 2));
-        String betas = usual ? "" : " " + values().get(0) + " " + values().get(1);
-        return kind().option() + betas + decayText(weightDecay());
+        List<Double> betas = values().subList(0, 2);
+        boolean usual = betas.equals(kind().standard.values().subList(0, 2));
+        String asked = usual ? "" : " " + betas.get(0) + " " + betas.get(1);
+        return kind().option() + asked + decayText(weightDecay());
     }
 
     /** What its op over so many parameters is called in a list of kernels. */

@@ -6,7 +6,7 @@ package org.quern.plan;
  * @param name for messages and tables, for instance {@code 0.weight} or {@code 0.weight gradient}
  * @param offset index of its first value in the arena, a multiple of {@link Plan#ALIGNMENT}
  * @param rows of activations, the most that a pass may use
- * @param columns how far rows lie apart, too: there is no padding
+ * @param columns number of columns, and the distance between rows: there is no padding
  */
 public record Slice(String name, long offset, int rows, int columns) {
     public long size() {

@@ -76,7 +76,8 @@ public final class RunFolder implements AutoCloseable {
 
     /**
      * A folder for a new run, created if need be, that is refused as by {@link #check}; {@code
-     * settings} must be the same on a resume, {@code keep} counts epochs kept beside last and best.
+     * settings} must be the same on a resume; the weights of the last {@code keep} epochs are kept,
+     * too.
      */
     public static RunFolder create(
             Path folder, Map<String, String> settings, List<String> classes, int keep) {

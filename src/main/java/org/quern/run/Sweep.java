@@ -15,7 +15,6 @@ import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
-import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.plan.Plan;
 import org.quern.train.Evaluation;
@@ -153,6 +152,10 @@ public final class Sweep {
 
     private Result train(Member member) {
         long start = System.nanoTime();
+        Score validation = Score.NONE;
+        Score test = Score.NONE;
+        int epochs = 0;
+        String failure = null;
         Splits parts = member.settings().parts(data);
         try (Trainer trainer = member.settings().open(parts, backend)) {
             History history = fit(trainer, parts, member.settings().get(Setting.EPOCHS));
@@ -161,21 +164,17 @@ public final class Sweep {
             }
             // those that were to be learned by heart are all that there are
             boolean byHeart = parts.validation() == null;
-            Dataset held = byHeart ? parts.train() : parts.validation();
-            Score validation = Score.of(trainer.evaluate(held));
-            Score test = Score.of(trainer.evaluate(parts.test()));
-            double seconds = seconds(start);
-            return new Result(member, validation, test, history.epochs().size(), seconds, null);
+            validation = Score.of(trainer.evaluate(byHeart ? parts.train() : parts.validation()));
+            test = Score.of(trainer.evaluate(parts.test()));
+            epochs = history.epochs().size();
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
                 throw e;
             }
-            return new Result(member, Score.NONE, Score.NONE, 0, seconds(start), e.getMessage());
+            failure = e.getMessage();
         }
-    }
-
-    private static double seconds(long since) {
-        return (System.nanoTime() - since) * 1e-9;
+        double seconds = (System.nanoTime() - start) * 1e-9;
+        return new Result(member, validation, test, epochs, seconds, failure);
     }
 
     private History fit(Trainer trainer, Splits parts, int epochs) {

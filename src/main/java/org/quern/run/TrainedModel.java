@@ -13,7 +13,7 @@ import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
 
-/** A trained model of a file or of a run's folder, with its settings: a file's are the defaults. */
+/** A trained model from a file or a run's folder, with its settings: a file's are the defaults. */
 public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
 
     /**
@@ -32,7 +32,10 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     }
 
     /**
-     * Reads a file; {@code spec} is the model if the file does not say, as PyTorch's; else null.
+     * Reads a file. {@code spec} is its model where the file does not say, as PyTorch's do not;
+     * null where it does.
+     *
+     * @throws org.quern.QuernException if it is damaged, or of another model
      */
     public static TrainedModel open(Path file, Model spec) {
         if (!Files.exists(file)) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * How often each true class was predicted as each class.
@@ -37,8 +38,7 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
 
     /** Fraction on the diagonal; 0 without rows. */
     public double accuracy() {
-        int right = total() - Arrays.stream(wrongPerClass()).sum();
-        return ratio(right, total());
+        return ratio(IntStream.range(0, counts.length).map(c -> counts[c][c]).sum(), total());
     }
 
     /** Rows of each true class that were predicted as another. */

@@ -48,7 +48,9 @@ final class ExecutorPool implements AutoCloseable {
 
     private int opened(int i) {
         try {
-            executors[i] = executors[i] == null ? opener.get() : executors[i];
+            if (executors[i] == null) {
+                executors[i] = opener.get();
+            }
             return i;
         } catch (RuntimeException | Error e) {
             giveBack(i);
@@ -67,9 +69,11 @@ final class ExecutorPool implements AutoCloseable {
     /** Waits for those that are in use, and closes all. */
     @Override
     public synchronized void close() {
-        boolean first = !closed;
+        if (closed) {
+            return;
+        }
         closed = true;
-        for (int i = 0; first && i < executors.length; i++) {
+        for (int i = 0; i < executors.length; i++) {
             while (!states.compareAndSet(i, FREE, TAKEN)) {
                 LockSupport.parkNanos(PAUSE_NANOS);
             }

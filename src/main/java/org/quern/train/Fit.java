@@ -29,7 +29,10 @@ final class Fit {
     private static final int MOST_STEPS = 4096;
     private static final int FIRST_STEPS = 16;
 
-    /** Least cross-entropy of a row whose class has not the largest logit: log 2, but rounded. */
+    /**
+     * Least cross-entropy of a row whose class has not the largest logit: log 2, less a little for
+     * rounding.
+     */
     private static final double LEAST_OF_A_MISS = 0.69;
 
     private final Trainer trainer;

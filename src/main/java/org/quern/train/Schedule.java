@@ -7,7 +7,7 @@ import java.util.Locale;
 /** The learning rate as a function of the step. */
 public sealed interface Schedule {
 
-    /** The learning rate of a global step, from 0, in a run of so many. */
+    /** The learning rate at a global step, counted from 0, of a run of {@code totalSteps}. */
     double at(long step, long stepsPerEpoch, long totalSteps);
 
     /** The learning rate that it starts from, or rises to first. */

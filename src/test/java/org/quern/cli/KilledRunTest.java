@@ -83,23 +83,24 @@ class KilledRunTest {
         Path log = folder.resolve("log");
         Path whole = folder.resolve("whole");
         Random random = new Random(1);
+        Process undisturbed = start(log, with(train, "--out", whole.toString()));
+        await(whole, "last.state.safetensors");
         long began = System.nanoTime();
-        float[] expected =
-                trainToTheEnd(whole, start(log, with(train, "--out", whole.toString())), log);
+        float[] expected = trainToTheEnd(whole, undisturbed, log);
         long millis = (System.nanoTime() - began) / 1_000_000;
         int unfinished = 0;
         for (int kill = 0; kill < KILLS; kill++) {
             Path run = folder.resolve("run" + kill);
             Process process = start(log, with(train, "--out", run.toString()));
             await(run, "last.state.safetensors");
-            process.waitFor(random.nextInt((int) millis / 3), TimeUnit.MILLISECONDS);
+            process.waitFor(random.nextInt((int) millis / 2), TimeUnit.MILLISECONDS);
             unfinished += process.isAlive() ? 1 : 0;
             process.destroyForcibly().waitFor();
             float[] got = trainToTheEnd(run, start(log, "train", "--resume", run.toString()), log);
             assertThat(got).isEqualTo(expected);
             assertThat(weights(run)).isEqualTo(weights(whole));
         }
-        assertThat(unfinished).as("runs killed before their end").isPositive();
+        assertThat(unfinished).as("runs killed before their end").isGreaterThanOrEqualTo(3);
     }
 
     private static float[] weights(Path run) {
@@ -118,9 +119,10 @@ class KilledRunTest {
         Assumptions.assumeTrue(
                 Files.isExecutable(Path.of("/bin/kill")),
                 "there is no /bin/kill to send SIGINT with");
-        String[] train = with(TRAIN, "--data", data().toString(), "--label", "0", "--epochs", "50");
+        String[] train =
+                with(TRAIN, "--data", data().toString(), "--label", "0", "--epochs", "100");
         String[] once = new String[train.length - 2];
-        System.arraycopy(train, 0, once, 0, 3); // train --limit 6000
+        System.arraycopy(train, 0, once, 0, 3); // train --limit 900
         System.arraycopy(train, 5, once, 3, train.length - 5); // without the first --epochs
         Path run = folder.resolve("interrupted");
         Path log = folder.resolve("log");

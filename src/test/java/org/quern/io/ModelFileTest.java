@@ -147,10 +147,10 @@ class ModelFileTest {
                 "quern.classes | [\"a\",\"b\"] | '$2 classes, but 1 outputs'",
                 "quern.loss | hubert | '$unknown loss \"hubert\": use cross_entropy, mean_squared_error"
                         + " or huber'",
-                "quern.loss | huber | '$loss huber takes 1 numbers, not 0'",
-                "quern.loss | huber 1 2 | '$loss huber takes 1 numbers, not 2'",
+                "quern.loss | huber | '$loss huber: 0 settings given, 1 expected'",
+                "quern.loss | huber 1 2 | '$loss huber: 2 settings given, 1 expected'",
                 "quern.loss | huber 0 | '$Huber: delta 0.0 must be above 0 and finite'",
-                "quern.loss | cross_entropy 5 | '$loss cross_entropy takes 0 numbers, not 1'",
+                "quern.loss | cross_entropy 5 | '$loss cross_entropy: 1 settings given, 0 expected'",
                 "quern.classes | [null] | '$quern.classes is not a list of names'",
             })
     void metadataThatDoesNotFitIsRefused(String key, String value, String message) {

@@ -275,7 +275,7 @@ class BrowserTest {
                         "--data",
                         "generated:10000,1000",
                         "--epochs",
-                        "40",
+                        "60",
                         "--watch",
                         "--backend",
                         "java");

@@ -103,14 +103,16 @@ public final class CpuBackend implements Backend {
                 return new Availability(false, e.getMessage());
             }
             String stale = stale(abi());
-            String found = stale != null || WANTED < 0 ? null : Native.instructionSet(WANTED);
+            if (stale != null) {
+                return new Availability(false, stale);
+            }
+            String found = WANTED < 0 ? null : Native.instructionSet(WANTED);
             if (found == null) {
                 String missing =
                         "%s is %s, which this processor or build does not have: use baseline, avx2"
                                 + " or avx512, or unset it";
                 String asked = System.getenv(ISA_VARIABLE);
-                String reason = stale == null ? missing.formatted(ISA_VARIABLE, asked) : stale;
-                return new Availability(false, reason);
+                return new Availability(false, missing.formatted(ISA_VARIABLE, asked));
             }
             int count = Native.processors();
             String kernels = "C kernels with %s, %d %s";

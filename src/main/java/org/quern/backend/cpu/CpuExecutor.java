@@ -30,7 +30,7 @@ final class CpuExecutor implements Executor {
         if (opened == 0) {
             throw outOfMemory("%,d MiB for the network".formatted(plan.arena() * 4 >> 20));
         }
-        net = new Handle(opened, Native::close, "this executor was");
+        net = new Handle(opened, Native::close, "this executor");
     }
 
     /** A net of a description that C understands; 0 if memory is short. */
@@ -92,7 +92,7 @@ final class CpuExecutor implements Executor {
         if (address == 0) {
             throw outOfMemory("%,d rows of %s".formatted(data.rows(), data.name()));
         }
-        Handle copy = new Handle(address, Native::release, "this data set was");
+        Handle copy = new Handle(address, Native::release, "this data set");
         float[] targets = targets(data);
         if (targets != null && !Native.targets(address, targets)) {
             copy.close();

@@ -17,7 +17,7 @@ final class CpuLimits implements Limits {
         if (opened == 0) {
             throw device("out of memory: no room for a copy of %d MiB", LARGEST >> 20);
         }
-        peak = new Handle(opened, CpuLimits::close, "these limits were");
+        peak = new Handle(opened, CpuLimits::close, "this measurement");
     }
 
     @Override

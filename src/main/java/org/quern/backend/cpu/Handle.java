@@ -16,7 +16,7 @@ final class Handle implements AutoCloseable {
 
     long get() {
         if (address == 0) {
-            throw new IllegalStateException(name + " closed");
+            throw new IllegalStateException(name + " was closed");
         }
         return address;
     }

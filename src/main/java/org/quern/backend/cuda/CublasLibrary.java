@@ -99,8 +99,10 @@ record CublasLibrary(Path path, int major) {
                 Files.isDirectory(path) ? below(List.of(path), "libcublas.so.*") : List.of(path);
         CublasLibrary best = best(files);
         if (best == null) {
-            String no = files.isEmpty() ? "there is no %s in that folder" : "is no %s";
-            throw backend("%s %s: " + no, by, name, "libcublas.so.11, .12 or .13");
+            String wanted = "libcublas.so.11, .12 or .13";
+            throw files.isEmpty()
+                    ? backend("%s %s: there is no %s in that folder", by, name, wanted)
+                    : backend("%s %s: is no %s", by, name, wanted);
         }
         return best;
     }

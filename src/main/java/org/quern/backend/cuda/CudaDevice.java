@@ -40,7 +40,7 @@ final class CudaDevice extends GpuDevice {
 
     private int current;
 
-    /** Of all that is copied from and to: a loop must not allocate. */
+    /** Of the buffers copied to and from, kept so that a loop allocates nothing. */
     private final Map<ByteBuffer, Pointer> pointers = new IdentityHashMap<>();
 
     private Thread entered;

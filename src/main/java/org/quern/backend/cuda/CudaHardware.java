@@ -27,7 +27,8 @@ import org.quern.backend.gpu.GpuBackend;
  */
 final class CudaHardware implements GpuBackend.Hardware {
     private static final int LEAST_CAPABILITY = 75; // that the kernels are compiled for
-    private static final int CLUSTER_CAPABILITY = 90; // before it, drivers cannot be asked for them
+    private static final int CLUSTER_CAPABILITY =
+            90; // the first with clusters; older drivers know no such attribute
     private static final String SIMULATED = "cudasim"; // devices that auto leaves alone
 
     /**
@@ -135,15 +136,17 @@ final class CudaHardware implements GpuBackend.Hardware {
     }
 
     /** A unit of kernels for the context, which must be entered; a refusal is kept. */
-    synchronized CudaModule module(String unit) {
-        if (refused.containsKey(unit)) {
-            throw refused.get(unit);
-        }
-        try {
-            return modules.computeIfAbsent(unit, name -> CudaModule.of(name, capability));
-        } catch (QuernException e) {
-            refused.put(unit, e);
-            throw e;
+    CudaModule module(String unit) {
+        synchronized (modules) { // others may enter the context meanwhile
+            if (refused.containsKey(unit)) {
+                throw refused.get(unit);
+            }
+            try {
+                return modules.computeIfAbsent(unit, name -> CudaModule.of(name, capability));
+            } catch (QuernException e) {
+                refused.put(unit, e);
+                throw e;
+            }
         }
     }
 

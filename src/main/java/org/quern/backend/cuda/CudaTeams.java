@@ -18,7 +18,8 @@ import org.quern.backend.nativelib.NativeLibraries;
 final class CudaTeams {
     private static final int[] SIZES = {4, 8, 12, 16};
     static final String NO_ROOM = "the device has no room for it";
-    private static final int LARGEST_GROUP = 20; // multiprocessors of a GPC: 18 on Hopper
+    private static final int LARGEST_GROUP =
+            20; // more multiprocessors than a GPC has: Hopper's has 18
 
     /** No answer of the driver's: it does not have the call, or this jar does not. */
     private static final int UNKNOWN = Integer.MIN_VALUE;

@@ -29,8 +29,7 @@ public interface Device extends AutoCloseable {
     /** A kernel with arguments and shape, or a sequence of such, to be run as often as wanted. */
     interface Launch extends AutoCloseable {
         /**
-         * Asks the device, which the same thread has called before, for it or for each of a
-         * sequence.
+         * Enqueues it, or each of a sequence; the calling thread must have used the device before.
          */
         void run();
 

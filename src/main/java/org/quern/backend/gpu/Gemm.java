@@ -6,7 +6,7 @@ package org.quern.backend.gpu;
  * @param what name for messages and tables, for instance {@code dense_forward_relu}
  * @param a [m × k]
  * @param b [k × n]
- * @param c [m × n], where the product comes
+ * @param c [m × n], where the product goes
  * @param epilogue what is done to C before it is written
  */
 public record Gemm(

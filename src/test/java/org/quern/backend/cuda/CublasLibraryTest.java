@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -134,6 +135,7 @@ class CublasLibraryTest {
      * The simulator's cuBLAS as another major: JCuda reaches it through the bridge. As NVIDIA's, it
      * needs the cublasLt beside it, and does not say where that is.
      */
+    @Tag("jdk") // JCuda in a user's process
     @ParameterizedTest
     @ValueSource(ints = {11, 13})
     void othersThanTwelveAreUsedThroughTheBridge(int major) throws Exception {

@@ -45,12 +45,13 @@ class StepCountTest {
      */
     private static final class Tiring {
         private int left = Integer.MAX_VALUE;
+        private final Map<Object, Device.Launch> originals = new IdentityHashMap<>();
 
         Device of(Device device) {
             return tiring(Device.class, device);
         }
 
-        /** The same, but for launches that come of it, which are run until no more is left. */
+        /** Wraps it, and the launches that it makes, which run only while any are left. */
         private <T> T tiring(Class<T> type, T real) {
             return type.cast(
                     Proxy.newProxyInstance(
@@ -86,8 +87,6 @@ class StepCountTest {
                                 return tired;
                             }));
         }
-
-        private final Map<Object, Device.Launch> originals = new IdentityHashMap<>();
     }
 
     private record Case(String backend, Backend.Engine engine) {}

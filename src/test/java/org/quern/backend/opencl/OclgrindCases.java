@@ -2,6 +2,7 @@ package org.quern.backend.opencl;
 
 import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.plan.Op;
 import org.quern.verify.AwkwardCases;
 import org.quern.verify.KernelCase;
 
@@ -10,17 +11,19 @@ final class OclgrindCases {
     /** Oclgrind interprets: some microseconds an operation. */
     private static final double MOST_FLOPS = 5e4;
 
-    /** Sums over a thousand rows alone took a quarter of the time. */
-    private static final int MOST_ROWS = 1000;
-
     private OclgrindCases() {}
+
+    /** It took a quarter of the time; its loop goes round more than once for 70 rows, too. */
+    private static boolean isLongSum(KernelCase one) {
+        return one.op() instanceof Op.DenseBackwardWeights && one.rows() > 1000;
+    }
 
     public static void main(String[] arguments) {
         Backend opencl = new OpenclBackend();
         System.out.println(opencl.availability().detail());
         int done = 0;
         for (KernelCase one : AwkwardCases.all()) {
-            if (one.operands().flops() <= MOST_FLOPS && one.rows() < MOST_ROWS) {
+            if (one.operands().flops() <= MOST_FLOPS && !isLongSum(one)) {
                 Optional<String> wrong = one.check(opencl, Backend.Options.DEFAULT);
                 wrong.ifPresent(System.out::println);
                 done++;

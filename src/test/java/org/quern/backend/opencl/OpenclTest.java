@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.Jvm;
@@ -125,6 +126,7 @@ class OpenclTest {
     }
 
     /** PoCL offers its one CPU as two devices. */
+    @Tag("jdk") // LWJGL in a user's process
     @Test
     void theDeviceThatIsMeantIsTheOneThatIsNamed() throws IOException {
         Usable.named("opencl");
