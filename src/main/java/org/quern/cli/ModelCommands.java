@@ -14,10 +14,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.backend.Backends;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
+import org.quern.data.ImageRows;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
@@ -210,6 +212,7 @@ final class ModelCommands {
             description = "Says what a trained model takes an example for.",
             footer = {
                 "  quern predict runs/a digit.png",
+                "  quern predict runs/a scans/ digit.jpg",
                 "  quern predict runs/a --index 7",
                 "  quern predict iris.safetensors --csv-row 5.1,3.5,1.4,0.2"
             })
@@ -217,12 +220,12 @@ final class ModelCommands {
             @Mixin TrainedOptions trained,
             @Parameters(
                             index = "1",
-                            arity = "0..1",
+                            arity = "0..*",
                             paramLabel = "FILE",
                             description =
-                                    "An image as large as the model's input, or a .csv file with or"
-                                            + " without labels.")
-                    Path file,
+                                    "Images or folders of them, scaled to the model's input; or a"
+                                            + " .csv file with or without labels.")
+                    List<Path> files,
             @Option(names = "--index", paramLabel = "N", description = "Row of the data, from 0.")
                     Integer index,
             @Option(
@@ -236,25 +239,48 @@ final class ModelCommands {
                     boolean invert,
             @Mixin Options.Common common) {
         Console console = common.console();
-        if (Stream.of(file, index, csvRow).filter(Objects::nonNull).count() != 1) {
-            throw usage("give one of: an image or .csv file, --index N, --csv-row VALUES");
+        if (Stream.of(files, index, csvRow).filter(Objects::nonNull).count() != 1) {
+            throw usage("give one of: images or a .csv file, --index N, --csv-row VALUES");
         }
         TrainedModel model = trained.source.open();
         Dataset rows;
+        List<String> names = null;
         if (csvRow != null) {
             rows = DataReader.row(csvRow);
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
-        } else if (file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")) {
-            rows = table(trained, model, file, console);
+        } else if (files.stream().anyMatch(ModelCommands::isTable)) {
+            if (files.size() > 1) {
+                throw usage("%s: give a .csv file alone", files.get(1));
+            }
+            rows = table(trained, model, files.get(0), console);
         } else {
-            rows = DataReader.image(file);
+            ImageRows images = DataReader.images(files, model.saved().model().inputShape());
+            rows = images.rows();
+            names = images.names();
+            if (!images.reading().isEmpty()) {
+                console.about("data", rows.name() + "; " + images.reading());
+            }
+        }
+        if (index == null && trained.table(model).get(Setting.TRANSPOSE)) {
+            rows = rows.transposed();
         }
         rows.requireInput(model.saved().model().inputShape());
         if (invert) {
             rows = rows.inverted();
-        } else if (file != null && rows.rows() == 1 && rows.isDarkOnLight()) {
-            console.note("mostly light; MNIST's digits are light on dark: try with --invert");
+        } else if (names != null) {
+            long light =
+                    IntStream.range(0, names.size())
+                            .mapToObj(rows::row)
+                            .filter(Dataset::isDarkOnLight)
+                            .count();
+            String which =
+                    names.size() == 1 ? "" : format("%,d of %,d images ", light, names.size());
+            String text =
+                    which + "mostly light; MNIST's digits are light on dark: try with --invert";
+            if (light > 0) {
+                console.note(text);
+            }
         }
         SavedModel saved = model.saved();
         try (Predictor predictor = trained.running.predictor(saved)) {
@@ -265,6 +291,7 @@ final class ModelCommands {
             for (int row = 0; row < rows.rows(); row++) {
                 float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
                 String name = rows.rows() == 1 ? rows.name() : "row " + row;
+                name = names == null ? name : names.get(row);
                 String label = rows.label(row);
                 String labelled = label.isEmpty() ? "" : ", labelled " + label;
                 console.line("%s: %s%s", name, text.brief(one), labelled);
@@ -273,6 +300,10 @@ final class ModelCommands {
                 console.line(text.full(outputs, MOST_CLASSES));
             }
         }
+    }
+
+    private static boolean isTable(Path file) {
+        return file.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
     }
 
     private static Dataset table(

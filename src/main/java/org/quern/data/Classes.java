@@ -1,11 +1,13 @@
 package org.quern.data;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /** Names of classes. */
 public final class Classes {
@@ -41,6 +43,16 @@ public final class Classes {
                 .map(name -> byName.getOrDefault(name, byNumber.get(Decimal.canonical(name))))
                 .mapToInt(number -> number == null ? -1 : number)
                 .toArray();
+    }
+
+    /** The rows with a class for each different number, in their order. */
+    static Dataset label(Dataset set, long[] numbers) {
+        long[] values = LongStream.of(numbers).sorted().distinct().toArray();
+        int[] labels = new int[numbers.length];
+        for (int row = 0; row < labels.length; row++) {
+            labels[row] = Arrays.binarySearch(values, numbers[row]);
+        }
+        return set.withLabels(labels, LongStream.of(values).mapToObj(Long::toString).toList());
     }
 
     /**

@@ -104,12 +104,16 @@ public final class RunSettings {
     }
 
     /**
-     * These with what only their data tells, where nobody asked otherwise: input is divided by 255
-     * only if it is pixels, and the last layer is as wide as there are classes. Refused if there is
-     * one class only, or a model that was asked for has another number of outputs.
+     * These with what only their data tells, where nobody asked otherwise: the loss is the squared
+     * error where rows have numbers to predict, input is divided by 255 only if it is pixels, and
+     * the last layer is as wide as there are classes or numbers. Refused if there is one class
+     * only, or a model that was asked for has another number of outputs.
      */
     public RunSettings on(Splits source) {
         Dataset train = source.train();
+        if (train.hasTargets() && loss().classifies() && !asksFor(Setting.LOSS)) {
+            return settled(Map.of("loss", Loss.Kind.MEAN_SQUARED_ERROR.option())).on(source);
+        }
         Map<String, Object> told = new LinkedHashMap<>();
         if (source.label() != null) { // a name, where the column has one
             told.put("label", source.label());
@@ -117,7 +121,7 @@ public final class RunSettings {
         if (!asksFor(Setting.SCALE) && !asksFor(Setting.RECIPE) && !train.isImage()) {
             told.put("scale", Scaling.NONE.scale());
         }
-        if (train.hasLabels()) {
+        if (train.hasLabels() || train.hasTargets() && !loss().classifies()) {
             Model model = Setting.layers(get(Setting.MODEL));
             int outputs = outputs(train);
             if (model.outputSize() != outputs) {
@@ -134,10 +138,11 @@ public final class RunSettings {
         int wanted = get(Setting.OUTPUTS);
         int classes = train.classes().size();
         if (!loss().classifies()) {
-            if (wanted > 1) {
-                throw usage("outputs %d: %s predicts one number a row", wanted, loss().title());
+            int numbers = Math.max(1, train.targetWidth());
+            if (wanted > 0 && wanted != numbers) {
+                throw usage("outputs %d: %s", wanted, predicts(numbers));
             }
-            return 1;
+            return numbers;
         }
         if (classes < 2) {
             String one = "%s has rows of one class only, \"%s\": there is nothing to tell apart";
@@ -150,8 +155,14 @@ public final class RunSettings {
         return wanted > 0 ? wanted : classes;
     }
 
+    private String predicts(int numbers) {
+        String text =
+                numbers == 1 ? "%s predicts one number a row" : "%s predicts %d numbers a row";
+        return text.formatted(loss().title(), numbers);
+    }
+
     private RuntimeException wrongOutputs(Model model, Dataset train, int outputs) {
-        String but = loss().title() + " predicts one number a row";
+        String but = predicts(Math.max(1, train.targetWidth()));
         String keep = "";
         if (get(Setting.OUTPUTS) > 0) {
             but = "--outputs is " + outputs;
