@@ -250,10 +250,11 @@ final class ModelCommands {
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
         } else if (files.stream().anyMatch(ModelCommands::isTable)) {
+            Path csv = files.stream().filter(ModelCommands::isTable).findFirst().orElseThrow();
             if (files.size() > 1) {
-                throw usage("%s: give a .csv file alone", files.get(1));
+                throw usage("%s: a .csv file goes alone, without other files", csv);
             }
-            rows = table(trained, model, files.get(0), console);
+            rows = table(trained, model, csv, console);
         } else {
             ImageRows images = DataReader.images(files, model.saved().model().inputShape());
             rows = images.rows();

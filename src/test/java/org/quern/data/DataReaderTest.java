@@ -12,6 +12,7 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import javax.imageio.ImageIO;
@@ -430,6 +431,97 @@ class DataReaderTest {
         Splits splits = DataReader.read(folder.resolve("d"));
         assertThat(splits.train().value(0, 0)).isEqualTo(1);
         assertThat(splits.test().value(0, 0)).isEqualTo(2);
+    }
+
+    @Test
+    void trainingTestingAndValidationFolders() throws IOException {
+        image("d/Training/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("d/Training/y/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 4);
+        image("d/testing/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        image("d/val/y/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 3);
+        image("d/more/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 3);
+        Files.writeString(folder.resolve("d/README.md"), "x");
+        Splits splits = DataReader.read(folder.resolve("d"));
+        assertThat(splits.train().value(1, 0)).isEqualTo(4);
+        assertThat(splits.test().value(0, 0)).isEqualTo(2);
+        assertThat(splits.validation().value(0, 0)).isEqualTo(3);
+        assertThat(splits.validation().labels()).containsExactly(1); // as training numbers it
+        assertThat(splits.reading()).isEqualTo("not read: 1 .md, 1 folder more");
+        // inside the one folder that an archive was unpacked into
+        assertThat(DataReader.read(folder).test().value(0, 0)).isEqualTo(2);
+    }
+
+    @Test
+    void aPartWithoutClassFoldersIsNoPart() throws IOException {
+        image("d/train/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("d/test/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        Splits splits = DataReader.read(folder.resolve("d"));
+        assertThat(splits.test()).isNull();
+        assertThat(splits.reading()).isEqualTo("not read: 1 folder test");
+        image("e/train/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("e/test/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        Path unsorted = folder.resolve("e");
+        refused(unsorted)
+                .hasMessage(
+                        unsorted
+                                + ": there is no train folder in it with a folder of images for each"
+                                + " class");
+        image("e/bus/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        assertThat(DataReader.read(unsorted).train().classes())
+                .containsExactly("bus", "test", "train");
+    }
+
+    @Test
+    void whatIsNotReadIsCounted() throws IOException {
+        image("p/cat/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("p/cat/black/old/2.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        image("p/dog/3.png", 2, 2, BufferedImage.TYPE_INT_RGB, 0xff0000);
+        image("p/4.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 4);
+        image("p/__MACOSX/cat/5.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 4);
+        image("p/.hidden/6.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 4);
+        for (String file : new String[] {"cat/a.webp", "cat/black/b.webp", "dog/notes", "c.TXT"}) {
+            Files.writeString(folder.resolve("p").resolve(file), "x");
+        }
+        Path damaged = Files.writeString(folder.resolve("p/dog/0.jpg"), "no image");
+        Files.writeString(folder.resolve("p/dog/.DS_Store"), "x");
+        Splits splits = DataReader.read(folder.resolve("p"));
+        assertThat(splits.train().classes()).containsExactly("cat", "dog");
+        assertThat(splits.train().labels()).containsExactly(0, 0, 1);
+        assertThat(splits.train().pixels()).containsExactly(1, 1, 1, 1, 2, 2, 2, 2, 76, 76, 76, 76);
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "1 of 3 images in colour, made grey; 1 of 3 images from folders in folders;"
+                                + " not read: 1 damaged (%s the first), 1 .png beside the folders,"
+                                        .formatted(damaged)
+                                + " 1 .txt, 2 .webp, 1 notes");
+    }
+
+    @Test
+    void imagesToPredictAreScaledToTheModelsInput() throws IOException {
+        image("a/small.png", 3, 2, BufferedImage.TYPE_BYTE_GRAY, 7);
+        image("a/b/large.png", 30, 20, BufferedImage.TYPE_BYTE_GRAY, 9);
+        Path high = folder.resolve("high.png");
+        image("high.png", 2, 4, BufferedImage.TYPE_BYTE_GRAY, 5);
+        ImageRows images = DataReader.images(List.of(high, folder.resolve("a")), List.of(2, 3));
+        assertThat(images.rows().shape()).containsExactly(2, 3);
+        assertThat(images.rows().pixels())
+                .containsExactly(5, 5, 5, 5, 5, 5, 9, 9, 9, 9, 9, 9, 7, 7, 7, 7, 7, 7);
+        assertThat(images.names())
+                .containsExactly(
+                        high.toString(),
+                        folder.resolve("a/b/large.png").toString(),
+                        folder.resolve("a/small.png").toString());
+        assertThat(images.reading())
+                .isEqualTo(
+                        "2 of 3 images scaled to 3 x 2, proportions kept; 1 of 3 images from folders"
+                                + " in folders");
+        ImageRows one = DataReader.images(List.of(high), List.of(8));
+        assertThat(one.names()).containsExactly("high.png");
+        assertThat(one.rows().features()).isEqualTo(8);
+        assertThat(one.reading()).isEmpty();
+        Path empty = Files.createDirectory(folder.resolve("empty"));
+        assertThatThrownBy(() -> DataReader.images(List.of(empty), List.of(2, 2)))
+                .hasMessageStartingWith(empty + " has no images (");
     }
 
     @Test
