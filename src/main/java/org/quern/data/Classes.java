@@ -47,7 +47,13 @@ public final class Classes {
 
     /** The rows with a class for each different number, in their order. */
     static Dataset label(Dataset set, long[] numbers) {
-        long[] values = LongStream.of(numbers).sorted().distinct().toArray();
+        long[] sorted = numbers.clone();
+        Arrays.sort(sorted);
+        long[] values =
+                IntStream.range(0, sorted.length)
+                        .filter(i -> i == 0 || sorted[i] != sorted[i - 1])
+                        .mapToLong(i -> sorted[i])
+                        .toArray();
         int[] labels = new int[numbers.length];
         for (int row = 0; row < labels.length; row++) {
             labels[row] = Arrays.binarySearch(values, numbers[row]);

@@ -6,6 +6,7 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -23,18 +24,19 @@ record TypedArray(String type, int[] shape, ByteBuffer values) {
         return Arrays.stream(shape).reduce(1, (a, b) -> a * b);
     }
 
-    double value(int index) {
+    /** The numbers by their indices. */
+    IntToDoubleFunction numbers() {
         return switch (type) {
-            case "u1" -> values.get(index) & 0xff;
-            case "i1", "b1" -> values.get(index);
-            case "u2" -> values.getShort(2 * index) & 0xffff;
-            case "i2" -> values.getShort(2 * index);
-            case "f2" -> half(values.getShort(2 * index));
-            case "u4" -> values.getInt(4 * index) & 0xffffffffL;
-            case "i4" -> values.getInt(4 * index);
-            case "f4" -> values.getFloat(4 * index);
-            case "f8" -> values.getDouble(8 * index);
-            default -> values.getLong(8 * index);
+            case "u1" -> i -> values.get(i) & 0xff;
+            case "i1", "b1" -> values::get;
+            case "u2" -> i -> values.getShort(2 * i) & 0xffff;
+            case "i2" -> i -> values.getShort(2 * i);
+            case "f2" -> i -> half(values.getShort(2 * i));
+            case "u4" -> i -> values.getInt(4 * i) & 0xffffffffL;
+            case "i4" -> i -> values.getInt(4 * i);
+            case "f4" -> i -> values.getFloat(4 * i);
+            case "f8" -> i -> values.getDouble(8 * i);
+            default -> i -> values.getLong(8 * i);
         };
     }
 
@@ -94,8 +96,9 @@ record TypedArray(String type, int[] shape, ByteBuffer values) {
 
     private float[] floats() {
         float[] floats = new float[count()];
+        IntToDoubleFunction numbers = numbers();
         for (int i = 0; i < floats.length; i++) {
-            floats[i] = (float) value(i);
+            floats[i] = (float) numbers.applyAsDouble(i);
         }
         return floats;
     }
@@ -112,20 +115,20 @@ record TypedArray(String type, int[] shape, ByteBuffer values) {
     }
 
     private boolean isWhole() {
-        return IntStream.range(0, count()).mapToDouble(this::value).allMatch(TypedArray::isWhole);
-    }
-
-    private static boolean isWhole(double value) {
-        return value == Math.rint(value) && Math.abs(value) <= MOST_WHOLE;
+        return !type.startsWith("f")
+                || IntStream.range(0, count())
+                        .mapToDouble(numbers())
+                        .allMatch(x -> x == Math.rint(x) && Math.abs(x) <= MOST_WHOLE);
     }
 
     /** Whether each row has one 1 and zeros. */
     boolean isOneHot(int rows) {
         int width = width(rows);
+        IntToDoubleFunction numbers = numbers();
         for (int row = 0; row < rows; row++) {
             int ones = 0;
             for (int i = row * width; i < (row + 1) * width; i++) {
-                double value = value(i);
+                double value = numbers.applyAsDouble(i);
                 ones += value == 1 ? 1 : value == 0 ? 0 : width;
             }
             if (ones != 1) {
@@ -138,9 +141,10 @@ record TypedArray(String type, int[] shape, ByteBuffer values) {
     /** One element of each row, as an array of its own. */
     TypedArray column(int column, int rows) {
         int width = width(rows);
+        IntToDoubleFunction numbers = numbers();
         ByteBuffer taken = ByteBuffer.allocate(8 * rows);
         for (int row = 0; row < rows; row++) {
-            taken.putDouble(8 * row, value(row * width + column));
+            taken.putDouble(8 * row, numbers.applyAsDouble(row * width + column));
         }
         return new TypedArray("f8", new int[] {rows}, taken);
     }
@@ -156,14 +160,19 @@ record TypedArray(String type, int[] shape, ByteBuffer values) {
             return set.withTargets(floats(), width);
         } else if (isText()) {
             return Classes.label(set, IntStream.range(0, rows).mapToObj(this::text).toList());
-        } else if (width == 1) {
-            return Classes.label(
-                    set, IntStream.range(0, rows).mapToLong(row -> (long) value(row)).toArray());
+        }
+        IntToDoubleFunction numbers = numbers();
+        if (width == 1) {
+            long[] whole = new long[rows];
+            for (int row = 0; row < rows; row++) {
+                whole[row] = (long) numbers.applyAsDouble(row);
+            }
+            return Classes.label(set, whole);
         }
         List<String> classes = IntStream.range(0, width).mapToObj(Integer::toString).toList();
         int[] labels = new int[rows];
         for (int i = 0; i < rows * width; i++) {
-            labels[i / width] += value(i) == 1 ? i % width : 0;
+            labels[i / width] += numbers.applyAsDouble(i) == 1 ? i % width : 0;
         }
         return set.withLabels(labels, classes);
     }

@@ -73,7 +73,7 @@ class IdxTest {
     @Test
     void labelsAreNumbersFromTheFile() throws IOException {
         TypedArray labels = Idx.labels(file(idx(4))).array();
-        assertThat(IntStream.range(0, 4).mapToDouble(labels::value))
+        assertThat(IntStream.range(0, 4).mapToDouble(labels.numbers()))
                 .containsExactly(0., 1., 2., 3.);
     }
 
