@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Pictures;
@@ -18,6 +19,7 @@ public final class DataText {
     private static final int BAR = 50;
     private static final int MOST_CLASSES = 30;
     private static final int MOST_PAIRS = 5;
+    private static final int MOST_NAMED = 3;
 
     private DataText() {}
 
@@ -48,6 +50,39 @@ public final class DataText {
     /** How a source was read, as the end of a line; empty where there is nothing to tell. */
     public static String reading(Splits splits) {
         return splits.reading().isEmpty() ? "" : "; " + splits.reading();
+    }
+
+    /** Kinds of a table's columns: {@code 9 columns: 8 numbers, ocean_proximity of 5}. */
+    public static String columns(Columns columns) {
+        List<Columns.Input> inputs = columns.inputs();
+        List<Columns.Input> categories =
+                inputs.stream().filter(one -> one.isCategory() && !one.isLeftOut()).toList();
+        long numbers = inputs.stream().filter(one -> !one.isCategory() && !one.isLeftOut()).count();
+        List<String> kinds = new ArrayList<>();
+        if (numbers > 0) {
+            kinds.add(format(numbers == 1 ? "%,d number" : "%,d numbers", numbers));
+        }
+        if (categories.size() > MOST_NAMED) {
+            int values = categories.stream().mapToInt(one -> one.values().size()).sum();
+            kinds.add(format("%,d categories of %,d values in all", categories.size(), values));
+        } else {
+            for (Columns.Input one : categories) {
+                kinds.add(format("%s of %,d", columns.name(one), one.values().size()));
+            }
+        }
+        int used = (int) numbers + categories.size();
+        String all = format(used == 1 ? "%,d column" : "%,d columns", used);
+        return all + ": " + String.join(", ", kinds);
+    }
+
+    /** Which of a table's columns have gaps in training, as the end of a line; or nothing. */
+    public static String gaps(Columns columns) {
+        List<String> names =
+                columns.inputs().stream()
+                        .filter(one -> one.gaps() && !one.isLeftOut())
+                        .map(columns::name)
+                        .toList();
+        return names.isEmpty() ? "" : "; gaps in " + Columns.shown(names);
     }
 
     public static String classes(Dataset set) {

@@ -65,6 +65,12 @@ public final class Setting<T> {
         }
     }
 
+    /** Whether something is done. */
+    public enum OnOff {
+        ON,
+        OFF
+    }
+
     private static final Map<String, Setting<?>> ALL = new LinkedHashMap<>();
 
     /** Rows to validate on where nobody says how many: as in scikit-learn's early stopping. */
@@ -84,6 +90,11 @@ public final class Setting<T> {
     public static final Setting<String> HEADER =
             TABLE.setting("header=YES|NO", "auto")
                     .help("For CSV: whether line 1 names the columns (%s: found out).");
+    public static final Setting<OnOff> STANDARDIZE =
+            TABLE.setting("standardize=ON|OFF", OnOff.ON)
+                    .help(
+                            "For a table: bring each column of numbers, and numbers to predict, to"
+                                    + " mean 0 and deviation 1 (%s).");
     public static final Setting<Integer> LIMIT =
             ROWS.setting("limit=N", 0).help("Train on N rows only.");
     public static final Setting<Double> SPLIT =
