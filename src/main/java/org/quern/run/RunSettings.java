@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import java.util.HashSet;
@@ -271,7 +272,10 @@ public final class RunSettings {
                         && !asksFor(Setting.SCALE)
                         && !asksFor(Setting.SHIFT);
         boolean targets = Folding.takesTargets(config(1).plan());
-        return parts.in(Columns.fit(parts.train(), standardize, standardize && targets));
+        Columns columns = Columns.fit(parts.train(), standardize, standardize && targets);
+        String none = "%s: no column tells one row from another (%s)";
+        require(columns.width() > 0, none, parts.train().name(), columns.leftOut());
+        return parts.in(columns);
     }
 
     /** The rows of the run, as they were read. */
