@@ -120,6 +120,10 @@ public final class RunSettings {
         if (!asksFor(Setting.SCALE) && !train.isImage()) {
             told.put("scale", Scaling.NONE.scale());
         }
+        boolean lasts = asksFor(Setting.EPOCHS) || asksFor(Setting.RECIPE);
+        if (!lasts && train.asTable().header() != null) {
+            told.put("epochs", Setting.EPOCHS_OF_A_TABLE);
+        }
         if (train.hasTargets() && !asksFor(Setting.LOSS)) {
             return settled(Map.of("loss", Loss.MEAN_SQUARED_ERROR.kind().option()))
                     .sized(train, told);
@@ -197,7 +201,7 @@ public final class RunSettings {
     /** The same for one epoch of one batch. */
     public RunSettings forOneBatch() {
         int batches = get(Setting.VALIDATION) > 0 ? 2 : 1;
-        return settled(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
+        return with(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
     }
 
     /** Refuses options that contradict these, of {@code where}; on what is computed may change. */
