@@ -77,6 +77,7 @@ final class DataCommands {
         if (splits.test() != null) {
             console.about("test", DataText.values(splits.test()));
         }
+        columns(console, splits);
         Exploration exploration = Exploration.of(splits, seed);
         console.line("");
         console.line(DataText.of(exploration, console.colour()));
@@ -166,6 +167,15 @@ final class DataCommands {
             if (differing.size() < 4) {
                 console.about("sha256", DataText.differing(differing));
             }
+        }
+        columns(console, splits);
+    }
+
+    private static void columns(Console console, Splits splits) {
+        String columns = DataText.columnByColumn(splits.train());
+        if (columns != null) {
+            console.line("");
+            console.line(columns);
         }
     }
 }

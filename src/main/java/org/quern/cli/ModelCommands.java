@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -138,7 +139,10 @@ final class ModelCommands {
             String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
             RunSettings reading = own ? trained.settings().with(table.given()) : table(trained);
             Splits splits = DataSource.read(reading, DataSource.locate(console, path));
-            return new Rows(trained.rows(splits, part == Part.TEST, own), DataText.reading(splits));
+            List<String> notes = new ArrayList<>();
+            Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
+            notes.forEach(console::note);
+            return new Rows(rows, DataText.reading(splits));
         }
 
         /** What is known of a table that is not the run's: the model's label, if none is given. */
@@ -246,7 +250,7 @@ final class ModelCommands {
         Dataset rows;
         List<String> names = null;
         if (csvRow != null) {
-            rows = DataReader.row(csvRow);
+            rows = model.input(DataReader.row(csvRow), List.of());
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
         } else if (files.stream().anyMatch(ModelCommands::isTable)) {
@@ -319,7 +323,10 @@ final class ModelCommands {
                     label, file, rows.features());
         }
         console.about("data", new Rows(rows, DataText.reading(read)).text());
-        return rows;
+        List<String> notes = new ArrayList<>();
+        Dataset input = model.input(rows, notes);
+        notes.forEach(console::note);
+        return input;
     }
 
     @Command(

@@ -229,7 +229,8 @@ final class IdxSet {
                 sets.get("test"),
                 called ? folder.toString() : title + " in " + folder,
                 null,
-                String.join("; ", notes));
+                String.join("; ", notes),
+                null);
     }
 
     /** Gives classes the names of a file: its first line is class 0, or 1 if no label is 0. */

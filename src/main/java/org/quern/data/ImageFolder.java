@@ -70,7 +70,7 @@ final class ImageFolder {
         ImageFolder images = new ImageFolder();
         if (train == null) {
             Dataset rows = images.classes(root);
-            return new Splits(rows, null, null, path.toString(), null, images.reading());
+            return new Splits(rows, null, null, path.toString(), null, images.reading(), null);
         }
         Path test = part(root, TEST);
         Path validation = part(root, VALIDATION);
@@ -82,7 +82,8 @@ final class ImageFolder {
                 images.leave(child);
             }
         }
-        return new Splits(rows, validationRows, testRows, path.toString(), null, images.reading());
+        return new Splits(
+                rows, validationRows, testRows, path.toString(), null, images.reading(), null);
     }
 
     private static boolean isPart(Path folder) {

@@ -116,7 +116,8 @@ final class Npz {
                 sets.get("test"),
                 file.toString(),
                 null,
-                String.join("; ", notes));
+                String.join("; ", notes),
+                null);
     }
 
     private static String nameOf(ZipEntry entry) {

@@ -59,7 +59,7 @@ class SplitTest {
     @Test
     void aSourcesValidationRowsAreTaken() {
         Dataset own = numbered(4).named("own");
-        Splits source = new Splits(numbered(20), own, null, "source", null, "");
+        Splits source = new Splits(numbered(20), own, null, "source", null, "", null);
         for (double fraction : new double[] {0, 0.5}) {
             Splits parts = source.carve(0.25, 6, fraction, 0, 1);
             assertThat(parts.validation().name()).isEqualTo("own");
@@ -69,12 +69,12 @@ class SplitTest {
         }
         assertThat(source.carve(0.25, 0, 0, 3, 1).validation()).isNull();
         Dataset turned = own.withLabels(new int[] {0, 1, 1, 0}, List.of("b", "a"));
-        assertThat(new Splits(numbered(2), turned, null, "s", null, "").validation().labels())
+        assertThat(new Splits(numbered(2), turned, null, "s", null, "", null).validation().labels())
                 .containsExactly(1, 0, 0, 1);
         Dataset others = own.withLabels(new int[4], List.of("c"));
         assertThatThrownBy(
                         () ->
-                                new Splits(numbered(9), others, null, "s", null, "")
+                                new Splits(numbered(9), others, null, "s", null, "", null)
                                         .carve(0.2, 0, 0, 0, 1))
                 .hasMessageStartingWith("own: row 0 (from 0) is of class \"c\", which training");
     }
