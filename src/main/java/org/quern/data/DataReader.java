@@ -52,7 +52,7 @@ public final class DataReader {
         boolean isEmnist = train.name().toLowerCase(Locale.ROOT).contains("emnist");
         String hint = "EMNIST stores its images transposed: --transpose turns them";
         return isEmnist && train.shape().length == 2 && !ImageFolder.isOne(path)
-                ? splits.read(hint)
+                ? splits.saying(hint)
                 : splits;
     }
 

@@ -5,7 +5,6 @@ import static org.quern.QuernException.require;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -58,20 +57,17 @@ final class IdxSet {
      * @param below whether those in folders of the folder are meant, too
      */
     static List<IdxSet> in(Path path, boolean below) {
-        Matcher name = NAME.matcher(path.toAbsolutePath().normalize().getFileName().toString());
+        Matcher name = NAME.matcher(String.valueOf(path.getFileName()));
         if (!Files.isDirectory(path)) {
             return name.matches() ? of(path, name.group("set")) : List.of();
         }
         if (!below) {
             return at(path);
         }
-        FileVisitOption follow = FileVisitOption.FOLLOW_LINKS;
-        try (Stream<Path> all = Files.walk(path, DEPTH, follow)) {
-            List<Path> folders = all.filter(Files::isDirectory).sorted().toList();
-            return folders.stream().flatMap(one -> at(one).stream()).toList();
-        } catch (IOException | UncheckedIOException e) {
-            throw data(e, "%s cannot be listed: %s", path, e.getMessage());
-        }
+        return ImageFolder.within(path, DEPTH).stream()
+                .filter(Files::isDirectory)
+                .flatMap(folder -> at(folder).stream())
+                .toList();
     }
 
     private static List<IdxSet> of(Path file, String prefix) {

@@ -4,6 +4,8 @@ import static org.quern.QuernException.data;
 import static org.quern.QuernException.require;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.QuernException;
 
@@ -31,8 +34,11 @@ final class ImageFolder {
     private static final Pattern TEST = Pattern.compile("(?i)test(ing)?");
     private static final Pattern VALIDATION = Pattern.compile("(?i)val(id(ation)?)?");
 
+    /** Folders in folders that archives are unpacked into, at most. */
+    private static final int MOST_WRAPS = 3;
+
     private final Map<String, Integer> unread = new TreeMap<>();
-    private final List<Path> damaged = new ArrayList<>();
+    private final List<Path> unreadable = new ArrayList<>();
     private int nested;
     private int read;
     private int coloured;
@@ -47,17 +53,21 @@ final class ImageFolder {
 
     private static boolean isOfClasses(Path folder) {
         return folders(folder).stream()
-                .anyMatch(child -> all(child).anyMatch(ImageFolder::isImage));
+                .anyMatch(child -> files(child).anyMatch(ImageFolder::isImage));
     }
 
     /** What a folder holds that holds one folder alone, and this no images of its own. */
     private static Path inner(Path folder) {
-        List<Path> children = children(folder);
-        boolean wraps =
-                children.size() == 1
-                        && Files.isDirectory(children.get(0))
-                        && children(children.get(0)).stream().noneMatch(ImageFolder::isImage);
-        return wraps ? inner(children.get(0)) : folder;
+        Path inner = folder;
+        for (int depth = 0; depth < MOST_WRAPS; depth++) {
+            List<Path> children = children(inner);
+            boolean wraps =
+                    children.size() == 1
+                            && Files.isDirectory(children.get(0))
+                            && children(children.get(0)).stream().noneMatch(ImageFolder::isImage);
+            inner = wraps ? children.get(0) : inner;
+        }
+        return inner;
     }
 
     /** Reads the folders called train, test and val, or else the one. */
@@ -116,7 +126,7 @@ final class ImageFolder {
             classes.add(child.getFileName().toString());
         }
         int[] indices = labels.stream().mapToInt(Integer::intValue).toArray();
-        String name = folder.toAbsolutePath().normalize().getFileName().toString();
+        String name = String.valueOf(folder.toAbsolutePath().normalize().getFileName());
         return rows.set(name).withLabels(indices, classes);
     }
 
@@ -154,7 +164,7 @@ final class ImageFolder {
             }
         }
 
-        /** Adds a folder's images; those that are damaged are left out, unless all are. */
+        /** Adds a folder's images; those that are unreadable are left out, unless all are. */
         void addAll(Path folder) {
             List<Path> images = images(folder);
             String empty = "%s has no images (" + KINDS + "): remove it, or fill it";
@@ -167,7 +177,7 @@ final class ImageFolder {
                     image = ImageFile.read(file);
                 } catch (QuernException e) {
                     failure = failure == null ? e : failure;
-                    damaged.add(file);
+                    unreadable.add(file);
                     continue;
                 }
                 add(file, image);
@@ -216,8 +226,10 @@ final class ImageFolder {
         note(notes, byOpacity, "in one colour, opacity taken as ink");
         note(notes, nested, "from folders in folders");
         List<String> not = new ArrayList<>();
-        if (!damaged.isEmpty()) {
-            not.add("%,d damaged (%s the first)".formatted(damaged.size(), damaged.get(0)));
+        if (!unreadable.isEmpty()) {
+            not.add(
+                    "%,d unreadable (%s the first)"
+                            .formatted(unreadable.size(), unreadable.get(0)));
         }
         unread.forEach((kind, count) -> not.add("%,d %s".formatted(count, kind)));
         if (!not.isEmpty()) {
@@ -246,7 +258,7 @@ final class ImageFolder {
     /** The images in a folder and in its folders, in the order of their paths. */
     private List<Path> images(Path folder) {
         List<Path> images = new ArrayList<>();
-        for (Path file : all(folder).sorted().toList()) {
+        for (Path file : files(folder).toList()) {
             if (isImage(file)) {
                 images.add(file);
                 nested += file.getParent().equals(folder) ? 0 : 1;
@@ -262,27 +274,33 @@ final class ImageFolder {
     }
 
     /** The files in a folder and in its folders. */
-    private static Stream<Path> all(Path folder) {
-        return children(folder).stream()
-                .flatMap(child -> Files.isDirectory(child) ? all(child) : Stream.of(child));
+    private static Stream<Path> files(Path folder) {
+        return within(folder, Integer.MAX_VALUE).stream().filter(Files::isRegularFile);
     }
 
     private static List<Path> folders(Path folder) {
         return children(folder).stream().filter(Files::isDirectory).toList();
     }
 
-    /** What a folder holds, sorted, without what systems hide in it. */
     static List<Path> children(Path folder) {
-        try (Stream<Path> children = Files.list(folder)) {
-            return children.filter(path -> !isHidden(path.getFileName().toString()))
-                    .sorted()
-                    .toList();
-        } catch (IOException e) {
-            throw data(e, "%s cannot be listed: %s", folder, e.getMessage());
+        return within(folder, 1).stream().filter(path -> !path.equals(folder)).toList();
+    }
+
+    /** A folder and what is in it down to a depth, sorted, without what systems hide in it. */
+    static List<Path> within(Path folder, int depth) {
+        try (Stream<Path> paths = Files.walk(folder, depth, FileVisitOption.FOLLOW_LINKS)) {
+            return paths.filter(path -> isVisible(folder.relativize(path))).sorted().toList();
+        } catch (IOException | UncheckedIOException e) {
+            Throwable cause = e instanceof IOException ? e : e.getCause();
+            String why = cause.getClass().getSimpleName();
+            throw data(e, "%s cannot be listed: %s (%s)", folder, cause.getMessage(), why);
         }
     }
 
-    private static boolean isHidden(String name) {
-        return name.startsWith(".") || name.equals("__MACOSX");
+    private static boolean isVisible(Path path) {
+        return path.toString().isEmpty()
+                || IntStream.range(0, path.getNameCount())
+                        .mapToObj(i -> path.getName(i).toString())
+                        .noneMatch(name -> name.startsWith(".") || name.equals("__MACOSX"));
     }
 }

@@ -101,7 +101,7 @@ final class Npz {
         int width = train.labels.width(train.count());
         if (width > 1 || !asClasses) {
             String what = width == 1 ? "a number" : width + " numbers";
-            String targets = "%s is %s a row to predict".formatted(train.labelsName, what);
+            String targets = "%s holds %s a row to predict".formatted(train.labelsName, what);
             notes.add(0, asClasses ? train.labelsName + " is one-hot" : targets);
         }
         Map<String, Dataset> sets = new TreeMap<>();

@@ -76,7 +76,7 @@ public record Splits(
      */
     public Splits transposed() {
         Splits turned = with(turned(train), turned(validation), turned(test));
-        return turned.read("images transposed");
+        return turned.saying("images transposed");
     }
 
     private static Dataset turned(Dataset set) {
@@ -84,7 +84,7 @@ public record Splits(
     }
 
     /** The same with one thing more to say of how it was read. */
-    Splits read(String how) {
+    Splits saying(String how) {
         String all = reading.isEmpty() ? how : reading + "; " + how;
         return new Splits(train, validation, test, description, label, all, columns);
     }

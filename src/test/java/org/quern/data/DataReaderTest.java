@@ -319,7 +319,7 @@ class DataReaderTest {
             splits = DataReader.read(npz("x_train", x, "y_train", y));
             assertThat(splits.train().targetWidth()).isEqualTo(3);
             assertThat(splits.train().targets()).startsWith(row[0], row[1], row[2]);
-            assertThat(splits.reading()).isEqualTo("y_train is 3 numbers a row to predict");
+            assertThat(splits.reading()).isEqualTo("y_train holds 3 numbers a row to predict");
         }
     }
 
@@ -332,7 +332,7 @@ class DataReaderTest {
                 DataReader.read(npz("x_train", x, "y_train", whole, "x_test", x, "y_test", halves));
         assertThat(splits.train().targets()).containsExactly(3, 4);
         assertThat(splits.test().targets()).containsExactly(0.5f, 2);
-        assertThat(splits.reading()).isEqualTo("y_train is a number a row to predict");
+        assertThat(splits.reading()).isEqualTo("y_train holds a number a row to predict");
     }
 
     @Test
@@ -491,7 +491,7 @@ class DataReaderTest {
         assertThat(splits.reading())
                 .isEqualTo(
                         "1 of 3 images in colour, made grey; 1 of 3 images from folders in folders;"
-                                + " not read: 1 damaged (%s the first), 1 .png beside the folders,"
+                                + " not read: 1 unreadable (%s the first), 1 .png beside the folders,"
                                         .formatted(damaged)
                                 + " 1 .txt, 2 .webp, 1 notes");
     }
@@ -522,6 +522,23 @@ class DataReaderTest {
         Path empty = Files.createDirectory(folder.resolve("empty"));
         assertThatThrownBy(() -> DataReader.images(List.of(empty), List.of(2, 2)))
                 .hasMessageStartingWith(empty + " has no images (");
+    }
+
+    @Test
+    void linksAreFollowedButNotInCircles() throws IOException {
+        image("p/cat/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("elsewhere/2.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        Files.createSymbolicLink(folder.resolve("p/dog"), folder.resolve("elsewhere"));
+        Path pets = folder.resolve("p");
+        assertThat(DataReader.read(pets).train().pixels()).containsExactly(1, 1, 1, 1, 2, 2, 2, 2);
+        Path circle = folder.resolve("p/cat/again");
+        Files.createSymbolicLink(circle, folder.resolve("p/cat"));
+        refused(pets)
+                .hasMessage(
+                        folder.resolve("p/cat")
+                                + " cannot be listed: "
+                                + circle
+                                + " (FileSystemLoopException)");
     }
 
     @Test
