@@ -245,7 +245,7 @@ final class ModelCommands {
             rows = DataReader.row(csvRow);
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
-        } else if (file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")) {
+        } else if (DataReader.isTable(file)) {
             rows = table(trained, model, file, console);
         } else {
             rows = DataReader.image(file);

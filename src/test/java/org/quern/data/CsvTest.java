@@ -15,10 +15,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.QuernException;
+import org.quern.data.TableFormat.Labels;
 
 /** Tables: header, label, numbers, and what is refused. */
 class CsvTest {
-    private static final TableFormat FIRST = new TableFormat("0", null);
+    private static final TableFormat FIRST = TableFormat.UNKNOWN.withLabel("0");
 
     @TempDir Path folder;
 
@@ -76,35 +77,39 @@ class CsvTest {
         assertThat(unit.shape()).containsExactly(28, 28);
     }
 
+    private static final TableFormat CLASSES = TableFormat.UNKNOWN.withLabels(Labels.CLASSES);
+
     @Test
     void numbersAreWhatPeopleWrite() throws IOException {
         assertThat(read("label,a\\nx,+1.5e-3\\ny,.5\\nz,1.\\n").train().values())
                 .containsExactly(1.5e-3f, .5f, 1f);
-        for (String none :
-                new String[] {
-                    "3f",
-                    "0d",
-                    "1D",
-                    "0x1p3",
-                    "NaN",
-                    "nan",
-                    "Infinity",
-                    "-inf",
-                    "1e39",
-                    "1,5",
-                    "",
-                    "NA",
-                    "?",
-                    "--1",
-                    "1e",
-                    "red",
-                    "１"
-                }) {
+        for (String none : "3f|0d|1D|0x1p3|Infinity|-inf|--1|1e|red|１|1e5.5".split("\\|")) {
             refused(
-                    "label,a\\nx,1\\ny,\"%s\"\\n".formatted(none),
+                    "label,a\\nx,1\\ny,2\\nz,\"%s\"\\n".formatted(none),
                     TableFormat.UNKNOWN,
-                    ":3 column 2 (a) is \"" + none + "\": every value must be a finite number");
+                    (":4 column 2 (a) is \"%s\", not a number: correct it, or give --missing \"%s\" to"
+                                    + " count it as a gap, or --category \"a\" to take the column as"
+                                    + " categories")
+                            .formatted(none, none));
         }
+        refused(
+                "label,a\\nx,1\\ny,1e39\\n",
+                TableFormat.UNKNOWN,
+                ":3 column 2 (a) is \"1e39\", too large for float32: correct it, or give --missing"
+                        + " \"1e39\" to count it as a gap, or --category \"a\" to take the column as"
+                        + " categories");
+    }
+
+    /** What people print is refused even where all of a column is so: it is no category. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"1,5", "1,000", "1,000.50", "1 000", "12%", "12 %", "$5", "-3,5", "1'000"})
+    void numbersInAnotherDressAreRefused(String dressed) throws IOException {
+        Path file = csv("label,a\\nx,\"%1$s\"\\ny,\"%1$s\"\\n".formatted(dressed));
+        assertThatThrownBy(() -> DataReader.read(file))
+                .hasMessageStartingWith(
+                        "%s:2 column 2 (a) is \"%s\", not a plain number such as 1000.5: correct it"
+                                .formatted(file, dressed));
     }
 
     // ---- the header
@@ -147,31 +152,30 @@ class CsvTest {
 
     @Test
     void aColumnOfNumbersBelowATextMakesAHeader() throws IOException {
-        TableFormat kind = new TableFormat("kind", null);
+        TableFormat kind = TableFormat.UNKNOWN.withLabel("kind");
         assertThat(read("a,kind\\n1,x\\n2,y\\n", kind).train().rows()).isEqualTo(2);
     }
 
     @Test
     void aMissingValueInTheFirstRowMakesNoHeader() throws IOException {
-        refused(
-                "0,?,?,3\\n1,1,21,3\\n1,2,3,4\\n",
-                FIRST,
-                ":1 column 2 is \"?\": every value must be a finite number");
+        Dataset set = read("0,?,?,3\\n1,1,21,3\\n1,2,3,4\\n", FIRST).train();
+        assertThat(set.values()).containsExactly(Float.NaN, Float.NaN, 3, 1, 21, 3, 2, 3, 4);
     }
 
     @Test
     void theHeaderIsWhatIsSaid() throws IOException {
-        TableFormat yes = new TableFormat("1", true);
+        TableFormat yes = TableFormat.UNKNOWN.withLabel("1").withHeader(true);
         Splits named = read("0,1,2\\n5,6,7\\n", yes);
         assertThat(named.train().rows()).isEqualTo(1);
         assertThat(named.reading()).isEqualTo("line 1 is a header; label \"1\" (column 2)");
-        Splits row = read("5,6,7\\n8,9,7\\n", new TableFormat("1", false));
+        Splits row = read("5,6,7\\n8,9,7\\n", TableFormat.UNKNOWN.withLabel("1").withHeader(false));
         assertThat(row.train().rows()).isEqualTo(2);
         assertThat(row.reading()).isEqualTo("no header; label column 2");
         refused(
                 "label,a\\n1,2\\n",
-                new TableFormat("0", false),
-                ":1 column 2 is \"a\": every value must be a finite number");
+                TableFormat.UNKNOWN.withLabel("0").withHeader(false),
+                ":1 column 2 is \"a\", not a number: correct it, or give --missing \"a\" to count it"
+                        + " as a gap, or --category \"#1\" to take the column as categories");
     }
 
     @Test
@@ -180,10 +184,11 @@ class CsvTest {
                 .isEqualTo(
                         "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes);"
                                 + " label column 1");
-        assertThat(read(",label\\n0,6\\n", TableFormat.UNKNOWN).reading())
-                .isEqualTo(
-                        "line 1 is a header, without a name for column 1; label \"label\" (column"
-                                + " 2)");
+        refused(
+                "0,1,2\\n5,6,7\\n",
+                TableFormat.UNKNOWN,
+                " has no header: say which column holds the labels, --label 0 (the first) to"
+                        + " --label 2 (the last); if line 1 holds names, give --header yes");
     }
 
     @Test
@@ -226,11 +231,11 @@ class CsvTest {
                         + " --label 2 (the last)");
         refused(
                 "a,b\\n1,2\\n",
-                new TableFormat("color", null),
+                TableFormat.UNKNOWN.withLabel("color"),
                 " has no column \"color\" for the labels: it has a, b");
         refused(
                 "1,2\\n3,4\\n",
-                new TableFormat("color", null),
+                TableFormat.UNKNOWN.withLabel("color"),
                 " has no column \"color\" for the labels, for it has no header: give --label 0 (the"
                         + " first) to --label 1 (the last)");
         assertThatThrownBy(() -> read(names(30) + "\\n" + row(30, "1") + "\\n"))
@@ -239,16 +244,22 @@ class CsvTest {
 
     @Test
     void namesComeBeforeIndices() throws IOException {
-        assertThat(read("1,0,a\\n5,6,7\\n", new TableFormat("0", true)).train().classes())
+        assertThat(
+                        read(
+                                        "1,0,a\\n5,6,7\\n",
+                                        TableFormat.UNKNOWN.withLabel("0").withHeader(true))
+                                .train()
+                                .classes())
                 .containsExactly("6");
-        assertThat(read("a,kind,c\\n1,x,10\\n3,y,9\\n", new TableFormat("1", null)).label())
+        assertThat(read("a,kind,c\\n1,x,10\\n3,y,9\\n", TableFormat.UNKNOWN.withLabel("1")).label())
                 .isEqualTo("kind");
     }
 
     @Test
     void numbersAreComparedAsNumbers() throws IOException {
         Dataset set =
-                read("label,a\\n1,0\\n1.0,0\\n01,0\\n+1,0\\n1e0,0\\n10,0\\n9.50,0\\n").train();
+                read("label,a\\n1,0\\n1.0,0\\n01,0\\n+1,0\\n1e0,0\\n10,0\\n9.50,0\\n", CLASSES)
+                        .train();
         assertThat(set.classes()).containsExactly("1", "9.5", "10");
         assertThat(set.labels()).containsExactly(0, 0, 0, 0, 0, 2, 1);
         assertThat(read("label,a\\n0,1\\n-0,1\\n1e-99999999999,1\\n1,1\\n").train().classes())
@@ -281,13 +292,13 @@ class CsvTest {
 
     @Test
     void rowsToPredictMayBeWithoutLabels() throws IOException {
-        TableFormat price = new TableFormat("price", null);
+        TableFormat price = TableFormat.UNKNOWN.withLabel("price");
         assertThat(rows("a,b\\n1,2\\n", price).hasLabels()).isFalse();
         assertThat(rows("1,2\\n3,4\\n", price).values()).containsExactly(1, 2, 3, 4);
         Dataset labelled = rows("a,price,b\\n1,9,2\\n3,NA,4\\n", price);
         assertThat(labelled.values()).containsExactly(1, 2, 3, 4);
         assertThat(labelled.classes()).containsExactly("", "9");
-        TableFormat last = new TableFormat("2", null);
+        TableFormat last = TableFormat.UNKNOWN.withLabel("2");
         assertThat(rows("1,2\\n3,4\\n", last).hasLabels()).isFalse();
         assertThat(rows("1,2,5\\n3,4,6\\n", last).classes()).containsExactly("5", "6");
         // a column with a label's name is no value, even if the number of columns fits
@@ -305,16 +316,20 @@ class CsvTest {
         assertThat(set.classes()).containsExactly("x\"y", "z");
     }
 
+    private static final String RED =
+            " it, or give --missing \"red\" to count it as a gap, or --category \"a\" to take the"
+                    + " column as categories";
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
-                "label,a\\n1,2\\n1,red\\n | :3 column 2 (a) is \"red\": every value must be a finite"
-                        + " number",
-                "label,a\\n\\n\\n1,2\\n\\n1,red\\n | :6 column 2 (a) is \"red\": every value must be"
-                        + " a finite number",
-                "label,a\\n\"x\\ny\",2\\n1,red\\n | :4 column 2 (a) is \"red\": every value must be"
-                        + " a finite number",
+                "label,a\\n1,2\\n1,red\\n | :3 column 2 (a) is \"red\", not a number: correct"
+                        + RED,
+                "label,a\\n\\n\\n1,2\\n\\n1,red\\n | :6 column 2 (a) is \"red\", not a number: correct"
+                        + RED,
+                "label,a\\n\"x\\ny\",2\\n1,red\\n | :4 column 2 (a) is \"red\", not a number: correct"
+                        + RED,
                 "label,a,b\\n1,2,3\\n\\n1,2\\n | :4 has 2 fields, but the first line has 3",
                 "label,a\\n1,2\\n\"x,3\\n1,4\\n | ':3 opens a quote that is never closed'",
                 "\"label,a\\n1,2\\n | ':1 opens a quote that is never closed'",
@@ -322,7 +337,7 @@ class CsvTest {
                 "1,2\\n1,2,3\\n | :2 has 3 fields, but the first line has 2",
                 "label,a\\n | ' has a header but no rows'",
                 "5\\n6\\n | ' has 1 column; it needs a label and at least one value, separated by"
-                        + " commas'"
+                        + " commas, semicolons or tabs (or as --separator says)'"
             })
     void badTables(String text, String message) throws IOException {
         refused(text, text.contains("label") ? TableFormat.UNKNOWN : FIRST, message);
@@ -335,7 +350,10 @@ class CsvTest {
         Path binary =
                 Files.write(folder.resolve("b.csv"), new byte[] {1, (byte) 0xff, (byte) 0xfe, 3});
         assertThatThrownBy(() -> DataReader.read(binary, FIRST))
-                .hasMessage(binary + " is not UTF-8 text: is it a CSV file?");
+                .hasMessage(
+                        "%s is not UTF-8 text: if it is a table, convert it, such as by iconv -f latin1"
+                                        .formatted(binary)
+                                + " -t utf-8 %s > utf8.csv".formatted(binary));
     }
 
     private Splits both(String train, String test, TableFormat format) throws IOException {
@@ -352,31 +370,41 @@ class CsvTest {
         assertThat(headless.reading())
                 .isEqualTo(
                         "line 1 is a header; label \"label\" (column 2); test.csv: no header; label"
-                                + " column 2");
+                                + " column 2; the columns are taken in training's order");
         // a column by number stays one, though another is called so
-        Splits headed = both("7,1,2\n8,3,4\n", "label,0,1\n7,5,6\n", new TableFormat("0", null));
+        Splits headed =
+                both("7,1,2\n8,3,4\n", "label,0,1\n7,5,6\n", TableFormat.UNKNOWN.withLabel("0"));
         assertThat(headed.label()).isEqualTo("#0");
         assertThat(headed.test().values()).containsExactly(5, 6);
         Path other = csv("label,0,1\\n7,5,6\\n");
-        assertThat(DataReader.read(other, new TableFormat("#0", null)).train().values())
+        assertThat(DataReader.read(other, TableFormat.UNKNOWN.withLabel("#0")).train().values())
                 .containsExactly(5, 6);
     }
 
     @Test
-    void trainAndTestHaveTheSameColumns() throws IOException {
-        Path both = Files.createDirectory(folder.resolve("both"));
-        Files.writeString(both.resolve("train.csv"), "label,a,b\nx,1,2\ny,3,4\n");
-        Files.writeString(both.resolve("test.csv"), "b,a,label\n2,1,x\n");
-        assertThatThrownBy(() -> DataReader.read(both))
-                .hasMessage(
-                        "%s and %s differ from column 1 on (\"label\", \"b\"): give them the same"
-                                        .formatted(
-                                                both.resolve("train.csv"), both.resolve("test.csv"))
-                                + " columns in the same order");
-        Files.writeString(both.resolve("test.csv"), "a,b\n1,2\n");
-        assertThatThrownBy(() -> DataReader.read(both))
-                .hasMessage(
-                        both.resolve("test.csv")
-                                + " has no column \"label\" for the labels: it has a, b");
+    void theColumnsOfTestAreFoundByName() throws IOException {
+        String train = "label,a,b\nx,1,2\ny,3,4\n";
+        Splits splits = both(train, "b,id,a,label\n2,9,1,y\n", TableFormat.UNKNOWN);
+        assertThat(splits.test().values()).containsExactly(1, 2);
+        assertThat(splits.reading())
+                .endsWith(
+                        "; test.csv: line 1 is a header; label \"label\" (column 4); left out, as"
+                                + " training did not have them: id");
+        assertThatThrownBy(() -> both(train, "b,label\n2,x\n", TableFormat.UNKNOWN))
+                .hasMessageEndingWith("test.csv lacks columns that training had: a");
     }
+
+    @Test
+    void aTestFileWithoutLabelsIsNamedAndLeft() throws IOException {
+        Splits splits = both("id,a,kind\n1,2,x\n3,4,y\n", "id,a\n5,6\n", KIND);
+        assertThat(splits.test()).isNull();
+        Path test = folder.resolve("both").resolve("test.csv");
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "line 1 is a header; label \"kind\" (column 3); test.csv has no label: quern"
+                                + " predict RUN %s --out submission.csv",
+                        test);
+    }
+
+    private static final TableFormat KIND = TableFormat.UNKNOWN.withLabel("kind");
 }
