@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -19,6 +20,7 @@ import org.quern.backend.Backends;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
+import org.quern.data.TableFormat;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
@@ -134,16 +136,21 @@ final class ModelCommands {
         Rows rows(TrainedModel trained, Console console) {
             boolean own = trained.fromRun() && data == null;
             String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
-            RunSettings reading = own ? trained.settings().with(table.given()) : table(trained);
+            TableFormat reading =
+                    own ? trained.settings().with(table.given()).format() : table(trained);
             Splits splits = DataSource.read(reading, DataSource.locate(console, path));
-            return new Rows(trained.rows(splits, part == Part.TEST, own), DataText.reading(splits));
+            List<String> notes = new ArrayList<>();
+            Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
+            notes.forEach(console::note);
+            return new Rows(rows, DataText.reading(splits));
         }
 
-        /** What is known of a table that is not the run's: the model's label, if none is given. */
-        RunSettings table(TrainedModel trained) {
-            return RunSettings.DEFAULT
-                    .with(Map.of("label", trained.settings().get(Setting.LABEL)))
-                    .with(table.given());
+        /** What is known of a table that is not the run's: what the model's was, or is given. */
+        TableFormat table(TrainedModel trained) {
+            RunSettings was = trained.settings();
+            Map<String, String> same =
+                    Map.of("label", was.text("label"), "missing", was.text("missing"));
+            return trained.format(RunSettings.DEFAULT.with(same).with(table.given()));
         }
     }
 
@@ -242,7 +249,7 @@ final class ModelCommands {
         TrainedModel model = trained.source.open();
         Dataset rows;
         if (csvRow != null) {
-            rows = DataReader.row(csvRow);
+            rows = model.input(DataReader.row(csvRow), List.of());
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
         } else if (DataReader.isTable(file)) {
@@ -278,16 +285,19 @@ final class ModelCommands {
     private static Dataset table(
             TrainedOptions trained, TrainedModel model, Path file, Console console) {
         int features = model.saved().model().inputSize();
-        Splits read = DataReader.rows(file, trained.table(model).format(), features);
+        Splits read = DataReader.rows(file, trained.table(model), features);
         Dataset rows = read.train();
         Object label = trained.table.given().get("label");
-        if (label != null && !rows.hasLabels()) {
+        if (label != null && !rows.hasLabels() && !rows.hasTargets()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
                     label, file, rows.features());
         }
         console.about("data", new Rows(rows, DataText.reading(read)).text());
-        return rows;
+        List<String> notes = new ArrayList<>();
+        Dataset input = model.input(rows, notes);
+        notes.forEach(console::note);
+        return input;
     }
 
     @Command(

@@ -131,7 +131,8 @@ final class Csv {
     }
 
     private Splits splits(Path path, Dataset train, Dataset test, String ofTest) {
-        return new Splits(train, null, test, path.toString(), labelOption(), reading() + ofTest);
+        return new Splits(
+                train, null, test, path.toString(), labelOption(), reading() + ofTest, null);
     }
 
     // ---- columns
@@ -253,8 +254,10 @@ final class Csv {
     private int[] inputsByName() {
         List<String> wanted = format.known().inputs().stream().map(Column::name).toList();
         List<String> missing = wanted.stream().filter(name -> !names.contains(name)).toList();
-        String lacks = "%s lacks columns that training had: %s";
-        require(missing.isEmpty(), lacks, file, listed(missing));
+        boolean isRow = format.header() == null && missing.size() == wanted.size();
+        String maybe = isRow ? " (if line 1 is no header, give --header no)" : "";
+        String lacks = "%s lacks columns that training had: %s; it has %s%s";
+        require(missing.isEmpty(), lacks, file, listed(missing), listed(names), maybe);
         List<String> others = new ArrayList<>(names);
         others.removeAll(wanted);
         Arrays.stream(labels).mapToObj(names::get).forEach(others::remove);
@@ -321,7 +324,7 @@ final class Csv {
         require(from.length > 0, NARROW, file);
         Header known = format.known();
         Labels kind = labelsAre();
-        List<CsvColumn> inputs = columns(from, known == null ? null : known.inputs());
+        List<CsvColumn> inputs = columns(from);
         List<CsvColumn> targets = kind == Labels.NUMBERS ? targets() : List.of();
         CsvRows rows = read(inputs, targets, kind, mayLackLabels);
         if (rows.hasTooManyClasses()) {
@@ -333,10 +336,11 @@ final class Csv {
         }
         require(rows.rows() > 0, "%s has a header but no rows", file);
         isPicture = like != null ? like.isPicture : known == null && isPicture(inputs);
-        boolean shifted =
-                Stream.of(inputs, targets).flatMap(List::stream).anyMatch(c -> c.offset() != 0);
-        if (known == null && !isPicture && shifted) {
-            inputs = inputs.stream().map(column -> column.again(column.offset())).toList();
+        if (!isPicture && (known == null && needOffset(inputs) || needOffset(targets))) {
+            inputs =
+                    inputs.stream()
+                            .map(c -> c.again(known == null ? c.offset() : c.offset))
+                            .toList();
             targets = targets.stream().map(column -> column.again(column.offset())).toList();
             rows = read(inputs, targets, kind, mayLackLabels);
         }
@@ -351,31 +355,33 @@ final class Csv {
         return set(rows, inputs, targets, kind);
     }
 
-    private List<CsvColumn> targets() {
-        boolean isKnown =
-                format.known() != null && format.known().targets().size() == labels.length;
-        return columns(labels, isKnown ? format.known().targets() : null);
+    private static boolean needOffset(List<CsvColumn> columns) {
+        return columns.stream().anyMatch(column -> column.offset() != 0);
     }
 
-    private List<CsvColumn> columns(int[] from, List<Column> known) {
-        boolean areLabels = from == labels;
-        List<Integer> categories = categories();
-        return IntStream.range(0, from.length)
-                .mapToObj(
-                        i -> {
-                            if (known != null) {
-                                return CsvColumn.of(from[i], i, known.get(i));
-                            }
-                            Kind kind = head.kind(from[i], format);
-                            if (areLabels) {
-                                kind = Kind.NUMBERS;
-                            } else if (categories.contains(from[i])) {
-                                kind = Kind.CATEGORY;
-                            }
-                            String name = head.isHeader() ? names.get(from[i]) : "";
-                            return CsvColumn.of(from[i], i, name, kind);
-                        })
+    private List<CsvColumn> targets() {
+        return IntStream.range(0, labels.length)
+                .mapToObj(i -> CsvColumn.of(labels[i], i, name(labels[i]), Kind.NUMBERS))
                 .toList();
+    }
+
+    private List<CsvColumn> columns(int[] from) {
+        Header known = format.known();
+        List<Integer> categories = categories();
+        List<CsvColumn> all = new ArrayList<>();
+        for (int i = 0; i < from.length; i++) {
+            int index = from[i];
+            Kind kind = categories.contains(index) ? Kind.CATEGORY : head.kind(index, format);
+            all.add(
+                    known != null
+                            ? CsvColumn.of(index, i, known.inputs().get(i))
+                            : CsvColumn.of(index, i, name(index), kind));
+        }
+        return all;
+    }
+
+    private String name(int column) {
+        return head.isHeader() ? names.get(column) : "";
     }
 
     private List<Integer> categories() {
@@ -403,10 +409,6 @@ final class Csv {
         Labels kind = format.labels();
         String several = "label %s: several labels are numbers to predict: give --loss mse";
         expect(labels.length < 2 || kind != Labels.CLASSES, several, labelOption());
-        List<Column> known = format.known() == null ? List.of() : format.known().targets();
-        if (kind == Labels.AUTO && !known.isEmpty()) {
-            return known.get(0).isCategory() ? Labels.CLASSES : Labels.NUMBERS;
-        }
         return labels.length > 1 ? Labels.NUMBERS : kind;
     }
 
@@ -442,7 +444,7 @@ final class Csv {
             header = new Header(columns, List.of());
             return table(header, values);
         }
-        String name = head.isHeader() ? names.get(labels[0]) : "";
+        String name = name(labels[0]);
         header = new Header(columns, List.of(new Column(name, rows.labelTexts(), 0)));
         Dataset set = rows.label(table(header, values));
         List<String> classes = set.classes();

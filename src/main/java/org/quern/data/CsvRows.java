@@ -295,7 +295,7 @@ final class CsvRows extends CsvText.Records {
             index = labelTexts.size();
             labelTexts.add(text);
             labelOf.put(text, index);
-            hasText |= !isNumber;
+            hasText |= !Decimal.isNumber(text);
             tooMany = mayBeNumbers && !hasText && labelTexts.size() > MOST_CLASSES;
         }
         return index;

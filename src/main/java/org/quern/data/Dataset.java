@@ -6,6 +6,7 @@ import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
@@ -216,6 +217,45 @@ public record Dataset(
             numbers[row] = ofClass[labels[row]];
         }
         return withTargets(numbers, 1);
+    }
+
+    /** The same rows as a table, if they are floats and no image; its columns have no names. */
+    public Dataset asTable() {
+        if (header != null || pixels != null || shape.length > 1) {
+            return this;
+        }
+        List<Column> inputs = Collections.nCopies(features(), Column.numbers(""));
+        Header unnamed = new Header(inputs, Collections.nCopies(targetWidth, Column.numbers("")));
+        return new Dataset(
+                name, shape, null, values, labels, classes, targets, targetWidth, unnamed);
+    }
+
+    /**
+     * The same rows for a model that knows nothing of columns.
+     *
+     * @throws org.quern.QuernException if there are gaps, or columns of text
+     */
+    public Dataset asValues() {
+        if (header == null) {
+            return this;
+        }
+        float[] numbers = values.clone();
+        for (int i = 0; i < numbers.length; i++) {
+            Column column = header.inputs().get(i % header.inputs().size());
+            String text = "%s: column %s is text, and the model takes numbers alone";
+            require(!column.isCategory(), text, name, column.name());
+            numbers[i] = (float) (numbers[i] + column.offset());
+        }
+        return new Dataset(
+                name,
+                shapeOf(numbers.length / rows()),
+                null,
+                numbers,
+                labels,
+                classes,
+                targets,
+                targetWidth,
+                null);
     }
 
     /** The same data under another name. */

@@ -48,8 +48,8 @@ final class Decimal {
     }
 
     /**
-     * The same of a part of a text. Of up to 15 digits it is the nearest double; of more, one that
-     * narrows to the nearest float, at most 2 units in the last place from the nearest double.
+     * The same of a part of a text. Of up to 15 digits it is the nearest double; of more, at most 2
+     * units in the last place from that, and narrows to the same float.
      *
      * @param point the decimal point, or comma
      */

@@ -3,11 +3,18 @@ package org.quern.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.zip.GZIPOutputStream;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -308,6 +315,347 @@ class CsvTest {
                 .hasMessage(file + " has no column \"price\" for the labels: it has a, b, c");
     }
 
+    // ---- gaps, categories, and what columns are
+
+    private static final String GAPS = "|NA|NaN|nan|?|null|N/A|None|<NA>|#N/A|  ";
+
+    @Test
+    void gapsAreGaps() throws IOException {
+        for (String gap : GAPS.split("\\|")) {
+            String text = "label,a,b\nx,%1$s,red\ny,2,%1$s\nx,3,blue\n".formatted(gap);
+            Dataset set = read(text).train();
+            assertThat(set.values()).as(gap).containsExactly(Float.NaN, 0, 2, Float.NaN, 3, 1);
+        }
+    }
+
+    private static TableFormat format(String missing, String categories) {
+        return TableFormat.of("", "auto", "auto", missing, categories);
+    }
+
+    @Test
+    void otherTextsMayStandForGaps() throws IOException {
+        String text = "label,a,b\nx,-999,red\ny,-999.0,unknown\nz,3,blue\n";
+        Dataset set = read(text, format("-999, unknown", "")).train();
+        assertThat(set.values()).containsExactly(Float.NaN, 0, Float.NaN, Float.NaN, 3, 1);
+        assertThat(set.header().inputs().get(1).values()).containsExactly("red", "blue");
+        refused(
+                "label,a\nx,1\n-999,2\n",
+                format("-999", ""),
+                ":3 has no label (column 1 is \"-999\"): fill it in, or remove the row");
+    }
+
+    @Test
+    void textIsACategoryByItsValues() throws IOException {
+        Dataset set = read("a,kind,label\n1,red,x\n2,\"light, blue\",y\n3,red,x\n").train();
+        assertThat(set.header().inputs())
+                .containsExactly(
+                        Column.numbers("a"), new Column("kind", List.of("red", "light, blue"), 0));
+        assertThat(set.values()).containsExactly(1, 0, 2, 1, 3, 0);
+        assertThat(set.header().targets())
+                .containsExactly(new Column("label", List.of("x", "y"), 0));
+    }
+
+    /** Codes that look like numbers: equal ones are one, however they are written. */
+    @Test
+    void numbersMayBeCategories() throws IOException {
+        String text = "label,zip,a\nx,0401,1\ny,401.0,2\nx,17,3\n";
+        Dataset set = read(text, format("", "zip")).train();
+        assertThat(set.header().inputs().get(0).values()).containsExactly("401", "17");
+        assertThat(set.values()).containsExactly(0, 1, 0, 2, 1, 3);
+        assertThat(read(text, format("", "1")).train().values()).isEqualTo(set.values());
+        Path file = csv(text);
+        assertThatThrownBy(() -> DataReader.read(file, format("", "zap")))
+                .hasMessage("category zap: %s has no such column", file);
+    }
+
+    /** What a column holds is seen in its first value, however late that is. */
+    @Test
+    void aColumnMayBeginWithGaps() throws IOException {
+        String gaps = "x,,\n".repeat(300);
+        Dataset set = read("label,a,b\n%sy,1.5,red\ny,2.5,blue\n".formatted(gaps)).train();
+        assertThat(set.header().inputs())
+                .containsExactly(Column.numbers("a"), new Column("b", List.of("red", "blue"), 0));
+        assertThat(set.value(299, 1)).isNaN();
+        assertThat(set.value(301, 0)).isEqualTo(2.5f);
+        assertThat(set.value(301, 1)).isEqualTo(1);
+    }
+
+    @Test
+    void aColumnThatOnlyNumbersTheRowsIsLeftOut() throws IOException {
+        for (String index : new String[] {"0,1,2", "1,2,3", "7,3,12"}) {
+            String[] i = index.split(",");
+            String text = ",label,a\n%s,x,1\n%s,y,2\n%s,x,3\n".formatted(i[0], i[1], i[2]);
+            Splits splits = read(text);
+            assertThat(splits.train().values()).containsExactly(1, 2, 3);
+            assertThat(splits.reading())
+                    .isEqualTo(
+                            "line 1 is a header; label \"label\" (column 2); column 1 has no name and"
+                                    + " numbers the rows: left out");
+        }
+        // as pandas writes rows without names
+        Splits pandas = read(",0,1\n0,5,7\n1,6,8\n", TableFormat.UNKNOWN.withLabel("1"));
+        assertThat(pandas.train().values()).containsExactly(5, 6);
+        assertThat(read(",label,a\n5,x,1\n5,y,2\n").train().header().inputs().get(0).name())
+                .isEqualTo("column 1");
+    }
+
+    @Test
+    void whatASpreadsheetLeavesBehindIsLeftOut() throws IOException {
+        Splits splits = read("label,a,,b,\nx,1,,2,\ny,3,,4,\n,,,,\n");
+        assertThat(splits.train().values()).containsExactly(1, 2, 3, 4);
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "line 1 is a header; label \"label\" (column 1); 1 row is empty: left out;"
+                                + " column 3 has no name and no values: left out; column 5 has no"
+                                + " name and no values: left out");
+    }
+
+    /** Seconds since 1970, ids: float32 has 24 bits, and what is common to all is taken off. */
+    @Test
+    void largeNumbersKeepWhatTellsThemApart() throws IOException {
+        String rows =
+                IntStream.range(0, 60)
+                        .mapToObj(i -> "%d,%d,%d".formatted(i % 2, 1_732_700_000_000L + i, i))
+                        .collect(Collectors.joining("\n"));
+        Dataset set = read("label,time,b\n" + rows + "\n").train();
+        double offset = set.header().inputs().get(0).offset();
+        assertThat(offset).isBetween(1_732_700_000_000d, 1_732_700_000_059d);
+        assertThat(set.header().inputs().get(1).offset()).isZero();
+        for (int row = 0; row < 60; row++) {
+            assertThat(set.value(row, 0) + offset).isEqualTo(1_732_700_000_000d + row);
+        }
+        assertThat(CsvColumn.offset(-5, 5)).isZero();
+        assertThat(CsvColumn.offset(7.5, 7.5)).isZero();
+        assertThat(CsvColumn.offset(-100_001, -100_000)).isEqualTo(-100_001);
+        assertThat(CsvColumn.offset(1e9 + .3, 1e9 + 1.1)).isBetween(1e9 + .3, 1e9 + 1.1);
+    }
+
+    // ---- numbers to predict
+
+    private static String column(int rows, IntFunction<String> value) {
+        return IntStream.range(0, rows)
+                .mapToObj(i -> value.apply(i) + "," + i % 7)
+                .collect(Collectors.joining("\n", "label,a\n", "\n"));
+    }
+
+    @Test
+    void labelsAreNumbersOrClasses() throws IOException {
+        String numbers = "line 1 is a header; label \"label\" (column 1): numbers to predict";
+        for (String text :
+                new String[] {
+                    column(40, i -> i % 5 + ".5"),
+                    column(400, i -> "" + i),
+                    column(30, i -> "1e" + i)
+                }) {
+            Splits splits = read(text);
+            assertThat(splits.reading()).isEqualTo(numbers);
+            assertThat(splits.train().targetWidth()).isEqualTo(1);
+        }
+        for (String text :
+                new String[] {
+                    column(40, i -> "" + i % 5),
+                    column(40, i -> i % 5 + ".0"),
+                    column(40, i -> "x" + i)
+                }) {
+            Splits splits = read(text);
+            assertThat(splits.train().hasLabels()).as(text).isTrue();
+            assertThat(splits.reading()).doesNotContain("numbers");
+        }
+        assertThat(read(column(40, i -> i % 5 + ".5"), CLASSES).train().classes()).hasSize(5);
+        TableFormat asked = TableFormat.UNKNOWN.withLabels(Labels.NUMBERS);
+        assertThat(read(column(40, i -> "" + i % 2), asked).train().targets()).hasSize(40);
+    }
+
+    /** However the labels turn out to be numbers, they are the same ones. */
+    @Test
+    void numbersAreTheSameByAnyWay() throws IOException {
+        String few = column(500, i -> "%d.25".formatted(1_000_000_000L + i * 37 % 91));
+        Dataset found = read(few).train();
+        Dataset asked = read(few, TableFormat.UNKNOWN.withLabels(Labels.NUMBERS)).train();
+        assertThat(found.targets()).isEqualTo(asked.targets());
+        assertThat(found.header()).isEqualTo(asked.header());
+        assertThat(found.header().targets().get(0).offset()).isNotZero();
+        String many = column(70_000, i -> "" + (i * 7919L % 70_001));
+        Splits splits = read(many);
+        assertThat(splits.reading()).endsWith(": numbers to predict");
+        assertThat(splits.train().targets()[69_999]).isEqualTo(69_999 * 7919L % 70_001);
+        assertThat(splits.train().value(69_999, 0)).isEqualTo(69_999 % 7);
+        String rest = csv(many + "red,1\n").toString();
+        assertThatThrownBy(() -> DataReader.read(Path.of(rest)))
+                .hasMessage(
+                        rest
+                                + ":70002 column 1 (label) is \"red\", not a number: correct it, or"
+                                + " give --missing \"red\" to count it as a gap, or --loss"
+                                + " cross-entropy to take labels as classes");
+    }
+
+    @Test
+    void severalLabelsAreNumbers() throws IOException {
+        String text = "a,b,c\n1,2,x\n3,4,y\n";
+        Splits splits = read(text, TableFormat.UNKNOWN.withLabel("b,a"));
+        assertThat(splits.train().targets()).containsExactly(2, 1, 4, 3);
+        assertThat(splits.train().header().inputs()).hasSize(1);
+        assertThat(splits.label()).isEqualTo("b,a");
+        assertThat(splits.reading())
+                .isEqualTo("line 1 is a header; labels \"b\" (column 2), \"a\" (column 1)");
+        Path file = csv(text);
+        assertThatThrownBy(() -> DataReader.read(file, CLASSES.withLabel("a,b")))
+                .hasMessage("label a,b: several labels are numbers to predict: give --loss mse");
+        refused(
+                text,
+                TableFormat.UNKNOWN.withLabel("a,c"),
+                ":2 column 3 (c) is \"x\", not a number: correct it, or give --missing \"x\" to"
+                        + " count it as a gap, or --loss cross-entropy to take labels as classes");
+        assertThat(read("\"a,b\",c\nx,1\ny,2\n", TableFormat.UNKNOWN.withLabel("a,b")).label())
+                .isEqualTo("a,b");
+    }
+
+    // ---- known columns
+
+    private static final Header KNOWN =
+            new Header(
+                    List.of(Column.numbers("a"), new Column("c", List.of("red", "blue"), 0)),
+                    List.of(Column.numbers("price")));
+
+    private Splits known(String text) throws IOException {
+        TableFormat format = TableFormat.UNKNOWN.withKnown(KNOWN).withLabels(Labels.NUMBERS);
+        return DataReader.rows(csv(text), format, 0);
+    }
+
+    @Test
+    void knownColumnsAreFoundByName() throws IOException {
+        Splits splits = known("id,c,price,a\n7,blue,9,1\n8,green,10,2\n");
+        Dataset set = splits.train();
+        assertThat(set.values()).containsExactly(1, 1, 2, 2);
+        assertThat(set.targets()).containsExactly(9, 10);
+        assertThat(set.header().inputs().get(1).values()).containsExactly("red", "blue", "green");
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "line 1 is a header; label \"price\" (column 3); left out, as training did not"
+                                + " have them: id");
+        assertThat(known("c,a\nred,1\n").train().values()).containsExactly(1, 0);
+        assertThat(known("c,a\nred,1\n").train().hasTargets()).isFalse();
+        Splits gap = known("c,a,price\nred,1,\nred,2,5\n");
+        assertThat(gap.train().hasTargets()).isFalse();
+        assertThat(gap.reading()).endsWith("; 1 of 2 rows have no label");
+        // what is known is no header of numbers
+        Path file = csv("a,price\n1,2\n");
+        assertThatThrownBy(() -> DataReader.rows(file, TableFormat.UNKNOWN.withKnown(KNOWN), 0))
+                .hasMessage(file + " lacks columns that training had: c; it has a, price");
+    }
+
+    @Test
+    void columnsWithoutNamesAreTakenInTheirOrder() throws IOException {
+        assertThat(known("1,blue\n2,red\n").train().values()).containsExactly(1, 1, 2, 0);
+        assertThat(known("1,blue\n2,red\n").reading())
+                .isEqualTo("no header; the columns are taken in training's order");
+        Path file = csv("1,blue,3,4\n");
+        TableFormat format = TableFormat.UNKNOWN.withKnown(KNOWN).withLabel("#2");
+        assertThatThrownBy(() -> DataReader.rows(file, format, 0))
+                .hasMessage(file + " has 3 columns beside the label, but training had 2");
+    }
+
+    // ---- encodings and separators
+
+    @ParameterizedTest
+    @ValueSource(strings = {"UTF-8", "UTF-16LE", "UTF-16BE"})
+    void textsWithAByteOrderMark(String charset) throws IOException {
+        String text = "\ufefflabel,größe\r\nx,1\r\n🐟,2\r\n";
+        for (boolean zipped : new boolean[] {false, true}) {
+            Path file = folder.resolve(zipped ? "t.csv.gz" : "t.csv");
+            try (OutputStream out = Files.newOutputStream(file);
+                    OutputStream to = zipped ? new GZIPOutputStream(out) : out) {
+                to.write(text.getBytes(charset));
+            }
+            Dataset set = DataReader.read(file).train();
+            assertThat(set.classes()).containsExactly("x", "🐟");
+            assertThat(set.header().inputs().get(0).name()).isEqualTo("größe");
+        }
+    }
+
+    @Test
+    void damagedTextsAreRefused() throws IOException {
+        Path file = folder.resolve("t.csv");
+        Files.write(file, "label,a\nrot,1\ngrün,2\n".getBytes(StandardCharsets.ISO_8859_1));
+        assertThatThrownBy(() -> DataReader.read(file))
+                .hasMessage(
+                        "%1$s is not UTF-8 text: if it is a table, convert it, such as by iconv -f"
+                                + " latin1 -t utf-8 %1$s > utf8.csv",
+                        file);
+        Files.write(file, "label,a\nx,1\n".getBytes(StandardCharsets.UTF_16LE));
+        assertThatThrownBy(() -> DataReader.read(file))
+                .hasMessage(file + ":1 is not text: it holds characters of code 0");
+        Path zipped = folder.resolve("t.csv.gz");
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (OutputStream out = new GZIPOutputStream(bytes)) {
+            out.write("label,a\nx,1\n".repeat(100).getBytes(StandardCharsets.UTF_8));
+        }
+        Files.write(zipped, Arrays.copyOf(bytes.toByteArray(), bytes.size() - 9));
+        assertThatThrownBy(() -> DataReader.read(zipped))
+                .hasMessage(zipped + " is truncated: fetch or save it again");
+        refused(
+                "label,a\nx,1\n\"y\"z,2\n",
+                TableFormat.UNKNOWN,
+                ":3 cannot be read: Unexpected character after closing quote: 'z' (0x7a)");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "a;b;label\\n1,5;2;x\\n3;4,25;y | semicolons, with decimal commas",
+                "a;b;label\\n1.5;2;x\\n3;4.25;y | semicolons",
+                "a\tb\tlabel\\n1.5\t2\tx\\n3\t4.25\ty | tabs",
+                "sep=;\\na;b;label\\n1,5;2;x\\n3;4,25;y | semicolons, with decimal commas",
+                "sep=#\\na#b#label\\n1.5#2#x\\n3#4.25#y | \"#\"",
+                "a;b;label\\n1,5;2;\"x;,\"\\n3;4,25;\"y\\n,\" | semicolons, with decimal commas"
+            })
+    void separatorsAreFound(String text, String told) throws IOException {
+        Splits splits = read(text);
+        assertThat(splits.train().values()).containsExactly(1.5f, 2, 3, 4.25f);
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "line 1 is a header; separated by "
+                                + told
+                                + "; label \"label\" (column 3)");
+    }
+
+    @Test
+    void separatorsWithoutAHeader() throws IOException {
+        Splits splits =
+                read("5,0;3,7;setosa\n5,8;2,7;virginica\n", TableFormat.UNKNOWN.withLabel("2"));
+        assertThat(splits.train().values()).containsExactly(5, 3.7f, 5.8f, 2.7f);
+        String both = "a|b;c|label\n1|2;3|x\n4|5;6|y\n";
+        TableFormat bar = TableFormat.of("", "auto", "|", "", "");
+        assertThat(read(both, bar).train().header().inputs()).hasSize(2);
+        assertThatThrownBy(() -> TableFormat.of("", "auto", "ab", "", ""))
+                .hasMessage(
+                        "unknown separator \"ab\": use auto, comma, semicolon, tab or another"
+                                + " character");
+    }
+
+    /** 1.234 is a thousand where commas are decimal. */
+    @Test
+    void oneFileHasOneDecimalMark() throws IOException {
+        refused(
+                "label;a\nx;0,5\ny;1.234\n",
+                TableFormat.UNKNOWN,
+                ":3 column 2 (a) is \"1.234\", not a plain number such as 1000,5: correct it, or give"
+                        + " --missing \"1.234\" to count it as a gap, or --category \"a\" to take the"
+                        + " column as categories");
+        Splits labels = read("label;a\n0,5;1\n1,5;2\n");
+        assertThat(labels.train().targets()).containsExactly(.5f, 1.5f);
+    }
+
+    @Test
+    void whatStandsAboveATableIsRefused() throws IOException {
+        refused(
+                "# exported\nlabel,a\nx,1\n",
+                TableFormat.UNKNOWN,
+                ": the first line has 1 field, but others have 2: remove what is above the table");
+    }
+
     // ---- lines
 
     @Test
@@ -391,7 +739,8 @@ class CsvTest {
                         "; test.csv: line 1 is a header; label \"label\" (column 4); left out, as"
                                 + " training did not have them: id");
         assertThatThrownBy(() -> both(train, "b,label\n2,x\n", TableFormat.UNKNOWN))
-                .hasMessageEndingWith("test.csv lacks columns that training had: a");
+                .hasMessageEndingWith(
+                        "test.csv lacks columns that training had: a; it has b, label");
     }
 
     @Test
