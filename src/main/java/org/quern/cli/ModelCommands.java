@@ -273,6 +273,9 @@ final class ModelCommands {
                 float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
                 String name = rows.rows() == 1 ? rows.name() : "row " + row;
                 String label = rows.label(row);
+                if (rows.targetWidth() == 1) {
+                    label = DataText.number(rows.targets()[row]);
+                }
                 String labelled = label.isEmpty() ? "" : ", labelled " + label;
                 console.line("%s: %s%s", name, text.brief(one), labelled);
             }

@@ -115,8 +115,7 @@ class TablesTest {
         String other = file("o.csv", "label,target,a\n" + "9,x,1\n9,y,2\n".repeat(2));
         assertThat(line(quern("evaluate", path("run"), "--data", other), "data"))
                 .isEqualTo(
-                        "data      o.csv, 4 rows; line 1 is a header; label \"target\" (column 2); left"
-                                + " out, as training did not have them: label");
+                        "data      o.csv, 4 rows; line 1 is a header; label \"target\" (column 2); other columns, left out: label");
     }
 
     @Test
