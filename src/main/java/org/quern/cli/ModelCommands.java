@@ -301,6 +301,9 @@ final class ModelCommands {
                 String name = rows.rows() == 1 ? rows.name() : "row " + row;
                 name = names == null ? name : names.get(row);
                 String label = rows.label(row);
+                if (rows.targetWidth() == 1) {
+                    label = DataText.number(rows.targets()[row]);
+                }
                 String labelled = label.isEmpty() ? "" : ", labelled " + label;
                 console.line("%s: %s%s", name, text.brief(one), labelled);
             }

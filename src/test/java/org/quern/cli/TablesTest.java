@@ -114,8 +114,7 @@ class TablesTest {
         String other = file("o.csv", "label,target,a\n" + "9,x,1\n9,y,2\n".repeat(2));
         assertThat(line(quern("evaluate", path("run"), "--data", other), "data"))
                 .isEqualTo(
-                        "data      o.csv, 4 rows; line 1 is a header; label \"target\" (column 2); left"
-                                + " out, as training did not have them: label");
+                        "data      o.csv, 4 rows; line 1 is a header; label \"target\" (column 2); other columns, left out: label");
     }
 
     /** Whatever unit a column is in, the run is the same; as they are, numbers may be too large. */
