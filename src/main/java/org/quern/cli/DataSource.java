@@ -15,6 +15,7 @@ import org.quern.data.Digits;
 import org.quern.data.Mnist;
 import org.quern.data.MnistFetch;
 import org.quern.data.Splits;
+import org.quern.data.TableFormat;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 
@@ -148,6 +149,11 @@ final class DataSource {
 
     /** Reads what was located; the settings say what files do not. */
     static Splits read(RunSettings settings, String located) {
+        return read(settings, settings.format(), located);
+    }
+
+    /** As {@link #read(RunSettings, String)} does; the format says what is known of a table. */
+    static Splits read(RunSettings settings, TableFormat table, String located) {
         if (located.startsWith(GENERATED) && settings.get(Setting.TRANSPOSE)) {
             throw usage("generated digits are upright: leave --transpose out");
         }
@@ -156,7 +162,7 @@ final class DataSource {
         }
         if (!located.startsWith(GENERATED + ":")) {
             boolean transpose = settings.get(Setting.TRANSPOSE);
-            return DataReader.read(Path.of(located), settings.format(), transpose);
+            return DataReader.read(Path.of(located), table, transpose);
         }
         String[] counts = located.substring(GENERATED.length() + 1).split(",", -1);
         try {

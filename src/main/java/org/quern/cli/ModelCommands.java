@@ -22,6 +22,7 @@ import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.ImageRows;
 import org.quern.data.Splits;
+import org.quern.data.TableFormat;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
@@ -137,19 +138,21 @@ final class ModelCommands {
         Rows rows(TrainedModel trained, Console console) {
             boolean own = trained.fromRun() && data == null;
             String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
-            RunSettings reading = own ? trained.settings().with(table.given()) : table(trained);
-            Splits splits = DataSource.read(reading, DataSource.locate(console, path));
+            RunSettings reading = own ? trained.settings().with(table.given()) : reading(trained);
+            TableFormat format = own ? reading.format() : trained.format(reading);
+            Splits splits = DataSource.read(reading, format, DataSource.locate(console, path));
             List<String> notes = new ArrayList<>();
             Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
             notes.forEach(console::note);
             return new Rows(rows, DataText.reading(splits));
         }
 
-        /** What is known of a table that is not the run's: the model's label, if none is given. */
-        RunSettings table(TrainedModel trained) {
-            return RunSettings.DEFAULT
-                    .with(Map.of("label", trained.settings().get(Setting.LABEL)))
-                    .with(table.given());
+        /** How to read a file that is not the run's: as the run's was, or as is given. */
+        RunSettings reading(TrainedModel trained) {
+            RunSettings was = trained.settings();
+            Map<String, String> same =
+                    Map.of("label", was.text("label"), "missing", was.text("missing"));
+            return RunSettings.DEFAULT.with(same).with(table.given());
         }
     }
 
@@ -253,10 +256,10 @@ final class ModelCommands {
             rows = model.input(DataReader.row(csvRow), List.of());
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
-        } else if (files.stream().anyMatch(ModelCommands::isTable)) {
-            Path csv = files.stream().filter(ModelCommands::isTable).findFirst().orElseThrow();
+        } else if (files.stream().anyMatch(DataReader::isTable)) {
+            Path csv = files.stream().filter(DataReader::isTable).findFirst().orElseThrow();
             if (files.size() > 1) {
-                throw usage("%s: a .csv file goes alone, without other files", csv);
+                throw usage("%s: a table goes alone, without other files", csv);
             }
             rows = table(trained, model, csv, console);
         } else {
@@ -267,7 +270,7 @@ final class ModelCommands {
                 console.about("data", rows.name() + "; " + images.reading());
             }
         }
-        if (index == null && trained.table(model).get(Setting.TRANSPOSE)) {
+        if (index == null && trained.reading(model).get(Setting.TRANSPOSE)) {
             rows = rows.transposed();
         }
         rows.requireInput(model.saved().model().inputShape());
@@ -298,6 +301,9 @@ final class ModelCommands {
                 String name = rows.rows() == 1 ? rows.name() : "row " + row;
                 name = names == null ? name : names.get(row);
                 String label = rows.label(row);
+                if (rows.targetWidth() == 1) {
+                    label = DataText.number(rows.targets()[row]);
+                }
                 String labelled = label.isEmpty() ? "" : ", labelled " + label;
                 console.line("%s: %s%s", name, text.brief(one), labelled);
             }
@@ -307,17 +313,13 @@ final class ModelCommands {
         }
     }
 
-    private static boolean isTable(Path file) {
-        return file.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
-    }
-
     private static Dataset table(
             TrainedOptions trained, TrainedModel model, Path file, Console console) {
         int features = model.saved().model().inputSize();
-        Splits read = DataReader.rows(file, trained.table(model).format(), features);
+        Splits read = DataReader.rows(file, model.format(trained.reading(model)), features);
         Dataset rows = read.train();
         Object label = trained.table.given().get("label");
-        if (label != null && !rows.hasLabels()) {
+        if (label != null && !rows.hasLabels() && !rows.hasTargets()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
                     label, file, rows.features());
