@@ -121,7 +121,7 @@ class ImagesTest {
         Cli.Outcome turned = quern("predict @run @large.bmp --transpose");
         assertThat(turned.lines().get(1)).startsWith("large.bmp: lying (");
         assertThat(quern("predict @run @large.bmp rows.csv").err())
-                .isEqualTo("quern: rows.csv: a .csv file goes alone, without other files\n");
+                .isEqualTo("quern: rows.csv: a table goes alone, without other files\n");
         Cli.Outcome none = quern("predict @run @large.bmp @none.png");
         assertThat(none.err()).isEqualTo("quern: " + folder + "/none.png does not exist\n");
         assertThat(none.code()).isEqualTo(3);
