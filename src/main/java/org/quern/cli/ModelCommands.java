@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.backend.Backends;
 import org.quern.data.DataReader;
@@ -276,19 +275,9 @@ final class ModelCommands {
         rows.requireInput(model.saved().model().inputShape());
         if (invert) {
             rows = rows.inverted();
-        } else if (names != null) {
-            long light =
-                    IntStream.range(0, names.size())
-                            .mapToObj(rows::row)
-                            .filter(Dataset::isDarkOnLight)
-                            .count();
-            String which =
-                    names.size() == 1 ? "" : format("%,d of %,d images ", light, names.size());
-            String text =
-                    which + "mostly light; MNIST's digits are light on dark: try with --invert";
-            if (light > 0) {
-                console.note(text);
-            }
+        }
+        if (names != null) {
+            remark(console, model, rows, names, invert);
         }
         SavedModel saved = model.saved();
         try (Predictor predictor = trained.running.predictor(saved)) {
@@ -310,6 +299,30 @@ final class ModelCommands {
             if (rows.rows() == 1) {
                 console.line(text.full(outputs, MOST_CLASSES));
             }
+        }
+    }
+
+    /** Says how images differ from those trained on; or from MNIST's, if these are not known. */
+    private static void remark(
+            Console console,
+            TrainedModel model,
+            Dataset images,
+            List<String> names,
+            boolean inverted) {
+        List<String> notes = new ArrayList<>();
+        for (int row = 0; row < images.rows(); row++) {
+            Dataset image = images.row(row).named(names.get(row));
+            model.input(image, notes);
+            if (!model.knowsValues() && !inverted && image.isDarkOnLight()) {
+                notes.add(image.name() + ": mostly light; MNIST's digits are light on dark");
+            }
+        }
+        if (!notes.isEmpty()) {
+            int count = notes.size();
+            String which = count == 1 ? "" : format("%,d of %,d, first ", count, images.rows());
+            String swap = inverted ? "leave --invert out" : "try with --invert";
+            boolean mayHelp = notes.get(0).contains("light");
+            console.note(which + notes.get(0) + (mayHelp ? " (" + swap + ")" : ""));
         }
     }
 
