@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.zip.CRC32;
 import java.util.zip.GZIPOutputStream;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
@@ -61,7 +62,10 @@ class IdxTest {
     @Test
     void rawAndZippedImagesAreTheSame() throws IOException {
         byte[] bytes = idx(3, 4, 5);
+        CRC32 crc = new CRC32();
+        crc.update(bytes);
         for (byte[] form : new byte[][] {bytes, gzip(bytes)}) {
+            assertThat(Idx.read(file(form)).crc()).isEqualTo(crc.getValue());
             Dataset images = Idx.images(file(form)).array().rows("images", true);
             assertThat(images.isPixels()).isTrue();
             assertThat(images.rows()).isEqualTo(3);
