@@ -84,7 +84,7 @@ public record PredictionText(List<String> names, Loss loss) {
     public String targets(Dataset rows, int row) {
         int width = rows.targetWidth();
         return IntStream.range(row * width, (row + 1) * width)
-                .mapToObj(i -> Float.toString(rows.targets()[i]))
+                .mapToObj(i -> DataText.number(rows.targets()[i]))
                 .collect(joining(", "));
     }
 
