@@ -99,8 +99,8 @@ class ImagesTest {
         assertThat(one.lines().get(0))
                 .isEqualTo("data      large.bmp; scaled to 8 x 8, proportions kept");
         assertThat(one.lines().get(1)).matches("large.bmp: standing \\(\\d\\.\\d{4}\\)");
-        assertThat(one.lines().get(2)).isEqualTo(" @@ ");
-        assertThat(one.lines().get(5)).startsWith("standing  ");
+        assertThat(one.lines().get(2)).isEqualTo("  @     ");
+        assertThat(one.lines().get(7)).startsWith("standing  ");
 
         Cli.Outcome all = quern("predict @run @large.bmp @new");
         assertThat(all.err()).isEmpty();
