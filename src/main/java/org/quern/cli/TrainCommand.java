@@ -281,7 +281,8 @@ final class TrainCommand implements Runnable {
 
     private void keep(Trainer trainer, Splits parts, RunReport told) {
         if (save != null) {
-            ModelFile.write(save, Results.model(trainer, trainer.parameters(), parts, Map.of()));
+            Map<String, String> notes = Results.range(parts.train());
+            ModelFile.write(save, Results.model(trainer, trainer.parameters(), parts, notes));
             console.about("saved", save.toString());
         }
         if (folder != null) {

@@ -48,8 +48,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      * A column.
      *
      * @param name empty if the table has no header
-     * @param values null for numbers; else the values of the category, sorted; none, if it is left
-     *     out because there were too many
+     * @param values null for numbers; else the values of the category, sorted; none, if there were
+     *     too many
      * @param offset see {@link Column#offset}
      * @param mean of the training rows that have one
      * @param deviation standard deviation of these (divided by their number, not one less, as
@@ -74,13 +74,16 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
         /** Whether it counts for nothing. */
         public boolean isLeftOut() {
-            return isCategory() ? values.isEmpty() : deviation == 0 && !gaps;
+            int different = isCategory() ? values.size() : deviation == 0 ? 1 : 2;
+            return different == 0 || different == 1 && !gaps;
         }
 
         /** Floats of a row. */
         int width() {
-            int own = isCategory() ? values.size() : 1;
-            return own + (gaps && own > 0 ? 1 : 0);
+            if (isCategory() && isLeftOut()) {
+                return 0;
+            }
+            return (isCategory() ? values.size() : 1) + (gaps ? 1 : 0);
         }
     }
 
@@ -118,10 +121,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 predicted.add(new Target(name, 0, 1));
             }
         }
-        Columns fitted = new Columns(inputs, predicted, standardize);
-        String none = "%s: no column is left that tells one row from another (%s)";
-        require(fitted.width() > 0, none, table.name(), fitted.leftOut());
-        return fitted;
+        return new Columns(inputs, predicted, standardize);
     }
 
     private static Input numbers(Dataset table, int c) {
@@ -159,7 +159,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                         || values.size() > FEW_VALUES * 3
                                 && values.size() * ROWS_OF_A_VALUE > table.rows()
                         || values.size() > FEW_VALUES && values.size() * 2 > table.rows();
-        List<String> known = many || values.size() < 2 && !gaps ? List.of() : List.copyOf(values);
+        List<String> known = many ? List.of() : List.copyOf(values);
         return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
     }
 
@@ -220,7 +220,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             String name = name(c);
             if (!input.isCategory()) {
                 names.add(name);
-            } else {
+            } else if (input.width() > 0) {
                 input.values().forEach(value -> names.add(name + "=" + value));
             }
             if (input.width() > 0 && input.gaps()) {
@@ -463,12 +463,13 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         List<String> many = new ArrayList<>();
         for (int c = 0; c < inputs.size(); c++) {
             if (inputs.get(c).isLeftOut()) {
-                (inputs.get(c).isCategory() ? many : constant).add(name(c));
+                boolean tooMany = inputs.get(c).isCategory() && inputs.get(c).values().isEmpty();
+                (tooMany ? many : constant).add(name(c));
             }
         }
         return Stream.of(
                         told(constant, "the same in all training rows"),
-                        told(many, "text with too many different values, or one"))
+                        told(many, "text with too many different values"))
                 .filter(text -> !text.isEmpty())
                 .collect(joining("; "));
     }

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -54,6 +55,7 @@ public final class RunFolder implements AutoCloseable {
     private final StateFile saved;
 
     private Splits parts;
+    private Map<String, String> notes;
 
     /** Locks a folder for a new run of these settings, or with null for the one that is there. */
     private RunFolder(Path folder, Map<String, String> settings, int keep) {
@@ -90,7 +92,7 @@ public final class RunFolder implements AutoCloseable {
             throw data("no permission to write in %s: give --out another folder", folder);
         }
         RunFolder run = new RunFolder(folder, settings, keep);
-        run.parts = parts;
+        run.take(parts);
         return run;
     }
 
@@ -144,7 +146,12 @@ public final class RunFolder implements AutoCloseable {
             }
         }
         trainer.restore(saved.checkpoint());
+        take(rows);
+    }
+
+    private void take(Splits rows) {
         parts = rows;
+        notes = Results.range(rows.train());
     }
 
     /** Where the run stood when it was opened to go on. */
@@ -258,8 +265,9 @@ public final class RunFolder implements AutoCloseable {
     /** Writes the parameters that {@code numbers} starts with. */
     private void writeWeights(Trainer trainer, float[] numbers, int epoch, String name) {
         float[] parameters = Arrays.copyOf(numbers, (int) trainer.plan().parameters().size());
-        Map<String, String> notes = Map.of("epoch", Integer.toString(epoch));
-        ModelFile.write(folder.resolve(name), Results.model(trainer, parameters, parts, notes));
+        Map<String, String> all = new HashMap<>(notes);
+        all.put("epoch", Integer.toString(epoch));
+        ModelFile.write(folder.resolve(name), Results.model(trainer, parameters, parts, all));
     }
 
     private void prune(int epoch) {

@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import java.util.HashSet;
@@ -124,6 +125,10 @@ public final class RunSettings {
         if (!asksFor(Setting.SCALE) && !train.isImage()) {
             told.put("scale", Scaling.NONE.scale());
         }
+        boolean lasts = asksFor(Setting.EPOCHS) || asksFor(Setting.RECIPE);
+        if (!lasts && train.asTable().header() != null) {
+            told.put("epochs", Setting.EPOCHS_OF_A_TABLE);
+        }
         if (train.hasTargets() && !asksFor(Setting.LOSS)) {
             return settled(Map.of("loss", Loss.MEAN_SQUARED_ERROR.kind().option()))
                     .sized(train, told);
@@ -201,7 +206,7 @@ public final class RunSettings {
     /** The same for one epoch of one batch. */
     public RunSettings forOneBatch() {
         int batches = get(Setting.VALIDATION) > 0 ? 2 : 1;
-        return settled(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
+        return with(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
     }
 
     /** Refuses options that contradict these, of {@code where}; on what is computed may change. */
@@ -276,7 +281,10 @@ public final class RunSettings {
                         && !asksFor(Setting.SCALE)
                         && !asksFor(Setting.SHIFT);
         boolean targets = Folding.takesTargets(config(1).plan());
-        return parts.in(Columns.fit(parts.train(), standardize, standardize && targets));
+        Columns columns = Columns.fit(parts.train(), standardize, standardize && targets);
+        String none = "%s: no column tells one row from another (%s)";
+        require(columns.width() > 0, none, parts.train().name(), columns.leftOut());
+        return parts.in(columns);
     }
 
     /** The rows of the run, as they were read. */

@@ -83,10 +83,16 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
 
     /** Rows as the model takes them: of a table with its columns, their floats by these. */
     public Dataset input(Dataset rows, List<String> notes) {
-        Dataset set =
-                saved.columns() == null
-                        ? rows.asValues()
-                        : saved.columns().encoded(rows.asTable(), notes);
+        Dataset set;
+        if (saved.columns() != null) {
+            set = saved.columns().encoded(rows.asTable(), notes);
+        } else {
+            set = rows.asValues();
+            String strange = Results.strange(saved, set);
+            if (strange != null) {
+                notes.add(set.name() + ": " + strange);
+            }
+        }
         return saved.loss().classifies() ? known(set) : set;
     }
 
