@@ -80,7 +80,8 @@ public final class Training implements AutoCloseable {
 
     /** The model as it is now, for {@link RowPredictor}, safetensors and ONNX. */
     public SavedModel model() {
-        return Results.model(trainer, trainer.parameters(), parts, Map.of());
+        Map<String, String> notes = Results.range(parts.train());
+        return Results.model(trainer, trainer.parameters(), parts, notes);
     }
 
     /** The settings, with what was found out. */
