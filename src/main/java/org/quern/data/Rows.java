@@ -22,6 +22,9 @@ final class Rows {
     /** Elements of the largest array that every JVM can make. */
     private static final int LARGEST = Integer.MAX_VALUE - 8;
 
+    /** Characters of a text that a message shows. */
+    private static final int LONGEST = 40;
+
     /** The methods that give a record's components, by name. */
     private static final ClassValue<Map<String, Method>> COMPONENTS =
             new ClassValue<>() {
@@ -270,8 +273,12 @@ final class Rows {
     }
 
     private static String shown(Object cell) {
-        String text = cell instanceof CharSequence ? "\"" + cell + '"' : cell.toString();
-        return text + " (" + cell.getClass().getSimpleName() + ")";
+        String text = cell.toString().lines().findFirst().orElse("");
+        text = text.length() > LONGEST ? text.substring(0, LONGEST) + "..." : text;
+        boolean constant = cell instanceof Enum<?>; // whose own class may have no name
+        Class<?> type = constant ? ((Enum<?>) cell).getDeclaringClass() : cell.getClass();
+        return (cell instanceof CharSequence ? '"' + text + '"' : text)
+                + " (%s)".formatted(type.getSimpleName());
     }
 
     private String at() {

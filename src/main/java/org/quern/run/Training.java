@@ -1,5 +1,7 @@
 package org.quern.run;
 
+import static org.quern.QuernException.expect;
+
 import java.util.Map;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
@@ -16,7 +18,8 @@ import org.quern.train.Trainer;
  * with the same defaults, to the same bits.
  *
  * <pre>{@code
- * RunSettings settings = RunSettings.DEFAULT.with(Setting.EPOCHS, 20);
+ * Dataset rows = Dataset.ofRows("houses", Header.of(House.class).target("price"), houses);
+ * RunSettings settings = RunSettings.DEFAULT.with(Setting.MODEL, "dense 32 relu, dense 1");
  * try (Training training = Training.open(rows, settings)) {
  *     training.fit();
  *     System.out.println(training.test().accuracy());
@@ -43,11 +46,17 @@ public final class Training implements AutoCloseable {
 
     /** Carves test rows, and validation rows if the settings ask for some, out of all rows. */
     public static Training open(Dataset rows, RunSettings settings) {
+        for (Setting<?> one : Setting.of(Setting.Group.TABLE)) {
+            boolean ofFile = one != Setting.STANDARDIZE && settings.asksFor(one);
+            String text = "%s is for a file: of a program's rows, a Header says what they are";
+            expect(!ofFile, text, one.name());
+        }
         return open(new Splits(rows, null, rows.name()), settings);
     }
 
     /**
-     * Gets ready to train on a source of data, which may have test rows of its own.
+     * Gets ready to train on a source of data, which may have test rows of its own, such as {@code
+     * DataReader.read(path, asked.format())}.
      *
      * @param asked what is to be otherwise than by default; what only the data tells is found out:
      *     how wide the last layer is, and that numbers are predicted by the mean squared error

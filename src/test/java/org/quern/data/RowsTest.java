@@ -223,6 +223,15 @@ class RowsTest {
         refused(at + ": a is \"1\" (String), which is no number", good, map("1", "x", 2));
         refused(at + ": a is BAY (Ocean), which is no number", good, map(Ocean.BAY, "x", 2));
         refused(
+                at + ": a is not its name (Ocean), which is no number",
+                good,
+                map(Ocean.INLAND, "x", 2));
+        refused(
+                at + ": a is \"" + "1".repeat(40) + "...\" (String), which is no number",
+                good,
+                map("1".repeat(41) + "\n", "x", 2));
+        refused(at + ": a is \"1\" (String), which is no number", good, map("1\n2", "x", 2));
+        refused(
                 at + ": c is 1970-01-01 (LocalDate), which is no text, enum, boolean or number",
                 good,
                 map(1, LocalDate.EPOCH, 2));

@@ -311,6 +311,9 @@ class TrainingTest {
             training.trainer().interrupt();
             assertThat(training.fit().end()).isEqualTo(History.End.INTERRUPTED);
         }
+        assertThatThrownBy(() -> Training.open(rows, SETTINGS.with(Setting.LABEL, "income")))
+                .hasMessage(
+                        "label is for a file: of a program's rows, a Header says what they are");
         Header unlabelled = HOUSE.without("price");
         assertThatThrownBy(
                         () ->
