@@ -19,6 +19,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Distortion;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
+import org.quern.data.TableFormat.Labels;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -299,9 +300,23 @@ public final class RunSettings {
                         get(Setting.SEED));
     }
 
-    /** For CSV, what is known of it. */
+    /** What is known of a table in a file. */
     public TableFormat format() {
-        return TableFormat.of(get(Setting.LABEL), get(Setting.HEADER));
+        TableFormat format =
+                TableFormat.of(
+                        get(Setting.LABEL),
+                        get(Setting.HEADER),
+                        get(Setting.SEPARATOR),
+                        get(Setting.MISSING),
+                        get(Setting.CATEGORY));
+        boolean oneOutput =
+                asksFor(Setting.MODEL)
+                        && Setting.layers(get(Setting.MODEL)).outputSize() == 1
+                        && !asksFor(Setting.LOSS);
+        if (oneOutput || !loss().classifies()) {
+            return format.withLabels(Labels.NUMBERS);
+        }
+        return asksFor(Setting.LOSS) ? format.withLabels(Labels.CLASSES) : format;
     }
 
     public Backends.Choice choose() {
