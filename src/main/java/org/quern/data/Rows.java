@@ -19,9 +19,6 @@ import java.util.stream.Stream;
 
 /** Makes a table of rows that a program has, one after the other. */
 final class Rows {
-    /** Elements of the largest array that every JVM can make. */
-    private static final int LARGEST = Integer.MAX_VALUE - 8;
-
     /** Characters of a text that a message shows. */
     private static final int LONGEST = 40;
 
@@ -63,10 +60,8 @@ final class Rows {
 
     private final double[] offsets;
 
-    /** The other rows, one behind the other, and how many numbers these are. */
-    private float[] floats = new float[0];
-
-    private int count;
+    private final FloatRows values;
+    private final FloatRows predicted;
     private int rows;
 
     private Rows(String name, Header header) {
@@ -84,6 +79,8 @@ final class Rows {
             }
             indices.add(index);
         }
+        values = new FloatRows(inputs);
+        predicted = new FloatRows(Math.max(1, columns.size() - inputs));
         least = new double[columns.size()];
         most = new double[columns.size()];
         Arrays.fill(least, Double.POSITIVE_INFINITY);
@@ -143,13 +140,17 @@ final class Rows {
     }
 
     private void keep(double[] numbers) {
-        long needed = (long) count + numbers.length;
-        if (needed > floats.length) {
-            require(needed <= LARGEST, "%s has more values than a data set can hold", name);
-            floats = Arrays.copyOf(floats, (int) Math.min(LARGEST, Math.max(needed, 2L * count)));
-        }
         for (int c = 0; c < numbers.length; c++) {
-            floats[count++] = (float) (numbers[c] - offsets[c]);
+            float number = (float) (numbers[c] - offsets[c]);
+            if (c < inputs) {
+                values.set(c, number);
+            } else {
+                predicted.set(c - inputs, number);
+            }
+        }
+        values.endRow();
+        if (numbers.length > inputs) {
+            predicted.endRow();
         }
     }
 
@@ -298,39 +299,31 @@ final class Rows {
         List<Column> found = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
             Map<String, Integer> index = indices.get(c);
-            String[] values = index == null ? null : new String[index.size()];
+            String[] texts = index == null ? null : new String[index.size()];
             if (index != null) {
-                index.forEach((value, i) -> values[i] = value);
+                index.forEach((text, i) -> texts[i] = text);
             }
-            List<String> all = index == null ? null : List.of(values);
-            found.add(new Column(columns.get(c).name(), all, offsets[c]));
+            List<String> known = index == null ? null : List.of(texts);
+            found.add(new Column(columns.get(c).name(), known, offsets[c]));
         }
-        int width = columns.size();
-        List<Column> targets = found.subList(inputs, width);
+        List<Column> targets = found.subList(inputs, found.size());
         Header header = new Header(found.subList(0, inputs), targets);
-        Dataset set = Dataset.ofTable(name, header, part(0, inputs));
+        Dataset set =
+                Dataset.ofTable(
+                        name, header, values.take(IntStream.range(0, inputs).toArray(), name));
         if (targets.isEmpty()) {
             return set;
         }
-        float[] predicted = part(inputs, width);
+        int[] all = IntStream.range(0, targets.size()).toArray();
+        float[] numbers = predicted.take(all, name);
         Column label = targets.get(0);
         if (!label.isCategory()) {
-            return set.withTargets(predicted, width - inputs);
+            return set.withTargets(numbers, targets.size());
         }
-        IntStream places = IntStream.range(0, rows).map(row -> (int) predicted[row]);
-        return Classes.label(set, places.mapToObj(label.values()::get).toList());
-    }
-
-    /** The columns from one to another of all rows. */
-    private float[] part(int from, int to) {
-        int width = columns.size();
-        if (to - from == width) {
-            return Arrays.copyOf(floats, count);
-        }
-        float[] part = new float[rows * (to - from)];
+        int[] labels = new int[rows];
         for (int row = 0; row < rows; row++) {
-            System.arraycopy(floats, row * width + from, part, row * (to - from), to - from);
+            labels[row] = (int) numbers[row];
         }
-        return part;
+        return Classes.label(set, labels, label.values());
     }
 }
