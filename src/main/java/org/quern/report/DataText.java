@@ -151,8 +151,8 @@ public final class DataText {
 
     public static String differing(List<String> names) {
         return names.isEmpty()
-                ? "all four files are the original ones"
-                : "not the original contents: " + String.join(", ", names);
+                ? "all four files are MNIST's"
+                : "not the contents of MNIST: " + String.join(", ", names);
     }
 
     /** A value of the data, in full if it is a whole number. */

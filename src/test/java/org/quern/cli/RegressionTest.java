@@ -58,7 +58,7 @@ class RegressionTest {
         assertThat(trained.err()).isEmpty();
         assertThat(trained.code()).isZero();
         assertThat(trained.out())
-                .contains("384 to train, 96 to validate, 120 to test, 3 values\n")
+                .contains("384 to train, 96 to validate, 120 to test, 3 columns: 3 numbers\n")
                 .contains("no gallery: a model trained by mean squared error")
                 .doesNotContain("accuracy");
         String result =
@@ -112,8 +112,8 @@ class RegressionTest {
     void oneNumberNeedsOneOutput() {
         assertThat(quern("train --data CSV --loss mse --model dense_3").err())
                 .isEqualTo(
-                        "quern: model \"dense 3\" has 3 outputs, but mean squared error predicts one"
-                                + " number a row: make its last layer \"dense 1\"\n");
+                        "quern: model \"dense 3\" has 3 outputs, but numbers.csv has one number a"
+                                + " row to predict: make its last layer \"dense 1\"\n");
     }
 
     @Test
