@@ -51,6 +51,7 @@ public final class Records {
                         .with(Setting.EPOCHS, 60)
                         .with(Setting.EARLY_STOPPING, 10);
         try (Training training = Training.open(sales, settings)) {
+            training.notes().forEach(note -> System.out.println("note: " + note));
             training.fit();
             Evaluation test = training.test();
             System.out.printf("R2 %.4f%n", test.accuracy());

@@ -2,6 +2,8 @@ package org.quern.run;
 
 import static org.quern.QuernException.expect;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
@@ -28,8 +30,8 @@ import org.quern.train.Trainer;
  * }</pre>
  *
  * <p>Of a table, columns are fitted on the rows to train on; {@code parts().columns()} says what
- * became of each, and which are {@linkplain org.quern.data.Columns#leftOut left out}. The model
- * takes rows, and the test is told, in the units of the table.
+ * became of each, {@link #notes} which count for nothing. The model takes rows, and the test is
+ * told, in the units of the table.
  *
  * <p>Holds the device's memory until closed. Not thread-safe, except the trainer's interrupt.
  */
@@ -91,6 +93,19 @@ public final class Training implements AutoCloseable {
     public SavedModel model() {
         Map<String, String> notes = Results.range(parts.train());
         return Results.model(trainer, trainer.parameters(), parts, notes);
+    }
+
+    /** A line for each thing that is left out or counts for nothing; empty as a rule. */
+    public List<String> notes() {
+        List<String> notes = new ArrayList<>();
+        String leftOut = parts.columns() == null ? "" : parts.columns().leftOut();
+        if (!leftOut.isEmpty()) {
+            notes.add("left out: " + leftOut);
+        }
+        String with = " does nothing with %s and %s";
+        String these = with.formatted(settings.text("loss"), settings.text("optimizer"));
+        settings.unused().forEach(name -> notes.add(name + these));
+        return notes;
     }
 
     /** The settings, with what was found out. */

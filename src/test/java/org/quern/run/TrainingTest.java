@@ -323,6 +323,22 @@ class TrainingTest {
                 .isInstanceOf(QuernException.class);
     }
 
+    @Test
+    void whatCountsForNothingIsSaid() {
+        Header header = Header.of(House.class).category("id").target("price");
+        Dataset rows = Dataset.ofRows("houses", header, houses()::iterator);
+        try (Training training = Training.open(rows, SETTINGS.with(Setting.MOMENTUM, 0.9))) {
+            assertThat(training.notes())
+                    .containsExactly(
+                            "left out: id: text with too many different values",
+                            "momentum does nothing with mse and adam");
+        }
+        Dataset usual = Dataset.ofRows("houses", HOUSE, houses()::iterator);
+        try (Training training = Training.open(usual, SETTINGS)) {
+            assertThat(training.notes()).isEmpty();
+        }
+    }
+
     /** Gaps would be NaN, and the indices of categories numbers. */
     @Test
     void aTableIsRefusedByWhoKnowsNoColumns() {
