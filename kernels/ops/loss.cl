@@ -3,8 +3,8 @@
  *                         S = sum over j of exp(Z[b,j] - M), L[b] = log S + M - Z[b,T[b]],
  *                         G[b,j] = (exp(Z[b,j] - M) / S - [j = T[b]]) / B,
  *                         hits[b] = 1 if the first largest logit is at T[b], else 0
- * regression_loss_forward of Y [B x C] and targets T [B x C]: L[b] = sum over j of loss(Y - T) / C,
- *                         G[b,j] = loss'(Y - T) / (B C) * act', hits[b] = 0
+ * elementwise_loss_forward of Y [B x C] and targets T [B x C]: L[b] = sum over j of loss(Y, T) / C,
+ *                         G[b,j] = loss'(Y, T) / (B C) * act', hits[b] = how many j are decided rightly
  *
  * loss, gradient and hits in one launch; any C.
  *
@@ -96,26 +96,29 @@ cross_entropy_forward(__global float *arena, __global const uint *pass, uint log
 }
 
 KERNEL(256)
-regression_loss_forward(__global float *arena, __global const uint *pass, uint y_at, uint z_at, uint targets_at,
+elementwise_loss_forward(__global float *arena, __global const uint *pass, uint y_at, uint z_at, uint targets_at,
                         uint gradient_at, uint loss_at, uint hits_at, uint columns, int activation, uint lanes, int loss,
                         float form) {
     SHARED float lane_sums[256];
+    SHARED float lane_hits[256];
     uint t = get_local_id(0), lane = t % lanes;
     uint row = get_group_id(0) * (256 / lanes) + t / lanes;
     uint rows = pass[PASS_ROWS];
     float scale = 1.0f / ((float)rows * (float)columns);
-    float sum = 0.0f;
+    float sum = 0.0f, hits = 0.0f;
     for (uint j = lane; row < rows && j < columns; j += lanes) {
         uint position = row * columns + j;
         float y = arena[y_at + position];
         float z = z_at != NOWHERE ? arena[z_at + position] : 0.0f;
-        float error = y - arena[targets_at + position];
-        sum = add_loss(loss, form, error, sum);
-        arena[gradient_at + position] = loss_slope(loss, form, error) * scale * slope(activation, y, z);
+        float target = arena[targets_at + position];
+        sum = add_loss(loss, form, y, target, sum);
+        hits += decided_rightly(loss, y, target);
+        arena[gradient_at + position] = loss_slope(loss, form, y, target) * scale * slope(activation, y, z);
     }
     sum = row_sum(lane_sums, lanes, sum);
+    hits = row_sum(lane_hits, lanes, hits);
     if (row < rows && lane == 0) {
         arena[loss_at + row] = sum / (float)columns;
-        arena[hits_at + row] = 0.0f;
+        arena[hits_at + row] = hits;
     }
 }

@@ -47,9 +47,10 @@ public interface DeviceDataset extends AutoCloseable {
         if (classifies ? !set.hasLabels() : !set.hasTargets()) {
             throw data(
                     "%s has no %s, which %s needs",
-                    set.name(),
-                    classifies ? "class labels" : "regression targets",
-                    plan.loss().title());
+                    set.name(), classifies ? "class labels" : "targets", plan.loss().title());
+        }
+        if (!classifies) {
+            plan.loss().check(set.name(), set.targets(), set.targetWidth());
         }
     }
 }

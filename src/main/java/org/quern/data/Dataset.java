@@ -189,7 +189,7 @@ public record Dataset(
      */
     public Dataset withLabelsAsTargets() {
         String text =
-                "%s: label \"%s\" is not a finite number, which a regression needs: train by"
+                "%s: label \"%s\" is not a finite number, which this loss needs: train by"
                         + " cross-entropy, or name another column";
         float[] ofClass = new float[classes.size()];
         for (int c = 0; c < ofClass.length; c++) {

@@ -1,6 +1,7 @@
 package org.quern.plan;
 
 import static org.quern.QuernException.choice;
+import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
 import java.util.Arrays;
@@ -11,8 +12,8 @@ import java.util.stream.Collectors;
 
 /**
  * What training makes small; for each batch, the mean over its real rows. This is all that Java
- * knows of a loss: its names and settings, what it asks of targets and, of one that compares
- * numbers, its value and slope, in float64 for the reference and in float32 for plain Java.
+ * knows of a loss: its names and settings, what it asks of targets and, of one that adds up what
+ * single outputs cost, value and slope, in float64 for the reference and in float32 for plain Java.
  */
 public record Loss(Kind kind, List<Double> values) {
     /** Softmax cross-entropy, of classes. */
@@ -20,6 +21,9 @@ public record Loss(Kind kind, List<Double> values) {
 
     /** Mean squared error, of numbers. */
     public static final Loss MEAN_SQUARED_ERROR = new Loss(Kind.MEAN_SQUARED_ERROR, List.of());
+
+    /** Binary cross-entropy, of yes and no. */
+    public static final Loss BINARY_CROSS_ENTROPY = new Loss(Kind.BINARY_CROSS_ENTROPY, List.of());
 
     /** The δ that {@code Huber} of Keras and {@code HuberLoss} of PyTorch have by default. */
     public static final double DELTA = 1;
@@ -42,7 +46,14 @@ public record Loss(Kind kind, List<Double> values) {
          * Huber's loss (Ann. Math. Statist. 35, 1964) as in Keras and PyTorch: the mean over a row
          * of e² / 2 where |e| ≤ δ, else δ (|e| − δ / 2).
          */
-        HUBER("huber", "Huber loss", "Huber", "delta");
+        HUBER("huber", "Huber loss", "Huber", "delta"),
+        /**
+         * Sigmoid cross-entropy from logits z with targets t, 0 or 1 or a probability: the mean
+         * over a row of {@code max(z, 0) − z t + log(1 + exp(−|z|))};
+         * BinaryCrossentropy(from_logits=True) of Keras and BCEWithLogitsLoss of PyTorch. Each
+         * output decides for itself: 1 where z > 0, which is where its probability is above 0.5.
+         */
+        BINARY_CROSS_ENTROPY("binary", "binary cross-entropy", "BinaryCrossEntropy");
 
         private final String option;
         private final String title;
@@ -133,9 +144,44 @@ public record Loss(Kind kind, List<Double> values) {
         return values.isEmpty() ? 0 : values.get(0).floatValue();
     }
 
-    /** Whether targets are class indices and outputs logits, rather than both numbers. */
+    /** Whether targets are class indices, rather than a number for each output. */
     public boolean classifies() {
         return kind == Kind.CROSS_ENTROPY;
+    }
+
+    /** Whether each output says yes or no, and its target is the probability of yes. */
+    public boolean isBinary() {
+        return kind == Kind.BINARY_CROSS_ENTROPY;
+    }
+
+    /** Whether outputs are logits, from which come probabilities and decisions: not numbers. */
+    public boolean takesLogits() {
+        return classifies() || isBinary();
+    }
+
+    /** What is right or wrong about a row of so many outputs, which hits count; 0: nothing is. */
+    public int decisions(int outputs) {
+        return isBinary() ? outputs : classifies() ? 1 : 0;
+    }
+
+    /**
+     * Refuses a target that this cannot be measured against, by its row and column.
+     *
+     * @param targets [rows × width]
+     */
+    public void check(String name, float[] targets, int width) {
+        for (int i = 0; isBinary() && i < targets.length; i++) {
+            if (!(targets[i] >= 0 && targets[i] <= 1)) {
+                String text =
+                        "%s: row %,d, target %,d is %s: %s takes 0, 1 or a probability between";
+                throw data(text, name, i / width, i % width, targets[i], title());
+            }
+        }
+    }
+
+    /** 1 where a binary loss finds a logit on the side of its target, else 0. */
+    public int hits(double logit, double target) {
+        return isBinary() && logit > 0 == target > 0.5 ? 1 : 0;
     }
 
     /** Values of the targets of one row: 1 for a class index, else the outputs. */
@@ -143,42 +189,78 @@ public record Loss(Kind kind, List<Double> values) {
         return classifies() ? 1 : outputs;
     }
 
-    /** Of one that compares numbers, what an error, output − target, costs; in float64. */
-    public double value(double error) {
-        if (kind == Kind.HUBER) {
-            double delta = values.get(0);
-            double size = Math.abs(error);
-            return size <= delta ? error * error / 2 : delta * (size - delta / 2);
-        }
-        return error * error;
+    /** Of any but {@link #CROSS_ENTROPY}, what an output costs; in float64. */
+    public double value(double output, double target) {
+        double error = output - target;
+        return switch (kind) {
+            case HUBER -> {
+                double delta = values.get(0);
+                double size = Math.abs(error);
+                yield size <= delta ? error * error / 2 : delta * (size - delta / 2);
+            }
+            case BINARY_CROSS_ENTROPY -> Math.max(output, 0) - output * target + tail(output);
+            default -> error * error;
+        };
     }
 
-    /** The derivative of {@link #value}, in float64. */
-    public double slope(double error) {
-        if (kind == Kind.HUBER) {
-            double delta = values.get(0);
-            return Math.abs(error) <= delta ? error : Math.copySign(delta, error);
-        }
-        return 2 * error;
+    /** The derivative of {@link #value} by the output, in float64. */
+    public double slope(double output, double target) {
+        double error = output - target;
+        return switch (kind) {
+            case HUBER -> {
+                double delta = values.get(0);
+                yield Math.abs(error) <= delta ? error : Math.copySign(delta, error);
+            }
+            case BINARY_CROSS_ENTROPY -> sigmoid(output) - target;
+            default -> 2 * error;
+        };
     }
 
-    /** The largest magnitude of the second derivative of {@link #value}. */
-    public double curvature() {
-        return kind == Kind.HUBER ? 1 : 2;
+    /** The magnitudes that {@link #value} adds, which its rounding errors are relative to. */
+    public double terms(double output, double target) {
+        return isBinary() ? Math.abs(output) * (1 + target) + tail(output) : value(output, target);
     }
 
-    public float floatValue(float error) {
-        if (kind == Kind.HUBER) {
-            float inner = Math.min(Math.abs(error), constant());
-            return inner * (Math.abs(error) - 0.5f * inner);
-        }
-        return error * error;
+    /**
+     * The same of {@link #slope}; of a function of the error, what its rounding changes at most.
+     */
+    public double slopeTerms(double output, double target) {
+        double error = Math.abs(output - target);
+        return switch (kind) {
+            case HUBER -> error;
+            case BINARY_CROSS_ENTROPY -> sigmoid(output) + target;
+            default -> 2 * error;
+        };
     }
 
-    public float floatSlope(float error) {
-        if (kind == Kind.HUBER) {
-            return Math.max(-constant(), Math.min(error, constant()));
-        }
-        return 2 * error;
+    public float floatValue(float output, float target) {
+        float error = output - target;
+        return switch (kind) {
+            case HUBER -> {
+                float inner = Math.min(Math.abs(error), constant());
+                yield inner * (Math.abs(error) - 0.5f * inner);
+            }
+            case BINARY_CROSS_ENTROPY -> (float) value(output, target);
+            default -> error * error;
+        };
+    }
+
+    public float floatSlope(float output, float target) {
+        float error = output - target;
+        return switch (kind) {
+            case HUBER -> Math.max(-constant(), Math.min(error, constant()));
+            case BINARY_CROSS_ENTROPY -> (float) slope(output, target);
+            default -> 2 * error;
+        };
+    }
+
+    /** {@code log(1 + exp(−|z|))} */
+    private static double tail(double logit) {
+        return Math.log1p(Math.exp(-Math.abs(logit)));
+    }
+
+    /** The probability that a logit stands for, {@code 1 / (1 + exp(−z))}. */
+    public static double sigmoid(double logit) {
+        return 1 / (1 + Math.exp(-logit));
     }
 }

@@ -143,11 +143,11 @@ public sealed interface Op {
     }
 
     /**
-     * A {@link Loss} ρ of Y [B × C] to T [B × C]: L[b] = Σⱼ ρ(Y − T) / C, and the gradient before
-     * the output's activation, G[b,j] = ρ′(Y − T) / (B·C) · act′; hits[b] = 0. act′ is taken at Z
-     * if {@code z} is not null, else from Y.
+     * A {@link Loss} ρ of Y [B × C] to T [B × C]: L[b] = Σⱼ ρ(Y, T) / C, and the gradient before
+     * the output's activation, G[b,j] = ρ′(Y, T) / (B·C) · act′; hits[b] counts the j that are
+     * {@link Loss#hits decided rightly}. act′ is taken at Z if {@code z} is not null, else from Y.
      */
-    record RegressionLoss(
+    record ElementwiseLoss(
             String layer,
             Loss form,
             Slice y,

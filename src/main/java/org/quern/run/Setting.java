@@ -138,7 +138,7 @@ public final class Setting<T> {
                     .where(n -> n >= 0, "outputs %d: give at least 1");
     public static final Setting<String> LOSS =
             TRAINING.setting("loss=NAME", "cross-entropy")
-                    .help(either(Loss.Kind.options()) + " (%s).")
+                    .help(either(Loss.Kind.options()) + " (%s); binary: yes or no for each output.")
                     .as(name -> Loss.Kind.of(name).option());
     public static final Setting<Double> DELTA =
             TRAINING.setting("delta=X", Loss.DELTA)

@@ -124,6 +124,11 @@ public record KernelCase(
         if (op instanceof Op.Metrics o && slice.offset() == o.hits().offset()) {
             return unit < 0.5f ? 0 : 1;
         }
+        if (op instanceof Op.ElementwiseLoss o
+                && o.form().isBinary()
+                && slice.offset() == o.targets().offset()) {
+            return KernelCases.probability(unit, index);
+        }
         float value = spread * (2 * unit - 1);
         if (op instanceof Op.Update o
                 && o.moments().contains(slice)
@@ -133,7 +138,7 @@ public record KernelCase(
         if (op instanceof Op.DenseBackwardInput o && slice.offset() == o.x().offset()) {
             return activated(o.activation(), unit, value);
         }
-        if (op instanceof Op.RegressionLoss o && slice.offset() == o.y().offset()) {
+        if (op instanceof Op.ElementwiseLoss o && slice.offset() == o.y().offset()) {
             return activated(o.activation(), unit, value);
         }
         // zeros such as images and ReLU have

@@ -180,7 +180,7 @@ final class CpuExecutor implements Executor {
     enum Kind {
         GATHER(Op.Gather.class),
         FORWARD(Op.DenseForward.class),
-        LOSS(Op.CrossEntropy.class, Op.RegressionLoss.class),
+        LOSS(Op.CrossEntropy.class, Op.ElementwiseLoss.class),
         BACKWARD_INPUT(Op.DenseBackwardInput.class),
         BACKWARD_WEIGHTS(Op.DenseBackwardWeights.class),
         UPDATE(Op.Update.class),

@@ -124,8 +124,8 @@ final class JavaExecutor extends OpLoop {
             forward(o, collected(o.x(), pass), pass);
         } else if (op instanceof Op.CrossEntropy o) {
             crossEntropy(o, pass.rows());
-        } else if (op instanceof Op.RegressionLoss o) {
-            regressionLoss(o, pass.rows());
+        } else if (op instanceof Op.ElementwiseLoss o) {
+            elementwiseLoss(o, pass.rows());
         } else if (op instanceof Op.DenseBackwardInput o) {
             backwardInput(o, pass);
         } else if (op instanceof Op.DenseBackwardWeights o) {
@@ -344,23 +344,25 @@ final class JavaExecutor extends OpLoop {
         }
     }
 
-    private void regressionLoss(Op.RegressionLoss op, int rows) {
+    private void elementwiseLoss(Op.ElementwiseLoss op, int rows) {
         int n = op.y().columns();
         float[] a = arena.array(op.y());
         float factor = 1f / ((float) rows * n);
         for (int b = 0; b < rows; b++) {
             float sum = 0;
+            int hits = 0;
             for (int j = 0; j < n; j++) {
                 int k = b * n + j;
                 float y = a[arena.at(op.y()) + k];
                 float z = op.z() == null ? 0 : a[arena.at(op.z()) + k];
-                float error = y - a[arena.at(op.targets()) + k];
-                sum += op.form().floatValue(error);
+                float t = a[arena.at(op.targets()) + k];
+                sum += op.form().floatValue(y, t);
+                hits += op.form().hits(y, t);
                 a[arena.at(op.gradient()) + k] =
-                        factor * op.form().floatSlope(error) * op.activation().floatSlope(y, z);
+                        factor * op.form().floatSlope(y, t) * op.activation().floatSlope(y, z);
             }
             a[arena.at(op.loss()) + b] = sum / n;
-            a[arena.at(op.hits()) + b] = 0;
+            a[arena.at(op.hits()) + b] = hits;
         }
     }
 

@@ -52,8 +52,8 @@ public final class ReferenceExecutor extends OpLoop {
             forward(o, pass);
         } else if (op instanceof Op.CrossEntropy o) {
             crossEntropy(o, pass.rows());
-        } else if (op instanceof Op.RegressionLoss o) {
-            regressionLoss(o, pass.rows());
+        } else if (op instanceof Op.ElementwiseLoss o) {
+            elementwiseLoss(o, pass.rows());
         } else if (op instanceof Op.DenseBackwardInput o) {
             backwardInput(o, pass);
         } else if (op instanceof Op.DenseBackwardWeights o) {
@@ -126,21 +126,23 @@ public final class ReferenceExecutor extends OpLoop {
         }
     }
 
-    private void regressionLoss(Op.RegressionLoss op, int rows) {
+    private void elementwiseLoss(Op.ElementwiseLoss op, int rows) {
         int columns = op.y().columns();
         for (int b = 0; b < rows; b++) {
             double loss = 0;
+            int hits = 0;
             for (int j = 0; j < columns; j++) {
                 int k = b * columns + j;
                 double y = arena[at(op.y()) + k];
                 double z = op.z() == null ? 0 : arena[at(op.z()) + k];
-                double error = y - arena[at(op.targets()) + k];
-                loss += op.form().value(error) / columns;
-                double slope = op.form().slope(error) / ((double) rows * columns);
+                double target = arena[at(op.targets()) + k];
+                loss += op.form().value(y, target) / columns;
+                hits += op.form().hits(y, target);
+                double slope = op.form().slope(y, target) / ((double) rows * columns);
                 arena[at(op.gradient()) + k] = slope * op.activation().slope(y, z);
             }
             arena[at(op.loss()) + b] = loss;
-            arena[at(op.hits()) + b] = 0;
+            arena[at(op.hits()) + b] = hits;
         }
     }
 
