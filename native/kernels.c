@@ -136,11 +136,12 @@ static void backward_weights(Net *net, int layer, const Pass *pass) {
 static void cross_entropy(Net *net, const Pass *pass) {
     Layer *l = &net->layer[net->layers - 1];
     int n = l->out;
-    float each = 1.0f / (float)pass->rows;
     for (int b = 0; b < pass->rows; b++) {
         const float *z = l->y + (int64_t)b * n;
         float *g = l->dy + (int64_t)b * n;
-        int target = (int)net->targets[b], best = 0;
+        const float *wanted = net->targets + (int64_t)b * net->target_width;
+        float weight = net->target_width > 1 ? wanted[1] : 1.0f, each = weight / (float)pass->rows;
+        int target = (int)wanted[0], best = 0;
         for (int j = 1; j < n; j++) {
             best = z[j] > z[best] ? j : best;
         }
@@ -157,7 +158,7 @@ static void cross_entropy(Net *net, const Pass *pass) {
         }
         /* p - 1 from the other classes would be more exact still; this is within the derived bound */
         g[target] -= each;
-        net->losses[b] = logf(sum) + (top - z[target]);
+        net->losses[b] = (logf(sum) + (top - z[target])) * weight;
         net->hits[b] = best == target;
     }
 }

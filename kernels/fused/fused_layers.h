@@ -201,13 +201,14 @@ DEVICE void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, 
         }
         sum = GROUP_ADD(sum, ROW_LANES);
         if (real) {
-            uint target = (uint)targets[b];
+            uint at = b * NET(NET_TARGETS), target = (uint)targets[at];
+            float weight = NET(NET_TARGETS) > 1 ? targets[at + 1] : 1.0f;
             for (uint j = lane; j < columns; j += ROW_LANES) {
                 float gradient = (exp(z[j] - largest) / sum - (j == target ? 1.0f : 0.0f)) / (float)rows;
-                fused_gradient(mem, top, b, j, c0, own, gradient);
+                fused_gradient(mem, top, b, j, c0, own, gradient * weight);
             }
             if (lane == 0) {
-                mem[NET(NET_LOSSES) + b] = log(sum) + (largest - z[target]);
+                mem[NET(NET_LOSSES) + b] = (log(sum) + (largest - z[target])) * weight;
                 mem[NET(NET_HITS) + b] = best == target ? 1.0f : 0.0f;
             }
         }

@@ -5,6 +5,7 @@ import static org.quern.QuernException.data;
 import static org.quern.QuernException.usage;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
@@ -18,6 +19,16 @@ import java.util.stream.Collectors;
 public record Loss(Kind kind, List<Double> values) {
     /** Softmax cross-entropy, of classes. */
     public static final Loss CROSS_ENTROPY = new Loss(Kind.CROSS_ENTROPY, List.of());
+
+    /**
+     * The same with a weight for each class, 0 or more: in training, a row's loss and its gradient
+     * are multiplied by that of its class. The mean of a batch stays that over its rows, as under
+     * Keras' {@code class_weight}; PyTorch divides by the sum of their weights. Evaluations count
+     * all rows alike.
+     */
+    public static Loss crossEntropy(List<Double> weights) {
+        return new Loss(Kind.CROSS_ENTROPY, weights);
+    }
 
     /** Mean squared error, of numbers. */
     public static final Loss MEAN_SQUARED_ERROR = new Loss(Kind.MEAN_SQUARED_ERROR, List.of());
@@ -37,7 +48,8 @@ public record Loss(Kind kind, List<Double> values) {
     public enum Kind {
         /**
          * Softmax cross-entropy from logits z with a class index c as label, per row {@code log Σ
-         * exp(zⱼ) − z_c}; Keras' SparseCategoricalCrossentropy(from_logits=True).
+         * exp(zⱼ) − z_c}, maybe times a weight of the class; Keras'
+         * SparseCategoricalCrossentropy(from_logits=True).
          */
         CROSS_ENTROPY("cross-entropy", "cross-entropy", "CrossEntropy"),
         /** Mean squared error of a row, {@code Σ (yⱼ − tⱼ)² / columns}, as in Keras and PyTorch. */
@@ -91,7 +103,9 @@ public record Loss(Kind kind, List<Double> values) {
 
     public Loss {
         values = List.copyOf(values);
-        if (values.size() != kind.settings.size()) {
+        if (kind == Kind.CROSS_ENTROPY) {
+            checkWeights(values);
+        } else if (values.size() != kind.settings.size()) {
             throw usage(
                     "loss %s: %d settings given, %d expected",
                     kind.text(), values.size(), kind.settings.size());
@@ -102,15 +116,31 @@ public record Loss(Kind kind, List<Double> values) {
         }
     }
 
+    private static void checkWeights(List<Double> weights) {
+        for (double weight : weights) {
+            if (!(weight >= 0 && weight < Double.POSITIVE_INFINITY)) {
+                throw usage("class weights: %s must be 0 or more, and finite", weight);
+            }
+        }
+        if (!weights.isEmpty() && weights.stream().allMatch(weight -> weight == 0)) {
+            throw usage("class weights: all are 0, so there is nothing to learn");
+        }
+    }
+
     public String title() {
         return kind.title;
     }
 
     /** For people, in a few words. */
     public String summary() {
-        return this.equals(huber(DELTA)) || values.isEmpty()
-                ? kind.option
-                : kind.option + " with delta " + values.get(0);
+        if (this.equals(huber(DELTA)) || values.isEmpty()) {
+            return kind.option;
+        }
+        if (kind == Kind.HUBER) {
+            return kind.option + " with delta " + values.get(0);
+        }
+        float most = Collections.max(values).floatValue();
+        return kind.option + " with class weights from " + (float) leastWeight() + " to " + most;
     }
 
     public String caseName() {
@@ -141,12 +171,22 @@ public record Loss(Kind kind, List<Double> values) {
 
     /** What it takes in C and in kernels: its setting, or 0. */
     public float constant() {
-        return values.isEmpty() ? 0 : values.get(0).floatValue();
+        return kind == Kind.HUBER ? values.get(0).floatValue() : 0;
     }
 
     /** Whether targets are class indices, rather than a number for each output. */
     public boolean classifies() {
         return kind == Kind.CROSS_ENTROPY;
+    }
+
+    /** Whether the rows of some classes count for more than others. */
+    public boolean isWeighted() {
+        return classifies() && !values.isEmpty();
+    }
+
+    /** The weight of a row that counts for least. */
+    public double leastWeight() {
+        return isWeighted() ? Collections.min(values) : 1;
     }
 
     /** Whether each output says yes or no, and its target is the probability of yes. */
@@ -184,9 +224,9 @@ public record Loss(Kind kind, List<Double> values) {
         return isBinary() && logit > 0 == target > 0.5 ? 1 : 0;
     }
 
-    /** Values of the targets of one row: 1 for a class index, else the outputs. */
+    /** Values of the targets of one row: a class index, maybe with its weight, else the outputs. */
     public int targetSize(int outputs) {
-        return classifies() ? 1 : outputs;
+        return isWeighted() ? 2 : classifies() ? 1 : outputs;
     }
 
     /** Of any but {@link #CROSS_ENTROPY}, what an output costs; in float64. */

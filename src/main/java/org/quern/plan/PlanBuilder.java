@@ -32,6 +32,11 @@ final class PlanBuilder {
                     "%s takes logits, but the last layer is \"%s\": make it \"dense %d\"",
                     loss.title(), output.text(), output.units());
         }
+        if (loss.isWeighted() && loss.values().size() > output.units()) {
+            throw usage(
+                    "%d class weights, but the model has %d outputs",
+                    loss.values().size(), output.units());
+        }
         if ((long) batch * loss.decisions(output.units()) > MOST_DECISIONS) {
             throw usage(
                     "batch %d: %s counts at most 2²⁴ outputs of a batch, and these are %d a row: use"

@@ -232,7 +232,8 @@ final class Fit {
         float loss = steps.losses()[i];
         int hits = steps.hits()[i];
         long most = (long) rows * decisions;
-        double least = decisions == 0 ? 0 : LEAST_OF_A_MISS * (most - hits) / decisions;
+        double miss = LEAST_OF_A_MISS * plan.loss().leastWeight();
+        double least = decisions == 0 ? 0 : miss * (most - hits) / decisions;
         if (loss < least || decisions > 0 && (hits < 0 || hits > most)) {
             String right = decisions > 0 ? " with %d of %d right".formatted(hits, most) : "";
             String what = "gave a loss of %.4f%s, which no network has,";

@@ -92,18 +92,21 @@ final class Bounds {
         if (softmaxAt != z) {
             softmax(z, n);
         }
-        int target = (int) in[at(op.targets()) + row];
+        int wanted = at(op.targets()) + row * op.targets().columns();
+        int target = (int) in[wanted];
+        double weight = op.targets().columns() > 1 ? in[wanted + 1] : 1;
         if (slice.offset() == op.hits().offset()) {
             return 0;
         }
         if (slice.offset() == op.loss().offset()) {
             double gap = top - in[z + target];
-            return sumError + ULPS * U * (Math.abs(Math.log(sum)) + gap) + U + TINY;
+            double error = sumError + ULPS * U * (Math.abs(Math.log(sum)) + gap) + U;
+            return weight * error + TINY;
         }
         double p = Math.exp(in[z + column] - top) / sum;
         double one = column == target ? 1 : 0;
         double relative = sumError + exponential(in[z + column] - top) + ULPS * U;
-        return (p * relative + ULPS * U * one) / pass.rows() + TINY;
+        return weight * (p * relative + ULPS * U * one) / pass.rows() + TINY;
     }
 
     /** What all values of a row of logits have in common: looked at once a row. */

@@ -83,6 +83,8 @@ public final class GradientCheck {
         networks.add(of("dense 1", 1, Loss.CROSS_ENTROPY, 1));
         networks.add(of("dense 1", 1, Loss.MEAN_SQUARED_ERROR, 1));
         networks.add(of("dense 5 tanh, dense 3 sigmoid", 7, Loss.huber(0.3), 3));
+        Loss weighted = Loss.crossEntropy(List.of(0.25, 1.0, 3.0));
+        networks.add(of("dense 5 tanh, dense 3", 7, weighted, 4));
         networks.add(of("dense 5 gelu, dense 3", 7, Loss.BINARY_CROSS_ENTROPY, 3));
         networks.add(of("dropout 0.3, dense 4", 13, Loss.CROSS_ENTROPY, 5));
         String deep =

@@ -119,7 +119,8 @@ public record KernelCase(
     float input(Slice slice, int number, int index) {
         float unit = Philox.unit(Philox.word(SEED, number + 1, step, index));
         if (op instanceof Op.CrossEntropy o && slice.offset() == o.targets().offset()) {
-            return (int) (unit * o.logits().columns());
+            boolean isWeight = index % o.targets().columns() == 1;
+            return isWeight ? 2 * unit : (int) (unit * o.logits().columns());
         }
         if (op instanceof Op.Metrics o && slice.offset() == o.hits().offset()) {
             return unit < 0.5f ? 0 : 1;

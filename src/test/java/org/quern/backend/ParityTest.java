@@ -42,6 +42,9 @@ class ParityTest {
         return targets;
     }
 
+    private static final Loss WEIGHTED =
+            Loss.crossEntropy(List.of(1.0, 0.5, 3.0, 0.0, 1.0, 1.0, 10.0, 0.1, 2.0, 1.0));
+
     private record Net(String layers, Scaling scaling, Optimizer optimizer, int batch, Loss loss) {
         Net(String layers, Scaling scaling, Optimizer optimizer, int batch) {
             this(layers, scaling, optimizer, batch, Loss.CROSS_ENTROPY);
@@ -89,7 +92,13 @@ class ParityTest {
                             Scaling.UNIT,
                             Optimizer.Adam.DEFAULT,
                             47,
-                            Loss.BINARY_CROSS_ENTROPY));
+                            Loss.BINARY_CROSS_ENTROPY),
+                    new Net(
+                            "dense 33 tanh, dense 10",
+                            Scaling.UNIT,
+                            Optimizer.Adam.DEFAULT,
+                            47,
+                            WEIGHTED));
 
     /** What is computed once and compared with more than once. */
     private record Run(String backend, Net net, long seed) {}

@@ -99,6 +99,10 @@ public final class AwkwardCases {
                 33,
                 1,
                 2);
+        Loss weighted = Loss.crossEntropy(List.of(0.3, 7.0, 1.0, 0.0, 2.0));
+        add(cases, "dense 13 relu, dense 5", pixels(40, 30), weighted, ADAM, 33, 1, 1);
+        List<Double> four = List.of(0.3, 7.0, 1.0, 2.0);
+        add(cases, "dense 4", values(11, 5), Loss.crossEntropy(four), SGD, 4, 2, 1e4f);
         // several lanes a row; logits beyond every exponential
         add(
                 cases,

@@ -135,7 +135,7 @@ final class Launches implements AutoCloseable {
         int lanes = lanes(o.logits().columns());
         return call("cross_entropy_forward", Call.groups(most, Device.THREADS / lanes))
                 .with(o.logits(), o.targets(), o.gradient(), o.loss(), o.hits())
-                .with(o.logits().columns(), lanes);
+                .with(o.logits().columns(), o.targets().columns(), lanes);
     }
 
     private Call elementwiseLoss(Op.ElementwiseLoss o, int most) {

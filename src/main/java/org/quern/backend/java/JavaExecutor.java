@@ -210,10 +210,8 @@ final class JavaExecutor extends OpLoop {
         int at = arena.at(op.targets());
         int width = op.targets().columns();
         for (int b = 0; b < pass.rows(); b++) {
-            if (set.hasLabels()) {
-                targets[at + b] = set.labels()[order[b]];
-            } else if (set.hasTargets()) {
-                System.arraycopy(set.targets(), order[b] * width, targets, at + b * width, width);
+            for (int j = 0; j < width; j++) {
+                targets[at + b * width + j] = DeviceDataset.target(plan(), set, order[b], j);
             }
         }
     }
@@ -319,10 +317,12 @@ final class JavaExecutor extends OpLoop {
         int n = op.logits().columns();
         float[] a = arena.array(op.logits());
         int targets = arena.at(op.targets());
+        int width = op.targets().columns();
         for (int b = 0; b < rows; b++) {
             int z = arena.at(op.logits()) + b * n;
             int g = arena.at(op.gradient()) + b * n;
-            int target = (int) a[targets + b];
+            int target = (int) a[targets + b * width];
+            float weight = width > 1 ? a[targets + b * width + 1] : 1;
             int best = 0;
             for (int j = 1; j < n; j++) {
                 best = a[z + j] > a[z + best] ? j : best;
@@ -334,12 +334,12 @@ final class JavaExecutor extends OpLoop {
                 a[g + j] = (float) e;
                 sum += e;
             }
-            float factor = (float) (1 / (sum * rows));
+            float factor = (float) (weight / (sum * rows));
             for (int j = 0; j < n; j++) {
                 a[g + j] *= factor;
             }
-            a[g + target] -= 1f / rows;
-            a[arena.at(op.loss()) + b] = (float) (Math.log(sum) + top - a[z + target]);
+            a[g + target] -= weight / rows;
+            a[arena.at(op.loss()) + b] = (float) (weight * (Math.log(sum) + top - a[z + target]));
             a[arena.at(op.hits()) + b] = best == target ? 1 : 0;
         }
     }

@@ -75,13 +75,9 @@ public final class ReferenceExecutor extends OpLoop {
                 double value = (double) set.value(row, i) * op.scale() + op.shift();
                 arena[x + b * columns + i] = value * pass.keep(op.mask(), b, i, columns);
             }
-            if (pass.isTraining() && set.hasLabels()) {
-                arena[t + b] = set.labels()[row];
-            } else if (pass.isTraining()) {
-                int width = op.targets().columns();
-                for (int j = 0; j < width; j++) {
-                    arena[t + b * width + j] = set.targets()[row * width + j];
-                }
+            int width = op.targets().columns();
+            for (int j = 0; pass.isTraining() && j < width; j++) {
+                arena[t + b * width + j] = DeviceDataset.target(plan(), set, row, j);
             }
         }
     }
@@ -108,7 +104,9 @@ public final class ReferenceExecutor extends OpLoop {
         int columns = op.logits().columns();
         for (int b = 0; b < rows; b++) {
             int z = at(op.logits()) + b * columns;
-            int target = (int) arena[at(op.targets()) + b];
+            int wanted = at(op.targets()) + b * op.targets().columns();
+            int target = (int) arena[wanted];
+            double weight = op.targets().columns() > 1 ? arena[wanted + 1] : 1;
             int best = 0;
             for (int j = 1; j < columns; j++) {
                 best = arena[z + j] > arena[z + best] ? j : best;
@@ -119,9 +117,11 @@ public final class ReferenceExecutor extends OpLoop {
             }
             for (int j = 0; j < columns; j++) {
                 double p = Math.exp(arena[z + j] - arena[z + best]) / sum;
-                arena[at(op.gradient()) + b * columns + j] = (p - (j == target ? 1 : 0)) / rows;
+                double slope = (p - (j == target ? 1 : 0)) * weight / rows;
+                arena[at(op.gradient()) + b * columns + j] = slope;
             }
-            arena[at(op.loss()) + b] = Math.log(sum) + arena[z + best] - arena[z + target];
+            double loss = Math.log(sum) + arena[z + best] - arena[z + target];
+            arena[at(op.loss()) + b] = loss * weight;
             arena[at(op.hits()) + b] = best == target ? 1 : 0;
         }
     }

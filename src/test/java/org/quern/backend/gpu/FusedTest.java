@@ -70,15 +70,20 @@ class FusedTest {
             Optimizer optimizer,
             int batch,
             Dataset data,
-            Loss ofTargets) {
+            Loss loss) {
         Net(String layers, Scaling scaling, Optimizer optimizer, int batch, Dataset data) {
-            this(layers, scaling, optimizer, batch, data, Loss.MEAN_SQUARED_ERROR);
+            this(
+                    layers,
+                    scaling,
+                    optimizer,
+                    batch,
+                    data,
+                    data.hasLabels() ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR);
         }
 
         Plan plan() {
             Model model = ModelText.parse(Model.input(data.shape()).scaled(scaling), layers);
-            return Plan.of(
-                    model, data.hasLabels() ? Loss.CROSS_ENTROPY : ofTargets, optimizer, batch);
+            return Plan.of(model, loss, optimizer, batch);
         }
 
         @Override
@@ -140,7 +145,14 @@ class FusedTest {
                             Optimizer.Adam.DEFAULT,
                             33,
                             SEVERAL,
-                            Loss.BINARY_CROSS_ENTROPY));
+                            Loss.BINARY_CROSS_ENTROPY),
+                    new Net(
+                            "dense 19 relu, dense 3",
+                            Scaling.UNIT,
+                            Optimizer.Adam.DEFAULT,
+                            33,
+                            ODD,
+                            Loss.crossEntropy(List.of(0.5, 3.0, 1.0))));
 
     /** For tensor cores: bytes, not shifted. */
     private static final List<Net> BYTE_NETS =
