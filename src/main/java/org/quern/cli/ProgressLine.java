@@ -6,6 +6,7 @@ import static org.quern.report.Numbers.rate;
 
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
+import org.quern.plan.Loss;
 import org.quern.train.EpochResult;
 import org.quern.train.History;
 import org.quern.train.Listener;
@@ -16,7 +17,8 @@ import org.quern.train.Trainer;
  * Tells how training goes: on a terminal, one line that is redrawn at most ten times a second; for
  * each finished epoch one line that stays, which is all that is written elsewhere.
  */
-record ProgressLine(Console.RedrawnLine line, Dataset train, int epochs) implements Listener {
+record ProgressLine(Console.RedrawnLine line, Dataset train, Loss loss, int epochs)
+        implements Listener {
     private static final int BAR = 10;
 
     /** A line that is redrawn must not wrap. */
@@ -69,6 +71,6 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, int epochs) impleme
 
     private String measured(String of, String gap, double loss, double accuracy) {
         return format("%sloss %.4f", of, loss)
-                + (train.hasLabels() ? format("%s%saccuracy %.4f", gap, of, accuracy) : "");
+                + (this.loss.takesLogits() ? format("%s%saccuracy %.4f", gap, of, accuracy) : "");
     }
 }

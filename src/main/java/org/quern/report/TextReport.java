@@ -30,6 +30,10 @@ public final class TextReport {
         double loss = evaluation.loss();
         if (confusion == null) {
             String measure = evaluation.measure().title();
+            if (evaluation.measure().isBinary()) {
+                String text = "%s accuracy %.4f, %s %.4f on %,d rows";
+                return format(text, part, accuracy, measure, loss, evaluation.rows());
+            }
             double error = evaluation.meanAbsoluteError();
             String text = "%s R2 %.4f, %s %.6g, mean absolute error %.6g on %,d rows";
             return format(text, part, accuracy, measure, loss, error, evaluation.rows());

@@ -58,7 +58,9 @@ public final class RunReport {
         Map<String, Object> test = new LinkedHashMap<>();
         test.put("rows", evaluation.rows());
         test.put("loss", evaluation.loss());
-        if (evaluation.confusion() == null) {
+        if (evaluation.measure().isBinary()) {
+            test.put("accuracy", evaluation.accuracy());
+        } else if (evaluation.confusion() == null) {
             test.put("r2", evaluation.accuracy());
             test.put("meanAbsoluteError", evaluation.meanAbsoluteError());
         } else {

@@ -13,10 +13,11 @@ import org.quern.plan.Loss;
  * How well a model does on rows whose answers are known.
  *
  * @param loss mean of {@code measure}, in float64 from the float32 outputs
- * @param accuracy fraction classified rightly; in regression, the coefficient of determination R²
- *     instead, over all targets at once; 0 where all targets are equal
- * @param meanAbsoluteError mean of |output − target|; 0 under cross-entropy
- * @param confusion who was taken for whom; null in regression
+ * @param accuracy fraction classified rightly; under binary cross-entropy, of all outputs of all
+ *     rows; in regression, the coefficient of determination R² instead, over all targets at once; 0
+ *     where all targets are equal
+ * @param meanAbsoluteError mean of |output − target|; 0 under either cross-entropy
+ * @param confusion who was taken for whom; null but under cross-entropy
  * @param predicted the class of each row, the first of equal outputs; empty in regression
  * @param confidence the probability given to that class; empty in regression
  * @param mistakes the rows classified wrongly, the surest first; empty in regression
@@ -36,12 +37,12 @@ public record Evaluation(
     public record Mistake(int row, int actual, int predicted, float confidence) {}
 
     /**
-     * Measures outputs [rows × outputs] of a model's last layer, logits under cross-entropy.
+     * Measures outputs [rows × outputs] of a model's last layer, logits under either cross-entropy.
      *
      * @param set the rows, with labels (of classes that the model knows) or targets
      */
     public static Evaluation of(Loss loss, float[] outputs, Dataset set) {
-        return loss.classifies() ? classification(outputs, set) : regression(loss, outputs, set);
+        return loss.classifies() ? classification(outputs, set) : ofTargets(loss, outputs, set);
     }
 
     private static Evaluation classification(float[] logits, Dataset set) {
@@ -91,33 +92,37 @@ public record Evaluation(
                 List.copyOf(mistakes));
     }
 
-    private static Evaluation regression(Loss form, float[] outputs, Dataset set) {
+    private static Evaluation ofTargets(Loss form, float[] outputs, Dataset set) {
         float[] targets = set.targets();
         if (targets == null || targets.length != outputs.length) {
             throw data("%s has no targets to compare with, or not as many as outputs", set.name());
         }
+        form.check(set.name(), targets, set.targetWidth());
         double mean = 0;
         for (float target : targets) {
             mean += target;
         }
         mean /= targets.length;
         double loss = 0;
+        double hits = 0;
         double errors = 0;
         double absolute = 0;
         double spread = 0;
         for (int i = 0; i < targets.length; i++) {
             double error = (double) outputs[i] - targets[i];
-            loss += form.value(error);
+            loss += form.value(outputs[i], targets[i]);
+            hits += form.hits(outputs[i], targets[i]);
             errors += error * error;
             absolute += Math.abs(error);
             spread += (targets[i] - mean) * (targets[i] - mean);
         }
+        double r2 = spread == 0 ? 0 : 1 - errors / spread;
         return new Evaluation(
                 set.rows(),
                 form,
                 loss / targets.length,
-                spread == 0 ? 0 : 1 - errors / spread,
-                absolute / targets.length,
+                form.isBinary() ? hits / targets.length : r2,
+                form.isBinary() ? 0 : absolute / targets.length,
                 null,
                 new int[0],
                 new float[0],

@@ -37,7 +37,7 @@ public final class RunPage {
         this.model = model;
         data.put("title", title);
         data.put("run", run);
-        data.put("classifies", loss.classifies());
+        data.put("classifies", loss.takesLogits());
         data.put("layers", Summary.rows(model));
     }
 
@@ -60,7 +60,9 @@ public final class RunPage {
         test.put("rows", evaluation.rows());
         test.put("loss", evaluation.loss());
         ConfusionMatrix confusion = evaluation.confusion();
-        if (confusion == null) {
+        if (evaluation.measure().isBinary()) {
+            test.put("accuracy", evaluation.accuracy());
+        } else if (confusion == null) {
             test.put("r2", evaluation.accuracy());
             test.put("meanAbsoluteError", evaluation.meanAbsoluteError());
         } else {
