@@ -25,7 +25,7 @@ import java.util.stream.Collectors;
  * @param pixels {@code rows × features} unsigned bytes; null if features are floats
  * @param values {@code rows × features} floats, each finite; null if features are bytes
  * @param labels the class index of each row, in [0, classes.size()); null without labels
- * @param classes names of the classes; empty without labels
+ * @param classes names of the classes, or of the targets; empty where there are none, or no names
  * @param targets {@code rows × targetWidth} regression targets, each finite; null without
  * @param targetWidth regression targets of one row; 0 without
  */
@@ -179,6 +179,12 @@ public record Dataset(
     /** The same rows with so many regression targets for each. */
     public Dataset withTargets(float[] newTargets, int width) {
         return new Dataset(name, shape, pixels, values, null, List.of(), newTargets, width);
+    }
+
+    /** The same rows with a regression target of each of these names. */
+    public Dataset withTargets(float[] newTargets, List<String> names) {
+        int width = names.size();
+        return new Dataset(name, shape, pixels, values, null, names, newTargets, width);
     }
 
     /**

@@ -43,13 +43,16 @@ public final class Sweep {
         }
     }
 
-    /** How well a training did on some rows; in regression, its accuracy is R². */
-    public record Score(double accuracy, double loss) {
+    /**
+     * How well a training did on some rows: {@link Evaluation#score}, {@link Evaluation#baseline}
+     * and loss.
+     */
+    public record Score(double score, double baseline, double loss) {
         /** That of a training that failed. */
-        static final Score NONE = new Score(Double.NaN, Double.NaN);
+        static final Score NONE = new Score(Double.NaN, Double.NaN, Double.NaN);
 
         static Score of(Evaluation evaluation) {
-            return new Score(evaluation.accuracy(), evaluation.loss());
+            return new Score(evaluation.score(), evaluation.baseline(), evaluation.loss());
         }
     }
 
