@@ -27,7 +27,7 @@ public final class Numbers {
         if (Double.isNaN(value) || value == 0) {
             return value == 0 ? "0" : NONE;
         }
-        if (size >= 1e10 || size < 1e-4) {
+        if (size >= 1e9 || size < 1e-4) {
             return format("%.4e", value).replaceFirst("e\\+?(-?)0*", "e$1");
         }
         BigDecimal rounded = new BigDecimal(value).round(new MathContext(5));

@@ -57,13 +57,13 @@ class ComparisonTest {
         assertThat(Comparison.of(List.of("a", "b"), List.of(one, other)).text())
                 .startsWith(
                         """
-                                                   a              b
-                        test R2               0.7862        -1.5000
-                        RMSE                  52,873      1.2000e11
-                        baseline RMSE        114,010        114,010
-                        MAE                   36,120         36,120
-                        test loss      2,795,600,000  2,795,600,000
-                        epochs                0 of 1         0 of 1
+                                              a          b
+                        test R2          0.7862    -1.5000
+                        RMSE             52,873  1.2000e11
+                        baseline RMSE   114,010    114,010
+                        MAE              36,120     36,120
+                        test loss      2.7956e9   2.7956e9
+                        epochs           0 of 1     0 of 1
                         """);
     }
 

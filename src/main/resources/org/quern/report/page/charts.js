@@ -39,10 +39,14 @@ function axes(svg, width, height, y, xAxis, yAxis, xTitle, yTitle, left = margin
     }
 }
 
-/** How the numbers on an axis are written: large and small ones short. */
+/** How the numbers on an axis are written: large and small ones short, in as many digits as tell them apart. */
 function tickText(scale) {
-    const most = d3.max(scale.domain(), Math.abs);
-    const text = scale.tickFormat(5, most >= 1e9 || most < 1e-3 ? "~e" : most >= 1e5 ? "~s" : undefined);
+    const ticks = scale.ticks(5);
+    const most = d3.max(ticks, Math.abs);
+    const exact = decimals => ticks.every(value => Math.abs(value.toExponential(decimals) - value) < 1e-3 * (ticks[1] - ticks[0]));
+    const decimals = d3.range(8).find(exact) ?? 8;
+    if (most >= 1e-3 && most < 1e5 || most < 1e9 && decimals > 3) return scale.tickFormat(5);
+    const text = d3.format(most >= 1e-3 && most < 1e9 ? `.${decimals + 1}~s` : `.${decimals}~e`);
     return value => value === 0 ? "0" : text(value).replace("e+", "e");
 }
 
@@ -55,10 +59,13 @@ function numberAxes(svg, width, height, xDomain, yDomain, xTitle, yTitle) {
     const y = d3.scaleLinear(yDomain, [bottom, top + 12]).nice(5);
     const yText = tickText(y);
     const left = Math.max(margin.left, 14 + widest(y, yText));
-    const x = d3.scaleLinear(xDomain, [left, xs[1] - 10]).nice(5);
+    const x = d3.scaleLinear(xDomain, xs).nice(5);
     const xText = tickText(x);
-    const count = Math.max(1, Math.min(6, (width - left) / (24 + widest(x, xText))));
-    axes(svg, width, height, y, d3.axisBottom(x).ticks(count).tickFormat(xText), d3.axisLeft(y).ticks(5).tickFormat(yText), xTitle, yTitle, left);
+    const room = widest(x, xText);
+    x.range([left, xs[1] - room / 2]);
+    let ticks = 6;
+    while (ticks > 1 && x.ticks(ticks).length * (12 + room) > xs[1] - left) ticks--;
+    axes(svg, width, height, y, d3.axisBottom(x).ticks(ticks).tickFormat(xText), d3.axisLeft(y).ticks(5).tickFormat(yText), xTitle, yTitle, left);
     return [x, y];
 }
 

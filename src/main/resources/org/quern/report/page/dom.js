@@ -21,7 +21,7 @@ function section(title, ...children) {
 function figures(pairs) {
     return h("dl", {class: "figures"},
         pairs.filter(([, value]) => value !== null)
-            .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+            .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {class: value.length > 8 ? "long" : null}, value))));
 }
 
 /** A figure with what it is of, smaller. */
@@ -46,7 +46,7 @@ const none = value => value === null || value === undefined;
 function digits(value) {
     if (none(value) || value === 0) return value === 0 ? "0" : "–";
     const size = Math.abs(value);
-    return size >= 1e10 || size < 1e-4 ? value.toExponential(4).replace("+", "")
+    return size >= 1e9 || size < 1e-4 ? value.toExponential(4).replace("+", "")
         : value.toLocaleString("en", {minimumSignificantDigits: 5, maximumSignificantDigits: 5});
 }
 
