@@ -29,6 +29,7 @@ import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.report.BenchText;
 import org.quern.run.Recipe;
+import org.quern.run.Results;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.train.Trainer;
@@ -219,7 +220,7 @@ final class BenchCommands {
             try (Trainer trainer = settings.open(parts, backend)) {
                 trainer.fit(parts.train(), null, settings.get(Setting.EPOCHS));
                 double seconds = console.secondsSince(start);
-                double accuracy = trainer.evaluate(parts.test()).accuracy();
+                double accuracy = Results.test(trainer, parts).accuracy();
                 return new Run(recipe.text(), trainer.config().seed(), accuracy, seconds);
             }
         }

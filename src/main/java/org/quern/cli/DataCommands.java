@@ -74,6 +74,7 @@ final class DataCommands {
         if (splits.test() != null) {
             console.about("test", DataText.values(splits.test()));
         }
+        columns(console, splits);
         Exploration exploration = Exploration.of(splits, seed);
         console.line("");
         console.line(DataText.of(exploration, console.colour()));
@@ -157,6 +158,15 @@ final class DataCommands {
         }
         if (DataSource.isMnist(at.path)) {
             console.about("sha256", DataText.differing(Mnist.differing(Path.of(at.path))));
+        }
+        columns(console, splits);
+    }
+
+    private static void columns(Console console, Splits splits) {
+        String columns = DataText.columnByColumn(splits.train());
+        if (columns != null) {
+            console.line("");
+            console.line(columns);
         }
     }
 }

@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -136,7 +137,10 @@ final class ModelCommands {
             String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
             RunSettings reading = own ? trained.settings().with(table.given()) : table(trained);
             Splits splits = DataSource.read(reading, DataSource.locate(console, path));
-            return new Rows(trained.rows(splits, part == Part.TEST, own), DataText.reading(splits));
+            List<String> notes = new ArrayList<>();
+            Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
+            notes.forEach(console::note);
+            return new Rows(rows, DataText.reading(splits));
         }
 
         /** What is known of a table that is not the run's: the model's label, if none is given. */
@@ -242,7 +246,7 @@ final class ModelCommands {
         TrainedModel model = trained.source.open();
         Dataset rows;
         if (csvRow != null) {
-            rows = DataReader.row(csvRow);
+            rows = model.input(DataReader.row(csvRow), List.of());
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
         } else if (file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")) {
@@ -287,7 +291,10 @@ final class ModelCommands {
                     label, file, rows.features());
         }
         console.about("data", new Rows(rows, DataText.reading(read)).text());
-        return rows;
+        List<String> notes = new ArrayList<>();
+        Dataset input = model.input(rows, notes);
+        notes.forEach(console::note);
+        return input;
     }
 
     @Command(

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Splits;
@@ -33,13 +34,18 @@ final class RunHeader {
         String counts =
                 format("%,d to train%s, %,d to test", train.rows(), validated, parts.test().rows());
         String classes = train.hasLabels() ? ", " + DataText.classes(train) : "";
-        String shape = DataText.shape(train.shape());
+        Columns columns = parts.columns();
+        String shape = columns == null ? DataText.shape(train.shape()) : DataText.columns(columns);
         console.about("data", "%s: %s, %s%s", splits.description(), counts, shape, classes);
-        reading(console, splits, settings);
+        reading(console, splits, parts, settings);
     }
 
-    static void reading(Console console, Splits splits, RunSettings settings) {
+    static void reading(Console console, Splits splits, Splits parts, RunSettings settings) {
         Dataset train = splits.train();
+        if (parts.columns() != null) {
+            table(console, splits, parts, settings);
+            return;
+        }
         Scaling scaling = settings.config(train.shape()).model().scaling();
         Statistics statistics = train.isImage() ? null : Statistics.of(train);
         String read = splits.reading().isEmpty() ? "" : splits.reading() + "; ";
@@ -57,6 +63,20 @@ final class RunHeader {
         }
         if (settings.loss().classifies()) {
             manyClasses(console, train);
+        }
+    }
+
+    private static void table(Console console, Splits splits, Splits parts, RunSettings settings) {
+        Columns columns = parts.columns();
+        String read = splits.reading().isEmpty() ? "" : splits.reading() + "; ";
+        Scaling scaling = settings.config(parts.train().shape()).model().scaling();
+        String how = columns.standardize() ? "standardized" : "not standardized" + scaling(scaling);
+        console.about("", read + how + DataText.gaps(columns));
+        if (!columns.leftOut().isEmpty()) {
+            console.note("left out: " + columns.leftOut());
+        }
+        if (settings.loss().classifies()) {
+            manyClasses(console, splits.train());
         }
     }
 

@@ -93,9 +93,9 @@ final class SweepCommand implements Runnable {
         Sweep sweep = new Sweep(data, choice.backend(), base.get(Setting.THREADS));
         console.about("device", choice.text());
         console.about("data", data.description());
-        RunHeader.reading(console, data, members.get(0).settings());
+        Splits parts = members.get(0).settings().parts(data);
+        RunHeader.reading(console, data, parts, members.get(0).settings());
         RunHeader.unused(console, members.stream().map(Sweep.Member::settings).toList());
-        Splits parts = base.parts(data);
         console.about("validate", RunHeader.validation(base, parts));
         if (parts.validation() != null && parts.validation().rows() < FEW) {
             console.note(

@@ -14,8 +14,10 @@ import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
+import org.quern.io.ModelFile;
 import org.quern.report.TextReport;
 import org.quern.report.page.RunPage;
+import org.quern.run.Results;
 import org.quern.run.RunFolder;
 import org.quern.run.RunReport;
 import org.quern.run.RunSettings;
@@ -204,7 +206,7 @@ final class TrainCommand implements Runnable {
         RunReport told = new RunReport(trainer, settings.get(Setting.BACKEND), data, epochs);
         told.parts(parts);
         try (LivePage live = watch == null ? null : live(trainer, told)) {
-            open(trainer, train);
+            open(trainer, parts);
             if (resume != null) {
                 told.with("resumedAfter", folder.checkpoint().epochs().size());
             }
@@ -221,12 +223,12 @@ final class TrainCommand implements Runnable {
             if (history.end() == History.End.INTERRUPTED) {
                 throw interrupted(trainer);
             }
-            Evaluation evaluation = trainer.evaluate(parts.test());
+            Evaluation evaluation = Results.test(trainer, parts);
             times.lap("evaluation");
             console.line(TextReport.of("test", evaluation));
             gallery.print(console, evaluation, parts.test());
             times.tell(told.end(history).test(evaluation));
-            keep(trainer, train, told);
+            keep(trainer, parts, told);
             if (live != null || report != null) {
                 RunPage page = page(trainer, told).test(evaluation, parts.test());
                 page.weights(trainer.parameters());
@@ -260,8 +262,8 @@ final class TrainCommand implements Runnable {
         return new RunPage(title, told.values(), config.model(), config.loss());
     }
 
-    private void open(Trainer trainer, Dataset train) {
-        String is = DataFingerprint.of(train);
+    private void open(Trainer trainer, Splits parts) {
+        String is = DataFingerprint.of(parts.train());
         if (resume != null) {
             String was = folder.settings().get(FINGERPRINT);
             if (!is.equals(was)) {
@@ -269,20 +271,19 @@ final class TrainCommand implements Runnable {
                         "%s was trained on other data (%s, not %s): resume it with the same data",
                         resume, was, is);
             }
-            folder.restore(trainer, train.classes());
+            folder.restore(trainer, parts);
         } else if (out != null) {
             Map<String, String> saved = settings.texts();
             saved.put(FINGERPRINT, is);
-            folder = RunFolder.create(out, saved, train.classes(), keep);
+            folder = RunFolder.create(out, saved, parts, keep);
             folder.saveState(trainer);
         }
     }
 
-    private void keep(Trainer trainer, Dataset train, RunReport told) {
+    private void keep(Trainer trainer, Splits parts, RunReport told) {
         if (save != null) {
-            float[] parameters = trainer.parameters();
-            RunFolder.writeModel(
-                    save, trainer, parameters, train.classes(), settings.texts(), Map.of());
+            Map<String, String> notes = Results.range(parts.train());
+            ModelFile.write(save, Results.model(trainer, trainer.parameters(), parts, notes));
             console.about("saved", save.toString());
         }
         if (folder != null) {

@@ -158,7 +158,7 @@ final class Csv {
     }
 
     private Splits splits(Path path, Dataset test, String ofTest) {
-        return new Splits(rows, null, test, path.toString(), labelOption(), reading + ofTest);
+        return new Splits(rows, null, test, path.toString(), labelOption(), reading + ofTest, null);
     }
 
     private void requireColumnsOf(Csv test) {

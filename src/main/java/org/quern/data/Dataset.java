@@ -6,6 +6,7 @@ import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
@@ -23,11 +24,15 @@ import java.util.stream.Collectors;
  * @param name what to call it in messages, such as "MNIST test"
  * @param shape extents of one example, for instance {28, 28}
  * @param pixels {@code rows × features} unsigned bytes; null if features are floats
- * @param values {@code rows × features} floats, each finite; null if features are bytes
+ * @param values {@code rows × features} floats, each finite; null if features are bytes. Of a table
+ *     with a header: of a number what is left after the column's offset, of a category the index of
+ *     its value, NaN for a gap
  * @param labels the class index of each row, in [0, classes.size()); null without labels
  * @param classes names of the classes, or of the targets; empty where there are none, or no names
  * @param targets {@code rows × targetWidth} regression targets, each finite; null without
  * @param targetWidth regression targets of one row; 0 without
+ * @param header what the columns of a table are, before {@link Columns} make numbers of them for a
+ *     model; null for rows that are no table, or no longer
  */
 public record Dataset(
         String name,
@@ -37,7 +42,8 @@ public record Dataset(
         int[] labels,
         List<String> classes,
         float[] targets,
-        int targetWidth) {
+        int targetWidth,
+        Header header) {
     static final int BRIGHTEST = 255;
     private static final int MID_GREY = 128;
     private static final int CLASSES_SHOWN = 20;
@@ -60,7 +66,11 @@ public record Dataset(
         String partly = "%s: %,d values are not a whole number of rows of shape %s";
         require(length > 0 && length % features == 0, partly, name, length, extents);
         int rows = length / features;
-        requireFinite(name, "column", values, features);
+        if (header == null) {
+            requireFinite(name, "column", values, features);
+        } else if (header.inputs().size() != features || values == null) {
+            throw new IllegalArgumentException(name + ": a header of other columns");
+        }
         int count = labels == null ? rows : labels.length;
         require(count == rows, "%s: %,d labels for %,d rows", name, count, rows);
         for (int row = 0; labels != null && row < rows; row++) {
@@ -97,12 +107,12 @@ public record Dataset(
 
     /** Unlabelled images of bytes. */
     public static Dataset ofPixels(String name, int[] shape, byte[] pixels) {
-        return new Dataset(name, shape, pixels, null, null, List.of(), null, 0);
+        return new Dataset(name, shape, pixels, null, null, List.of(), null, 0, null);
     }
 
     /** Unlabelled rows of floats. */
     public static Dataset ofValues(String name, int[] shape, float[] values) {
-        return new Dataset(name, shape, null, values, null, List.of(), null, 0);
+        return new Dataset(name, shape, null, values, null, List.of(), null, 0, null);
     }
 
     /** The shape of rows of so many values that are told no other: of 784, MNIST's 28 × 28. */
@@ -126,9 +136,15 @@ public record Dataset(
         return set.withPixels(bytes);
     }
 
+    /** Rows of a table: {@code values} as the header says, NaN for a gap. */
+    public static Dataset ofTable(String name, Header header, float[] values) {
+        int[] shape = {header.inputs().size()};
+        return new Dataset(name, shape, null, values, null, List.of(), null, 0, header);
+    }
+
     /** The same rows with a class index for each, and the names of the classes. */
     public Dataset withLabels(int[] newLabels, List<String> newClasses) {
-        return new Dataset(name, shape, pixels, values, newLabels, newClasses, null, 0);
+        return new Dataset(name, shape, pixels, values, newLabels, newClasses, null, 0, header);
     }
 
     /**
@@ -178,7 +194,7 @@ public record Dataset(
 
     /** The same rows with so many regression targets for each. */
     public Dataset withTargets(float[] newTargets, int width) {
-        return new Dataset(name, shape, pixels, values, null, List.of(), newTargets, width);
+        return new Dataset(name, shape, pixels, values, null, List.of(), newTargets, width, header);
     }
 
     /** The same rows with a regression target of each of these names. */
@@ -209,14 +225,55 @@ public record Dataset(
         return withTargets(numbers, 1);
     }
 
+    /** The same rows as a table, if they are floats and no image; its columns have no names. */
+    public Dataset asTable() {
+        if (header != null || pixels != null || shape.length > 1) {
+            return this;
+        }
+        List<Column> inputs = Collections.nCopies(features(), Column.numbers(""));
+        Header unnamed = new Header(inputs, Collections.nCopies(targetWidth, Column.numbers("")));
+        return new Dataset(
+                name, shape, null, values, labels, classes, targets, targetWidth, unnamed);
+    }
+
+    /**
+     * The same rows for a model that knows nothing of columns.
+     *
+     * @throws org.quern.QuernException if there are gaps, or columns of text
+     */
+    public Dataset asValues() {
+        if (header == null) {
+            return this;
+        }
+        float[] numbers = values.clone();
+        for (int i = 0; i < numbers.length; i++) {
+            Column column = header.inputs().get(i % header.inputs().size());
+            String text = "%s: column %s is text, and the model takes numbers alone";
+            require(!column.isCategory(), text, name, column.name());
+            numbers[i] = (float) (numbers[i] + column.offset());
+        }
+        return new Dataset(
+                name,
+                shapeOf(numbers.length / rows()),
+                null,
+                numbers,
+                labels,
+                classes,
+                targets,
+                targetWidth,
+                null);
+    }
+
     /** The same data under another name. */
     public Dataset named(String newName) {
-        return new Dataset(newName, shape, pixels, values, labels, classes, targets, targetWidth);
+        return new Dataset(
+                newName, shape, pixels, values, labels, classes, targets, targetWidth, header);
     }
 
     /** The same labels or targets for other images of the same shape. */
     Dataset withPixels(byte[] newPixels) {
-        return new Dataset(name, shape, newPixels, null, labels, classes, targets, targetWidth);
+        return new Dataset(
+                name, shape, newPixels, null, labels, classes, targets, targetWidth, null);
     }
 
     /** The rows with the given indices, in that order, copied. */
@@ -234,7 +291,8 @@ public record Dataset(
                 selected(labels, 1, indices, int[]::new),
                 classes,
                 selected(targets, targetWidth, indices, float[]::new),
-                targetWidth);
+                targetWidth,
+                header);
     }
 
     private static <A> A selected(A all, int width, int[] indices, IntFunction<A> newArray) {

@@ -16,6 +16,9 @@ import java.util.stream.IntStream;
  * @param label of a table, the label's column, as {@link TableFormat#label} takes it; null for none
  * @param reading of a table, how it was taken: whether it has a header, which column is the label;
  *     empty where there is nothing to tell
+ * @param columns of a run on a table, what is known of its columns: train and validation are
+ *     {@linkplain Columns#standardized standardized} by them, test is {@linkplain Columns#encoded
+ *     encoded}; null where rows are as they were read
  */
 public record Splits(
         Dataset train,
@@ -23,7 +26,8 @@ public record Splits(
         Dataset test,
         String description,
         String label,
-        String reading) {
+        String reading,
+        Columns columns) {
 
     /** Numbers the classes of the test rows as those of the training rows. */
     public Splits {
@@ -34,11 +38,23 @@ public record Splits(
 
     /** Data that is no table. */
     public Splits(Dataset train, Dataset test, String description) {
-        this(train, null, test, description, null, "");
+        this(train, null, test, description, null, "", null);
     }
 
     private Splits with(Dataset newTrain, Dataset newValidation, Dataset newTest) {
-        return new Splits(newTrain, newValidation, newTest, description, label, reading);
+        return new Splits(newTrain, newValidation, newTest, description, label, reading, columns);
+    }
+
+    /** Rows of a table as a run takes them: see {@link #columns}. */
+    public Splits in(Columns fitted) {
+        return new Splits(
+                fitted.standardized(train),
+                validation == null ? null : fitted.standardized(validation),
+                test == null ? null : fitted.encoded(test, null),
+                description,
+                label,
+                reading,
+                fitted);
     }
 
     /**
@@ -48,6 +64,15 @@ public record Splits(
      */
     public Splits withLabelsAsTargets() {
         return with(numbers(train), numbers(validation), numbers(test));
+    }
+
+    /** The same with rows of floats that are no images as tables, whose columns have no names. */
+    public Splits withTables() {
+        return with(train.asTable(), asTable(validation), asTable(test));
+    }
+
+    private static Dataset asTable(Dataset set) {
+        return set == null ? null : set.asTable();
     }
 
     private static Dataset numbers(Dataset set) {

@@ -49,6 +49,10 @@ public record Statistics(
             nonZero = count - histogram[0];
         } else {
             for (float value : set.values()) {
+                if (Float.isNaN(value)) { // a gap of a table
+                    count--;
+                    continue;
+                }
                 min = Math.min(min, value);
                 max = Math.max(max, value);
                 sum += value;

@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.quern.QuernException;
 import org.quern.data.Classes;
+import org.quern.data.Columns;
 import org.quern.io.SafeTensors.Tensor;
 import org.quern.model.Activation;
 import org.quern.model.Model;
@@ -43,6 +44,7 @@ public final class ModelFile {
     private static final String SHIFT = "quern.shift";
     private static final String LOSS = "quern.loss";
     private static final String CLASSES = "quern.classes";
+    private static final String COLUMNS = "quern.columns";
     private static final String NOTE = "note.";
     private static final int LONGEST_MODEL = 100_000;
     private static final Gson JSON = new Gson();
@@ -54,6 +56,8 @@ public final class ModelFile {
      *
      * @param parameters in the layout of {@link Plan#parameters()}, every value finite
      * @param classes names of the classes; empty if unknown or not a classifier
+     * @param columns what is known of the columns of its table, whose encoded rows are its input;
+     *     null if it is not of a table
      * @param notes further metadata, such as seed and epoch
      */
     public record SavedModel(
@@ -61,10 +65,21 @@ public final class ModelFile {
             Loss loss,
             float[] parameters,
             List<String> classes,
+            Columns columns,
             Map<String, String> notes) {
         public SavedModel {
             classes = List.copyOf(classes);
             notes = Map.copyOf(notes);
+        }
+
+        /** A model that is not of a table. */
+        public SavedModel(
+                Model model,
+                Loss loss,
+                float[] parameters,
+                List<String> classes,
+                Map<String, String> notes) {
+            this(model, loss, parameters, classes, null, notes);
         }
 
         /** A name for each output: see {@link Classes#ofOutputs}. */
@@ -74,7 +89,7 @@ public final class ModelFile {
 
         /** The same with names for its classes. */
         public SavedModel named(List<String> names) {
-            return new SavedModel(model, loss, parameters, names, notes);
+            return new SavedModel(model, loss, parameters, names, columns, notes);
         }
     }
 
@@ -122,6 +137,9 @@ public final class ModelFile {
         text.put(SHIFT, Float.toString(saved.model.scaling().shift()));
         text.put(LOSS, saved.loss.text());
         text.put(CLASSES, JSON.toJson(saved.classes));
+        if (saved.columns != null) {
+            text.put(COLUMNS, JSON.toJson(saved.columns));
+        }
         new TreeMap<>(saved.notes).forEach((key, value) -> text.put(NOTE + key, value));
         return text;
     }
@@ -154,7 +172,12 @@ public final class ModelFile {
             }
         }
         return new SavedModel(
-                described.model, described.loss, parameters, described.classes, described.notes);
+                described.model,
+                described.loss,
+                parameters,
+                described.classes,
+                described.columns,
+                described.notes);
     }
 
     /** What the metadata say of a model, which is still without parameters. */
@@ -167,7 +190,7 @@ public final class ModelFile {
             boolean linear = spec.output().activation() == Activation.LINEAR;
             boolean logits = linear && spec.outputSize() > 1;
             Loss loss = logits ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR;
-            return new SavedModel(spec, loss, new float[0], List.of(), Map.of());
+            return new SavedModel(spec, loss, new float[0], List.of(), null, Map.of());
         }
         String format = String.valueOf(text.get(FORMAT));
         String other = "%s is of format %s, but this version of Quern reads format %s";
@@ -181,7 +204,9 @@ public final class ModelFile {
             Model model = model(text);
             Loss loss = Loss.parse(get(text, LOSS));
             Plan.of(model, loss, new Optimizer.Sgd(0, 0), 1); // refuses absurd sizes
-            described = new SavedModel(model, loss, new float[0], classes(text, model), notes);
+            Columns columns = columns(text, model);
+            described =
+                    new SavedModel(model, loss, new float[0], classes(text, model), columns, notes);
         } catch (QuernException | JsonParseException | IllegalArgumentException e) {
             String reason = shown(String.valueOf(e.getMessage()));
             throw data(e, "%s: its metadata does not describe a model: %s", file, reason);
@@ -213,6 +238,23 @@ public final class ModelFile {
         int outputs = model.outputSize();
         require(names.length <= outputs, "%d classes, but %d outputs", names.length, outputs);
         return List.of(names);
+    }
+
+    private static Columns columns(Map<String, String> text, Model model) {
+        if (!text.containsKey(COLUMNS)) {
+            return null;
+        }
+        try {
+            Columns columns = JSON.fromJson(text.get(COLUMNS), Columns.class);
+            int width = columns.width();
+            String other = "%s make %d values, but the model takes %d";
+            require(width == model.inputSize(), other, COLUMNS, width, model.inputSize());
+            return columns;
+        } catch (QuernException e) {
+            throw e;
+        } catch (RuntimeException e) { // Gson wraps what the record's constructor throws
+            throw data(e, "%s cannot be understood", COLUMNS);
+        }
     }
 
     private static String get(Map<String, String> text, String key) {

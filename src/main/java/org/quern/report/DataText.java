@@ -5,8 +5,11 @@ import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
 import org.quern.data.Pictures;
@@ -18,6 +21,8 @@ public final class DataText {
     private static final int BAR = 50;
     private static final int MOST_CLASSES = 30;
     private static final int MOST_PAIRS = 5;
+    private static final int MOST_NAMED = 3;
+    private static final int MOST_COLUMNS = 50;
 
     private DataText() {}
 
@@ -34,6 +39,10 @@ public final class DataText {
     }
 
     public static String values(Dataset set) {
+        if (set.header() != null) {
+            Columns columns = Columns.fit(set, false, false);
+            return format("%,d rows of %s", set.rows(), columns(columns) + gaps(columns));
+        }
         Statistics s = Statistics.of(set);
         String shape = shape(set.shape());
         String text = "%,d rows of %s, values %s, mean %.4f, deviation %.4f, %.1f %% not 0";
@@ -48,6 +57,85 @@ public final class DataText {
     /** How a source was read, as the end of a line; empty where there is nothing to tell. */
     public static String reading(Splits splits) {
         return splits.reading().isEmpty() ? "" : "; " + splits.reading();
+    }
+
+    /** A table's columns, a line each; null of rows that are no table. */
+    public static String columnByColumn(Dataset set) {
+        if (set.header() == null) {
+            return null;
+        }
+        Columns columns = Columns.fit(set, false, false);
+        Table table = new Table("  ", -1, 4, 1, 1, 1, 1, -1);
+        table.row("column", "gaps", "min", "mean", "max", "deviation", "values");
+        int width = set.features();
+        for (int c = 0; c < Math.min(width, MOST_COLUMNS); c++) {
+            Columns.Input input = columns.inputs().get(c);
+            List<String> values = set.header().inputs().get(c).values();
+            int[] counts = new int[values == null ? 1 : values.size()];
+            int gaps = 0;
+            for (int at = c; at < set.values().length; at += width) {
+                if (Float.isNaN(set.values()[at])) {
+                    gaps++;
+                } else if (values != null) {
+                    counts[(int) set.values()[at]]++;
+                }
+            }
+            String missing = gaps == 0 ? "" : format("%,d", gaps);
+            if (values == null) {
+                DoubleStream of = DoubleStream.of(input.min(), input.mean(), input.max());
+                List<String> cells = new ArrayList<>(List.of(missing));
+                of.mapToObj(DataText::number).forEach(cells::add);
+                cells.addAll(List.of(number(input.deviation()), ""));
+                table.row(columns.name(input), cells);
+            } else {
+                String shown =
+                        IntStream.range(0, counts.length)
+                                .boxed()
+                                .sorted(Comparator.comparingInt(i -> -counts[i]))
+                                .limit(MOST_NAMED)
+                                .map(i -> format("%s (%,d)", values.get(i), counts[i]))
+                                .collect(joining(", "));
+                String all = format("%,d: %s", values.size(), shown);
+                String more = values.size() > MOST_NAMED ? ", ..." : "";
+                table.row(columns.name(input), missing, "", "", "", "", all + more);
+            }
+        }
+        String more = format("%nand %,d more columns", width - MOST_COLUMNS);
+        String text = table.lines().stream().map(String::stripTrailing).collect(joining("\n"));
+        return width > MOST_COLUMNS ? text + more : text;
+    }
+
+    /** Kinds of a table's columns: {@code 9 columns: 8 numbers, ocean_proximity of 5}. */
+    public static String columns(Columns columns) {
+        List<Columns.Input> inputs = columns.inputs();
+        List<Columns.Input> categories =
+                inputs.stream().filter(one -> one.isCategory() && !one.isLeftOut()).toList();
+        long numbers = inputs.stream().filter(one -> !one.isCategory() && !one.isLeftOut()).count();
+        List<String> kinds = new ArrayList<>();
+        if (numbers > 0) {
+            kinds.add(format(numbers == 1 ? "%,d number" : "%,d numbers", numbers));
+        }
+        if (categories.size() > MOST_NAMED) {
+            int values = categories.stream().mapToInt(one -> one.values().size()).sum();
+            kinds.add(format("%,d categories of %,d values in all", categories.size(), values));
+        } else {
+            for (Columns.Input one : categories) {
+                kinds.add(format("%s of %,d", columns.name(one), one.values().size()));
+            }
+        }
+        int used = (int) numbers + categories.size();
+        String all = format(used == 1 ? "%,d column" : "%,d columns", used);
+        return all + ": " + String.join(", ", kinds);
+    }
+
+    /** Which of a table's columns have gaps in training, as the end of a line; or nothing. */
+    public static String gaps(Columns columns) {
+        List<String> names =
+                columns.inputs().stream()
+                        .filter(one -> one.gaps() && !one.isLeftOut())
+                        .map(columns::name)
+                        .toList();
+        return names.isEmpty() ? "" : "; gaps in " + Columns.shown(names);
     }
 
     public static String classes(Dataset set) {

@@ -20,10 +20,9 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.quern.data.Distortion;
+import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile;
-import org.quern.model.Model;
-import org.quern.plan.Loss;
 import org.quern.train.Checkpoint;
 import org.quern.train.EpochResult;
 import org.quern.train.Listener;
@@ -55,7 +54,8 @@ public final class RunFolder implements AutoCloseable {
     /** The state that the run goes on from; null for a new one. */
     private final StateFile saved;
 
-    private List<String> classes;
+    private Splits parts;
+    private Map<String, String> notes;
 
     /** Locks a folder for a new run of these settings, or with null for the one that is there. */
     private RunFolder(Path folder, Map<String, String> settings, int keep) {
@@ -80,7 +80,7 @@ public final class RunFolder implements AutoCloseable {
      * too.
      */
     public static RunFolder create(
-            Path folder, Map<String, String> settings, List<String> classes, int keep) {
+            Path folder, Map<String, String> settings, Splits parts, int keep) {
         check(folder);
         try {
             Files.createDirectories(folder);
@@ -92,7 +92,7 @@ public final class RunFolder implements AutoCloseable {
             throw data("no permission to write in %s: give --out another folder", folder);
         }
         RunFolder run = new RunFolder(folder, settings, keep);
-        run.classes = classes;
+        run.take(parts);
         return run;
     }
 
@@ -133,7 +133,7 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /** Brings a trainer to where the run stands; refused if its configuration is another. */
-    public void restore(Trainer trainer, List<String> names) {
+    public void restore(Trainer trainer, Splits rows) {
         for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
             // runs older than distortion do not mention it
             String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
@@ -146,7 +146,12 @@ public final class RunFolder implements AutoCloseable {
             }
         }
         trainer.restore(saved.checkpoint());
-        classes = names;
+        take(rows);
+    }
+
+    private void take(Splits rows) {
+        parts = rows;
+        notes = Results.range(rows.train());
     }
 
     /** Where the run stood when it was opened to go on. */
@@ -260,27 +265,9 @@ public final class RunFolder implements AutoCloseable {
     /** Writes the parameters that {@code numbers} starts with. */
     private void writeWeights(Trainer trainer, float[] numbers, int epoch, String name) {
         float[] parameters = Arrays.copyOf(numbers, (int) trainer.plan().parameters().size());
-        Map<String, String> notes = Map.of("epoch", Integer.toString(epoch));
-        writeModel(folder.resolve(name), trainer, parameters, classes, settings, notes);
-    }
-
-    /** Writes a trainer's model with some parameters; notes say the seed and the label, too. */
-    public static void writeModel(
-            Path file,
-            Trainer trainer,
-            float[] parameters,
-            List<String> classes,
-            Map<String, String> settings,
-            Map<String, String> notes) {
         Map<String, String> all = new HashMap<>(notes);
-        all.put("seed", Long.toString(trainer.config().seed()));
-        String label = settings.getOrDefault("label", "");
-        if (!label.isEmpty()) {
-            all.put("label", label);
-        }
-        Model model = trainer.config().model();
-        Loss loss = trainer.config().loss();
-        ModelFile.write(file, new ModelFile.SavedModel(model, loss, parameters, classes, all));
+        all.put("epoch", Integer.toString(epoch));
+        ModelFile.write(folder.resolve(name), Results.model(trainer, parameters, parts, all));
     }
 
     private void prune(int epoch) {

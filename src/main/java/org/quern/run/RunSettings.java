@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import java.util.HashSet;
@@ -13,6 +14,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Distortion;
 import org.quern.data.Splits;
@@ -20,6 +22,7 @@ import org.quern.data.TableFormat;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
+import org.quern.plan.Folding;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.train.EarlyStopping;
@@ -114,10 +117,22 @@ public final class RunSettings {
         if (source.label() != null) { // a name, where the column has one
             told.put("label", source.label());
         }
-        if (!asksFor(Setting.SCALE) && !asksFor(Setting.RECIPE) && !train.isImage()) {
+        if (!asksFor(Setting.SCALE) && !train.isImage()) {
             told.put("scale", Scaling.NONE.scale());
         }
-        if (train.hasLabels()) {
+        boolean lasts = asksFor(Setting.EPOCHS) || asksFor(Setting.RECIPE);
+        if (!lasts && train.asTable().header() != null) {
+            told.put("epochs", Setting.EPOCHS_OF_A_TABLE);
+        }
+        if (train.hasTargets() && !asksFor(Setting.LOSS)) {
+            return settled(Map.of("loss", Loss.MEAN_SQUARED_ERROR.kind().option()))
+                    .sized(train, told);
+        }
+        return sized(train, told);
+    }
+
+    private RunSettings sized(Dataset train, Map<String, Object> told) {
+        if (train.hasLabels() || train.hasTargets()) {
             Model model = Setting.layers(get(Setting.MODEL));
             int outputs = outputs(train);
             if (model.outputSize() != outputs) {
@@ -134,10 +149,12 @@ public final class RunSettings {
         int wanted = get(Setting.OUTPUTS);
         int classes = train.classes().size();
         if (!loss().classifies()) {
-            if (wanted > 1) {
-                throw usage("outputs %d: %s predicts one number a row", wanted, loss().title());
+            int targets = Math.max(1, train.targetWidth());
+            if (wanted > 0 && wanted != targets) {
+                String other = "outputs %d: %s has %d to predict";
+                throw usage(other, wanted, train.name(), targets);
             }
-            return 1;
+            return targets;
         }
         if (classes < 2) {
             String one = "%s has rows of one class only, \"%s\": there is nothing to tell apart";
@@ -184,7 +201,7 @@ public final class RunSettings {
     /** The same for one epoch of one batch. */
     public RunSettings forOneBatch() {
         int batches = get(Setting.VALIDATION) > 0 ? 2 : 1;
-        return settled(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
+        return with(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
     }
 
     /** Refuses options that contradict these, of {@code where}; on what is computed may change. */
@@ -245,15 +262,36 @@ public final class RunSettings {
         return (Double) values.get(name);
     }
 
-    /** The rows of the run; in regression, labels are the numbers to predict. */
+    /**
+     * The rows of the run, as a trainer takes them; of a table, its columns are fitted on the rows
+     * to train on. In regression, labels are the numbers to predict.
+     */
     public Splits parts(Splits source) {
+        Splits parts = carved(source);
+        if (parts.train().header() == null) {
+            return parts;
+        }
+        boolean standardize =
+                get(Setting.STANDARDIZE) == Setting.OnOff.ON
+                        && !asksFor(Setting.SCALE)
+                        && !asksFor(Setting.SHIFT);
+        boolean targets = Folding.takesTargets(config(1).plan());
+        Columns columns = Columns.fit(parts.train(), standardize, standardize && targets);
+        String none = "%s: no column tells one row from another (%s)";
+        require(columns.width() > 0, none, parts.train().name(), columns.leftOut());
+        return parts.in(columns);
+    }
+
+    /** The rows of the run, as they were read. */
+    Splits carved(Splits source) {
         Splits data = loss().classifies() ? source : source.withLabelsAsTargets();
-        return data.carve(
-                get(Setting.SPLIT),
-                get(Setting.LIMIT),
-                get(Setting.VALIDATION),
-                get(Setting.OVERFIT),
-                get(Setting.SEED));
+        return data.withTables()
+                .carve(
+                        get(Setting.SPLIT),
+                        get(Setting.LIMIT),
+                        get(Setting.VALIDATION),
+                        get(Setting.OVERFIT),
+                        get(Setting.SEED));
     }
 
     /** For CSV, what is known of it. */

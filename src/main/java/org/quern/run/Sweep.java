@@ -168,7 +168,7 @@ public final class Sweep {
             // those that were to be learned by heart are all that there are
             boolean byHeart = parts.validation() == null;
             validation = Score.of(trainer.evaluate(byHeart ? parts.train() : parts.validation()));
-            test = Score.of(trainer.evaluate(parts.test()));
+            test = Score.of(Results.test(trainer, parts));
             epochs = history.epochs().size();
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
@@ -69,14 +70,30 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      * @param test whether the test rows are wanted, else those trained on; all rows, where the
      *     source has no test rows and is not the run's
      * @param own whether the source is what the run was trained on, which has its own test rows
+     * @param notes takes a line for what is not as in training: see {@link Columns#encoded}
      */
-    public Dataset rows(Splits source, boolean test, boolean own) {
+    public Dataset rows(Splits source, boolean test, boolean own, List<String> notes) {
         if (own) {
-            Splits parts = settings.parts(source);
-            return known(test ? parts.test() : parts.train());
+            Splits parts = settings.carved(source);
+            return input(test ? parts.test() : parts.train(), notes);
         }
         Splits given = saved.loss().classifies() ? source : source.withLabelsAsTargets();
-        return known(test && given.test() != null ? given.test() : given.train());
+        return input(test && given.test() != null ? given.test() : given.train(), notes);
+    }
+
+    /** Rows as the model takes them: of a table with its columns, their floats by these. */
+    public Dataset input(Dataset rows, List<String> notes) {
+        Dataset set;
+        if (saved.columns() != null) {
+            set = saved.columns().encoded(rows.asTable(), notes);
+        } else {
+            set = rows.asValues();
+            String strange = Results.strange(saved, set);
+            if (strange != null) {
+                notes.add(set.name() + ": " + strange);
+            }
+        }
+        return saved.loss().classifies() ? known(set) : set;
     }
 
     /** Where the file names no classes, a label is the number of an output. */

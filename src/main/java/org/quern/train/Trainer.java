@@ -95,6 +95,17 @@ public final class Trainer implements AutoCloseable {
         return Evaluation.of(plan.loss(), outputs(set), set);
     }
 
+    /** Measures other parameters of the same network, which then is as it was. */
+    public Evaluation evaluate(float[] others, Dataset set) {
+        float[] own = parameters();
+        executor.write(plan.parameters(), others, 0);
+        try {
+            return evaluate(set);
+        } finally {
+            executor.write(plan.parameters(), own, 0);
+        }
+    }
+
     /** The last layer's outputs [rows × outputs] for each row: logits under cross-entropy. */
     public float[] outputs(Dataset set) {
         float[] outputs = new float[Math.multiplyExact(set.rows(), plan.outputSize())];

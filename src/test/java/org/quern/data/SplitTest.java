@@ -70,7 +70,18 @@ class SplitTest {
     void dataSetsCheckThemselves() {
         assertThatThrownBy(() -> Dataset.ofPixels("p", new int[] {2, 2}, new byte[5]))
                 .hasMessage("p: 5 values are not a whole number of rows of shape [2, 2]");
-        assertThatThrownBy(() -> new Dataset("n", new int[1], null, null, null, List.of(), null, 0))
+        assertThatThrownBy(
+                        () ->
+                                new Dataset(
+                                        "n",
+                                        new int[1],
+                                        null,
+                                        null,
+                                        null,
+                                        List.of(),
+                                        null,
+                                        0,
+                                        null))
                 .hasMessage("n: rows are of pixels or of values, and have labels or targets");
         assertThatThrownBy(() -> numbered(4).withLabels(new int[3], List.of("a")))
                 .hasMessage("numbers: 3 labels for 4 rows");

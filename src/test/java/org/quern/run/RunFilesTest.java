@@ -18,6 +18,7 @@ import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
 import org.quern.data.Dataset;
+import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.io.SafeTensors;
 import org.quern.model.Activation;
@@ -34,6 +35,12 @@ class RunFilesTest {
     private static final TrainingConfig CONFIG =
             TrainingConfig.of(Model.input(2).dense(3).dense(2));
     private static final List<String> CLASSES = List.of("a", "b");
+    private static final Splits PARTS =
+            new Splits(
+                    Dataset.ofValues("d", new int[] {2}, new float[] {1, 2, 3, 4})
+                            .withLabels(new int[] {0, 1}, CLASSES),
+                    null,
+                    "d");
     private static final List<EpochResult> EPOCHS =
             List.of(
                     new EpochResult(1, 0.1 + 0.2, 1 / 3.0, null, null, 1e-3, 4.9e-324, 1e300),
@@ -48,7 +55,7 @@ class RunFilesTest {
 
     private Path run() {
         Path run = folder.resolve("run");
-        try (RunFolder saver = RunFolder.create(run, Map.of("data", "here"), CLASSES, 0);
+        try (RunFolder saver = RunFolder.create(run, Map.of("data", "here"), PARTS, 0);
                 Trainer trainer = open(CONFIG)) {
             saver.saveState(trainer);
         }
@@ -128,20 +135,20 @@ class RunFilesTest {
         // of the same size, and so not told apart by it
         try (Trainer other = open(TrainingConfig.of(relu))) {
             refused(
-                    () -> resumed.restore(other, CLASSES),
+                    () -> resumed.restore(other, PARTS),
                     state
                             + " is of a run with model \"dense 3, dense 2\", not \"dense 3 relu,"
                             + " dense 2\": resume it as it was, or start a new run");
         }
         try (Trainer other = open(CONFIG.withBatch(64))) {
             refused(
-                    () -> resumed.restore(other, CLASSES),
+                    () -> resumed.restore(other, PARTS),
                     state
                             + " is of a run with batch \"32\", not \"64\": resume it as it was, or"
                             + " start a new run");
         }
         try (Trainer same = open(CONFIG)) {
-            resumed.restore(same, CLASSES);
+            resumed.restore(same, PARTS);
             assertThat(same.state()).isEqualTo(resumed.checkpoint().state());
         }
     }
@@ -149,16 +156,13 @@ class RunFilesTest {
     @Test
     void theLastEpochsAreKeptByNumber() throws Exception {
         Path run = folder.resolve("run");
-        RunFolder saver = RunFolder.create(run, Map.of(), CLASSES, 2);
-        Dataset data =
-                Dataset.ofValues("d", new int[] {2}, new float[] {1, 2, 3, 4})
-                        .withLabels(new int[] {0, 1}, CLASSES);
+        RunFolder saver = RunFolder.create(run, Map.of(), PARTS, 2);
         // not ours, or of a later epoch than any that is trained here
         Path mine = Files.writeString(run.resolve("epoch-mine.safetensors"), "x");
         Path late = Files.writeString(run.resolve("epoch-10000.safetensors"), "x");
         try (Trainer trainer = open(CONFIG)) {
             for (int epoch = 1; epoch <= 3; epoch++) {
-                trainer.fit(data, null, epoch);
+                trainer.fit(PARTS.train(), null, epoch);
                 saver.save(trainer, true);
             }
             for (String name : List.of("last", "best", "epoch-0003")) {

@@ -15,12 +15,18 @@ import org.junit.jupiter.api.io.TempDir;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
+import org.quern.data.Dataset;
+import org.quern.data.Splits;
 import org.quern.model.Model;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** Within one process; {@code org.quern.cli.RunRaceTest} has two. */
 class RunLockTest {
+    private static final Dataset ROWS =
+            Dataset.ofValues("d", new int[] {2}, new float[] {1, 2})
+                    .withLabels(new int[] {0}, List.of("a"));
+
     @TempDir Path temporary;
     private Path run;
 
@@ -30,7 +36,7 @@ class RunLockTest {
     }
 
     private RunFolder create() {
-        return RunFolder.create(run, Map.of("data", "here"), List.of(), 0);
+        return RunFolder.create(run, Map.of("data", "here"), new Splits(ROWS, null, ""), 0);
     }
 
     private static void save(RunFolder folder) {

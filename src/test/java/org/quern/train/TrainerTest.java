@@ -17,7 +17,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.Usable;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
-import org.quern.data.Mnist;
+import org.quern.data.Splits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -28,6 +28,7 @@ import org.quern.run.RunFolder;
 class TrainerTest {
     private static final Dataset TRAIN = Digits.generate("train", 2001, 0, 1);
     private static final Dataset VALIDATION = Digits.generate("validation", 500, Digits.TEST, 1);
+    private static final Splits PARTS = new Splits(TRAIN, null, "digits");
     private static final Model MODEL =
             ModelText.parse(
                     Model.input(28, 28).scaled(Scaling.UNIT),
@@ -71,7 +72,7 @@ class TrainerTest {
             expected = trainer.state();
         }
         Path run = folder.resolve(backend.name());
-        try (RunFolder saver = RunFolder.create(run, CONFIG.texts(), Mnist.DIGITS, 2);
+        try (RunFolder saver = RunFolder.create(run, CONFIG.texts(), PARTS, 2);
                 Trainer trainer = open(backend, CONFIG)) {
             trainer.listen(
                     new Listener() {
@@ -91,7 +92,7 @@ class TrainerTest {
         RunFolder resumed = RunFolder.resume(run, 0);
         assertThat(resumed.settings()).isEqualTo(CONFIG.texts());
         try (Trainer trainer = open(backend, CONFIG)) {
-            resumed.restore(trainer, Mnist.DIGITS);
+            resumed.restore(trainer, PARTS);
             History history = trainer.fit(TRAIN, VALIDATION, 3);
             assertThat(trainer.state()).isEqualTo(expected);
             for (int i = 0; i < 3; i++) {
@@ -245,7 +246,7 @@ class TrainerTest {
     @Test
     void runFoldersWriteNothingOver() throws Exception {
         Path run = folder.resolve("run");
-        RunFolder saver = RunFolder.create(run, Map.of(), Mnist.DIGITS, 2);
+        RunFolder saver = RunFolder.create(run, Map.of(), PARTS, 2);
         assertThatThrownBy(() -> RunFolder.resume(run, 0))
                 .hasMessageStartingWith(run + " holds no run to go on with");
         try (Trainer trainer = open(Usable.named("java"), CONFIG)) {
@@ -271,7 +272,7 @@ class TrainerTest {
                             "epoch-0003.safetensors",
                             "epoch-0004.safetensors");
         }
-        assertThatThrownBy(() -> RunFolder.create(run, Map.of(), Mnist.DIGITS, 0))
+        assertThatThrownBy(() -> RunFolder.create(run, Map.of(), PARTS, 0))
                 .hasMessage(
                         run
                                 + " holds a run already: go on with it by --resume "
@@ -279,7 +280,7 @@ class TrainerTest {
                                 + ", or give --out another folder");
         Path other = Files.createDirectory(folder.resolve("other"));
         Files.writeString(other.resolve("thesis.tex"), "mine");
-        assertThatThrownBy(() -> RunFolder.create(other, Map.of(), Mnist.DIGITS, 0))
+        assertThatThrownBy(() -> RunFolder.create(other, Map.of(), PARTS, 0))
                 .hasMessage(other + " is not empty (thesis.tex): give --out a new or empty folder");
         assertThat(other.toFile().list()).containsExactly("thesis.tex");
     }

@@ -1,0 +1,487 @@
+package org.quern.data;
+
+import static java.util.stream.Collectors.joining;
+import static org.quern.QuernException.require;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * What a model knows of the columns of its table: of numbers their mean and deviation, of
+ * categories their values; and of numbers that it predicts theirs. Fitted on the training rows
+ * alone.
+ *
+ * <p>A row becomes floats in the order of the columns: a number becomes one, a category one for
+ * each of its values, 1 for the value that the row has and 0 for all others; where training had
+ * gaps, one float more says whether there is a gap (1) or not (0). In a gap, a number is the mean,
+ * and all values of a category are 0.
+ *
+ * <p>A network learns from {@linkplain #standardized standardized} rows. Its layers then take up
+ * the means and deviations ({@link org.quern.plan.Folding}), so that who uses it gives {@linkplain
+ * #encoded encoded} rows, in the units of the table, and gets predictions in the units of the
+ * targets.
+ *
+ * @param inputs what is known of each column, in the order of the training table
+ * @param targets what is known of what is predicted: of classes the name of the label's column
+ * @param standardize whether training sees numbers with mean 0 and deviation 1, else as they are
+ */
+public record Columns(List<Input> inputs, List<Target> targets, boolean standardize) {
+    /** A category of more values than these is left out; so is one of which most rows differ. */
+    static final int MOST_VALUES = 256;
+
+    private static final int ROWS_OF_A_VALUE = 10;
+    private static final int FEW_VALUES = 10;
+    private static final int NAMES_SHOWN = 5;
+
+    /** From so many rows on, a column is strange if most of them are out of its range. */
+    private static final int ENOUGH_ROWS = 10;
+
+    /**
+     * A column.
+     *
+     * @param name empty if the table has no header
+     * @param values null for numbers; else the values of the category, sorted; none, if there were
+     *     too many
+     * @param offset see {@link Column#offset}
+     * @param mean of the training rows that have one
+     * @param deviation standard deviation of these (divided by their number, not one less, as
+     *     scikit-learn's StandardScaler does); 0 for a constant, which counts for nothing
+     * @param min least of them
+     * @param max largest of them
+     * @param gaps whether training rows had gaps
+     */
+    public record Input(
+            String name,
+            List<String> values,
+            double offset,
+            double mean,
+            double deviation,
+            double min,
+            double max,
+            boolean gaps) {
+
+        public boolean isCategory() {
+            return values != null;
+        }
+
+        /** Whether it counts for nothing. */
+        public boolean isLeftOut() {
+            int different = isCategory() ? values.size() : deviation == 0 ? 1 : 2;
+            return different == 0 || different == 1 && !gaps;
+        }
+
+        /** Floats of a row. */
+        int width() {
+            if (isCategory() && isLeftOut()) {
+                return 0;
+            }
+            return (isCategory() ? values.size() : 1) + (gaps ? 1 : 0);
+        }
+    }
+
+    /** A column to predict; of numbers, their mean and deviation, or 0 and 1 for numbers as is. */
+    public record Target(String name, double mean, double deviation) {}
+
+    public Columns {
+        inputs = List.copyOf(inputs);
+        targets = List.copyOf(targets);
+    }
+
+    /**
+     * Looks at the training rows of a table.
+     *
+     * @param standardize whether numbers are to have mean 0 and deviation 1 in training
+     * @param targets whether the targets are, too
+     */
+    public static Columns fit(Dataset table, boolean standardize, boolean targets) {
+        List<Column> columns = table.header().inputs();
+        List<Input> inputs = new ArrayList<>();
+        for (int c = 0; c < columns.size(); c++) {
+            Column column = columns.get(c);
+            inputs.add(column.isCategory() ? category(table, c) : numbers(table, c));
+        }
+        List<Column> named = table.header().targets();
+        List<Target> predicted = new ArrayList<>();
+        for (int t = 0; t < Math.max(named.size(), table.targetWidth()); t++) {
+            String name = t < named.size() ? named.get(t).name() : "";
+            double offset = t < named.size() ? named.get(t).offset() : 0;
+            if (table.hasTargets() && targets) {
+                Moments of = new Moments(table.targets(), t, table.targetWidth(), offset);
+                // a constant is learned as the mean
+                predicted.add(new Target(name, of.mean, of.deviation > 0 ? of.deviation : 1));
+            } else {
+                predicted.add(new Target(name, 0, 1));
+            }
+        }
+        return new Columns(inputs, predicted, standardize);
+    }
+
+    private static Input numbers(Dataset table, int c) {
+        Column column = table.header().inputs().get(c);
+        Moments of = new Moments(table.values(), c, table.features(), column.offset());
+        return new Input(
+                column.name(),
+                null,
+                column.offset(),
+                of.mean,
+                of.deviation,
+                of.min,
+                of.max,
+                of.count < table.rows());
+    }
+
+    private static Input category(Dataset table, int c) {
+        Column column = table.header().inputs().get(c);
+        boolean[] seen = new boolean[column.values().size()];
+        boolean gaps = false;
+        for (int at = c; at < table.values().length; at += table.features()) {
+            float value = table.values()[at];
+            if (Float.isNaN(value)) {
+                gaps = true;
+            } else {
+                seen[(int) value] = true;
+            }
+        }
+        TreeSet<String> values = new TreeSet<>();
+        IntStream.range(0, seen.length)
+                .filter(i -> seen[i])
+                .forEach(i -> values.add(column.values().get(i)));
+        boolean many =
+                values.size() > MOST_VALUES
+                        || values.size() > FEW_VALUES * 3
+                                && values.size() * ROWS_OF_A_VALUE > table.rows()
+                        || values.size() > FEW_VALUES && values.size() * 2 > table.rows();
+        List<String> known = many ? List.of() : List.copyOf(values);
+        return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
+    }
+
+    /** Of every {@code width}th value from {@code first} on, in float64, twice over (Welford's). */
+    private static final class Moments {
+        int count;
+        double mean;
+        double deviation;
+        double min = Double.POSITIVE_INFINITY;
+        double max = Double.NEGATIVE_INFINITY;
+
+        Moments(float[] values, int first, int width, double offset) {
+            double squares = 0;
+            for (int at = first; at < values.length; at += width) {
+                double value = values[at];
+                if (!Double.isNaN(value)) {
+                    double distance = value - mean;
+                    mean += distance / ++count;
+                    squares += distance * (value - mean);
+                    min = Math.min(min, value);
+                    max = Math.max(max, value);
+                }
+            }
+            if (count == 0) {
+                min = 0;
+                max = 0;
+            }
+            // what rounding leaves of a constant is no deviation
+            deviation = min == max ? 0 : Math.sqrt(squares / count);
+            mean = min == max ? min : mean;
+            mean += offset;
+            min += offset;
+            max += offset;
+        }
+    }
+
+    /** Floats of a row as a model takes it. */
+    public int width() {
+        return inputs.stream().mapToInt(Input::width).sum();
+    }
+
+    /** What to look for in another table: the columns that count, as they are known. */
+    public Header header() {
+        boolean named = inputs.stream().anyMatch(input -> !input.name().isEmpty());
+        Stream<Column> known =
+                inputs.stream()
+                        .filter(input -> !named || !input.isLeftOut())
+                        .map(one -> new Column(one.name(), one.values(), one.offset()));
+        Stream<Column> predicted = targets.stream().map(one -> Column.numbers(one.name()));
+        return new Header(known.toList(), predicted.toList());
+    }
+
+    /** What each float of a row is: {@code age}, {@code age missing}, {@code town=Rome}. */
+    public List<String> names() {
+        List<String> names = new ArrayList<>();
+        for (int c = 0; c < inputs.size(); c++) {
+            Input input = inputs.get(c);
+            String name = name(c);
+            if (!input.isCategory()) {
+                names.add(name);
+            } else if (input.width() > 0) {
+                input.values().forEach(value -> names.add(name + "=" + value));
+            }
+            if (input.width() > 0 && input.gaps()) {
+                names.add(name + " missing");
+            }
+        }
+        return names;
+    }
+
+    /** What to call a column: its name, or else its number. */
+    public String name(Input input) {
+        return name(inputs.indexOf(input));
+    }
+
+    private String name(int c) {
+        return inputs.get(c).name().isEmpty() ? "column " + (c + 1) : inputs.get(c).name();
+    }
+
+    /** What is taken from each float of an encoded row to standardize it. */
+    public double[] means() {
+        return each(input -> standardize ? input.mean() - input.offset() : 0, 0);
+    }
+
+    /** What the rest is then multiplied by: 1 / deviation, 0 for a constant. */
+    public double[] factors() {
+        return each(
+                input -> input.deviation() == 0 ? 0 : standardize ? 1 / input.deviation() : 1, 1);
+    }
+
+    private double[] each(ToDoubleFunction<Input> number, double other) {
+        double[] all = new double[width()];
+        Arrays.fill(all, other);
+        int at = 0;
+        for (Input input : inputs) {
+            if (!input.isCategory()) {
+                all[at] = number.applyAsDouble(input);
+            }
+            at += input.width();
+        }
+        return all;
+    }
+
+    /** Rows for training: numbers and targets less their means, divided by their deviations. */
+    public Dataset standardized(Dataset table) {
+        Dataset set = new Encoder(table, true, null).encode();
+        if (!table.hasTargets()) {
+            return set;
+        }
+        return targets(set, table, (value, target) -> (value - target.mean()) / target.deviation());
+    }
+
+    /**
+     * Rows for a finished model, numbers and targets in the table's units.
+     *
+     * @param notes takes a line for each column that is not as in training: gaps where there were
+     *     none, unknown values, numbers far from those known; may be null
+     */
+    public Dataset encoded(Dataset table, List<String> notes) {
+        Dataset set = new Encoder(table, false, notes).encode();
+        return table.hasTargets() ? targets(set, table, (value, target) -> value) : set;
+    }
+
+    private interface Conversion {
+        double of(double value, Target target);
+    }
+
+    private Dataset targets(Dataset set, Dataset table, Conversion conversion) {
+        float[] all = table.targets();
+        int width = table.targetWidth();
+        String other = "%s has %d targets a row, but the model predicts %d";
+        require(width == targets.size(), other, table.name(), width, targets.size());
+        float[] converted = new float[all.length];
+        for (int i = 0; i < all.length; i++) {
+            double value = all[i] + table.header().targets().get(i % width).offset();
+            converted[i] = (float) conversion.of(value, targets.get(i % width));
+        }
+        return set.withTargets(converted, width);
+    }
+
+    /** Makes floats of a table's rows, a column at a time. */
+    private final class Encoder {
+        private final Dataset table;
+        private final List<String> notes;
+        private final int rows;
+        private final int width = width();
+        private final float[] floats;
+
+        /** What each float is lessened by and then multiplied by; null to leave it in its unit. */
+        private final double[] means;
+
+        private final double[] factors;
+
+        Encoder(Dataset table, boolean standardized, List<String> notes) {
+            this.table = table;
+            this.notes = notes;
+            rows = table.rows();
+            floats = new float[Math.multiplyExact(rows, width)];
+            means = standardized ? means() : null;
+            factors = standardized ? factors() : null;
+        }
+
+        Dataset encode() {
+            int[] places = places(table);
+            int at = 0;
+            for (int c = 0; c < inputs.size(); c++) {
+                Input input = inputs.get(c);
+                if (input.width() > 0 && places[c] >= 0) {
+                    column(c, places[c], at);
+                }
+                at += input.width();
+            }
+            Dataset set = Dataset.ofValues(table.name(), new int[] {width}, floats);
+            return table.hasLabels() ? set.withLabels(table.labels(), table.classes()) : set;
+        }
+
+        private void column(int c, int place, int at) {
+            Input input = inputs.get(c);
+            Column column = table.header().inputs().get(place);
+            String text = "%s: column %s holds %s, but the model was trained on %s";
+            boolean fits = column.isCategory() == input.isCategory();
+            String is = column.isCategory() ? "text" : "numbers";
+            String was = column.isCategory() ? "numbers" : "text";
+            require(fits, text, table.name(), name(c), is, was);
+            float[] values = new float[rows];
+            for (int row = 0; row < rows; row++) {
+                values[row] = table.values()[row * table.features() + place];
+            }
+            if (input.isCategory()) {
+                category(c, column, values, at);
+            } else {
+                numbers(c, column, values, at);
+            }
+            int gaps = 0;
+            for (int row = 0; row < rows; row++) {
+                if (Float.isNaN(values[row])) {
+                    gaps++;
+                    if (input.gaps()) {
+                        floats[row * width + at + input.width() - 1] = 1;
+                    }
+                }
+            }
+            if (gaps > 0 && !input.gaps()) {
+                String taken = input.isCategory() ? "none of its values" : "its mean";
+                String some = "%s: gaps in %,d of %,d rows, but none in training: taken as %s";
+                note(some, name(c), gaps, rows, taken);
+            }
+        }
+
+        private void numbers(int c, Column column, float[] values, int to) {
+            Input input = inputs.get(c);
+            double shift = column.offset() - input.offset();
+            double range = input.max() - input.min();
+            int outside = 0;
+            int far = 0;
+            for (int row = 0; row < rows; row++) {
+                boolean gap = Float.isNaN(values[row]);
+                double value = gap ? input.mean() - input.offset() : values[row] + shift;
+                double is = value + input.offset();
+                double out = Math.max(input.min() - is, is - input.max());
+                outside += !gap && out > 0 ? 1 : 0;
+                far += !gap && out > range ? 1 : 0;
+                double taken = means == null ? value : (value - means[to]) * factors[to];
+                floats[row * width + to] = (float) taken;
+            }
+            boolean most = rows >= ENOUGH_ROWS && outside * 2 > rows;
+            if (!input.isLeftOut() && (far > 0 || most)) {
+                String text = "%s: %,d of %,d rows %s %s to %s, all that training saw";
+                String where = most ? "lie outside" : "lie far outside";
+                String least = number(input.min());
+                note(text, name(c), most ? outside : far, rows, where, least, number(input.max()));
+            }
+        }
+
+        private void category(int c, Column column, float[] values, int to) {
+            Map<String, Integer> index = new HashMap<>();
+            inputs.get(c).values().forEach(value -> index.put(value, index.size()));
+            TreeSet<String> strangers = new TreeSet<>();
+            int strange = 0;
+            for (int row = 0; row < rows; row++) {
+                if (!Float.isNaN(values[row])) {
+                    String value = column.values().get((int) values[row]);
+                    Integer known = index.get(value);
+                    if (known != null) {
+                        floats[row * width + to + known] = 1;
+                    } else {
+                        strange++;
+                        strangers.add('"' + value + '"');
+                    }
+                }
+            }
+            if (strange > 0) {
+                String text = "%s: values in %,d of %,d rows that training did not know (%s)";
+                note(text, name(c), strange, rows, shown(List.copyOf(strangers)));
+            }
+        }
+
+        private void note(String text, Object... values) {
+            if (notes != null) {
+                notes.add(String.format(Locale.ROOT, text, values));
+            }
+        }
+    }
+
+    private static String number(double value) {
+        return String.format(Locale.ROOT, value == Math.rint(value) ? "%.0f" : "%.4g", value);
+    }
+
+    /** Where each column is in a table: by name, or where one side has none, by position. */
+    private int[] places(Dataset table) {
+        Header header = table.header();
+        List<Column> columns = header.inputs();
+        boolean named = header.isNamed() && header().isNamed();
+        int[] places = new int[inputs.size()];
+        List<String> missing = new ArrayList<>();
+        if (!named) {
+            String other =
+                    "%s has %d columns, but the model takes %d, and there are no names to tell";
+            boolean fits = columns.size() == inputs.size();
+            require(fits, other, table.name(), columns.size(), inputs.size());
+            return IntStream.range(0, places.length).toArray();
+        }
+        Map<String, Integer> place = new HashMap<>();
+        for (int i = 0; i < columns.size(); i++) {
+            place.put(columns.get(i).name(), i);
+        }
+        for (int c = 0; c < places.length; c++) {
+            places[c] = place.getOrDefault(inputs.get(c).name(), -1);
+            if (places[c] < 0 && !inputs.get(c).isLeftOut()) {
+                missing.add(inputs.get(c).name());
+            }
+        }
+        String lacks = "%s has no column %s, which the model was trained on";
+        require(missing.isEmpty(), lacks, table.name(), shown(missing));
+        return places;
+    }
+
+    /** The columns that count for nothing, and why; empty if all count. */
+    public String leftOut() {
+        List<String> constant = new ArrayList<>();
+        List<String> many = new ArrayList<>();
+        for (int c = 0; c < inputs.size(); c++) {
+            if (inputs.get(c).isLeftOut()) {
+                boolean tooMany = inputs.get(c).isCategory() && inputs.get(c).values().isEmpty();
+                (tooMany ? many : constant).add(name(c));
+            }
+        }
+        return Stream.of(
+                        told(constant, "the same in all training rows"),
+                        told(many, "text with too many different values"))
+                .filter(text -> !text.isEmpty())
+                .collect(joining("; "));
+    }
+
+    private static String told(List<String> names, String why) {
+        return names.isEmpty() ? "" : shown(names) + ": " + why;
+    }
+
+    /** Names in a row; of many, the first few. */
+    public static String shown(List<String> names) {
+        String all = names.stream().limit(NAMES_SHOWN).collect(joining(", "));
+        int more = names.size() - NAMES_SHOWN;
+        return more > 0 ? all + " and %d more".formatted(more) : all;
+    }
+}
