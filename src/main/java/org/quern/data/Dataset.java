@@ -200,7 +200,7 @@ public record Dataset(
     /** The same rows with a regression target of each of these names. */
     public Dataset withTargets(float[] newTargets, List<String> names) {
         int width = names.size();
-        return new Dataset(name, shape, pixels, values, null, names, newTargets, width);
+        return new Dataset(name, shape, pixels, values, null, names, newTargets, width, header);
     }
 
     /**

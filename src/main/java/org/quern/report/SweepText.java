@@ -1,7 +1,7 @@
 package org.quern.report;
 
+import static org.quern.report.Numbers.digits;
 import static org.quern.report.Numbers.format;
-import static org.quern.report.Numbers.four;
 
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -16,7 +16,6 @@ import org.quern.run.Sweep;
 /** The results of a sweep as a table, as CSV, and as what JSON is made of. */
 public final class SweepText {
     private static final String SEED = "seed";
-    private static final String R2 = "R2"; // that of the mean is 0
 
     private SweepText() {}
 
@@ -26,26 +25,23 @@ public final class SweepText {
             return results.stream().mapToDouble(of).average().orElse(Double.NaN);
         }
 
-        double score() {
-            return mean(result -> result.validation().score());
+        double accuracy() {
+            return mean(result -> result.validation().accuracy());
         }
 
         double loss() {
             return mean(result -> result.validation().loss());
         }
 
-        List<String> scores() {
-            DoubleStream each = results.stream().mapToDouble(run -> run.validation().score());
+        List<String> accuracies() {
+            DoubleStream each = results.stream().mapToDouble(run -> run.validation().accuracy());
             DoubleSummaryStatistics all = each.summaryStatistics();
             String runs = Integer.toString(results.size());
-            return List.of(runs, number(score()), number(all.getMin()), number(all.getMax()));
+            return List.of(runs, number(accuracy()), number(all.getMin()), number(all.getMax()));
         }
     }
 
-    /**
-     * By validation accuracy or R², equal ones by validation loss, the best first; failed ones
-     * last.
-     */
+    /** By validation accuracy, equal ones by validation loss, the best first; failed ones last. */
     private static List<Group> ranked(List<Sweep.Result> results) {
         Map<Map<String, String>, List<Sweep.Result>> groups = new LinkedHashMap<>();
         for (Sweep.Result result : results) {
@@ -53,25 +49,25 @@ public final class SweepText {
             key.remove(SEED);
             groups.computeIfAbsent(key, k -> new ArrayList<>()).add(result);
         }
-        Comparator<Group> best = Comparator.comparingDouble(group -> -group.score()); // NaN last
+        Comparator<Group> best = Comparator.comparingDouble(group -> -group.accuracy()); // NaN last
         return groups.entrySet().stream()
                 .map(group -> new Group(group.getKey(), group.getValue()))
                 .sorted(best.thenComparingDouble(Group::loss))
                 .toList();
     }
 
-    /** A line for each combination of settings but the seed, best mean first. */
+    /** A line for each combination of settings but the seed, best mean accuracy first. */
     public static String table(List<Sweep.Result> results) {
         List<Group> groups = ranked(results);
         List<String> head = new ArrayList<>(groups.get(0).varied().keySet());
         boolean several = groups.stream().anyMatch(group -> group.results().size() > 1);
-        String score = "val " + name(results.get(0));
+        String score = "val " + score(results.get(0));
         head.addAll(several ? List.of("runs", "val mean", "least", "most") : List.of(score));
         head.addAll(List.of("val loss", "seconds"));
         Table table = new Table("  ", 1).row(head.toArray(String[]::new));
         for (Group group : groups) {
             List<String> row = new ArrayList<>(group.varied().values());
-            row.addAll(several ? group.scores() : List.of(number(group.score())));
+            row.addAll(several ? group.accuracies() : List.of(number(group.accuracy())));
             row.add(number(group.loss()));
             row.add(format("%.2f", group.mean(Sweep.Result::seconds)));
             table.row(row.toArray(String[]::new));
@@ -85,16 +81,22 @@ public final class SweepText {
      */
     public static String winner(List<Sweep.Result> results) {
         Group best = ranked(results).get(0);
-        if (Double.isNaN(best.score())) {
+        if (Double.isNaN(best.accuracy())) {
             return null;
         }
         int runs = best.results().size();
-        double score = best.mean(result -> result.test().score());
-        double baseline = best.mean(result -> result.test().baseline());
+        double accuracy = best.mean(result -> result.test().accuracy());
         double loss = best.mean(result -> result.test().loss());
-        String name = name(results.get(0));
-        String common = name.equals(R2) ? "" : format(" (baseline: %.4f)", baseline);
-        String test = "test " + name + " " + four(score) + common + ", loss " + four(loss);
+        double rmse = best.mean(result -> result.test().rmse());
+        double baseline = best.mean(result -> result.test().baseline());
+        String test =
+                Double.isNaN(rmse)
+                        ? format(
+                                "test accuracy %.4f (baseline: %.4f), loss %.4f",
+                                accuracy, baseline, loss)
+                        : format(
+                                "test R2 %.4f, RMSE %s (the mean: %s)",
+                                accuracy, digits(rmse), digits(baseline));
         String mean = runs == 1 ? "" : format(", the mean of %,d runs", runs);
         return settings(best.varied()) + test + mean;
     }
@@ -107,24 +109,24 @@ public final class SweepText {
     }
 
     private static String number(double value) {
-        return Double.isNaN(value) ? "diverged" : four(value);
+        return Double.isNaN(value) ? "diverged" : format("%.4f", value);
     }
 
     /** One result in a line: what was varied, and how it went. */
     public static String brief(Sweep.Result result) {
         String how = result.failure();
         if (how == null) {
-            String score = four(result.validation().score());
-            String loss = four(result.validation().loss());
-            String text = "val %s %s, val loss %s, %.2f s";
-            how = format(text, name(result), score, loss, result.seconds());
+            double accuracy = result.validation().accuracy();
+            double loss = result.validation().loss();
+            String text = "val %s %.4f, val loss %.4f, %.2f s";
+            how = format(text, score(result), accuracy, loss, result.seconds());
         }
         return settings(result.member().varied()) + how;
     }
 
     /** What tells how well it went: R² where numbers are predicted, which has no accuracy. */
-    private static String name(Sweep.Result result) {
-        return result.member().settings().loss().classifies() ? "accuracy" : R2;
+    private static String score(Sweep.Result result) {
+        return result.member().settings().loss().classifies() ? "accuracy" : "R2";
     }
 
     /** A map for each result, numbers in full; the test rows' of the best alone. */
@@ -136,9 +138,9 @@ public final class SweepText {
             record.put("number", result.member().number());
             record.putAll(result.member().varied());
             Sweep.Score test = best.contains(result) ? result.test() : null;
-            record.put("validation_" + name(result), result.validation().score());
+            record.put("validation_" + score(result), result.validation().accuracy());
             record.put("validation_loss", result.validation().loss());
-            record.put("test_" + name(result), test == null ? null : test.score());
+            record.put("test_" + score(result), test == null ? null : test.accuracy());
             record.put("test_loss", test == null ? null : test.loss());
             record.put("epochs", result.epochs());
             record.put("seconds", result.seconds());

@@ -11,7 +11,6 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.data.Dataset;
 import org.quern.data.Pictures;
-import org.quern.plan.Loss;
 import org.quern.train.ConfusionMatrix;
 import org.quern.train.Evaluation;
 import org.quern.train.Ranking;
@@ -78,9 +77,6 @@ public final class TextReport {
                         digits(evaluation.rmse()),
                         digits(evaluation.baselineRmse()),
                         digits(evaluation.mae()));
-        if (evaluation.measure().kind() != Loss.Kind.MEAN_SQUARED_ERROR) { // which is RMSE squared
-            text += format(", %s %s", evaluation.measure().title(), digits(evaluation.loss()));
-        }
         if (outputs.size() == 1) {
             return text + format(" on %,d rows", evaluation.rows());
         }

@@ -64,7 +64,6 @@ public final class RunReport {
     public static Map<String, Object> figures(Evaluation evaluation) {
         Map<String, Object> figures = new LinkedHashMap<>();
         figures.put("rows", evaluation.rows());
-        figures.put("loss", evaluation.loss());
         ConfusionMatrix confusion = evaluation.confusion();
         if (confusion == null) {
             figures.put("r2", evaluation.r2());
@@ -74,6 +73,7 @@ public final class RunReport {
             figures.put("outputs", evaluation.numbers());
             return figures;
         }
+        figures.put("loss", evaluation.loss());
         figures.put("accuracy", evaluation.accuracy());
         figures.put("baselineAccuracy", confusion.baseline().accuracy());
         figures.put("baselineClass", confusion.baseline().name());

@@ -15,7 +15,8 @@ import org.quern.plan.Loss;
  * How well a model does on rows whose answers are known. All figures are float64, made from the
  * float32 outputs.
  *
- * @param loss mean of {@code measure}
+ * @param loss mean of {@code measure}; of numbers in the units of the targets, which training may
+ *     have standardized
  * @param outputs what was measured, [rows × outputs]
  * @param numbers in regression, the scores of each output; empty otherwise
  * @param confusion who was taken for whom; null in regression
@@ -71,13 +72,6 @@ public record Evaluation(
     /** What models are compared by, 1 at best: the accuracy, or in regression R². */
     public double score() {
         return confusion == null ? r2() : accuracy();
-    }
-
-    /**
-     * The {@link #score} of what needs no model: the most common class, or in regression the mean.
-     */
-    public double baseline() {
-        return confusion == null ? 0 : confusion.baseline().accuracy();
     }
 
     private double mean(ToDoubleFunction<RegressionScore> of) {

@@ -59,7 +59,7 @@ class RegressionTest {
         assertThat(trained.code()).isZero();
         assertThat(trained.out())
                 .containsPattern("epoch 20/20  loss .*  val loss 0\\.0\\d{3}  val R2 0\\.99\\d\\d")
-                .contains("384 to train, 96 to validate, 120 to test, 3 values\n")
+                .contains("384 to train, 96 to validate, 120 to test, 3 columns: 3 numbers\n")
                 .contains("no gallery: a model trained by mean squared error")
                 .doesNotContain("accuracy");
         String result =
@@ -105,6 +105,8 @@ class RegressionTest {
         assertThat(swept.out())
                 .containsPattern("lr 0\\.05: val R2 -?\\d+\\.\\d{4}, val loss ")
                 .containsPattern("lr +val R2 +val loss +seconds")
+                .containsPattern(
+                        "lr 0\\.05: test R2 -?\\d\\.\\d{4}, RMSE [\\d.]+ \\(the mean: 2\\.\\d{4}\\)\n")
                 .doesNotContain("accuracy");
     }
 

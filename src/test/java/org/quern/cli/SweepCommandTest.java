@@ -129,8 +129,8 @@ class SweepCommandTest {
         RunSettings settings = RunSettings.DEFAULT.with(Map.of("lr", lr));
         return new Sweep.Result(
                 new Sweep.Member(number, Map.of("lr", lr), settings),
-                new Sweep.Score(validation, 0.7, 0.5),
-                new Sweep.Score(test, 0.8, 0.25),
+                new Sweep.Score(validation, 0.5, Double.NaN, 0.7),
+                new Sweep.Score(test, 0.25, Double.NaN, 0.8),
                 2,
                 1,
                 Double.isNaN(validation) ? "diverged in epoch 1" : null);

@@ -108,7 +108,7 @@ class SweepTest {
                         .run(Sweep.members(BASE, varied), result -> {});
         assertThat(results.get(0).failure()).isNull();
         assertThat(results.get(1).failure()).contains("epoch 1");
-        assertThat(results.get(1).validation().score()).isNaN();
+        assertThat(results.get(1).validation().accuracy()).isNaN();
     }
 
     @Test

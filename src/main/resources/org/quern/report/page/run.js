@@ -23,7 +23,7 @@ function header(data) {
             ["RMSE", test && test.rmse !== undefined ? digits(test.rmse) : null],
             ["baseline RMSE", test && test.baselineRmse !== undefined ? digits(test.baselineRmse) : null],
             ["mean absolute error", test && test.mae !== undefined ? digits(test.mae) : null],
-            ["test loss", test ? four(test.loss) : null],
+            ["test loss", test && test.loss !== undefined ? four(test.loss) : null],
             ["accuracy in training", !test && data.progress && data.classifies ? four(data.progress.accuracy) : null],
             ["loss in training", !test && data.progress ? four(data.progress.loss) : null],
             ["epochs", withUnit(last ? last.epoch : 0, ` of ${run.epochsAsked}`)],
