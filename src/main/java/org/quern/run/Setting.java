@@ -117,7 +117,7 @@ public final class Setting<T> {
                                     + " mean 0 and deviation 1 (%s).");
     public static final Setting<Boolean> TRANSPOSE =
             TABLE.setting("transpose", false)
-                    .help("For images stored column after column, as EMNIST's are: turn them.");
+                    .help("Turn images that are stored column after column, as EMNIST's are.");
     public static final Setting<Integer> LIMIT =
             ROWS.setting("limit=N", 0).help("Train on N rows only.");
     public static final Setting<Double> SPLIT =
