@@ -6,6 +6,7 @@ import static org.quern.QuernException.require;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 
 /** Reads data sets of any format that Quern knows, told apart by what is there. */
@@ -16,11 +17,13 @@ public final class DataReader {
      * Reads a data set:
      *
      * <ul>
-     *   <li>a folder with MNIST's four IDX files, raw or gzipped;
-     *   <li>a folder of image folders, one a class, or two such folders called train and test;
+     *   <li>a folder with IDX files called as MNIST's, EMNIST's or QMNIST's, raw or gzipped, or one
+     *       of the files; {@code classes.txt} beside them names the classes, one a line;
+     *   <li>a folder of image folders, one a class, or two such folders called train and test, with
+     *       a third one called val;
      *   <li>a folder with train.csv and, if there, test.csv;
-     *   <li>an .npz file with x_train, y_train and, if there, x_test, y_test;
-     *   <li>a .csv file.
+     *   <li>an .npz file with x_train, y_train and, if there, x_test, y_test, x_val, y_val;
+     *   <li>a .csv or .tsv file, gzipped or not.
      * </ul>
      *
      * @throws org.quern.QuernException if it is none of these, or damaged
@@ -29,11 +32,34 @@ public final class DataReader {
         return read(path, TableFormat.UNKNOWN);
     }
 
-    /** As {@link #read(Path)} does; {@code table} is what is known of a CSV file. */
+    /** As {@link #read(Path)} does; {@code table} is what is known of a table. */
     public static Splits read(Path path, TableFormat table) {
+        return read(path, table, false);
+    }
+
+    /**
+     * As {@link #read(Path, TableFormat)} does.
+     *
+     * @param transpose whether images are stored column after column, as EMNIST's are
+     */
+    public static Splits read(Path path, TableFormat table, boolean transpose) {
         requireThere(path);
-        if (Mnist.isIn(path)) {
-            return Mnist.load(path);
+        Splits splits = source(path, table);
+        if (transpose) {
+            return splits.transposed();
+        }
+        Dataset train = splits.train();
+        boolean isEmnist = train.name().toLowerCase(Locale.ROOT).contains("emnist");
+        String hint = "EMNIST stores its images transposed: --transpose turns them";
+        return isEmnist && train.shape().length == 2 && !ImageFolder.isOne(path)
+                ? splits.saying(hint)
+                : splits;
+    }
+
+    private static Splits source(Path path, TableFormat table) {
+        List<IdxSet> sets = IdxSet.in(path, false);
+        if (!sets.isEmpty()) {
+            return IdxSet.read(path, sets);
         } else if (Csv.isOne(path)) {
             return Csv.read(path, table);
         } else if (isCalled(path, ".npz")) {
@@ -41,34 +67,53 @@ public final class DataReader {
         } else if (ImageFolder.isOne(path)) {
             return ImageFolder.splits(path);
         }
+        sets = IdxSet.in(path, true);
+        if (!sets.isEmpty()) {
+            return IdxSet.read(path, sets);
+        }
         String empty =
-                "%s holds no data set: expected MNIST's four files (%s, ...), a folder of PNG images"
-                        + " for each class, or train.csv";
-        require(!Files.isDirectory(path), empty, path, Mnist.File.TRAIN_IMAGES.gzipped());
+                "%s holds no data set: expected IDX files such as MNIST's (%s, ...), a folder of"
+                        + " images for each class (%s), or train.csv";
+        String images = Mnist.File.TRAIN_IMAGES.gzipped();
+        require(!Files.isDirectory(path), empty, path, images, ImageFolder.KINDS);
+        String alone = "%s is one array, without labels: " + Npz.SAVE;
+        require(!isCalled(path, ".npy"), alone, path);
         String unknown =
-                "%s is of no known kind: give a folder with MNIST's four files, a folder of images"
+                "%s is of no known kind: give a folder of IDX files such as MNIST's, a folder of images"
                         + " for each class, an .npz or a .csv file";
         throw data(unknown, path);
     }
 
-    /**
-     * Rows of a CSV file to predict, with or without a column of labels, and in it with or without
-     * labels.
-     *
-     * @param table its label is looked for by name or index; where it is not there, a table of so
-     *     many columns as {@code features} has values alone
-     * @return the rows, as those to train on
-     * @throws org.quern.QuernException if it cannot be read
-     */
-    public static Splits rows(Path csv, TableFormat table, int features) {
-        requireThere(csv);
-        return Csv.rows(csv, table, features);
+    /** Whether a file's name is a table's. */
+    public static boolean isTable(Path file) {
+        return Csv.isFile(file);
     }
 
-    /** One image as a row of pixels. */
-    public static Dataset image(Path file) {
+    /**
+     * Rows of a table to predict, with or without a column of labels, and in it with or without
+     * labels.
+     *
+     * @param table its label is looked for by name or index
+     * @param features where no columns are known: how many a table without labels has
+     * @return the rows, as those to train on
+     * @throws org.quern.QuernException if it cannot be read, or lacks a column that is known
+     */
+    public static Splits rows(Path file, TableFormat table, int features) {
         requireThere(file);
-        return ImageFolder.image(file);
+        return Csv.rows(file, table, features);
+    }
+
+    /**
+     * Images to predict, each a row of pixels.
+     *
+     * @param paths image files, or folders of them
+     * @param input the shape of a model's input; images of another size than such a one are {@link
+     *     Normalizer#fit scaled} to it
+     * @throws org.quern.QuernException if one cannot be read, or a folder has none
+     */
+    public static ImageRows images(List<Path> paths, List<Integer> input) {
+        paths.forEach(DataReader::requireThere);
+        return new ImageFolder().rows(paths, input);
     }
 
     /** One row as text: finite numbers separated by commas. */

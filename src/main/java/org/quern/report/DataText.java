@@ -151,8 +151,8 @@ public final class DataText {
 
     public static String differing(List<String> names) {
         return names.isEmpty()
-                ? "all four files are the original ones"
-                : "not the original contents: " + String.join(", ", names);
+                ? "all four files are MNIST's"
+                : "not the contents of MNIST: " + String.join(", ", names);
     }
 
     /** A value of the data, in full if it is a whole number. */
@@ -172,8 +172,10 @@ public final class DataText {
         Dataset train = data.splits().train();
         List<String> parts = new ArrayList<>();
         String numbers = numbers(data);
-        if (train.hasLabels()) {
-            parts.add(numbers != null ? numbers : rowsOfClasses(data));
+        if (numbers != null) {
+            parts.add(numbers);
+        } else if (train.hasLabels()) {
+            parts.add(rowsOfClasses(data));
         }
         Pictures pictures = Pictures.of(train);
         if (pictures == null) {
@@ -202,10 +204,12 @@ public final class DataText {
         if (numbers == null) {
             return null;
         }
-        int different = data.splits().train().classes().size();
-        String text = "labels are numbers: %,d different ones, %s, mean %.4f, deviation %.4f";
-        return format(text, different, range(numbers), numbers.mean(), numbers.deviation())
-                + "; train --loss mse predicts them";
+        int classes = data.splits().train().classes().size();
+        String different = classes == 0 ? "" : format("%,d different ones, ", classes);
+        String cure = classes == 0 ? "" : "; train --loss mse predicts them";
+        String text = "labels are numbers: %s%s, mean %.4f, deviation %.4f%s";
+        double deviation = numbers.deviation();
+        return format(text, different, range(numbers), numbers.mean(), deviation, cure);
     }
 
     private static String rowsOfClasses(Exploration data) {

@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
@@ -19,6 +20,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Distortion;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
+import org.quern.data.TableFormat.Labels;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -154,12 +156,12 @@ public final class RunSettings {
         int classes = train.classes().size();
         if (!loss().classifies()) {
             int targets = Math.max(1, train.targetWidth());
-            if (wanted > 0 && wanted != targets) {
-                String other = "outputs %d: %s has %d to predict";
-                throw usage(other, wanted, train.name(), targets);
-            }
+            String other = "outputs %d: %s has %s a row to predict";
+            expect(wanted == 0 || wanted == targets, other, wanted, train.name(), numbers(targets));
             return targets;
         }
+        String numbers = "%s holds numbers to predict, not classes: leave --loss cross-entropy out";
+        require(classes > 0, numbers, train.name());
         if (classes < 2) {
             String one = "%s has rows of one class only, \"%s\": there is nothing to tell apart";
             throw data(one, train.name(), train.classes().get(0));
@@ -171,8 +173,12 @@ public final class RunSettings {
         return wanted > 0 ? wanted : classes;
     }
 
+    private static String numbers(int count) {
+        return count == 1 ? "one number" : count + " numbers";
+    }
+
     private RuntimeException wrongOutputs(Model model, Dataset train, int outputs) {
-        String but = loss().title() + " predicts one number a row";
+        String but = "%s has %s a row to predict".formatted(train.name(), numbers(outputs));
         String keep = "";
         if (get(Setting.OUTPUTS) > 0) {
             but = "--outputs is " + outputs;
@@ -298,9 +304,23 @@ public final class RunSettings {
                         get(Setting.SEED));
     }
 
-    /** For CSV, what is known of it. */
+    /** What is known of a table in a file. */
     public TableFormat format() {
-        return TableFormat.of(get(Setting.LABEL), get(Setting.HEADER));
+        TableFormat format =
+                TableFormat.of(
+                        get(Setting.LABEL),
+                        get(Setting.HEADER),
+                        get(Setting.SEPARATOR),
+                        get(Setting.MISSING),
+                        get(Setting.CATEGORY));
+        boolean oneOutput =
+                asksFor(Setting.MODEL)
+                        && Setting.layers(get(Setting.MODEL)).outputSize() == 1
+                        && !asksFor(Setting.LOSS);
+        if (oneOutput || !loss().classifies()) {
+            return format.withLabels(Labels.NUMBERS);
+        }
+        return asksFor(Setting.LOSS) ? format.withLabels(Labels.CLASSES) : format;
     }
 
     public Backends.Choice choose() {

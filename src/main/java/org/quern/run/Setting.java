@@ -43,7 +43,7 @@ public final class Setting<T> {
     public enum Group {
         /** Which rows there are. */
         ROWS,
-        /** What a CSV file does not say of itself. */
+        /** What files do not say of themselves. */
         TABLE,
         /** What is trained. */
         NETWORK,
@@ -82,22 +82,42 @@ public final class Setting<T> {
     public static final Setting<String> DATA =
             ROWS.setting("data=PATH", "")
                     .help(
-                            "MNIST's folder, an .npz or .csv file, or a folder of images for each"
-                                    + " class. Default: MNIST, else generated digits.")
+                            "A folder of IDX files such as MNIST's, an .npz or .csv file, or a"
+                                    + " folder of images for each class. Default: MNIST, else"
+                                    + " generated digits.")
                     .as(Setting::path);
     public static final Setting<String> LABEL =
             TABLE.setting("label=COLUMN", "")
                     .help(
-                            "For CSV: name or index (from 0) of the label's column. Default: the"
-                                    + " first of label, class, target, y that is there.");
+                            "Of a table: name or index (from 0) of the column to predict; several"
+                                    + " columns of numbers: a,b. Default: the first of label,"
+                                    + " class, target, y that is there.");
     public static final Setting<String> HEADER =
             TABLE.setting("header=YES|NO", "auto")
-                    .help("For CSV: whether line 1 names the columns (%s: found out).");
+                    .help("Of a table: whether line 1 names the columns (%s: found out).");
+    public static final Setting<String> SEPARATOR =
+            TABLE.setting("separator=CHAR", "auto")
+                    .help(
+                            "Of a table: what separates fields: comma, semicolon, tab or another"
+                                    + " character (%s: found out).");
+    public static final Setting<String> MISSING =
+            TABLE.setting("missing=LIST", "")
+                    .help(
+                            "Of a table: texts that stand for missing values, such as \"-999,x\","
+                                    + " beside empty, NA, NaN, ? and their like.");
+    public static final Setting<String> CATEGORY =
+            TABLE.setting("category=LIST", "")
+                    .help(
+                            "Of a table: columns whose values are categories though they are"
+                                    + " numbers, such as a code.");
     public static final Setting<OnOff> STANDARDIZE =
             TABLE.setting("standardize=ON|OFF", OnOff.ON)
                     .help(
                             "For a table: bring each column of numbers, and numbers to predict, to"
                                     + " mean 0 and deviation 1 (%s).");
+    public static final Setting<Boolean> TRANSPOSE =
+            TABLE.setting("transpose", false)
+                    .help("For images stored column after column, as EMNIST's are: turn them.");
     public static final Setting<Integer> LIMIT =
             ROWS.setting("limit=N", 0).help("Train on N rows only.");
     public static final Setting<Double> SPLIT =
@@ -107,7 +127,8 @@ public final class Setting<T> {
     public static final Setting<Double> VALIDATION =
             ROWS.setting("validation=FRACTION", 0.0)
                     .help(
-                            "Training rows to validate on after each epoch (%s; "
+                            "Training rows to validate on after each epoch, where the data has no"
+                                    + " validation rows (%s; "
                                     + HELD_OUT
                                     + " for early stopping).")
                     .where(

@@ -170,15 +170,16 @@ class RegressionTest {
         Files.writeString(csv, "a,b,label\n1.5,2,one\n2.5,3,two\n3,4,two\n");
         assertThat(quern("train --data CSV --loss mse --model dense_1").err())
                 .isEqualTo(
-                        "quern: numbers.csv: label \"one\" is not a finite number, which this loss needs: train by cross-entropy, or name another column\n");
+                        "quern: %s:2 column 3 (label) is \"one\", not a number: correct it, or give --missing \"one\" to count it as a gap, or --loss cross-entropy to take labels as classes\n"
+                                .formatted(csv));
     }
 
     @Test
     void oneNumberNeedsOneOutput() {
         assertThat(quern("train --data CSV --loss mse --model dense_3").err())
                 .isEqualTo(
-                        "quern: model \"dense 3\" has 3 outputs, but mean squared error predicts one"
-                                + " number a row: make its last layer \"dense 1\"\n");
+                        "quern: model \"dense 3\" has 3 outputs, but numbers.csv has one number a"
+                                + " row to predict: make its last layer \"dense 1\"\n");
     }
 
     @Test
@@ -188,8 +189,8 @@ class RegressionTest {
                 new Cli(folder).run("explore", csv.toString(), "--out", out.toString());
         assertThat(explored.err()).isEmpty();
         assertThat(explored.out())
-                .contains("labels are numbers: 600 different ones, -")
-                .contains("; train --loss mse predicts them")
+                .contains("labels are numbers: -")
+                .contains(", mean ")
                 .doesNotContain("rows of each class");
         assertThat(out.resolve("classes.svg")).doesNotExist();
         assertThat(Files.readString(out.resolve("explore.html"))).contains("labels are numbers");
