@@ -192,6 +192,20 @@ public record Dataset(
         return set;
     }
 
+    /**
+     * A weight for each class by which all classes count alike: rows / (classes · rows of the
+     * class), as scikit-learn's {@code compute_class_weight("balanced")}. A class without rows has
+     * 1, and is not one of the classes.
+     */
+    public List<Double> balancedWeights() {
+        long[] rowsOf = new long[classes.size()];
+        for (int label : labels) {
+            rowsOf[label]++;
+        }
+        double each = (double) labels.length / Arrays.stream(rowsOf).filter(n -> n > 0).count();
+        return Arrays.stream(rowsOf).mapToObj(n -> n == 0 ? 1 : each / n).toList();
+    }
+
     /** The same rows with so many regression targets for each. */
     public Dataset withTargets(float[] newTargets, int width) {
         return new Dataset(name, shape, pixels, values, null, List.of(), newTargets, width, header);
@@ -211,7 +225,7 @@ public record Dataset(
      */
     public Dataset withLabelsAsTargets() {
         String text =
-                "%s: label \"%s\" is not a finite number, which a regression needs: train by"
+                "%s: label \"%s\" is not a finite number, which this loss needs: train by"
                         + " cross-entropy, or name another column";
         float[] ofClass = new float[classes.size()];
         for (int c = 0; c < ofClass.length; c++) {

@@ -104,6 +104,10 @@ public final class RunSettings {
         used.addAll(Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults().keySet());
         Set<String> known = new LinkedHashSet<>();
         Stream.of(Loss.Kind.values()).forEach(kind -> known.addAll(kind.settings()));
+        known.add(Setting.CLASS_WEIGHTS.name());
+        if (loss().classifies()) {
+            used.add(Setting.CLASS_WEIGHTS.name());
+        }
         Stream.of(Optimizer.Kind.values()).forEach(kind -> known.addAll(kind.defaults().keySet()));
         return known.stream().filter(one -> asked.contains(one) && !used.contains(one)).toList();
     }
@@ -342,6 +346,12 @@ public final class RunSettings {
 
     /** A trainer for rows of this run, to be closed. */
     public Trainer open(Splits parts, Backend backend) {
-        return Trainer.open(config(parts.train().shape()), backend, options());
+        TrainingConfig config = config(parts.train().shape());
+        if (loss().classifies()) {
+            config =
+                    config.withLoss(
+                            ClassWeights.parse(get(Setting.CLASS_WEIGHTS)).of(parts.train()));
+        }
+        return Trainer.open(config, backend, options());
     }
 }
