@@ -20,6 +20,12 @@ public interface DeviceDataset extends AutoCloseable {
 
     /** Fails unless a data set has the features and the classes or targets that a plan takes. */
     static void check(Plan plan, Dataset set) {
+        if (set.header() != null) {
+            throw data(
+                    "%s is a table: Columns make of it what a network takes (Training and"
+                            + " RowPredictor fit and apply them)",
+                    set.name());
+        }
         if (set.features() != plan.inputSize()) {
             throw data(
                     "%s has %d values a row, but the model takes %d: use data of shape %s",

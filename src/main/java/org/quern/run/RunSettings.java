@@ -56,6 +56,11 @@ public final class RunSettings {
         return checked(changes, names);
     }
 
+    /** These with another value for one. */
+    public <T> RunSettings with(Setting<T> setting, T value) {
+        return with(Map.of(setting.name(), value));
+    }
+
     /** These with some replaced by what was found out, or is known of an earlier run. */
     public RunSettings settled(Map<String, ?> changes) {
         return checked(changes, asked);
