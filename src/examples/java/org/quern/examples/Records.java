@@ -54,8 +54,8 @@ public final class Records {
             training.notes().forEach(note -> System.out.println("note: " + note));
             training.fit();
             Evaluation test = training.test();
-            System.out.printf("R2 %.4f%n", test.accuracy());
-            System.out.printf("mean absolute error %.0f%n", test.meanAbsoluteError());
+            System.out.printf("R2 %.4f%n", test.r2());
+            System.out.printf("mean absolute error %.0f%n", test.mae());
             ModelFile.write(file, training.model());
         }
 

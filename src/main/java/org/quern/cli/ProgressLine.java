@@ -2,6 +2,7 @@ package org.quern.cli;
 
 import static org.quern.report.Numbers.clock;
 import static org.quern.report.Numbers.format;
+import static org.quern.report.Numbers.four;
 import static org.quern.report.Numbers.rate;
 
 import org.quern.data.Dataset;
@@ -69,8 +70,11 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, Loss loss, int epoc
         return format("epoch %" + total.length() + "d/%s", epoch, total);
     }
 
-    private String measured(String of, String gap, double loss, double accuracy) {
-        return format("%sloss %.4f", of, loss)
-                + (this.loss.takesLogits() ? format("%s%saccuracy %.4f", gap, of, accuracy) : "");
+    private String measured(String of, String gap, double loss, double score) {
+        String text = of + "loss " + four(loss);
+        if (this.loss.takesLogits()) {
+            return text + gap + of + "accuracy " + four(score);
+        }
+        return of.isEmpty() ? text : text + gap + of + "R2 " + four(score); // not while training
     }
 }

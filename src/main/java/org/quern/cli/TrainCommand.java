@@ -92,7 +92,7 @@ final class TrainCommand implements Runnable {
     @Option(
             names = "--target-accuracy",
             paramLabel = "X",
-            description = "Exit with 1 if the test accuracy is below.")
+            description = "Exit with 1 if the test accuracy, or R2 of numbers, is below.")
     Double target;
 
     @Option(
@@ -241,9 +241,10 @@ final class TrainCommand implements Runnable {
                 }
             }
             times.print(trainer);
-            if (target != null && evaluation.accuracy() < target) {
-                String missed = "test accuracy %.4f is below the target %s";
-                String message = format(missed, evaluation.accuracy(), target);
+            if (target != null && evaluation.score() < target) {
+                String score = settings.loss().classifies() ? "accuracy" : "R2";
+                String missed = "test %s %.4f is below the target %s";
+                String message = format(missed, score, evaluation.score(), target);
                 throw new QuernException(Kind.TARGET, message);
             }
         }

@@ -1,5 +1,6 @@
 package org.quern.report;
 
+import static org.quern.report.Numbers.digits;
 import static org.quern.report.Numbers.format;
 
 import java.util.ArrayList;
@@ -86,7 +87,16 @@ public final class SweepText {
         int runs = best.results().size();
         double accuracy = best.mean(result -> result.test().accuracy());
         double loss = best.mean(result -> result.test().loss());
-        String test = format("test %s %.4f, loss %.4f", score(results.get(0)), accuracy, loss);
+        double rmse = best.mean(result -> result.test().rmse());
+        double baseline = best.mean(result -> result.test().baseline());
+        String test =
+                Double.isNaN(rmse)
+                        ? format(
+                                "test accuracy %.4f (baseline: %.4f), loss %.4f",
+                                accuracy, baseline, loss)
+                        : format(
+                                "test R2 %.4f, RMSE %s (the mean: %s)",
+                                accuracy, digits(rmse), digits(baseline));
         String mean = runs == 1 ? "" : format(", the mean of %,d runs", runs);
         return settings(best.varied()) + test + mean;
     }
