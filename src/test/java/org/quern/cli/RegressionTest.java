@@ -154,7 +154,8 @@ class RegressionTest {
         Files.writeString(some, "a,b,name\n0,0,1\n9,0,1\n-9,0,1\n");
         Cli.Outcome predicted = quern("predict RUN " + some);
         assertThat(predicted.err()).isEmpty();
-        assertThat(predicted.out()).containsPattern("row 1: label \\((1\\.0|0\\.99)\\d+\\)\n");
+        assertThat(predicted.out())
+                .containsPattern("row 1: label \\((1\\.0000|0\\.99\\d\\d)\\)\nrow 2: none\n");
         Cli.Outcome swept =
                 quern("sweep --data CSV --loss binary --model dense_1 --lr 0.01,0.05 --epochs 2");
         assertThat(swept.out()).containsPattern("lr +val accuracy +val loss +seconds");
