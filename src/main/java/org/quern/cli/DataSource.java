@@ -15,6 +15,7 @@ import org.quern.data.Digits;
 import org.quern.data.Mnist;
 import org.quern.data.MnistFetch;
 import org.quern.data.Splits;
+import org.quern.data.TableFormat;
 import org.quern.run.RunSettings;
 
 /** Where a command's data comes from. */
@@ -145,13 +146,18 @@ final class DataSource {
         }
     }
 
-    /** Reads what was located; the settings say what is known of a CSV file. */
+    /** Reads what was located; the settings say what is known of a table. */
     static Splits read(RunSettings settings, String located) {
+        return read(settings.format(), located);
+    }
+
+    /** Reads what was located; the format says what is known of a table. */
+    static Splits read(TableFormat table, String located) {
         if (located.equals(GENERATED)) {
             return Digits.splits(60_000, 10_000);
         }
         if (!located.startsWith(GENERATED + ":")) {
-            return DataReader.read(Path.of(located), settings.format());
+            return DataReader.read(Path.of(located), table);
         }
         String[] counts = located.substring(GENERATED.length() + 1).split(",", -1);
         try {

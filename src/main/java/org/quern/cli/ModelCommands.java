@@ -20,6 +20,7 @@ import org.quern.backend.Backends;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
+import org.quern.data.TableFormat;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.OnnxFile;
@@ -135,7 +136,8 @@ final class ModelCommands {
         Rows rows(TrainedModel trained, Console console) {
             boolean own = trained.fromRun() && data == null;
             String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
-            RunSettings reading = own ? trained.settings().with(table.given()) : table(trained);
+            TableFormat reading =
+                    own ? trained.settings().with(table.given()).format() : table(trained);
             Splits splits = DataSource.read(reading, DataSource.locate(console, path));
             List<String> notes = new ArrayList<>();
             Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
@@ -143,11 +145,12 @@ final class ModelCommands {
             return new Rows(rows, DataText.reading(splits));
         }
 
-        /** What is known of a table that is not the run's: the model's label, if none is given. */
-        RunSettings table(TrainedModel trained) {
-            return RunSettings.DEFAULT
-                    .with(Map.of("label", trained.settings().get(Setting.LABEL)))
-                    .with(table.given());
+        /** What is known of a table that is not the run's: what the model's was, or is given. */
+        TableFormat table(TrainedModel trained) {
+            RunSettings was = trained.settings();
+            Map<String, String> same =
+                    Map.of("label", was.text("label"), "missing", was.text("missing"));
+            return trained.format(RunSettings.DEFAULT.with(same).with(table.given()));
         }
     }
 
@@ -249,7 +252,7 @@ final class ModelCommands {
             rows = model.input(DataReader.row(csvRow), List.of());
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
-        } else if (file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")) {
+        } else if (DataReader.isTable(file)) {
             rows = table(trained, model, file, console);
         } else {
             rows = DataReader.image(file);
@@ -282,10 +285,10 @@ final class ModelCommands {
     private static Dataset table(
             TrainedOptions trained, TrainedModel model, Path file, Console console) {
         int features = model.saved().model().inputSize();
-        Splits read = DataReader.rows(file, trained.table(model).format(), features);
+        Splits read = DataReader.rows(file, trained.table(model), features);
         Dataset rows = read.train();
         Object label = trained.table.given().get("label");
-        if (label != null && !rows.hasLabels()) {
+        if (label != null && !rows.hasLabels() && !rows.hasTargets()) {
             throw usage(
                     "--label %s: %s has %d columns, which all are values for this model",
                     label, file, rows.features());

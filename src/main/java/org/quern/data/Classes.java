@@ -3,6 +3,7 @@ package org.quern.data;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -43,24 +44,33 @@ public final class Classes {
                 .toArray();
     }
 
+    /** The rows with the classes that {@link #label(Dataset, int[], List)} makes of labels. */
+    static Dataset label(Dataset set, List<String> labels) {
+        Map<String, Integer> index = new LinkedHashMap<>();
+        int[] indices =
+                labels.stream()
+                        .mapToInt(label -> index.computeIfAbsent(label, text -> index.size()))
+                        .toArray();
+        return label(set, indices, List.copyOf(index.keySet()));
+    }
+
     /**
      * The rows with a class for each different label, in order: of their values if all are numbers,
      * else of the text. Where all are numbers, "1", "01" and "1.0" are one class.
+     *
+     * @param labels the label of each row, as its index among the texts
      */
-    static Dataset label(Dataset set, List<String> labels) {
-        boolean numbers = labels.stream().allMatch(Decimal::isNumber);
+    static Dataset label(Dataset set, int[] labels, List<String> texts) {
+        boolean numbers = texts.stream().allMatch(Decimal::isNumber);
         Comparator<String> order = Comparator.naturalOrder();
         if (numbers) {
-            order = Comparator.comparingDouble(Decimal::parse).thenComparing(order);
+            order = Comparator.<String>comparingDouble(Decimal::parse).thenComparing(order);
         }
-        Map<String, String> names = new HashMap<>();
-        for (String label : labels) {
-            names.computeIfAbsent(label, text -> numbers ? Decimal.canonical(text) : text);
-        }
-        List<String> classes = names.values().stream().distinct().sorted(order).toList();
+        List<String> names = numbers ? texts.stream().map(Decimal::canonical).toList() : texts;
+        List<String> classes = names.stream().distinct().sorted(order).toList();
         Map<String, Integer> index = new HashMap<>();
         classes.forEach(name -> index.put(name, index.size()));
-        IntStream indices = labels.stream().mapToInt(label -> index.get(names.get(label)));
-        return set.withLabels(indices.toArray(), classes);
+        int[] classOf = names.stream().mapToInt(index::get).toArray();
+        return set.withLabels(IntStream.of(labels).map(label -> classOf[label]).toArray(), classes);
     }
 }

@@ -1,259 +1,151 @@
 package org.quern.data;
 
-import static de.siegmar.fastcsv.reader.FieldModifiers.TRIM;
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.require;
 
-import de.siegmar.fastcsv.reader.CsvParseException;
-import de.siegmar.fastcsv.reader.CsvReader;
-import de.siegmar.fastcsv.reader.CsvRecord;
-import de.siegmar.fastcsv.reader.CsvRecordHandler;
-import java.io.BufferedReader;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.SequenceInputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.quern.data.CsvHead.Kind;
+import org.quern.data.TableFormat.Labels;
 
 /**
- * A table of comma-separated values, one row an example: a class label in one column, numbers in
- * the others; blanks around a field do not count.
+ * A table of separated values, one row an example: what is to be predicted in one column or
+ * several, numbers and categories in the others.
  *
- * <p>The label column is the one that is asked for, else the first of {@link #LABEL_NAMES} that the
- * header has; it is never guessed otherwise. The first line is a header if it is said to be; else
- * if it names the label, or if a field of it is text in a column whose next lines hold numbers.
+ * <p>The label column is the one that is asked for, else the first of {@link CsvHead#LABEL_NAMES}
+ * that the header has; it is never guessed otherwise. {@linkplain TableFormat#known Known} columns
+ * are found by name where both sides have names, else by their order.
+ *
+ * <p>The file is read once, after a look at its first lines; again only if it turns out that its
+ * numbers need an {@linkplain Column#offset offset}, or that its labels are numbers.
  */
 final class Csv {
-    private static final String TRAIN = "train.csv";
-
-    /** The column that holds the label if nobody says: the best name first. */
-    private static final List<String> LABEL_NAMES = List.of("label", "class", "target", "y");
-
-    /** Lines that are looked at to tell a header from a row. */
-    private static final int LOOKED_AT = 100;
+    private static final List<String> ENDS = List.of(".csv", ".tsv", ".csv.gz", ".tsv.gz");
 
     /** A column by number: "#0" is always one, "0" only where no column is called so. */
     private static final Pattern INDEX = Pattern.compile("#?(\\d{1,8})");
 
     private static final int NAMES_SHOWN = 20;
-    private static final int MOST_COLUMNS = 1 << 20;
-    private static final int BUFFER = 1 << 16;
-    private static final char BYTE_ORDER_MARK = '\ufeff';
+    private static final String NARROW =
+            "%s has 1 column; it needs a label and at least one value, separated by commas,"
+                    + " semicolons or tabs (or as --separator says)";
 
-    /**
-     * A last line of no character, put behind the file's: the parser takes the end of a file for a
-     * closing quote, and would give all that follows an open one as one field.
-     */
-    private static final String END = "\uffff";
-
+    private final CsvText text;
     private final Path file;
     private final TableFormat format;
+    private final CsvHead head;
+    private final List<String> names;
+    private final int columns;
 
-    /**
-     * If above 0, rows may be without labels: a table of so many columns, none of which is the
-     * label by its name, has values alone.
-     */
-    private final int features;
+    /** How many columns a table without labels has; 0 if it needs labels. */
+    private final int unlabelled;
 
-    /** Without a header, the label is where this one's is; null for none. */
+    /** The table that it goes with, whose label is in the same column without a header, or null. */
     private final Csv like;
 
-    private final List<String> labels = new ArrayList<>();
-    private Iterator<CsvRecord> records;
-    private float[] values = new float[1 << 16];
-    private int count;
-    private int columns;
-    private List<String> names = List.of();
+    /** The columns that hold the labels; empty without. */
+    private final int[] labels;
 
-    /** The label's column; −1 where there are values alone. */
-    private int labelColumn;
+    private final List<String> notes = new ArrayList<>();
+    private boolean decimalCommas;
 
-    private String reading;
-    private CsvRecord firstUnlabelled;
-    private int unlabelled;
-    private final Dataset rows;
+    /** Whether labels that might have been classes are numbers. */
+    private boolean areNumbers;
 
-    private Csv(Path file, TableFormat format, int features, Csv like) {
+    /** Whether rows are pixels, and so no table. */
+    private boolean isPicture;
+
+    private Header header;
+
+    private Csv(Path file, TableFormat format, int unlabelled, Csv like) {
         this.file = file;
         this.format = format;
-        this.features = features;
+        this.unlabelled = unlabelled;
         this.like = like;
-        CsvRecordHandler trimmed =
-                CsvRecordHandler.of(of -> of.maxFields(MOST_COLUMNS).fieldModifier(TRIM));
-        try (BufferedReader in = open()) {
-            in.mark(1);
-            if (in.read() != BYTE_ORDER_MARK) {
-                in.reset();
-            }
-            records =
-                    CsvReader.builder()
-                            .allowExtraFields(true) // who reads tells both counts
-                            .allowMissingFields(true)
-                            .trimWhitespacesAroundQuotes(true)
-                            .build(trimmed, in)
-                            .iterator();
-            read();
-        } catch (IOException | UncheckedIOException | CsvParseException e) {
-            Throwable cause = e.getCause() == null ? e : e.getCause();
-            throw cause instanceof CharacterCodingException
-                    ? data(cause, "%s is not UTF-8 text: is it a CSV file?", file)
-                    : data(cause, "%s cannot be read: %s", file, cause.getMessage());
-        }
-        if (unlabelled > 0) {
-            String more = "; %,d rows have none: fill them in, or remove the rows";
-            String mend = unlabelled == 1 ? ": fill it in, or remove the row" : more;
-            String text = "%s:%d has no label (column %d is \"%s\")" + mend;
-            long line = firstUnlabelled.getStartingLineNumber();
-            String label = firstUnlabelled.getField(labelColumn);
-            throw data(text, file, line, labelColumn + 1, label, unlabelled);
-        }
-        String name = file.getFileName().toString();
-        int[] shape = Dataset.shapeOf(labelColumn < 0 ? columns : columns - 1);
-        Dataset set = Dataset.ofImagesOrValues(name, shape, Arrays.copyOf(values, count));
-        values = null; // large
-        rows = labelColumn < 0 ? set : Classes.label(set, labels);
+        text = CsvText.of(file);
+        head = CsvHead.of(text, format);
+        columns = head.columns();
+        int most = head.rows().stream().mapToInt(List::size).max().orElse(1);
+        String above = "%s: the first line has 1 field, but others have %d: remove what is above";
+        require(columns > 1 || most == 1, above + " the table", file, most);
+        names = IntStream.range(0, head.isHeader() ? columns : 0).mapToObj(this::named).toList();
+        refuseEqualNames();
+        labels = labels();
     }
 
     /** Whether a path is such a file, or a folder with a train.csv. */
     static boolean isOne(Path path) {
-        return DataReader.isCalled(path, ".csv") || Files.isRegularFile(path.resolve(TRAIN));
+        return isFile(path) || in(path, "train") != null;
     }
 
-    /** Reads a file, or a folder's train.csv and, if there, test.csv. */
+    static boolean isFile(Path path) {
+        return ENDS.stream().anyMatch(end -> DataReader.isCalled(path, end));
+    }
+
+    private static Path in(Path folder, String name) {
+        Stream<Path> files = ENDS.stream().map(end -> folder.resolve(name + end));
+        return files.filter(Files::isRegularFile).findFirst().orElse(null);
+    }
+
+    /** Reads a file, or a folder's train.csv and, if there and labelled, test.csv. */
     static Splits read(Path path, TableFormat format) {
-        if (!Files.isDirectory(path)) {
-            return rows(path, format, 0);
+        boolean folder = Files.isDirectory(path);
+        Csv train = new Csv(folder ? in(path, "train") : path, format, 0, null);
+        Dataset rows = train.rows(false);
+        Path testFile = folder ? in(path, "test") : null;
+        if (testFile == null) {
+            return train.splits(path, rows, null, "");
         }
-        Csv train = new Csv(path.resolve(TRAIN), format, 0, null);
-        Path testFile = path.resolve("test.csv");
-        if (!Files.isRegularFile(testFile)) {
-            return train.splits(path, null, "");
+        String name = testFile.getFileName().toString();
+        Labels kind = rows.hasTargets() ? Labels.NUMBERS : Labels.CLASSES;
+        TableFormat alike = format.withLabel(train.labelOption()).withLabels(kind);
+        Csv test = new Csv(testFile, alike.withKnown(train.header), rows.features(), train);
+        if (test.labels.length == 0) {
+            String cure = "; %s has no label: quern predict RUN %s --out submission.csv";
+            return train.splits(path, rows, null, cure.formatted(name, testFile));
         }
-        TableFormat sameLabel = new TableFormat(train.labelOption(), format.header());
-        Csv test = new Csv(testFile, sameLabel, 0, train);
-        train.requireColumnsOf(test);
-        boolean alike = test.reading.equals(train.reading);
-        return train.splits(path, test.rows, alike ? "" : "; test.csv: " + test.reading);
+        Dataset tested = test.rows(false);
+        boolean same = test.reading().equals(train.reading());
+        String reading = same ? "" : "; " + name + ": " + test.reading();
+        return train.splits(path, rows, tested, reading);
     }
 
-    /** Reads rows that may be without labels, if they are of so many columns. */
+    /** Reads rows that may be without labels: then there are so many columns, if none is known. */
     static Splits rows(Path file, TableFormat format, int features) {
-        return new Csv(file, format, features, null).splits(file, null, "");
+        Header known = format.known();
+        int unlabelled = known == null ? features : known.inputs().size();
+        Csv csv = new Csv(file, format, unlabelled, null);
+        return csv.splits(file, csv.rows(true), null, "");
     }
 
-    private Splits splits(Path path, Dataset test, String ofTest) {
-        return new Splits(rows, null, test, path.toString(), labelOption(), reading + ofTest, null);
+    private Splits splits(Path path, Dataset train, Dataset test, String ofTest) {
+        return new Splits(
+                train, null, test, path.toString(), labelOption(), reading() + ofTest, null);
     }
 
-    private void requireColumnsOf(Csv test) {
-        boolean named = !names.isEmpty() && !test.names.isEmpty();
-        String text =
-                "%s and %s differ from column %d on (%s, %s): give them the same columns in the same"
-                        + " order";
-        for (int i = 0; named && i < Math.max(columns, test.columns); i++) {
-            String here = column(i);
-            String there = test.column(i);
-            require(here.equals(there), text, file, test.file, i + 1, here, there);
-        }
-    }
+    // ---- columns
 
-    private String column(int index) {
-        return index < names.size() ? '"' + names.get(index) + '"' : "none";
-    }
-
-    private BufferedReader open() throws IOException {
-        InputStream end = new ByteArrayInputStream(("\n" + END).getBytes(StandardCharsets.UTF_8));
-        InputStream bytes = new SequenceInputStream(Files.newInputStream(file), end);
-        return new BufferedReader(
-                new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder()), BUFFER);
-    }
-
-    /** The next record that is not an empty line; null behind the last. */
-    private CsvRecord next() {
-        CsvRecord record = records.next();
-        if (records.hasNext()) {
-            return record;
-        }
-        boolean isEnd = record.getFields().equals(List.of(END));
-        long line = record.getStartingLineNumber();
-        require(isEnd, "%s:%d opens a quote that is never closed", file, line);
-        return null;
-    }
-
-    private void read() {
-        CsvRecord first = next();
-        require(first != null, "%s is empty: it needs a line for each example", file);
-        columns = first.getFieldCount();
-        List<CsvRecord> next = new ArrayList<>();
-        CsvRecord record = next();
-        for (; record != null && next.size() < LOOKED_AT; record = next()) {
-            next.add(record);
-        }
-        boolean header = format.header() != null ? format.header() : isHeader(first, next);
-        if (header) {
-            names = first.getFields();
-            refuseEqualNames();
-        }
-        String narrow =
-                "%s has 1 column; it needs a label and at least one value, separated by commas";
-        require(columns >= 2 || columns == features, narrow, file);
-        labelColumn = labelColumn();
-        reading = reading(first);
-        if (!header) {
-            add(first);
-        }
-        next.forEach(this::add);
-        for (; record != null; record = next()) {
-            add(record);
-        }
-        require(count > 0, "%s has a header but no rows", file);
-    }
-
-    private boolean isHeader(CsvRecord first, List<CsvRecord> next) {
-        for (int i = 0; i < columns; i++) {
-            int column = i;
-            String field = first.getField(i);
-            Stream<CsvRecord> reaching = next.stream().filter(row -> column < row.getFieldCount());
-            List<String> below = reaching.map(row -> row.getField(column)).toList();
-            boolean label = isLabelName(field) && !below.contains(field);
-            boolean text = isText(field) && below.stream().noneMatch(Csv::isText);
-            if (label || text && below.stream().anyMatch(Decimal::isNumber)) {
-                return true;
-            }
-        }
-        return next.isEmpty() && first.getFields().stream().allMatch(Csv::isText);
-    }
-
-    private static boolean isText(String field) {
-        return !Decimal.isNumber(field) && !Decimal.isMissing(field);
-    }
-
-    private boolean isLabelName(String field) {
-        return field.equals(format.label())
-                ? !Decimal.isNumber(field)
-                : LABEL_NAMES.stream().anyMatch(field::equalsIgnoreCase);
+    private String named(int column) {
+        String name = head.first().get(column);
+        return name.isEmpty() ? "column " + (column + 1) : name;
     }
 
     private void refuseEqualNames() {
         Map<String, Integer> columnOf = new HashMap<>();
-        for (int i = 0; i < columns; i++) {
-            Integer same = names.get(i).isEmpty() ? null : columnOf.put(names.get(i), i);
+        for (int i = 0; i < names.size(); i++) {
+            Integer same = columnOf.put(names.get(i), i);
             if (same != null) {
                 String text = "%s: columns %d and %d are both called \"%s\": rename one";
                 throw data(text, file, same + 1, i + 1, names.get(i));
@@ -261,110 +153,335 @@ final class Csv {
         }
     }
 
-    private int labelColumn() {
-        String asked = format.label();
-        int column = asked == null ? bestName() : names.indexOf(asked);
-        Matcher index = INDEX.matcher(String.valueOf(asked));
-        if (column < 0 && columns != features && index.matches()) {
-            column = Integer.parseInt(index.group(1));
-        } else if (column < 0 && names.isEmpty() && like != null && columns == like.columns) {
-            column = like.labelColumn;
-        }
-        if (column < columns && (column >= 0 || columns == features)) {
-            return column;
-        }
-        if (names.isEmpty()) {
-            String lacks = "header: say which column holds the labels,";
-            if (asked != null) {
-                lacks = "column \"" + asked + "\" for the labels, for it has no header: give";
-            }
-            String text = "%s has no %s --label 0 (the first) to --label %d (the last)";
-            throw data(text, file, lacks, columns - 1);
-        }
-        String all = names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));
-        if (columns > NAMES_SHOWN) {
-            all += " and %d more".formatted(columns - NAMES_SHOWN);
-        }
-        throw asked == null
-                ? data("%s: which column holds the labels? Name it by --label: %s", file, all)
-                : data("%s has no column \"%s\" for the labels: it has %s", file, asked, all);
+    private boolean isByName() {
+        return format.known() != null && format.known().isNamed() && head.isHeader();
     }
 
-    private int bestName() {
-        return LABEL_NAMES.stream()
+    private int[] labels() {
+        String asked = format.label();
+        List<String> wanted = asked == null ? knownLabels() : List.of(asked);
+        if (asked != null && !names.contains(asked)) {
+            wanted = TableFormat.list(asked);
+        }
+        int[] found =
+                wanted.isEmpty() ? bestName() : wanted.stream().mapToInt(this::column).toArray();
+        int missing = Arrays.stream(found).boxed().toList().indexOf(-1);
+        if (found.length > 0 && missing < 0) {
+            return Arrays.stream(found).distinct().toArray();
+        } else if (unlabelled > 0 && (isByName() || columns == unlabelled)) {
+            return new int[0];
+        } else if (like != null && !head.isHeader() && columns == like.columns) {
+            return like.labels;
+        }
+        throw noLabel(asked == null ? null : wanted.get(missing));
+    }
+
+    private List<String> knownLabels() {
+        List<Column> targets = format.known() == null ? List.of() : format.known().targets();
+        return targets.stream().map(Column::name).filter(name -> !name.isEmpty()).toList();
+    }
+
+    private int[] bestName() {
+        return CsvHead.LABEL_NAMES.stream()
                 .flatMap(best -> names.stream().filter(best::equalsIgnoreCase))
                 .mapToInt(names::indexOf)
-                .findFirst()
-                .orElse(-1);
+                .limit(1)
+                .toArray();
     }
 
-    /** Whether it is 0, 1, 2 and so on, as pandas calls columns without names. */
-    private boolean isNumbered(CsvRecord first) {
-        List<String> numbers = IntStream.range(0, columns).mapToObj(Integer::toString).toList();
-        return first.getFields().equals(numbers);
+    /** The column of a name or an index; −1 if there is none. */
+    private int column(String called) {
+        int column = names.indexOf(called);
+        Matcher index = INDEX.matcher(called);
+        if (column < 0 && columns != unlabelled && index.matches()) {
+            column = Integer.parseInt(index.group(1));
+        }
+        return column < columns ? column : -1;
     }
 
-    private String reading(CsvRecord first) {
-        String told = "no header";
-        if (!names.isEmpty()) {
-            int unnamed = names.indexOf("") + 1;
-            String lacks = unnamed == 0 ? "" : ", without a name for column " + unnamed;
-            told = "line 1 is a header" + lacks;
-        } else if (format.header() == null && isNumbered(first)) {
+    private RuntimeException noLabel(String asked) {
+        if (head.isHeader()) {
+            String all = listed(names);
+            return asked == null
+                    ? data("%s: which column holds the labels? Name it by --label: %s", file, all)
+                    : data("%s has no column \"%s\" for the labels: it has %s", file, asked, all);
+        }
+        String lacks = "header: say which column holds the labels,";
+        if (asked != null) {
+            lacks = "column \"" + asked + "\" for the labels, for it has no header: give";
+        }
+        String text = "%s has no %s --label 0 (the first) to --label %d (the last)%s";
+        String names = head.isNumbered() ? "; if line 1 holds names, give --header yes" : "";
+        return data(text, file, lacks, columns - 1, names);
+    }
+
+    private static String listed(List<String> names) {
+        String all = names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));
+        int more = names.size() - NAMES_SHOWN;
+        return more > 0 ? all + " and %d more".formatted(more) : all;
+    }
+
+    private boolean isLabel(int column) {
+        return Arrays.stream(labels).anyMatch(label -> label == column);
+    }
+
+    /** The columns that are inputs, in their order among these. */
+    private int[] inputs() {
+        if (isByName()) {
+            return inputsByName();
+        }
+        int[] all = IntStream.range(0, columns).filter(i -> !isLabel(i)).toArray();
+        boolean isIndex =
+                head.isHeader()
+                        && head.first().get(0).isEmpty()
+                        && head.numbersRows(0)
+                        && all.length > 1
+                        && all[0] == 0
+                        && format.categories().stream().noneMatch(one -> column(one) == 0);
+        if (isIndex) {
+            notes.add("column 1 has no name and numbers the rows: left out");
+            all = Arrays.copyOfRange(all, 1, all.length);
+        }
+        String text = "%s has %d columns beside the label, but training had %d";
+        int known = format.known() == null ? all.length : format.known().inputs().size();
+        require(all.length == known, text, file, all.length, known);
+        if (format.known() != null && format.known().isNamed()) {
+            notes.add("the columns are taken in training's order");
+        }
+        return all;
+    }
+
+    private int[] inputsByName() {
+        List<String> wanted = format.known().inputs().stream().map(Column::name).toList();
+        List<String> missing = wanted.stream().filter(name -> !names.contains(name)).toList();
+        boolean isRow = format.header() == null && missing.size() == wanted.size();
+        String maybe = isRow ? " (if line 1 is no header, give --header no)" : "";
+        String lacks = "%s lacks columns that training had: %s; it has %s%s";
+        require(missing.isEmpty(), lacks, file, listed(missing), listed(names), maybe);
+        List<String> others = new ArrayList<>(names);
+        others.removeAll(wanted);
+        Arrays.stream(labels).mapToObj(names::get).forEach(others::remove);
+        others.removeAll(knownLabels());
+        if (!others.isEmpty()) {
+            notes.add("left out, as training did not have them: " + listed(others));
+        }
+        return wanted.stream().mapToInt(names::indexOf).toArray();
+    }
+
+    // ---- what is said of it
+
+    private String reading() {
+        List<String> parts = new ArrayList<>();
+        String told = head.isHeader() ? "line 1 is a header" : "no header";
+        if (!head.isHeader() && format.header() == null && head.isNumbered()) {
             told = "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes)";
         }
-        if (labelColumn < 0) {
-            return told;
+        parts.add(told);
+        if (head.separator() != ',') {
+            String between =
+                    switch (head.separator()) {
+                        case ';' -> "semicolons";
+                        case '\t' -> "tabs";
+                        default -> '"' + String.valueOf(head.separator()) + '"';
+                    };
+            String commas = decimalCommas ? ", with decimal commas" : "";
+            parts.add("separated by " + between + commas);
         }
-        int column = labelColumn + 1;
-        return names.isEmpty()
-                ? "%s; label column %d".formatted(told, column)
-                : "%s; label %s (column %d)".formatted(told, column(labelColumn), column);
+        if (labels.length > 0) {
+            String all =
+                    Arrays.stream(labels).mapToObj(this::shown).collect(Collectors.joining(", "));
+            String numbers = areNumbers ? ": numbers to predict" : "";
+            parts.add((labels.length == 1 ? "label " : "labels ") + all + numbers);
+        }
+        parts.addAll(notes);
+        return String.join("; ", parts);
     }
 
-    /** The label's column, as {@link TableFormat#label} takes it; null for none. */
+    private String shown(int column) {
+        return head.isHeader()
+                ? "\"%s\" (column %d)".formatted(names.get(column), column + 1)
+                : "column " + (column + 1);
+    }
+
+    /** The labels' columns, as {@link TableFormat#label} takes them; null for none. */
     private String labelOption() {
-        String name = labelColumn < 0 || names.isEmpty() ? "" : names.get(labelColumn);
-        return labelColumn < 0 ? null : name.isEmpty() ? "#" + labelColumn : name;
+        boolean byIndex =
+                !head.isHeader()
+                        || Arrays.stream(labels)
+                                .anyMatch(i -> labels.length > 1 && names.get(i).contains(","));
+        return labels.length == 0
+                ? null
+                : Arrays.stream(labels)
+                        .mapToObj(i -> byIndex ? "#" + i : names.get(i))
+                        .collect(Collectors.joining(","));
     }
 
-    private void add(CsvRecord row) {
-        if (row.getFieldCount() != columns) {
-            String text = "%s:%d has %d fields, but the first line has %d";
-            throw data(text, file, row.getStartingLineNumber(), row.getFieldCount(), columns);
+    // ---- rows
+
+    /** Reads all rows; whether they may be without labels. */
+    private Dataset rows(boolean mayLackLabels) {
+        int[] from = inputs();
+        require(from.length > 0, NARROW, file);
+        Header known = format.known();
+        Labels kind = labelsAre();
+        List<CsvColumn> inputs = columns(from);
+        List<CsvColumn> targets = kind == Labels.NUMBERS ? targets() : List.of();
+        CsvRows rows = read(inputs, targets, kind, mayLackLabels);
+        if (rows.hasTooManyClasses()) {
+            kind = Labels.NUMBERS;
+            areNumbers = true;
+            inputs = inputs.stream().map(column -> column.again(0)).toList();
+            targets = targets();
+            rows = read(inputs, targets, kind, mayLackLabels);
         }
-        for (int i = 0; i < columns; i++) {
-            if (i == labelColumn) {
-                labels.add(label(row));
-            } else {
-                if (count == values.length) {
-                    values = Arrays.copyOf(values, Math.addExact(count, count));
-                }
-                values[count++] = number(row, i);
-            }
+        require(rows.rows() > 0, "%s has a header but no rows", file);
+        isPicture = like != null ? like.isPicture : known == null && isPicture(inputs);
+        if (!isPicture && (known == null && needOffset(inputs) || needOffset(targets))) {
+            inputs =
+                    inputs.stream()
+                            .map(c -> c.again(known == null ? c.offset() : c.offset))
+                            .toList();
+            targets = targets.stream().map(column -> column.again(column.offset())).toList();
+            rows = read(inputs, targets, kind, mayLackLabels);
         }
+        decimalCommas = rows.hasDecimalCommas();
+        if (rows.empty() > 0) {
+            String some = rows.empty() == 1 ? "1 row is" : rows.empty() + " rows are";
+            notes.add(some + " empty: left out");
+        }
+        if (rows.unlabelled() > 0) {
+            refuseOrNote(rows, mayLackLabels);
+        }
+        return set(rows, inputs, targets, kind);
     }
 
-    private String label(CsvRecord row) {
-        String label = row.getField(labelColumn);
-        if (!Decimal.isMissing(label)) {
-            return label;
-        }
-        // rows to predict may be without labels; all others are refused, once their number is known
-        if (features == 0 && unlabelled++ == 0) {
-            firstUnlabelled = row;
-        }
-        return "";
+    private static boolean needOffset(List<CsvColumn> columns) {
+        return columns.stream().anyMatch(column -> column.offset() != 0);
     }
 
-    private float number(CsvRecord row, int column) {
-        float value = (float) Decimal.parse(row.getField(column));
-        if (!Float.isFinite(value)) {
-            long line = row.getStartingLineNumber();
-            String name = names.isEmpty() ? "" : " (" + names.get(column) + ")";
-            String text = "%s:%d column %d%s is \"%s\": every value must be a finite number";
-            throw data(text, file, line, column + 1, name, row.getField(column));
+    private List<CsvColumn> targets() {
+        return IntStream.range(0, labels.length)
+                .mapToObj(i -> CsvColumn.of(labels[i], i, name(labels[i]), Kind.NUMBERS))
+                .toList();
+    }
+
+    private List<CsvColumn> columns(int[] from) {
+        Header known = format.known();
+        List<Integer> categories = categories();
+        List<CsvColumn> all = new ArrayList<>();
+        for (int i = 0; i < from.length; i++) {
+            int index = from[i];
+            Kind kind = categories.contains(index) ? Kind.CATEGORY : head.kind(index, format);
+            all.add(
+                    known != null
+                            ? CsvColumn.of(index, i, known.inputs().get(i))
+                            : CsvColumn.of(index, i, name(index), kind));
         }
-        return value;
+        return all;
+    }
+
+    private String name(int column) {
+        return head.isHeader() ? names.get(column) : "";
+    }
+
+    private List<Integer> categories() {
+        List<Integer> found = new ArrayList<>();
+        for (String one : format.known() != null ? List.<String>of() : format.categories()) {
+            found.add(column(one));
+            String lacks = "category %s: %s has no such column";
+            expect(found.get(found.size() - 1) >= 0, lacks, one, file);
+        }
+        return found;
+    }
+
+    private CsvRows read(
+            List<CsvColumn> inputs, List<CsvColumn> targets, Labels kind, boolean keepsEmpty) {
+        int classes = targets.isEmpty() && labels.length > 0 ? labels[0] : -1;
+        boolean mayBeNumbers = kind == Labels.AUTO;
+        CsvRows rows =
+                new CsvRows(file, format, head, inputs, targets, classes, mayBeNumbers, keepsEmpty);
+        text.read(head.separator(), rows);
+        return rows;
+    }
+
+    /** What labels are, as far as it is known before they are read. */
+    private Labels labelsAre() {
+        Labels kind = format.labels();
+        String several = "label %s: several labels are numbers to predict: give --loss mse";
+        expect(labels.length < 2 || kind != Labels.CLASSES, several, labelOption());
+        return labels.length > 1 ? Labels.NUMBERS : kind;
+    }
+
+    /** Whether columns are as many as MNIST's pixels, and hold numbers from 0 to 255 alone. */
+    private static boolean isPicture(List<CsvColumn> columns) {
+        return Dataset.shapeOf(columns.size()).length > 1
+                && columns.stream().allMatch(CsvColumn::isPixel);
+    }
+
+    private void refuseOrNote(CsvRows rows, boolean mayLackLabels) {
+        int none = rows.unlabelled();
+        String more = "; %,d rows have none: fill them in, or remove the rows";
+        String mend = none == 1 ? ": fill it in, or remove the row" : more;
+        require(mayLackLabels, "%s" + mend, rows.firstUnlabelled(), none);
+        notes.add(String.format(Locale.ROOT, "%,d of %,d rows have no label", none, rows.rows()));
+    }
+
+    private Dataset set(
+            CsvRows rows, List<CsvColumn> inputs, List<CsvColumn> targets, Labels kind) {
+        List<CsvColumn> kept = inputs.stream().filter(column -> !isLeftOut(column)).toList();
+        require(!kept.isEmpty(), NARROW, file);
+        int[] places = kept.stream().mapToInt(column -> column.place).toArray();
+        float[] values = rows.values.take(places, file.toString());
+        List<Column> columns = kept.stream().map(CsvColumn::column).toList();
+        if (!targets.isEmpty()) {
+            boolean complete = rows.unlabelled() == 0;
+            header = new Header(columns, targets.stream().map(CsvColumn::column).toList());
+            int[] all = IntStream.range(0, targets.size()).toArray();
+            Dataset set = table(complete ? header : new Header(columns, List.of()), values);
+            float[] numbers = complete ? rows.numbers.take(all, file.toString()) : null;
+            return complete ? set.withTargets(numbers, all.length) : set;
+        } else if (labels.length == 0) {
+            header = new Header(columns, List.of());
+            return table(header, values);
+        }
+        String name = name(labels[0]);
+        header = new Header(columns, List.of(new Column(name, rows.labelTexts(), 0)));
+        Dataset set = rows.label(table(header, values));
+        List<String> classes = set.classes();
+        boolean fraction = classes.stream().anyMatch(one -> one.indexOf('.') >= 0);
+        boolean may = kind == Labels.AUTO && rows.hasNumbersForLabels();
+        if (may && (fraction || Exploration.isManyClasses(set))) {
+            areNumbers = true;
+            return withNumbers(columns, name, set);
+        }
+        return set;
+    }
+
+    /** The same with the numbers that its classes are called by as targets. */
+    private Dataset withNumbers(List<Column> columns, String name, Dataset set) {
+        double[] numbers = set.classes().stream().mapToDouble(Decimal::parse).toArray();
+        double offset = CsvColumn.offset(numbers[0], numbers[numbers.length - 1]); // in order
+        header = new Header(columns, List.of(new Column(name, null, offset)));
+        float[] targets = new float[set.rows()];
+        for (int row = 0; row < targets.length; row++) {
+            targets[row] = (float) (numbers[set.labels()[row]] - offset);
+        }
+        return table(header, set.values()).withTargets(targets, 1);
+    }
+
+    private boolean isLeftOut(CsvColumn column) {
+        boolean isUnnamed = head.isHeader() && head.first().get(column.index).isEmpty();
+        boolean is = format.known() == null && isUnnamed && column.isEmpty();
+        if (is) {
+            notes.add("column %d has no name and no values: left out".formatted(column.index + 1));
+        }
+        return is;
+    }
+
+    private Dataset table(Header columns, float[] values) {
+        String name = file.getFileName().toString();
+        return isPicture
+                ? Dataset.ofImagesOrValues(name, Dataset.shapeOf(columns.inputs().size()), values)
+                : Dataset.ofTable(name, columns, values);
     }
 }

@@ -20,7 +20,7 @@ public final class DataReader {
      *   <li>a folder of image folders, one a class, or two such folders called train and test;
      *   <li>a folder with train.csv and, if there, test.csv;
      *   <li>an .npz file with x_train, y_train and, if there, x_test, y_test;
-     *   <li>a .csv file.
+     *   <li>a .csv or .tsv file, gzipped or not.
      * </ul>
      *
      * @throws org.quern.QuernException if it is none of these, or damaged
@@ -29,7 +29,7 @@ public final class DataReader {
         return read(path, TableFormat.UNKNOWN);
     }
 
-    /** As {@link #read(Path)} does; {@code table} is what is known of a CSV file. */
+    /** As {@link #read(Path)} does; {@code table} is what is known of a table. */
     public static Splits read(Path path, TableFormat table) {
         requireThere(path);
         if (Mnist.isIn(path)) {
@@ -51,18 +51,23 @@ public final class DataReader {
         throw data(unknown, path);
     }
 
+    /** Whether a file's name is a table's. */
+    public static boolean isTable(Path file) {
+        return Csv.isFile(file);
+    }
+
     /**
-     * Rows of a CSV file to predict, with or without a column of labels, and in it with or without
+     * Rows of a table to predict, with or without a column of labels, and in it with or without
      * labels.
      *
-     * @param table its label is looked for by name or index; where it is not there, a table of so
-     *     many columns as {@code features} has values alone
+     * @param table its label is looked for by name or index
+     * @param features where no columns are known: how many a table without labels has
      * @return the rows, as those to train on
-     * @throws org.quern.QuernException if it cannot be read
+     * @throws org.quern.QuernException if it cannot be read, or lacks a column that is known
      */
-    public static Splits rows(Path csv, TableFormat table, int features) {
-        requireThere(csv);
-        return Csv.rows(csv, table, features);
+    public static Splits rows(Path file, TableFormat table, int features) {
+        requireThere(file);
+        return Csv.rows(file, table, features);
     }
 
     /** One image as a row of pixels. */

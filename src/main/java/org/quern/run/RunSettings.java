@@ -21,6 +21,7 @@ import org.quern.data.Distortion;
 import org.quern.data.Splits;
 import org.quern.data.Splitter;
 import org.quern.data.TableFormat;
+import org.quern.data.TableFormat.Labels;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
@@ -130,6 +131,10 @@ public final class RunSettings {
         if (!asksFor(Setting.SCALE) && !train.isImage()) {
             told.put("scale", Scaling.NONE.scale());
         }
+        boolean lasts = asksFor(Setting.EPOCHS) || asksFor(Setting.RECIPE);
+        if (!lasts && train.asTable().header() != null) {
+            told.put("epochs", Setting.EPOCHS_OF_A_TABLE);
+        }
         if (train.hasTargets() && !asksFor(Setting.LOSS)) {
             return settled(Map.of("loss", Loss.MEAN_SQUARED_ERROR.kind().option()))
                     .sized(train, told);
@@ -207,7 +212,7 @@ public final class RunSettings {
     /** The same for one epoch of one batch. */
     public RunSettings forOneBatch() {
         int batches = get(Setting.VALIDATION) > 0 ? 2 : 1;
-        return settled(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
+        return with(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
     }
 
     /** Refuses options that contradict these, of {@code where}; on what is computed may change. */
@@ -326,9 +331,23 @@ public final class RunSettings {
         return get(Setting.BALANCE) ? Balance.of(parts.train(), get(Setting.SEED)) : parts.train();
     }
 
-    /** For CSV, what is known of it. */
+    /** What is known of a table in a file. */
     public TableFormat format() {
-        return TableFormat.of(get(Setting.LABEL), get(Setting.HEADER));
+        TableFormat format =
+                TableFormat.of(
+                        get(Setting.LABEL),
+                        get(Setting.HEADER),
+                        get(Setting.SEPARATOR),
+                        get(Setting.MISSING),
+                        get(Setting.CATEGORY));
+        boolean oneOutput =
+                asksFor(Setting.MODEL)
+                        && Setting.layers(get(Setting.MODEL)).outputSize() == 1
+                        && !asksFor(Setting.LOSS);
+        if (oneOutput || !loss().classifies()) {
+            return format.withLabels(Labels.NUMBERS);
+        }
+        return asksFor(Setting.LOSS) ? format.withLabels(Labels.CLASSES) : format;
     }
 
     public Backends.Choice choose() {

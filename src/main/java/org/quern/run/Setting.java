@@ -76,6 +76,9 @@ public final class Setting<T> {
     /** Rows to validate on where nobody says how many: as in scikit-learn's early stopping. */
     static final double HELD_OUT = 0.1;
 
+    /** With this many, 64-32 networks on nine well-known tables do best: bench/results. */
+    static final int EPOCHS_OF_A_TABLE = 20;
+
     public static final Setting<String> DATA =
             ROWS.setting("data=PATH", "")
                     .help(
@@ -85,11 +88,27 @@ public final class Setting<T> {
     public static final Setting<String> LABEL =
             TABLE.setting("label=COLUMN", "")
                     .help(
-                            "For CSV: name or index (from 0) of the label's column. Default: the"
-                                    + " first of label, class, target, y that is there.");
+                            "Of a table: name or index (from 0) of the column to predict; several"
+                                    + " columns of numbers: a,b. Default: the first of label,"
+                                    + " class, target, y that is there.");
     public static final Setting<String> HEADER =
             TABLE.setting("header=YES|NO", "auto")
-                    .help("For CSV: whether line 1 names the columns (%s: found out).");
+                    .help("Of a table: whether line 1 names the columns (%s: found out).");
+    public static final Setting<String> SEPARATOR =
+            TABLE.setting("separator=CHAR", "auto")
+                    .help(
+                            "Of a table: what separates fields: comma, semicolon, tab or another"
+                                    + " character (%s: found out).");
+    public static final Setting<String> MISSING =
+            TABLE.setting("missing=LIST", "")
+                    .help(
+                            "Of a table: texts that stand for missing values, such as \"-999,x\","
+                                    + " beside empty, NA, NaN, ? and their like.");
+    public static final Setting<String> CATEGORY =
+            TABLE.setting("category=LIST", "")
+                    .help(
+                            "Of a table: columns whose values are categories though they are"
+                                    + " numbers, such as a code.");
     public static final Setting<OnOff> STANDARDIZE =
             TABLE.setting("standardize=ON|OFF", OnOff.ON)
                     .help(
@@ -195,7 +214,7 @@ public final class Setting<T> {
             TRAINING.setting("batch=N", TrainingConfig.DEFAULT_BATCH).help("Rows of a batch (%s).");
     public static final Setting<Integer> EPOCHS =
             TRAINING.setting("epochs=N", 5)
-                    .help("Times all rows are seen (%s).")
+                    .help("Times all rows are seen (%s; " + EPOCHS_OF_A_TABLE + " for a table).")
                     .where(n -> n >= 1, "epochs %d: give at least 1");
     public static final Setting<Integer> EARLY_STOPPING =
             TRAINING.setting("early-stopping=N", 0)

@@ -11,6 +11,8 @@ import java.util.Set;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
+import org.quern.data.TableFormat;
+import org.quern.data.TableFormat.Labels;
 import org.quern.io.ModelFile;
 import org.quern.model.Model;
 
@@ -61,6 +63,13 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
                     String.join(",", classes), String.join(",", saved.classes()));
         }
         return new TrainedModel(saved.named(classes), settings, fromRun);
+    }
+
+    /** What is known of a table whose rows are for the model: its columns, and what labels are. */
+    public TableFormat format(RunSettings table) {
+        boolean classes = saved.loss().classifies();
+        TableFormat format = table.format().withLabels(classes ? Labels.CLASSES : Labels.NUMBERS);
+        return saved.columns() == null ? format : format.withKnown(saved.columns().header());
     }
 
     /**

@@ -113,10 +113,10 @@ class TablesTest {
         String train = file("t.csv", "target,a\n" + "x,1\ny,2\n".repeat(20));
         line(quern("train", "--data", train, "--epochs", "1", "--out", path("run")), "test");
         String other = file("o.csv", "label,target,a\n" + "9,x,1\n9,y,2\n".repeat(2));
-        assertThat(quern("evaluate", path("run"), "--data", other).err())
+        assertThat(line(quern("evaluate", path("run"), "--data", other), "data"))
                 .isEqualTo(
-                        "quern: o.csv has 2 values a row, but the model takes 1: use data of"
-                                + " shape [1]\n");
+                        "data      o.csv, 4 rows; line 1 is a header; label \"target\" (column 2); left"
+                                + " out, as training did not have them: label");
     }
 
     @Test
@@ -168,7 +168,11 @@ class TablesTest {
                         .mapToObj(i -> "%s,%d".formatted(i / 10.0, i % 7))
                         .collect(Collectors.joining("\n"));
         String many = file("many.csv", "y,a\n" + rows + "\n");
-        assertThat(line(quern("train", "--data", many, "--epochs", "1"), "note"))
+        assertThat(quern("train", "--data", many, "--epochs", "1").out())
+                .contains("label \"y\" (column 1): numbers to predict")
+                .doesNotContain("note");
+        String[] words = {"train", "--data", many, "--epochs", "1", "--loss", "cross-entropy"};
+        assertThat(line(quern(words), "note"))
                 .isEqualTo(
                         "note      the label has 60 different values in 60 rows: if it is a number to"
                                 + " predict, give --loss mse; if it is no label, name another column"
@@ -301,8 +305,17 @@ class TablesTest {
         String train = file("t.csv", "label,a,b\n" + "x,1,0\ny,0,1\n".repeat(30));
         line(quern("train", "--data", train, "--epochs", "1", "--out", path("run")), "test");
         String typo = file("p.csv", "1O.5,2\n1,2\n2,3\n");
-        assertThat(line(quern("predict", path("run"), typo), "data"))
-                .isEqualTo("data      p.csv, 2 rows; line 1 is a header");
+        assertThat(quern("predict", path("run"), typo).err())
+                .isEqualTo(
+                        "quern: %s lacks columns that training had: a, b; it has 1O.5, 2 (if line 1 is no header, give --header no)\n"
+                                .formatted(typo));
+        assertThat(quern("predict", path("run"), typo, "--header", "no").err())
+                .startsWith("quern: " + typo + ":1 column 1 is \"1O.5\", not a number: correct it");
+        String headless = file("h.csv", "1,2\n2,3\n");
+        assertThat(line(quern("predict", path("run"), headless), "data"))
+                .isEqualTo(
+                        "data      h.csv, 2 rows; no header; the columns are taken in training's"
+                                + " order");
     }
 
     @Test

@@ -3,11 +3,18 @@ package org.quern.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.zip.GZIPOutputStream;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -15,10 +22,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.QuernException;
+import org.quern.data.TableFormat.Labels;
 
 /** Tables: header, label, numbers, and what is refused. */
 class CsvTest {
-    private static final TableFormat FIRST = new TableFormat("0", null);
+    private static final TableFormat FIRST = TableFormat.UNKNOWN.withLabel("0");
 
     @TempDir Path folder;
 
@@ -76,35 +84,39 @@ class CsvTest {
         assertThat(unit.shape()).containsExactly(28, 28);
     }
 
+    private static final TableFormat CLASSES = TableFormat.UNKNOWN.withLabels(Labels.CLASSES);
+
     @Test
     void numbersAreWhatPeopleWrite() throws IOException {
         assertThat(read("label,a\\nx,+1.5e-3\\ny,.5\\nz,1.\\n").train().values())
                 .containsExactly(1.5e-3f, .5f, 1f);
-        for (String none :
-                new String[] {
-                    "3f",
-                    "0d",
-                    "1D",
-                    "0x1p3",
-                    "NaN",
-                    "nan",
-                    "Infinity",
-                    "-inf",
-                    "1e39",
-                    "1,5",
-                    "",
-                    "NA",
-                    "?",
-                    "--1",
-                    "1e",
-                    "red",
-                    "１"
-                }) {
+        for (String none : "3f|0d|1D|0x1p3|Infinity|-inf|--1|1e|red|１|1e5.5".split("\\|")) {
             refused(
-                    "label,a\\nx,1\\ny,\"%s\"\\n".formatted(none),
+                    "label,a\\nx,1\\ny,2\\nz,\"%s\"\\n".formatted(none),
                     TableFormat.UNKNOWN,
-                    ":3 column 2 (a) is \"" + none + "\": every value must be a finite number");
+                    (":4 column 2 (a) is \"%s\", not a number: correct it, or give --missing \"%s\" to"
+                                    + " count it as a gap, or --category \"a\" to take the column as"
+                                    + " categories")
+                            .formatted(none, none));
         }
+        refused(
+                "label,a\\nx,1\\ny,1e39\\n",
+                TableFormat.UNKNOWN,
+                ":3 column 2 (a) is \"1e39\", too large for float32: correct it, or give --missing"
+                        + " \"1e39\" to count it as a gap, or --category \"a\" to take the column as"
+                        + " categories");
+    }
+
+    /** What people print is refused even where all of a column is so: it is no category. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"1,5", "1,000", "1,000.50", "1 000", "12%", "12 %", "$5", "-3,5", "1'000"})
+    void numbersInAnotherDressAreRefused(String dressed) throws IOException {
+        Path file = csv("label,a\\nx,\"%1$s\"\\ny,\"%1$s\"\\n".formatted(dressed));
+        assertThatThrownBy(() -> DataReader.read(file))
+                .hasMessageStartingWith(
+                        "%s:2 column 2 (a) is \"%s\", not a plain number such as 1000.5: correct it"
+                                .formatted(file, dressed));
     }
 
     // ---- the header
@@ -147,31 +159,30 @@ class CsvTest {
 
     @Test
     void aColumnOfNumbersBelowATextMakesAHeader() throws IOException {
-        TableFormat kind = new TableFormat("kind", null);
+        TableFormat kind = TableFormat.UNKNOWN.withLabel("kind");
         assertThat(read("a,kind\\n1,x\\n2,y\\n", kind).train().rows()).isEqualTo(2);
     }
 
     @Test
     void aMissingValueInTheFirstRowMakesNoHeader() throws IOException {
-        refused(
-                "0,?,?,3\\n1,1,21,3\\n1,2,3,4\\n",
-                FIRST,
-                ":1 column 2 is \"?\": every value must be a finite number");
+        Dataset set = read("0,?,?,3\\n1,1,21,3\\n1,2,3,4\\n", FIRST).train();
+        assertThat(set.values()).containsExactly(Float.NaN, Float.NaN, 3, 1, 21, 3, 2, 3, 4);
     }
 
     @Test
     void theHeaderIsWhatIsSaid() throws IOException {
-        TableFormat yes = new TableFormat("1", true);
+        TableFormat yes = TableFormat.UNKNOWN.withLabel("1").withHeader(true);
         Splits named = read("0,1,2\\n5,6,7\\n", yes);
         assertThat(named.train().rows()).isEqualTo(1);
         assertThat(named.reading()).isEqualTo("line 1 is a header; label \"1\" (column 2)");
-        Splits row = read("5,6,7\\n8,9,7\\n", new TableFormat("1", false));
+        Splits row = read("5,6,7\\n8,9,7\\n", TableFormat.UNKNOWN.withLabel("1").withHeader(false));
         assertThat(row.train().rows()).isEqualTo(2);
         assertThat(row.reading()).isEqualTo("no header; label column 2");
         refused(
                 "label,a\\n1,2\\n",
-                new TableFormat("0", false),
-                ":1 column 2 is \"a\": every value must be a finite number");
+                TableFormat.UNKNOWN.withLabel("0").withHeader(false),
+                ":1 column 2 is \"a\", not a number: correct it, or give --missing \"a\" to count it"
+                        + " as a gap, or --category \"#1\" to take the column as categories");
     }
 
     @Test
@@ -180,10 +191,11 @@ class CsvTest {
                 .isEqualTo(
                         "line 1 is a row (0, 1, 2 ...: if these are names, give --header yes);"
                                 + " label column 1");
-        assertThat(read(",label\\n0,6\\n", TableFormat.UNKNOWN).reading())
-                .isEqualTo(
-                        "line 1 is a header, without a name for column 1; label \"label\" (column"
-                                + " 2)");
+        refused(
+                "0,1,2\\n5,6,7\\n",
+                TableFormat.UNKNOWN,
+                " has no header: say which column holds the labels, --label 0 (the first) to"
+                        + " --label 2 (the last); if line 1 holds names, give --header yes");
     }
 
     @Test
@@ -226,11 +238,11 @@ class CsvTest {
                         + " --label 2 (the last)");
         refused(
                 "a,b\\n1,2\\n",
-                new TableFormat("color", null),
+                TableFormat.UNKNOWN.withLabel("color"),
                 " has no column \"color\" for the labels: it has a, b");
         refused(
                 "1,2\\n3,4\\n",
-                new TableFormat("color", null),
+                TableFormat.UNKNOWN.withLabel("color"),
                 " has no column \"color\" for the labels, for it has no header: give --label 0 (the"
                         + " first) to --label 1 (the last)");
         assertThatThrownBy(() -> read(names(30) + "\\n" + row(30, "1") + "\\n"))
@@ -239,16 +251,22 @@ class CsvTest {
 
     @Test
     void namesComeBeforeIndices() throws IOException {
-        assertThat(read("1,0,a\\n5,6,7\\n", new TableFormat("0", true)).train().classes())
+        assertThat(
+                        read(
+                                        "1,0,a\\n5,6,7\\n",
+                                        TableFormat.UNKNOWN.withLabel("0").withHeader(true))
+                                .train()
+                                .classes())
                 .containsExactly("6");
-        assertThat(read("a,kind,c\\n1,x,10\\n3,y,9\\n", new TableFormat("1", null)).label())
+        assertThat(read("a,kind,c\\n1,x,10\\n3,y,9\\n", TableFormat.UNKNOWN.withLabel("1")).label())
                 .isEqualTo("kind");
     }
 
     @Test
     void numbersAreComparedAsNumbers() throws IOException {
         Dataset set =
-                read("label,a\\n1,0\\n1.0,0\\n01,0\\n+1,0\\n1e0,0\\n10,0\\n9.50,0\\n").train();
+                read("label,a\\n1,0\\n1.0,0\\n01,0\\n+1,0\\n1e0,0\\n10,0\\n9.50,0\\n", CLASSES)
+                        .train();
         assertThat(set.classes()).containsExactly("1", "9.5", "10");
         assertThat(set.labels()).containsExactly(0, 0, 0, 0, 0, 2, 1);
         assertThat(read("label,a\\n0,1\\n-0,1\\n1e-99999999999,1\\n1,1\\n").train().classes())
@@ -281,13 +299,13 @@ class CsvTest {
 
     @Test
     void rowsToPredictMayBeWithoutLabels() throws IOException {
-        TableFormat price = new TableFormat("price", null);
+        TableFormat price = TableFormat.UNKNOWN.withLabel("price");
         assertThat(rows("a,b\\n1,2\\n", price).hasLabels()).isFalse();
         assertThat(rows("1,2\\n3,4\\n", price).values()).containsExactly(1, 2, 3, 4);
         Dataset labelled = rows("a,price,b\\n1,9,2\\n3,NA,4\\n", price);
         assertThat(labelled.values()).containsExactly(1, 2, 3, 4);
         assertThat(labelled.classes()).containsExactly("", "9");
-        TableFormat last = new TableFormat("2", null);
+        TableFormat last = TableFormat.UNKNOWN.withLabel("2");
         assertThat(rows("1,2\\n3,4\\n", last).hasLabels()).isFalse();
         assertThat(rows("1,2,5\\n3,4,6\\n", last).classes()).containsExactly("5", "6");
         // a column with a label's name is no value, even if the number of columns fits
@@ -295,6 +313,347 @@ class CsvTest {
         Path file = csv("a,b,c\\n1,2,3\\n");
         assertThatThrownBy(() -> DataReader.rows(file, price, 2))
                 .hasMessage(file + " has no column \"price\" for the labels: it has a, b, c");
+    }
+
+    // ---- gaps, categories, and what columns are
+
+    private static final String GAPS = "|NA|NaN|nan|?|null|N/A|None|<NA>|#N/A|  ";
+
+    @Test
+    void gapsAreGaps() throws IOException {
+        for (String gap : GAPS.split("\\|")) {
+            String text = "label,a,b\nx,%1$s,red\ny,2,%1$s\nx,3,blue\n".formatted(gap);
+            Dataset set = read(text).train();
+            assertThat(set.values()).as(gap).containsExactly(Float.NaN, 0, 2, Float.NaN, 3, 1);
+        }
+    }
+
+    private static TableFormat format(String missing, String categories) {
+        return TableFormat.of("", "auto", "auto", missing, categories);
+    }
+
+    @Test
+    void otherTextsMayStandForGaps() throws IOException {
+        String text = "label,a,b\nx,-999,red\ny,-999.0,unknown\nz,3,blue\n";
+        Dataset set = read(text, format("-999, unknown", "")).train();
+        assertThat(set.values()).containsExactly(Float.NaN, 0, Float.NaN, Float.NaN, 3, 1);
+        assertThat(set.header().inputs().get(1).values()).containsExactly("red", "blue");
+        refused(
+                "label,a\nx,1\n-999,2\n",
+                format("-999", ""),
+                ":3 has no label (column 1 is \"-999\"): fill it in, or remove the row");
+    }
+
+    @Test
+    void textIsACategoryByItsValues() throws IOException {
+        Dataset set = read("a,kind,label\n1,red,x\n2,\"light, blue\",y\n3,red,x\n").train();
+        assertThat(set.header().inputs())
+                .containsExactly(
+                        Column.numbers("a"), new Column("kind", List.of("red", "light, blue"), 0));
+        assertThat(set.values()).containsExactly(1, 0, 2, 1, 3, 0);
+        assertThat(set.header().targets())
+                .containsExactly(new Column("label", List.of("x", "y"), 0));
+    }
+
+    /** Codes that look like numbers: equal ones are one, however they are written. */
+    @Test
+    void numbersMayBeCategories() throws IOException {
+        String text = "label,zip,a\nx,0401,1\ny,401.0,2\nx,17,3\n";
+        Dataset set = read(text, format("", "zip")).train();
+        assertThat(set.header().inputs().get(0).values()).containsExactly("401", "17");
+        assertThat(set.values()).containsExactly(0, 1, 0, 2, 1, 3);
+        assertThat(read(text, format("", "1")).train().values()).isEqualTo(set.values());
+        Path file = csv(text);
+        assertThatThrownBy(() -> DataReader.read(file, format("", "zap")))
+                .hasMessage("category zap: %s has no such column", file);
+    }
+
+    /** What a column holds is seen in its first value, however late that is. */
+    @Test
+    void aColumnMayBeginWithGaps() throws IOException {
+        String gaps = "x,,\n".repeat(300);
+        Dataset set = read("label,a,b\n%sy,1.5,red\ny,2.5,blue\n".formatted(gaps)).train();
+        assertThat(set.header().inputs())
+                .containsExactly(Column.numbers("a"), new Column("b", List.of("red", "blue"), 0));
+        assertThat(set.value(299, 1)).isNaN();
+        assertThat(set.value(301, 0)).isEqualTo(2.5f);
+        assertThat(set.value(301, 1)).isEqualTo(1);
+    }
+
+    @Test
+    void aColumnThatOnlyNumbersTheRowsIsLeftOut() throws IOException {
+        for (String index : new String[] {"0,1,2", "1,2,3", "7,3,12"}) {
+            String[] i = index.split(",");
+            String text = ",label,a\n%s,x,1\n%s,y,2\n%s,x,3\n".formatted(i[0], i[1], i[2]);
+            Splits splits = read(text);
+            assertThat(splits.train().values()).containsExactly(1, 2, 3);
+            assertThat(splits.reading())
+                    .isEqualTo(
+                            "line 1 is a header; label \"label\" (column 2); column 1 has no name and"
+                                    + " numbers the rows: left out");
+        }
+        // as pandas writes rows without names
+        Splits pandas = read(",0,1\n0,5,7\n1,6,8\n", TableFormat.UNKNOWN.withLabel("1"));
+        assertThat(pandas.train().values()).containsExactly(5, 6);
+        assertThat(read(",label,a\n5,x,1\n5,y,2\n").train().header().inputs().get(0).name())
+                .isEqualTo("column 1");
+    }
+
+    @Test
+    void whatASpreadsheetLeavesBehindIsLeftOut() throws IOException {
+        Splits splits = read("label,a,,b,\nx,1,,2,\ny,3,,4,\n,,,,\n");
+        assertThat(splits.train().values()).containsExactly(1, 2, 3, 4);
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "line 1 is a header; label \"label\" (column 1); 1 row is empty: left out;"
+                                + " column 3 has no name and no values: left out; column 5 has no"
+                                + " name and no values: left out");
+    }
+
+    /** Seconds since 1970, ids: float32 has 24 bits, and what is common to all is taken off. */
+    @Test
+    void largeNumbersKeepWhatTellsThemApart() throws IOException {
+        String rows =
+                IntStream.range(0, 60)
+                        .mapToObj(i -> "%d,%d,%d".formatted(i % 2, 1_732_700_000_000L + i, i))
+                        .collect(Collectors.joining("\n"));
+        Dataset set = read("label,time,b\n" + rows + "\n").train();
+        double offset = set.header().inputs().get(0).offset();
+        assertThat(offset).isBetween(1_732_700_000_000d, 1_732_700_000_059d);
+        assertThat(set.header().inputs().get(1).offset()).isZero();
+        for (int row = 0; row < 60; row++) {
+            assertThat(set.value(row, 0) + offset).isEqualTo(1_732_700_000_000d + row);
+        }
+        assertThat(CsvColumn.offset(-5, 5)).isZero();
+        assertThat(CsvColumn.offset(7.5, 7.5)).isZero();
+        assertThat(CsvColumn.offset(-100_001, -100_000)).isEqualTo(-100_001);
+        assertThat(CsvColumn.offset(1e9 + .3, 1e9 + 1.1)).isBetween(1e9 + .3, 1e9 + 1.1);
+    }
+
+    // ---- numbers to predict
+
+    private static String column(int rows, IntFunction<String> value) {
+        return IntStream.range(0, rows)
+                .mapToObj(i -> value.apply(i) + "," + i % 7)
+                .collect(Collectors.joining("\n", "label,a\n", "\n"));
+    }
+
+    @Test
+    void labelsAreNumbersOrClasses() throws IOException {
+        String numbers = "line 1 is a header; label \"label\" (column 1): numbers to predict";
+        for (String text :
+                new String[] {
+                    column(40, i -> i % 5 + ".5"),
+                    column(400, i -> "" + i),
+                    column(30, i -> "1e" + i)
+                }) {
+            Splits splits = read(text);
+            assertThat(splits.reading()).isEqualTo(numbers);
+            assertThat(splits.train().targetWidth()).isEqualTo(1);
+        }
+        for (String text :
+                new String[] {
+                    column(40, i -> "" + i % 5),
+                    column(40, i -> i % 5 + ".0"),
+                    column(40, i -> "x" + i)
+                }) {
+            Splits splits = read(text);
+            assertThat(splits.train().hasLabels()).as(text).isTrue();
+            assertThat(splits.reading()).doesNotContain("numbers");
+        }
+        assertThat(read(column(40, i -> i % 5 + ".5"), CLASSES).train().classes()).hasSize(5);
+        TableFormat asked = TableFormat.UNKNOWN.withLabels(Labels.NUMBERS);
+        assertThat(read(column(40, i -> "" + i % 2), asked).train().targets()).hasSize(40);
+    }
+
+    /** However the labels turn out to be numbers, they are the same ones. */
+    @Test
+    void numbersAreTheSameByAnyWay() throws IOException {
+        String few = column(500, i -> "%d.25".formatted(1_000_000_000L + i * 37 % 91));
+        Dataset found = read(few).train();
+        Dataset asked = read(few, TableFormat.UNKNOWN.withLabels(Labels.NUMBERS)).train();
+        assertThat(found.targets()).isEqualTo(asked.targets());
+        assertThat(found.header()).isEqualTo(asked.header());
+        assertThat(found.header().targets().get(0).offset()).isNotZero();
+        String many = column(70_000, i -> "" + (i * 7919L % 70_001));
+        Splits splits = read(many);
+        assertThat(splits.reading()).endsWith(": numbers to predict");
+        assertThat(splits.train().targets()[69_999]).isEqualTo(69_999 * 7919L % 70_001);
+        assertThat(splits.train().value(69_999, 0)).isEqualTo(69_999 % 7);
+        String rest = csv(many + "red,1\n").toString();
+        assertThatThrownBy(() -> DataReader.read(Path.of(rest)))
+                .hasMessage(
+                        rest
+                                + ":70002 column 1 (label) is \"red\", not a number: correct it, or"
+                                + " give --missing \"red\" to count it as a gap, or --loss"
+                                + " cross-entropy to take labels as classes");
+    }
+
+    @Test
+    void severalLabelsAreNumbers() throws IOException {
+        String text = "a,b,c\n1,2,x\n3,4,y\n";
+        Splits splits = read(text, TableFormat.UNKNOWN.withLabel("b,a"));
+        assertThat(splits.train().targets()).containsExactly(2, 1, 4, 3);
+        assertThat(splits.train().header().inputs()).hasSize(1);
+        assertThat(splits.label()).isEqualTo("b,a");
+        assertThat(splits.reading())
+                .isEqualTo("line 1 is a header; labels \"b\" (column 2), \"a\" (column 1)");
+        Path file = csv(text);
+        assertThatThrownBy(() -> DataReader.read(file, CLASSES.withLabel("a,b")))
+                .hasMessage("label a,b: several labels are numbers to predict: give --loss mse");
+        refused(
+                text,
+                TableFormat.UNKNOWN.withLabel("a,c"),
+                ":2 column 3 (c) is \"x\", not a number: correct it, or give --missing \"x\" to"
+                        + " count it as a gap, or --loss cross-entropy to take labels as classes");
+        assertThat(read("\"a,b\",c\nx,1\ny,2\n", TableFormat.UNKNOWN.withLabel("a,b")).label())
+                .isEqualTo("a,b");
+    }
+
+    // ---- known columns
+
+    private static final Header KNOWN =
+            new Header(
+                    List.of(Column.numbers("a"), new Column("c", List.of("red", "blue"), 0)),
+                    List.of(Column.numbers("price")));
+
+    private Splits known(String text) throws IOException {
+        TableFormat format = TableFormat.UNKNOWN.withKnown(KNOWN).withLabels(Labels.NUMBERS);
+        return DataReader.rows(csv(text), format, 0);
+    }
+
+    @Test
+    void knownColumnsAreFoundByName() throws IOException {
+        Splits splits = known("id,c,price,a\n7,blue,9,1\n8,green,10,2\n");
+        Dataset set = splits.train();
+        assertThat(set.values()).containsExactly(1, 1, 2, 2);
+        assertThat(set.targets()).containsExactly(9, 10);
+        assertThat(set.header().inputs().get(1).values()).containsExactly("red", "blue", "green");
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "line 1 is a header; label \"price\" (column 3); left out, as training did not"
+                                + " have them: id");
+        assertThat(known("c,a\nred,1\n").train().values()).containsExactly(1, 0);
+        assertThat(known("c,a\nred,1\n").train().hasTargets()).isFalse();
+        Splits gap = known("c,a,price\nred,1,\nred,2,5\n");
+        assertThat(gap.train().hasTargets()).isFalse();
+        assertThat(gap.reading()).endsWith("; 1 of 2 rows have no label");
+        // what is known is no header of numbers
+        Path file = csv("a,price\n1,2\n");
+        assertThatThrownBy(() -> DataReader.rows(file, TableFormat.UNKNOWN.withKnown(KNOWN), 0))
+                .hasMessage(file + " lacks columns that training had: c; it has a, price");
+    }
+
+    @Test
+    void columnsWithoutNamesAreTakenInTheirOrder() throws IOException {
+        assertThat(known("1,blue\n2,red\n").train().values()).containsExactly(1, 1, 2, 0);
+        assertThat(known("1,blue\n2,red\n").reading())
+                .isEqualTo("no header; the columns are taken in training's order");
+        Path file = csv("1,blue,3,4\n");
+        TableFormat format = TableFormat.UNKNOWN.withKnown(KNOWN).withLabel("#2");
+        assertThatThrownBy(() -> DataReader.rows(file, format, 0))
+                .hasMessage(file + " has 3 columns beside the label, but training had 2");
+    }
+
+    // ---- encodings and separators
+
+    @ParameterizedTest
+    @ValueSource(strings = {"UTF-8", "UTF-16LE", "UTF-16BE"})
+    void textsWithAByteOrderMark(String charset) throws IOException {
+        String text = "\ufefflabel,größe\r\nx,1\r\n🐟,2\r\n";
+        for (boolean zipped : new boolean[] {false, true}) {
+            Path file = folder.resolve(zipped ? "t.csv.gz" : "t.csv");
+            try (OutputStream out = Files.newOutputStream(file);
+                    OutputStream to = zipped ? new GZIPOutputStream(out) : out) {
+                to.write(text.getBytes(charset));
+            }
+            Dataset set = DataReader.read(file).train();
+            assertThat(set.classes()).containsExactly("x", "🐟");
+            assertThat(set.header().inputs().get(0).name()).isEqualTo("größe");
+        }
+    }
+
+    @Test
+    void damagedTextsAreRefused() throws IOException {
+        Path file = folder.resolve("t.csv");
+        Files.write(file, "label,a\nrot,1\ngrün,2\n".getBytes(StandardCharsets.ISO_8859_1));
+        assertThatThrownBy(() -> DataReader.read(file))
+                .hasMessage(
+                        "%1$s is not UTF-8 text: if it is a table, convert it, such as by iconv -f"
+                                + " latin1 -t utf-8 %1$s > utf8.csv",
+                        file);
+        Files.write(file, "label,a\nx,1\n".getBytes(StandardCharsets.UTF_16LE));
+        assertThatThrownBy(() -> DataReader.read(file))
+                .hasMessage(file + ":1 is not text: it holds characters of code 0");
+        Path zipped = folder.resolve("t.csv.gz");
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (OutputStream out = new GZIPOutputStream(bytes)) {
+            out.write("label,a\nx,1\n".repeat(100).getBytes(StandardCharsets.UTF_8));
+        }
+        Files.write(zipped, Arrays.copyOf(bytes.toByteArray(), bytes.size() - 9));
+        assertThatThrownBy(() -> DataReader.read(zipped))
+                .hasMessage(zipped + " is truncated: fetch or save it again");
+        refused(
+                "label,a\nx,1\n\"y\"z,2\n",
+                TableFormat.UNKNOWN,
+                ":3 cannot be read: Unexpected character after closing quote: 'z' (0x7a)");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "a;b;label\\n1,5;2;x\\n3;4,25;y | semicolons, with decimal commas",
+                "a;b;label\\n1.5;2;x\\n3;4.25;y | semicolons",
+                "a\tb\tlabel\\n1.5\t2\tx\\n3\t4.25\ty | tabs",
+                "sep=;\\na;b;label\\n1,5;2;x\\n3;4,25;y | semicolons, with decimal commas",
+                "sep=#\\na#b#label\\n1.5#2#x\\n3#4.25#y | \"#\"",
+                "a;b;label\\n1,5;2;\"x;,\"\\n3;4,25;\"y\\n,\" | semicolons, with decimal commas"
+            })
+    void separatorsAreFound(String text, String told) throws IOException {
+        Splits splits = read(text);
+        assertThat(splits.train().values()).containsExactly(1.5f, 2, 3, 4.25f);
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "line 1 is a header; separated by "
+                                + told
+                                + "; label \"label\" (column 3)");
+    }
+
+    @Test
+    void separatorsWithoutAHeader() throws IOException {
+        Splits splits =
+                read("5,0;3,7;setosa\n5,8;2,7;virginica\n", TableFormat.UNKNOWN.withLabel("2"));
+        assertThat(splits.train().values()).containsExactly(5, 3.7f, 5.8f, 2.7f);
+        String both = "a|b;c|label\n1|2;3|x\n4|5;6|y\n";
+        TableFormat bar = TableFormat.of("", "auto", "|", "", "");
+        assertThat(read(both, bar).train().header().inputs()).hasSize(2);
+        assertThatThrownBy(() -> TableFormat.of("", "auto", "ab", "", ""))
+                .hasMessage(
+                        "unknown separator \"ab\": use auto, comma, semicolon, tab or another"
+                                + " character");
+    }
+
+    /** 1.234 is a thousand where commas are decimal. */
+    @Test
+    void oneFileHasOneDecimalMark() throws IOException {
+        refused(
+                "label;a\nx;0,5\ny;1.234\n",
+                TableFormat.UNKNOWN,
+                ":3 column 2 (a) is \"1.234\", not a plain number such as 1000,5: correct it, or give"
+                        + " --missing \"1.234\" to count it as a gap, or --category \"a\" to take the"
+                        + " column as categories");
+        Splits labels = read("label;a\n0,5;1\n1,5;2\n");
+        assertThat(labels.train().targets()).containsExactly(.5f, 1.5f);
+    }
+
+    @Test
+    void whatStandsAboveATableIsRefused() throws IOException {
+        refused(
+                "# exported\nlabel,a\nx,1\n",
+                TableFormat.UNKNOWN,
+                ": the first line has 1 field, but others have 2: remove what is above the table");
     }
 
     // ---- lines
@@ -305,16 +664,20 @@ class CsvTest {
         assertThat(set.classes()).containsExactly("x\"y", "z");
     }
 
+    private static final String RED =
+            " it, or give --missing \"red\" to count it as a gap, or --category \"a\" to take the"
+                    + " column as categories";
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
-                "label,a\\n1,2\\n1,red\\n | :3 column 2 (a) is \"red\": every value must be a finite"
-                        + " number",
-                "label,a\\n\\n\\n1,2\\n\\n1,red\\n | :6 column 2 (a) is \"red\": every value must be"
-                        + " a finite number",
-                "label,a\\n\"x\\ny\",2\\n1,red\\n | :4 column 2 (a) is \"red\": every value must be"
-                        + " a finite number",
+                "label,a\\n1,2\\n1,red\\n | :3 column 2 (a) is \"red\", not a number: correct"
+                        + RED,
+                "label,a\\n\\n\\n1,2\\n\\n1,red\\n | :6 column 2 (a) is \"red\", not a number: correct"
+                        + RED,
+                "label,a\\n\"x\\ny\",2\\n1,red\\n | :4 column 2 (a) is \"red\", not a number: correct"
+                        + RED,
                 "label,a,b\\n1,2,3\\n\\n1,2\\n | :4 has 2 fields, but the first line has 3",
                 "label,a\\n1,2\\n\"x,3\\n1,4\\n | ':3 opens a quote that is never closed'",
                 "\"label,a\\n1,2\\n | ':1 opens a quote that is never closed'",
@@ -322,7 +685,7 @@ class CsvTest {
                 "1,2\\n1,2,3\\n | :2 has 3 fields, but the first line has 2",
                 "label,a\\n | ' has a header but no rows'",
                 "5\\n6\\n | ' has 1 column; it needs a label and at least one value, separated by"
-                        + " commas'"
+                        + " commas, semicolons or tabs (or as --separator says)'"
             })
     void badTables(String text, String message) throws IOException {
         refused(text, text.contains("label") ? TableFormat.UNKNOWN : FIRST, message);
@@ -335,7 +698,10 @@ class CsvTest {
         Path binary =
                 Files.write(folder.resolve("b.csv"), new byte[] {1, (byte) 0xff, (byte) 0xfe, 3});
         assertThatThrownBy(() -> DataReader.read(binary, FIRST))
-                .hasMessage(binary + " is not UTF-8 text: is it a CSV file?");
+                .hasMessage(
+                        "%s is not UTF-8 text: if it is a table, convert it, such as by iconv -f latin1"
+                                        .formatted(binary)
+                                + " -t utf-8 %s > utf8.csv".formatted(binary));
     }
 
     private Splits both(String train, String test, TableFormat format) throws IOException {
@@ -352,31 +718,42 @@ class CsvTest {
         assertThat(headless.reading())
                 .isEqualTo(
                         "line 1 is a header; label \"label\" (column 2); test.csv: no header; label"
-                                + " column 2");
+                                + " column 2; the columns are taken in training's order");
         // a column by number stays one, though another is called so
-        Splits headed = both("7,1,2\n8,3,4\n", "label,0,1\n7,5,6\n", new TableFormat("0", null));
+        Splits headed =
+                both("7,1,2\n8,3,4\n", "label,0,1\n7,5,6\n", TableFormat.UNKNOWN.withLabel("0"));
         assertThat(headed.label()).isEqualTo("#0");
         assertThat(headed.test().values()).containsExactly(5, 6);
         Path other = csv("label,0,1\\n7,5,6\\n");
-        assertThat(DataReader.read(other, new TableFormat("#0", null)).train().values())
+        assertThat(DataReader.read(other, TableFormat.UNKNOWN.withLabel("#0")).train().values())
                 .containsExactly(5, 6);
     }
 
     @Test
-    void trainAndTestHaveTheSameColumns() throws IOException {
-        Path both = Files.createDirectory(folder.resolve("both"));
-        Files.writeString(both.resolve("train.csv"), "label,a,b\nx,1,2\ny,3,4\n");
-        Files.writeString(both.resolve("test.csv"), "b,a,label\n2,1,x\n");
-        assertThatThrownBy(() -> DataReader.read(both))
-                .hasMessage(
-                        "%s and %s differ from column 1 on (\"label\", \"b\"): give them the same"
-                                        .formatted(
-                                                both.resolve("train.csv"), both.resolve("test.csv"))
-                                + " columns in the same order");
-        Files.writeString(both.resolve("test.csv"), "a,b\n1,2\n");
-        assertThatThrownBy(() -> DataReader.read(both))
-                .hasMessage(
-                        both.resolve("test.csv")
-                                + " has no column \"label\" for the labels: it has a, b");
+    void theColumnsOfTestAreFoundByName() throws IOException {
+        String train = "label,a,b\nx,1,2\ny,3,4\n";
+        Splits splits = both(train, "b,id,a,label\n2,9,1,y\n", TableFormat.UNKNOWN);
+        assertThat(splits.test().values()).containsExactly(1, 2);
+        assertThat(splits.reading())
+                .endsWith(
+                        "; test.csv: line 1 is a header; label \"label\" (column 4); left out, as"
+                                + " training did not have them: id");
+        assertThatThrownBy(() -> both(train, "b,label\n2,x\n", TableFormat.UNKNOWN))
+                .hasMessageEndingWith(
+                        "test.csv lacks columns that training had: a; it has b, label");
     }
+
+    @Test
+    void aTestFileWithoutLabelsIsNamedAndLeft() throws IOException {
+        Splits splits = both("id,a,kind\n1,2,x\n3,4,y\n", "id,a\n5,6\n", KIND);
+        assertThat(splits.test()).isNull();
+        Path test = folder.resolve("both").resolve("test.csv");
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "line 1 is a header; label \"kind\" (column 3); test.csv has no label: quern"
+                                + " predict RUN %s --out submission.csv",
+                        test);
+    }
+
+    private static final TableFormat KIND = TableFormat.UNKNOWN.withLabel("kind");
 }

@@ -1,0 +1,155 @@
+package org.quern.data;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A column of a CSV file while it is read. */
+final class CsvColumn {
+    /** Where least and most of a column are so close, floats cannot tell its numbers apart. */
+    private static final double CLOSE = 1000;
+
+    /** Where it is in the file, from 0. */
+    final int index;
+
+    /** Where it is among the inputs or targets of a row. */
+    final int place;
+
+    final String name;
+
+    /** What is taken from each number before it is narrowed. */
+    final double offset;
+
+    boolean hasGaps;
+
+    /** Least and most of the numbers so far. */
+    double least = Double.POSITIVE_INFINITY;
+
+    double most = Double.NEGATIVE_INFINITY;
+
+    /** Of a category the index of each text, in any spelling; null for numbers. */
+    private Map<String, Integer> indices;
+
+    private List<String> values;
+    private boolean open;
+
+    private CsvColumn(int index, int place, String name, double offset) {
+        this.index = index;
+        this.place = place;
+        this.name = name;
+        this.offset = offset;
+    }
+
+    /** A column that holds, as its first values tell, such values. */
+    static CsvColumn of(int index, int place, String name, CsvHead.Kind kind) {
+        CsvColumn column = new CsvColumn(index, place, name, 0);
+        column.open = kind == CsvHead.Kind.OPEN;
+        if (kind == CsvHead.Kind.CATEGORY) {
+            column.becomeCategory();
+        }
+        return column;
+    }
+
+    /** A column that holds what one of a table that was read before does. */
+    static CsvColumn of(int index, int place, Column known) {
+        CsvColumn column = new CsvColumn(index, place, known.name(), known.offset());
+        if (known.isCategory()) {
+            column.becomeCategory();
+            column.values.addAll(known.values());
+            known.values().forEach(value -> column.indices.put(value, column.indices.size()));
+            for (int i = 0; i < known.values().size(); i++) {
+                column.indices.putIfAbsent(Decimal.canonical(known.values().get(i)), i);
+            }
+        }
+        return column;
+    }
+
+    /** The same before its numbers have been read, from which an offset is taken this time. */
+    CsvColumn again(double newOffset) {
+        if (isCategory()) {
+            return this;
+        }
+        CsvColumn column = new CsvColumn(index, place, name, newOffset);
+        column.open = open;
+        return column;
+    }
+
+    boolean isCategory() {
+        return values != null;
+    }
+
+    /** Whether it has had no value. */
+    boolean isEmpty() {
+        return isCategory() ? values.isEmpty() : least > most;
+    }
+
+    /** Whether it holds numbers from 0 to 255, in each row. */
+    boolean isPixel() {
+        return !isCategory() && !isEmpty() && !hasGaps && least >= 0 && most <= Dataset.BRIGHTEST;
+    }
+
+    /** Whether its first value is to say what it holds. */
+    boolean isOpen() {
+        return open && isEmpty();
+    }
+
+    void becomeCategory() {
+        indices = new HashMap<>();
+        values = new ArrayList<>();
+    }
+
+    /** The index of a category's text that has been seen; −1 of another. */
+    int seen(String text) {
+        return indices.getOrDefault(text, -1);
+    }
+
+    /** The index of a category's text. Equal numbers are one value, however they are written. */
+    int indexOf(String text) {
+        Integer known = indices.get(text);
+        if (known == null) {
+            String one = Decimal.canonical(text);
+            known = indices.get(one);
+            if (known == null) {
+                known = values.size();
+                values.add(one);
+                indices.put(one, known);
+            }
+            indices.put(text, known);
+        }
+        return known;
+    }
+
+    /** A number as it is kept. */
+    float narrow(double number) {
+        if (number < least) {
+            least = number;
+        }
+        if (number > most) {
+            most = number;
+        }
+        return (float) (number - offset);
+    }
+
+    Column column() {
+        return new Column(name, values, offset);
+    }
+
+    /** What is to be taken from its numbers, if they are read again. */
+    double offset() {
+        return isCategory() || isEmpty() ? 0 : offset(least, most);
+    }
+
+    /**
+     * What to take from numbers between two before they are narrowed to floats: 0, but where floats
+     * could hardly tell them apart; then a round number between them.
+     */
+    static double offset(double least, double most) {
+        double range = most - least;
+        if (!(range > 0) || Math.max(-least, most) <= CLOSE * range) {
+            return 0;
+        }
+        double step = Math.pow(10, Math.floor(Math.log10(range)));
+        return Math.min(most, Math.ceil(least / step) * step);
+    }
+}

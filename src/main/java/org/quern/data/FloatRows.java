@@ -1,0 +1,71 @@
+package org.quern.data;
+
+import static org.quern.QuernException.require;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Rows of floats whose number is not known before, kept in pieces: to grow copies nothing. */
+final class FloatRows {
+    /** Floats of a piece, about; small beside a table, and no humongous object of the heap. */
+    private static final int PIECE = 1 << 15;
+
+    private final int width;
+    private final List<float[]> pieces = new ArrayList<>();
+    private float[] piece;
+    private int at;
+    private int rows;
+
+    /** {@code width}: floats of a row, at least 1. */
+    FloatRows(int width) {
+        this.width = width;
+        piece = new float[Math.max(1, PIECE / width) * width];
+    }
+
+    void set(int column, float value) {
+        piece[at + column] = value;
+    }
+
+    /** Ends a row, of which each column has been set. */
+    void endRow() {
+        rows++;
+        at += width;
+        if (at == piece.length) {
+            pieces.add(piece);
+            piece = new float[piece.length];
+            at = 0;
+        }
+    }
+
+    int rows() {
+        return rows;
+    }
+
+    /**
+     * All rows, one behind the other, of the columns given; these rows are gone then.
+     *
+     * @param name for a message: what they are of
+     */
+    float[] take(int[] columns, String name) {
+        long length = (long) rows * columns.length;
+        String text = "%s has %,d values, more than the 2,147,483,639 that a data set can hold";
+        require(length <= Integer.MAX_VALUE - 8, text, name, length);
+        float[] all = new float[(int) length];
+        pieces.add(piece);
+        int to = 0;
+        for (int i = 0; i < pieces.size(); i++) {
+            float[] from = pieces.set(i, null);
+            for (int row = 0; row < from.length && to < all.length; row += width) {
+                if (columns.length == width) { // then they are in order, too
+                    System.arraycopy(from, row, all, to, width);
+                    to += width;
+                } else {
+                    for (int column : columns) {
+                        all[to++] = from[row + column];
+                    }
+                }
+            }
+        }
+        return all;
+    }
+}
