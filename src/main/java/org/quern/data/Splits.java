@@ -90,13 +90,13 @@ public record Splits(
             return this;
         }
         Splitter.Split tested = splitter.carve(train, fraction, "test");
-        return with(tested.rest(), null, tested.part());
+        return with(tested.rest(), validation, tested.part());
     }
 
     /** Of the training rows, one of several folds to test on, and the others to train on. */
     public Splits withFold(int number, int folds, Splitter splitter) {
         Splitter.Split tested = splitter.fold(train, number, folds);
-        return with(tested.rest(), null, tested.part());
+        return with(tested.rest(), validation, tested.part());
     }
 
     /** The same with at most so many rows to train on. */
@@ -104,7 +104,7 @@ public record Splits(
         return with(splitter.limit(train, rows), validation, test);
     }
 
-    /** The same with a fraction of the training rows to validate on instead. */
+    /** The same with a fraction of the training rows to validate on. */
     public Splits withValidation(double fraction, Splitter splitter) {
         Splitter.Split validated = splitter.carve(train, fraction, "validation");
         return with(validated.rest(), validated.part(), test);
