@@ -16,6 +16,7 @@ import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
+import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.Mnist;
 import org.quern.data.Splits;
@@ -153,7 +154,7 @@ public final class GpuReport {
     }
 
     private static Splits mnist() {
-        return Mnist.load(
+        return DataReader.read(
                 Mnist.find(System.getenv())
                         .orElseThrow(() -> new IllegalStateException("no MNIST found")));
     }

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
+import org.quern.data.DataReader;
 import org.quern.data.Mnist;
 import org.quern.data.Splits;
 
@@ -42,7 +43,7 @@ public final class RealMnist {
     /** The data, read once. */
     public static synchronized Splits splits() {
         if (loaded == null) {
-            loaded = Mnist.load(folder());
+            loaded = DataReader.read(folder());
         }
         return loaded;
     }

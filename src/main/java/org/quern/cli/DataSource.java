@@ -17,6 +17,7 @@ import org.quern.data.MnistFetch;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
 import org.quern.run.RunSettings;
+import org.quern.run.Setting;
 
 /** Where a command's data comes from. */
 final class DataSource {
@@ -90,7 +91,7 @@ final class DataSource {
     }
 
     static Loading load(Loading begun, String located, RunSettings settings) {
-        return begun != null && begun.located.equals(located)
+        return begun != null && begun.located.equals(located) && !settings.get(Setting.TRANSPOSE)
                 ? begun
                 : new Loading(located, () -> read(settings, located));
     }
@@ -146,18 +147,22 @@ final class DataSource {
         }
     }
 
-    /** Reads what was located; the settings say what is known of a table. */
+    /** Reads what was located; the settings say what files do not. */
     static Splits read(RunSettings settings, String located) {
-        return read(settings.format(), located);
+        return read(settings, settings.format(), located);
     }
 
-    /** Reads what was located; the format says what is known of a table. */
-    static Splits read(TableFormat table, String located) {
+    /** As {@link #read(RunSettings, String)} does; the format says what is known of a table. */
+    static Splits read(RunSettings settings, TableFormat table, String located) {
+        if (located.startsWith(GENERATED) && settings.get(Setting.TRANSPOSE)) {
+            throw usage("generated digits are upright: leave --transpose out");
+        }
         if (located.equals(GENERATED)) {
             return Digits.splits(60_000, 10_000);
         }
         if (!located.startsWith(GENERATED + ":")) {
-            return DataReader.read(Path.of(located), table);
+            boolean transpose = settings.get(Setting.TRANSPOSE);
+            return DataReader.read(Path.of(located), table, transpose);
         }
         String[] counts = located.substring(GENERATED.length() + 1).split(",", -1);
         try {

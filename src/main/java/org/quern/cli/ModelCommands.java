@@ -15,10 +15,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.backend.Backends;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
+import org.quern.data.ImageRows;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
 import org.quern.files.AtomicFile;
@@ -136,21 +138,21 @@ final class ModelCommands {
         Rows rows(TrainedModel trained, Console console) {
             boolean own = trained.fromRun() && data == null;
             String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
-            TableFormat reading =
-                    own ? trained.settings().with(table.given()).format() : table(trained);
-            Splits splits = DataSource.read(reading, DataSource.locate(console, path));
+            RunSettings reading = own ? trained.settings().with(table.given()) : reading(trained);
+            TableFormat format = own ? reading.format() : trained.format(reading);
+            Splits splits = DataSource.read(reading, format, DataSource.locate(console, path));
             List<String> notes = new ArrayList<>();
             Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
             notes.forEach(console::note);
             return new Rows(rows, DataText.reading(splits));
         }
 
-        /** What is known of a table that is not the run's: what the model's was, or is given. */
-        TableFormat table(TrainedModel trained) {
+        /** How to read a file that is not the run's: as the run's was, or as is given. */
+        RunSettings reading(TrainedModel trained) {
             RunSettings was = trained.settings();
             Map<String, String> same =
                     Map.of("label", was.text("label"), "missing", was.text("missing"));
-            return trained.format(RunSettings.DEFAULT.with(same).with(table.given()));
+            return RunSettings.DEFAULT.with(same).with(table.given());
         }
     }
 
@@ -217,6 +219,7 @@ final class ModelCommands {
             description = "Says what a trained model takes an example for.",
             footer = {
                 "  quern predict runs/a digit.png",
+                "  quern predict runs/a scans/ digit.jpg",
                 "  quern predict runs/a --index 7",
                 "  quern predict iris.safetensors --csv-row 5.1,3.5,1.4,0.2"
             })
@@ -224,12 +227,12 @@ final class ModelCommands {
             @Mixin TrainedOptions trained,
             @Parameters(
                             index = "1",
-                            arity = "0..1",
+                            arity = "0..*",
                             paramLabel = "FILE",
                             description =
-                                    "An image as large as the model's input, or a .csv file with or"
-                                            + " without labels.")
-                    Path file,
+                                    "Images or folders of them, scaled to the model's input; or a"
+                                            + " .csv file with or without labels.")
+                    List<Path> files,
             @Option(names = "--index", paramLabel = "N", description = "Row of the data, from 0.")
                     Integer index,
             @Option(
@@ -243,25 +246,49 @@ final class ModelCommands {
                     boolean invert,
             @Mixin Options.Common common) {
         Console console = common.console();
-        if (Stream.of(file, index, csvRow).filter(Objects::nonNull).count() != 1) {
-            throw usage("give one of: an image or .csv file, --index N, --csv-row VALUES");
+        if (Stream.of(files, index, csvRow).filter(Objects::nonNull).count() != 1) {
+            throw usage("give one of: images or a .csv file, --index N, --csv-row VALUES");
         }
         TrainedModel model = trained.source.open();
         Dataset rows;
+        List<String> names = null;
         if (csvRow != null) {
             rows = model.input(DataReader.row(csvRow), List.of());
         } else if (index != null) {
             rows = trained.rows(model, console).set().row(index);
-        } else if (DataReader.isTable(file)) {
-            rows = table(trained, model, file, console);
+        } else if (files.stream().anyMatch(DataReader::isTable)) {
+            Path csv = files.stream().filter(DataReader::isTable).findFirst().orElseThrow();
+            if (files.size() > 1) {
+                throw usage("%s: a table goes alone, without other files", csv);
+            }
+            rows = table(trained, model, csv, console);
         } else {
-            rows = DataReader.image(file);
+            ImageRows images = DataReader.images(files, model.saved().model().inputShape());
+            rows = images.rows();
+            names = images.names();
+            if (!images.reading().isEmpty()) {
+                console.about("data", rows.name() + "; " + images.reading());
+            }
+        }
+        if (index == null && trained.reading(model).get(Setting.TRANSPOSE)) {
+            rows = rows.transposed();
         }
         rows.requireInput(model.saved().model().inputShape());
         if (invert) {
             rows = rows.inverted();
-        } else if (file != null && rows.rows() == 1 && rows.isDarkOnLight()) {
-            console.note("mostly light; MNIST's digits are light on dark: try with --invert");
+        } else if (names != null) {
+            long light =
+                    IntStream.range(0, names.size())
+                            .mapToObj(rows::row)
+                            .filter(Dataset::isDarkOnLight)
+                            .count();
+            String which =
+                    names.size() == 1 ? "" : format("%,d of %,d images ", light, names.size());
+            String text =
+                    which + "mostly light; MNIST's digits are light on dark: try with --invert";
+            if (light > 0) {
+                console.note(text);
+            }
         }
         SavedModel saved = model.saved();
         try (Predictor predictor = trained.running.predictor(saved)) {
@@ -272,7 +299,11 @@ final class ModelCommands {
             for (int row = 0; row < rows.rows(); row++) {
                 float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
                 String name = rows.rows() == 1 ? rows.name() : "row " + row;
+                name = names == null ? name : names.get(row);
                 String label = rows.label(row);
+                if (rows.targetWidth() == 1) {
+                    label = DataText.number(rows.targets()[row]);
+                }
                 String labelled = label.isEmpty() ? "" : ", labelled " + label;
                 console.line("%s: %s%s", name, text.brief(one), labelled);
             }
@@ -285,7 +316,7 @@ final class ModelCommands {
     private static Dataset table(
             TrainedOptions trained, TrainedModel model, Path file, Console console) {
         int features = model.saved().model().inputSize();
-        Splits read = DataReader.rows(file, trained.table(model), features);
+        Splits read = DataReader.rows(file, model.format(trained.reading(model)), features);
         Dataset rows = read.train();
         Object label = trained.table.given().get("label");
         if (label != null && !rows.hasLabels() && !rows.hasTargets()) {

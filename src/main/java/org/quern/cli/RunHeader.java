@@ -122,6 +122,10 @@ final class RunHeader {
                     : "nothing set aside (--validation 0)";
         }
         int rows = parts.validation().rows();
+        String name = parts.validation().name();
+        if (!name.startsWith(parts.train().name() + " ")) { // of the source, not carved
+            return format("%,d rows that come with the data (%s)", rows, name);
+        }
         return format(
                 "%,d of %,d training rows set aside to validate (--validation %s)",
                 rows, rows + parts.train().rows(), settings.text("validation"));

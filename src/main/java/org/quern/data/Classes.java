@@ -1,12 +1,14 @@
 package org.quern.data;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /** Names of classes. */
 public final class Classes {
@@ -52,6 +54,22 @@ public final class Classes {
                         .mapToInt(label -> index.computeIfAbsent(label, text -> index.size()))
                         .toArray();
         return label(set, indices, List.copyOf(index.keySet()));
+    }
+
+    /** The rows with a class for each different number, in their order. */
+    static Dataset label(Dataset set, long[] numbers) {
+        long[] sorted = numbers.clone();
+        Arrays.sort(sorted);
+        long[] values =
+                IntStream.range(0, sorted.length)
+                        .filter(i -> i == 0 || sorted[i] != sorted[i - 1])
+                        .mapToLong(i -> sorted[i])
+                        .toArray();
+        int[] labels = new int[numbers.length];
+        for (int row = 0; row < labels.length; row++) {
+            labels[row] = Arrays.binarySearch(values, numbers[row]);
+        }
+        return set.withLabels(labels, LongStream.of(values).mapToObj(Long::toString).toList());
     }
 
     /**

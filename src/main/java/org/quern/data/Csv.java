@@ -263,7 +263,7 @@ final class Csv {
         Arrays.stream(labels).mapToObj(names::get).forEach(others::remove);
         others.removeAll(knownLabels());
         if (!others.isEmpty()) {
-            notes.add("left out, as training did not have them: " + listed(others));
+            notes.add("other columns, left out: " + listed(others));
         }
         return wanted.stream().mapToInt(names::indexOf).toArray();
     }

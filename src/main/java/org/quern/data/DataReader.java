@@ -6,6 +6,7 @@ import static org.quern.QuernException.require;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 
 /** Reads data sets of any format that Quern knows, told apart by what is there. */
@@ -16,10 +17,12 @@ public final class DataReader {
      * Reads a data set:
      *
      * <ul>
-     *   <li>a folder with MNIST's four IDX files, raw or gzipped;
-     *   <li>a folder of image folders, one a class, or two such folders called train and test;
+     *   <li>a folder with IDX files called as MNIST's, EMNIST's or QMNIST's, raw or gzipped, or one
+     *       of the files; {@code classes.txt} beside them names the classes, one a line;
+     *   <li>a folder of image folders, one a class, or two such folders called train and test, with
+     *       a third one called val;
      *   <li>a folder with train.csv and, if there, test.csv;
-     *   <li>an .npz file with x_train, y_train and, if there, x_test, y_test;
+     *   <li>an .npz file with x_train, y_train and, if there, x_test, y_test, x_val, y_val;
      *   <li>a .csv or .tsv file, gzipped or not.
      * </ul>
      *
@@ -31,9 +34,32 @@ public final class DataReader {
 
     /** As {@link #read(Path)} does; {@code table} is what is known of a table. */
     public static Splits read(Path path, TableFormat table) {
+        return read(path, table, false);
+    }
+
+    /**
+     * As {@link #read(Path, TableFormat)} does.
+     *
+     * @param transpose whether images are stored column after column, as EMNIST's are
+     */
+    public static Splits read(Path path, TableFormat table, boolean transpose) {
         requireThere(path);
-        if (Mnist.isIn(path)) {
-            return Mnist.load(path);
+        Splits splits = source(path, table);
+        if (transpose) {
+            return splits.transposed();
+        }
+        Dataset train = splits.train();
+        boolean isEmnist = train.name().toLowerCase(Locale.ROOT).contains("emnist");
+        String hint = "EMNIST stores its images transposed: --transpose turns them";
+        return isEmnist && train.shape().length == 2 && !ImageFolder.isOne(path)
+                ? splits.saying(hint)
+                : splits;
+    }
+
+    private static Splits source(Path path, TableFormat table) {
+        List<IdxSet> sets = IdxSet.in(path, false);
+        if (!sets.isEmpty()) {
+            return IdxSet.read(path, sets);
         } else if (Csv.isOne(path)) {
             return Csv.read(path, table);
         } else if (isCalled(path, ".npz")) {
@@ -41,12 +67,19 @@ public final class DataReader {
         } else if (ImageFolder.isOne(path)) {
             return ImageFolder.splits(path);
         }
+        sets = IdxSet.in(path, true);
+        if (!sets.isEmpty()) {
+            return IdxSet.read(path, sets);
+        }
         String empty =
-                "%s holds no data set: expected MNIST's four files (%s, ...), a folder of PNG images"
-                        + " for each class, or train.csv";
-        require(!Files.isDirectory(path), empty, path, Mnist.File.TRAIN_IMAGES.gzipped());
+                "%s holds no data set: expected IDX files such as MNIST's (%s, ...), a folder of"
+                        + " images for each class (%s), or train.csv";
+        String images = Mnist.File.TRAIN_IMAGES.gzipped();
+        require(!Files.isDirectory(path), empty, path, images, ImageFolder.KINDS);
+        String alone = "%s is one array, without labels: " + Npz.SAVE;
+        require(!isCalled(path, ".npy"), alone, path);
         String unknown =
-                "%s is of no known kind: give a folder with MNIST's four files, a folder of images"
+                "%s is of no known kind: give a folder of IDX files such as MNIST's, a folder of images"
                         + " for each class, an .npz or a .csv file";
         throw data(unknown, path);
     }
@@ -70,10 +103,17 @@ public final class DataReader {
         return Csv.rows(file, table, features);
     }
 
-    /** One image as a row of pixels. */
-    public static Dataset image(Path file) {
-        requireThere(file);
-        return ImageFolder.image(file);
+    /**
+     * Images to predict, each a row of pixels.
+     *
+     * @param paths image files, or folders of them
+     * @param input the shape of a model's input; images of another size than such a one are {@link
+     *     Normalizer#fit scaled} to it
+     * @throws org.quern.QuernException if one cannot be read, or a folder has none
+     */
+    public static ImageRows images(List<Path> paths, List<Integer> input) {
+        paths.forEach(DataReader::requireThere);
+        return new ImageFolder().rows(paths, input);
     }
 
     /** One row as text: finite numbers separated by commas. */

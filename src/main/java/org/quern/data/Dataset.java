@@ -318,6 +318,25 @@ public record Dataset(
         return withPixels(negative);
     }
 
+    /** Images with rows of pixels as columns. */
+    public Dataset transposed() {
+        expect(shape.length == 2, "%s has no images: only those can be transposed", name);
+        int[] turned = {shape[1], shape[0]};
+        byte[] bytes = pixels == null ? null : new byte[pixels.length];
+        float[] floats = values == null ? null : new float[values.length];
+        for (int to = 0; to < rows() * features(); to++) {
+            int at = to % features();
+            int from = to - at + at % shape[0] * shape[1] + at / shape[0];
+            if (bytes != null) {
+                bytes[to] = pixels[from];
+            } else {
+                floats[to] = values[from];
+            }
+        }
+        return new Dataset(
+                name, turned, bytes, floats, labels, classes, targets, targetWidth, header);
+    }
+
     /** Refuses rows that a model whose input is of such a shape cannot take. */
     public void requireInput(List<Integer> input) {
         if (shape.length == 2 && input.size() == 2) {

@@ -87,14 +87,21 @@ public record Exploration(
         return bytes;
     }
 
-    /** The labels of the training rows as values; null unless {@link #isManyClasses} of numbers. */
+    /** Numbers to predict; of classes, of which there {@link #isManyClasses are many}; or null. */
     public Statistics numbers() {
         Dataset train = splits.train();
-        if (!isManyClasses(train) || !train.classes().stream().allMatch(Decimal::isNumber)) {
+        boolean many = isManyClasses(train) && train.classes().stream().allMatch(Decimal::isNumber);
+        Dataset numbers = many ? train.withLabelsAsTargets() : train;
+        if (numbers.targetWidth() != 1) {
             return null;
         }
-        float[] numbers = train.withLabelsAsTargets().targets();
-        return Statistics.of(Dataset.ofValues("labels", new int[] {1}, numbers));
+        float[] targets = numbers.targets().clone();
+        double offset =
+                many || train.header() == null ? 0 : train.header().targets().get(0).offset();
+        for (int row = 0; row < targets.length; row++) {
+            targets[row] = (float) (targets[row] + offset);
+        }
+        return Statistics.of(Dataset.ofValues("labels", new int[] {1}, targets));
     }
 
     /**

@@ -11,11 +11,9 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.quern.QuernException;
 import org.quern.files.Caches;
 
 /**
@@ -33,25 +31,33 @@ public final class Mnist {
     enum File {
         TRAIN_IMAGES(
                 "train-images-idx3-ubyte",
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                0xe9f4d8b3L),
         TRAIN_LABELS(
                 "train-labels-idx1-ubyte",
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                0xe0cb4ad2L),
         TEST_IMAGES(
                 "t10k-images-idx3-ubyte",
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                0x91373bdfL),
         TEST_LABELS(
                 "t10k-labels-idx1-ubyte",
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2");
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+                0x4ab9eff9L);
 
         private final String stem;
 
         /** Of the unpacked contents, in hexadecimal. */
         private final String sha256;
 
-        File(String stem, String sha256) {
+        /** Of the same, known once a file is read: whoever trains does not wait for SHA-256. */
+        private final long crc32;
+
+        File(String stem, String sha256, long crc32) {
             this.stem = stem;
             this.sha256 = sha256;
+            this.crc32 = crc32;
         }
 
         String gzipped() {
@@ -60,14 +66,16 @@ public final class Mnist {
 
         /** Whether the contents of an IDX file hash to those of this one. */
         boolean isWhole(Path path) {
-            Idx idx = Idx.read(path);
-            ByteBuffer header = ByteBuffer.allocate(4 + 4 * idx.extents().length);
-            header.putInt(8 << 8 | idx.extents().length);
-            IntStream.of(idx.extents()).forEach(header::putInt);
+            TypedArray array = Idx.read(path).array();
+            ByteBuffer header = ByteBuffer.allocate(4 + 4 * array.shape().length);
+            header.putInt(8 << 8 | array.shape().length);
+            IntStream.of(array.shape()).forEach(header::putInt);
             try {
                 MessageDigest digest = MessageDigest.getInstance("SHA-256");
                 digest.update(header.array());
-                return HexFormat.of().formatHex(digest.digest(idx.values())).equals(sha256);
+                return HexFormat.of()
+                        .formatHex(digest.digest(array.values().array()))
+                        .equals(sha256);
             } catch (NoSuchAlgorithmException e) {
                 throw new IllegalStateException("every Java has SHA-256", e);
             }
@@ -120,29 +128,9 @@ public final class Mnist {
                 .collect(Collectors.joining(", "));
     }
 
-    /**
-     * Loads the four files of a folder, both parts at once.
-     *
-     * @throws org.quern.QuernException if one is missing or damaged, or they do not fit each other
-     */
-    public static Splits load(Path folder) {
-        String missing = missing(folder);
-        require(missing.isEmpty(), "%s does not hold MNIST: no %s in it", folder, missing);
-        var train = CompletableFuture.supplyAsync(() -> labelled(folder, "train"));
-        Dataset test = labelled(folder, "test");
-        return new Splits(QuernException.join(train), test, "MNIST in " + folder);
-    }
-
-    private static Dataset labelled(Path folder, String part) {
-        boolean train = part.equals("train");
-        Path imageFile = (train ? File.TRAIN_IMAGES : File.TEST_IMAGES).in(folder).orElseThrow();
-        Path labelFile = (train ? File.TRAIN_LABELS : File.TEST_LABELS).in(folder).orElseThrow();
-        Dataset pixels = Idx.images(imageFile, "MNIST " + part);
-        int[] classes = Idx.labels(labelFile);
-        int rows = pixels.rows();
-        String text = "%s has %,d images, but %s has %,d labels: they do not belong together";
-        require(classes.length == rows, text, imageFile, rows, labelFile, classes.length);
-        return pixels.withLabels(classes, DIGITS);
+    /** Whether one of the four files, unpacked, has a CRC-32. */
+    static boolean hasFile(long crc32) {
+        return Stream.of(File.values()).anyMatch(file -> file.crc32 == crc32);
     }
 
     /** The names of those of the four files whose contents are not the original ones. */

@@ -1,10 +1,13 @@
 package org.quern.data;
 
+import java.util.Arrays;
+
 /**
- * Brings ink of any size and place into the form of MNIST's digits: fitted into a box of 20 × 20
- * pixels with its proportions kept, in grey levels, and moved so that its centre of mass is the
- * centre of the 28 × 28 image (LeCun, Cortes, Burges: "The MNIST database of handwritten digits").
- * For images of another size the box keeps that share of the smaller side.
+ * Brings pictures of any size to that of a model's input: whole, or the ink on them alone, whatever
+ * its place, in the form of MNIST's digits. That is fitted into a box of 20 × 20 pixels with its
+ * proportions kept, in grey levels, and moved so that its centre of mass is the centre of the 28 ×
+ * 28 image (LeCun, Cortes, Burges: "The MNIST database of handwritten digits"). For images of
+ * another size the box keeps that share of the smaller side.
  */
 public final class Normalizer {
     private static final int MNIST_BOX = 20;
@@ -73,6 +76,49 @@ public final class Normalizer {
             }
         }
         return image;
+    }
+
+    /**
+     * A picture as one of this size: proportions kept, each pixel the mean of its area, in the
+     * middle of the level that most of the picture's edge has.
+     *
+     * @param pixels {@code wide × high} unsigned bytes
+     */
+    public byte[] fit(byte[] pixels, int wide, int high) {
+        double scale = Math.min((double) width / wide, (double) height / high);
+        int fitsWide = (int) Math.max(1, Math.round(wide * scale));
+        int fitsHigh = (int) Math.max(1, Math.round(high * scale));
+        int left = (width - fitsWide) / 2;
+        int top = (height - fitsHigh) / 2;
+        byte[] image = new byte[width * height];
+        Arrays.fill(image, edge(pixels, wide, high));
+        for (int y = 0; y < fitsHigh; y++) {
+            double y0 = (double) y * high / fitsHigh;
+            double y1 = (y + 1.0) * high / fitsHigh;
+            for (int x = 0; x < fitsWide; x++) {
+                double x0 = (double) x * wide / fitsWide;
+                double x1 = (x + 1.0) * wide / fitsWide;
+                double level = mean(pixels, wide, x0, x1, y0, y1);
+                image[(y + top) * width + x + left] = (byte) Math.round(level);
+            }
+        }
+        return image;
+    }
+
+    private static byte edge(byte[] pixels, int wide, int high) {
+        int[] counts = new int[256];
+        for (int i = 0; i < pixels.length; i++) {
+            int x = i % wide;
+            int y = i / wide;
+            if (x == 0 || y == 0 || x == wide - 1 || y == high - 1) {
+                counts[pixels[i] & 0xff]++;
+            }
+        }
+        int most = 0;
+        for (int level = 1; level < counts.length; level++) {
+            most = counts[level] > counts[most] ? level : most;
+        }
+        return (byte) most;
     }
 
     /** The mean level of a rectangle whose sides may lie within pixels. */

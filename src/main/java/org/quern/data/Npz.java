@@ -6,31 +6,50 @@ import static org.quern.QuernException.require;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
+import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
-/** Keras' mnist.npz and its like: a zip of x_train, y_train and, if there, x_test, y_test. */
+/**
+ * A zip of NumPy arrays: x_train and y_train as in Keras' mnist.npz or train_images and
+ * train_labels as in MedMNIST's, the same for test and val if there, or X and y alone.
+ */
 final class Npz {
-    private static final int MOST_CLASSES = 1 << 16;
+    private static final Pattern NAME =
+            Pattern.compile(
+                    "(?:(?<before>train|test|val)_)?(?:(?<x>x|images|data)|y|labels|targets?)"
+                            + "(?:_(?<after>train|test|val))?",
+                    Pattern.CASE_INSENSITIVE);
+
+    /** How a file is made that can be read. */
+    static final String SAVE =
+            "save rows and labels by numpy.savez(file, x_train=..., y_train=...)";
 
     private Npz() {}
 
+    /** The rows of a part and what they are labelled with. */
+    private record Part(String rowsName, TypedArray rows, String labelsName, TypedArray labels) {
+        int count() {
+            return rows.shape()[0];
+        }
+
+        boolean isOfClasses() {
+            return labels.isOfClasses(count());
+        }
+    }
+
     static Splits read(Path file) {
         try (ZipFile zip = new ZipFile(file.toFile())) {
-            Dataset train = labelled(zip, file, "train");
-            Dataset test = zip.getEntry("x_test.npy") == null ? null : labelled(zip, file, "test");
-            return new Splits(train, test, file.toString());
+            return read(zip, file);
         } catch (EOFException e) {
             throw data(e, "%s is truncated: save it again", e.getMessage());
         } catch (IOException e) {
@@ -38,138 +57,100 @@ final class Npz {
         }
     }
 
-    private static Dataset labelled(ZipFile zip, Path file, String split) throws IOException {
-        Npy x = array(zip, file, "x_" + split);
-        Npy y = array(zip, file, "y_" + split);
-        String narrow = "%s: x_%s has shape %s; it needs rows of at least one value";
-        String extents = Arrays.toString(x.shape);
-        require(x.shape.length > 1 && x.count() > 0, narrow, file, split, extents);
-        int rows = x.shape[0];
-        String others = "%s: x_%s has %,d rows, but y_%s has %,d labels";
-        require(y.count() == rows, others, file, split, rows, split, y.count());
-        List<String> labels = new ArrayList<>();
-        for (int row = 0; row < rows; row++) {
-            double label = y.value(row);
-            if ((int) label != label || label < 0 || label >= MOST_CLASSES) {
-                String text = "%s: y_%s[%d] is %s, which is not a class number from 0";
-                throw data(text, file, split, row, label);
-            }
-            labels.add(Integer.toString((int) label));
-        }
-        return Classes.label(features(x, file.getFileName() + " " + split), labels);
-    }
-
-    private static Dataset features(Npy x, String name) {
-        int[] row = Arrays.copyOfRange(x.shape, 1, x.shape.length);
-        int[] shape = row.length == 1 ? Dataset.shapeOf(row[0]) : row;
-        if (x.type.equals("u1") && shape.length > 1) {
-            Dataset bytes = Dataset.ofPixels(name, shape, x.values.array());
-            if (Statistics.of(bytes).max() > Dataset.BRIGHTEST / 2) {
-                return bytes;
+    private static Splits read(ZipFile zip, Path file) throws IOException {
+        Map<String, String> names = new TreeMap<>(); // of arrays, by "train x", "test y" and so on
+        List<String> notes = new ArrayList<>();
+        for (ZipEntry entry : zip.stream().toList()) {
+            String name = nameOf(entry);
+            Matcher is = NAME.matcher(name);
+            boolean known =
+                    is.matches() && (is.group("before") == null || is.group("after") == null);
+            known &= !name.equals(entry.getName());
+            if (known) {
+                String before = is.group("before");
+                String part = before == null ? is.group("after") : before;
+                part = part == null ? "train" : part.toLowerCase(Locale.ROOT);
+                String role = part + (is.group("x") == null ? " y" : " x");
+                String other = names.put(role, name);
+                String twice = "%s: %s and %s could both be the %s: leave one of them out";
+                String what = is.group("x") == null ? "labels" : "rows";
+                require(other == null, twice, file, other, name, part + " " + what);
+            } else {
+                notes.add(name);
             }
         }
-        float[] values = new float[x.count()];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) x.value(i);
+        String needed = "%s has no array %s (it has %s): " + SAVE;
+        String all = zip.stream().map(Npz::nameOf).collect(Collectors.joining(", "));
+        Map<String, Part> parts = new TreeMap<>();
+        for (String part : List.of("train", "test", "val")) {
+            String x = names.get(part + " x");
+            String y = names.get(part + " y");
+            if (part.equals("train") || x != null || y != null) {
+                require(x != null, needed, file, "x_" + part, all);
+                require(y != null, needed, file, "y_" + part, all);
+                parts.put(part, part(zip, file, x, y));
+            }
         }
-        return Dataset.ofImagesOrValues(name, shape, values);
+        if (!notes.isEmpty()) {
+            String unread = "not read: " + String.join(", ", notes);
+            notes.clear();
+            notes.add(unread);
+        }
+        boolean asClasses = parts.values().stream().allMatch(Part::isOfClasses);
+        Part train = parts.get("train");
+        int width = train.labels.width(train.count());
+        if (width > 1 || !asClasses) {
+            String what = width == 1 ? "a number" : width + " numbers";
+            String targets = "%s holds %s a row to predict".formatted(train.labelsName, what);
+            notes.add(0, asClasses ? train.labelsName + " is one-hot" : targets);
+        }
+        Map<String, Dataset> sets = new TreeMap<>();
+        parts.forEach(
+                (name, part) -> {
+                    Dataset rows = part.rows.rows(file.getFileName() + " " + name, false);
+                    sets.put(name, part.labels.label(rows, asClasses));
+                });
+        return new Splits(
+                sets.get("train"),
+                sets.get("val"),
+                sets.get("test"),
+                file.toString(),
+                null,
+                String.join("; ", notes),
+                null);
     }
 
-    private static Npy array(ZipFile zip, Path file, String name) throws IOException {
+    private static String nameOf(ZipEntry entry) {
+        return entry.getName().replaceFirst("\\.npy$", "");
+    }
+
+    private static Part part(ZipFile zip, Path file, String xName, String yName)
+            throws IOException {
+        TypedArray x = array(zip, file, xName);
+        TypedArray y = array(zip, file, yName);
+        String texts = "%s: %s holds texts, not numbers";
+        require(!x.isText(), texts, file, xName);
+        String narrow = "%s: %s has shape %s; it needs rows of at least one value";
+        String extents = Arrays.toString(x.shape());
+        require(x.shape().length > 1 && x.count() > 0, narrow, file, xName, extents);
+        int rows = x.shape()[0];
+        int labels = y.shape().length == 0 ? y.count() : y.shape()[0];
+        int width = y.width(rows);
+        boolean lying = width == 0 && x.shape()[x.shape().length - 1] == labels;
+        String mend = lying ? ": rows are the first extent, save " + xName + ".T" : "";
+        String others = "%s: %s has %,d rows, but %s has %,d labels" + mend;
+        require(width > 0, others, file, xName, rows, yName, labels);
+        String wide = "%s: %s holds %d texts a row, give one";
+        require(width == 1 || !y.isText(), wide, file, yName, width);
+        return new Part(xName, x, yName, y);
+    }
+
+    private static TypedArray array(ZipFile zip, Path file, String name) throws IOException {
         ZipEntry entry = zip.getEntry(name + ".npy");
-        String missing = "%s has no array %s: it needs x_train and y_train, and x_test with y_test";
-        require(entry != null, missing, file, name);
         long inflated = entry.getCompressedSize() * Idx.MOST_INFLATION;
         long most = Math.min(inflated, Integer.MAX_VALUE - 16);
         try (var in = new BufferedInputStream(zip.getInputStream(entry), 1 << 16)) {
-            return Npy.read(in, file + " " + name, most);
-        }
-    }
-
-    /**
-     * One array of NumPy's .npy format, versions 1 to 3: magic, header length, a Python dictionary
-     * with descr, fortran_order and shape, the values.
-     *
-     * @param type NumPy's type without the byte order, for instance {@code u1} or {@code f4}
-     * @param shape extents; empty for a scalar
-     */
-    private record Npy(String type, int[] shape, ByteBuffer values) {
-        private static final String MAGIC = "\u0093NUMPY";
-        private static final int LONGEST_HEADER = 1 << 16;
-        private static final Pattern DESCR = Pattern.compile("'descr'\\s*:\\s*'([<>|=]?)(\\w+)'");
-        private static final Pattern FORTRAN =
-                Pattern.compile("'fortran_order'\\s*:\\s*(True|False)");
-        private static final Pattern TYPE = Pattern.compile("[ui][1248]|b1|f[48]");
-        private static final Pattern SHAPE = Pattern.compile("'shape'\\s*:\\s*\\(([^)]*)\\)");
-
-        /** Reads an array of so many bytes at most; {@code where}, file and entry, is its name. */
-        static Npy read(InputStream in, String where, long available) throws IOException {
-            byte[] start = Idx.exactly(in, 8, where);
-            boolean isNpy = new String(start, StandardCharsets.ISO_8859_1).startsWith(MAGIC);
-            require(isNpy, "%s is not a NumPy array: its magic is wrong", where);
-            int version = start[6];
-            boolean known = version >= 1 && version <= 3;
-            require(known, "%s is in NumPy format %d; 1 to 3 are read", where, version);
-            byte[] bytes = Arrays.copyOf(Idx.exactly(in, version == 1 ? 2 : 4, where), 8);
-            long length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
-            String tooLong = "%s: a header of %,d bytes is not a NumPy array's";
-            require(length <= LONGEST_HEADER, tooLong, where, length);
-            byte[] text = Idx.exactly(in, (int) length, where);
-            String header = new String(text, StandardCharsets.ISO_8859_1);
-            Matcher descr = DESCR.matcher(header);
-            Matcher fortran = FORTRAN.matcher(header);
-            Matcher shape = SHAPE.matcher(header);
-            boolean understood = descr.find() && fortran.find() && shape.find();
-            require(understood, "%s: its header is not understood: %s", where, header.strip());
-            String type = descr.group(2);
-            String objects =
-                    "%s is an array of Python objects, which only Python can read: save it as numbers";
-            require(!type.startsWith("O"), objects, where);
-            String order = "%s is in Fortran order: save numpy.ascontiguousarray(...) of it";
-            require(fortran.group(1).equals("False"), order, where);
-            String read = "%s holds values of type %s; u1 to u8, i1 to i8, f4 and f8 are read";
-            require(TYPE.matcher(type).matches(), read, where, type);
-            Stream<String> parts = Stream.of(shape.group(1).split(",")).map(String::strip);
-            int[] extents =
-                    parts.filter(part -> !part.isEmpty())
-                            .mapToInt(part -> extent(part, where))
-                            .toArray();
-            long size = type.charAt(1) - '0';
-            String large = "%s: its header says shape (%s), more than the file can hold";
-            for (int extent : extents) {
-                size *= extent;
-                require(size <= available, large, where, shape.group(1).strip());
-            }
-            ByteBuffer values = ByteBuffer.wrap(Idx.exactly(in, (int) size, where));
-            require(in.read() < 0, "%s goes on behind its last value: save it again", where);
-            boolean big = descr.group(1).equals(">");
-            values.order(big ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
-            return new Npy(type, extents, values);
-        }
-
-        private static int extent(String text, String where) {
-            long extent = text.matches("\\d{1,10}") ? Long.parseLong(text) : -1;
-            boolean fits = extent >= 0 && extent <= Integer.MAX_VALUE;
-            require(fits, "%s: extent \"%s\" is out of range", where, text);
-            return (int) extent;
-        }
-
-        int count() {
-            return Arrays.stream(shape).reduce(1, (a, b) -> a * b);
-        }
-
-        double value(int index) {
-            return switch (type) {
-                case "u1" -> values.get(index) & 0xff;
-                case "i1", "b1" -> values.get(index);
-                case "u2" -> values.getShort(2 * index) & 0xffff;
-                case "i2" -> values.getShort(2 * index);
-                case "u4" -> values.getInt(4 * index) & 0xffffffffL;
-                case "i4" -> values.getInt(4 * index);
-                case "f4" -> values.getFloat(4 * index);
-                case "f8" -> values.getDouble(8 * index);
-                default -> values.getLong(8 * index);
-            };
+            return new NpyReader(file + " " + name, most).read(in);
         }
     }
 }

@@ -8,14 +8,14 @@ import java.util.stream.IntStream;
  * What a source of data holds, or what a run takes of it.
  *
  * @param train rows to train on
- * @param validation rows to measure on after each epoch; null for none, as in every source
- * @param test rows to measure on at the end, never trained on; null if a source has none. Its
- *     classes are numbered as those of the training rows, whatever the source does; classes that
- *     these lack follow behind
+ * @param validation rows to measure on after each epoch; null for none. Its classes and those of
+ *     the test rows are numbered as those of the training rows, whatever the source does; classes
+ *     that these lack follow behind
+ * @param test rows to measure on at the end, never trained on; null if a source has none
  * @param description one line on what it is and where it is from
  * @param label of a table, the label's column, as {@link TableFormat#label} takes it; null for none
- * @param reading of a table, how it was taken: whether it has a header, which column is the label;
- *     empty where there is nothing to tell
+ * @param reading how it was taken: what was guessed, and what was not read; of a table whether it
+ *     has a header, and which column is the label; empty where there is nothing to tell
  * @param columns of a run on a table, what is known of its columns: train and validation are
  *     {@linkplain Columns#standardized standardized} by them, test is {@linkplain Columns#encoded
  *     encoded}; null where rows are as they were read
@@ -29,8 +29,11 @@ public record Splits(
         String reading,
         Columns columns) {
 
-    /** Numbers the classes of the test rows as those of the training rows. */
+    /** Numbers the classes of the other rows as those of the training rows. */
     public Splits {
+        if (validation != null && train.hasLabels()) {
+            validation = validation.inClassesOf(train.classes());
+        }
         if (test != null && train.hasLabels()) {
             test = test.inClassesOf(train.classes());
         }
@@ -66,6 +69,26 @@ public record Splits(
         return with(numbers(train), numbers(validation), numbers(test));
     }
 
+    /**
+     * The same images turned: rows of pixels become columns.
+     *
+     * @throws org.quern.QuernException if rows are no images
+     */
+    public Splits transposed() {
+        Splits turned = with(turned(train), turned(validation), turned(test));
+        return turned.saying("images transposed");
+    }
+
+    private static Dataset turned(Dataset set) {
+        return set == null ? null : set.transposed();
+    }
+
+    /** The same with one thing more to say of how it was read. */
+    Splits saying(String how) {
+        String all = reading.isEmpty() ? how : reading + "; " + how;
+        return new Splits(train, validation, test, description, label, all, columns);
+    }
+
     /** The same with rows of floats that are no images as tables, whose columns have no names. */
     public Splits withTables() {
         return with(train.asTable(), asTable(validation), asTable(test));
@@ -82,11 +105,13 @@ public record Splits(
     /**
      * The same with rows to test on, carved out of those to train on where the source has none.
      *
-     * @throws org.quern.QuernException if a test row has a class that no training row has
+     * @throws org.quern.QuernException if a test or validation row has a class that no training row
+     *     has
      */
     public Splits withTest(double fraction, Splitter splitter) {
+        requireAlike(validation);
+        requireAlike(test);
         if (test != null) {
-            requireAlike();
             return this;
         }
         Splitter.Split tested = splitter.carve(train, fraction, "test");
@@ -95,6 +120,7 @@ public record Splits(
 
     /** Of the training rows, one of several folds to test on, and the others to train on. */
     public Splits withFold(int number, int folds, Splitter splitter) {
+        requireAlike(validation);
         Splitter.Split tested = splitter.fold(train, number, folds);
         return with(tested.rest(), validation, tested.part());
     }
@@ -104,8 +130,11 @@ public record Splits(
         return with(splitter.limit(train, rows), validation, test);
     }
 
-    /** The same with a fraction of the training rows to validate on. */
+    /** The same with a fraction of the training rows to validate on, where there are none yet. */
     public Splits withValidation(double fraction, Splitter splitter) {
+        if (validation != null) {
+            return this;
+        }
         Splitter.Split validated = splitter.carve(train, fraction, "validation");
         return with(validated.rest(), validated.part(), test);
     }
@@ -116,14 +145,17 @@ public record Splits(
         return with(few, null, few);
     }
 
-    private void requireAlike() {
+    private void requireAlike(Dataset set) {
+        if (set == null) {
+            return;
+        }
         int values = train.features();
-        int others = test.features();
+        int others = set.features();
         String text = "%s has %d values a row, but %s has %d: they do not belong together";
-        require(values == others, text, train.name(), values, test.name(), others);
-        if (test.hasLabels()) {
+        require(values == others, text, train.name(), values, set.name(), others);
+        if (set.hasLabels()) {
             IntStream seen = IntStream.of(train.labels()).distinct().sorted();
-            test.inClassesKnownTo("training", seen.mapToObj(train.classes()::get).toList());
+            set.inClassesKnownTo("training", seen.mapToObj(train.classes()::get).toList());
         }
     }
 }

@@ -144,10 +144,15 @@ public final class DataText {
         int rows = splits.train().rows();
         String more = rows % folds == 0 ? "" : format(" or %,d", rows / folds + 1);
         String text = "%,d of %,d%s rows, each tested by a network trained on the others";
-        String all = format(text, folds, rows / folds, more);
-        return splits.test() == null
-                ? all
-                : all + format("; the data's %,d test rows are left alone", splits.test().rows());
+        List<String> others = new ArrayList<>();
+        for (Dataset set : Arrays.asList(splits.validation(), splits.test())) {
+            if (set != null) {
+                String what = set == splits.test() ? "test" : "validation";
+                others.add(format("%,d %s rows", set.rows(), what));
+            }
+        }
+        String out = others.isEmpty() ? "" : "; the data's %s are in no fold";
+        return format(text + out, folds, rows / folds, more, String.join(" and ", others));
     }
 
     /** The classes of fewer rows: {@code 2 of class a, 1 of class b}; empty if there are none. */
@@ -191,8 +196,8 @@ public final class DataText {
 
     public static String differing(List<String> names) {
         return names.isEmpty()
-                ? "all four files are the original ones"
-                : "not the original contents: " + String.join(", ", names);
+                ? "all four files are MNIST's"
+                : "not the contents of MNIST: " + String.join(", ", names);
     }
 
     /** A value of the data, in full if it is a whole number. */
@@ -212,8 +217,10 @@ public final class DataText {
         Dataset train = data.splits().train();
         List<String> parts = new ArrayList<>();
         String numbers = numbers(data);
-        if (train.hasLabels()) {
-            parts.add(numbers != null ? numbers : rowsOfClasses(data));
+        if (numbers != null) {
+            parts.add(numbers);
+        } else if (train.hasLabels()) {
+            parts.add(rowsOfClasses(data));
         }
         Pictures pictures = Pictures.of(train);
         if (pictures == null) {
@@ -242,10 +249,12 @@ public final class DataText {
         if (numbers == null) {
             return null;
         }
-        int different = data.splits().train().classes().size();
-        String text = "labels are numbers: %,d different ones, %s, mean %.4f, deviation %.4f";
-        return format(text, different, range(numbers), numbers.mean(), numbers.deviation())
-                + "; train --loss mse predicts them";
+        int classes = data.splits().train().classes().size();
+        String different = classes == 0 ? "" : format("%,d different ones, ", classes);
+        String cure = classes == 0 ? "" : "; train --loss mse predicts them";
+        String text = "labels are numbers: %s%s, mean %.4f, deviation %.4f%s";
+        double deviation = numbers.deviation();
+        return format(text, different, range(numbers), numbers.mean(), deviation, cure);
     }
 
     private static String rowsOfClasses(Exploration data) {

@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
@@ -161,12 +162,12 @@ public final class RunSettings {
         int classes = train.classes().size();
         if (!loss().classifies()) {
             int targets = Math.max(1, train.targetWidth());
-            if (wanted > 0 && wanted != targets) {
-                String other = "outputs %d: %s has %d to predict";
-                throw usage(other, wanted, train.name(), targets);
-            }
+            String other = "outputs %d: %s has %s a row to predict";
+            expect(wanted == 0 || wanted == targets, other, wanted, train.name(), numbers(targets));
             return targets;
         }
+        String numbers = "%s holds numbers to predict, not classes: leave --loss cross-entropy out";
+        require(classes > 0, numbers, train.name());
         if (classes < 2) {
             String one = "%s has rows of one class only, \"%s\": there is nothing to tell apart";
             throw data(one, train.name(), train.classes().get(0));
@@ -178,8 +179,12 @@ public final class RunSettings {
         return wanted > 0 ? wanted : classes;
     }
 
+    private static String numbers(int count) {
+        return count == 1 ? "one number" : count + " numbers";
+    }
+
     private RuntimeException wrongOutputs(Model model, Dataset train, int outputs) {
-        String but = loss().title() + " predicts one number a row";
+        String but = "%s has %s a row to predict".formatted(train.name(), numbers(outputs));
         String keep = "";
         if (get(Setting.OUTPUTS) > 0) {
             but = "--outputs is " + outputs;

@@ -43,7 +43,7 @@ public final class Setting<T> {
     public enum Group {
         /** Which rows there are. */
         ROWS,
-        /** What a CSV file does not say of itself. */
+        /** What files do not say of themselves. */
         TABLE,
         /** What is trained. */
         NETWORK,
@@ -82,8 +82,9 @@ public final class Setting<T> {
     public static final Setting<String> DATA =
             ROWS.setting("data=PATH", "")
                     .help(
-                            "MNIST's folder, an .npz or .csv file, or a folder of images for each"
-                                    + " class. Default: MNIST, else generated digits.")
+                            "A folder of IDX files such as MNIST's, an .npz or .csv file, or a"
+                                    + " folder of images for each class. Default: MNIST, else"
+                                    + " generated digits.")
                     .as(Setting::path);
     public static final Setting<String> LABEL =
             TABLE.setting("label=COLUMN", "")
@@ -114,6 +115,9 @@ public final class Setting<T> {
                     .help(
                             "For a table: bring each column of numbers, and numbers to predict, to"
                                     + " mean 0 and deviation 1 (%s).");
+    public static final Setting<Boolean> TRANSPOSE =
+            TABLE.setting("transpose", false)
+                    .help("For images stored column after column, as EMNIST's are: turn them.");
     public static final Setting<Integer> LIMIT =
             ROWS.setting("limit=N", 0).help("Train on N rows only.");
     public static final Setting<Double> SPLIT =
@@ -123,7 +127,8 @@ public final class Setting<T> {
     public static final Setting<Double> VALIDATION =
             ROWS.setting("validation=FRACTION", 0.0)
                     .help(
-                            "Training rows to validate on after each epoch (%s; "
+                            "Training rows to validate on after each epoch, where the data has no"
+                                    + " validation rows (%s; "
                                     + HELD_OUT
                                     + " for early stopping).")
                     .where(

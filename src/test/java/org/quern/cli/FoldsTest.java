@@ -128,7 +128,7 @@ class FoldsTest {
                 run("train --data generated:200,50 --backend java --epochs 1 --folds 2");
         assertThat(outcome.out())
                 .contains(
-                        "folds     2 of 100 rows, each ", "the data's 50 test rows are left alone");
+                        "folds     2 of 100 rows, each ", "the data's 50 test rows are in no fold");
     }
 
     @ParameterizedTest

@@ -58,7 +58,7 @@ class RegressionTest {
         assertThat(trained.err()).isEmpty();
         assertThat(trained.code()).isZero();
         assertThat(trained.out())
-                .contains("384 to train, 96 to validate, 120 to test, 3 values\n")
+                .contains("384 to train, 96 to validate, 120 to test, 3 columns: 3 numbers\n")
                 .contains("no gallery: a model trained by mean squared error")
                 .doesNotContain("accuracy");
         String result =
@@ -104,15 +104,16 @@ class RegressionTest {
         Files.writeString(csv, "a,b,label\n1.5,2,one\n2.5,3,two\n3,4,two\n");
         assertThat(quern("train --data CSV --loss mse --model dense_1").err())
                 .isEqualTo(
-                        "quern: numbers.csv: label \"one\" is not a finite number, which a regression needs: train by cross-entropy, or name another column\n");
+                        "quern: %s:2 column 3 (label) is \"one\", not a number: correct it, or give --missing \"one\" to count it as a gap, or --loss cross-entropy to take labels as classes\n"
+                                .formatted(csv));
     }
 
     @Test
     void oneNumberNeedsOneOutput() {
         assertThat(quern("train --data CSV --loss mse --model dense_3").err())
                 .isEqualTo(
-                        "quern: model \"dense 3\" has 3 outputs, but mean squared error predicts one"
-                                + " number a row: make its last layer \"dense 1\"\n");
+                        "quern: model \"dense 3\" has 3 outputs, but numbers.csv has one number a"
+                                + " row to predict: make its last layer \"dense 1\"\n");
     }
 
     @Test
@@ -122,8 +123,8 @@ class RegressionTest {
                 new Cli(folder).run("explore", csv.toString(), "--out", out.toString());
         assertThat(explored.err()).isEmpty();
         assertThat(explored.out())
-                .contains("labels are numbers: 600 different ones, -")
-                .contains("; train --loss mse predicts them")
+                .contains("labels are numbers: -")
+                .contains(", mean ")
                 .doesNotContain("rows of each class");
         assertThat(out.resolve("classes.svg")).doesNotExist();
         assertThat(Files.readString(out.resolve("explore.html"))).contains("labels are numbers");

@@ -77,11 +77,10 @@ class TablesTest {
                         "--save",
                         path("saved.safetensors"));
         assertThat(line(trained, "data"))
-                .isEqualTo("data      " + old + ": 240 to train, 60 to test, 3 values");
+                .isEqualTo("data      " + old + ": 240 to train, 60 to test, 3 columns: 3 numbers");
         assertThat(trained.out())
                 .contains(
-                        "\n          line 1 is a header; label \"price\" (column 4); values 0 to ")
-                .contains(", as they are\n");
+                        "\n          line 1 is a header; label \"price\" (column 4); standardized\n");
         for (String model :
                 new String[] {
                     path("run"), path("run/last.safetensors"), path("saved.safetensors")
@@ -115,33 +114,28 @@ class TablesTest {
         String other = file("o.csv", "label,target,a\n" + "9,x,1\n9,y,2\n".repeat(2));
         assertThat(line(quern("evaluate", path("run"), "--data", other), "data"))
                 .isEqualTo(
-                        "data      o.csv, 4 rows; line 1 is a header; label \"target\" (column 2); left"
-                                + " out, as training did not have them: label");
+                        "data      o.csv, 4 rows; line 1 is a header; label \"target\" (column 2); other columns, left out: label");
     }
 
+    /** Whatever unit a column is in, the run is the same; as they are, numbers may be too large. */
     @Test
-    void tablesGoInAsTheyAreAndLargeValuesAreRemarkedOn() throws IOException {
+    void tablesAreStandardizedUnlessAskedNotToBe() throws IOException {
         String small = file("small.csv", "label,a,b\n" + "x,1,10\ny,9,3\n".repeat(30));
+        String large = file("large.csv", "label,a,b\n" + "x,1,1024e3\ny,9,3072e2\n".repeat(30));
         Cli.Outcome trained = quern("train", "--data", small, "--epochs", "1");
         assertThat(trained.out())
-                .contains("label \"label\" (column 1); values 1 to 10, as they are\n")
+                .contains("label \"label\" (column 1); standardized\n")
                 .doesNotContain("note");
-        assertThat(trained.out())
-                .isNotEqualTo(
-                        quern("train", "--data", small, "--epochs", "1", "--scale", "0.00392")
-                                .out());
-        String large = file("large.csv", "label,a,b\n" + "x,1,1000\ny,9,-3000\n".repeat(30));
-        assertThat(line(quern("train", "--data", large, "--epochs", "1"), "note"))
-                .isEqualTo(
-                        "note      values as large as 3000 go in as they are, and training does best"
-                                + " with values near 1: bring the columns to one range, or multiply"
-                                + " all by --scale");
-        assertThat(quern("sweep", "--data", large, "--epochs", "1", "--lr", "0.1,0.2").out())
-                .contains("values -3000 to 1000, as they are\n")
-                .contains("note      values as large as 3000");
+        String result = line(trained, "test");
+        assertThat(line(quern("train", "--data", large, "--epochs", "1"), "test"))
+                .isEqualTo(result);
+        Cli.Outcome asIs = quern("train", "--data", small, "--epochs", "1", "--standardize", "off");
+        assertThat(asIs.out()).contains("; not standardized, as they are\n");
+        assertThat(line(asIs, "test")).isNotEqualTo(result);
         assertThat(quern("train", "--data", large, "--epochs", "1", "--scale", "0.001").out())
-                .contains("values -3000 to 1000, times 0.001\n")
-                .doesNotContain("note");
+                .contains("; not standardized, times 0.001\n");
+        assertThat(quern("sweep", "--data", large, "--epochs", "1", "--lr", "0.1,0.2").out())
+                .contains("; standardized\n");
     }
 
     @Test
@@ -186,10 +180,10 @@ class TablesTest {
         String numbers = file("n.csv", "0,1\n" + "0,5\n1,6\n".repeat(10));
         assertThat(quern("data", "info", numbers, "--label", "0", "--header", "yes").out())
                 .contains("; line 1 is a header; label \"0\" (column 1)\n")
-                .contains("20 rows of 1 value,");
+                .contains("20 rows of 1 column: 1 number; 2 classes");
         assertThat(quern("data", "info", numbers, "--label", "0", "--header", "no").out())
                 .contains("; no header; label column 1\n")
-                .contains("21 rows of 1 value,");
+                .contains("21 rows of 1 column: 1 number; 2 classes");
         Cli.Outcome refused = quern("data", "info", numbers, "--header", "maybe");
         assertThat(refused.err())
                 .isEqualTo("quern: unknown header \"maybe\": use auto, yes or no\n");
@@ -267,7 +261,7 @@ class TablesTest {
         assertThat(quern("train", "--data", data, "--outputs", "2").err())
                 .isEqualTo("quern: outputs 2: three.csv has 3 classes, give at least as many\n");
         assertThat(quern("train", "--data", data, "--outputs", "2", "--loss", "mse").err())
-                .isEqualTo("quern: outputs 2: mean squared error predicts one number a row\n");
+                .isEqualTo("quern: outputs 2: three.csv has one number a row to predict\n");
     }
 
     /** A column that was named by its number is the model's by its name, where it has one. */
@@ -319,25 +313,16 @@ class TablesTest {
     }
 
     @Test
-    void whatIsNoPixelsAndIsDividedIsRemarkedOn() throws IOException {
-        assertThat(
-                        line(
-                                quern(
-                                        "train",
-                                        "--data",
-                                        threeClasses(),
-                                        "--recipe",
-                                        "tutorial",
-                                        "--epochs",
-                                        "1"),
-                                "note"))
-                .isEqualTo("note      these are no pixels: --scale 1 leaves them as they are");
+    void aRecipeDoesNotDivideATable() throws IOException {
+        Cli.Outcome trained =
+                quern("train", "--data", threeClasses(), "--recipe", "tutorial", "--epochs", "1");
+        assertThat(trained.out()).contains("; standardized\n").doesNotContain("note");
     }
 
     @Test
     void aSweepBreaksTiesByTheLossAndSaysWhenRowsAreFew() throws IOException {
         String numbers =
-                file("n.csv", "label,a\n" + "1,1\n".repeat(12)); // one row validates: R2 is 0
+                file("n.csv", "label,a\n" + "1,1\n1,2\n".repeat(6)); // one row validates: R2 is 0
         Cli.Outcome swept =
                 quern(
                         "sweep",

@@ -122,7 +122,7 @@ class UsageTest {
                 arguments("summary --input 0", "input shape [0]: every extent is at least 1"),
                 arguments(
                         "predict m.safetensors",
-                        "give one of: an image or .csv file, --index N, --csv-row VALUES"),
+                        "give one of: images or a .csv file, --index N, --csv-row VALUES"),
                 arguments(
                         "predict",
                         "Missing required parameter: 'MODEL|RUN' (quern predict --help)"));

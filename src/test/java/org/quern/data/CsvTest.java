@@ -531,8 +531,7 @@ class CsvTest {
         assertThat(set.header().inputs().get(1).values()).containsExactly("red", "blue", "green");
         assertThat(splits.reading())
                 .isEqualTo(
-                        "line 1 is a header; label \"price\" (column 3); left out, as training did not"
-                                + " have them: id");
+                        "line 1 is a header; label \"price\" (column 3); other columns, left out: id");
         assertThat(known("c,a\nred,1\n").train().values()).containsExactly(1, 0);
         assertThat(known("c,a\nred,1\n").train().hasTargets()).isFalse();
         Splits gap = known("c,a,price\nred,1,\nred,2,5\n");
@@ -736,8 +735,7 @@ class CsvTest {
         assertThat(splits.test().values()).containsExactly(1, 2);
         assertThat(splits.reading())
                 .endsWith(
-                        "; test.csv: line 1 is a header; label \"label\" (column 4); left out, as"
-                                + " training did not have them: id");
+                        "; test.csv: line 1 is a header; label \"label\" (column 4); other columns, left out: id");
         assertThatThrownBy(() -> both(train, "b,label\n2,x\n", TableFormat.UNKNOWN))
                 .hasMessageEndingWith(
                         "test.csv lacks columns that training had: a; it has b, label");

@@ -8,9 +8,11 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import javax.imageio.ImageIO;
@@ -38,16 +40,16 @@ class DataReaderTest {
         refused(text)
                 .hasMessage(
                         text
-                                + " is of no known kind: give a folder with MNIST's four files, a"
-                                + " folder of images for each class, an .npz or a .csv file");
+                                + " is of no known kind: give a folder of IDX files such as MNIST's,"
+                                + " a folder of images for each class, an .npz or a .csv file");
         refused(folder.resolve("none")).hasMessage(folder.resolve("none") + " does not exist");
         Path empty = Files.createDirectory(folder.resolve("empty"));
         refused(empty)
                 .hasMessage(
                         empty
-                                + " holds no data set: expected MNIST's four files"
-                                + " (train-images-idx3-ubyte.gz, ...), a folder of PNG images for"
-                                + " each class, or train.csv");
+                                + " holds no data set: expected IDX files such as MNIST's"
+                                + " (train-images-idx3-ubyte.gz, ...), a folder of images for each"
+                                + " class (PNG, JPEG, BMP or GIF), or train.csv");
     }
 
     // ---- NPZ
@@ -220,16 +222,11 @@ class DataReaderTest {
                         file
                                 + " x_train is an array of Python objects, which only Python can read:"
                                 + " save it as numbers");
-        refused(npz("x_train", npy("|u1", "True", "2, 2", new byte[4]), "y_train", LABELS))
-                .hasMessage(
-                        file
-                                + " x_train is in Fortran order: save numpy.ascontiguousarray(...) of"
-                                + " it");
         refused(npz("x_train", npy("<c8", "False", "2, 1", new byte[16]), "y_train", LABELS))
                 .hasMessage(
                         file
-                                + " x_train holds values of type c8; u1 to u8, i1 to i8, f4 and f8 are"
-                                + " read");
+                                + " x_train holds values of type c8; u1 to u8, i1 to i8, b1, f2 to f8,"
+                                + " U and S are read");
         refused(
                         npz(
                                 "x_train",
@@ -254,12 +251,147 @@ class DataReaderTest {
         refused(npz("x_train", PIXELS))
                 .hasMessage(
                         file
-                                + " has no array y_train: it needs x_train and y_train, and x_test with"
-                                + " y_test");
-        refused(npz("x_train", PIXELS, "y_train", npy("|i1", "False", "2,", new byte[] {0, -1})))
-                .hasMessage(file + ": y_train[1] is -1.0, which is not a class number from 0");
+                                + " has no array y_train (it has x_train): save rows and labels by"
+                                + " numpy.savez(file, x_train=..., y_train=...)");
         Files.writeString(file, "not a zip");
         refused(file).hasMessageStartingWith(file + " cannot be read as a zip of arrays (");
+    }
+
+    private Dataset train(Object... namesAndArrays) throws IOException {
+        return DataReader.read(npz(namesAndArrays)).train();
+    }
+
+    @Test
+    void halfPrecision() throws IOException {
+        short[] halves = {
+            0, (short) 0x3c00, (short) 0xc000, 0x3555, 1, 0x7bff, 0x0400, (short) 0x8001
+        };
+        ByteBuffer bytes = ByteBuffer.allocate(2 * halves.length).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asShortBuffer().put(halves);
+        byte[] x = npy("<f2", "False", "2, 4", bytes.array());
+        assertThat(train("x_train", x, "y_train", LABELS).values())
+                .containsExactly(0f, 1f, -2f, 0x1.554p-2f, 0x1p-24f, 65504f, 0x1p-14f, -0x1p-24f);
+        byte[] infinite = npy("<f2", "False", "1, 1", new byte[] {0, 0x7c});
+        byte[] nan = npy("<f2", "False", "1, 1", new byte[] {1, 0x7c});
+        byte[] one = npy("|u1", "False", "1,", new byte[] {0});
+        refused(npz("x_train", infinite, "y_train", one)).hasMessageContaining("is Infinity");
+        refused(npz("x_train", nan, "y_train", one)).hasMessageContaining("is NaN");
+    }
+
+    @Test
+    void fortransOrder() throws IOException {
+        // numpy.arange(6).reshape(1, 2, 3, order='C') and (3, 2), as Fortran lays them out
+        byte[] cube = npy("|u1", "True", "1, 2, 3", new byte[] {0, 3, 1, 4, 2, -1});
+        byte[] one = npy("|u1", "False", "1,", new byte[] {0});
+        assertThat(train("x_train", cube, "y_train", one).pixels())
+                .containsExactly(0, 1, 2, 3, 4, -1);
+        byte[] wide = npy("<i2", "True", "3, 2", new byte[] {0, 0, 2, 0, 4, 0, 1, 0, 3, 0, 5, 0});
+        byte[] three = npy("|u1", "False", "3,", new byte[] {0, 1, 2});
+        assertThat(train("x_train", wide, "y_train", three).values())
+                .containsExactly(0, 1, 2, 3, 4, 5);
+    }
+
+    @Test
+    void labelsOfEveryKind() throws IOException {
+        byte[] x = typed("<f4", "3, 1", 5, 6, 7);
+        byte[] signed = npy("|i1", "False", "3, 1", new byte[] {1, -1, 1});
+        assertThat(train("x_train", x, "y_train", signed).classes()).containsExactly("-1", "1");
+        byte[] whole = typed("<f8", "3,", 10, 2, 10);
+        assertThat(train("x_train", x, "y_train", whole).classes()).containsExactly("2", "10");
+        byte[] bytes = "cat\0\0dog\0\0mouse".getBytes(StandardCharsets.US_ASCII);
+        Dataset pets = train("x_train", x, "y_train", npy("|S5", "False", "3,", bytes));
+        assertThat(pets.classes()).containsExactly("cat", "dog", "mouse");
+        for (String order : new String[] {"LE", "BE"}) {
+            byte[] wide = "ébébb\0".getBytes(Charset.forName("UTF-32" + order));
+            String type = order.equals("LE") ? "<U2" : ">U2";
+            Dataset set = train("x_train", x, "y_train", npy(type, "False", "3,", wide));
+            assertThat(set.classes()).containsExactly("b", "éb");
+            assertThat(set.labels()).containsExactly(1, 1, 0);
+        }
+        byte[] oneHot = typed("<f4", "3, 3", 0, 0, 1, 1, 0, 0, 0, 0, 1);
+        Splits splits = DataReader.read(npz("x_train", x, "y_train", oneHot));
+        assertThat(splits.train().labels()).containsExactly(2, 0, 2);
+        assertThat(splits.train().classes()).containsExactly("0", "1", "2");
+        assertThat(splits.reading()).isEqualTo("y_train is one-hot");
+        // a 1 too many, a 1 too few, a 2: numbers
+        for (int[] row : new int[][] {{1, 1, 0}, {0, 0, 0}, {2, 0, 0}, {-1, 1, 1}}) {
+            byte[] y = typed("<i4", "3, 3", row[0], row[1], row[2], 1, 0, 0, 0, 0, 1);
+            splits = DataReader.read(npz("x_train", x, "y_train", y));
+            assertThat(splits.train().targetWidth()).isEqualTo(3);
+            assertThat(splits.train().targets()).startsWith(row[0], row[1], row[2]);
+            assertThat(splits.reading()).isEqualTo("y_train holds 3 numbers a row to predict");
+        }
+    }
+
+    @Test
+    void numbersToPredictAreSoInEveryPart() throws IOException {
+        byte[] x = typed("<f4", "2, 1", 5, 6);
+        byte[] halves = npy(">f4", "False", "2,", new byte[] {0x3f, 0, 0, 0, 0x40, 0, 0, 0});
+        byte[] whole = typed(">f4", "2,", 3, 4);
+        Splits splits =
+                DataReader.read(npz("x_train", x, "y_train", whole, "x_test", x, "y_test", halves));
+        assertThat(splits.train().targets()).containsExactly(3, 4);
+        assertThat(splits.test().targets()).containsExactly(0.5f, 2);
+        assertThat(splits.reading()).isEqualTo("y_train holds a number a row to predict");
+    }
+
+    @Test
+    void namesInUseAndArraysThatAreNot() throws IOException {
+        Object[] medMnist = {
+            "train_images",
+            PIXELS,
+            "train_labels",
+            LABELS,
+            "val_images",
+            PIXELS,
+            "val_labels",
+            LABELS,
+            "test_images",
+            PIXELS,
+            "test_labels",
+            LABELS
+        };
+        Splits splits = DataReader.read(npz(medMnist));
+        assertThat(splits.validation().labels()).containsExactly(1, 0);
+        assertThat(splits.test().labels()).containsExactly(1, 0);
+        assertThat(splits.reading()).isEmpty();
+        splits =
+                DataReader.read(
+                        npz("X", PIXELS, "y", LABELS, "x_extra", PIXELS, "label_names", LABELS));
+        assertThat(splits.train().labels()).containsExactly(1, 0);
+        assertThat(splits.reading()).isEqualTo("not read: x_extra, label_names");
+        Path file = folder.resolve("m.npz");
+        refused(npz("x_train", PIXELS, "y_train", LABELS, "x_val", PIXELS))
+                .hasMessageStartingWith(
+                        file + " has no array y_val (it has x_train, y_train, x_val)");
+        refused(npz("x", PIXELS, "x_train", PIXELS, "y", LABELS))
+                .hasMessage(
+                        file
+                                + ": x and x_train could both be the train rows: leave one of them"
+                                + " out");
+        refused(npz("x_train", typed("<f4", "1, 2", 1, 2), "y_train", LABELS))
+                .hasMessage(
+                        file
+                                + ": x_train has 1 rows, but y_train has 2 labels: rows are the first"
+                                + " extent, save x_train.T");
+        Path alone = Files.write(folder.resolve("x.npy"), PIXELS);
+        refused(alone)
+                .hasMessage(
+                        alone
+                                + " is one array, without labels: save rows and labels by"
+                                + " numpy.savez(file, x_train=..., y_train=...)");
+    }
+
+    @Test
+    void anExtentOfOneChannelIsNoExtent() throws IOException {
+        int[] numbers = {1, 2, 3, 4, 5, 255};
+        byte[] one = npy("|u1", "False", "1,", new byte[] {0});
+        for (String shape : new String[] {"1, 1, 2, 3", "1, 2, 3, 1"}) {
+            Dataset set = train("x_train", typed("|u1", shape, numbers), "y_train", one);
+            assertThat(set.shape()).containsExactly(2, 3);
+        }
+        Dataset colour = train("x_train", typed("|u1", "1, 1, 2, 3", numbers), "y_train", one);
+        assertThat(colour.pixels()).containsExactly(1, 2, 3, 4, 5, -1);
     }
 
     // ---- image folders
@@ -302,6 +434,114 @@ class DataReaderTest {
     }
 
     @Test
+    void trainingTestingAndValidationFolders() throws IOException {
+        image("d/Training/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("d/Training/y/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 4);
+        image("d/testing/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        image("d/val/y/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 3);
+        image("d/more/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 3);
+        Files.writeString(folder.resolve("d/README.md"), "x");
+        Splits splits = DataReader.read(folder.resolve("d"));
+        assertThat(splits.train().value(1, 0)).isEqualTo(4);
+        assertThat(splits.test().value(0, 0)).isEqualTo(2);
+        assertThat(splits.validation().value(0, 0)).isEqualTo(3);
+        assertThat(splits.validation().labels()).containsExactly(1); // as training numbers it
+        assertThat(splits.reading()).isEqualTo("not read: 1 .md, 1 folder more");
+        // inside the one folder that an archive was unpacked into
+        assertThat(DataReader.read(folder).test().value(0, 0)).isEqualTo(2);
+    }
+
+    @Test
+    void aPartWithoutClassFoldersIsNoPart() throws IOException {
+        image("d/train/x/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("d/test/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        Splits splits = DataReader.read(folder.resolve("d"));
+        assertThat(splits.test()).isNull();
+        assertThat(splits.reading()).isEqualTo("not read: 1 folder test");
+        image("e/train/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("e/test/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        Path unsorted = folder.resolve("e");
+        refused(unsorted)
+                .hasMessage(
+                        unsorted
+                                + ": there is no train folder in it with a folder of images for each"
+                                + " class");
+        image("e/bus/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        assertThat(DataReader.read(unsorted).train().classes())
+                .containsExactly("bus", "test", "train");
+    }
+
+    @Test
+    void whatIsNotReadIsCounted() throws IOException {
+        image("p/cat/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("p/cat/black/old/2.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        image("p/dog/3.png", 2, 2, BufferedImage.TYPE_INT_RGB, 0xff0000);
+        image("p/4.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 4);
+        image("p/__MACOSX/cat/5.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 4);
+        image("p/.hidden/6.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 4);
+        for (String file : new String[] {"cat/a.webp", "cat/black/b.webp", "dog/notes", "c.TXT"}) {
+            Files.writeString(folder.resolve("p").resolve(file), "x");
+        }
+        Path damaged = Files.writeString(folder.resolve("p/dog/0.jpg"), "no image");
+        Files.writeString(folder.resolve("p/dog/.DS_Store"), "x");
+        Splits splits = DataReader.read(folder.resolve("p"));
+        assertThat(splits.train().classes()).containsExactly("cat", "dog");
+        assertThat(splits.train().labels()).containsExactly(0, 0, 1);
+        assertThat(splits.train().pixels()).containsExactly(1, 1, 1, 1, 2, 2, 2, 2, 76, 76, 76, 76);
+        assertThat(splits.reading())
+                .isEqualTo(
+                        "1 of 3 images in colour, made grey; 1 of 3 images from folders in folders;"
+                                + " not read: 1 unreadable (%s the first), 1 .png beside the folders,"
+                                        .formatted(damaged)
+                                + " 1 .txt, 2 .webp, 1 notes");
+    }
+
+    @Test
+    void imagesToPredictAreScaledToTheModelsInput() throws IOException {
+        image("a/small.png", 3, 2, BufferedImage.TYPE_BYTE_GRAY, 7);
+        image("a/b/large.png", 30, 20, BufferedImage.TYPE_BYTE_GRAY, 9);
+        Path high = folder.resolve("high.png");
+        image("high.png", 2, 4, BufferedImage.TYPE_BYTE_GRAY, 5);
+        ImageRows images = DataReader.images(List.of(high, folder.resolve("a")), List.of(2, 3));
+        assertThat(images.rows().shape()).containsExactly(2, 3);
+        assertThat(images.rows().pixels())
+                .containsExactly(5, 5, 5, 5, 5, 5, 9, 9, 9, 9, 9, 9, 7, 7, 7, 7, 7, 7);
+        assertThat(images.names())
+                .containsExactly(
+                        high.toString(),
+                        folder.resolve("a/b/large.png").toString(),
+                        folder.resolve("a/small.png").toString());
+        assertThat(images.reading())
+                .isEqualTo(
+                        "2 of 3 images scaled to 3 x 2, proportions kept; 1 of 3 images from folders"
+                                + " in folders");
+        ImageRows one = DataReader.images(List.of(high), List.of(8));
+        assertThat(one.names()).containsExactly("high.png");
+        assertThat(one.rows().features()).isEqualTo(8);
+        assertThat(one.reading()).isEmpty();
+        Path empty = Files.createDirectory(folder.resolve("empty"));
+        assertThatThrownBy(() -> DataReader.images(List.of(empty), List.of(2, 2)))
+                .hasMessageStartingWith(empty + " has no images (");
+    }
+
+    @Test
+    void linksAreFollowedButNotInCircles() throws IOException {
+        image("p/cat/1.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
+        image("elsewhere/2.png", 2, 2, BufferedImage.TYPE_BYTE_GRAY, 2);
+        Files.createSymbolicLink(folder.resolve("p/dog"), folder.resolve("elsewhere"));
+        Path pets = folder.resolve("p");
+        assertThat(DataReader.read(pets).train().pixels()).containsExactly(1, 1, 1, 1, 2, 2, 2, 2);
+        Path circle = folder.resolve("p/cat/again");
+        Files.createSymbolicLink(circle, folder.resolve("p/cat"));
+        refused(pets)
+                .hasMessage(
+                        folder.resolve("p/cat")
+                                + " cannot be listed: "
+                                + circle
+                                + " (FileSystemLoopException)");
+    }
+
+    @Test
     void badImages() throws IOException {
         image("p/a/1.png", 3, 2, BufferedImage.TYPE_BYTE_GRAY, 1);
         image("p/b/1.png", 2, 3, BufferedImage.TYPE_BYTE_GRAY, 1);
@@ -315,8 +555,10 @@ class DataReaderTest {
                 .hasMessage(
                         folder.resolve("p/b/1.png")
                                 + " is not an image that can be read: save it as PNG");
-        Files.createDirectory(folder.resolve("p/c"));
+        Files.delete(folder.resolve("p/b/1.png"));
         refused(folder.resolve("p"))
-                .hasMessage(folder.resolve("p/c") + " has no PNG images: remove it, or fill it");
+                .hasMessage(
+                        folder.resolve("p/b")
+                                + " has no images (PNG, JPEG, BMP or GIF): remove it, or fill it");
     }
 }

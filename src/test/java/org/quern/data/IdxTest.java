@@ -10,10 +10,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.QuernException;
 
 class IdxTest {
@@ -49,7 +52,7 @@ class IdxTest {
 
     private AbstractThrowableAssert<?, ?> refused(byte[] bytes) throws IOException {
         Path file = file(bytes);
-        return assertThatThrownBy(() -> Idx.images(file, "images"))
+        return assertThatThrownBy(() -> Idx.images(file))
                 .isInstanceOfSatisfying(
                         QuernException.class,
                         e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DATA));
@@ -59,7 +62,8 @@ class IdxTest {
     void rawAndZippedImagesAreTheSame() throws IOException {
         byte[] bytes = idx(3, 4, 5);
         for (byte[] form : new byte[][] {bytes, gzip(bytes)}) {
-            Dataset images = Idx.images(file(form), "images");
+            Dataset images = Idx.images(file(form)).array().rows("images", true);
+            assertThat(images.isPixels()).isTrue();
             assertThat(images.rows()).isEqualTo(3);
             assertThat(images.shape()).containsExactly(4, 5);
             assertThat(images.value(2, 19)).isEqualTo(59);
@@ -68,7 +72,9 @@ class IdxTest {
 
     @Test
     void labelsAreNumbersFromTheFile() throws IOException {
-        assertThat(Idx.labels(file(idx(4)))).containsExactly(0, 1, 2, 3);
+        TypedArray labels = Idx.labels(file(idx(4))).array();
+        assertThat(IntStream.range(0, 4).mapToDouble(labels.numbers()))
+                .containsExactly(0., 1., 2., 3.);
     }
 
     @Test
@@ -93,19 +99,60 @@ class IdxTest {
         refused(new byte[0]).hasMessage(folder.resolve("images") + " is empty: fetch it again");
     }
 
+    /** An IDX file of a type that holds some numbers. */
+    static byte[] typed(int type, int[] extents, double... numbers) {
+        ByteBuffer buffer = ByteBuffer.allocate(4 + 4 * extents.length + 8 * numbers.length);
+        buffer.put(new byte[] {0, 0, (byte) type, (byte) extents.length});
+        for (int extent : extents) {
+            buffer.putInt(extent);
+        }
+        for (double number : numbers) {
+            switch (type) {
+                case 8, 9 -> buffer.put((byte) number);
+                case 0xb -> buffer.putShort((short) number);
+                case 0xc -> buffer.putInt((int) number);
+                case 0xd -> buffer.putFloat((float) number);
+                default -> buffer.putDouble(number);
+            }
+        }
+        return Arrays.copyOf(buffer.array(), buffer.position());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {8, 0xb, 0xc, 0xd, 0xe})
+    void pixelsOfEveryTypeAreTheSame(int type) throws IOException {
+        int[] extents = {2, 1, 3};
+        Dataset images =
+                Idx.images(file(typed(type, extents, 0, 1, 2, 3, 200, 255)))
+                        .array()
+                        .rows("images", true);
+        assertThat(images.pixels()).containsExactly(0, 1, 2, 3, 200, 255);
+        assertThat(images.shape()).containsExactly(1, 3);
+    }
+
+    @Test
+    void valuesKeepTheirSign() throws IOException {
+        int[] extents = {1, 1, 2};
+        for (int type : new int[] {9, 0xb, 0xc, 0xd, 0xe}) {
+            TypedArray array = Idx.images(file(typed(type, extents, -128, 127))).array();
+            assertThat(array.rows("images", true).values()).containsExactly(-128f, 127f);
+        }
+        TypedArray halves = Idx.images(file(typed(0xd, extents, 0.5, -1.5))).array();
+        assertThat(halves.rows("images", true).values()).containsExactly(0.5f, -1.5f);
+    }
+
     @Test
     void wrongMagicAndType() throws IOException {
         refused("PNG and so on".getBytes())
                 .hasMessage(
                         folder.resolve("images")
-                                + " is not an IDX file: it starts with 50 4e 47 20, not with 00 00"
-                                + " 08");
+                                + " is not an IDX file: it starts with 50 4e 47 20, not with 00 00");
         byte[] floats = idx(2, 2);
-        floats[2] = 0x0d;
+        floats[2] = 0x0a;
         refused(floats)
                 .hasMessage(
                         folder.resolve("images")
-                                + " holds values of IDX type 13; only unsigned bytes (8) are read");
+                                + " holds values of IDX type 10, which is none: fetch it again");
     }
 
     @Test

@@ -31,29 +31,20 @@ class MnistTest {
         assertThat(splits.train().rows()).isEqualTo(4);
         assertThat(splits.train().labels()).containsExactly(0, 1, 2, 3);
         assertThat(splits.test().rows()).isEqualTo(2);
-        assertThat(splits.description()).isEqualTo("MNIST in " + folder);
+        assertThat(splits.description()).isEqualTo(folder.toString()); // by their contents, others
+        assertThat(splits.train().name()).isEqualTo(folder.getFileName() + " train");
         assertThat(Mnist.differing(folder)).hasSize(4);
     }
 
     @Test
     void countsMustFit() throws IOException {
         write(folder, 3);
-        assertThatThrownBy(() -> Mnist.load(folder))
+        assertThatThrownBy(() -> DataReader.read(folder))
                 .hasMessage(
                         "%s has 4 images, but %s has 3 labels: they do not belong together"
                                 .formatted(
                                         folder.resolve("train-images-idx3-ubyte.gz"),
                                         folder.resolve("train-labels.idx1-ubyte")));
-    }
-
-    @Test
-    void labelsOutsideTheClassesAreRefused() throws IOException {
-        write(folder, 4);
-        Files.write(
-                folder.resolve("t10k-labels-idx1-ubyte.gz"),
-                IdxTest.gzip(new byte[] {0, 0, 8, 1, 0, 0, 0, 2, 3, 10}));
-        assertThatThrownBy(() -> Mnist.load(folder))
-                .hasMessage("MNIST test: row 1 has label 10, outside the 10 classes 0 to 9");
     }
 
     @Test
@@ -87,6 +78,9 @@ class MnistTest {
     void theRealOneIsItself() {
         assertThat(Mnist.differing(RealMnist.folder())).isEmpty();
         Splits mnist = RealMnist.splits();
+        assertThat(mnist.description()).isEqualTo("MNIST in " + RealMnist.folder());
+        assertThat(mnist.train().name()).isEqualTo("MNIST train");
+        assertThat(mnist.train().classes()).isEqualTo(Mnist.DIGITS);
         Statistics train = Statistics.of(mnist.train());
         assertThat(train.rows()).isEqualTo(60_000);
         assertThat(mnist.test().rows()).isEqualTo(10_000);

@@ -32,6 +32,34 @@ class NormalizerTest {
         assertThat(same).isEqualTo(9997);
     }
 
+    @Test
+    void fittingGivesAnEnlargedImageBack() {
+        Pictures pictures = Pictures.of(RealMnist.splits().test());
+        Normalizer normalizer = new Normalizer(SIDE, SIDE);
+        for (int row = 0; row < 50; row++) {
+            byte[] image = pictures.pixels(row);
+            int factor = 1 + row % 10;
+            int side = SIDE * factor;
+            byte[] large = new byte[side * side];
+            for (int i = 0; i < large.length; i++) {
+                large[i] = image[i / side / factor * SIDE + i % side / factor];
+            }
+            assertThat(normalizer.fit(large, side, side)).isEqualTo(image);
+        }
+    }
+
+    /** Proportions are kept, areas averaged, and the edge's level goes on around. */
+    @Test
+    void fittingPicturesOfOtherProportions() {
+        byte[] wide = {9, 9, 9, 9, 9, 9, 9, 9, 9, 1, 3, 9, 9, 5, 7, 9, 9, 9, 9, 9, 9, 9, 9, 9};
+        assertThat(new Normalizer(2, 4).fit(wide, 4, 6))
+                .containsExactly(9, 9, 6, 7, 9, 9, 9, 9); // 2 x 3, and below it a row
+        assertThat(new Normalizer(3, 1).fit(new byte[] {1, 2, 3, 6}, 2, 2))
+                .containsExactly(1, 3, 1);
+        assertThat(new Normalizer(2, 2).fit(new byte[] {-56}, 1, 1)).containsOnly(-56);
+        assertThat(new Normalizer(1, 1).fit(new byte[] {0, 100, -1}, 3, 1)).containsExactly(118);
+    }
+
     private static byte[] enlarged(byte[] image, int factor, int shift) {
         int side = SIDE * factor + ROOM;
         byte[] large = new byte[side * side];

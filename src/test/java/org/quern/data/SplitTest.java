@@ -260,6 +260,46 @@ class SplitTest {
     }
 
     @Test
+    void aSourcesValidationRowsAreTaken() {
+        Dataset own = numbered(4).named("own");
+        Splits source = new Splits(numbered(20), own, null, "source", null, "", null);
+        Splits tested = source.withTest(0.25, ANY);
+        for (Splits parts :
+                List.of(tested.limited(6, ANY), tested.limited(6, ANY).withValidation(0.5, ANY))) {
+            assertThat(parts.validation().name()).isEqualTo("own");
+            assertThat(parts.validation().rows()).isEqualTo(4);
+            assertThat(parts.train().rows()).isEqualTo(6);
+            assertThat(parts.test().rows()).isEqualTo(5);
+        }
+        assertThat(source.withFold(2, 3, ANY).validation()).isSameAs(own);
+        assertThat(tested.byHeart(3, ANY).validation()).isNull();
+        Dataset turned = own.withLabels(new int[] {0, 1, 1, 0}, List.of("b", "a"));
+        assertThat(new Splits(numbered(2), turned, null, "s", null, "", null).validation().labels())
+                .containsExactly(1, 0, 0, 1);
+        Dataset others = own.withLabels(new int[4], List.of("c"));
+        assertThatThrownBy(
+                        () ->
+                                new Splits(numbered(9), others, null, "s", null, "", null)
+                                        .withTest(0.2, ANY))
+                .hasMessageStartingWith("own: row 0 (from 0) is of class \"c\", which training");
+    }
+
+    @Test
+    void transposing() {
+        Dataset set =
+                Dataset.ofPixels(
+                        "p", new int[] {2, 3}, new byte[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+        assertThat(set.transposed().shape()).containsExactly(3, 2);
+        assertThat(set.transposed().pixels())
+                .containsExactly(1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12);
+        assertThat(set.transposed().transposed().pixels()).isEqualTo(set.pixels());
+        Dataset floats = Dataset.ofValues("f", new int[] {2, 2}, new float[] {1, 2, 3, 4});
+        assertThat(floats.transposed().values()).containsExactly(1, 3, 2, 4);
+        assertThatThrownBy(() -> numbered(3).transposed())
+                .hasMessage("numbers has no images: only those can be transposed");
+    }
+
+    @Test
     void nonsenseIsRefused() {
         assertThatThrownBy(() -> ANY.carve(numbered(10), 1, "validation"))
                 .hasMessage("validation 1.0: give a fraction above 0 and below 1");
