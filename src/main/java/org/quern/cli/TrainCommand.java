@@ -210,7 +210,7 @@ final class TrainCommand implements Runnable {
         Splits parts = settings.parts(splits, folds ? 1 : 0);
         RunHeader.data(console, splits, parts, settings);
         times.lap("data");
-        Dataset rows = settings.toTrain(parts);
+        Dataset rows = folds ? parts.train() : settings.toTrain(parts);
         try (Trainer trainer = settings.open(parts, choice.backend())) {
             if (trainer.executor().notice() != null) {
                 console.about("", trainer.executor().notice());
@@ -264,7 +264,10 @@ final class TrainCommand implements Runnable {
         DeviceDataset.checkTargets(trainer.plan(), parts.test());
         int epochs = settings.get(Setting.EPOCHS);
         RunReport told = new RunReport(trainer, settings.get(Setting.BACKEND), data, epochs);
-        told.parts(parts);
+        told.parts(parts).with("splitSeed", settings.get(Setting.SPLIT_SEED));
+        if (settings.get(Setting.BALANCE)) {
+            told.with("balancedRows", train.rows());
+        }
         try (LivePage live = watch == null ? null : live(trainer, told)) {
             open(trainer, parts);
             if (resume != null) {

@@ -26,6 +26,7 @@ import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
+import org.quern.run.RunFolder;
 import org.quern.run.RunSettings;
 
 /** Which rows are tested on, validated on and trained on: shares of classes, folds, balance. */
@@ -279,6 +280,10 @@ class FoldsTest {
                         "stopping  by the validation loss, 12 of 120 training rows set aside to"
                                 + " validate (--validation 0.1)")
                 .doesNotContain("epoch 200/200");
+        JsonObject told = RunFolder.readRun(run);
+        assertThat(told.get("trainingRows").getAsInt()).isEqualTo(108);
+        assertThat(told.get("balancedRows").getAsInt()).isEqualTo(216);
+        assertThat(told.get("splitSeed").getAsLong()).isEqualTo(1);
         Cli.Outcome resumed = run("train --resume " + run);
         assertThat(resumed.err()).isEmpty();
         String last = outcome.out().substring(outcome.out().indexOf("\ntest accuracy"));
