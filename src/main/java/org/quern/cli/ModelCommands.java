@@ -9,18 +9,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.quern.backend.Backends;
-import org.quern.data.DataReader;
 import org.quern.data.Dataset;
-import org.quern.data.ImageRows;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
 import org.quern.files.AtomicFile;
@@ -30,7 +24,6 @@ import org.quern.model.Model;
 import org.quern.report.Comparison;
 import org.quern.report.DataText;
 import org.quern.report.Numbers;
-import org.quern.report.PredictionText;
 import org.quern.report.SummaryText;
 import org.quern.report.TextReport;
 import org.quern.report.page.Page;
@@ -50,8 +43,6 @@ import picocli.CommandLine.Parameters;
 
 /** What can be done with trained models and runs, a command each. */
 final class ModelCommands {
-    private static final int MOST_CLASSES = 10;
-
     private ModelCommands() {}
 
     static final class Source {
@@ -215,123 +206,6 @@ final class ModelCommands {
     }
 
     @Command(
-            name = "predict",
-            description = "Says what a trained model takes an example for.",
-            footer = {
-                "  quern predict runs/a digit.png",
-                "  quern predict runs/a scans/ digit.jpg",
-                "  quern predict runs/a --index 7",
-                "  quern predict iris.safetensors --csv-row 5.1,3.5,1.4,0.2"
-            })
-    static void predict(
-            @Mixin TrainedOptions trained,
-            @Parameters(
-                            index = "1",
-                            arity = "0..*",
-                            paramLabel = "FILE",
-                            description =
-                                    "Images or folders of them, scaled to the model's input; or a"
-                                            + " .csv file with or without labels.")
-                    List<Path> files,
-            @Option(names = "--index", paramLabel = "N", description = "Row of the data, from 0.")
-                    Integer index,
-            @Option(
-                            names = "--csv-row",
-                            paramLabel = "VALUES",
-                            description = "The input's values, separated by commas.")
-                    String csvRow,
-            @Option(
-                            names = "--invert",
-                            description = "Make dark on light into light on dark, as in MNIST.")
-                    boolean invert,
-            @Mixin Options.Common common) {
-        Console console = common.console();
-        if (Stream.of(files, index, csvRow).filter(Objects::nonNull).count() != 1) {
-            throw usage("give one of: images or a .csv file, --index N, --csv-row VALUES");
-        }
-        TrainedModel model = trained.source.open();
-        Dataset rows;
-        List<String> names = null;
-        if (csvRow != null) {
-            rows = model.input(DataReader.row(csvRow), List.of());
-        } else if (index != null) {
-            rows = trained.rows(model, console).set().row(index);
-        } else if (files.stream().anyMatch(DataReader::isTable)) {
-            Path csv = files.stream().filter(DataReader::isTable).findFirst().orElseThrow();
-            if (files.size() > 1) {
-                throw usage("%s: a table goes alone, without other files", csv);
-            }
-            rows = table(trained, model, csv, console);
-        } else {
-            ImageRows images = DataReader.images(files, model.saved().model().inputShape());
-            rows = images.rows();
-            names = images.names();
-            if (!images.reading().isEmpty()) {
-                console.about("data", rows.name() + "; " + images.reading());
-            }
-        }
-        if (index == null && trained.reading(model).get(Setting.TRANSPOSE)) {
-            rows = rows.transposed();
-        }
-        rows.requireInput(model.saved().model().inputShape());
-        if (invert) {
-            rows = rows.inverted();
-        } else if (names != null) {
-            long light =
-                    IntStream.range(0, names.size())
-                            .mapToObj(rows::row)
-                            .filter(Dataset::isDarkOnLight)
-                            .count();
-            String which =
-                    names.size() == 1 ? "" : format("%,d of %,d images ", light, names.size());
-            String text =
-                    which + "mostly light; MNIST's digits are light on dark: try with --invert";
-            if (light > 0) {
-                console.note(text);
-            }
-        }
-        SavedModel saved = model.saved();
-        try (Predictor predictor = trained.running.predictor(saved)) {
-            float[] outputs = predictor.predict(rows);
-            PredictionText text =
-                    new PredictionText(saved.outputNames(), saved.loss().classifies());
-            int width = outputs.length / rows.rows();
-            for (int row = 0; row < rows.rows(); row++) {
-                float[] one = Arrays.copyOfRange(outputs, row * width, (row + 1) * width);
-                String name = rows.rows() == 1 ? rows.name() : "row " + row;
-                name = names == null ? name : names.get(row);
-                String label = rows.label(row);
-                if (rows.targetWidth() == 1) {
-                    label = DataText.number(rows.targets()[row]);
-                }
-                String labelled = label.isEmpty() ? "" : ", labelled " + label;
-                console.line("%s: %s%s", name, text.brief(one), labelled);
-            }
-            if (rows.rows() == 1) {
-                console.line(text.full(outputs, MOST_CLASSES));
-            }
-        }
-    }
-
-    private static Dataset table(
-            TrainedOptions trained, TrainedModel model, Path file, Console console) {
-        int features = model.saved().model().inputSize();
-        Splits read = DataReader.rows(file, model.format(trained.reading(model)), features);
-        Dataset rows = read.train();
-        Object label = trained.table.given().get("label");
-        if (label != null && !rows.hasLabels() && !rows.hasTargets()) {
-            throw usage(
-                    "--label %s: %s has %d columns, which all are values for this model",
-                    label, file, rows.features());
-        }
-        console.about("data", new Rows(rows, DataText.reading(read)).text());
-        List<String> notes = new ArrayList<>();
-        Dataset input = model.input(rows, notes);
-        notes.forEach(console::note);
-        return input;
-    }
-
-    @Command(
             name = "export",
             description = "Writes a trained model as ONNX, for other programs to run.",
             footer = {
@@ -361,6 +235,9 @@ final class ModelCommands {
         console.line(
                 "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
                 onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), model.outputSize());
+        if (saved.columns() != null) {
+            console.about("input", String.join(", ", saved.columns().names()));
+        }
     }
 
     @Command(

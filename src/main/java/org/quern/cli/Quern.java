@@ -117,6 +117,7 @@ public final class Quern implements Callable<Integer> {
         return switch (name) {
             case "train" -> command(new TrainCommand());
             case "sweep" -> command(new SweepCommand());
+            case "predict" -> command(new PredictCommand());
             case "explore" -> methods(DataCommands.class, name);
             case "data" -> methods(DataCommands.class, name, "fetch", "info");
             case "bench" ->

@@ -82,9 +82,14 @@ public final class ModelFile {
             this(model, loss, parameters, classes, null, notes);
         }
 
-        /** A name for each output: see {@link Classes#ofOutputs}. */
+        /** A name for each output: of a number its column's, else see {@link Classes#ofOutputs}. */
         public List<String> outputNames() {
-            return Classes.ofOutputs(classes, model.outputSize());
+            boolean named = columns != null && columns.targets().size() == model.outputSize();
+            return named
+                            && columns.targets().stream().noneMatch(one -> one.name().isEmpty())
+                            && !loss.classifies()
+                    ? columns.targets().stream().map(Columns.Target::name).toList()
+                    : Classes.ofOutputs(classes, model.outputSize());
         }
 
         /** The same with names for its classes. */

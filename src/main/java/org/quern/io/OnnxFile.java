@@ -1,5 +1,6 @@
 package org.quern.io;
 
+import com.google.gson.Gson;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -58,10 +59,16 @@ public final class OnnxFile {
         Message model = new Message().number(1, IR_VERSION).text(2, "quern").message(7, graph);
         model.message(8, new Message().text(1, "").number(2, OPSET));
         if (!saved.classes().isEmpty()) {
-            String names = String.join(",", saved.classes());
-            model.message(14, new Message().text(1, "classes").text(2, names));
+            property(model, "classes", String.join(",", saved.classes()));
+        }
+        if (saved.columns() != null) {
+            property(model, "columns", new Gson().toJson(saved.columns().names()));
         }
         return model.out.toByteArray();
+    }
+
+    private static void property(Message model, String key, String value) {
+        model.message(14, new Message().text(1, key).text(2, value));
     }
 
     private void graph() {

@@ -94,6 +94,14 @@ public final class TextReport {
         return both + format(format, mistake.confidence());
     }
 
+    /** One image. */
+    public static String picture(Pictures pictures, int row, boolean colour) {
+        byte[] pixels = pictures.pixels(row);
+        PictureRows.Picture picture =
+                new PictureRows.Picture(pixels, pictures.width(), pictures.height());
+        return String.join("\n", picture.lines(colour));
+    }
+
     /**
      * The surest mistakes as pictures in text, each with its true class, the predicted one and the
      * probability that it was given; rows that are no images, as a list.

@@ -99,7 +99,8 @@ class ImagesTest {
         assertThat(one.lines().get(0))
                 .isEqualTo("data      large.bmp; scaled to 4 x 4, proportions kept");
         assertThat(one.lines().get(1)).matches("large.bmp: standing \\(\\d\\.\\d{4}\\)");
-        assertThat(one.lines().get(2)).startsWith("standing  ");
+        assertThat(one.lines().get(2)).isEqualTo(" @@ ");
+        assertThat(one.lines().get(5)).startsWith("standing  ");
 
         Cli.Outcome all = quern("predict @run @large.bmp @new");
         assertThat(all.err()).isEmpty();
@@ -121,7 +122,7 @@ class ImagesTest {
         Cli.Outcome turned = quern("predict @run @large.bmp --transpose");
         assertThat(turned.lines().get(1)).startsWith("large.bmp: lying (");
         assertThat(quern("predict @run @large.bmp rows.csv").err())
-                .isEqualTo("quern: rows.csv: a .csv file goes alone, without other files\n");
+                .isEqualTo("quern: rows.csv: a table goes alone, without other files\n");
         Cli.Outcome none = quern("predict @run @large.bmp @none.png");
         assertThat(none.err()).isEqualTo("quern: " + folder + "/none.png does not exist\n");
         assertThat(none.code()).isEqualTo(3);

@@ -78,7 +78,7 @@ class RegressionTest {
         Cli.Outcome predicted = quern("predict RUN " + rows);
         assertThat(predicted.err()).isEmpty();
         assertThat(predicted.lines()).hasSize(4);
-        assertThat(predicted.lines().get(2)).matches("row 1: \\[(2\\.[89]|3\\.[012])\\d*\\]");
+        assertThat(predicted.lines().get(2)).matches("row 1: y (2\\.[89]|3\\.[012])\\d*");
     }
 
     @ParameterizedTest

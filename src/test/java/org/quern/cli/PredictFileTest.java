@@ -1,0 +1,125 @@
+package org.quern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Predictions that are written to a file beside the columns of the table that they are for. */
+class PredictFileTest {
+    @TempDir Path folder;
+
+    /** Runs a command line in which @ stands for the folder, and _ for a blank within a word. */
+    private Cli.Outcome quern(String command) {
+        String[] words = command.split(" ");
+        for (int i = 0; i < words.length; i++) {
+            words[i] = words[i].replace('_', ' ').replace("@", folder + "/");
+        }
+        return new Cli(folder.resolve("cache")).run(words);
+    }
+
+    private void file(String name, String text) throws IOException {
+        Files.writeString(folder.resolve(name), text);
+    }
+
+    private String text(String name) throws IOException {
+        return Files.readString(folder.resolve(name));
+    }
+
+    @BeforeEach
+    void table() throws IOException {
+        StringBuilder rows = new StringBuilder("x,town,kind,price\n");
+        for (int i = 0; i < 200; i++) {
+            double x = i % 17 / 17.0;
+            String town = i % 3 == 0 ? "Rome" : "Bonn";
+            String kind = x > 0.5 ? "big 1.5" : "small";
+            rows.append(String.format(Locale.ROOT, "%s,%s,%s,%s%n", x, town, kind, 100 * x + 7.5));
+        }
+        file("train.csv", rows.toString());
+    }
+
+    private void train(String label, String model) {
+        Cli.Outcome trained =
+                quern(
+                        "train --data @train.csv --label "
+                                + label
+                                + " --model "
+                                + model
+                                + " --out @run");
+        assertThat(trained.err()).isEmpty();
+    }
+
+    @Test
+    void classesHaveAProbabilityEach() throws IOException {
+        train("kind", "dense_8_relu,_dense_2");
+        file(
+                "new.csv", // in another order, with more columns, quotes, lines within a field
+                "who,town,x,price\n\"a, \"\"b\"\"\",Bonn,0.9,97.5\n\n\"two\nlines\",Rome,0.1,17.5\n");
+        Cli.Outcome written = quern("predict @run @new.csv --out @out.csv");
+        assertThat(written.err()).isEmpty();
+        assertThat(written.out()).contains("other columns, left out: who\n").endsWith(": 2 rows\n");
+        String text = text("out.csv");
+        String head = "who,town,x,price,prediction,p_big 1.5,p_small\n";
+        assertThat(text)
+                .startsWith(head + "\"a, \"\"b\"\"\",Bonn,0.9,97.5,big 1.5,")
+                .contains("\n\"two\nlines\",Rome,0.1,17.5,small,")
+                .endsWith("\n");
+        // it is what is said without a file
+        String[] fields = text.split("\n")[1].split(",");
+        float p = Float.parseFloat(fields[fields.length - 2]);
+        assertThat(quern("predict @run @new.csv").lines().get(1))
+                .isEqualTo(String.format(Locale.ROOT, "row 0: big 1.5 (%.4f)", p));
+        // it can be read as any table, but not be added to
+        assertThat(quern("predict @run @out.csv").out())
+                .contains("left out: who, prediction, p_big 1.5, p_small");
+        assertThat(quern("predict @run @out.csv --out @more.csv").err())
+                .endsWith(
+                        "out.csv has a column called prediction: rename it, so that predictions can"
+                                + " be added\n");
+        assertThat(folder.resolve("more.csv")).doesNotExist();
+    }
+
+    @Test
+    void numbersAreWrittenAsTheTableWritesThem() throws IOException {
+        train("price", "dense_8_relu,_dense_1");
+        file("german.csv", "town;kind;x\nBonn;small;0,5\nRome;small;\n");
+        assertThat(quern("predict @run @german.csv --out @out.csv").err()).isEmpty();
+        assertThat(text("out.csv"))
+                .matches(
+                        "town;kind;x;prediction\nBonn;small;0,5;\\d+,\\d+\nRome;small;;\\d+,\\d+\n");
+        file("tabs.tsv", "x\ttown\tkind\n0.5\tBonn\tsmall\n");
+        assertThat(quern("predict @run @tabs.tsv --out @out.csv").err()).isEmpty();
+        assertThat(text("out.csv"))
+                .matches("x\ttown\tkind\tprediction\n0.5\tBonn\tsmall\t\\d+\\.\\d+\n");
+        // of rows of the data, and as UTF-8 whatever the table was
+        Files.write(
+                folder.resolve("wide.csv"),
+                "\ufeffwho,x,town,kind\nKöln,0.5,Bonn,small\n".getBytes(StandardCharsets.UTF_16LE));
+        assertThat(quern("predict @run @wide.csv --out @out.csv").err()).isEmpty();
+        assertThat(text("out.csv")).startsWith("who,x,town,kind,prediction\nKöln,0.5,Bonn,small,");
+        assertThat(quern("predict @run --index 3 --out @out.csv").err()).isEmpty();
+        assertThat(text("out.csv")).matches("row,prediction\ntrain.csv test 3,\\d+\\.\\d+\n");
+    }
+
+    @Test
+    void aRowOfTextIsOfTheModelsColumns() {
+        train("price", "dense_8_relu,_dense_1");
+        assertThat(quern("predict @run --csv-row 0.5,Bonn,small").out())
+                .startsWith("the CSV row: price ");
+        assertThat(quern("predict @run --csv-row ,Oslo,small").out())
+                .startsWith(
+                        "note      x: gaps in 1 of 1 rows, but none in training: taken as its mean\n"
+                                + "note      town: values in 1 of 1 rows that training did not know"
+                                + " (\"Oslo\")\n");
+        assertThat(quern("predict @run --csv-row 0.5,Bonn").err())
+                .isEqualTo("quern: CSV row: 2 values, but the model takes 3: x, town, kind\n");
+        assertThat(quern("predict @run --csv-row 0.5x,Bonn,small").err())
+                .isEqualTo("quern: CSV row: value 0 is \"0.5x\", not a number\n");
+    }
+}
