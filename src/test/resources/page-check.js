@@ -35,6 +35,17 @@ for (const svg of [...document.querySelectorAll("figure svg")].filter(shown)) {
     });
 }
 
+// What is drawn stays within its chart.
+for (const svg of [...document.querySelectorAll("figure svg")].filter(shown)) {
+    const frame = svg.getBoundingClientRect();
+    for (const mark of [...svg.querySelectorAll("path, line, rect, circle")].filter(shown)) {
+        const box = mark.getBoundingClientRect();
+        if (box.left < frame.left - 2 || box.right > frame.right + 2 || box.top < frame.top - 2 || box.bottom > frame.bottom + 2) {
+            wrong.push(`outside of its chart: ${mark.outerHTML.slice(0, 80)}`);
+        }
+    }
+}
+
 // Contrast by WCAG 2: 4.5 for text.
 const channel = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
 const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);

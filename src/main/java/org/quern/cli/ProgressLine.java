@@ -2,6 +2,7 @@ package org.quern.cli;
 
 import static org.quern.report.Numbers.clock;
 import static org.quern.report.Numbers.format;
+import static org.quern.report.Numbers.four;
 import static org.quern.report.Numbers.rate;
 
 import org.quern.data.Dataset;
@@ -67,8 +68,11 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, int epochs) impleme
         return format("epoch %" + total.length() + "d/%s", epoch, total);
     }
 
-    private String measured(String of, String gap, double loss, double accuracy) {
-        return format("%sloss %.4f", of, loss)
-                + (train.hasLabels() ? format("%s%saccuracy %.4f", gap, of, accuracy) : "");
+    private String measured(String of, String gap, double loss, double score) {
+        String text = of + "loss " + four(loss);
+        if (train.hasLabels()) {
+            return text + gap + of + "accuracy " + four(score);
+        }
+        return of.isEmpty() ? text : text + gap + of + "R2 " + four(score); // not while training
     }
 }

@@ -111,7 +111,7 @@ final class TrainCommand implements Runnable {
     @Option(
             names = "--target-accuracy",
             paramLabel = "X",
-            description = "Exit with 1 if the test accuracy is below.")
+            description = "Exit with 1 if the test accuracy, or R2 of numbers, is below.")
     Double target;
 
     @Option(
@@ -303,14 +303,15 @@ final class TrainCommand implements Runnable {
                 }
             }
             times.print(trainer);
-            checkTarget(evaluation.accuracy());
+            checkTarget(evaluation.score());
         }
     }
 
-    private void checkTarget(double accuracy) {
-        if (target != null && accuracy < target) {
-            String missed = "test accuracy %.4f is below the target %s";
-            throw new QuernException(Kind.TARGET, format(missed, accuracy, target));
+    private void checkTarget(double score) {
+        if (target != null && score < target) {
+            String what = settings.loss().classifies() ? "accuracy" : "R2";
+            String missed = "test %s %.4f is below the target %s";
+            throw new QuernException(Kind.TARGET, format(missed, what, score, target));
         }
     }
 

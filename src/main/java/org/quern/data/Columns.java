@@ -280,7 +280,12 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      */
     public Dataset encoded(Dataset table, List<String> notes) {
         Dataset set = new Encoder(table, false, notes).encode();
-        return table.hasTargets() ? targets(set, table, (value, target) -> value) : set;
+        if (!table.hasTargets()) {
+            return set;
+        }
+        Dataset measured = targets(set, table, (value, target) -> value);
+        List<String> names = targets.stream().map(Target::name).toList();
+        return names.contains("") ? measured : measured.withTargets(measured.targets(), names);
     }
 
     private interface Conversion {

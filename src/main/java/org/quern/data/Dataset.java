@@ -28,7 +28,7 @@ import java.util.stream.Collectors;
  *     with a header: of a number what is left after the column's offset, of a category the index of
  *     its value, NaN for a gap
  * @param labels the class index of each row, in [0, classes.size()); null without labels
- * @param classes names of the classes; empty without labels
+ * @param classes names of the classes, or of the targets; empty where there are none, or no names
  * @param targets {@code rows × targetWidth} regression targets, each finite; null without
  * @param targetWidth regression targets of one row; 0 without
  * @param header what the columns of a table are, before {@link Columns} make numbers of them for a
@@ -195,6 +195,12 @@ public record Dataset(
     /** The same rows with so many regression targets for each. */
     public Dataset withTargets(float[] newTargets, int width) {
         return new Dataset(name, shape, pixels, values, null, List.of(), newTargets, width, header);
+    }
+
+    /** The same rows with a regression target of each of these names. */
+    public Dataset withTargets(float[] newTargets, List<String> names) {
+        int width = names.size();
+        return new Dataset(name, shape, pixels, values, null, names, newTargets, width, header);
     }
 
     /**

@@ -2,17 +2,32 @@ package org.quern.io;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import com.google.gson.JsonNull;
-import com.google.gson.JsonPrimitive;
-import com.google.gson.JsonSerializer;
+import com.google.gson.TypeAdapter;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonWriter;
+import java.io.IOException;
 
-/** JSON of records, maps and lists: numbers in full; NaN and infinity as null. */
+/** JSON of records, maps and lists: numbers in full; NaN and infinity as null; null left out. */
 public final class Json {
-    private static final JsonSerializer<Number> FINITE =
-            (value, type, context) ->
-                    Double.isFinite(value.doubleValue())
-                            ? new JsonPrimitive(value)
-                            : JsonNull.INSTANCE;
+    private static final TypeAdapter<Number> FINITE =
+            new TypeAdapter<>() {
+                @Override
+                public void write(JsonWriter out, Number value) throws IOException {
+                    if (value == null || Double.isFinite(value.doubleValue())) {
+                        out.value(value);
+                    } else { // where null is left out, this is not: there is such a figure
+                        boolean nulls = out.getSerializeNulls();
+                        out.setSerializeNulls(true);
+                        out.nullValue();
+                        out.setSerializeNulls(nulls);
+                    }
+                }
+
+                @Override
+                public Number read(JsonReader in) {
+                    throw new UnsupportedOperationException("only written");
+                }
+            };
     private static final Gson FOR_FILES =
             builder().setPrettyPrinting().disableHtmlEscaping().create();
     private static final Gson FOR_PAGES = builder().create();

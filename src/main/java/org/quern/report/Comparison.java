@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.DoubleFunction;
 import java.util.function.Function;
 
 /**
@@ -26,7 +27,6 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
             Set.of(
                     "quern epochs test seconds timing end bestEpoch parameters resumedAfter"
                             .split(" "));
-    private static final String NOTHING = "-";
 
     /** Characters of a cell above which a setting is told below the table. */
     private static final int LONG = 20;
@@ -44,18 +44,26 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     /** Compares runs by what {@code run.json} of each says. */
     public static Comparison of(List<String> names, List<JsonObject> runs) {
         List<Row> results = new ArrayList<>();
-        results.add(row("test accuracy", runs, "%.4f", "test.accuracy"));
+        results.add(row("test accuracy", runs, Numbers::four, "test.accuracy"));
+        results.add(row("baseline accuracy", runs, Numbers::four, "test.baselineAccuracy"));
+        results.add(row("balanced accuracy", runs, Numbers::four, "test.balancedAccuracy"));
+        results.add(row("macro-F1", runs, Numbers::four, "test.macroF1"));
+        results.add(row("ROC AUC", runs, Numbers::four, "test.rocAuc"));
+        results.add(row("PR AUC", runs, Numbers::four, "test.prAuc"));
         results.add(row("wrong", runs, Comparison::wrong));
-        results.add(row("test R2", runs, "%.4f", "test.r2"));
-        results.add(row("test loss", runs, "%.4f", "test.loss"));
+        results.add(row("test R2", runs, Numbers::four, "test.r2"));
+        results.add(row("RMSE", runs, Numbers::digits, "test.rmse"));
+        results.add(row("baseline RMSE", runs, Numbers::digits, "test.baselineRmse"));
+        results.add(row("MAE", runs, Numbers::digits, "test.mae"));
+        results.add(row("test loss", runs, Numbers::four, "test.loss"));
         results.add(row("best epoch", runs, "%.0f", "bestEpoch"));
         results.add(row("epochs", runs, Comparison::epochs));
-        results.add(row("last loss", runs, "%.4f", "epochs.loss"));
-        results.add(row("last validation loss", runs, "%.4f", "epochs.validationLoss"));
+        results.add(row("last loss", runs, Numbers::four, "epochs.loss"));
+        results.add(row("last validation loss", runs, Numbers::four, "epochs.validationLoss"));
         results.add(row("us a step", runs, "%.1f", "epochs.stepMicros"));
         results.add(row("seconds", runs, "%.2f", "seconds.total"));
         results.add(row("parameters", runs, "%,.0f", "parameters"));
-        results.removeIf(row -> row.cells().stream().allMatch(NOTHING::equals));
+        results.removeIf(row -> row.cells().stream().allMatch(Numbers.NONE::equals));
         Set<String> keys = new LinkedHashSet<>();
         runs.forEach(run -> keys.addAll(run.keySet()));
         keys.removeAll(NO_SETTINGS);
@@ -69,6 +77,11 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     }
 
     private static Row row(String name, List<JsonObject> runs, String format, String path) {
+        return row(name, runs, number -> format(format, number), path);
+    }
+
+    private static Row row(
+            String name, List<JsonObject> runs, DoubleFunction<String> format, String path) {
         return row(name, runs, run -> number(run, format, path));
     }
 
@@ -79,33 +92,35 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
 
     private static String setting(JsonElement value) {
         if (value == null) {
-            return NOTHING;
+            return Numbers.NONE;
         }
         return value.isJsonPrimitive() ? value.getAsString() : value.toString();
     }
 
     /** The number that a path leads to, in an array through its last element. */
-    private static String number(JsonElement at, String format, String path) {
+    private static String number(JsonElement at, DoubleFunction<String> format, String path) {
         for (String name : path.split("\\.")) {
             if (at instanceof JsonArray all && !all.isEmpty()) {
                 at = all.get(all.size() - 1);
             }
             at = at.isJsonObject() ? at.getAsJsonObject().get(name) : null;
             if (at == null || at.isJsonNull()) {
-                return NOTHING;
+                return Numbers.NONE;
             }
         }
-        return format(format, at.getAsDouble());
+        return format.apply(at.getAsDouble());
     }
 
     private static String epochs(JsonObject run) {
-        return run.getAsJsonArray("epochs").size() + " of " + number(run, "%.0f", "epochsAsked");
+        return run.getAsJsonArray("epochs").size()
+                + " of "
+                + number(run, asked -> format("%.0f", asked), "epochsAsked");
     }
 
     private static String wrong(JsonObject run) {
         JsonObject test = run.getAsJsonObject("test");
         if (test == null || !test.has("wrongPerClass")) {
-            return NOTHING;
+            return Numbers.NONE;
         }
         List<JsonElement> perClass = test.getAsJsonArray("wrongPerClass").asList();
         return format("%,d", perClass.stream().mapToInt(JsonElement::getAsInt).sum());

@@ -1,16 +1,43 @@
 package org.quern.report;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.Locale;
 
 /** Numbers as people read them, the same in every locale. */
 public final class Numbers {
     private static final String[] UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB"};
 
+    /** What stands in a table where there is no number. */
+    static final String NONE = "-";
+
     private Numbers() {}
 
     /** {@link String#formatted} with points and commas as in English. */
     public static String format(String format, Object... arguments) {
         return String.format(Locale.ROOT, format, arguments);
+    }
+
+    /**
+     * A number of any size in five significant digits: {@code 52,873}, {@code 0.78612}, {@code
+     * 2.3000e-9}; "-" for NaN.
+     */
+    public static String digits(double value) {
+        double size = Math.abs(value);
+        if (Double.isNaN(value) || value == 0) {
+            return value == 0 ? "0" : NONE;
+        }
+        if (size >= 1e9 || size < 1e-4) {
+            return format("%.4e", value).replaceFirst("e\\+?(-?)0*", "e$1");
+        }
+        BigDecimal rounded = new BigDecimal(value).round(new MathContext(5));
+        int whole = rounded.precision() - rounded.scale();
+        return format("%,." + Math.max(0, 5 - whole) + "f", rounded);
+    }
+
+    /** A share, R² or a loss in four decimals, if it is not huge; "-" for NaN. */
+    public static String four(double value) {
+        return Math.abs(value) < 1e5 ? format("%.4f", value) : digits(value);
     }
 
     /** Bytes in the largest unit that leaves at least 1: {@code 150.7 KiB}. */

@@ -2,13 +2,16 @@ package org.quern.report;
 
 import static java.util.stream.Collectors.groupingBy;
 import static java.util.stream.Collectors.toList;
+import static org.quern.report.Numbers.digits;
 import static org.quern.report.Numbers.format;
+import static org.quern.report.Numbers.four;
 
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
@@ -22,7 +25,8 @@ public final class SweepText {
     private static final String SEED = "seed";
     private static final ToDoubleFunction<Sweep.Result> ACCURACY =
             result -> result.validation().accuracy();
-    private static final ToDoubleFunction<Sweep.Result> LOSS = result -> result.validation().loss();
+    private static final ToDoubleFunction<Sweep.Result> ERROR =
+            result -> hasRmse(result) ? result.validation().rmse() : result.validation().loss();
 
     private SweepText() {}
 
@@ -48,8 +52,8 @@ public final class SweepText {
             return mean(ACCURACY);
         }
 
-        double loss() {
-            return mean(LOSS);
+        double error() {
+            return mean(ERROR);
         }
 
         List<String> accuracies() {
@@ -63,26 +67,23 @@ public final class SweepText {
                     number(all.getMax()));
         }
 
-        /** Mean and deviation by validation: {@code accuracy 0.9600 ± 0.0249, loss 0.12 ± 0.01}. */
+        /**
+         * What folds come to: {@code accuracy 0.9600 ± 0.0249 (baseline: 0.5000), loss 0.1200 ±
+         * 0.0100: mean and deviation of 5 folds}.
+         */
         String spread() {
-            String loss = lossFormat(results.get(0));
+            Sweep.Result one = results.get(0);
+            String accuracy = four(accuracy()) + " ± " + four(deviation(ACCURACY));
+            String error = errorText(one, error()) + " ± " + errorText(one, deviation(ERROR));
+            double baseline = mean(result -> result.validation().baseline());
             String text =
-                    "%s %.4f ± %.4f, loss "
-                            + loss
-                            + " ± "
-                            + loss
-                            + ", mean and deviation of %,d %s";
-            int folds = folds(results.get(0));
-            String runs = results.size() == folds ? "folds" : "runs in %,d folds".formatted(folds);
-            return format(
-                    text,
-                    score(results.get(0)),
-                    accuracy(),
-                    deviation(ACCURACY),
-                    loss(),
-                    deviation(LOSS),
-                    results.size(),
-                    runs);
+                    hasRmse(one)
+                            ? "R2 %s, RMSE %s (the mean: %s)"
+                            : "accuracy %s (baseline: %3$s), loss %2$s";
+            int folds = folds(one);
+            String runs = results.size() == folds ? "folds" : format("runs in %,d folds", folds);
+            return format(text, accuracy, error, errorText(one, baseline))
+                    + format(": mean and deviation of %,d %s", results.size(), runs);
         }
     }
 
@@ -90,7 +91,7 @@ public final class SweepText {
     private static List<Group> ranked(List<Sweep.Result> results) {
         Comparator<Group> best = Comparator.comparingDouble(group -> -group.accuracy()); // NaN last
         return grouped(results, result -> new Group(List.of(result)).varied()).stream()
-                .sorted(best.thenComparingDouble(Group::loss))
+                .sorted(best.thenComparingDouble(Group::error))
                 .toList();
     }
 
@@ -116,13 +117,13 @@ public final class SweepText {
         String score = "val " + score(results.get(0));
         List<String> spread = List.of("runs", "val mean", "deviation", "least", "most");
         head.addAll(several ? spread : List.of(score));
-        head.addAll(List.of("val loss", "seconds"));
+        head.addAll(List.of("val " + errorName(results.get(0)), "seconds"));
         Table table = new Table("  ", 1).row(head.toArray(String[]::new));
         for (Group group : groups) {
             List<String> row = new ArrayList<>(group.varied().values());
             row.addAll(several ? group.accuracies() : List.of(number(group.accuracy())));
-            double loss = group.loss();
-            row.add(Double.isNaN(loss) ? number(loss) : format(lossFormat(results.get(0)), loss));
+            double error = group.error();
+            row.add(Double.isNaN(error) ? number(error) : errorText(results.get(0), error));
             row.add(format("%.2f", group.mean(Sweep.Result::seconds)));
             table.row(row.toArray(String[]::new));
         }
@@ -145,7 +146,16 @@ public final class SweepText {
         int runs = best.results().size();
         double accuracy = best.mean(result -> result.test().accuracy());
         double loss = best.mean(result -> result.test().loss());
-        String test = format("test %s %.4f, loss %.4f", score(results.get(0)), accuracy, loss);
+        double rmse = best.mean(result -> result.test().rmse());
+        double baseline = best.mean(result -> result.test().baseline());
+        String test =
+                Double.isNaN(rmse)
+                        ? format(
+                                "test accuracy %.4f (baseline: %.4f), loss %.4f",
+                                accuracy, baseline, loss)
+                        : format(
+                                "test R2 %.4f, RMSE %s (the mean: %s)",
+                                accuracy, digits(rmse), digits(baseline));
         String mean = runs == 1 ? "" : format(", the mean of %,d runs", runs);
         return settings(best.varied()) + test + mean;
     }
@@ -190,10 +200,9 @@ public final class SweepText {
         if (result.failure() != null) {
             return result.failure();
         }
-        double accuracy = result.validation().accuracy();
-        double loss = result.validation().loss();
-        String text = "%s%s %.4f, %sloss " + lossFormat(result) + ", %.2f s";
-        return format(text, of, score(result), accuracy, of, loss, result.seconds());
+        String score = score(result) + " " + four(result.validation().accuracy());
+        String error = errorName(result) + " " + errorText(result, ERROR.applyAsDouble(result));
+        return of + score + ", " + of + error + format(", %.2f s", result.seconds());
     }
 
     /** What tells how well it went: R² where numbers are predicted, which has no accuracy. */
@@ -201,9 +210,17 @@ public final class SweepText {
         return result.member().settings().loss().classifies() ? "accuracy" : "R2";
     }
 
-    /** In regression, losses are of any size. */
-    private static String lossFormat(Sweep.Result result) {
-        return result.member().settings().loss().classifies() ? "%.4f" : "%.6g";
+    /** Whether it was measured in the unit of the numbers that it predicts: folds are. */
+    private static boolean hasRmse(Sweep.Result result) {
+        return folds(result) > 0 && !result.member().settings().loss().classifies();
+    }
+
+    private static String errorName(Sweep.Result result) {
+        return hasRmse(result) ? "RMSE" : "loss";
+    }
+
+    private static String errorText(Sweep.Result result, double value) {
+        return hasRmse(result) ? digits(value) : four(value);
     }
 
     /**
@@ -240,8 +257,9 @@ public final class SweepText {
         record.put("folds", group.results().size());
         record.put(score, group.accuracy());
         record.put(score + "_deviation", group.deviation(ACCURACY));
-        record.put("validation_loss", group.loss());
-        record.put("validation_loss_deviation", group.deviation(LOSS));
+        String error = "validation_" + errorName(group.results().get(0)).toLowerCase(Locale.ROOT);
+        record.put(error, group.error());
+        record.put(error + "_deviation", group.deviation(ERROR));
         record.put("epochs", group.mean(Sweep.Result::epochs));
         record.put("seconds", group.mean(Sweep.Result::seconds));
         Stream<String> failures = group.results().stream().map(Sweep.Result::failure);

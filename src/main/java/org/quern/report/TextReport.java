@@ -1,7 +1,9 @@
 package org.quern.report;
 
 import static java.util.stream.Collectors.joining;
+import static org.quern.report.Numbers.digits;
 import static org.quern.report.Numbers.format;
+import static org.quern.report.Numbers.four;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -11,33 +13,47 @@ import org.quern.data.Dataset;
 import org.quern.data.Pictures;
 import org.quern.train.ConfusionMatrix;
 import org.quern.train.Evaluation;
+import org.quern.train.Ranking;
+import org.quern.train.RegressionScore;
 
 /** The result of a test, for a terminal of 80 columns or a log. */
 public final class TextReport {
     private static final int MOST = 5;
+    private static final int MOST_OUTPUTS = 20;
     private static final int WIDEST = 100;
 
     private TextReport() {}
 
     /**
-     * Accuracy and loss; for a classifier also the confusion matrix (unless it is too wide to be
-     * read), rows, mistakes, precision, recall and F1 of each class, the most confused pairs and
-     * the surest mistakes by row.
+     * In regression R², RMSE beside that of the targets' mean, and MAE, of each output if there are
+     * several. For a classifier accuracy beside that of the most common class, loss, macro-F1 and
+     * balanced accuracy, of two classes the areas under the curves; the confusion matrix (unless it
+     * is too wide to be read), rows, mistakes, precision, recall and F1 of each class, the most
+     * confused pairs and the surest mistakes by row.
      */
     public static String of(String part, Evaluation evaluation) {
         ConfusionMatrix confusion = evaluation.confusion();
-        double accuracy = evaluation.accuracy();
-        double loss = evaluation.loss();
         if (confusion == null) {
-            String measure = evaluation.measure().title();
-            double error = evaluation.meanAbsoluteError();
-            String text = "%s R2 %.4f, %s %.6g, mean absolute error %.6g on %,d rows";
-            return format(text, part, accuracy, measure, loss, error, evaluation.rows());
+            return regression(part, evaluation);
         }
         int wrong = evaluation.mistakes().size();
         List<String> lines = new ArrayList<>();
-        String head = "%s accuracy %.4f, loss %.4f: %,d of %,d wrong";
-        lines.add(format(head, part, accuracy, loss, wrong, evaluation.rows()));
+        lines.add(
+                format(
+                        "%s accuracy %.4f (always '%s': %.4f), loss %s: %,d of %,d wrong",
+                        part,
+                        evaluation.accuracy(),
+                        confusion.baseline().name(),
+                        confusion.baseline().accuracy(),
+                        four(evaluation.loss()),
+                        wrong,
+                        evaluation.rows()));
+        String macro = four(confusion.macroF1());
+        String balanced = four(confusion.balancedAccuracy());
+        lines.add(format("macro-F1 %s, balanced accuracy %s", macro, balanced));
+        if (evaluation.ranking() != null) {
+            lines.add(ranking(evaluation.ranking()));
+        }
         lines.addAll(matrix(confusion));
         lines.addAll(scores(confusion));
         if (wrong > 0) {
@@ -49,6 +65,44 @@ public final class TextReport {
             lines.add("worst mistakes  " + told(evaluation, MOST, ", "));
         }
         return String.join("\n", lines);
+    }
+
+    private static String regression(String part, Evaluation evaluation) {
+        List<RegressionScore> outputs = evaluation.numbers();
+        String text =
+                format(
+                        "%s R2 %s, RMSE %s (the mean: %s), MAE %s",
+                        part,
+                        four(evaluation.r2()),
+                        digits(evaluation.rmse()),
+                        digits(evaluation.baselineRmse()),
+                        digits(evaluation.mae()));
+        if (outputs.size() == 1) {
+            return text + format(" on %,d rows", evaluation.rows());
+        }
+        text +=
+                format(
+                        "\nmeans over %,d outputs, on %,d rows\n",
+                        outputs.size(), evaluation.rows());
+        Table table = new Table("  ", -6, 6).row("");
+        table.row("output", "RMSE", "the mean", "MAE", "R2");
+        for (RegressionScore of : outputs.subList(0, Math.min(MOST_OUTPUTS, outputs.size()))) {
+            String baseline = digits(of.baseline());
+            table.row(of.name(), digits(of.rmse()), baseline, digits(of.mae()), four(of.r2()));
+        }
+        if (outputs.size() > MOST_OUTPUTS) {
+            table.row(format("and %,d more", outputs.size() - MOST_OUTPUTS));
+        }
+        return text + table.text();
+    }
+
+    private static String ranking(Ranking ranking) {
+        if (Double.isNaN(ranking.rocAuc())) {
+            return "ROC AUC -, PR AUC -: all rows are of one class";
+        }
+        return format(
+                "'%s': ROC AUC %.4f (chance: 0.5000), PR AUC %.4f (chance: %.4f)",
+                ranking.positive(), ranking.rocAuc(), ranking.prAuc(), ranking.prevalence());
     }
 
     private static List<String> matrix(ConfusionMatrix confusion) {
@@ -72,11 +126,10 @@ public final class TextReport {
         Table table = new Table("  ", -1, 7, 6, 9, 6).row("");
         table.row("class", "rows", "wrong", "precision", "recall", "F1");
         for (ConfusionMatrix.ClassScore score : confusion.scores()) {
-            String precision = format("%.4f", score.precision());
-            String recall = format("%.4f", score.recall());
-            String f1 = format("%.4f", score.f1());
             String rows = format("%,d", score.rows());
-            table.row(score.name(), rows, format("%,d", score.wrong()), precision, recall, f1);
+            String wrong = format("%,d", score.wrong());
+            String precision = four(score.precision());
+            table.row(score.name(), rows, wrong, precision, four(score.recall()), four(score.f1()));
         }
         return table.lines();
     }

@@ -7,9 +7,11 @@ import java.util.Locale;
 import java.util.Map;
 import org.quern.data.Splits;
 import org.quern.io.Json;
+import org.quern.train.ConfusionMatrix;
 import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
+import org.quern.train.Ranking;
 import org.quern.train.Trainer;
 
 /** What {@code run.json} says: settings, epochs, the test's result and where the time went. */
@@ -55,19 +57,40 @@ public final class RunReport {
 
     /** The result on the test rows. */
     public RunReport test(Evaluation evaluation) {
-        Map<String, Object> test = new LinkedHashMap<>();
-        test.put("rows", evaluation.rows());
-        test.put("loss", evaluation.loss());
-        if (evaluation.confusion() == null) {
-            test.put("r2", evaluation.accuracy());
-            test.put("meanAbsoluteError", evaluation.meanAbsoluteError());
-        } else {
-            test.put("accuracy", evaluation.accuracy());
-            test.put("classes", evaluation.confusion().classes());
-            test.put("wrongPerClass", evaluation.confusion().wrongPerClass());
-            test.put("confusion", evaluation.confusion().counts());
+        return with("test", figures(evaluation));
+    }
+
+    /** All figures of an evaluation by name, as {@code run.json} and the run's page have them. */
+    public static Map<String, Object> figures(Evaluation evaluation) {
+        Map<String, Object> figures = new LinkedHashMap<>();
+        figures.put("rows", evaluation.rows());
+        ConfusionMatrix confusion = evaluation.confusion();
+        if (confusion == null) {
+            figures.put("r2", evaluation.r2());
+            figures.put("rmse", evaluation.rmse());
+            figures.put("baselineRmse", evaluation.baselineRmse());
+            figures.put("mae", evaluation.mae());
+            figures.put("outputs", evaluation.numbers());
+            return figures;
         }
-        return with("test", test);
+        figures.put("loss", evaluation.loss());
+        figures.put("accuracy", evaluation.accuracy());
+        figures.put("baselineAccuracy", confusion.baseline().accuracy());
+        figures.put("baselineClass", confusion.baseline().name());
+        figures.put("balancedAccuracy", confusion.balancedAccuracy());
+        figures.put("macroF1", confusion.macroF1());
+        Ranking ranking = evaluation.ranking();
+        if (ranking != null) {
+            figures.put("positiveClass", ranking.positive());
+            figures.put("rocAuc", ranking.rocAuc());
+            figures.put("prAuc", ranking.prAuc());
+            figures.put("prevalence", ranking.prevalence());
+        }
+        figures.put("classes", confusion.classes());
+        figures.put("scores", confusion.scores());
+        figures.put("wrongPerClass", confusion.wrongPerClass());
+        figures.put("confusion", confusion.counts());
+        return figures;
     }
 
     public Map<String, Object> values() {

@@ -56,13 +56,21 @@ public final class Sweep {
         }
     }
 
-    /** How well a training did on some rows; in regression, its accuracy is R². */
-    public record Score(double accuracy, double loss) {
+    /**
+     * How well a training did on some rows.
+     *
+     * @param accuracy of numbers, their R²
+     * @param rmse of numbers; NaN for classes
+     * @param baseline accuracy of the most common class; of numbers, RMSE of their mean
+     */
+    public record Score(double accuracy, double loss, double rmse, double baseline) {
         /** That of a training that failed. */
-        static final Score NONE = new Score(Double.NaN, Double.NaN);
+        static final Score NONE = new Score(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
 
-        static Score of(Evaluation evaluation) {
-            return new Score(evaluation.accuracy(), evaluation.loss());
+        static Score of(Evaluation of) {
+            boolean numbers = of.confusion() == null;
+            double baseline = numbers ? of.baselineRmse() : of.confusion().baseline().accuracy();
+            return new Score(of.score(), of.loss(), of.rmse(), baseline);
         }
     }
 

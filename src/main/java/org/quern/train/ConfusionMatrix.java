@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -13,9 +14,16 @@ import java.util.stream.IntStream;
  */
 public record ConfusionMatrix(List<String> classes, int[][] counts) {
 
-    /** Precision, recall and their harmonic mean of one class; 0 where 0 would be divided by 0. */
+    /**
+     * Precision TP / (TP + FP), recall TP / (TP + FN) and F1, 2 TP / (2 TP + FP + FN), of one
+     * class. NaN where 0 would be divided by 0: precision if it was never predicted, recall if no
+     * row is of it, F1 if both.
+     */
     public record ClassScore(
             String name, int rows, int wrong, double precision, double recall, double f1) {}
+
+    /** The class that most rows are of, and the accuracy of predicting it for every row. */
+    public record Baseline(String name, double accuracy) {}
 
     /** A true class taken for another, and how often. */
     public record Confusion(String actual, String predicted, int count) {}
@@ -36,9 +44,41 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
         return Arrays.stream(counts).mapToInt(ConfusionMatrix::sum).sum();
     }
 
-    /** Fraction on the diagonal; 0 without rows. */
+    /** Fraction on the diagonal; NaN without rows. */
     public double accuracy() {
         return ratio(IntStream.range(0, counts.length).map(c -> counts[c][c]).sum(), total());
+    }
+
+    /** What needs no model: the most common class of these rows, the first of equal ones. */
+    public Baseline baseline() {
+        int best = 0;
+        for (int c = 1; c < counts.length; c++) {
+            best = sum(counts[c]) > sum(counts[best]) ? c : best;
+        }
+        return new Baseline(classes.get(best), ratio(sum(counts[best]), total()));
+    }
+
+    /**
+     * Mean recall of the classes that have rows: scikit-learn's {@code balanced_accuracy_score}.
+     */
+    public double balancedAccuracy() {
+        return mean(ClassScore::recall);
+    }
+
+    /**
+     * Mean F1 of the classes that have rows or were predicted, so that one that was predicted but
+     * has no rows counts as 0: scikit-learn's {@code f1_score(average="macro")}.
+     */
+    public double macroF1() {
+        return mean(ClassScore::f1);
+    }
+
+    private double mean(ToDoubleFunction<ClassScore> of) {
+        return scores().stream()
+                .mapToDouble(of)
+                .filter(score -> !Double.isNaN(score))
+                .average()
+                .orElse(Double.NaN);
     }
 
     /** Rows of each true class that were predicted as another. */
@@ -60,7 +100,7 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
             int predicted = Arrays.stream(counts).mapToInt(row -> row[column]).sum();
             double precision = ratio(counts[c][c], predicted);
             double recall = ratio(counts[c][c], actual);
-            double f1 = precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall);
+            double f1 = ratio(2 * counts[c][c], actual + predicted);
             scores.add(new ClassScore(classes.get(c), actual, wrong[c], precision, recall, f1));
         }
         return scores;
@@ -85,6 +125,6 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     }
 
     private static double ratio(int part, int whole) {
-        return whole == 0 ? 0 : (double) part / whole;
+        return (double) part / whole;
     }
 }

@@ -5,18 +5,23 @@ import static org.quern.QuernException.data;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 import org.quern.data.Classes;
 import org.quern.data.Dataset;
 import org.quern.plan.Loss;
 
 /**
- * How well a model does on rows whose answers are known.
+ * How well a model does on rows whose answers are known. All figures are float64, made from the
+ * float32 outputs.
  *
- * @param loss mean of {@code measure}, in float64 from the float32 outputs
- * @param accuracy fraction classified rightly; in regression, the coefficient of determination R²
- *     instead, over all targets at once; 0 where all targets are equal
- * @param meanAbsoluteError mean of |output − target|; 0 under cross-entropy
+ * @param loss mean of {@code measure}; of numbers in the units of the targets, which training may
+ *     have standardized
+ * @param outputs what was measured, [rows × outputs]
+ * @param numbers in regression, the scores of each output; empty otherwise
  * @param confusion who was taken for whom; null in regression
+ * @param ranking of two classes, how the rows of the second are told from those of the first; null
+ *     of more classes and in regression
  * @param predicted the class of each row, the first of equal outputs; empty in regression
  * @param confidence the probability given to that class; empty in regression
  * @param mistakes the rows classified wrongly, the surest first; empty in regression
@@ -25,15 +30,53 @@ public record Evaluation(
         int rows,
         Loss measure,
         double loss,
-        double accuracy,
-        double meanAbsoluteError,
+        float[] outputs,
+        List<RegressionScore> numbers,
         ConfusionMatrix confusion,
+        Ranking ranking,
         int[] predicted,
         float[] confidence,
         List<Mistake> mistakes) {
 
     /** A row classified wrongly, with the probability of the class it was taken for. */
     public record Mistake(int row, int actual, int predicted, float confidence) {}
+
+    /** Fraction classified rightly; NaN in regression. */
+    public double accuracy() {
+        return confusion == null ? Double.NaN : confusion.accuracy();
+    }
+
+    /**
+     * The coefficient of determination R², the plain mean over the outputs, as {@code r2_score} of
+     * scikit-learn has it by default; NaN for a classifier.
+     */
+    public double r2() {
+        return mean(RegressionScore::r2);
+    }
+
+    /** Root of the mean squared error, the mean over the outputs; NaN for a classifier. */
+    public double rmse() {
+        return mean(RegressionScore::rmse);
+    }
+
+    /** {@link #rmse} of the mean of the targets, predicted for every row; NaN for a classifier. */
+    public double baselineRmse() {
+        return mean(RegressionScore::baseline);
+    }
+
+    /** Mean of |output − target|, the mean over the outputs; NaN for a classifier. */
+    public double mae() {
+        return mean(RegressionScore::mae);
+    }
+
+    /** What models are compared by, 1 at best: the accuracy, or in regression R². */
+    public double score() {
+        return confusion == null ? r2() : accuracy();
+    }
+
+    private double mean(ToDoubleFunction<RegressionScore> of) {
+        return numbers.stream().mapToDouble(of).average().orElse(Double.NaN);
+    }
 
     /**
      * Measures outputs [rows × outputs] of a model's last layer, logits under cross-entropy.
@@ -83,12 +126,29 @@ public record Evaluation(
                 set.rows(),
                 Loss.CROSS_ENTROPY,
                 loss / set.rows(),
-                (double) (set.rows() - mistakes.size()) / set.rows(),
-                0,
+                logits,
+                List.of(),
                 ConfusionMatrix.of(names, set.labels(), predicted),
+                columns == 2 ? ranking(names.get(1), logits, set.labels()) : null,
                 predicted,
                 confidence,
                 List.copyOf(mistakes));
+    }
+
+    /**
+     * By how much the second logit is above the first: it does not saturate as probabilities do.
+     */
+    private static Ranking ranking(String second, float[] logits, int[] labels) {
+        double[][] margins = new double[2][];
+        for (int c = 0; c < 2; c++) {
+            int label = c;
+            margins[c] =
+                    IntStream.range(0, labels.length)
+                            .filter(row -> labels[row] == label)
+                            .mapToDouble(row -> (double) logits[2 * row + 1] - logits[2 * row])
+                            .toArray();
+        }
+        return Ranking.of(second, margins[1], margins[0]);
     }
 
     private static Evaluation regression(Loss form, float[] outputs, Dataset set) {
@@ -96,28 +156,23 @@ public record Evaluation(
         if (targets == null || targets.length != outputs.length) {
             throw data("%s has no targets to compare with, or not as many as outputs", set.name());
         }
-        double mean = 0;
-        for (float target : targets) {
-            mean += target;
+        int width = set.targetWidth();
+        List<String> names = Classes.ofOutputs(set.classes(), width);
+        List<RegressionScore> numbers = new ArrayList<>();
+        for (int output = 0; output < width; output++) {
+            numbers.add(RegressionScore.of(names.get(output), outputs, targets, output, width));
         }
-        mean /= targets.length;
         double loss = 0;
-        double errors = 0;
-        double absolute = 0;
-        double spread = 0;
         for (int i = 0; i < targets.length; i++) {
-            double error = (double) outputs[i] - targets[i];
-            loss += form.value(error);
-            errors += error * error;
-            absolute += Math.abs(error);
-            spread += (targets[i] - mean) * (targets[i] - mean);
+            loss += form.value((double) outputs[i] - targets[i]);
         }
         return new Evaluation(
                 set.rows(),
                 form,
                 loss / targets.length,
-                spread == 0 ? 0 : 1 - errors / spread,
-                absolute / targets.length,
+                outputs,
+                List.copyOf(numbers),
+                null,
                 null,
                 new int[0],
                 new float[0],

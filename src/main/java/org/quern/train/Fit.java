@@ -211,7 +211,7 @@ final class Fit {
                 trainer.partialLoss / batches.rows(),
                 (double) trainer.partialHits / batches.rows(),
                 validated == null ? null : validated.loss(),
-                validated == null ? null : validated.accuracy(),
+                validated == null ? null : validated.score(),
                 learningRate.applyAsDouble(trainer.step - 1),
                 seconds,
                 seconds * 1e6 / stepsTimed);

@@ -32,11 +32,17 @@ import org.quern.run.RunSettings;
 /** Which rows are tested on, validated on and trained on: shares of classes, folds, balance. */
 class FoldsTest {
     private static final Pattern FOLD =
-            Pattern.compile("fold (\\d)/4  test (?:accuracy|R2) (\\S+), test loss (\\S+), \\S+ s");
+            Pattern.compile(
+                    "fold (\\d)/4  test (?:accuracy|R2) (\\S+), test (?:loss|RMSE) (\\S+), \\S+"
+                            + " s");
     private static final Pattern MEAN =
             Pattern.compile(
-                    "test (?:accuracy|R2) (\\S+) ± (\\S+), loss (\\S+) ± (\\S+), mean and deviation"
-                            + " of 4 folds");
+                    "test accuracy (\\S+) ± (\\S+) \\(baseline: (0\\.66\\d\\d)\\), loss (\\S+) ± (\\S+):"
+                            + " mean and deviation of 4 folds");
+    private static final Pattern MEAN_OF_NUMBERS =
+            Pattern.compile(
+                    "test R2 (\\S+) ± (\\S+), RMSE (\\S+) ± (\\S+) \\(the mean: (\\S+)\\): mean and"
+                            + " deviation of 4 folds");
 
     @TempDir Path folder;
 
@@ -96,8 +102,8 @@ class FoldsTest {
             double[] all = folds.stream().mapToDouble(fold -> fold[at]).toArray();
             double is = DoubleStream.of(all).average().orElseThrow();
             double squares = DoubleStream.of(all).map(x -> (x - is) * (x - is)).sum();
-            assertThat(mean[2 * of]).isCloseTo(is, within(1e-4));
-            assertThat(mean[2 * of + 1]).isCloseTo(Math.sqrt(squares / 4), within(1e-4));
+            assertThat(mean[3 * of]).isCloseTo(is, within(1e-4));
+            assertThat(mean[3 * of + 1]).isCloseTo(Math.sqrt(squares / 4), within(1e-4));
         }
         assertThat(outcome.lines().get(outcome.lines().size() - 1)).matches(MEAN);
         assertThat(folder.toFile().list()).containsExactly("table.csv");
@@ -118,9 +124,10 @@ class FoldsTest {
                                 + " 0.01 --backend java --folds 4");
         assertThat(outcome.err()).isEmpty();
         assertThat(numbers(outcome, FOLD)).hasSize(4);
-        double[] mean = numbers(outcome, MEAN).get(0);
+        double[] mean = numbers(outcome, MEAN_OF_NUMBERS).get(0);
         assertThat(mean[0]).isGreaterThan(0.9);
-        assertThat(mean[2]).as("in the unit of y").isGreaterThan(50);
+        assertThat(mean[2]).as("in the unit of y").isBetween(5.0, 100.0);
+        assertThat(mean[4]).isBetween(200.0, 400.0);
     }
 
     @Test
@@ -182,8 +189,8 @@ class FoldsTest {
                 .anyMatch(
                         said ->
                                 said.matches(
-                                        "best      lr 1e-2: val accuracy \\S+ ± \\S+, loss \\S+ ±"
-                                                + " \\S+, mean and deviation of 6 runs in 3"
+                                        "best      lr 1e-2: val accuracy \\S+ ± \\S+ \\(baseline:"
+                                                + " 0.6667\\), loss \\S+ ± \\S+: mean and deviation of 6 runs in 3"
                                                 + " folds"))
                 .anyMatch(
                         said ->

@@ -58,6 +58,7 @@ class RegressionTest {
         assertThat(trained.err()).isEmpty();
         assertThat(trained.code()).isZero();
         assertThat(trained.out())
+                .containsPattern("epoch 20/20  loss .*  val loss 0\\.0\\d{3}  val R2 0\\.99\\d\\d")
                 .contains("384 to train, 96 to validate, 120 to test, 3 columns: 3 numbers\n")
                 .contains("no gallery: a model trained by mean squared error")
                 .doesNotContain("accuracy");
@@ -66,7 +67,10 @@ class RegressionTest {
                         .filter(line -> line.startsWith("test "))
                         .findFirst()
                         .orElseThrow();
-        assertThat(result).matches("test R2 0\\.99\\d\\d, .* on 120 rows");
+        assertThat(result)
+                .matches(
+                        "test R2 0\\.99\\d\\d, RMSE 0\\.\\d{5} \\(the mean: 2\\.\\d{4}\\), MAE"
+                                + " 0\\.\\d{5} on 120 rows");
         assertThat(quern("evaluate RUN").out()).contains(result);
         assertThat(quern("evaluate RUN --data CSV").out())
                 .containsPattern("R2 0\\.99\\d\\d, .* on 600 rows");
@@ -81,6 +85,17 @@ class RegressionTest {
         assertThat(predicted.lines().get(2)).matches("row 1: y (2\\.[89]|3\\.[012])\\d*");
     }
 
+    @Test
+    void theTargetIsForR2WhereNumbersArePredicted() {
+        String command =
+                "train --data CSV --loss mse --model dense_1 --epochs 1 --target-accuracy ";
+        Cli.Outcome missed = quern(command + "0.999");
+        assertThat(missed.code()).isOne();
+        assertThat(missed.err())
+                .matches("quern: test R2 -?0\\.\\d{4} is below the target 0\\.999\n");
+        assertThat(quern(command + "-9").code()).isZero();
+    }
+
     @ParameterizedTest
     @MethodSource("lossesOfNumbers")
     void aSweepIsByR2(String loss) {
@@ -90,6 +105,8 @@ class RegressionTest {
         assertThat(swept.out())
                 .containsPattern("lr 0\\.05: val R2 -?\\d+\\.\\d{4}, val loss ")
                 .containsPattern("lr +val R2 +val loss +seconds")
+                .containsPattern(
+                        "lr 0\\.05: test R2 -?\\d\\.\\d{4}, RMSE [\\d.]+ \\(the mean: 2\\.\\d{4}\\)\n")
                 .doesNotContain("accuracy");
     }
 

@@ -117,7 +117,7 @@ class SweepCommandTest {
         assertThat(table).hasSize(1 + 4 + 2);
         assertThat(table.get(5))
                 .matches(
-                        "best +model .*, lr .*: test accuracy 0\\.\\d{4}, loss \\d\\.\\d{4}, the mean of 2 runs");
+                        "best +model .*, lr .*: test accuracy 0\\.\\d{4} \\(baseline: 0\\.1\\d{3}\\), loss \\d\\.\\d{4}, the mean of 2 runs");
         List<String> lines = Files.readAllLines(csv);
         assertThat(lines.get(0))
                 .isEqualTo(
@@ -137,8 +137,8 @@ class SweepCommandTest {
         RunSettings settings = RunSettings.DEFAULT.with(Map.of("lr", lr));
         return new Sweep.Result(
                 new Sweep.Member(number, 0, Map.of("lr", lr), settings),
-                new Sweep.Score(validation, 0.5),
-                new Sweep.Score(test, 0.25),
+                new Sweep.Score(validation, 0.5, Double.NaN, 0.7),
+                new Sweep.Score(test, 0.25, Double.NaN, 0.8),
                 2,
                 1,
                 Double.isNaN(validation) ? "diverged in epoch 1" : null);
@@ -159,7 +159,7 @@ class SweepCommandTest {
                         "0.2        0.5000    0.5000     1.00",
                         "0.1      diverged    0.5000     1.00");
         assertThat(SweepText.winner(results))
-                .isEqualTo("lr 0.3: test accuracy 0.6000, loss 0.2500");
+                .isEqualTo("lr 0.3: test accuracy 0.6000 (baseline: 0.8000), loss 0.2500");
         assertThat(SweepText.csv(results).lines())
                 .containsExactly(
                         "number,lr,validation_accuracy,validation_loss,test_accuracy,test_loss,"

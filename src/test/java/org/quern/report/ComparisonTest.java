@@ -20,25 +20,49 @@ class ComparisonTest {
                         "{quern: 1, batch: 32, seed: 1, epochsAsked: 2, parameters: 7850,"
                                 + " epochs: [{loss: 0.5, stepMicros: 10}, {loss: 0.25, stepMicros:"
                                 + " 11}], bestEpoch: 2, seconds: {total: 1.5}, test: {loss: 0.3,"
-                                + " accuracy: 0.9, wrongPerClass: [3, 1500]}}");
+                                + " accuracy: 0.9, baselineAccuracy: 0.11350,"
+                                + " balancedAccuracy: 0.89, macroF1: 0.88, rocAuc: null,"
+                                + " wrongPerClass: [3, 1500]}}");
         JsonObject second =
                 run("{quern: 1, batch: 64, seed: 1, epochsAsked: 2, parameters: 7850, epochs: []}");
         assertThat(Comparison.of(List.of("first", "b"), List.of(first, second)).text() + "\n")
                 .isEqualTo(
                         """
-                                        first       b
-                        test accuracy  0.9000       -
-                        wrong           1,503       -
-                        test loss      0.3000       -
-                        best epoch          2       -
-                        epochs         2 of 2  0 of 2
-                        last loss      0.2500       -
-                        us a step        11.0       -
-                        seconds          1.50       -
-                        parameters      7,850   7,850
+                                            first       b
+                        test accuracy      0.9000       -
+                        baseline accuracy  0.1135       -
+                        balanced accuracy  0.8900       -
+                        macro-F1           0.8800       -
+                        wrong               1,503       -
+                        test loss          0.3000       -
+                        best epoch              2       -
+                        epochs             2 of 2  0 of 2
+                        last loss          0.2500       -
+                        us a step            11.0       -
+                        seconds              1.50       -
+                        parameters          7,850   7,850
 
                         settings that differ
-                        batch              32      64
+                        batch                  32      64
+                        """);
+    }
+
+    @Test
+    void runsThatPredictNumbers() {
+        String text =
+                "{epochs: [], epochsAsked: 1, test: {r2: %s, rmse: %s,"
+                        + " baselineRmse: 114012.3, mae: 36120}}";
+        JsonObject one = run(text.formatted("0.78616", "52873.1"));
+        JsonObject other = run(text.formatted("-1.5", "1.2e11"));
+        assertThat(Comparison.of(List.of("a", "b"), List.of(one, other)).text())
+                .startsWith(
+                        """
+                                             a          b
+                        test R2         0.7862    -1.5000
+                        RMSE            52,873  1.2000e11
+                        baseline RMSE  114,010    114,010
+                        MAE             36,120     36,120
+                        epochs          0 of 1     0 of 1
                         """);
     }
 

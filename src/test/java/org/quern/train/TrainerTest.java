@@ -195,7 +195,7 @@ class TrainerTest {
                 trainer.fit(line, line, 60);
                 Evaluation evaluation = trainer.evaluate(line);
                 assertThat(evaluation.loss()).isLessThan(1e-4);
-                assertThat(evaluation.accuracy()).as("R²").isGreaterThan(0.999);
+                assertThat(evaluation.r2()).as("R²").isGreaterThan(0.999);
             }
         }
     }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -24,6 +25,7 @@ import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.report.page.RunPage;
 import org.quern.run.RunReport;
+import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
@@ -261,8 +263,89 @@ class BrowserTest {
         browser.open(page("sine"));
         browser.checkEverywhere("regression");
         assertThat(browser.all("h2").stream().map(WebElement::getText))
-                .containsExactly("Loss", "Model and settings");
+                .containsExactly("Loss", "Predictions", "Model and settings");
         assertThat(browser.text(".figures dt")).isEqualTo("test R²");
+        assertThat(browser.all("figure svg circle:not(:has(title))")).hasSize(400);
+        assertThat(browser.all("figure svg rect")).hasSize(21);
+    }
+
+    /** What a test of a network that was not trained says, as a page. */
+    private static void openTest(String name, Loss loss, float[] outputs, Dataset set)
+            throws IOException {
+        Model model = Model.input(1).dense(outputs.length / set.rows());
+        Evaluation evaluation = Evaluation.of(loss, outputs, set);
+        try (Trainer trainer = Trainer.open(TrainingConfig.of(model).withLoss(loss))) {
+            RunReport report = new RunReport(trainer, "any", "made up", 1).test(evaluation);
+            String html =
+                    new RunPage(name, report.values(), model, loss).test(evaluation, set).html();
+            Files.writeString(page(name), html);
+        }
+        browser.open(page(name));
+        browser.checkEverywhere(name);
+    }
+
+    /** Sizes and names at which labels of axes do not fit by themselves. */
+    @Test
+    void severalNumbersOfAllSizes() throws IOException {
+        float[] units = {2e5f, 3e-9f, 1, 4e11f, 1};
+        float[] from = {1e5f, 0, 1 << 23, 0, 7};
+        int rows = 3000;
+        float[] targets = new float[rows * units.length];
+        float[] outputs = new float[targets.length];
+        Random random = new Random(1);
+        for (int i = 0; i < targets.length; i++) {
+            int output = i % units.length;
+            targets[i] = (float) (from[output] + units[output] * random.nextGaussian());
+            outputs[i] = (float) (targets[i] + units[output] * 0.3 * random.nextGaussian());
+        }
+        Dataset set =
+                Dataset.ofValues("sizes", new int[] {1}, new float[rows])
+                        .withTargets(
+                                targets,
+                                List.of(
+                                        "median_house_value_of_a_district_in_dollars",
+                                        "charge",
+                                        "seconds",
+                                        "Zahl der Atome, im Mittel über alle Proben",
+                                        "fifth"));
+        openTest("sizes", Loss.MEAN_SQUARED_ERROR, outputs, set);
+        assertThat(browser.all("figure")).hasSize(8);
+        assertThat(browser.text("section[aria-labelledby=predictions] > .note"))
+                .contains("Charts of 4 of 5 outputs.", "Dots for 2,000 of 3,000 rows");
+        assertThat(browser.all("section[aria-labelledby=predictions] tbody tr")).hasSize(5);
+    }
+
+    @Test
+    void twoClasses() throws IOException {
+        int rows = 4000;
+        float[] logits = new float[2 * rows];
+        int[] labels = new int[rows];
+        Random random = new Random(1);
+        for (int row = 0; row < rows; row++) {
+            labels[row] = random.nextInt(30) == 0 ? 1 : 0;
+            logits[2 * row + 1] = (float) (random.nextGaussian() + 2 * labels[row] - 2);
+        }
+        Dataset set =
+                Dataset.ofValues("fraud", new int[] {1}, new float[rows])
+                        .withLabels(labels, List.of("ok", "a fraud with a rather long name"));
+        openTest("two-classes", Loss.CROSS_ENTROPY, logits, set);
+        assertThat(browser.all("h2").stream().map(WebElement::getText))
+                .contains("ROC and precision-recall");
+        assertThat(browser.all(".legend li").stream().map(WebElement::getText))
+                .anyMatch(text -> text.matches("this model: area 0\\.9\\d{3}"))
+                .contains("chance: 0.5000");
+    }
+
+    @Test
+    void aClassWithoutRows() throws IOException {
+        Dataset set =
+                Dataset.ofValues("one", new int[] {1}, new float[3])
+                        .withLabels(new int[] {0, 0, 0}, List.of("ok", "fraud"));
+        openTest("one-class", Loss.CROSS_ENTROPY, new float[] {1, 0, 1, 0, 0, 1}, set);
+        assertThat(browser.all("section[aria-labelledby=classes] tbody tr").get(1).getText())
+                .isEqualTo("fraud 0 0 0.0000 – 0.0000");
+        assertThat(browser.all("h2").stream().map(WebElement::getText))
+                .doesNotContain("ROC and precision-recall");
     }
 
     @Test

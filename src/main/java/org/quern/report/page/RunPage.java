@@ -11,13 +11,14 @@ import org.quern.model.Summary;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
+import org.quern.run.RunReport;
 import org.quern.train.Calibration;
-import org.quern.train.ConfusionMatrix;
 import org.quern.train.Evaluation;
 
 /**
- * The page of a run: settings, curves and, once it was tested, confusion matrix, scores, mistakes,
- * reliability and the weights of the first layer.
+ * The page of a run: settings, curves and, once it was tested, what fits of scores, confusion
+ * matrix, ROC and precision-recall curves, mistakes, reliability, predictions against their targets
+ * and the weights of the first layer.
  */
 public final class RunPage {
     /** The state of a run of which nothing has been heard. */
@@ -56,19 +57,14 @@ public final class RunPage {
     }
 
     public RunPage test(Evaluation evaluation, Dataset rows) {
-        Map<String, Object> test = new LinkedHashMap<>();
-        test.put("rows", evaluation.rows());
-        test.put("loss", evaluation.loss());
-        ConfusionMatrix confusion = evaluation.confusion();
-        if (confusion == null) {
-            test.put("r2", evaluation.accuracy());
-            test.put("meanAbsoluteError", evaluation.meanAbsoluteError());
+        Map<String, Object> test = RunReport.figures(evaluation);
+        if (evaluation.confusion() == null) {
+            test.put("predictions", Plots.predictions(evaluation, rows.targets()));
         } else {
-            test.put("accuracy", evaluation.accuracy());
             test.put("wrong", evaluation.mistakes().size());
-            test.put("classes", confusion.classes());
-            test.put("confusion", confusion.counts());
-            test.put("scores", confusion.scores());
+            if (evaluation.ranking() != null && !Double.isNaN(evaluation.ranking().rocAuc())) {
+                test.put("curves", Plots.curves(evaluation.ranking()));
+            }
             Calibration calibration = Calibration.of(evaluation);
             test.put("reliability", calibration.bins());
             test.put("calibrationError", calibration.error());

@@ -27,16 +27,46 @@ const PAPER = 680;
 /** Room for the axes. */
 const margin = {top: 12, right: 14, bottom: 40, left: 50};
 
-function axes(svg, width, height, y, xAxis, yAxis, xTitle, yTitle) {
-    svg.append("g").attr("class", "grid").attr("transform", `translate(${margin.left},0)`)
-        .call(d3.axisLeft(y).ticks(5).tickSize(-(width - margin.left - margin.right)).tickFormat(""));
+function axes(svg, width, height, y, xAxis, yAxis, xTitle, yTitle, left = margin.left) {
+    svg.append("g").attr("class", "grid").attr("transform", `translate(${left},0)`)
+        .call(d3.axisLeft(y).ticks(5).tickSize(-(width - left - margin.right)).tickFormat(""));
     svg.append("g").attr("class", "axis").attr("transform", `translate(0,${height - margin.bottom})`).call(xAxis);
-    svg.append("g").attr("class", "axis").attr("transform", `translate(${margin.left},0)`).call(yAxis);
+    svg.append("g").attr("class", "axis").attr("transform", `translate(${left},0)`).call(yAxis);
     svg.append("text").attr("class", "axis-title").attr("text-anchor", "end")
         .attr("x", width - margin.right).attr("y", height - 6).text(xTitle);
     if (yTitle) {
         svg.append("text").attr("class", "axis-title").attr("x", 4).attr("y", 11).text(yTitle);
     }
+}
+
+/** How the numbers on an axis are written: large and small ones short, in as many digits as tell them apart. */
+function tickText(scale) {
+    const ticks = scale.ticks(5);
+    const most = d3.max(ticks, Math.abs);
+    const exact = decimals => ticks.every(value => Math.abs(value.toExponential(decimals) - value) < 1e-3 * (ticks[1] - ticks[0]));
+    const decimals = d3.range(8).find(exact) ?? 8;
+    if (most >= 1e-3 && most < 1e5 || most < 1e9 && decimals > 3) return scale.tickFormat(5);
+    const text = d3.format(most >= 1e-3 && most < 1e9 ? `.${decimals + 1}~s` : `.${decimals}~e`);
+    return value => value === 0 ? "0" : text(value).replace("e+", "e");
+}
+
+/** Pixels that the labels of an axis need, the longest of them. */
+const widest = (scale, text) => LETTER * d3.max(scale.ticks(5), value => text(value).length);
+
+/** Axes for any numbers, with as much room as their labels need; the scales that they show. */
+function numberAxes(svg, width, height, xDomain, yDomain, xTitle, yTitle) {
+    const [xs, [bottom, top]] = inner(width, height);
+    const y = d3.scaleLinear(yDomain, [bottom, top + 12]).nice(5);
+    const yText = tickText(y);
+    const left = Math.max(margin.left, 14 + widest(y, yText));
+    const x = d3.scaleLinear(xDomain, xs).nice(5);
+    const xText = tickText(x);
+    const room = widest(x, xText);
+    x.range([left, xs[1] - room / 2]);
+    let ticks = 6;
+    while (ticks > 1 && x.ticks(ticks).length * (12 + room) > xs[1] - left) ticks--;
+    axes(svg, width, height, y, d3.axisBottom(x).ticks(ticks).tickFormat(xText), d3.axisLeft(y).ticks(5).tickFormat(yText), xTitle, yTitle, left);
+    return [x, y];
 }
 
 const inner = (width, height) => [[margin.left, width - margin.right], [height - margin.bottom, margin.top + 6]];
@@ -62,8 +92,11 @@ function lineChart({title, yDomain, yFormat, series}) {
             const end = Math.max(1, d3.max(all, p => p[0]) || 1);
             const x = d3.scaleLinear([Math.min(d3.min(all, p => p[0]) ?? 0, end === 1 ? 0 : 1), end], xs);
             const y = d3.scaleLinear(yDomain(all.map(p => p[1])), ys).nice(5);
+            const yText = tickText(y);
+            const left = Math.max(margin.left, 14 + widest(y, yText));
+            x.range([left, xs[1]]);
             const whole = d3.axisBottom(x).ticks(Math.min(end, width / 50)).tickFormat(v => Number.isInteger(v) ? v : "");
-            axes(svg, width, height, y, whole, d3.axisLeft(y).ticks(5), "epoch", "");
+            axes(svg, width, height, y, whole, d3.axisLeft(y).ticks(5).tickFormat(yText), "epoch", "", left);
             const line = d3.line().defined(p => p[1] !== null).x(p => x(p[0])).y(p => y(p[1]));
             for (const s of shown) {
                 svg.append("path").attr("d", line(s.points)).attr("fill", "none").attr("stroke", s.colour)
@@ -113,13 +146,58 @@ function reliabilityChart(bins) {
             .attr("x", b => x(b.from) + 1).attr("width", b => x(b.to) - x(b.from) - 2)
             .attr("y", b => y(b.accuracy)).attr("height", b => y(0) - y(b.accuracy)).attr("fill", "var(--first)").attr("fill-opacity", .55)
             .append("title").text(b => `${count(b.rows)} rows, mean probability ${four(b.confidence)}, right ${four(b.accuracy)}`);
-        svg.append("line").attr("x1", x(0)).attr("y1", y(0)).attr("x2", x(1)).attr("y2", y(1))
-            .attr("stroke", "var(--second)").attr("stroke-width", 1.5).attr("stroke-dasharray", "5 4");
+        comparedLine(svg, x, y, [[0, 0], [1, 1]]);
         svg.append("g").selectAll("circle").data(filled).join("circle")
             .attr("cx", b => x(b.confidence)).attr("cy", b => y(b.accuracy)).attr("r", 3.5).attr("fill", "var(--first)");
         svg.append("g").attr("font-size", width < 600 ? 9 : 11).selectAll("text").data(filled).join("text")
             .attr("x", b => x((b.from + b.to) / 2)).attr("y", y(0) - 5).attr("text-anchor", "middle").text(rows);
     });
+}
+
+/** A dashed line between two points: what a chart is held against. */
+function comparedLine(svg, x, y, [from, to]) {
+    svg.append("line").attr("x1", x(from[0])).attr("y1", y(from[1])).attr("x2", x(to[0])).attr("y2", y(to[1]))
+        .attr("stroke", "var(--second)").attr("stroke-width", 1.5).attr("stroke-dasharray", "5 4");
+}
+
+/** A curve of two rates and the dashed line of a blind guess: {title, xTitle, yTitle, points, steps, area, blind, blindArea}. */
+function rateChart({title, xTitle, yTitle, points, steps, area, blind, blindArea}) {
+    const series = [{name: `this model: area ${four(area)}`, colour: "var(--first)"},
+        {name: `chance: ${four(blindArea)}`, colour: "var(--second)", dashed: true}];
+    return h("div", {}, h("h3", {}, title), legend(series),
+        chart(`${title}: ${series.map(s => s.name).join(", ")}`, 320, (svg, width, height) => {
+            const [x, y] = numberAxes(svg, width, height, [0, 1], [0, 1], xTitle, yTitle);
+            comparedLine(svg, x, y, blind);
+            svg.append("path").attr("d", d3.line(p => x(p[0]), p => y(p[1])).curve(steps ? d3.curveStepBefore : d3.curveLinear)(points))
+                .attr("fill", "none").attr("stroke", "var(--first)").attr("stroke-width", 2).attr("stroke-linejoin", "round");
+        }));
+}
+
+/** Dots of [true, predicted], and the dashed line on which both are the same. */
+function dotChart(title, points) {
+    const extent = d3.extent(points.flat());
+    if (extent[0] === extent[1]) extent[1] += Math.abs(extent[0]) || 1;
+    return h("div", {}, h("h3", {}, title),
+        chart(`${title}: ${count(points.length)} dots around the line of equal values, from ${digits(extent[0])} to ${digits(extent[1])}`, 320, (svg, width, height) => {
+            const [x, y] = numberAxes(svg, width, height, extent, extent, "true", "predicted");
+            svg.append("g").attr("fill", "var(--first)").attr("fill-opacity", Math.max(.25, Math.min(.8, 150 / points.length)))
+                .selectAll("circle").data(points).join("circle").attr("cx", p => x(p[0]).toFixed(1)).attr("cy", p => y(p[1]).toFixed(1)).attr("r", 2.2);
+            comparedLine(svg, x, y, [0, 1].map(end => [x.domain()[end], y.domain()[end]]));
+        }));
+}
+
+/** Bars of equal width from -reach to reach, and the dashed line at 0. */
+function histogram(title, reach, bars, xTitle) {
+    const edge = i => reach * (2 * i / bars.length - 1);
+    return h("div", {}, h("h3", {}, title),
+        chart(`${title}: ${bars.map((n, i) => `${digits(edge(i))} to ${digits(edge(i + 1))}: ${count(n)}`).join("; ")}`, 320, (svg, width, height) => {
+            const [x, y] = numberAxes(svg, width, height, [-reach, reach], [0, d3.max(bars)], xTitle, "rows");
+            svg.append("g").attr("fill", "var(--first)").attr("fill-opacity", .55).selectAll("rect").data(bars).join("rect")
+                .attr("x", (n, i) => x(edge(i)) + .5).attr("width", (n, i) => Math.max(.5, x(edge(i + 1)) - x(edge(i)) - 1))
+                .attr("y", n => y(n)).attr("height", n => y(0) - y(n))
+                .append("title").text((n, i) => `${digits(edge(i))} to ${digits(edge(i + 1))}: ${count(n)} rows`);
+            comparedLine(svg, x, y, [[0, 0], [0, y.domain()[1]]]);
+        }));
 }
 
 /** More classes than this are shown in small cells, without zeros. */

@@ -32,7 +32,7 @@ document.title = "Runs: " + names.join(", ");
 document.getElementById("page").append(
     h("h1", {}, "Runs compared"),
     h("p", {class: "muted"}, names.join(", ")),
-    section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ")}, ...cells], results)),
+    section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ").replace("R2", "R²")}, ...cells], results)),
     ...[
         section("Curves", h("div", {class: "pair charts"},
             curve("Training loss", "loss", fromZero), curve("Training accuracy", "accuracy", nearOne),

@@ -21,7 +21,7 @@ function section(title, ...children) {
 function figures(pairs) {
     return h("dl", {class: "figures"},
         pairs.filter(([, value]) => value !== null)
-            .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+            .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {class: value.length > 8 ? "long" : null}, value))));
 }
 
 /** A figure with what it is of, smaller. */
@@ -40,8 +40,18 @@ function table(columns, rows, rowClass) {
 const spaced = name => name.replace(/([A-Z])/g, " $1").toLowerCase();
 
 const count = value => value.toLocaleString("en");
-const fixed = digits => value => value === null || value === undefined ? "–" : value.toFixed(digits);
-const four = fixed(4);
+const none = value => value === null || value === undefined;
+
+/** A number of any size in five significant digits, as Numbers.digits writes it. */
+function digits(value) {
+    if (none(value) || value === 0) return value === 0 ? "0" : "–";
+    const size = Math.abs(value);
+    return size >= 1e9 || size < 1e-4 ? value.toExponential(4).replace("+", "")
+        : value.toLocaleString("en", {minimumSignificantDigits: 5, maximumSignificantDigits: 5});
+}
+
+/** A share, R² or a loss in four decimals, if it is not huge. */
+const four = value => !none(value) && Math.abs(value) < 1e5 ? value.toFixed(4) : digits(value);
 const seconds = value => value < 0.1 ? (1000 * value).toFixed(0) + " ms" : value.toFixed(value < 10 ? 2 : 1) + " s";
 
 /** What the server put into the page. */

@@ -13,10 +13,17 @@ function header(data) {
         data.note ? h("p", {class: "note"}, data.note) : null,
         figures([
             ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
+            ["baseline accuracy", test && test.baselineAccuracy !== undefined ? four(test.baselineAccuracy) : null],
+            ["balanced accuracy", test && test.balancedAccuracy !== undefined ? four(test.balancedAccuracy) : null],
+            ["macro-F1", test && test.macroF1 !== undefined ? four(test.macroF1) : null],
+            ["ROC AUC", test && test.rocAuc !== undefined ? four(test.rocAuc) : null],
+            ["PR AUC", test && test.prAuc !== undefined ? four(test.prAuc) : null],
             ["wrong", test && test.wrong !== undefined ? withUnit(count(test.wrong), ` of ${count(test.rows)}`) : null],
             ["test R²", test && test.r2 !== undefined ? four(test.r2) : null],
-            ["mean absolute error", test && test.meanAbsoluteError !== undefined ? four(test.meanAbsoluteError) : null],
-            ["test loss", test ? four(test.loss) : null],
+            ["RMSE", test && test.rmse !== undefined ? digits(test.rmse) : null],
+            ["baseline RMSE", test && test.baselineRmse !== undefined ? digits(test.baselineRmse) : null],
+            ["mean absolute error", test && test.mae !== undefined ? digits(test.mae) : null],
+            ["test loss", test && test.loss !== undefined ? four(test.loss) : null],
             ["accuracy in training", !test && data.progress && data.classifies ? four(data.progress.accuracy) : null],
             ["loss in training", !test && data.progress ? four(data.progress.loss) : null],
             ["epochs", withUnit(last ? last.epoch : 0, ` of ${run.epochsAsked}`)],
@@ -72,12 +79,54 @@ function mistakes(data) {
                 {title: "wrong", of: s => count(s.wrong)}, {title: "precision", of: s => four(s.precision)},
                 {title: "recall", of: s => four(s.recall)}, {title: "F1", of: s => four(s.f1)},
             ], test.scores),
-            h("div", {}, h("h3", {}, "Wrong predictions by true class"), barChart("Wrong predictions by true class", bars, "var(--wrong)")))),
+            h("div", {}, h("h3", {}, "Wrong predictions by true class"), barChart("Wrong predictions by true class", bars, "var(--wrong)"))),
+            h("p", {class: "note"}, `Balanced accuracy is the mean recall, macro-F1 the mean F1; a class without a figure (–) is left out. Baseline accuracy is that of always saying “${test.baselineClass}”, the most common class of these rows.`)),
+        test.curves ? rates(test) : null,
         test.gallery.length ? gallery(test) : null,
         section("Reliability",
             h("p", {}, `When the network gives a probability, how often is it right? On the dashed line it knows how sure it may be. The number in a bar says how many rows it stands for. Expected calibration error: ${four(test.calibrationError)}.`),
             reliabilityChart(test.reliability)),
     ];
+}
+
+/** Of two classes, how well the second is told from the first. */
+function rates(test) {
+    const rare = test.prevalence;
+    return section("ROC and precision-recall",
+        h("p", {}, `How well rows of “${test.positiveClass}” (${count(Math.round(rare * test.rows))} of ${count(test.rows)}) are told from the others, at every threshold of its probability.`),
+        h("div", {class: "pair charts"},
+            rateChart({title: "ROC curve", xTitle: "false positive rate", yTitle: "true positive rate", points: test.curves.roc,
+                area: test.rocAuc, blind: [[0, 0], [1, 1]], blindArea: .5}),
+            rateChart({title: "Precision-recall curve", xTitle: "recall", yTitle: "precision", points: test.curves.precisionRecall, steps: true,
+                area: test.prAuc, blind: [[0, rare], [1, rare]], blindArea: rare})),
+        h("p", {class: "note"}, "The area under the second curve is the average precision."));
+}
+
+/** Of numbers, what was predicted against what is true, for each output. */
+function predictions(data) {
+    const test = data.test;
+    if (!test || !test.predictions) return null;
+    const several = test.outputs.length > 1;
+    const title = (output, text) => several ? `${output.name}: ${text}` : text[0].toUpperCase() + text.slice(1);
+    const shown = test.predictions.length;
+    const dots = shown ? test.predictions[0].points.length : 0;
+    const beyond = test.predictions.filter(p => p.beyond).map(p => `${several ? p.name + ": " : ""}${count(p.beyond)} of ${count(test.rows)} rows are farther off than the bars reach.`);
+    const notes = [
+        several ? "The figures at the top are means over the outputs." : null,
+        "Baseline RMSE is that of the mean of these rows’ targets, predicted for every row.",
+        shown < test.outputs.length ? `Charts of ${shown} of ${count(test.outputs.length)} outputs.` : null,
+        dots < test.rows ? `Dots for ${count(dots)} of ${count(test.rows)} rows, evenly spaced; bars for all.` : null,
+        ...beyond,
+    ].filter(note => note);
+    return section("Predictions",
+        several ? [table([
+            {title: "output", text: true, of: o => o.name}, {title: "RMSE", of: o => digits(o.rmse)}, {title: "baseline RMSE", of: o => digits(o.baseline)},
+            {title: "mean absolute error", of: o => digits(o.mae)}, {title: "R²", of: o => four(o.r2)},
+        ], test.outputs)] : null,
+        test.predictions.map(p => h("div", {class: "pair charts"},
+            dotChart(title(p, "predicted against true"), p.points),
+            p.reach > 0 ? histogram(title(p, "residuals"), p.reach, p.bars, "true − predicted") : h("p", {}, "Every row is predicted exactly."))),
+        h("p", {class: "note"}, notes.join(" ")));
 }
 
 function gallery(test) {
@@ -124,7 +173,7 @@ function settings(data) {
 function render(data) {
     document.title = data.title;
     document.getElementById("page").replaceChildren(...[
-        h("div", {id: "header"}, header(data)), h("div", {id: "curves"}, curves(data)), mistakes(data), weights(data), time(data.run), settings(data),
+        h("div", {id: "header"}, header(data)), h("div", {id: "curves"}, curves(data)), mistakes(data), predictions(data), weights(data), time(data.run), settings(data),
         h("footer", {}, "Made by Quern. Charts by d3 (ISC licence, in the source of this page)."),
     ].flat(Infinity).filter(part => part));
 }
