@@ -14,15 +14,19 @@
     A(GELU, gelu_f(z), d * gelu_slope(z))                   \
     A(SILU, z * sigmoid_f(z), d * (sigmoid_f(z) * (1.0f + z * (1.0f - sigmoid_f(z)))))
 
-/* Losses that compare numbers: name, value and derivative of e = output - target; `form` is the loss's setting. */
-#define REGRESSION_LOSSES_HERE(L)             \
+/*
+ * Losses of single outputs: name, value and derivative for output y, target t and error e = y - t; `form` is the loss's
+ * setting.
+ */
+#define ELEMENTWISE_LOSSES_HERE(L)            \
     L(MEAN_SQUARED_ERROR, e * e, 2.0f * e)    \
     L(HUBER, fabsf(e) <= form ? 0.5f * e * e : form * (fabsf(e) - 0.5f * form), \
-      e > form ? form : e < -form ? -form : e)
+      e > form ? form : e < -form ? -form : e) \
+    L(BINARY_CROSS_ENTROPY, (y > 0 ? y : 0) - y * t + log1p_f(exp_f(-fabsf(y))), sigmoid_f(y) - t)
 
 #define COUNT(...) +1
 _Static_assert(0 ACTIVATIONS_HERE(COUNT) == ACTIVATIONS, "every activation is here");
-_Static_assert(1 REGRESSION_LOSSES_HERE(COUNT) == LOSSES, "every loss but cross-entropy is here");
+_Static_assert(1 ELEMENTWISE_LOSSES_HERE(COUNT) == LOSSES, "every loss but cross-entropy is here");
 
 #define CASE(name, value, derivative) case ACTIVATION_##name:
 static int knows_activation(int activation) {
@@ -38,7 +42,7 @@ static int knows_activation(int activation) {
 static int knows_loss(int loss) {
     switch (loss) {
         case LOSS_CROSS_ENTROPY:
-        REGRESSION_LOSSES_HERE(CASE)
+        ELEMENTWISE_LOSSES_HERE(CASE)
         return 1;
     }
     return 0;
@@ -95,20 +99,21 @@ INLINE void through_activation(const Layer *l, float *d_row, const float *y_row,
     }
 }
 
-/* The loss of a row of n numbers, its gradient with respect to them times `factor`. */
-INLINE float regression_row(int loss, float form, const float *output, const float *target, float *gradient,
-                            float factor, int n) {
+/* The loss of a row of n outputs, its gradient with respect to them times `factor`. */
+INLINE float elementwise_row(int loss, float form, const float *output, const float *target, float *gradient,
+                             float factor, int n) {
     float sum = 0;
     switch (loss) {
 #define CASE(name, value, derivative)              \
     case LOSS_##name:                              \
         for (int j = 0; j < n; j++) {              \
-            float e = output[j] - target[j];       \
+            float y = output[j], t = target[j], e = y - t; \
+            (void)y, (void)t, (void)e;             \
             sum += value;                          \
             gradient[j] = (derivative) * factor;   \
         }                                          \
         break;
-        REGRESSION_LOSSES_HERE(CASE)
+        ELEMENTWISE_LOSSES_HERE(CASE)
 #undef CASE
     }
     return sum;

@@ -136,11 +136,12 @@ static void backward_weights(Net *net, int layer, const Pass *pass) {
 static void cross_entropy(Net *net, const Pass *pass) {
     Layer *l = &net->layer[net->layers - 1];
     int n = l->out;
-    float each = 1.0f / (float)pass->rows;
     for (int b = 0; b < pass->rows; b++) {
         const float *z = l->y + (int64_t)b * n;
         float *g = l->dy + (int64_t)b * n;
-        int target = (int)net->targets[b], best = 0;
+        const float *wanted = net->targets + (int64_t)b * net->target_width;
+        float weight = net->target_width > 1 ? wanted[1] : 1.0f, each = weight / (float)pass->rows;
+        int target = (int)wanted[0], best = 0;
         for (int j = 1; j < n; j++) {
             best = z[j] > z[best] ? j : best;
         }
@@ -157,13 +158,13 @@ static void cross_entropy(Net *net, const Pass *pass) {
         }
         /* p - 1 from the other classes would be more exact still; this is within the derived bound */
         g[target] -= each;
-        net->losses[b] = logf(sum) + (top - z[target]);
+        net->losses[b] = (logf(sum) + (top - z[target])) * weight;
         net->hits[b] = best == target;
     }
 }
 
-/* A loss that compares numbers, its gradient before the activation: see Op.RegressionLoss. */
-static void regression(Net *net, const Pass *pass) {
+/* A loss of single outputs, its gradient before the activation and hits: see Op.ElementwiseLoss. */
+static void elementwise_loss(Net *net, const Pass *pass) {
     Layer *l = &net->layer[net->layers - 1];
     int n = l->out;
     float factor = 1.0f / ((float)pass->rows * (float)n);
@@ -171,10 +172,14 @@ static void regression(Net *net, const Pass *pass) {
     plain.mask.scale = 1;
     for (int b = 0; b < pass->rows; b++) {
         int64_t at = (int64_t)b * n;
-        float sum = regression_row(net->loss, net->loss_form, l->y + at, net->targets + at, l->dy + at, factor, n);
+        float sum = elementwise_row(net->loss, net->loss_form, l->y + at, net->targets + at, l->dy + at, factor, n);
         through_activation(&plain, l->dy + at, l->y + at, l->z ? l->z + at : NULL, NULL, n);
         net->losses[b] = sum / (float)n;
-        net->hits[b] = 0;
+        int right = 0;
+        for (int j = 0; net->loss == LOSS_BINARY_CROSS_ENTROPY && j < n; j++) {
+            right += (l->y[at + j] > 0) == (net->targets[at + j] > 0.5f);
+        }
+        net->hits[b] = (float)right;
     }
 }
 
@@ -182,7 +187,7 @@ static void compute_loss(Net *net, const Pass *pass) {
     if (net->loss == LOSS_CROSS_ENTROPY) {
         cross_entropy(net, pass);
     } else {
-        regression(net, pass);
+        elementwise_loss(net, pass);
     }
 }
 

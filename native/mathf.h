@@ -63,6 +63,21 @@ INLINE float tanh_f(float x) {
 /* 1 / (1 + exp(-x)) within 4 ulp where the result is a normal number. */
 INLINE float sigmoid_f(float x) { return 1.0f / (1.0f + exp_f(-x)); }
 
+/* log(1 + x) within 2 ulp for 0 <= x <= 1: 2 artanh(s) with s = x / (2 + x) <= 1/3, by its series to s^17. */
+INLINE float log1p_f(float x) {
+    float s = x / (2.0f + x), q = s * s;
+    float p = 1.0f / 17;
+    p = p * q + 1.0f / 15;
+    p = p * q + 1.0f / 13;
+    p = p * q + 1.0f / 11;
+    p = p * q + 1.0f / 9;
+    p = p * q + 1.0f / 7;
+    p = p * q + 1.0f / 5;
+    p = p * q + 1.0f / 3;
+    float twice = s + s;
+    return twice + twice * q * p;
+}
+
 /* exp(x) in float64 to about 1e-11, for -700 <= x <= 700. */
 INLINE double exp_d(double x) {
     double y = x > 700.0 ? 700.0 : x;

@@ -22,6 +22,7 @@ typedef double (*Exact)(double);
 static float exp_1(float x) { return exp_f(x); }
 static float tanh_1(float x) { return tanh_f(x); }
 static float sigmoid_1(float x) { return sigmoid_f(x); }
+static float log1p_1(float x) { return log1p_f(x); }
 static float gelu_1(float x) { return gelu_f(x); }
 static double sigmoid_exact(double x) { return 1 / (1 + exp(-x)); }
 static double gelu_exact(double x) { return 0.5 * x * erfc(-x / sqrt(2)); }
@@ -49,6 +50,7 @@ int main(void) {
     measure("exp", exp_1, exp, -87.3f, 88.7f);
     measure("tanh", tanh_1, tanh, -20, 20);
     measure("sigmoid", sigmoid_1, sigmoid_exact, -86, 86);
+    measure("log1p", log1p_1, log1p, 0, 1);
     measure("gelu", gelu_1, gelu_exact, -12, 30);
     return 0;
 }

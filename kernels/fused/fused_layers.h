@@ -150,7 +150,7 @@ DEVICE void fused_gradient(MEM float *mem, uint top, uint b, uint j, uint c0, ui
     }
 }
 
-/* As cross_entropy_forward and regression_loss_forward: ../ops/loss.cl. ROW_LANES threads for a row. */
+/* As cross_entropy_forward and elementwise_loss_forward: ../ops/loss.cl. ROW_LANES threads for a row. */
 DEVICE void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, uint t) {
     uint top = NET(NET_LAYERS) - 1, columns = LAYER(top, LAYER_OUT), lane = t % ROW_LANES;
     uint y = fused_y(mem, top, slot), y_stride = fused_y_stride(mem, top);
@@ -161,18 +161,20 @@ DEVICE void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, 
         uint b = b0 + t / ROW_LANES;
         bool real = b < rows;
         MEM const float *z = mem + y + (real ? b : 0) * y_stride;
-        float sum = 0.0f;
+        float sum = 0.0f, hits = 0.0f;
         if (loss != LOSS_CROSS_ENTROPY) {
             float scale = 1.0f / ((float)rows * (float)columns);
             for (uint j = lane; real && j < columns; j += ROW_LANES) {
-                float error = z[j] - targets[b * columns + j];
-                sum = add_loss(loss, form, error, sum);
-                fused_gradient(mem, top, b, j, c0, own, loss_slope(loss, form, error) * scale);
+                float target = targets[b * columns + j];
+                sum = add_loss(loss, form, z[j], target, sum);
+                hits += decided_rightly(loss, z[j], target);
+                fused_gradient(mem, top, b, j, c0, own, loss_slope(loss, form, z[j], target) * scale);
             }
             sum = GROUP_ADD(sum, ROW_LANES);
+            hits = GROUP_ADD(hits, ROW_LANES);
             if (real && lane == 0) {
                 mem[NET(NET_LOSSES) + b] = sum / (float)columns;
-                mem[NET(NET_HITS) + b] = 0.0f;
+                mem[NET(NET_HITS) + b] = hits;
             }
             continue;
         }
@@ -199,13 +201,14 @@ DEVICE void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, 
         }
         sum = GROUP_ADD(sum, ROW_LANES);
         if (real) {
-            uint target = (uint)targets[b];
+            uint at = b * NET(NET_TARGETS), target = (uint)targets[at];
+            float weight = NET(NET_TARGETS) > 1 ? targets[at + 1] : 1.0f;
             for (uint j = lane; j < columns; j += ROW_LANES) {
                 float gradient = (exp(z[j] - largest) / sum - (j == target ? 1.0f : 0.0f)) / (float)rows;
-                fused_gradient(mem, top, b, j, c0, own, gradient);
+                fused_gradient(mem, top, b, j, c0, own, gradient * weight);
             }
             if (lane == 0) {
-                mem[NET(NET_LOSSES) + b] = log(sum) + (largest - z[target]);
+                mem[NET(NET_LOSSES) + b] = (log(sum) + (largest - z[target])) * weight;
                 mem[NET(NET_HITS) + b] = best == target ? 1.0f : 0.0f;
             }
         }

@@ -4,15 +4,15 @@
 #ifndef QUERN_ABI_H
 #define QUERN_ABI_H
 
-#define QUERN_ABI 0xe8b690cbu /* of all that follows */
+#define QUERN_ABI 0x88fb378eu /* of all that follows */
 
 /* org.quern.model.Activation */
 enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU, ACTIVATION_SILU };
 #define ACTIVATIONS 6
 
 /* org.quern.plan.Loss */
-enum { LOSS_CROSS_ENTROPY, LOSS_MEAN_SQUARED_ERROR, LOSS_HUBER };
-#define LOSSES 3
+enum { LOSS_CROSS_ENTROPY, LOSS_MEAN_SQUARED_ERROR, LOSS_HUBER, LOSS_BINARY_CROSS_ENTROPY };
+#define LOSSES 4
 
 /* org.quern.plan.Optimizer */
 enum { OPTIMIZER_ADAM, OPTIMIZER_SGD, OPTIMIZER_LION };

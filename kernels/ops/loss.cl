@@ -1,16 +1,16 @@
 /*
- * cross_entropy_forward   of logits Z [B x C] and class indices T [B]: M = max over j of Z[b,j],
- *                         S = sum over j of exp(Z[b,j] - M), L[b] = log S + M - Z[b,T[b]],
- *                         G[b,j] = (exp(Z[b,j] - M) / S - [j = T[b]]) / B,
+ * cross_entropy_forward   of logits Z [B x C] and class indices T [B], or with weights W beside them, [B x 2]:
+ *                         M = max over j of Z[b,j], S = sum over j of exp(Z[b,j] - M),
+ *                         L[b] = (log S + M - Z[b,T[b]]) W[b], G[b,j] = (exp(Z[b,j] - M) / S - [j = T[b]]) / B W[b],
  *                         hits[b] = 1 if the first largest logit is at T[b], else 0
- * regression_loss_forward of Y [B x C] and targets T [B x C]: L[b] = sum over j of loss(Y - T) / C,
- *                         G[b,j] = loss'(Y - T) / (B C) * act', hits[b] = 0
+ * elementwise_loss_forward of Y [B x C] and targets T [B x C]: L[b] = sum over j of loss(Y, T) / C,
+ *                         G[b,j] = loss'(Y, T) / (B C) * act', hits[b] = how many j are decided rightly
  *
  * loss, gradient and hits in one launch; any C.
  *
  * Launch: 256 threads, `lanes` (a power of 2 up to 256) for a row. Deterministic: every lane sums its columns in
  * order, the lanes are summed in a fixed tree.
- * Bytes: 4 (2 B C + 3 B), or 4 (3 B C + 2 B) with targets [B x C]; flops: 6 B C.
+ * Bytes: 4 (2 B C + 3 B), 4 B more with weights, or 4 (3 B C + 2 B) with targets [B x C]; flops: 6 B C.
  */
 #include "../shared/activation.h"
 #include "../shared/loss.h"
@@ -31,7 +31,7 @@ DEVICE float row_sum(LOCAL float *lane_sums, uint lanes, float sum) {
 
 KERNEL(256)
 cross_entropy_forward(__global float *arena, __global const uint *pass, uint logits_at, uint targets_at,
-                      uint gradient_at, uint loss_at, uint hits_at, uint columns, uint lanes) {
+                      uint gradient_at, uint loss_at, uint hits_at, uint columns, uint target_columns, uint lanes) {
     SHARED float lane_values[256];
     SHARED uint lane_columns[256];
     uint t = get_local_id(0), lane = t % lanes;
@@ -71,51 +71,56 @@ cross_entropy_forward(__global float *arena, __global const uint *pass, uint log
     if (!real) {
         return;
     }
-    uint target = (uint)arena[targets_at + row];
+    __global const float *wanted = arena + targets_at + row * target_columns;
+    uint target = (uint)wanted[0];
+    float weight = target_columns > 1 ? wanted[1] : 1.0f;
     __global float *gradient = arena + gradient_at + row * columns;
     float divisor = (float)rows;
     if (vector) {
         for (uint j = lane * 4; j < columns; j += lanes * 4) {
             float4 v = LOAD4(z + j);
             v = MAKE4(exp(v.x - top) / sum, exp(v.y - top) / sum, exp(v.z - top) / sum, exp(v.w - top) / sum);
-            STORE4(MAKE4((v.x - (j == target ? 1.0f : 0.0f)) / divisor,
-                         (v.y - (j + 1 == target ? 1.0f : 0.0f)) / divisor,
-                         (v.z - (j + 2 == target ? 1.0f : 0.0f)) / divisor,
-                         (v.w - (j + 3 == target ? 1.0f : 0.0f)) / divisor),
+            STORE4(MAKE4((v.x - (j == target ? 1.0f : 0.0f)) / divisor * weight,
+                         (v.y - (j + 1 == target ? 1.0f : 0.0f)) / divisor * weight,
+                         (v.z - (j + 2 == target ? 1.0f : 0.0f)) / divisor * weight,
+                         (v.w - (j + 3 == target ? 1.0f : 0.0f)) / divisor * weight),
                    gradient + j);
         }
     } else {
         for (uint j = lane; j < columns; j += lanes) {
-            gradient[j] = (exp(z[j] - top) / sum - (j == target ? 1.0f : 0.0f)) / divisor;
+            gradient[j] = (exp(z[j] - top) / sum - (j == target ? 1.0f : 0.0f)) / divisor * weight;
         }
     }
     if (lane == 0) {
-        arena[loss_at + row] = log(sum) + (top - z[target]);
+        arena[loss_at + row] = (log(sum) + (top - z[target])) * weight;
         arena[hits_at + row] = best == target ? 1.0f : 0.0f;
     }
 }
 
 KERNEL(256)
-regression_loss_forward(__global float *arena, __global const uint *pass, uint y_at, uint z_at, uint targets_at,
+elementwise_loss_forward(__global float *arena, __global const uint *pass, uint y_at, uint z_at, uint targets_at,
                         uint gradient_at, uint loss_at, uint hits_at, uint columns, int activation, uint lanes, int loss,
                         float form) {
     SHARED float lane_sums[256];
+    SHARED float lane_hits[256];
     uint t = get_local_id(0), lane = t % lanes;
     uint row = get_group_id(0) * (256 / lanes) + t / lanes;
     uint rows = pass[PASS_ROWS];
     float scale = 1.0f / ((float)rows * (float)columns);
-    float sum = 0.0f;
+    float sum = 0.0f, hits = 0.0f;
     for (uint j = lane; row < rows && j < columns; j += lanes) {
         uint position = row * columns + j;
         float y = arena[y_at + position];
         float z = z_at != NOWHERE ? arena[z_at + position] : 0.0f;
-        float error = y - arena[targets_at + position];
-        sum = add_loss(loss, form, error, sum);
-        arena[gradient_at + position] = loss_slope(loss, form, error) * scale * slope(activation, y, z);
+        float target = arena[targets_at + position];
+        sum = add_loss(loss, form, y, target, sum);
+        hits += decided_rightly(loss, y, target);
+        arena[gradient_at + position] = loss_slope(loss, form, y, target) * scale * slope(activation, y, z);
     }
     sum = row_sum(lane_sums, lanes, sum);
+    hits = row_sum(lane_hits, lanes, hits);
     if (row < rows && lane == 0) {
         arena[loss_at + row] = sum / (float)columns;
-        arena[hits_at + row] = 0.0f;
+        arena[hits_at + row] = hits;
     }
 }

@@ -20,6 +20,12 @@ public interface DeviceDataset extends AutoCloseable {
 
     /** Fails unless a data set has the features and the classes or targets that a plan takes. */
     static void check(Plan plan, Dataset set) {
+        if (set.header() != null) {
+            throw data(
+                    "%s is a table: Columns make of it what a network takes (Training and"
+                            + " RowPredictor fit and apply them)",
+                    set.name());
+        }
         if (set.features() != plan.inputSize()) {
             throw data(
                     "%s has %d values a row, but the model takes %d: use data of shape %s",
@@ -31,6 +37,11 @@ public interface DeviceDataset extends AutoCloseable {
                     "%s has %d classes, but the model has %d outputs: make its last layer"
                             + " \"dense %d\"",
                     set.name(), classes, plan.outputSize(), classes);
+        }
+        if (classes > 0 && plan.loss().isWeighted() && plan.loss().values().size() < classes) {
+            throw data(
+                    "%s has %d classes, but the loss has weights for %d",
+                    set.name(), classes, plan.loss().values().size());
         }
         if (set.hasTargets() && set.targetWidth() != plan.targetSize()) {
             throw data(
@@ -47,9 +58,35 @@ public interface DeviceDataset extends AutoCloseable {
         if (classifies ? !set.hasLabels() : !set.hasTargets()) {
             throw data(
                     "%s has no %s, which %s needs",
-                    set.name(),
-                    classifies ? "class labels" : "regression targets",
-                    plan.loss().title());
+                    set.name(), classifies ? "class labels" : "targets", plan.loss().title());
         }
+        if (!classifies) {
+            plan.loss().check(set.name(), set.targets(), set.targetWidth());
+        }
+    }
+
+    /**
+     * What the loss of a plan compares rows with, [rows × {@link Plan#targetSize}]: targets, or
+     * classes, each with its weight if the loss has weights. Empty where a data set has none.
+     */
+    static float[] targets(Plan plan, Dataset set) {
+        if (!plan.loss().classifies()) {
+            return set.hasTargets() ? set.targets() : new float[0];
+        }
+        int width = plan.targetSize();
+        float[] targets = new float[set.hasLabels() ? set.rows() * width : 0];
+        for (int i = 0; i < targets.length; i++) {
+            targets[i] = target(plan, set, i / width, i % width);
+        }
+        return targets;
+    }
+
+    /** One of these. */
+    static float target(Plan plan, Dataset set, int row, int column) {
+        if (!plan.loss().classifies()) {
+            return set.targets()[row * plan.targetSize() + column];
+        }
+        int label = set.labels()[row];
+        return column == 0 ? label : plan.loss().values().get(label).floatValue();
     }
 }

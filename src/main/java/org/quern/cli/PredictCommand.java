@@ -9,7 +9,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
@@ -119,6 +118,9 @@ final class PredictCommand implements Runnable {
         if (invert) {
             rows = rows.inverted();
         }
+        if (files != null && table == null) {
+            remark();
+        }
         try (Predictor predictor = trained.running.predictor(saved)) {
             float[] raw = new float[Math.multiplyExact(rows.rows(), predictor.outputSize())];
             predictor.outputs(rows, raw);
@@ -154,21 +156,24 @@ final class PredictCommand implements Runnable {
         }
         names = images.names()::get;
         rows = images.rows();
-        if (!invert) {
-            dark(images.rows());
-        }
     }
 
-    private void dark(Dataset images) {
-        long light =
-                IntStream.range(0, images.rows())
-                        .mapToObj(images::row)
-                        .filter(Dataset::isDarkOnLight)
-                        .count();
-        String which = images.rows() == 1 ? "" : format("%,d of %,d images ", light, images.rows());
-        if (light > 0) {
-            console.note(
-                    which + "mostly light; MNIST's digits are light on dark: try with --invert");
+    /** Says how images differ from those trained on; or from MNIST's, if these are not known. */
+    private void remark() {
+        List<String> notes = new ArrayList<>();
+        for (int row = 0; row < rows.rows(); row++) {
+            Dataset image = rows.row(row).named(names.apply(row));
+            model.input(image, notes);
+            if (!model.knowsValues() && !invert && image.isDarkOnLight()) {
+                notes.add(image.name() + ": mostly light; MNIST's digits are light on dark");
+            }
+        }
+        if (!notes.isEmpty()) {
+            int count = notes.size();
+            String which = count == 1 ? "" : format("%,d of %,d, first ", count, rows.rows());
+            String swap = invert ? "leave --invert out" : "try with --invert";
+            boolean mayHelp = notes.get(0).contains("light");
+            console.note(which + notes.get(0) + (mayHelp ? " (" + swap + ")" : ""));
         }
     }
 

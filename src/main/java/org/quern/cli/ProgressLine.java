@@ -7,6 +7,7 @@ import static org.quern.report.Numbers.rate;
 
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
+import org.quern.plan.Loss;
 import org.quern.train.EpochResult;
 import org.quern.train.History;
 import org.quern.train.Listener;
@@ -17,7 +18,8 @@ import org.quern.train.Trainer;
  * Tells how training goes: on a terminal, one line that is redrawn at most ten times a second; for
  * each finished epoch one line that stays, which is all that is written elsewhere.
  */
-record ProgressLine(Console.RedrawnLine line, Dataset train, int epochs) implements Listener {
+record ProgressLine(Console.RedrawnLine line, Dataset train, Loss loss, int epochs)
+        implements Listener {
     private static final int BAR = 10;
 
     /** A line that is redrawn must not wrap. */
@@ -70,7 +72,7 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, int epochs) impleme
 
     private String measured(String of, String gap, double loss, double score) {
         String text = of + "loss " + four(loss);
-        if (train.hasLabels()) {
+        if (this.loss.takesLogits()) {
             return text + gap + of + "accuracy " + four(score);
         }
         return of.isEmpty() ? text : text + gap + of + "R2 " + four(score); // not while training

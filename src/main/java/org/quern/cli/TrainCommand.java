@@ -279,7 +279,8 @@ final class TrainCommand implements Runnable {
                 }
                 trainer.listen(folder.saving(told));
             }
-            trainer.listen(new ProgressLine(new Console.RedrawnLine(console), train, epochs));
+            Console.RedrawnLine line = new Console.RedrawnLine(console);
+            trainer.listen(new ProgressLine(line, train, trainer.config().loss(), epochs));
             Supplier<History> fit = () -> trainer.fit(train, parts.validation(), epochs);
             History history = common.quern().interrupts.during(fit, trainer::interrupt);
             times.trained();

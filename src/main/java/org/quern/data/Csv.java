@@ -460,7 +460,7 @@ final class Csv {
     /** The same with the numbers that its classes are called by as targets. */
     private Dataset withNumbers(List<Column> columns, String name, Dataset set) {
         double[] numbers = set.classes().stream().mapToDouble(Decimal::parse).toArray();
-        double offset = CsvColumn.offset(numbers[0], numbers[numbers.length - 1]); // in order
+        double offset = Column.offset(numbers[0], numbers[numbers.length - 1]); // in order
         header = new Header(columns, List.of(new Column(name, null, offset)));
         float[] targets = new float[set.rows()];
         for (int row = 0; row < targets.length; row++) {

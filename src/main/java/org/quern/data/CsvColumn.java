@@ -7,9 +7,6 @@ import java.util.Map;
 
 /** A column of a CSV file while it is read. */
 final class CsvColumn {
-    /** Where least and most of a column are so close, floats cannot tell its numbers apart. */
-    private static final double CLOSE = 1000;
-
     /** Where it is in the file, from 0. */
     final int index;
 
@@ -137,19 +134,6 @@ final class CsvColumn {
 
     /** What is to be taken from its numbers, if they are read again. */
     double offset() {
-        return isCategory() || isEmpty() ? 0 : offset(least, most);
-    }
-
-    /**
-     * What to take from numbers between two before they are narrowed to floats: 0, but where floats
-     * could hardly tell them apart; then a round number between them.
-     */
-    static double offset(double least, double most) {
-        double range = most - least;
-        if (!(range > 0) || Math.max(-least, most) <= CLOSE * range) {
-            return 0;
-        }
-        double step = Math.pow(10, Math.floor(Math.log10(range)));
-        return Math.min(most, Math.ceil(least / step) * step);
+        return isCategory() || isEmpty() ? 0 : Column.offset(least, most);
     }
 }

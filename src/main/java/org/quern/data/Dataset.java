@@ -6,7 +6,6 @@ import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
@@ -142,9 +141,50 @@ public record Dataset(
         return new Dataset(name, shape, null, values, null, List.of(), null, 0, header);
     }
 
+    /**
+     * A table of rows that a program has, read once, one after the other. Each is a record or a
+     * map, whose components or values are found by the columns' names, or an array or a list of the
+     * inputs and then the targets. A number may be of any Number's type, or a boolean (1 or 0); a
+     * category or a label a text, an enum's name, a boolean or a number. Null is a gap, and so is
+     * NaN.
+     *
+     * @param <T> what a row is; a parameter so that {@code stream::iterator} can be given for the
+     *     rows
+     * @param header what the columns are; columns of a row that it lacks are not looked at
+     * @throws org.quern.QuernException if there is no row, or if one lacks a column or a target, or
+     *     has a value of another type; the message names row and column
+     */
+    public static <T> Dataset ofRows(String name, Header header, Iterable<T> rows) {
+        return Rows.read(name, header, rows);
+    }
+
+    /** A table of numbers without names; NaN is a gap. */
+    public static Dataset ofRows(String name, float[][] rows) {
+        require(rows.length > 0 && rows[0] != null, "%s has no first row", name);
+        return ofRows(name, Header.unnamed(rows[0].length, 0), Arrays.asList(rows));
+    }
+
     /** The same rows with a class index for each, and the names of the classes. */
     public Dataset withLabels(int[] newLabels, List<String> newClasses) {
         return new Dataset(name, shape, pixels, values, newLabels, newClasses, null, 0, header);
+    }
+
+    /**
+     * The same rows with a class for each different label, in order: of their values if all are
+     * numbers, else of the text.
+     *
+     * @param newLabels a text, an enum, a boolean or a number for each row
+     */
+    public Dataset withLabels(List<?> newLabels) {
+        List<String> texts = new ArrayList<>();
+        for (Object label : newLabels) {
+            String text = Rows.text(label);
+            String other =
+                    "%s: label %d (from 0) is %s: give a text, an enum, a boolean or a number";
+            require(text != null, other, name, texts.size(), label);
+            texts.add(text);
+        }
+        return Classes.label(this, texts);
     }
 
     /**
@@ -192,9 +232,26 @@ public record Dataset(
         return set;
     }
 
+    /**
+     * A weight for each class by which all classes count alike: rows / (classes · rows of the
+     * class), as scikit-learn's {@code compute_class_weight("balanced")}. A class without rows has
+     * 1, and is not one of the classes.
+     */
+    public List<Double> balancedWeights() {
+        long[] rowsOf = new long[classes.size()];
+        for (int label : labels) {
+            rowsOf[label]++;
+        }
+        double each = (double) labels.length / Arrays.stream(rowsOf).filter(n -> n > 0).count();
+        return Arrays.stream(rowsOf).mapToObj(n -> n == 0 ? 1 : each / n).toList();
+    }
+
     /** The same rows with so many regression targets for each. */
     public Dataset withTargets(float[] newTargets, int width) {
-        return new Dataset(name, shape, pixels, values, null, List.of(), newTargets, width, header);
+        boolean named = header == null || header.targets().size() == width;
+        Header as =
+                named ? header : new Header(header.inputs(), Header.unnamed(0, width).targets());
+        return new Dataset(name, shape, pixels, values, null, List.of(), newTargets, width, as);
     }
 
     /** The same rows with a regression target of each of these names. */
@@ -211,7 +268,7 @@ public record Dataset(
      */
     public Dataset withLabelsAsTargets() {
         String text =
-                "%s: label \"%s\" is not a finite number, which a regression needs: train by"
+                "%s: label \"%s\" is not a finite number, which this loss needs: train by"
                         + " cross-entropy, or name another column";
         float[] ofClass = new float[classes.size()];
         for (int c = 0; c < ofClass.length; c++) {
@@ -230,8 +287,7 @@ public record Dataset(
         if (header != null || pixels != null || shape.length > 1) {
             return this;
         }
-        List<Column> inputs = Collections.nCopies(features(), Column.numbers(""));
-        Header unnamed = new Header(inputs, Collections.nCopies(targetWidth, Column.numbers("")));
+        Header unnamed = Header.unnamed(features(), targetWidth);
         return new Dataset(
                 name, shape, null, values, labels, classes, targets, targetWidth, unnamed);
     }
@@ -252,6 +308,11 @@ public record Dataset(
             require(!column.isCategory(), text, name, column.name());
             numbers[i] = (float) (numbers[i] + column.offset());
         }
+        float[] predicted = targets == null ? null : targets.clone();
+        for (int i = 0; predicted != null && i < predicted.length; i++) {
+            double offset = header.targets().get(i % targetWidth).offset();
+            predicted[i] = (float) (predicted[i] + offset);
+        }
         return new Dataset(
                 name,
                 shapeOf(numbers.length / rows()),
@@ -259,7 +320,7 @@ public record Dataset(
                 numbers,
                 labels,
                 classes,
-                targets,
+                predicted,
                 targetWidth,
                 null);
     }

@@ -10,7 +10,11 @@ final class FloatRows {
     /** Floats of a piece, about; small beside a table, and no humongous object of the heap. */
     private static final int PIECE = 1 << 15;
 
+    /** Rows of the first piece: often there are few. */
+    private static final int FEW = 16;
+
     private final int width;
+    private final int largest;
     private final List<float[]> pieces = new ArrayList<>();
     private float[] piece;
     private int at;
@@ -19,7 +23,8 @@ final class FloatRows {
     /** {@code width}: floats of a row, at least 1. */
     FloatRows(int width) {
         this.width = width;
-        piece = new float[Math.max(1, PIECE / width) * width];
+        largest = Math.max(1, PIECE / width) * width;
+        piece = new float[Math.min(FEW * width, largest)];
     }
 
     void set(int column, float value) {
@@ -32,7 +37,7 @@ final class FloatRows {
         at += width;
         if (at == piece.length) {
             pieces.add(piece);
-            piece = new float[piece.length];
+            piece = new float[Math.min(2 * piece.length, largest)];
             at = 0;
         }
     }

@@ -9,7 +9,6 @@ import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 
 /**
@@ -41,76 +40,87 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
     }
 
     private static ImageFile of(BufferedImage image) {
-        int width = image.getWidth();
-        int height = image.getHeight();
-        int[] lumas = new int[Math.multiplyExact(width, height)]; // in thousandths of a level
-        int[] opacities = new int[lumas.length];
-        boolean coloured = false;
-        int ink = 0;
+        int[] argb = argb(image);
         int densest = 0;
-        ColorModel model = image.getColorModel();
-        int[][] table = model instanceof IndexColorModel index ? levels(index) : null;
+        boolean isOpaque = true;
+        boolean coloured = false;
+        for (int pixel : argb) {
+            densest = opacity(pixel) > opacity(densest) ? pixel : densest;
+            isOpaque &= opacity(pixel) == 255;
+            boolean isGrey = (pixel & 0xffffff) == (pixel & 0xff) * 0x010101;
+            coloured |= !isGrey && opacity(pixel) > 0;
+        }
+        boolean byOpacity = !isOpaque && opacity(densest) > 0 && isOfOneColour(argb, densest);
+        byte[] pixels = new byte[argb.length];
+        for (int i = 0; i < pixels.length; i++) {
+            int overBlack = (luma(argb[i]) * opacity(argb[i]) / 255 + 500) / 1000;
+            pixels[i] = (byte) (byOpacity ? opacity(argb[i]) : overBlack);
+        }
+        boolean madeGrey = coloured && !byOpacity;
+        return new ImageFile(image.getWidth(), image.getHeight(), pixels, madeGrey, byOpacity);
+    }
+
+    private static int opacity(int argb) {
+        return argb >>> 24;
+    }
+
+    /** In thousandths of a level. */
+    private static int luma(int argb) {
+        return 299 * (argb >> 16 & 0xff) + 587 * (argb >> 8 & 0xff) + 114 * (argb & 0xff);
+    }
+
+    /** A faint pixel may be off the colour by what a level of its opacity is worth. */
+    private static boolean isOfOneColour(int[] argb, int colour) {
+        int luma = luma(colour);
+        for (int pixel : argb) {
+            if (Math.abs(luma(pixel) - luma) * opacity(pixel) > 255 * 1000) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The samples of the raster as levels; getRGB would turn linear grey into sRGB. */
+    private static int[] argb(BufferedImage image) {
+        int width = image.getWidth();
+        int[] argb = new int[Math.multiplyExact(width, image.getHeight())];
         Raster raster = image.getRaster();
         int bands = raster.getNumBands();
-        int colours = bands - (model.hasAlpha() && table == null ? 1 : 0);
-        int[] most = model.getComponentSize();
+        ColorModel model = image.getColorModel();
+        int[] palette = null;
+        if (model instanceof IndexColorModel indexed) {
+            palette = new int[Math.max(256, indexed.getMapSize())]; // an index may be off it
+            indexed.getRGBs(palette);
+        }
+        int colours = model.hasAlpha() ? bands - 1 : bands;
+        int green = colours < 3 ? 0 : 1;
+        int blue = colours < 3 ? 0 : 2;
+        int[] bits = model.getComponentSize();
         int[] row = new int[bands * width];
-        int[] rgba = new int[4];
-        for (int i = 0; i < lumas.length; i++) {
+        for (int i = 0; i < argb.length; i++) {
             int at = i % width * bands;
             if (at == 0) {
                 raster.getPixels(0, i / width, width, 1, row);
             }
-            if (table != null) {
-                rgba = table[row[at]];
-            } else {
-                for (int c = 0; c < 3; c++) {
-                    int band = colours < 3 ? 0 : c;
-                    rgba[c] = level(row[at + band], most[band]);
-                }
-                rgba[3] = colours < bands ? level(row[at + colours], most[colours]) : 255;
+            if (palette != null) {
+                argb[i] = palette[row[at]];
+                continue;
             }
-            lumas[i] = 299 * rgba[0] + 587 * rgba[1] + 114 * rgba[2];
-            opacities[i] = rgba[3];
-            coloured |= rgba[3] > 0 && (rgba[0] != rgba[1] || rgba[0] != rgba[2]);
-            if (rgba[3] > densest) {
-                densest = rgba[3];
-                ink = lumas[i];
-            }
+            int opacity = colours < bands ? level(row[at + colours], bits[colours]) : 255;
+            argb[i] =
+                    opacity << 24
+                            | level(row[at], bits[0]) << 16
+                            | level(row[at + green], bits[green]) << 8
+                            | level(row[at + blue], bits[blue]);
         }
-        int colour = ink;
-        // A faint pixel may be off the colour by what a level of its opacity is worth.
-        boolean byOpacity =
-                densest > 0
-                        && IntStream.of(opacities).anyMatch(opacity -> opacity < 255)
-                        && IntStream.range(0, lumas.length)
-                                .allMatch(
-                                        i ->
-                                                (long) Math.abs(lumas[i] - colour) * opacities[i]
-                                                        <= 255 * 1000);
-        byte[] pixels = new byte[lumas.length];
-        for (int i = 0; i < pixels.length; i++) {
-            int luma = (int) ((long) lumas[i] * opacities[i] / 255);
-            pixels[i] = (byte) (byOpacity ? opacities[i] : (luma + 500) / 1000);
-        }
-        return new ImageFile(width, height, pixels, coloured && !byOpacity, byOpacity);
-    }
-
-    private static int[][] levels(IndexColorModel model) {
-        return IntStream.range(0, model.getMapSize())
-                .mapToObj(
-                        i ->
-                                new int[] {
-                                    model.getRed(i),
-                                    model.getGreen(i),
-                                    model.getBlue(i),
-                                    model.getAlpha(i)
-                                })
-                .toArray(int[][]::new);
+        return argb;
     }
 
     /** A sample of so many bits as a level from 0 to 255, rounded. */
     private static int level(int sample, int bits) {
+        if (bits == 8) {
+            return sample;
+        }
         long most = (1L << bits) - 1;
         return (int) ((sample * 255L + most / 2) / most);
     }

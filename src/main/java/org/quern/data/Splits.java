@@ -39,9 +39,14 @@ public record Splits(
         }
     }
 
-    /** Data that is no table. */
+    /** Data that is no table, or rows of a program's. */
     public Splits(Dataset train, Dataset test, String description) {
-        this(train, null, test, description, null, "", null);
+        this(train, null, test, description, label(train.header()), "", null);
+    }
+
+    private static String label(Header header) {
+        String names = header == null ? "" : header.targetNames();
+        return names.isEmpty() ? null : names;
     }
 
     private Splits with(Dataset newTrain, Dataset newValidation, Dataset newTest) {

@@ -51,7 +51,7 @@ public final class OnnxFile {
     }
 
     public static String output(SavedModel saved) {
-        return saved.loss().classifies() ? "logits" : "output";
+        return saved.loss().takesLogits() ? "logits" : "output";
     }
 
     private byte[] model() {

@@ -19,7 +19,7 @@ public final class Folding {
      * Whether targets can be standardized for a plan's last layer: only a linear one can undo it.
      */
     public static boolean takesTargets(Plan plan) {
-        return !plan.loss().classifies()
+        return !plan.loss().takesLogits()
                 && plan.dense().get(plan.dense().size() - 1).layer().activation()
                         == Activation.LINEAR;
     }

@@ -129,7 +129,8 @@ public sealed interface Op {
     /**
      * Softmax cross-entropy of logits Z [B × C] with class indices T [B × 1], stable: with M = maxⱼ
      * Z[b,j] and S = Σⱼ exp(Z[b,j] − M), L[b] = log S + M − Z[b,T], G[b,j] = (exp(Z[b,j] − M) / S −
-     * [j = T]) / B, hits[b] = 1 if the first largest logit is at T, else 0.
+     * [j = T]) / B, hits[b] = 1 if the first largest logit is at T, else 0. With weights, targets
+     * are [B × 2], a class index and its weight, which L and G are multiplied by.
      */
     record CrossEntropy(
             String layer, Slice logits, Slice targets, Slice gradient, Slice loss, Slice hits)
@@ -138,16 +139,17 @@ public sealed interface Op {
         public Traits traits() {
             int n = logits.columns();
             List<Slice> in = List.of(logits, targets);
-            return new Traits("loss", "x" + n, null, in, List.of(loss, gradient, hits), 6.0 * n);
+            String shape = "x" + n + (targets.columns() > 1 ? " weighted" : "");
+            return new Traits("loss", shape, null, in, List.of(loss, gradient, hits), 6.0 * n);
         }
     }
 
     /**
-     * A {@link Loss} ρ of Y [B × C] to T [B × C]: L[b] = Σⱼ ρ(Y − T) / C, and the gradient before
-     * the output's activation, G[b,j] = ρ′(Y − T) / (B·C) · act′; hits[b] = 0. act′ is taken at Z
-     * if {@code z} is not null, else from Y.
+     * A {@link Loss} ρ of Y [B × C] to T [B × C]: L[b] = Σⱼ ρ(Y, T) / C, and the gradient before
+     * the output's activation, G[b,j] = ρ′(Y, T) / (B·C) · act′; hits[b] counts the j that are
+     * {@link Loss#hits decided rightly}. act′ is taken at Z if {@code z} is not null, else from Y.
      */
-    record RegressionLoss(
+    record ElementwiseLoss(
             String layer,
             Loss form,
             Slice y,

@@ -82,7 +82,7 @@ public record Plan(
         Op loss(Loss loss, Slice targets, Slice losses, Slice hits) {
             return loss.classifies()
                     ? new Op.CrossEntropy(name, y, targets, dy, losses, hits)
-                    : new Op.RegressionLoss(
+                    : new Op.ElementwiseLoss(
                             name, loss, y, z, layer.activation(), targets, dy, losses, hits);
         }
 

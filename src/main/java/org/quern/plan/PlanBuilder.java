@@ -12,6 +12,9 @@ import org.quern.random.Streams;
 
 /** Lays out the arena of a {@link Plan} and writes its ops. Used once. */
 final class PlanBuilder {
+    /** Hits are counted in float32. */
+    private static final int MOST_DECISIONS = 1 << 24;
+
     private final Model model;
     private final Loss loss;
     private final Optimizer optimizer;
@@ -24,10 +27,21 @@ final class PlanBuilder {
         this.optimizer = optimizer;
         this.batch = batch;
         Layer.Dense output = model.output();
-        if (loss.classifies() && output.activation() != Activation.LINEAR) {
+        if (loss.takesLogits() && output.activation() != Activation.LINEAR) {
             throw usage(
-                    "cross-entropy takes logits, but the last layer is \"%s\": make it \"dense %d\"",
-                    output.text(), output.units());
+                    "%s takes logits, but the last layer is \"%s\": make it \"dense %d\"",
+                    loss.title(), output.text(), output.units());
+        }
+        if (loss.isWeighted() && loss.values().size() > output.units()) {
+            throw usage(
+                    "%d class weights, but the model has %d outputs",
+                    loss.values().size(), output.units());
+        }
+        if ((long) batch * loss.decisions(output.units()) > MOST_DECISIONS) {
+            throw usage(
+                    "batch %d: %s counts at most 2²⁴ outputs of a batch, and these are %d a row: use"
+                            + " a smaller batch",
+                    batch, loss.title(), output.units());
         }
     }
 

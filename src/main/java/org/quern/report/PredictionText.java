@@ -35,11 +35,12 @@ public record PredictionText(List<String> names, Loss loss) {
         Table table = new Table("  ", -1);
         for (int i : shown(outputs)) {
             List<String> cells = new ArrayList<>();
-            cells.add(loss.classifies() ? format("%.4f", outputs[i]) : Float.toString(outputs[i]));
-            if (logits != null && loss.classifies()) {
+            boolean number = !loss.takesLogits();
+            cells.add(number ? Float.toString(outputs[i]) : format("%.4f", outputs[i]));
+            if (logits != null && !number) {
                 cells.add(format("%9.4f", logits[i]));
             }
-            if (loss.classifies()) {
+            if (!number) {
                 cells.add("#".repeat(Math.round(outputs[i] * BAR)));
             }
             table.row(names.get(i), cells);
@@ -64,15 +65,21 @@ public record PredictionText(List<String> names, Loss loss) {
                 .toList();
     }
 
-    /** One example in a line: the most probable class, or all outputs. */
+    /** One example in a line: the most probable class, what is more probable than not, or all. */
     public String brief(float[] outputs) {
         if (loss.classifies()) {
             int best = byProbability(outputs).get(0);
             return format("%s (%.4f)", names.get(best), outputs[best]);
         }
-        return IntStream.range(0, outputs.length)
-                .mapToObj(i -> named(i) + outputs[i])
-                .collect(joining(", "));
+        IntStream all = IntStream.range(0, outputs.length);
+        if (!loss.isBinary()) {
+            return all.mapToObj(i -> named(i) + outputs[i]).collect(joining(", "));
+        }
+        String likely =
+                all.filter(i -> outputs[i] > 0.5)
+                        .mapToObj(i -> format("%s (%.4f)", names.get(i), outputs[i]))
+                        .collect(joining(", "));
+        return likely.isEmpty() ? "none" : likely;
     }
 
     private String named(int output) {
@@ -84,7 +91,7 @@ public record PredictionText(List<String> names, Loss loss) {
     public String targets(Dataset rows, int row) {
         int width = rows.targetWidth();
         return IntStream.range(row * width, (row + 1) * width)
-                .mapToObj(i -> Float.toString(rows.targets()[i]))
+                .mapToObj(i -> DataText.number(rows.targets()[i]))
                 .collect(joining(", "));
     }
 
@@ -94,9 +101,13 @@ public record PredictionText(List<String> names, Loss loss) {
             Stream<String> each = names.stream().map(name -> "p_" + name);
             return Stream.concat(Stream.of("prediction"), each).toList();
         }
-        return names.size() == 1
-                ? List.of("prediction")
-                : names.stream().map(name -> "prediction_" + name).toList();
+        List<String> one = List.of("prediction");
+        List<String> each = names.stream().map(name -> "prediction_" + name).toList();
+        List<String> columns = new ArrayList<>(names.size() == 1 ? one : each);
+        if (loss.isBinary()) {
+            names.forEach(name -> columns.add("p_" + name));
+        }
+        return columns;
     }
 
     /** The fields of these columns. */
@@ -104,6 +115,10 @@ public record PredictionText(List<String> names, Loss loss) {
         List<String> cells = new ArrayList<>();
         if (loss.classifies()) {
             cells.add(names.get(byProbability(outputs).get(0)));
+        } else if (loss.isBinary()) {
+            for (float output : outputs) {
+                cells.add(output > 0.5 ? "1" : "0");
+            }
         }
         for (float output : outputs) {
             cells.add(Float.toString(output));

@@ -207,7 +207,7 @@ public final class SweepText {
 
     /** What tells how well it went: R² where numbers are predicted, which has no accuracy. */
     private static String score(Sweep.Result result) {
-        return result.member().settings().loss().classifies() ? "accuracy" : "R2";
+        return result.member().settings().loss().takesLogits() ? "accuracy" : "R2";
     }
 
     /** Whether it was measured in the unit of the numbers that it predicts: folds are. */

@@ -13,6 +13,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Pictures;
 import org.quern.train.ConfusionMatrix;
 import org.quern.train.Evaluation;
+import org.quern.train.Labels;
 import org.quern.train.Ranking;
 import org.quern.train.RegressionScore;
 
@@ -26,16 +27,20 @@ public final class TextReport {
 
     /**
      * In regression R², RMSE beside that of the targets' mean, and MAE, of each output if there are
-     * several. For a classifier accuracy beside that of the most common class, loss, macro-F1 and
-     * balanced accuracy, of two classes the areas under the curves; the confusion matrix (unless it
-     * is too wide to be read), rows, mistakes, precision, recall and F1 of each class, the most
-     * confused pairs and the surest mistakes by row.
+     * several. Of labels the same as of classes, of each label. For a classifier accuracy beside
+     * that of the most common class, loss, macro-F1 and balanced accuracy, of two classes the areas
+     * under the curves; the confusion matrix (unless it is too wide to be read), rows, mistakes,
+     * precision, recall and F1 of each class, the most confused pairs and the surest mistakes by
+     * row.
      */
     public static String of(String part, Evaluation evaluation) {
-        ConfusionMatrix confusion = evaluation.confusion();
-        if (confusion == null) {
+        if (!evaluation.numbers().isEmpty()) {
             return regression(part, evaluation);
         }
+        if (evaluation.labels() != null) {
+            return labels(part, evaluation);
+        }
+        ConfusionMatrix confusion = evaluation.confusion();
         int wrong = evaluation.mistakes().size();
         List<String> lines = new ArrayList<>();
         lines.add(
@@ -86,14 +91,47 @@ public final class TextReport {
                         outputs.size(), evaluation.rows());
         Table table = new Table("  ", -6, 6).row("");
         table.row("output", "RMSE", "the mean", "MAE", "R2");
-        for (RegressionScore of : outputs.subList(0, Math.min(MOST_OUTPUTS, outputs.size()))) {
+        for (RegressionScore of : outputs.subList(0, shown(outputs))) {
             String baseline = digits(of.baseline());
             table.row(of.name(), digits(of.rmse()), baseline, digits(of.mae()), four(of.r2()));
         }
-        if (outputs.size() > MOST_OUTPUTS) {
-            table.row(format("and %,d more", outputs.size() - MOST_OUTPUTS));
+        return text + more(table, outputs).text();
+    }
+
+    private static String labels(String part, Evaluation evaluation) {
+        Labels labels = evaluation.labels();
+        String text =
+                format(
+                        "%s accuracy %.4f (baseline: %.4f), exact match %.4f, loss %s\n",
+                        part,
+                        evaluation.accuracy(),
+                        evaluation.baselineAccuracy(),
+                        labels.exactMatch(),
+                        four(evaluation.loss()));
+        text += format("macro-F1 %s on %,d rows\n", four(labels.macroF1()), evaluation.rows());
+        Table table = new Table("  ", -6, 5, 5, 9, 6).row("");
+        table.row("label", "yes", "wrong", "precision", "recall", "F1", "ROC AUC", "PR AUC");
+        for (Labels.Score of : labels.scores().subList(0, shown(labels.scores()))) {
+            table.row(
+                    of.name(),
+                    format("%,d", of.yes()),
+                    format("%,d", of.wrong()),
+                    four(of.precision()),
+                    four(of.recall()),
+                    four(of.f1()),
+                    four(of.rocAuc()),
+                    four(of.prAuc()));
         }
-        return text + table.text();
+        return text + more(table, labels.scores()).text();
+    }
+
+    private static int shown(List<?> outputs) {
+        return Math.min(MOST_OUTPUTS, outputs.size());
+    }
+
+    private static Table more(Table table, List<?> outputs) {
+        int more = outputs.size() - MOST_OUTPUTS;
+        return more > 0 ? table.row(format("and %,d more", more)) : table;
     }
 
     private static String ranking(Ranking ranking) {

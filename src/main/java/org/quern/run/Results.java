@@ -19,7 +19,7 @@ import org.quern.train.TrainingConfig;
 
 /** What a run ends with: a model that takes the rows that a user has, and how well it does. */
 public final class Results {
-    private static final String RANGE = "range";
+    static final String RANGE = "range";
 
     /** Images of a tenth of training's range are in another unit, or empty. */
     private static final double NARROW = 0.1;

@@ -11,6 +11,7 @@ import org.quern.train.ConfusionMatrix;
 import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
+import org.quern.train.Labels;
 import org.quern.train.Ranking;
 import org.quern.train.Trainer;
 
@@ -64,8 +65,7 @@ public final class RunReport {
     public static Map<String, Object> figures(Evaluation evaluation) {
         Map<String, Object> figures = new LinkedHashMap<>();
         figures.put("rows", evaluation.rows());
-        ConfusionMatrix confusion = evaluation.confusion();
-        if (confusion == null) {
+        if (!evaluation.numbers().isEmpty()) {
             figures.put("r2", evaluation.r2());
             figures.put("rmse", evaluation.rmse());
             figures.put("baselineRmse", evaluation.baselineRmse());
@@ -75,10 +75,13 @@ public final class RunReport {
         }
         figures.put("loss", evaluation.loss());
         figures.put("accuracy", evaluation.accuracy());
-        figures.put("baselineAccuracy", confusion.baseline().accuracy());
-        figures.put("baselineClass", confusion.baseline().name());
-        figures.put("balancedAccuracy", confusion.balancedAccuracy());
-        figures.put("macroF1", confusion.macroF1());
+        figures.put("baselineAccuracy", evaluation.baselineAccuracy());
+        Labels labels = evaluation.labels();
+        if (labels != null) {
+            figures.put("exactMatch", labels.exactMatch());
+            figures.put("macroF1", labels.macroF1());
+            figures.put("labels", labels.scores());
+        }
         Ranking ranking = evaluation.ranking();
         if (ranking != null) {
             figures.put("positiveClass", ranking.positive());
@@ -86,6 +89,13 @@ public final class RunReport {
             figures.put("prAuc", ranking.prAuc());
             figures.put("prevalence", ranking.prevalence());
         }
+        ConfusionMatrix confusion = evaluation.confusion();
+        if (confusion == null) {
+            return figures;
+        }
+        figures.put("baselineClass", confusion.baseline().name());
+        figures.put("balancedAccuracy", confusion.balancedAccuracy());
+        figures.put("macroF1", confusion.macroF1());
         figures.put("classes", confusion.classes());
         figures.put("scores", confusion.scores());
         figures.put("wrongPerClass", confusion.wrongPerClass());

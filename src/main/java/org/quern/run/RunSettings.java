@@ -58,6 +58,11 @@ public final class RunSettings {
         return checked(changes, names);
     }
 
+    /** These with another value for one. */
+    public <T> RunSettings with(Setting<T> setting, T value) {
+        return with(Map.of(setting.name(), value));
+    }
+
     /** These with some replaced by what was found out, or is known of an earlier run. */
     public RunSettings settled(Map<String, ?> changes) {
         return checked(changes, asked);
@@ -114,6 +119,10 @@ public final class RunSettings {
         used.addAll(Optimizer.Kind.of(get(Setting.OPTIMIZER)).defaults().keySet());
         Set<String> known = new LinkedHashSet<>();
         Stream.of(Loss.Kind.values()).forEach(kind -> known.addAll(kind.settings()));
+        known.add(Setting.CLASS_WEIGHTS.name());
+        if (loss().classifies()) {
+            used.add(Setting.CLASS_WEIGHTS.name());
+        }
         Stream.of(Optimizer.Kind.values()).forEach(kind -> known.addAll(kind.defaults().keySet()));
         return known.stream().filter(one -> asked.contains(one) && !used.contains(one)).toList();
     }
@@ -378,6 +387,12 @@ public final class RunSettings {
 
     /** A trainer for rows of this run, to be closed. */
     public Trainer open(Splits parts, Backend backend) {
-        return Trainer.open(config(parts.train().shape()), backend, options());
+        TrainingConfig config = config(parts.train().shape());
+        if (loss().classifies()) {
+            config =
+                    config.withLoss(
+                            ClassWeights.parse(get(Setting.CLASS_WEIGHTS)).of(parts.train()));
+        }
+        return Trainer.open(config, backend, options());
     }
 }

@@ -117,7 +117,7 @@ public final class Setting<T> {
                                     + " mean 0 and deviation 1 (%s).");
     public static final Setting<Boolean> TRANSPOSE =
             TABLE.setting("transpose", false)
-                    .help("For images stored column after column, as EMNIST's are: turn them.");
+                    .help("Turn images that are stored column after column, as EMNIST's are.");
     public static final Setting<Integer> LIMIT =
             ROWS.setting("limit=N", 0).help("Train on N rows only.");
     public static final Setting<Double> SPLIT =
@@ -185,11 +185,17 @@ public final class Setting<T> {
                     .where(n -> n >= 0, "outputs %d: give at least 1");
     public static final Setting<String> LOSS =
             TRAINING.setting("loss=NAME", "cross-entropy")
-                    .help(either(Loss.Kind.options()) + " (%s).")
+                    .help(either(Loss.Kind.options()) + " (%s); binary: yes or no for each output.")
                     .as(name -> Loss.Kind.of(name).option());
     public static final Setting<Double> DELTA =
             TRAINING.setting("delta=X", Loss.DELTA)
                     .help("Huber's delta: larger errors count linearly, not squared (%s).");
+    public static final Setting<String> CLASS_WEIGHTS =
+            TRAINING.setting("class-weights=HOW", ClassWeights.NONE)
+                    .help(
+                            "What rows of a class count for in cross-entropy: balanced (rare"
+                                    + " classes more), or such as cat=2,dog=0.5 (%s).")
+                    .as(text -> ClassWeights.parse(text).text());
     public static final Setting<String> OPTIMIZER =
             TRAINING.setting("optimizer=NAME", "adam")
                     .help(either(Optimizer.Kind.options()) + " (%s).")
@@ -425,7 +431,7 @@ public final class Setting<T> {
 
     /** What is between two values in a list of them. */
     public String separator() {
-        return this == MODEL || this == DISTORT ? "|" : ",";
+        return this == MODEL || this == DISTORT || this == CLASS_WEIGHTS ? "|" : ",";
     }
 
     /** Whether it says what a run is computed on, which may change when it is resumed. */

@@ -61,15 +61,15 @@ public final class Sweep {
      *
      * @param accuracy of numbers, their R²
      * @param rmse of numbers; NaN for classes
-     * @param baseline accuracy of the most common class; of numbers, RMSE of their mean
+     * @param baseline accuracy of the most common class, or answers; of numbers, RMSE of their mean
      */
     public record Score(double accuracy, double loss, double rmse, double baseline) {
         /** That of a training that failed. */
         static final Score NONE = new Score(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
 
         static Score of(Evaluation of) {
-            boolean numbers = of.confusion() == null;
-            double baseline = numbers ? of.baselineRmse() : of.confusion().baseline().accuracy();
+            boolean numbers = !of.numbers().isEmpty();
+            double baseline = numbers ? of.baselineRmse() : of.baselineAccuracy();
             return new Score(of.score(), of.loss(), of.rmse(), baseline);
         }
     }

@@ -90,6 +90,11 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         return input(test && given.test() != null ? given.test() : given.train(), notes);
     }
 
+    /** Whether {@link #input} tells of images whose values are unlike those trained on. */
+    public boolean knowsValues() {
+        return saved.notes().containsKey(Results.RANGE);
+    }
+
     /** Rows as the model takes them: of a table with its columns, their floats by these. */
     public Dataset input(Dataset rows, List<String> notes) {
         Dataset set;

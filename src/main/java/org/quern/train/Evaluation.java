@@ -19,12 +19,13 @@ import org.quern.plan.Loss;
  *     have standardized
  * @param outputs what was measured, [rows × outputs]
  * @param numbers in regression, the scores of each output; empty otherwise
- * @param confusion who was taken for whom; null in regression
- * @param ranking of two classes, how the rows of the second are told from those of the first; null
- *     of more classes and in regression
- * @param predicted the class of each row, the first of equal outputs; empty in regression
- * @param confidence the probability given to that class; empty in regression
- * @param mistakes the rows classified wrongly, the surest first; empty in regression
+ * @param labels under binary cross-entropy, the scores of each output; null otherwise
+ * @param ranking of two classes, how the rows of the second are told from those of the first; of
+ *     one label, how those that have it are told; null otherwise
+ * @param confusion of classes, who was taken for whom; null otherwise
+ * @param predicted the class of each row, the first of equal outputs; empty without classes
+ * @param confidence the probability given to that class; empty without classes
+ * @param mistakes the rows classified wrongly, the surest first; empty without classes
  */
 public record Evaluation(
         int rows,
@@ -32,8 +33,9 @@ public record Evaluation(
         double loss,
         float[] outputs,
         List<RegressionScore> numbers,
-        ConfusionMatrix confusion,
+        Labels labels,
         Ranking ranking,
+        ConfusionMatrix confusion,
         int[] predicted,
         float[] confidence,
         List<Mistake> mistakes) {
@@ -41,9 +43,18 @@ public record Evaluation(
     /** A row classified wrongly, with the probability of the class it was taken for. */
     public record Mistake(int row, int actual, int predicted, float confidence) {}
 
-    /** Fraction classified rightly; NaN in regression. */
+    /** Fraction of the rows classified rightly, or of all labels told rightly; NaN for numbers. */
     public double accuracy() {
-        return confusion == null ? Double.NaN : confusion.accuracy();
+        return confusion != null
+                ? confusion.accuracy()
+                : labels != null ? labels.accuracy() : Double.NaN;
+    }
+
+    /** The same of the most common class, or answer to each label; NaN for numbers. */
+    public double baselineAccuracy() {
+        return confusion != null
+                ? confusion.baseline().accuracy()
+                : labels != null ? labels.baseline() : Double.NaN;
     }
 
     /**
@@ -71,7 +82,7 @@ public record Evaluation(
 
     /** What models are compared by, 1 at best: the accuracy, or in regression R². */
     public double score() {
-        return confusion == null ? r2() : accuracy();
+        return numbers.isEmpty() ? accuracy() : r2();
     }
 
     private double mean(ToDoubleFunction<RegressionScore> of) {
@@ -79,12 +90,12 @@ public record Evaluation(
     }
 
     /**
-     * Measures outputs [rows × outputs] of a model's last layer, logits under cross-entropy.
+     * Measures outputs [rows × outputs] of a model's last layer, logits under either cross-entropy.
      *
      * @param set the rows, with labels (of classes that the model knows) or targets
      */
     public static Evaluation of(Loss loss, float[] outputs, Dataset set) {
-        return loss.classifies() ? classification(outputs, set) : regression(loss, outputs, set);
+        return loss.classifies() ? classification(outputs, set) : ofTargets(loss, outputs, set);
     }
 
     private static Evaluation classification(float[] logits, Dataset set) {
@@ -128,8 +139,9 @@ public record Evaluation(
                 loss / set.rows(),
                 logits,
                 List.of(),
-                ConfusionMatrix.of(names, set.labels(), predicted),
+                null,
                 columns == 2 ? ranking(names.get(1), logits, set.labels()) : null,
+                ConfusionMatrix.of(names, set.labels(), predicted),
                 predicted,
                 confidence,
                 List.copyOf(mistakes));
@@ -151,20 +163,22 @@ public record Evaluation(
         return Ranking.of(second, margins[1], margins[0]);
     }
 
-    private static Evaluation regression(Loss form, float[] outputs, Dataset set) {
+    private static Evaluation ofTargets(Loss form, float[] outputs, Dataset set) {
         float[] targets = set.targets();
         if (targets == null || targets.length != outputs.length) {
             throw data("%s has no targets to compare with, or not as many as outputs", set.name());
         }
         int width = set.targetWidth();
+        form.check(set.name(), targets, width);
         List<String> names = Classes.ofOutputs(set.classes(), width);
+        boolean binary = form.isBinary();
         List<RegressionScore> numbers = new ArrayList<>();
-        for (int output = 0; output < width; output++) {
+        for (int output = 0; !binary && output < width; output++) {
             numbers.add(RegressionScore.of(names.get(output), outputs, targets, output, width));
         }
         double loss = 0;
         for (int i = 0; i < targets.length; i++) {
-            loss += form.value((double) outputs[i] - targets[i]);
+            loss += form.value(outputs[i], targets[i]);
         }
         return new Evaluation(
                 set.rows(),
@@ -172,7 +186,8 @@ public record Evaluation(
                 loss / targets.length,
                 outputs,
                 List.copyOf(numbers),
-                null,
+                binary ? Labels.of(names, outputs, targets) : null,
+                binary && width == 1 ? Labels.ranking(names, outputs, targets, 0) : null,
                 null,
                 new int[0],
                 new float[0],

@@ -30,8 +30,8 @@ final class Fit {
     private static final int FIRST_STEPS = 16;
 
     /**
-     * Least cross-entropy of a row whose class has not the largest logit: log 2, less a little for
-     * rounding.
+     * Least cross-entropy of a wrong decision, be it that a row's class has not the largest logit
+     * or that a logit is not on its target's side: log 2, less a little for rounding.
      */
     private static final double LEAST_OF_A_MISS = 0.69;
 
@@ -42,6 +42,7 @@ final class Fit {
     private final Dataset train;
     private final Dataset validation;
     private final int epochs;
+    private final int decisions;
     private final Batches batches;
     private final Steps steps;
     private final LongToDoubleFunction learningRate;
@@ -62,6 +63,7 @@ final class Fit {
         this.train = train;
         this.validation = validation;
         this.epochs = epochs;
+        decisions = plan.loss().decisions(plan.outputSize());
         batches = new Batches(train.rows(), config.batch());
         firstStepAlone = trainer.listeners.stream().anyMatch(Listener::awaitsFirstStep);
         steps = new Steps(config.seed(), MOST_STEPS);
@@ -192,11 +194,15 @@ final class Fit {
                         done,
                         batches.stepsPerEpoch(),
                         (trainer.partialLoss + moreLoss) / rows,
-                        (double) (trainer.partialHits + moreHits) / rows,
+                        accuracy(trainer.partialHits + moreHits, rows),
                         trained / seconds);
         for (Listener listener : trainer.listeners) {
             stop |= listener.progress(progress) == Listener.Verdict.STOP;
         }
+    }
+
+    private double accuracy(long hits, long rows) {
+        return decisions == 0 ? 0 : (double) hits / (rows * decisions);
     }
 
     private EpochResult result(double seconds, int stepsTimed, DeviceDataset check) {
@@ -209,7 +215,7 @@ final class Fit {
         return new EpochResult(
                 trainer.epochs.size() + 1,
                 trainer.partialLoss / batches.rows(),
-                (double) trainer.partialHits / batches.rows(),
+                accuracy(trainer.partialHits, batches.rows()),
                 validated == null ? null : validated.loss(),
                 validated == null ? null : validated.score(),
                 learningRate.applyAsDouble(trainer.step - 1),
@@ -225,10 +231,11 @@ final class Fit {
         int rows = batches.rowsAt(steps.first() + i);
         float loss = steps.losses()[i];
         int hits = steps.hits()[i];
-        boolean counts = plan.loss().classifies();
-        double least = counts ? LEAST_OF_A_MISS * (rows - hits) : 0;
-        if (loss < least || counts && (hits < 0 || hits > rows)) {
-            String right = counts ? " with %d of %d rows right".formatted(hits, rows) : "";
+        long most = (long) rows * decisions;
+        double miss = LEAST_OF_A_MISS * plan.loss().leastWeight();
+        double least = decisions == 0 ? 0 : miss * (most - hits) / decisions;
+        if (loss < least || decisions > 0 && (hits < 0 || hits > most)) {
+            String right = decisions > 0 ? " with %d of %d right".formatted(hits, most) : "";
             String what = "gave a loss of %.4f%s, which no network has,";
             throw device(
                     "%s %s at step %,d, and reported no error: what it computes cannot be trusted:"

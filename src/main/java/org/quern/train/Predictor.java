@@ -26,7 +26,7 @@ public final class Predictor implements AutoCloseable {
     /**
      * Loads a model onto a backend.
      *
-     * @param loss what it was trained for: under cross-entropy, outputs become probabilities
+     * @param loss what it was trained for: under either cross-entropy, outputs become probabilities
      * @param parameters in the layout of {@link Plan#parameters()}
      */
     public Predictor(
@@ -52,7 +52,7 @@ public final class Predictor implements AutoCloseable {
         pool.giveBack(first);
     }
 
-    /** Fills in the last layer's outputs [rows × outputs]: logits under cross-entropy. */
+    /** Fills in the last layer's outputs [rows × outputs]: logits under either cross-entropy. */
     public void outputs(Dataset rows, float[] outputs) {
         int taken = pool.take();
         try {
@@ -70,7 +70,7 @@ public final class Predictor implements AutoCloseable {
 
     /**
      * What the model says of each row, [rows × outputs]: class probabilities that sum to 1 under
-     * cross-entropy, else the outputs.
+     * cross-entropy, a probability of each output under binary cross-entropy, else the outputs.
      */
     public float[] predict(Dataset rows) {
         float[] outputs = outputs(rows);
@@ -110,6 +110,10 @@ public final class Predictor implements AutoCloseable {
     private void finish(float[] outputs) {
         if (loss.classifies()) {
             softmax(outputs, plan.outputSize());
+        } else if (loss.isBinary()) {
+            for (int i = 0; i < outputs.length; i++) {
+                outputs[i] = (float) Loss.sigmoid(outputs[i]);
+            }
         }
     }
 

@@ -57,8 +57,8 @@ final class Bounds {
             return forward(o, slice, row, column);
         } else if (op instanceof Op.CrossEntropy o) {
             return crossEntropy(o, slice, row, column);
-        } else if (op instanceof Op.RegressionLoss o) {
-            return regressionLoss(o, slice, row, column);
+        } else if (op instanceof Op.ElementwiseLoss o) {
+            return elementwiseLoss(o, slice, row, column);
         } else if (op instanceof Op.DenseBackwardInput o) {
             return backwardInput(o, row, column);
         } else if (op instanceof Op.DenseBackwardWeights o) {
@@ -92,18 +92,21 @@ final class Bounds {
         if (softmaxAt != z) {
             softmax(z, n);
         }
-        int target = (int) in[at(op.targets()) + row];
+        int wanted = at(op.targets()) + row * op.targets().columns();
+        int target = (int) in[wanted];
+        double weight = op.targets().columns() > 1 ? in[wanted + 1] : 1;
         if (slice.offset() == op.hits().offset()) {
             return 0;
         }
         if (slice.offset() == op.loss().offset()) {
             double gap = top - in[z + target];
-            return sumError + ULPS * U * (Math.abs(Math.log(sum)) + gap) + U + TINY;
+            double error = sumError + ULPS * U * (Math.abs(Math.log(sum)) + gap) + U;
+            return weight * error + TINY;
         }
         double p = Math.exp(in[z + column] - top) / sum;
         double one = column == target ? 1 : 0;
         double relative = sumError + exponential(in[z + column] - top) + ULPS * U;
-        return (p * relative + ULPS * U * one) / pass.rows() + TINY;
+        return weight * (p * relative + ULPS * U * one) / pass.rows() + TINY;
     }
 
     /** What all values of a row of logits have in common: looked at once a row. */
@@ -125,19 +128,21 @@ final class Bounds {
         return U * (ULPS + Math.abs(d));
     }
 
-    private double regressionLoss(Op.RegressionLoss op, Slice slice, int row, int column) {
+    private double elementwiseLoss(Op.ElementwiseLoss op, Slice slice, int row, int column) {
         int n = op.y().columns();
         if (slice.offset() == op.hits().offset()) {
             return 0;
         }
         if (slice.offset() == op.loss().offset()) {
-            double loss = out[at(op.loss()) + row];
-            return sum(n, loss) + ULPS * U * loss + TINY;
+            double magnitude = 0;
+            for (int k = row * n; k < (row + 1) * n; k++) {
+                magnitude += op.form().terms(in[at(op.y()) + k], in[at(op.targets()) + k]) / n;
+            }
+            return sum(n, magnitude) + ULPS * U * magnitude + TINY;
         }
         int k = row * n + column;
-        double error = Math.abs(in[at(op.y()) + k] - in[at(op.targets()) + k]);
-        double slope = op.form().curvature() * op.activation().steepest();
-        return ULPS * U * slope * error / ((double) pass.rows() * n)
+        double slope = op.form().slopeTerms(in[at(op.y()) + k], in[at(op.targets()) + k]);
+        return ULPS * U * slope * op.activation().steepest() / ((double) pass.rows() * n)
                 + ULPS * U * Math.abs(out[at(op.gradient()) + k])
                 + TINY;
     }

@@ -83,6 +83,9 @@ public final class GradientCheck {
         networks.add(of("dense 1", 1, Loss.CROSS_ENTROPY, 1));
         networks.add(of("dense 1", 1, Loss.MEAN_SQUARED_ERROR, 1));
         networks.add(of("dense 5 tanh, dense 3 sigmoid", 7, Loss.huber(0.3), 3));
+        Loss weighted = Loss.crossEntropy(List.of(0.25, 1.0, 3.0));
+        networks.add(of("dense 5 tanh, dense 3", 7, weighted, 4));
+        networks.add(of("dense 5 gelu, dense 3", 7, Loss.BINARY_CROSS_ENTROPY, 3));
         networks.add(of("dropout 0.3, dense 4", 13, Loss.CROSS_ENTROPY, 5));
         String deep =
                 "dropout 0.2, dense 17 relu, dropout 0.5, dense 13 gelu, dense 11 sigmoid,"
@@ -150,9 +153,14 @@ public final class GradientCheck {
         int[] shape = plan.model().inputShape().stream().mapToInt(Integer::intValue).toArray();
         Dataset set = Dataset.ofPixels("drawn data", shape, pixels);
         int outputs = plan.outputSize();
-        return plan.loss().classifies()
-                ? KernelCases.labelled(set, outputs, SEED, 2)
-                : set.withTargets(KernelCases.uniform(rows * outputs, SEED, 3, 0), outputs);
+        if (plan.loss().classifies()) {
+            return KernelCases.labelled(set, outputs, SEED, 2);
+        }
+        return set.withTargets(
+                plan.loss().isBinary()
+                        ? KernelCases.probabilities(rows * outputs, SEED, 3, 0)
+                        : KernelCases.uniform(rows * outputs, SEED, 3, 0),
+                outputs);
     }
 
     List<Result> results(int most) {

@@ -119,10 +119,16 @@ public record KernelCase(
     float input(Slice slice, int number, int index) {
         float unit = Philox.unit(Philox.word(SEED, number + 1, step, index));
         if (op instanceof Op.CrossEntropy o && slice.offset() == o.targets().offset()) {
-            return (int) (unit * o.logits().columns());
+            boolean isWeight = index % o.targets().columns() == 1;
+            return isWeight ? 2 * unit : (int) (unit * o.logits().columns());
         }
         if (op instanceof Op.Metrics o && slice.offset() == o.hits().offset()) {
             return unit < 0.5f ? 0 : 1;
+        }
+        if (op instanceof Op.ElementwiseLoss o
+                && o.form().isBinary()
+                && slice.offset() == o.targets().offset()) {
+            return KernelCases.probability(unit, index);
         }
         float value = spread * (2 * unit - 1);
         if (op instanceof Op.Update o
@@ -133,7 +139,7 @@ public record KernelCase(
         if (op instanceof Op.DenseBackwardInput o && slice.offset() == o.x().offset()) {
             return activated(o.activation(), unit, value);
         }
-        if (op instanceof Op.RegressionLoss o && slice.offset() == o.y().offset()) {
+        if (op instanceof Op.ElementwiseLoss o && slice.offset() == o.y().offset()) {
             return activated(o.activation(), unit, value);
         }
         // zeros such as images and ReLU have

@@ -54,7 +54,7 @@ public final class KernelCases {
         Plan regression = plan(PIXELS, layers, Loss.MEAN_SQUARED_ERROR, momentum, 128);
         Predicate<Op> lacking =
                 op ->
-                        op instanceof Op.RegressionLoss
+                        op instanceof Op.ElementwiseLoss
                                 || op instanceof Op.Update
                                 || op instanceof Op.DenseBackwardInput
                                 || op instanceof Op.DenseForward o && o.z() != null;
@@ -115,9 +115,12 @@ public final class KernelCases {
                 op.name(rows)
                         + (rate > 0 && training ? ", dropout " + rate : "")
                         + (training ? "" : ", inference");
-        // only of logits, for the softmax not to overflow: with such operands the bound of a sum
+        // only of logits, for no exponential to overflow: with such operands the bound of a sum
         // would be wider than the range of the activation after it, and the case could not fail
-        float used = op instanceof Op.CrossEntropy ? spread : Math.min(spread, LARGEST_SPREAD);
+        boolean logits =
+                op instanceof Op.CrossEntropy
+                        || op instanceof Op.ElementwiseLoss && plan.loss().isBinary();
+        float used = logits ? spread : Math.min(spread, LARGEST_SPREAD);
         return new KernelCase(name, plan, op, training, step, rows, data, used);
     }
 
@@ -133,6 +136,19 @@ public final class KernelCases {
 
     static float[] targets(int rows, int columns) {
         return uniform(rows * columns, 2, columns, rows);
+    }
+
+    /** Targets of yes and no: 1 or 0, and every third a probability. */
+    static float[] probabilities(int size, long seed, int stream, long step) {
+        float[] values = new float[size];
+        for (int i = 0; i < size; i++) {
+            values[i] = probability(Philox.unit(Philox.word(seed, stream, step, i)), i);
+        }
+        return values;
+    }
+
+    static float probability(float unit, int index) {
+        return index % 3 == 0 ? unit : Math.round(unit);
     }
 
     /** Values in [-1, 1) from a stream of Philox. */

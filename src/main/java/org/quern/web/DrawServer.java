@@ -35,7 +35,7 @@ public final class DrawServer implements AutoCloseable {
                         + " 28 x 28 pixels";
         int values = model.model().inputSize();
         require(input.size() == 2, text, "takes " + values + " values, not an image");
-        require(model.loss().classifies(), text, "predicts numbers, not classes");
+        require(model.loss().classifies(), text, "does not choose between classes");
         normalizer = new Normalizer(input.get(1), input.get(0));
         List<String> classes = model.outputNames();
         String html = Page.drawing(model.model().text(), classes, input.get(1), input.get(0));

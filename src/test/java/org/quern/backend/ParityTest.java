@@ -30,10 +30,33 @@ class ParityTest {
     private static final int STEPS = 50;
     private static final Dataset DIGITS = Digits.generate("digits", 1003, 0, 5);
 
-    private record Net(String layers, Scaling scaling, Optimizer optimizer, int batch) {
+    /** For each digit, which of the digits below it are of its parity: several of ten outputs. */
+    private static final Dataset SEVERAL = DIGITS.withTargets(several(), 10);
+
+    private static float[] several() {
+        float[] targets = new float[10 * DIGITS.rows()];
+        for (int i = 0; i < targets.length; i++) {
+            int digit = DIGITS.labels()[i / 10];
+            targets[i] = i % 10 <= digit && (digit - i % 10) % 2 == 0 ? 1 : 0;
+        }
+        return targets;
+    }
+
+    private static final Loss WEIGHTED =
+            Loss.crossEntropy(List.of(1.0, 0.5, 3.0, 0.0, 1.0, 1.0, 10.0, 0.1, 2.0, 1.0));
+
+    private record Net(String layers, Scaling scaling, Optimizer optimizer, int batch, Loss loss) {
+        Net(String layers, Scaling scaling, Optimizer optimizer, int batch) {
+            this(layers, scaling, optimizer, batch, Loss.CROSS_ENTROPY);
+        }
+
         Plan plan() {
             Model model = ModelText.parse(Model.input(28, 28).scaled(scaling), layers);
-            return Plan.of(model, Loss.CROSS_ENTROPY, optimizer, batch);
+            return Plan.of(model, loss, optimizer, batch);
+        }
+
+        Dataset data() {
+            return loss.classifies() ? DIGITS : SEVERAL;
         }
 
         @Override
@@ -63,7 +86,19 @@ class ParityTest {
                             "dense 33 silu, dropout 0.2, dense 10",
                             Scaling.UNIT,
                             new Optimizer.Lion(0.9, 0.99, 0.1),
-                            47));
+                            47),
+                    new Net(
+                            "dense 33 relu, dropout 0.2, dense 10",
+                            Scaling.UNIT,
+                            Optimizer.Adam.DEFAULT,
+                            47,
+                            Loss.BINARY_CROSS_ENTROPY),
+                    new Net(
+                            "dense 33 tanh, dense 10",
+                            Scaling.UNIT,
+                            Optimizer.Adam.DEFAULT,
+                            47,
+                            WEIGHTED));
 
     /** What is computed once and compared with more than once. */
     private record Run(String backend, Net net, long seed) {}
@@ -81,7 +116,7 @@ class ParityTest {
                 new Run(backend, net, seed),
                 run -> {
                     try (Executor executor = open(backend, net.plan())) {
-                        float[] losses = losses(executor, seed, 0, STEPS);
+                        float[] losses = losses(executor, net, seed, 0, STEPS);
                         return new Result(losses, state(executor));
                     }
                 });
@@ -119,9 +154,9 @@ class ParityTest {
         float[] state = whole(backend, net, seed).state;
         try (Executor first = open(backend, plan);
                 Executor second = open(backend, plan)) {
-            float[] begun = losses(first, seed, 0, 21);
+            float[] begun = losses(first, net, seed, 0, 21);
             second.write(plan.state(), state(first), 0);
-            float[] rest = losses(second, seed, 21, STEPS - 21);
+            float[] rest = losses(second, net, seed, 21, STEPS - 21);
             assertThat(begun).isEqualTo(Arrays.copyOf(whole, 21));
             assertThat(rest).isEqualTo(Arrays.copyOfRange(whole, 21, STEPS));
             assertThat(state(second)).isEqualTo(state);
@@ -151,7 +186,7 @@ class ParityTest {
         Slice y = ((Op.DenseForward) forward).y();
         int rows = new Batches(DIGITS.rows(), net.batch()).rowsAt(step);
         try (Executor executor = open(backend, plan);
-                DeviceDataset data = executor.upload(DIGITS)) {
+                DeviceDataset data = executor.upload(net.data())) {
             // weights 0 and biases 1: an output is 0 where it is dropped, and only there
             executor.write(plan.state(), new float[(int) plan.state().size()], 0);
             Slice bias = plan.dense().get(0).bias();
@@ -168,7 +203,8 @@ class ParityTest {
             for (int i = 0; i < dropped.length; i++) {
                 dropped[i] = outputs[i] == 0;
             }
-            return new Masks(Arrays.copyOf(read(executor, targets), rows), dropped);
+            float[] wanted = Arrays.copyOf(read(executor, targets), rows * targets.columns());
+            return new Masks(wanted, dropped);
         }
     }
 
@@ -188,14 +224,14 @@ class ParityTest {
                         run -> {
                             float[] outputs = new float[rows * 10];
                             try (Executor reference = open(REFERENCE, plan);
-                                    DeviceDataset data = reference.upload(DIGITS)) {
+                                    DeviceDataset data = reference.upload(net.data())) {
                                 reference.write(plan.state(), state, 0);
                                 reference.infer(data, 7, rows, outputs);
                             }
                             return outputs;
                         });
         try (Executor executor = open(backend, plan);
-                DeviceDataset data = executor.upload(DIGITS)) {
+                DeviceDataset data = executor.upload(net.data())) {
             executor.write(plan.state(), state, 0);
             executor.infer(data, 7, rows, resident);
             executor.infer(DIGITS.select(indices), host);
@@ -219,13 +255,13 @@ class ParityTest {
         return backend.open(plan, backend.onHost() ? options : options.with(Backend.Engine.GRAPH));
     }
 
-    private static float[] losses(Executor executor, long seed, long first, int count) {
+    private static float[] losses(Executor executor, Net net, long seed, long first, int count) {
         Plan plan = executor.plan();
         if (first == 0) {
             executor.write(plan.state(), Initializer.state(plan, seed), 0);
         }
         Steps steps = new Steps(seed, count).select(first, count, plan.optimizer(), s -> 1e-3);
-        try (DeviceDataset data = executor.upload(DIGITS)) {
+        try (DeviceDataset data = executor.upload(net.data())) {
             executor.train(data, steps);
         }
         return steps.losses().clone();

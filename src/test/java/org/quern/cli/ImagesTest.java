@@ -6,6 +6,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
@@ -16,18 +17,18 @@ import org.junit.jupiter.api.io.TempDir;
 /** Images that are not MNIST, through the commands. */
 @Tag("jdk")
 class ImagesTest {
-    private static final int SIDE = 4;
+    private static final int SIDE = 8;
 
     @TempDir Path folder;
 
-    /** A bar in the middle: "lying" fills rows 1 and 2, "standing" the columns. */
+    /** A bar: "lying" fills row 2, "standing" column 2. */
     private static BufferedImage bar(boolean lying, int times, int type, int ink) {
         BufferedImage image = new BufferedImage(SIDE * times, SIDE * times, type);
         for (int i = 0; i < SIDE * SIDE * times * times; i++) {
             int x = i % (SIDE * times);
             int y = i / (SIDE * times);
             int across = (lying ? y : x) / times;
-            if (across == 1 || across == 2) {
+            if (across == 2) {
                 image.setRGB(x, y, ink);
             }
         }
@@ -74,7 +75,7 @@ class ImagesTest {
         Cli.Outcome trained = train(" --early-stopping 60");
         assertThat(trained.err()).isEmpty();
         assertThat(trained.out())
-                .contains(": 24 to train, 8 to validate, 8 to test, 4 x 4, 2 classes\n")
+                .contains(": 24 to train, 8 to validate, 8 to test, 8 x 8, 2 classes\n")
                 .contains("not read: 1 .txt; pixels 0 to 255")
                 .contains(
                         "stopping  by the validation loss, 8 rows that come with the data (val)\n")
@@ -82,7 +83,7 @@ class ImagesTest {
         assertThat(quern("sweep --data @data --lr 0.01,0.02 --epochs 1").out())
                 .contains("validate  8 rows that come with the data (val)\n");
         assertThat(quern("data info @data").out())
-                .contains("\nvalidate  8 rows of 4 x 4", "data; not read: 1 .txt\n");
+                .contains("\nvalidate  8 rows of 8 x 8", "data; not read: 1 .txt\n");
     }
 
     @Test
@@ -97,16 +98,17 @@ class ImagesTest {
         Cli.Outcome one = quern("predict @run @large.bmp");
         assertThat(one.err()).isEmpty();
         assertThat(one.lines().get(0))
-                .isEqualTo("data      large.bmp; scaled to 4 x 4, proportions kept");
+                .isEqualTo("data      large.bmp; scaled to 8 x 8, proportions kept");
         assertThat(one.lines().get(1)).matches("large.bmp: standing \\(\\d\\.\\d{4}\\)");
-        assertThat(one.lines().get(2)).isEqualTo(" @@ ");
-        assertThat(one.lines().get(5)).startsWith("standing  ");
+        List<String> shown = one.lines().subList(2, one.lines().size());
+        assertThat(shown.get(0)).contains("@"); // the picture, then the classes in order
+        assertThat(shown.get(shown.size() - 1)).startsWith("standing  ");
 
         Cli.Outcome all = quern("predict @run @large.bmp @new");
         assertThat(all.err()).isEmpty();
         assertThat(all.lines().get(0))
                 .isEqualTo(
-                        "data      4 images; 3 of 4 images scaled to 4 x 4, proportions kept; 1 of 4"
+                        "data      4 images; 3 of 4 images scaled to 8 x 8, proportions kept; 1 of 4"
                                 + " images in one colour, opacity taken as ink; 1 of 4 images from"
                                 + " folders in folders; not read: 1 .md");
         String prediction = " \\(\\d\\.\\d{4}\\)";
@@ -126,6 +128,28 @@ class ImagesTest {
         Cli.Outcome none = quern("predict @run @large.bmp @none.png");
         assertThat(none.err()).isEqualTo("quern: " + folder + "/none.png does not exist\n");
         assertThat(none.code()).isEqualTo(3);
+    }
+
+    @Test
+    void imagesUnlikeThoseTrainedOnAreTold() throws IOException {
+        train("");
+        BufferedImage dark = bar(true, 1, BufferedImage.TYPE_INT_RGB, 0xffffff);
+        BufferedImage light = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+        for (int i = 0; i < SIDE * SIDE; i++) {
+            light.setRGB(i % SIDE, i / SIDE, ~dark.getRGB(i % SIDE, i / SIDE));
+        }
+        write("new/dark.png", dark);
+        Path swapped = write("new/light.png", light);
+        write("new/more.png", light);
+        String note = ": the mean is 223.1, but training's was 30.6: are light and dark swapped?";
+        assertThat(quern("predict @run @new/light.png").lines().get(0))
+                .isEqualTo("note      light.png" + note + " (try with --invert)");
+        assertThat(quern("predict @run @new").lines().get(0))
+                .isEqualTo("note      2 of 3, first " + swapped + note + " (try with --invert)");
+        assertThat(quern("predict @run @new/dark.png --invert").lines().get(0))
+                .isEqualTo("note      dark.png" + note + " (leave --invert out)");
+        assertThat(quern("predict @run @new/light.png --invert").lines().get(0))
+                .startsWith("light.png: lying (");
     }
 
     @Test

@@ -116,7 +116,7 @@ class PagesTest {
                         Map.of()));
         fails(
                 3,
-                "the model cannot be drawn for: it predicts numbers, not classes; give a classifier"
+                "the model cannot be drawn for: it does not choose between classes; give a classifier"
                         + " of images, such as one of 28 x 28 pixels",
                 "draw",
                 file.toString());

@@ -14,6 +14,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.model.Model;
+import org.quern.plan.Loss;
 import org.quern.train.EpochResult;
 import org.quern.train.History;
 import org.quern.train.Progress;
@@ -43,13 +44,15 @@ class ProgressLineTest {
     private ProgressLine line(boolean terminal, boolean classifies) {
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
         Console console = new Console(out, out, terminal, Map.of(), () -> now);
-        return new ProgressLine(new Console.RedrawnLine(console), images(classifies), 5);
+        return new ProgressLine(
+                new Console.RedrawnLine(console),
+                IMAGES,
+                classifies ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR,
+                5);
     }
 
-    private static Dataset images(boolean classifies) {
-        Dataset images = Dataset.ofPixels("images", new int[] {1, 1}, new byte[60_000]);
-        return classifies ? images.withLabels(new int[60_000], List.of("a")) : images;
-    }
+    private static final Dataset IMAGES =
+            Dataset.ofPixels("images", new int[] {1, 1}, new byte[60_000]);
 
     private String written() {
         return bytes.toString(StandardCharsets.UTF_8).replace(System.lineSeparator(), "\n");
@@ -131,7 +134,8 @@ class ProgressLineTest {
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
         Console console = new Console(out, System.err, true, Map.of(), () -> now);
         ProgressLine line =
-                new ProgressLine(new Console.RedrawnLine(console), images(true), 100_000);
+                new ProgressLine(
+                        new Console.RedrawnLine(console), IMAGES, Loss.CROSS_ENTROPY, 100_000);
         line.progress(new Progress(99_999, 100_000, 1, 1875, 1e9, 0.5, 0.1));
 
         assertThat(written()).hasSize(79);

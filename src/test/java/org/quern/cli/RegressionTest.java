@@ -112,8 +112,57 @@ class RegressionTest {
 
     static List<String> lossesOfNumbers() {
         return Loss.Kind.options().stream()
-                .filter(option -> !Loss.of(option, setting -> 1).classifies())
+                .filter(option -> !Loss.of(option, setting -> 1).takesLogits())
                 .toList();
+    }
+
+    @Test
+    void aColumnOfYesAndNoIsPredictedAsProbabilities() throws IOException {
+        List<String> rows = Files.readAllLines(csv);
+        rows.replaceAll(row -> row.replaceFirst("[^,]+$", row.matches(".*,-[^,]*") ? "0" : "1"));
+        rows.set(0, "a,b,name,label");
+        Files.write(csv, rows);
+        Cli.Outcome trained =
+                quern(
+                        "train --data CSV --loss binary --model dense_1 --lr 0.05 --epochs 20"
+                                + " --out RUN --validation 0.2 --gallery");
+        assertThat(trained.err()).isEmpty();
+        assertThat(trained.code()).isZero();
+        assertThat(trained.out())
+                .containsPattern("epoch 20/20 +loss 0\\.\\d{4}  accuracy 0\\.9\\d")
+                .contains("no gallery: a model trained by binary cross-entropy");
+        String result =
+                trained.lines().stream()
+                        .filter(line -> line.startsWith("test "))
+                        .findFirst()
+                        .orElseThrow();
+        assertThat(result)
+                .matches(
+                        "test accuracy 0\\.9\\d+ \\(baseline: 0\\.5\\d+\\), exact match 0\\.9\\d+, loss"
+                                + " 0\\.\\d+");
+        assertThat(trained.out())
+                .containsPattern("\nmacro-F1 0\\.9\\d+ on 120 rows\n\nlabel +yes +wrong");
+        assertThat(quern("evaluate RUN").out()).contains(result);
+        assertThat(Files.readString(run.resolve("run.json")))
+                .containsPattern("\"accuracy\": 0\\.9\\d+,\n")
+                .doesNotContain("r2");
+        assertThat(quern("report RUN").err()).isEmpty();
+        assertThat(Files.readString(run.resolve("report.html")))
+                .contains("\"classifies\":true")
+                .doesNotContain("\"r2\"");
+        Path some = folder.resolve("rows.csv");
+        Files.writeString(some, "a,b,name\n0,0,1\n9,0,1\n-9,0,1\n");
+        Cli.Outcome predicted = quern("predict RUN " + some);
+        assertThat(predicted.err()).isEmpty();
+        assertThat(predicted.out()).containsPattern("row 1: \\[(1\\.0|0\\.99\\d+)\\]\n");
+        Cli.Outcome swept =
+                quern("sweep --data CSV --loss binary --model dense_1 --lr 0.01,0.05 --epochs 2");
+        assertThat(swept.out()).containsPattern("lr +val accuracy +val loss +seconds");
+        Files.writeString(csv, "a,b,label\n1.5,2,0\n2.5,3,1\n3,4,2\n2,4,1\n1,4,1\n2,2,0\n");
+        assertThat(quern("train --data CSV --loss binary --split 0.2").err())
+                .containsPattern(
+                        "row \\d+, target 0 is 2\\.0: binary cross-entropy takes 0, 1 or a"
+                                + " probability between\n");
     }
 
     @Test

@@ -424,10 +424,10 @@ class CsvTest {
         for (int row = 0; row < 60; row++) {
             assertThat(set.value(row, 0) + offset).isEqualTo(1_732_700_000_000d + row);
         }
-        assertThat(CsvColumn.offset(-5, 5)).isZero();
-        assertThat(CsvColumn.offset(7.5, 7.5)).isZero();
-        assertThat(CsvColumn.offset(-100_001, -100_000)).isEqualTo(-100_001);
-        assertThat(CsvColumn.offset(1e9 + .3, 1e9 + 1.1)).isBetween(1e9 + .3, 1e9 + 1.1);
+        assertThat(Column.offset(-5, 5)).isZero();
+        assertThat(Column.offset(7.5, 7.5)).isZero();
+        assertThat(Column.offset(-100_001, -100_000)).isEqualTo(-100_001);
+        assertThat(Column.offset(1e9 + .3, 1e9 + 1.1)).isBetween(1e9 + .3, 1e9 + 1.1);
     }
 
     // ---- numbers to predict

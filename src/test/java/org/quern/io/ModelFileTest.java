@@ -145,12 +145,14 @@ class ModelFileTest {
                 "quern.scale | NaN | '$scaling x · NaN + 0.0: give a finite scale other than 0 and a"
                         + " finite shift'",
                 "quern.classes | [\"a\",\"b\"] | '$2 classes, but 1 outputs'",
-                "quern.loss | hubert | '$unknown loss \"hubert\": use cross_entropy, mean_squared_error"
-                        + " or huber'",
+                "quern.loss | hubert | '$unknown loss \"hubert\": use cross_entropy, mean_squared_error,"
+                        + " huber or binary_cross_entropy'",
                 "quern.loss | huber | '$loss huber: 0 settings given, 1 expected'",
                 "quern.loss | huber 1 2 | '$loss huber: 2 settings given, 1 expected'",
                 "quern.loss | huber 0 | '$Huber: delta 0.0 must be above 0 and finite'",
-                "quern.loss | cross_entropy 5 | '$loss cross_entropy: 1 settings given, 0 expected'",
+                "quern.loss | cross_entropy 5 1 | '$2 class weights, but the model has 1 outputs'",
+                "quern.loss | cross_entropy -5 | '$class weights: -5.0 must be 0 or more, and finite'",
+                "quern.loss | cross_entropy 0 | '$class weights: all are 0, so there is nothing to learn'",
                 "quern.classes | [null] | '$quern.classes is not a list of names'",
             })
     void metadataThatDoesNotFitIsRefused(String key, String value, String message) {

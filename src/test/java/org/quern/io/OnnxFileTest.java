@@ -84,6 +84,10 @@ class OnnxFileTest {
                 Arrays.copyOf(Initializer.state(plan, 3), (int) plan.parameters().size());
         Dataset rows = Dataset.ofValues("rows", new int[] {3}, new float[] {1, -2, 3, 0.5f, 0, -7});
         compare(new SavedModel(model, Loss.CROSS_ENTROPY, parameters, List.of(), Map.of()), rows);
+        SavedModel binary =
+                new SavedModel(model, Loss.BINARY_CROSS_ENTROPY, parameters, List.of(), Map.of());
+        assertThat(OnnxFile.output(binary)).isEqualTo("logits");
+        compare(binary, rows);
     }
 
     private void compare(SavedModel saved, Dataset rows) throws Exception {

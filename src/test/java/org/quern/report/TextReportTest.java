@@ -75,8 +75,9 @@ class TextReportTest {
                         2.3,
                         new float[0],
                         List.of(),
-                        new ConfusionMatrix(names, counts),
                         null,
+                        null,
+                        new ConfusionMatrix(names, counts),
                         new int[0],
                         new float[0],
                         List.of());
@@ -155,6 +156,26 @@ class TextReportTest {
                         output       RMSE   the mean        MAE      R2
                         rooms      1.5811     1.8708     1.0000  0.2857
                         price   1,581,100  1,870,800  1,000,000  0.2857
+                        """);
+    }
+
+    @Test
+    void severalLabels() {
+        Dataset set =
+                Dataset.ofValues("v", new int[] {1}, new float[4])
+                        .withTargets(new float[] {1, 0, 1, 1, 0, 0, 0, 0}, List.of("funny", "sad"));
+        float[] logits = {2, -1, -1, 3, 1, -2, -2, -1};
+        assertThat(
+                        TextReport.of("test", Evaluation.of(Loss.BINARY_CROSS_ENTROPY, logits, set))
+                                + "\n")
+                .isEqualTo(
+                        """
+                        test accuracy 0.7500 (baseline: 0.6250), exact match 0.5000, loss 0.4603
+                        macro-F1 0.7500 on 4 rows
+
+                        label     yes  wrong  precision  recall      F1  ROC AUC  PR AUC
+                        funny       2      2     0.5000  0.5000  0.5000   0.7500  0.8333
+                        sad         1      0     1.0000  1.0000  1.0000   1.0000  1.0000
                         """);
     }
 

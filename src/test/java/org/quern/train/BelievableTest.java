@@ -66,19 +66,19 @@ class BelievableTest {
                 told("did nothing", steps -> steps.losses()[1] = Steps.UNDONE),
                 told("gave a loss of -0.0024 with ", steps -> steps.losses()[1] = -0.0768f),
                 told(
-                        "gave a loss of 0.0000 with 31 of 32 rows right, which no network has,",
+                        "gave a loss of 0.0000 with 31 of 32 right, which no network has,",
                         steps -> {
                             steps.losses()[1] = 0;
                             steps.hits()[1] = 31;
                         }),
                 told(
-                        "gave a loss of 0.0200 with 31 of 32 rows right, which no network has,",
+                        "gave a loss of 0.0200 with 31 of 32 right, which no network has,",
                         steps -> {
                             steps.losses()[1] = 0.64f;
                             steps.hits()[1] = 31;
                         }),
-                told(" with 33 of 32 rows right, ", steps -> steps.hits()[1] = 33),
-                told(" with -1 of 32 rows right, ", steps -> steps.hits()[1] = -1));
+                told(" with 33 of 32 right, ", steps -> steps.hits()[1] = 33),
+                told(" with -1 of 32 right, ", steps -> steps.hits()[1] = -1));
     }
 
     private static void train(Consumer<Steps> with, Loss loss, Dataset data) {
@@ -101,6 +101,29 @@ class BelievableTest {
                 .hasMessageEndingWith(
                         " at step 1, and reported no error: what it computes cannot be trusted: see"
                                 + " quern doctor, and use another --backend or --device");
+    }
+
+    /** Of ten outputs for each of 32 rows. */
+    @Test
+    void soIsALieAboutSeveralLabels() {
+        Dataset set = DIGITS.withTargets(new float[10 * DIGITS.rows()], 10);
+        Consumer<Steps> tooGood =
+                steps -> {
+                    steps.losses()[1] = 0.06f;
+                    steps.hits()[1] = 319;
+                };
+        assertThatThrownBy(() -> train(tooGood, Loss.BINARY_CROSS_ENTROPY, set))
+                .hasMessageContaining("gave a loss of 0.0019 with 319 of 320 right, which no");
+        assertThatThrownBy(
+                        () -> train(steps -> steps.hits()[1] = 321, Loss.BINARY_CROSS_ENTROPY, set))
+                .hasMessageContaining(" with 321 of 320 right, ");
+        train(
+                steps -> {
+                    steps.losses()[1] = (float) Math.log(2) / 10;
+                    steps.hits()[1] = 319;
+                },
+                Loss.BINARY_CROSS_ENTROPY,
+                set);
     }
 
     @Test

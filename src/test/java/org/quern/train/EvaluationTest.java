@@ -218,6 +218,42 @@ class EvaluationTest {
         assertThat(Evaluation.of(Loss.CROSS_ENTROPY, new float[12], set).ranking()).isNull();
     }
 
+    /** Yes is a logit above 0 and a target above a half. */
+    @Test
+    void labelsByHand() {
+        float[] targets = {1, 0, 0, /**/ 1, 1, 0, /**/ 0, 0.6f, 0, /**/ 0, 0, 0};
+        float[] logits = {2, -1, -1, /**/ -1, 3, -1, /**/ 1, 1, -1, /**/ -2, 2, -1};
+        Dataset set =
+                Dataset.ofValues("v", new int[] {1}, new float[4])
+                        .withTargets(targets, List.of("a", "b", "c"));
+        Evaluation evaluation = Evaluation.of(Loss.BINARY_CROSS_ENTROPY, logits, set);
+        Labels labels = evaluation.labels();
+        // a: 1 of 2 told found is right, 1 of 2 found, in order 2>1, 2>-2, -1>-2 of 4 pairs
+        assertThat(labels.scores().get(0))
+                .isEqualTo(new Labels.Score("a", 2, 2, 0.5, 0.5, 0.5, 0.75, 0.5 + 0.5 * 2 / 3));
+        // b: 3 told, both found; 3>2, 3>-1, 1>-1 of 4 pairs
+        Labels.Score b = labels.scores().get(1);
+        assertThat(b.precision()).isEqualTo(2 / 3.0);
+        assertThat(b.recall()).isEqualTo(1);
+        assertThat(b.f1()).isEqualTo(0.8);
+        assertThat(b.rocAuc()).isEqualTo(0.75);
+        Labels.Score c = labels.scores().get(2);
+        assertThat(c.wrong()).isZero();
+        assertThat(c.yes()).isZero();
+        assertThat(c.f1()).isNaN();
+        assertThat(c.rocAuc()).isNaN();
+        assertThat(labels.exactMatch()).isEqualTo(0.25); // the first
+        assertThat(evaluation.accuracy()).isEqualTo(9 / 12.0).isEqualTo(evaluation.score());
+        assertThat(evaluation.baselineAccuracy()).isEqualTo((2 + 2 + 4) / 12.0);
+        assertThat(labels.macroF1()).isEqualTo((0.5 + 0.8) / 2);
+        assertThat(evaluation.r2()).isNaN();
+        assertThat(evaluation.ranking()).isNull();
+        Dataset one = set.withTargets(new float[] {1, 0, 1, 0}, List.of("a"));
+        float[] few = {1, -1, 2, 0};
+        assertThat(Evaluation.of(Loss.BINARY_CROSS_ENTROPY, few, one).ranking().rocAuc())
+                .isEqualTo(1);
+    }
+
     @Test
     void rowsWithoutAnswersAreRefused() {
         Dataset bare = Dataset.ofValues("bare", new int[] {1}, new float[] {1, 2});

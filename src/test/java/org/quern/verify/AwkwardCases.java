@@ -1,6 +1,7 @@
 package org.quern.verify;
 
 import static org.quern.verify.KernelCases.pixels;
+import static org.quern.verify.KernelCases.probabilities;
 import static org.quern.verify.KernelCases.targets;
 
 import java.util.ArrayList;
@@ -98,6 +99,29 @@ public final class AwkwardCases {
                 33,
                 1,
                 2);
+        Loss weighted = Loss.crossEntropy(List.of(0.3, 7.0, 1.0, 0.0, 2.0));
+        add(cases, "dense 13 relu, dense 5", pixels(40, 30), weighted, ADAM, 33, 1, 1);
+        List<Double> four = List.of(0.3, 7.0, 1.0, 2.0);
+        add(cases, "dense 4", values(11, 5), Loss.crossEntropy(four), SGD, 4, 2, 1e4f);
+        // several lanes a row; logits beyond every exponential
+        add(
+                cases,
+                "dense 13 relu, dense 67",
+                pixels(40, 31).withTargets(probabilities(40 * 67, 3, 67, 0), 67),
+                Loss.BINARY_CROSS_ENTROPY,
+                ADAM,
+                33,
+                1,
+                1);
+        add(
+                cases,
+                "dense 1",
+                values(11, 5).withTargets(probabilities(11, 3, 1, 0), 1),
+                Loss.BINARY_CROSS_ENTROPY,
+                SGD,
+                4,
+                2,
+                1e4f);
         for (Activation activation : Activation.values()) {
             add(
                     cases,

@@ -160,9 +160,9 @@ class GradientCheckTest {
         all.add(
                 scaled(
                         "gradient of squared error",
-                        Op.RegressionLoss.class,
+                        Op.ElementwiseLoss.class,
                         1,
-                        n -> has(n, Op.RegressionLoss.class) ? 1 : 0));
+                        n -> has(n, Op.ElementwiseLoss.class) ? 1 : 0));
         for (Activation activation : Activation.values()) {
             all.add(
                     new Named(

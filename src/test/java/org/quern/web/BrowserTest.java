@@ -337,6 +337,32 @@ class BrowserTest {
     }
 
     @Test
+    void labelsThatAreToldOrNot() throws IOException {
+        Random random = new Random(1);
+        float[] logits = new float[500 * 3];
+        float[] targets = new float[logits.length];
+        for (int i = 0; i < logits.length; i++) {
+            targets[i] = i % 3 < 2 && random.nextBoolean() ? 1 : 0;
+            logits[i] = (float) (random.nextGaussian() + 2 * targets[i] - 1);
+        }
+        Dataset set = Dataset.ofValues("texts", new int[] {1}, new float[500]);
+        openTest(
+                "labels",
+                Loss.BINARY_CROSS_ENTROPY,
+                logits,
+                set.withTargets(targets, List.of("funny", "sad", "never")));
+        assertThat(browser.all("section[aria-labelledby=labels] tbody tr").get(2).getText())
+                .matches("never 0 \\d+ 0.0000 – 0.0000 – –");
+        openTest(
+                "label",
+                Loss.BINARY_CROSS_ENTROPY,
+                java.util.Arrays.copyOf(logits, 500),
+                set.withTargets(java.util.Arrays.copyOf(targets, 500), List.of("yes")));
+        assertThat(browser.all("h2").stream().map(WebElement::getText))
+                .contains("Labels", "ROC and precision-recall");
+    }
+
+    @Test
     void aClassWithoutRows() throws IOException {
         Dataset set =
                 Dataset.ofValues("one", new int[] {1}, new float[3])

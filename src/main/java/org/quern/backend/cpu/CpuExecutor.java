@@ -93,23 +93,12 @@ final class CpuExecutor implements Executor {
             throw outOfMemory("%,d rows of %s".formatted(data.rows(), data.name()));
         }
         Handle copy = new Handle(address, Native::release, "this data set");
-        float[] targets = targets(data);
-        if (targets != null && !Native.targets(address, targets)) {
+        float[] targets = DeviceDataset.targets(plan, data);
+        if (targets.length > 0 && !Native.targets(address, targets)) {
             copy.close();
             throw outOfMemory("the targets of " + data.name());
         }
         return new CpuData(data, copy);
-    }
-
-    private static float[] targets(Dataset data) {
-        if (!data.hasLabels()) {
-            return data.targets();
-        }
-        float[] labels = new float[data.rows()];
-        for (int row = 0; row < labels.length; row++) {
-            labels[row] = data.labels()[row];
-        }
-        return labels;
     }
 
     @Override
@@ -180,7 +169,7 @@ final class CpuExecutor implements Executor {
     enum Kind {
         GATHER(Op.Gather.class),
         FORWARD(Op.DenseForward.class),
-        LOSS(Op.CrossEntropy.class, Op.RegressionLoss.class),
+        LOSS(Op.CrossEntropy.class, Op.ElementwiseLoss.class),
         BACKWARD_INPUT(Op.DenseBackwardInput.class),
         BACKWARD_WEIGHTS(Op.DenseBackwardWeights.class),
         UPDATE(Op.Update.class),

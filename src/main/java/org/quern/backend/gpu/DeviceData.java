@@ -9,6 +9,7 @@ import java.util.Map;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
+import org.quern.plan.Plan;
 
 /**
  * A data set for kernels: whole on the device, or streamed through two slots in the order of use.
@@ -48,11 +49,11 @@ final class DeviceData implements DeviceDataset {
     }
 
     /** With chunks of whole batches, and of {@code least} rows where there are so many. */
-    DeviceData(Device device, Dataset set, int targetColumns, int batch, int least) {
+    DeviceData(Device device, Dataset set, Plan plan, int batch, int least) {
         this.device = device;
         this.set = set;
-        this.targetColumns = targetColumns;
-        float[] numbers = targets(set, targetColumns);
+        targetColumns = plan.targetSize();
+        float[] numbers = DeviceDataset.targets(plan, set);
         long rowBytes = rowBytes() + 4L * targetColumns;
         long budget = device.dataBudget();
         if (rowBytes * set.rows() > budget) {
@@ -83,17 +84,6 @@ final class DeviceData implements DeviceDataset {
 
     private long rowBytes() {
         return (long) set.features() * (set.isPixels() ? 1 : 4);
-    }
-
-    private static float[] targets(Dataset set, int columns) {
-        if (!set.hasLabels() || columns != 1) {
-            return set.hasTargets() ? set.targets() : new float[0];
-        }
-        float[] targets = new float[set.rows()];
-        for (int row = 0; row < targets.length; row++) {
-            targets[row] = set.labels()[row];
-        }
-        return targets;
     }
 
     private static void write(Device device, Device.Buffer to, byte[] from, int size) {

@@ -210,7 +210,7 @@ public final class KernelExecutor implements Executor {
     @Override
     public DeviceDataset upload(Dataset data) {
         DeviceDataset.check(plan, data);
-        return new DeviceData(device, data, plan.targetSize(), plan.batch(), plan.inferenceBatch());
+        return new DeviceData(device, data, plan, plan.batch(), plan.inferenceBatch());
     }
 
     @Override

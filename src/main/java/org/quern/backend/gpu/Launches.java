@@ -106,8 +106,8 @@ final class Launches implements AutoCloseable {
         } else if (op instanceof Op.CrossEntropy o) {
             to.add(device.prepare(crossEntropy(o, extent.most())));
             round(to, o.gradient(), extent, true);
-        } else if (op instanceof Op.RegressionLoss o) {
-            to.add(device.prepare(regressionLoss(o, extent.most())));
+        } else if (op instanceof Op.ElementwiseLoss o) {
+            to.add(device.prepare(elementwiseLoss(o, extent.most())));
             round(to, o.gradient(), extent, true);
         } else if (op instanceof Op.Update o) {
             to.add(device.prepare(update(o)));
@@ -135,12 +135,12 @@ final class Launches implements AutoCloseable {
         int lanes = lanes(o.logits().columns());
         return call("cross_entropy_forward", Call.groups(most, Device.THREADS / lanes))
                 .with(o.logits(), o.targets(), o.gradient(), o.loss(), o.hits())
-                .with(o.logits().columns(), lanes);
+                .with(o.logits().columns(), o.targets().columns(), lanes);
     }
 
-    private Call regressionLoss(Op.RegressionLoss o, int most) {
+    private Call elementwiseLoss(Op.ElementwiseLoss o, int most) {
         int lanes = lanes(o.y().columns());
-        return call("regression_loss_forward", Call.groups(most, Device.THREADS / lanes))
+        return call("elementwise_loss_forward", Call.groups(most, Device.THREADS / lanes))
                 .with(o.y(), o.z(), o.targets(), o.gradient(), o.loss(), o.hits())
                 .with(o.y().columns(), o.activation(), lanes)
                 .with(o.form().kind(), o.form().constant());

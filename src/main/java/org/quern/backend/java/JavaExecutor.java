@@ -124,8 +124,8 @@ final class JavaExecutor extends OpLoop {
             forward(o, collected(o.x(), pass), pass);
         } else if (op instanceof Op.CrossEntropy o) {
             crossEntropy(o, pass.rows());
-        } else if (op instanceof Op.RegressionLoss o) {
-            regressionLoss(o, pass.rows());
+        } else if (op instanceof Op.ElementwiseLoss o) {
+            elementwiseLoss(o, pass.rows());
         } else if (op instanceof Op.DenseBackwardInput o) {
             backwardInput(o, pass);
         } else if (op instanceof Op.DenseBackwardWeights o) {
@@ -210,10 +210,8 @@ final class JavaExecutor extends OpLoop {
         int at = arena.at(op.targets());
         int width = op.targets().columns();
         for (int b = 0; b < pass.rows(); b++) {
-            if (set.hasLabels()) {
-                targets[at + b] = set.labels()[order[b]];
-            } else if (set.hasTargets()) {
-                System.arraycopy(set.targets(), order[b] * width, targets, at + b * width, width);
+            for (int j = 0; j < width; j++) {
+                targets[at + b * width + j] = DeviceDataset.target(plan(), set, order[b], j);
             }
         }
     }
@@ -319,10 +317,12 @@ final class JavaExecutor extends OpLoop {
         int n = op.logits().columns();
         float[] a = arena.array(op.logits());
         int targets = arena.at(op.targets());
+        int width = op.targets().columns();
         for (int b = 0; b < rows; b++) {
             int z = arena.at(op.logits()) + b * n;
             int g = arena.at(op.gradient()) + b * n;
-            int target = (int) a[targets + b];
+            int target = (int) a[targets + b * width];
+            float weight = width > 1 ? a[targets + b * width + 1] : 1;
             int best = 0;
             for (int j = 1; j < n; j++) {
                 best = a[z + j] > a[z + best] ? j : best;
@@ -334,33 +334,35 @@ final class JavaExecutor extends OpLoop {
                 a[g + j] = (float) e;
                 sum += e;
             }
-            float factor = (float) (1 / (sum * rows));
+            float factor = (float) (weight / (sum * rows));
             for (int j = 0; j < n; j++) {
                 a[g + j] *= factor;
             }
-            a[g + target] -= 1f / rows;
-            a[arena.at(op.loss()) + b] = (float) (Math.log(sum) + top - a[z + target]);
+            a[g + target] -= weight / rows;
+            a[arena.at(op.loss()) + b] = (float) (weight * (Math.log(sum) + top - a[z + target]));
             a[arena.at(op.hits()) + b] = best == target ? 1 : 0;
         }
     }
 
-    private void regressionLoss(Op.RegressionLoss op, int rows) {
+    private void elementwiseLoss(Op.ElementwiseLoss op, int rows) {
         int n = op.y().columns();
         float[] a = arena.array(op.y());
         float factor = 1f / ((float) rows * n);
         for (int b = 0; b < rows; b++) {
             float sum = 0;
+            int hits = 0;
             for (int j = 0; j < n; j++) {
                 int k = b * n + j;
                 float y = a[arena.at(op.y()) + k];
                 float z = op.z() == null ? 0 : a[arena.at(op.z()) + k];
-                float error = y - a[arena.at(op.targets()) + k];
-                sum += op.form().floatValue(error);
+                float t = a[arena.at(op.targets()) + k];
+                sum += op.form().floatValue(y, t);
+                hits += op.form().hits(y, t);
                 a[arena.at(op.gradient()) + k] =
-                        factor * op.form().floatSlope(error) * op.activation().floatSlope(y, z);
+                        factor * op.form().floatSlope(y, t) * op.activation().floatSlope(y, z);
             }
             a[arena.at(op.loss()) + b] = sum / n;
-            a[arena.at(op.hits()) + b] = 0;
+            a[arena.at(op.hits()) + b] = hits;
         }
     }
 

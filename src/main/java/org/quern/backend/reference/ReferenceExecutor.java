@@ -52,8 +52,8 @@ public final class ReferenceExecutor extends OpLoop {
             forward(o, pass);
         } else if (op instanceof Op.CrossEntropy o) {
             crossEntropy(o, pass.rows());
-        } else if (op instanceof Op.RegressionLoss o) {
-            regressionLoss(o, pass.rows());
+        } else if (op instanceof Op.ElementwiseLoss o) {
+            elementwiseLoss(o, pass.rows());
         } else if (op instanceof Op.DenseBackwardInput o) {
             backwardInput(o, pass);
         } else if (op instanceof Op.DenseBackwardWeights o) {
@@ -75,13 +75,9 @@ public final class ReferenceExecutor extends OpLoop {
                 double value = (double) set.value(row, i) * op.scale() + op.shift();
                 arena[x + b * columns + i] = value * pass.keep(op.mask(), b, i, columns);
             }
-            if (pass.isTraining() && set.hasLabels()) {
-                arena[t + b] = set.labels()[row];
-            } else if (pass.isTraining()) {
-                int width = op.targets().columns();
-                for (int j = 0; j < width; j++) {
-                    arena[t + b * width + j] = set.targets()[row * width + j];
-                }
+            int width = op.targets().columns();
+            for (int j = 0; pass.isTraining() && j < width; j++) {
+                arena[t + b * width + j] = DeviceDataset.target(plan(), set, row, j);
             }
         }
     }
@@ -108,7 +104,9 @@ public final class ReferenceExecutor extends OpLoop {
         int columns = op.logits().columns();
         for (int b = 0; b < rows; b++) {
             int z = at(op.logits()) + b * columns;
-            int target = (int) arena[at(op.targets()) + b];
+            int wanted = at(op.targets()) + b * op.targets().columns();
+            int target = (int) arena[wanted];
+            double weight = op.targets().columns() > 1 ? arena[wanted + 1] : 1;
             int best = 0;
             for (int j = 1; j < columns; j++) {
                 best = arena[z + j] > arena[z + best] ? j : best;
@@ -119,28 +117,32 @@ public final class ReferenceExecutor extends OpLoop {
             }
             for (int j = 0; j < columns; j++) {
                 double p = Math.exp(arena[z + j] - arena[z + best]) / sum;
-                arena[at(op.gradient()) + b * columns + j] = (p - (j == target ? 1 : 0)) / rows;
+                double slope = (p - (j == target ? 1 : 0)) * weight / rows;
+                arena[at(op.gradient()) + b * columns + j] = slope;
             }
-            arena[at(op.loss()) + b] = Math.log(sum) + arena[z + best] - arena[z + target];
+            double loss = Math.log(sum) + arena[z + best] - arena[z + target];
+            arena[at(op.loss()) + b] = loss * weight;
             arena[at(op.hits()) + b] = best == target ? 1 : 0;
         }
     }
 
-    private void regressionLoss(Op.RegressionLoss op, int rows) {
+    private void elementwiseLoss(Op.ElementwiseLoss op, int rows) {
         int columns = op.y().columns();
         for (int b = 0; b < rows; b++) {
             double loss = 0;
+            int hits = 0;
             for (int j = 0; j < columns; j++) {
                 int k = b * columns + j;
                 double y = arena[at(op.y()) + k];
                 double z = op.z() == null ? 0 : arena[at(op.z()) + k];
-                double error = y - arena[at(op.targets()) + k];
-                loss += op.form().value(error) / columns;
-                double slope = op.form().slope(error) / ((double) rows * columns);
+                double target = arena[at(op.targets()) + k];
+                loss += op.form().value(y, target) / columns;
+                hits += op.form().hits(y, target);
+                double slope = op.form().slope(y, target) / ((double) rows * columns);
                 arena[at(op.gradient()) + k] = slope * op.activation().slope(y, z);
             }
             arena[at(op.loss()) + b] = loss;
-            arena[at(op.hits()) + b] = 0;
+            arena[at(op.hits()) + b] = hits;
         }
     }
 

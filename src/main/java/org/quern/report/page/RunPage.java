@@ -38,7 +38,7 @@ public final class RunPage {
         this.model = model;
         data.put("title", title);
         data.put("run", run);
-        data.put("classifies", loss.classifies());
+        data.put("classifies", loss.takesLogits());
         data.put("layers", Summary.rows(model));
     }
 
@@ -58,13 +58,14 @@ public final class RunPage {
 
     public RunPage test(Evaluation evaluation, Dataset rows) {
         Map<String, Object> test = RunReport.figures(evaluation);
-        if (evaluation.confusion() == null) {
+        if (!evaluation.numbers().isEmpty()) {
             test.put("predictions", Plots.predictions(evaluation, rows.targets()));
-        } else {
+        }
+        if (evaluation.ranking() != null && !Double.isNaN(evaluation.ranking().rocAuc())) {
+            test.put("curves", Plots.curves(evaluation.ranking()));
+        }
+        if (evaluation.confusion() != null) {
             test.put("wrong", evaluation.mistakes().size());
-            if (evaluation.ranking() != null && !Double.isNaN(evaluation.ranking().rocAuc())) {
-                test.put("curves", Plots.curves(evaluation.ranking()));
-            }
             Calibration calibration = Calibration.of(evaluation);
             test.put("reliability", calibration.bins());
             test.put("calibrationError", calibration.error());

@@ -14,6 +14,7 @@ function header(data) {
         figures([
             ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
             ["baseline accuracy", test && test.baselineAccuracy !== undefined ? four(test.baselineAccuracy) : null],
+            ["exact match", test && test.exactMatch !== undefined ? four(test.exactMatch) : null],
             ["balanced accuracy", test && test.balancedAccuracy !== undefined ? four(test.balancedAccuracy) : null],
             ["macro-F1", test && test.macroF1 !== undefined ? four(test.macroF1) : null],
             ["ROC AUC", test && test.rocAuc !== undefined ? four(test.rocAuc) : null],
@@ -102,6 +103,21 @@ function rates(test) {
         h("p", {class: "note"}, "The area under the second curve is the average precision."));
 }
 
+/** Of outputs that say yes or no, how well each does. */
+function labels(data) {
+    const test = data.test;
+    if (!test || !test.labels) return [];
+    return [
+        section("Labels", table([
+            {title: "label", text: true, of: l => l.name}, {title: "yes", of: l => count(l.yes)}, {title: "wrong", of: l => count(l.wrong)},
+            {title: "precision", of: l => four(l.precision)}, {title: "recall", of: l => four(l.recall)}, {title: "F1", of: l => four(l.f1)},
+            {title: "ROC AUC", of: l => four(l.rocAuc)}, {title: "PR AUC", of: l => four(l.prAuc)},
+        ], test.labels),
+        h("p", {class: "note"}, "Accuracy is the share of right answers to all labels, exact match that of rows with every label right, macro-F1 the mean F1. Baseline accuracy is that of the more common answer to each label.")),
+        test.curves ? rates(test) : null,
+    ];
+}
+
 /** Of numbers, what was predicted against what is true, for each output. */
 function predictions(data) {
     const test = data.test;
@@ -173,7 +189,7 @@ function settings(data) {
 function render(data) {
     document.title = data.title;
     document.getElementById("page").replaceChildren(...[
-        h("div", {id: "header"}, header(data)), h("div", {id: "curves"}, curves(data)), mistakes(data), predictions(data), weights(data), time(data.run), settings(data),
+        h("div", {id: "header"}, header(data)), h("div", {id: "curves"}, curves(data)), mistakes(data), labels(data), predictions(data), weights(data), time(data.run), settings(data),
         h("footer", {}, "Made by Quern. Charts by d3 (ISC licence, in the source of this page)."),
     ].flat(Infinity).filter(part => part));
 }

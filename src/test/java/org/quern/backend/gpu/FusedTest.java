@@ -39,6 +39,17 @@ class FusedTest {
     /** Rows that are no whole number of words. */
     private static final Dataset ODD = odd(63, 130);
 
+    /** Digits, each with 37 targets: whether it is divisible by 2, by 3, and so on up to 38. */
+    private static final Dataset SEVERAL = DIGITS.withTargets(several(37), 37);
+
+    private static float[] several(int outputs) {
+        float[] targets = new float[DIGITS.rows() * outputs];
+        for (int i = 0; i < targets.length; i++) {
+            targets[i] = DIGITS.labels()[i / outputs] % (2 + i % outputs) == 0 ? 1 : 0;
+        }
+        return targets;
+    }
+
     private static Dataset odd(int inputs, int rows) {
         byte[] bytes = new byte[inputs * rows];
         for (int i = 0; i < bytes.length; i++) {
@@ -59,15 +70,20 @@ class FusedTest {
             Optimizer optimizer,
             int batch,
             Dataset data,
-            Loss regression) {
+            Loss loss) {
         Net(String layers, Scaling scaling, Optimizer optimizer, int batch, Dataset data) {
-            this(layers, scaling, optimizer, batch, data, Loss.MEAN_SQUARED_ERROR);
+            this(
+                    layers,
+                    scaling,
+                    optimizer,
+                    batch,
+                    data,
+                    data.hasLabels() ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR);
         }
 
         Plan plan() {
             Model model = ModelText.parse(Model.input(data.shape()).scaled(scaling), layers);
-            return Plan.of(
-                    model, data.hasLabels() ? Loss.CROSS_ENTROPY : regression, optimizer, batch);
+            return Plan.of(model, loss, optimizer, batch);
         }
 
         @Override
@@ -121,7 +137,22 @@ class FusedTest {
                             new Optimizer.Lion(0.9, 0.99, 0.1),
                             33,
                             VALUES,
-                            Loss.huber(0.25)));
+                            Loss.huber(0.25)),
+                    // more outputs than lanes of a row
+                    new Net(
+                            "dense 19 relu, dropout 0.2, dense 37",
+                            Scaling.UNIT,
+                            Optimizer.Adam.DEFAULT,
+                            33,
+                            SEVERAL,
+                            Loss.BINARY_CROSS_ENTROPY),
+                    new Net(
+                            "dense 19 relu, dense 3",
+                            Scaling.UNIT,
+                            Optimizer.Adam.DEFAULT,
+                            33,
+                            ODD,
+                            Loss.crossEntropy(List.of(0.5, 3.0, 1.0))));
 
     /** For tensor cores: bytes, not shifted. */
     private static final List<Net> BYTE_NETS =
@@ -216,7 +247,7 @@ class FusedTest {
                     .as("loss of step %d", i)
                     .isLessThan(1e-4f);
         }
-        // whose logits are equal but for rounding may be taken for either
+        // whose logits are equal but for rounding, or 0, may be taken for either
         int differ = 0;
         for (int i = 0; i < STEPS; i++) {
             differ += Math.abs(fused.hits[i] - expected.hits[i]);

@@ -1,0 +1,130 @@
+package org.quern.run;
+
+import static org.quern.QuernException.expect;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.quern.backend.Backend;
+import org.quern.backend.Backends;
+import org.quern.backend.DeviceDataset;
+import org.quern.data.Dataset;
+import org.quern.data.Splits;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.train.Evaluation;
+import org.quern.train.History;
+import org.quern.train.Trainer;
+
+/**
+ * What {@code quern train} does, for a program: from rows to a tested model, by the same settings
+ * with the same defaults, to the same bits.
+ *
+ * <pre>{@code
+ * Dataset rows = Dataset.ofRows("houses", Header.of(House.class).target("price"), houses);
+ * RunSettings settings = RunSettings.DEFAULT.with(Setting.MODEL, "dense 32 relu, dense 1");
+ * try (Training training = Training.open(rows, settings)) {
+ *     training.fit();
+ *     System.out.println(training.test().accuracy());
+ *     ModelFile.write(file, training.model());
+ * }
+ * }</pre>
+ *
+ * <p>Of a table, columns are fitted on the rows to train on; {@code parts().columns()} says what
+ * became of each, {@link #notes} which count for nothing. The model takes rows, and the test is
+ * told, in the units of the table.
+ *
+ * <p>Holds the device's memory until closed. Not thread-safe, except the trainer's interrupt.
+ */
+public final class Training implements AutoCloseable {
+    private final RunSettings settings;
+    private final Splits parts;
+    private final Trainer trainer;
+
+    private Training(RunSettings settings, Splits parts, Backend backend) {
+        this.settings = settings;
+        this.parts = parts;
+        trainer = settings.open(parts, backend);
+    }
+
+    /** Carves test rows, and validation rows if the settings ask for some, out of all rows. */
+    public static Training open(Dataset rows, RunSettings settings) {
+        for (Setting<?> one : Setting.of(Setting.Group.TABLE)) {
+            boolean ofFile = one != Setting.STANDARDIZE && settings.asksFor(one);
+            String text = "%s is for a file: of a program's rows, a Header says what they are";
+            expect(!ofFile, text, one.name());
+        }
+        return open(new Splits(rows, null, rows.name()), settings);
+    }
+
+    /**
+     * Gets ready to train on a source of data, which may have test rows of its own, such as {@code
+     * DataReader.read(path, asked.format())}.
+     *
+     * @param asked what is to be otherwise than by default; what only the data tells is found out:
+     *     how wide the last layer is, and that numbers are predicted by the mean squared error
+     * @throws org.quern.QuernException if the settings do not fit the data
+     */
+    public static Training open(Splits data, RunSettings asked) {
+        RunSettings validated = asked.get(Setting.EARLY_STOPPING) > 0 ? asked.validated() : asked;
+        RunSettings settings = validated.on(data);
+        Backends.Choice choice = settings.choose();
+        Training training = new Training(settings, settings.parts(data), choice.backend());
+        try {
+            DeviceDataset.checkTargets(training.trainer.plan(), training.parts.train());
+            DeviceDataset.checkTargets(training.trainer.plan(), training.parts.test());
+            return training;
+        } catch (RuntimeException e) {
+            training.close();
+            throw e;
+        }
+    }
+
+    /** Trains for as many epochs as the settings say, or until it is stopped. */
+    public History fit() {
+        return trainer.fit(parts.train(), parts.validation(), settings.get(Setting.EPOCHS));
+    }
+
+    /** How well the network does on the test rows. */
+    public Evaluation test() {
+        return Results.test(trainer, parts);
+    }
+
+    /** The model as it is now, for {@link RowPredictor}, safetensors and ONNX. */
+    public SavedModel model() {
+        Map<String, String> notes = Results.range(parts.train());
+        return Results.model(trainer, trainer.parameters(), parts, notes);
+    }
+
+    /** A line for each thing that is left out or counts for nothing; empty as a rule. */
+    public List<String> notes() {
+        List<String> notes = new ArrayList<>();
+        String leftOut = parts.columns() == null ? "" : parts.columns().leftOut();
+        if (!leftOut.isEmpty()) {
+            notes.add("left out: " + leftOut);
+        }
+        String with = " does nothing with %s and %s";
+        String these = with.formatted(settings.text("loss"), settings.text("optimizer"));
+        settings.unused().forEach(name -> notes.add(name + these));
+        return notes;
+    }
+
+    /** The settings, with what was found out. */
+    public RunSettings settings() {
+        return settings;
+    }
+
+    /** The rows of the run, as the trainer takes them. */
+    public Splits parts() {
+        return parts;
+    }
+
+    /** Who trains: takes listeners, and can be interrupted. */
+    public Trainer trainer() {
+        return trainer;
+    }
+
+    @Override
+    public void close() {
+        trainer.close();
+    }
+}
