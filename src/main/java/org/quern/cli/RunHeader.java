@@ -100,7 +100,7 @@ final class RunHeader {
         int folds = settings.get(Setting.FOLDS);
         console.about("folds", DataText.folds(splits, folds) + more);
         String few = DataText.fewerThan(folds, splits.train());
-        if (settings.loss().classifies() && !few.isEmpty()) {
+        if (settings.loss().takesLogits() && !few.isEmpty()) {
             console.note("fewer rows than folds, so not in each of them: %s", few);
         }
     }

@@ -310,7 +310,7 @@ final class TrainCommand implements Runnable {
 
     private void checkTarget(double score) {
         if (target != null && score < target) {
-            String what = settings.loss().classifies() ? "accuracy" : "R2";
+            String what = settings.loss().takesLogits() ? "accuracy" : "R2";
             String missed = "test %s %.4f is below the target %s";
             throw new QuernException(Kind.TARGET, format(missed, what, score, target));
         }

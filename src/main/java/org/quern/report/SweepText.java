@@ -212,7 +212,7 @@ public final class SweepText {
 
     /** Whether it was measured in the unit of the numbers that it predicts: folds are. */
     private static boolean hasRmse(Sweep.Result result) {
-        return folds(result) > 0 && !result.member().settings().loss().classifies();
+        return folds(result) > 0 && !result.member().settings().loss().takesLogits();
     }
 
     private static String errorName(Sweep.Result result) {

@@ -89,6 +89,9 @@ public final class RunSettings {
         if (settings.get(Setting.BALANCE) && !settings.loss().classifies()) {
             throw usage("--balance needs classes, and --loss %s has none", settings.text("loss"));
         }
+        if (settings.get(Setting.BALANCE) && !settings.text("class-weights").equals("none")) {
+            throw usage("--balance and --class-weights both make rare classes count: give one");
+        }
         settings.format();
         settings.options();
         return settings;
@@ -324,7 +327,12 @@ public final class RunSettings {
     }
 
     private Splits carved(Splits source, int fold) {
-        Splits data = (loss().classifies() ? source : source.withLabelsAsTargets()).withTables();
+        boolean numbers = !loss().takesLogits(); // whose labels are no classes to draw rows by
+        Splits parts = drawn((numbers ? source.withLabelsAsTargets() : source).withTables(), fold);
+        return loss().classifies() ? parts : parts.withLabelsAsTargets();
+    }
+
+    private Splits drawn(Splits data, int fold) {
         boolean stratified = get(Setting.STRATIFY) == Setting.OnOff.ON;
         Splitter splitter = new Splitter(get(Setting.SPLIT_SEED), stratified);
         Splits tested =

@@ -151,6 +151,7 @@ class FoldsTest {
                 "--folds 3 --overfit 9; 2; --folds 3 says what is tested on: leave --overfit out",
                 "--folds 3 --split 0.1; 2; --folds 3 says what is tested on: leave --split out",
                 "--balance --loss mse; 2; '--balance needs classes, and --loss mse has none'",
+                "--balance --class-weights balanced; 2; '--balance and --class-weights both make rare classes count: give one'",
                 "--folds 200; 2; folds 200: table.csv has 150 rows: give at least 2 folds, at most one a row"
             })
     void whatCannotBeIsRefused(String options, int code, String message) {
@@ -245,6 +246,23 @@ class FoldsTest {
         Splits plain = parts("validation=0.1", "stratify=off");
         assertThat(plain.test().rows()).isEqualTo(30);
         assertThat(Statistics.perClass(plain.test())).isNotEqualTo(new int[] {20, 8, 2});
+    }
+
+    /** Yes or no for one output: labels are targets to it, but rows are drawn by class. */
+    @Test
+    void answersHaveTheirSharesToo() throws IOException {
+        StringBuilder text = new StringBuilder("x,label\n");
+        for (int row = 0; row < 100; row++) {
+            text.append(row + "," + (row < 20 ? 1 : 0) + "\n");
+        }
+        Files.writeString(csv, text);
+        Dataset test = parts("loss=binary", "split=0.25").test();
+        float yes = 0;
+        for (float target : test.targets()) {
+            yes += target;
+        }
+        assertThat(test.rows()).isEqualTo(25);
+        assertThat(yes).isEqualTo(5);
     }
 
     @Test
