@@ -2,7 +2,8 @@ package org.quern.examples;
 
 import java.util.List;
 import org.quern.data.Dataset;
-import org.quern.data.Split;
+import org.quern.data.Splits;
+import org.quern.data.Splitter;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.train.EarlyStopping;
@@ -19,23 +20,26 @@ import org.quern.train.TrainingConfig;
  */
 public final class CustomData {
     private static final int POINTS = 2_000;
-    private static final int EPOCHS = 200;
+    private static final int EPOCHS = 300;
 
     private CustomData() {}
 
     /** Trains until the validation loss no longer falls. */
     public static void main(String[] arguments) {
-        Split test = Split.carve(spirals(), 0.2, 1, "test");
-        Split validation = Split.carve(test.rest(), 0.1, 2, "validation");
+        Splitter splitter = new Splitter(1, true); // as many rows of each spiral
+        Splits parts =
+                new Splits(spirals(), null, "two spirals")
+                        .withTest(0.2, splitter)
+                        .withValidation(0.1, splitter);
         Model model = Model.input(2).dense(32, Activation.TANH).dense(32, Activation.TANH).dense(2);
         TrainingConfig config =
                 TrainingConfig.of(model)
-                        .withBatch(16)
+                        .withBatch(32)
                         .withSchedule(new Schedule.Constant(0.005))
-                        .withEarlyStopping(new EarlyStopping(20, 0));
+                        .withEarlyStopping(new EarlyStopping(50, 0));
         try (Trainer trainer = Trainer.open(config)) {
-            History history = trainer.fit(validation.rest(), validation.part(), EPOCHS);
-            Evaluation evaluation = trainer.evaluate(test.part());
+            History history = trainer.fit(parts.train(), parts.validation(), EPOCHS);
+            Evaluation evaluation = trainer.evaluate(parts.test());
             System.out.printf(
                     "best epoch %d of %d%n", history.bestEpoch(), history.epochs().size());
             System.out.printf("test accuracy %.4f%n", evaluation.accuracy());

@@ -31,8 +31,13 @@ final class RunHeader {
         Dataset train = parts.train();
         Dataset validation = parts.validation();
         String validated = validation == null ? "" : format(", %,d to validate", validation.rows());
+        int folds = settings.get(Setting.FOLDS);
         String counts =
-                format("%,d to train%s, %,d to test", train.rows(), validated, parts.test().rows());
+                folds > 0
+                        ? format("%,d rows", splits.train().rows())
+                        : format(
+                                "%,d to train%s, %,d to test",
+                                train.rows(), validated, parts.test().rows());
         String classes = train.hasLabels() ? ", " + DataText.classes(train) : "";
         Columns columns = parts.columns();
         String shape = columns == null ? DataText.shape(train.shape()) : DataText.columns(columns);
@@ -64,6 +69,7 @@ final class RunHeader {
         if (settings.loss().classifies()) {
             manyClasses(console, train);
         }
+        balance(console, parts, settings);
     }
 
     private static void table(Console console, Splits splits, Splits parts, RunSettings settings) {
@@ -77,6 +83,25 @@ final class RunHeader {
         }
         if (settings.loss().classifies()) {
             manyClasses(console, splits.train());
+        }
+        balance(console, parts, settings);
+    }
+
+    /** Says which rows are trained on several times over. */
+    private static void balance(Console console, Splits parts, RunSettings settings) {
+        if (settings.get(Setting.BALANCE)) {
+            String first = settings.get(Setting.FOLDS) > 0 ? "without fold 1, " : "";
+            console.about("balanced", first + DataText.balanced(parts.train()));
+        }
+    }
+
+    /** Says what is tested on in cross-validation, and more. */
+    static void folds(Console console, Splits splits, RunSettings settings, String more) {
+        int folds = settings.get(Setting.FOLDS);
+        console.about("folds", DataText.folds(splits, folds) + more);
+        String few = DataText.fewerThan(folds, splits.train());
+        if (settings.loss().takesLogits() && !few.isEmpty()) {
+            console.note("fewer rows than folds, so not in each of them: %s", few);
         }
     }
 

@@ -18,6 +18,7 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
+import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.Json;
@@ -39,13 +40,15 @@ import picocli.CommandLine.Option;
                     + " 1e-4..1e-2:5 so many); models are separated by \"|\". All combinations are"
                     + " trained; each gives what it gives alone.",
             "They are compared by rows set aside to validate (--validation, here 0.1); what the"
-                    + " best does on the test rows is told of it alone.",
+                    + " best does on the test rows is told of it alone. With --folds, they are"
+                    + " compared by what they do on all of the folds, in the mean.",
             ""
         },
         footer = {
             "  quern sweep --lr 1e-4..1e-2 --seeds 4",
             "  quern sweep --dropout 0,0.1,0.3 --width 32,64,128 --csv sweep.csv",
-            "  quern sweep --batch 16,32,64 --optimizer adam,sgd --epochs 2"
+            "  quern sweep --batch 16,32,64 --optimizer adam,sgd --epochs 2",
+            "  quern sweep --data iris.csv --folds 5 --width 8,16,32"
         })
 final class SweepCommand implements Runnable {
     /** One row more of these moves an accuracy by 3 %. */
@@ -85,7 +88,9 @@ final class SweepCommand implements Runnable {
         Console console = common.console();
         Options.checkWritable(csv, json);
         settle();
-        RunSettings base = RunSettings.DEFAULT.with(same).validated();
+        RunSettings asked = RunSettings.DEFAULT.with(same);
+        boolean folds = asked.get(Setting.FOLDS) > 0;
+        RunSettings base = folds ? asked : asked.validated();
         Splits data = DataSource.read(base, DataSource.locate(console, base.get(Setting.DATA)));
         Backends.Choice choice = base.choose();
         List<Sweep.Member> members =
@@ -93,15 +98,21 @@ final class SweepCommand implements Runnable {
         Sweep sweep = new Sweep(data, choice.backend(), base.get(Setting.THREADS));
         console.about("device", choice.text());
         console.about("data", data.description());
-        Splits parts = members.get(0).settings().parts(data);
+        Splits parts = members.get(0).parts(data);
         RunHeader.reading(console, data, parts, members.get(0).settings());
         RunHeader.unused(console, members.stream().map(Sweep.Member::settings).toList());
-        console.about("validate", RunHeader.validation(base, parts));
-        if (parts.validation() != null && parts.validation().rows() < FEW) {
+        if (folds) {
+            RunHeader.folds(console, data, members.get(0).settings(), "");
+        } else {
+            console.about("validate", RunHeader.validation(base, parts));
+        }
+        Dataset by = folds ? data.train() : parts.validation();
+        if (by != null && by.rows() < FEW) {
             console.note(
                     "so few rows to compare by (%d) leave it to chance which is best:"
-                            + " raise --validation, or bring more rows",
-                    parts.validation().rows());
+                            + (folds ? "" : " raise --validation, or")
+                            + " bring more rows",
+                    by.rows());
         }
         String trainings = members.size() == 1 ? "training" : "trainings";
         String text = "%,d %s, %d at a time";

@@ -1,12 +1,16 @@
 package org.quern.cli;
 
+import static java.util.stream.Collectors.joining;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.quern.QuernException;
 import org.quern.QuernException.Kind;
@@ -15,6 +19,7 @@ import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
+import org.quern.report.SweepText;
 import org.quern.report.TextReport;
 import org.quern.report.page.RunPage;
 import org.quern.run.Results;
@@ -22,6 +27,7 @@ import org.quern.run.RunFolder;
 import org.quern.run.RunReport;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
+import org.quern.run.Sweep;
 import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
@@ -30,6 +36,7 @@ import org.quern.train.TrainingConfig;
 import org.quern.web.LivePage;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
 @Command(
@@ -46,6 +53,18 @@ import picocli.CommandLine.Option;
         })
 final class TrainCommand implements Runnable {
     private static final String FINGERPRINT = "fingerprint";
+
+    /** Options that keep or show the model of one training, or tell of it alone. */
+    private static final Set<String> OF_ONE =
+            Set.of(
+                    "--out",
+                    "--resume",
+                    "--keep",
+                    "--save",
+                    "--report",
+                    "--watch",
+                    "--gallery",
+                    "--timing");
 
     @Mixin final Options.Settings options = new Options.Settings(false, Setting.Group.ofRun());
 
@@ -124,6 +143,9 @@ final class TrainCommand implements Runnable {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
         Options.checkWritable(save, report);
+        if (options.settings().get(Setting.FOLDS) > 0) {
+            checkFolds();
+        }
         try {
             settings = resume == null ? asked() : resumed();
             train();
@@ -132,6 +154,16 @@ final class TrainCommand implements Runnable {
                 folder.close();
             }
         }
+    }
+
+    /** Refuses what keeps or shows the model of one training. */
+    private void checkFolds() {
+        String given =
+                common.command.commandLine().getParseResult().matchedOptions().stream()
+                        .map(OptionSpec::longestName)
+                        .filter(OF_ONE::contains)
+                        .collect(joining(" and "));
+        expect(given.isEmpty(), "--folds keeps no model of its trainings: leave %s out", given);
     }
 
     private RunSettings asked() {
@@ -174,14 +206,16 @@ final class TrainCommand implements Runnable {
         } else if (choice.backend().onHost()) {
             settings = settings.onHost();
         }
-        Splits parts = settings.parts(splits);
+        boolean folds = settings.get(Setting.FOLDS) > 0;
+        Splits parts = settings.parts(splits, folds ? 1 : 0);
         RunHeader.data(console, splits, parts, settings);
         times.lap("data");
+        Dataset rows = folds ? parts.train() : settings.toTrain(parts);
         try (Trainer trainer = settings.open(parts, choice.backend())) {
             if (trainer.executor().notice() != null) {
                 console.about("", trainer.executor().notice());
             }
-            String engine = trainer.executor().engine(parts.train());
+            String engine = trainer.executor().engine(rows);
             if (engine != null) {
                 console.about("engine", engine);
             }
@@ -190,21 +224,50 @@ final class TrainCommand implements Runnable {
             console.about("model", model + sized);
             RunHeader.training(console, settings, trainer, parts);
             times.opened(trainer);
-            train(trainer, splits.description(), parts);
-            String taken = trainer.executor().engine(parts.train());
-            if (engine != null && !engine.equals(taken)) {
-                console.about("engine", "in the end " + taken);
+            if (!folds) {
+                train(trainer, splits.description(), parts, rows);
+                String taken = trainer.executor().engine(rows);
+                if (engine != null && !engine.equals(taken)) {
+                    console.about("engine", "in the end " + taken);
+                }
             }
+        }
+        if (folds) {
+            crossValidate(splits, choice);
         }
     }
 
-    private void train(Trainer trainer, String data, Splits parts) {
-        Dataset train = parts.train();
+    /** A training for each fold, side by side. */
+    private void crossValidate(Splits splits, Backends.Choice choice) {
+        List<Sweep.Member> members = Sweep.members(settings, Map.of());
+        Sweep sweep = new Sweep(splits, choice.backend(), settings.get(Setting.THREADS));
+        String how = format("; %,d at a time, no model is kept", sweep.workers(members));
+        RunHeader.folds(console, splits, settings, how);
+        Consumer<Sweep.Result> tell = result -> console.line(SweepText.fold(result));
+        List<Sweep.Result> results =
+                common.quern().interrupts.during(() -> sweep.run(members, tell), sweep::stop);
+        String done = format("%,d of %,d folds are done", results.size(), members.size());
+        if (results.size() < members.size()) {
+            throw new QuernException(Kind.INTERRUPTED, "interrupted: " + done);
+        }
+        long failed = results.stream().filter(result -> result.failure() != null).count();
+        if (failed > 0) {
+            String text = "%,d of %,d folds diverged: there is no mean";
+            throw new QuernException(Kind.TARGET, format(text, failed, results.size()));
+        }
+        console.line(SweepText.folds(results));
+        checkTarget(SweepText.accuracy(results));
+    }
+
+    private void train(Trainer trainer, String data, Splits parts, Dataset train) {
         DeviceDataset.checkTargets(trainer.plan(), train);
         DeviceDataset.checkTargets(trainer.plan(), parts.test());
         int epochs = settings.get(Setting.EPOCHS);
         RunReport told = new RunReport(trainer, settings.get(Setting.BACKEND), data, epochs);
-        told.parts(parts);
+        told.parts(parts).with("splitSeed", settings.get(Setting.SPLIT_SEED));
+        if (settings.get(Setting.BALANCE)) {
+            told.with("balancedRows", train.rows());
+        }
         try (LivePage live = watch == null ? null : live(trainer, told)) {
             open(trainer, parts);
             if (resume != null) {
@@ -241,12 +304,15 @@ final class TrainCommand implements Runnable {
                 }
             }
             times.print(trainer);
-            if (target != null && evaluation.score() < target) {
-                String score = settings.loss().classifies() ? "accuracy" : "R2";
-                String missed = "test %s %.4f is below the target %s";
-                String message = format(missed, score, evaluation.score(), target);
-                throw new QuernException(Kind.TARGET, message);
-            }
+            checkTarget(evaluation.score());
+        }
+    }
+
+    private void checkTarget(double score) {
+        if (target != null && score < target) {
+            String what = settings.loss().takesLogits() ? "accuracy" : "R2";
+            String missed = "test %s %.4f is below the target %s";
+            throw new QuernException(Kind.TARGET, format(missed, what, score, target));
         }
     }
 

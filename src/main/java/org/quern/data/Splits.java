@@ -108,38 +108,46 @@ public record Splits(
     }
 
     /**
-     * The rows of a run, none of which is in two parts, unless it is to be learned by heart.
-     * Carves, in this order: test rows, where the source has none; then at most {@code limit} rows
-     * to train on; then validation rows out of those, where the source has none.
+     * The same with rows to test on, carved out of those to train on where the source has none.
      *
-     * @param testFraction of the rows, where the source has no test rows
-     * @param limit most rows to train on; 0 for all
-     * @param validationFraction of the training rows; 0 for none
-     * @param overfit if above 0, train and test are this many of the training rows, the same ones
-     * @param seed decides which rows
      * @throws org.quern.QuernException if a test or validation row has a class that no training row
      *     has
      */
-    public Splits carve(
-            double testFraction, int limit, double validationFraction, int overfit, long seed) {
-        Split tested;
+    public Splits withTest(double fraction, Splitter splitter) {
         requireAlike(validation);
         requireAlike(test);
         if (test != null) {
-            tested = new Split(train, test);
-        } else {
-            tested = Split.carve(train, testFraction, seed, "test");
+            return this;
         }
-        if (overfit > 0) {
-            Dataset few = Split.limit(tested.rest(), overfit, seed);
-            return with(few, null, few);
+        Splitter.Split tested = splitter.carve(train, fraction, "test");
+        return with(tested.rest(), validation, tested.part());
+    }
+
+    /** Of the training rows, one of several folds to test on, and the others to train on. */
+    public Splits withFold(int number, int folds, Splitter splitter) {
+        requireAlike(validation);
+        Splitter.Split tested = splitter.fold(train, number, folds);
+        return with(tested.rest(), validation, tested.part());
+    }
+
+    /** The same with at most so many rows to train on. */
+    public Splits limited(int rows, Splitter splitter) {
+        return with(splitter.limit(train, rows), validation, test);
+    }
+
+    /** The same with a fraction of the training rows to validate on, where there are none yet. */
+    public Splits withValidation(double fraction, Splitter splitter) {
+        if (validation != null) {
+            return this;
         }
-        Dataset rows = limit > 0 ? Split.limit(tested.rest(), limit, seed) : tested.rest();
-        Split validated = new Split(rows, validation);
-        if (validation == null && validationFraction > 0) {
-            validated = Split.carve(rows, validationFraction, seed, "validation");
-        }
-        return with(validated.rest(), validated.part(), tested.part());
+        Splitter.Split validated = splitter.carve(train, fraction, "validation");
+        return with(validated.rest(), validated.part(), test);
+    }
+
+    /** So many of the training rows, to train and to test on: to be learned by heart. */
+    public Splits byHeart(int rows, Splitter splitter) {
+        Dataset few = splitter.limit(train, rows);
+        return with(few, null, few);
     }
 
     private void requireAlike(Dataset set) {

@@ -61,12 +61,17 @@ public record Statistics(
             }
         }
         double mean = sum / count;
+        double deviation = Math.sqrt(Math.max(0, squares / count - mean * mean));
+        double share = (double) nonZero / count;
+        return new Statistics(set.rows(), min, max, mean, deviation, share, perClass(set));
+    }
+
+    /** Rows of each class; empty without labels. */
+    public static int[] perClass(Dataset set) {
         int[] perClass = new int[set.classes().size()];
         for (int row = 0; set.hasLabels() && row < set.rows(); row++) {
             perClass[set.labels()[row]]++;
         }
-        double deviation = Math.sqrt(Math.max(0, squares / count - mean * mean));
-        double share = (double) nonZero / count;
-        return new Statistics(set.rows(), min, max, mean, deviation, share, perClass);
+        return perClass;
     }
 }

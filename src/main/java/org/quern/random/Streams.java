@@ -13,12 +13,14 @@ public enum Streams {
     SHUFFLE,
     /** An aspect of a generated digit; step = index of the digit. */
     DIGITS,
-    /** A round of the permutation that carves validation rows out of a data set. */
+    /** A round of the permutation that carves rows out of a data set. */
     SPLIT,
     /** A round of the permutation that draws the examples which people are shown. */
     EXAMPLES,
     /** A block of what distorts an image; step = epoch, position = 4 · row. */
-    DISTORTION;
+    DISTORTION,
+    /** A round of the permutation that draws a class's rows to be repeated; step = class. */
+    BALANCE;
 
     /** The number of the stream with that index. */
     public int of(int index) {

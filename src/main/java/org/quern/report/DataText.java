@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntPredicate;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.quern.data.Columns;
@@ -136,6 +137,50 @@ public final class DataText {
                         .map(columns::name)
                         .toList();
         return names.isEmpty() ? "" : "; gaps in " + Columns.shown(names);
+    }
+
+    /** What is tested on in cross-validation, and what is left out of it. */
+    public static String folds(Splits splits, int folds) {
+        int rows = splits.train().rows();
+        String more = rows % folds == 0 ? "" : format(" or %,d", rows / folds + 1);
+        String text = "%,d of %,d%s rows, each tested by a network trained on the others";
+        List<String> others = new ArrayList<>();
+        for (Dataset set : Arrays.asList(splits.validation(), splits.test())) {
+            if (set != null) {
+                String what = set == splits.test() ? "test" : "validation";
+                others.add(format("%,d %s rows", set.rows(), what));
+            }
+        }
+        String out = others.isEmpty() ? "" : "; the data's %s are in no fold";
+        return format(text + out, folds, rows / folds, more, String.join(" and ", others));
+    }
+
+    /** The classes of fewer rows: {@code 2 of class a, 1 of class b}; empty if there are none. */
+    public static String fewerThan(int rows, Dataset set) {
+        return rowsOfClasses(set, count -> count < rows);
+    }
+
+    /** Which classes' rows are repeated to have as many of each, and what that takes. */
+    public static String balanced(Dataset train) {
+        int[] perClass = Statistics.perClass(train);
+        int most = IntStream.of(perClass).max().orElse(0);
+        String repeated = rowsOfClasses(train, count -> count < most);
+        if (repeated.isEmpty()) {
+            return format("each class has %,d rows as it is", most);
+        }
+        long rows = IntStream.of(perClass).filter(count -> count > 0).count() * most;
+        long bytes = (train.isPixels() ? 1L : Float.BYTES) * train.features() + Integer.BYTES;
+        String text = "rows repeated until each class has %,d: %s; %,d to train on, %s more memory";
+        return format(text, most, repeated, rows, Numbers.bytes((rows - train.rows()) * bytes));
+    }
+
+    private static String rowsOfClasses(Dataset set, IntPredicate which) {
+        int[] perClass = Statistics.perClass(set);
+        return Columns.shown(
+                IntStream.range(0, perClass.length)
+                        .filter(c -> perClass[c] > 0 && which.test(perClass[c]))
+                        .mapToObj(c -> format("%,d of class %s", perClass[c], set.classes().get(c)))
+                        .toList());
     }
 
     public static String classes(Dataset set) {

@@ -1,59 +1,112 @@
 package org.quern.report;
 
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.toList;
 import static org.quern.report.Numbers.digits;
 import static org.quern.report.Numbers.format;
+import static org.quern.report.Numbers.four;
 
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
+import org.quern.run.Setting;
 import org.quern.run.Sweep;
 
 /** The results of a sweep as a table, as CSV, and as what JSON is made of. */
 public final class SweepText {
     private static final String SEED = "seed";
+    private static final ToDoubleFunction<Sweep.Result> ACCURACY =
+            result -> result.validation().accuracy();
+    private static final ToDoubleFunction<Sweep.Result> ERROR =
+            result -> hasRmse(result) ? result.validation().rmse() : result.validation().loss();
 
     private SweepText() {}
 
-    /** Trainings that differ in their seed alone, and what they did in the mean. */
-    private record Group(Map<String, String> varied, List<Sweep.Result> results) {
+    /** Trainings that differ in their seed and their fold alone, and what they did in the mean. */
+    private record Group(List<Sweep.Result> results) {
+        Map<String, String> varied() {
+            Map<String, String> varied = new LinkedHashMap<>(results.get(0).member().varied());
+            varied.remove(SEED);
+            return varied;
+        }
+
         double mean(ToDoubleFunction<Sweep.Result> of) {
             return results.stream().mapToDouble(of).average().orElse(Double.NaN);
         }
 
-        double accuracy() {
-            return mean(result -> result.validation().accuracy());
+        /** Standard deviation, divided by their number, as in scikit-learn's GridSearchCV. */
+        double deviation(ToDoubleFunction<Sweep.Result> of) {
+            double mean = mean(of);
+            return Math.sqrt(mean(result -> Math.pow(of.applyAsDouble(result) - mean, 2)));
         }
 
-        double loss() {
-            return mean(result -> result.validation().loss());
+        double accuracy() {
+            return mean(ACCURACY);
+        }
+
+        double error() {
+            return mean(ERROR);
         }
 
         List<String> accuracies() {
-            DoubleStream each = results.stream().mapToDouble(run -> run.validation().accuracy());
-            DoubleSummaryStatistics all = each.summaryStatistics();
-            String runs = Integer.toString(results.size());
-            return List.of(runs, number(accuracy()), number(all.getMin()), number(all.getMax()));
+            DoubleSummaryStatistics all =
+                    results.stream().mapToDouble(ACCURACY).summaryStatistics();
+            return List.of(
+                    Integer.toString(results.size()),
+                    number(accuracy()),
+                    number(deviation(ACCURACY)),
+                    number(all.getMin()),
+                    number(all.getMax()));
+        }
+
+        /**
+         * What folds come to: {@code accuracy 0.9600 ± 0.0249 (baseline: 0.5000), loss 0.1200 ±
+         * 0.0100: mean and deviation of 5 folds}.
+         */
+        String spread() {
+            Sweep.Result one = results.get(0);
+            String accuracy = four(accuracy()) + " ± " + four(deviation(ACCURACY));
+            String error = errorText(one, error()) + " ± " + errorText(one, deviation(ERROR));
+            double baseline = mean(result -> result.validation().baseline());
+            String text =
+                    hasRmse(one)
+                            ? "R2 %s, RMSE %s (the mean: %s)"
+                            : "accuracy %s (baseline: %3$s), loss %2$s";
+            int folds = folds(one);
+            String runs = results.size() == folds ? "folds" : format("runs in %,d folds", folds);
+            return format(text, accuracy, error, errorText(one, baseline))
+                    + format(": mean and deviation of %,d %s", results.size(), runs);
         }
     }
 
     /** By validation accuracy, equal ones by validation loss, the best first; failed ones last. */
     private static List<Group> ranked(List<Sweep.Result> results) {
-        Map<Map<String, String>, List<Sweep.Result>> groups = new LinkedHashMap<>();
-        for (Sweep.Result result : results) {
-            Map<String, String> key = new LinkedHashMap<>(result.member().varied());
-            key.remove(SEED);
-            groups.computeIfAbsent(key, k -> new ArrayList<>()).add(result);
-        }
         Comparator<Group> best = Comparator.comparingDouble(group -> -group.accuracy()); // NaN last
-        return groups.entrySet().stream()
-                .map(group -> new Group(group.getKey(), group.getValue()))
-                .sorted(best.thenComparingDouble(Group::loss))
+        return grouped(results, result -> new Group(List.of(result)).varied()).stream()
+                .sorted(best.thenComparingDouble(Group::error))
                 .toList();
+    }
+
+    /** Results with the same key, in their order. */
+    private static List<Group> grouped(List<Sweep.Result> results, Function<Sweep.Result, ?> key) {
+        return results.stream()
+                .collect(groupingBy(key, LinkedHashMap::new, toList()))
+                .values()
+                .stream()
+                .map(Group::new)
+                .toList();
+    }
+
+    private static int folds(Sweep.Result result) {
+        return result.member().settings().get(Setting.FOLDS);
     }
 
     /** A line for each combination of settings but the seed, best mean accuracy first. */
@@ -62,13 +115,15 @@ public final class SweepText {
         List<String> head = new ArrayList<>(groups.get(0).varied().keySet());
         boolean several = groups.stream().anyMatch(group -> group.results().size() > 1);
         String score = "val " + score(results.get(0));
-        head.addAll(several ? List.of("runs", "val mean", "least", "most") : List.of(score));
-        head.addAll(List.of("val loss", "seconds"));
+        List<String> spread = List.of("runs", "val mean", "deviation", "least", "most");
+        head.addAll(several ? spread : List.of(score));
+        head.addAll(List.of("val " + errorName(results.get(0)), "seconds"));
         Table table = new Table("  ", 1).row(head.toArray(String[]::new));
         for (Group group : groups) {
             List<String> row = new ArrayList<>(group.varied().values());
             row.addAll(several ? group.accuracies() : List.of(number(group.accuracy())));
-            row.add(number(group.loss()));
+            double error = group.error();
+            row.add(Double.isNaN(error) ? number(error) : errorText(results.get(0), error));
             row.add(format("%.2f", group.mean(Sweep.Result::seconds)));
             table.row(row.toArray(String[]::new));
         }
@@ -77,12 +132,16 @@ public final class SweepText {
 
     /**
      * The settings that did best by validation, and what they do on the test rows, which had no say
-     * in it; null if all trainings failed.
+     * in it; with folds, which leave no test rows, what they did on these. Null if all trainings
+     * failed.
      */
     public static String winner(List<Sweep.Result> results) {
         Group best = ranked(results).get(0);
         if (Double.isNaN(best.accuracy())) {
             return null;
+        }
+        if (folds(results.get(0)) > 0) {
+            return settings(best.varied()) + "val " + best.spread();
         }
         int runs = best.results().size();
         double accuracy = best.mean(result -> result.test().accuracy());
@@ -101,6 +160,22 @@ public final class SweepText {
         return settings(best.varied()) + test + mean;
     }
 
+    /** What the trainings of one combination did on their folds, in a line. */
+    public static String folds(List<Sweep.Result> results) {
+        return "test " + new Group(results).spread();
+    }
+
+    /** The mean of their accuracies, or of R². */
+    public static double accuracy(List<Sweep.Result> results) {
+        return new Group(results).accuracy();
+    }
+
+    /** How well one of them did on its fold, in a line. */
+    public static String fold(Sweep.Result result) {
+        return "fold %d/%d  ".formatted(result.member().fold(), folds(result))
+                + told("test ", result);
+    }
+
     /** What was varied, as the beginning of a line. */
     private static String settings(Map<String, String> varied) {
         List<String> texts = new ArrayList<>();
@@ -114,14 +189,20 @@ public final class SweepText {
 
     /** One result in a line: what was varied, and how it went. */
     public static String brief(Sweep.Result result) {
-        String how = result.failure();
-        if (how == null) {
-            double accuracy = result.validation().accuracy();
-            double loss = result.validation().loss();
-            String text = "val %s %.4f, val loss %.4f, %.2f s";
-            how = format(text, score(result), accuracy, loss, result.seconds());
+        Map<String, String> varied = new LinkedHashMap<>(result.member().varied());
+        if (result.member().fold() > 0) {
+            varied.put("fold", Integer.toString(result.member().fold()));
         }
-        return settings(result.member().varied()) + how;
+        return settings(varied) + told("val ", result);
+    }
+
+    private static String told(String of, Sweep.Result result) {
+        if (result.failure() != null) {
+            return result.failure();
+        }
+        String score = score(result) + " " + four(result.validation().accuracy());
+        String error = errorName(result) + " " + errorText(result, ERROR.applyAsDouble(result));
+        return of + score + ", " + of + error + format(", %.2f s", result.seconds());
     }
 
     /** What tells how well it went: R² where numbers are predicted, which has no accuracy. */
@@ -129,25 +210,60 @@ public final class SweepText {
         return result.member().settings().loss().takesLogits() ? "accuracy" : "R2";
     }
 
-    /** A map for each result, numbers in full; the test rows' of the best alone. */
+    /** Whether it was measured in the unit of the numbers that it predicts: folds are. */
+    private static boolean hasRmse(Sweep.Result result) {
+        return folds(result) > 0 && !result.member().settings().loss().takesLogits();
+    }
+
+    private static String errorName(Sweep.Result result) {
+        return hasRmse(result) ? "RMSE" : "loss";
+    }
+
+    private static String errorText(Sweep.Result result, double value) {
+        return hasRmse(result) ? digits(value) : four(value);
+    }
+
+    /**
+     * A map for each result, or with folds for each combination, numbers in full; the test rows' of
+     * the best alone.
+     */
     public static List<Map<String, Object>> records(List<Sweep.Result> results) {
         List<Sweep.Result> best = results.isEmpty() ? List.of() : ranked(results).get(0).results();
         List<Map<String, Object>> records = new ArrayList<>();
-        for (Sweep.Result result : results) {
+        for (Group group : grouped(results, result -> result.member().number())) {
+            Sweep.Result result = group.results().get(0);
             Map<String, Object> record = new LinkedHashMap<>();
             record.put("number", result.member().number());
             record.putAll(result.member().varied());
-            Sweep.Score test = best.contains(result) ? result.test() : null;
-            record.put("validation_" + score(result), result.validation().accuracy());
-            record.put("validation_loss", result.validation().loss());
-            record.put("test_" + score(result), test == null ? null : test.accuracy());
-            record.put("test_loss", test == null ? null : test.loss());
-            record.put("epochs", result.epochs());
-            record.put("seconds", result.seconds());
-            record.put("failure", result.failure());
+            if (folds(result) > 0) {
+                folds(record, group);
+            } else {
+                Sweep.Score test = best.contains(result) ? result.test() : null;
+                record.put("validation_" + score(result), result.validation().accuracy());
+                record.put("validation_loss", result.validation().loss());
+                record.put("test_" + score(result), test == null ? null : test.accuracy());
+                record.put("test_loss", test == null ? null : test.loss());
+                record.put("epochs", result.epochs());
+                record.put("seconds", result.seconds());
+                record.put("failure", result.failure());
+            }
             records.add(record);
         }
         return records;
+    }
+
+    private static void folds(Map<String, Object> record, Group group) {
+        String score = "validation_" + score(group.results().get(0));
+        record.put("folds", group.results().size());
+        record.put(score, group.accuracy());
+        record.put(score + "_deviation", group.deviation(ACCURACY));
+        String error = "validation_" + errorName(group.results().get(0)).toLowerCase(Locale.ROOT);
+        record.put(error, group.error());
+        record.put(error + "_deviation", group.deviation(ERROR));
+        record.put("epochs", group.mean(Sweep.Result::epochs));
+        record.put("seconds", group.mean(Sweep.Result::seconds));
+        Stream<String> failures = group.results().stream().map(Sweep.Result::failure);
+        record.put("failure", failures.filter(Objects::nonNull).findFirst().orElse(null));
     }
 
     /** A line of names, then a line a result, numbers in full. */

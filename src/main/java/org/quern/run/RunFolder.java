@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -67,7 +68,7 @@ public final class RunFolder implements AutoCloseable {
                 checkEmpty(folder); // another run may have come and gone since
             }
             saved = settings == null ? StateFile.read(folder.resolve(STATE)) : null;
-            this.settings = settings == null ? saved.settings() : settings;
+            this.settings = settings == null ? settings(saved) : settings;
         } catch (RuntimeException e) {
             lock.close();
             throw e;
@@ -166,7 +167,17 @@ public final class RunFolder implements AutoCloseable {
 
     /** The settings of a run, which may be going on, as given to {@link #create}. */
     public static Map<String, String> settings(Path folder) {
-        return StateFile.read(stateOf(folder)).settings();
+        return settings(StateFile.read(stateOf(folder)));
+    }
+
+    /** Runs that are older than a seed of their own for the rows drew them by the run's. */
+    private static Map<String, String> settings(StateFile saved) {
+        Map<String, String> all = new LinkedHashMap<>(saved.settings());
+        if (all.containsKey("seed") && !all.containsKey(Setting.SPLIT_SEED.name())) {
+            all.put(Setting.SPLIT_SEED.name(), all.get("seed"));
+            all.putIfAbsent(Setting.STRATIFY.name(), Setting.textOf(Setting.OnOff.OFF));
+        }
+        return all;
     }
 
     private static Path stateOf(Path folder) {

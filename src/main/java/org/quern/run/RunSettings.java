@@ -15,10 +15,12 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.data.Balance;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Distortion;
 import org.quern.data.Splits;
+import org.quern.data.Splitter;
 import org.quern.data.TableFormat;
 import org.quern.data.TableFormat.Labels;
 import org.quern.model.Model;
@@ -78,6 +80,17 @@ public final class RunSettings {
         int overfit = settings.get(Setting.OVERFIT);
         if (limit < 0 || overfit < 0) {
             throw usage("limit %d, overfit %d: give at least 1 row", limit, overfit);
+        }
+        int folds = settings.get(Setting.FOLDS);
+        if (folds > 0 && (overfit > 0 || settings.asksFor(Setting.SPLIT))) {
+            String option = overfit > 0 ? "overfit" : "split";
+            throw usage("--folds %d says what is tested on: leave --%s out", folds, option);
+        }
+        if (settings.get(Setting.BALANCE) && !settings.loss().classifies()) {
+            throw usage("--balance needs classes, and --loss %s has none", settings.text("loss"));
+        }
+        if (settings.get(Setting.BALANCE) && !settings.text("class-weights").equals("none")) {
+            throw usage("--balance and --class-weights both make rare classes count: give one");
         }
         settings.format();
         settings.options();
@@ -282,7 +295,15 @@ public final class RunSettings {
      * to train on. In regression, labels are the numbers to predict.
      */
     public Splits parts(Splits source) {
-        Splits parts = carved(source);
+        return parts(source, 0);
+    }
+
+    /**
+     * The same for one of the {@linkplain Setting#FOLDS folds}, from 1, to test on, and the others
+     * to train on; 0 for none.
+     */
+    public Splits parts(Splits source, int fold) {
+        Splits parts = carved(source, fold);
         if (parts.train().header() == null) {
             return parts;
         }
@@ -297,16 +318,39 @@ public final class RunSettings {
         return parts.in(columns);
     }
 
-    /** The rows of the run, as they were read. */
+    /**
+     * The rows of the run, as they were read, none of which is in two parts unless it is to be
+     * learned by heart.
+     */
     Splits carved(Splits source) {
-        Splits data = loss().classifies() ? source : source.withLabelsAsTargets();
-        return data.withTables()
-                .carve(
-                        get(Setting.SPLIT),
-                        get(Setting.LIMIT),
-                        get(Setting.VALIDATION),
-                        get(Setting.OVERFIT),
-                        get(Setting.SEED));
+        return carved(source, 0);
+    }
+
+    private Splits carved(Splits source, int fold) {
+        boolean numbers = !loss().takesLogits(); // whose labels are no classes to draw rows by
+        Splits parts = drawn((numbers ? source.withLabelsAsTargets() : source).withTables(), fold);
+        return loss().classifies() ? parts : parts.withLabelsAsTargets();
+    }
+
+    private Splits drawn(Splits data, int fold) {
+        boolean stratified = get(Setting.STRATIFY) == Setting.OnOff.ON;
+        Splitter splitter = new Splitter(get(Setting.SPLIT_SEED), stratified);
+        Splits tested =
+                fold > 0
+                        ? data.withFold(fold, get(Setting.FOLDS), splitter)
+                        : data.withTest(get(Setting.SPLIT), splitter);
+        if (get(Setting.OVERFIT) > 0) {
+            return tested.byHeart(get(Setting.OVERFIT), splitter);
+        }
+        int limit = get(Setting.LIMIT);
+        Splits parts = limit > 0 ? tested.limited(limit, splitter) : tested;
+        double validation = get(Setting.VALIDATION);
+        return validation > 0 ? parts.withValidation(validation, splitter) : parts;
+    }
+
+    /** Rows to train on, as the trainer is to see them: balanced, if somebody asks for it. */
+    public Dataset toTrain(Splits parts) {
+        return get(Setting.BALANCE) ? Balance.of(parts.train(), get(Setting.SEED)) : parts.train();
     }
 
     /** What is known of a table in a file. */

@@ -134,6 +134,18 @@ public final class Setting<T> {
                     .where(
                             x -> x >= 0 && x < 1,
                             "validation %s: give a fraction from 0 to below 1");
+    public static final Setting<Integer> FOLDS =
+            ROWS.setting("folds=K", 0)
+                    .help(
+                            "Cross-validation: cut the rows into K parts, and train K times, each"
+                                    + " time on all but one, which is then tested on (off).")
+                    .where(n -> n == 0 || n >= 2, "folds %d: give at least 2");
+    public static final Setting<Long> SPLIT_SEED =
+            ROWS.setting("split-seed=N", 1L)
+                    .help("Key of which rows are to test, to validate or to train on (%s).");
+    public static final Setting<OnOff> STRATIFY =
+            ROWS.setting("stratify=ON|OFF", OnOff.ON)
+                    .help("Give each class its share of the rows that are so drawn (%s).");
     public static final Setting<Integer> OVERFIT =
             ROWS.setting("overfit=N", 0)
                     .help("Train and test on the same N rows: can the model learn them at all?");
@@ -228,8 +240,14 @@ public final class Setting<T> {
                             "Draw images anew for each epoch: such as \"rotate 10, scale 0.1, shift"
                                     + " 1, bend 2\", in degrees, parts and pixels (%s).")
                     .as(text -> Distortion.parse(text).text());
+    public static final Setting<Boolean> BALANCE =
+            TRAINING.setting("balance", false)
+                    .help(
+                            "Repeat training rows of rarer classes, so that each class comes"
+                                    + " equally often.");
     public static final Setting<Long> SEED =
-            TRAINING.setting("seed=N", 1L).help("Key of all that is random (%s).");
+            TRAINING.setting("seed=N", 1L)
+                    .help("Key of all that is random in training (%s); rows have --split-seed.");
 
     public static final Setting<String> BACKEND =
             RUNNING.setting("backend=NAME", Backends.AUTO)

@@ -15,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.plan.Plan;
 import org.quern.train.Evaluation;
@@ -35,11 +36,23 @@ public final class Sweep {
     private volatile boolean stopped;
     private final Set<Trainer> running = ConcurrentHashMap.newKeySet();
 
-    /** One training: its number from 1, what sets it apart from the rest, and all its settings. */
-    public record Member(int number, Map<String, String> varied, RunSettings settings) {
+    /**
+     * One training.
+     *
+     * @param number of the combination of settings, from 1: the folds of one have the same
+     * @param fold which of the folds it is tested on, from 1; 0 without folds
+     * @param varied what sets the combination apart from the others
+     * @param settings all of them
+     */
+    public record Member(int number, int fold, Map<String, String> varied, RunSettings settings) {
         /** The same training with what only its data tells. */
         public Member on(Splits data) {
-            return new Member(number, varied, settings.on(data));
+            return new Member(number, fold, varied, settings.on(data));
+        }
+
+        /** Its rows. */
+        public Splits parts(Splits data) {
+            return settings.parts(data, fold);
         }
     }
 
@@ -64,6 +77,7 @@ public final class Sweep {
     /**
      * How a training went; {@code failure} says why it has no scores, or is null. The test is for
      * the one that is taken in the end: the best of many by its test rows looks better than it is.
+     * With folds, validation is what it did on its fold, and there is no test.
      */
     public record Result(
             Member member,
@@ -92,9 +106,13 @@ public final class Sweep {
         return Math.max(1, Math.min(most, members.size()));
     }
 
-    /** All combinations of values, or of their texts, by setting; the last one varies fastest. */
+    /**
+     * All combinations of values, or of their texts, by setting; the last one varies fastest. With
+     * folds, a training for each.
+     */
     public static List<Member> members(RunSettings base, Map<String, List<String>> varied) {
-        if (base.get(Setting.VALIDATION) == 0 && base.get(Setting.OVERFIT) == 0) {
+        int folds = base.get(Setting.FOLDS);
+        if (folds == 0 && base.get(Setting.VALIDATION) == 0 && base.get(Setting.OVERFIT) == 0) {
             throw usage(
                     "validation 0: a sweep compares by validation rows, give a fraction above 0");
         }
@@ -109,14 +127,19 @@ public final class Sweep {
                 }
             }
             combinations = longer;
-            if (combinations.size() > MOST) {
+            if ((long) combinations.size() * Math.max(1, folds) > MOST) {
                 throw usage("a sweep of more than %,d trainings: vary less at once", MOST);
             }
         }
         List<Member> members = new ArrayList<>();
-        for (Map<String, String> combination : combinations) {
-            RunSettings settings = base.with(combination).settled(Map.of("threads", 1));
-            members.add(new Member(members.size() + 1, combination, settings));
+        for (int i = 0; i < combinations.size(); i++) {
+            RunSettings settings = base.with(combinations.get(i)).settled(Map.of("threads", 1));
+            if (folds > 0 && settings.get(Setting.EARLY_STOPPING) > 0) {
+                settings = settings.validated(); // not by the fold that it is tested on
+            }
+            for (int fold = Math.min(1, folds); fold <= folds; fold++) {
+                members.add(new Member(i + 1, fold, combinations.get(i), settings));
+            }
         }
         return members;
     }
@@ -164,16 +187,22 @@ public final class Sweep {
         Score test = Score.NONE;
         int epochs = 0;
         String failure = null;
-        Splits parts = member.settings().parts(data);
+        Splits parts = member.parts(data);
         try (Trainer trainer = member.settings().open(parts, backend)) {
-            History history = fit(trainer, parts, member.settings().get(Setting.EPOCHS));
+            History history = fit(trainer, parts, member.settings());
             if (history.end() == History.End.INTERRUPTED) {
                 return null;
             }
-            // those that were to be learned by heart are all that there are
-            boolean byHeart = parts.validation() == null;
-            validation = Score.of(trainer.evaluate(byHeart ? parts.train() : parts.validation()));
             test = Score.of(Results.test(trainer, parts));
+            if (member.fold() > 0) {
+                validation = test;
+                test = Score.NONE;
+            } else {
+                // those that were to be learned by heart are all that there are
+                boolean byHeart = parts.validation() == null;
+                Dataset rows = byHeart ? parts.train() : parts.validation();
+                validation = Score.of(trainer.evaluate(rows));
+            }
             epochs = history.epochs().size();
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
@@ -185,13 +214,14 @@ public final class Sweep {
         return new Result(member, validation, test, epochs, seconds, failure);
     }
 
-    private History fit(Trainer trainer, Splits parts, int epochs) {
+    private History fit(Trainer trainer, Splits parts, RunSettings settings) {
         running.add(trainer);
         try {
             if (stopped) { // stop() may have come before it was among those that run
                 trainer.interrupt();
             }
-            return trainer.fit(parts.train(), parts.validation(), epochs);
+            int epochs = settings.get(Setting.EPOCHS);
+            return trainer.fit(settings.toTrain(parts), parts.validation(), epochs);
         } finally {
             running.remove(trainer);
         }

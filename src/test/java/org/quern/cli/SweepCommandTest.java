@@ -105,7 +105,15 @@ class SweepCommandTest {
                 outcome.lines().stream().dropWhile(line -> !line.contains("mean")).toList();
         assertThat(table.get(0).strip().split("  +"))
                 .containsExactly(
-                        "model", "lr", "runs", "val mean", "least", "most", "val loss", "seconds");
+                        "model",
+                        "lr",
+                        "runs",
+                        "val mean",
+                        "deviation",
+                        "least",
+                        "most",
+                        "val loss",
+                        "seconds");
         assertThat(table).hasSize(1 + 4 + 2);
         assertThat(table.get(5))
                 .matches(
@@ -128,7 +136,7 @@ class SweepCommandTest {
     private static Sweep.Result result(int number, String lr, double validation, double test) {
         RunSettings settings = RunSettings.DEFAULT.with(Map.of("lr", lr));
         return new Sweep.Result(
-                new Sweep.Member(number, Map.of("lr", lr), settings),
+                new Sweep.Member(number, 0, Map.of("lr", lr), settings),
                 new Sweep.Score(validation, 0.5, Double.NaN, 0.7),
                 new Sweep.Score(test, 0.25, Double.NaN, 0.8),
                 2,

@@ -64,6 +64,44 @@ class SweepTest {
         assertThat(results.stream().map(Sweep.Result::test).distinct()).hasSize(16);
     }
 
+    /** Each row is tested once, by a network that has not seen it, and alone is as beside. */
+    @Test
+    void aFoldIsAMember() {
+        Backend backend = Usable.named("java");
+        RunSettings base =
+                RunSettings.DEFAULT.with(Map.of("epochs", "1", "folds", "3", "balance", "true"));
+        List<Sweep.Member> members = Sweep.members(base, Map.of("seed", List.of("1", "2")));
+        assertThat(members.stream().map(Sweep.Member::number)).containsExactly(1, 1, 1, 2, 2, 2);
+        assertThat(members.stream().map(Sweep.Member::fold)).containsExactly(1, 2, 3, 1, 2, 3);
+        int tested = 0;
+        for (Sweep.Result result : new Sweep(DIGITS, backend, 2).run(members, heard -> {})) {
+            RunSettings settings = result.member().settings();
+            Splits parts = settings.parts(DIGITS, result.member().fold());
+            assertThat(parts.train().rows() + parts.test().rows()).isEqualTo(1500);
+            assertThat(parts.validation()).isNull();
+            tested += parts.test().rows();
+            try (Trainer alone = settings.open(parts, backend)) {
+                alone.fit(settings.toTrain(parts), null, 1);
+                assertThat(result.validation())
+                        .isEqualTo(Sweep.Score.of(alone.evaluate(parts.test())));
+                assertThat(result.test()).isEqualTo(Sweep.Score.NONE);
+            }
+        }
+        assertThat(tested).isEqualTo(2 * 1500);
+    }
+
+    @Test
+    void earlyStoppingDoesNotGoByTheFold() {
+        RunSettings base = RunSettings.DEFAULT.with(Map.of("folds", "3"));
+        List<Sweep.Member> members =
+                Sweep.members(base, Map.of("early-stopping", List.of("0", "5")));
+        assertThat(members.get(0).parts(DIGITS).validation()).isNull();
+        Splits stopped = members.get(3).parts(DIGITS);
+        assertThat(stopped.validation().rows()).isEqualTo(100);
+        assertThat(stopped.train().rows()).isEqualTo(900);
+        assertThat(stopped.test().rows()).isEqualTo(500);
+    }
+
     /** On a GPU each is a team of blocks, and a thread on the host. */
     @Test
     @Tag("slow")
