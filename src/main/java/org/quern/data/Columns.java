@@ -40,6 +40,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     private static final int ROWS_OF_A_VALUE = 10;
     private static final int FEW_VALUES = 10;
     private static final int NAMES_SHOWN = 5;
+    private static final int MOST_SHOWN = 40;
 
     /** From so many rows on, a column is strange if most of them are out of its range. */
     private static final int ENOUGH_ROWS = 10;
@@ -412,7 +413,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                         floats[row * width + to + known] = 1;
                     } else {
                         strange++;
-                        strangers.add('"' + value + '"');
+                        strangers.add('"' + brief(value) + '"');
                     }
                 }
             }
@@ -480,12 +481,18 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     }
 
     private static String told(List<String> names, String why) {
-        return names.isEmpty() ? "" : shown(names) + ": " + why;
+        return names.isEmpty() ? "" : "%s (%s)".formatted(shown(names), why);
+    }
+
+    /** A text of a table in one line; of a long one, the beginning. */
+    public static String brief(String text) {
+        String line = text.replaceAll("\\R", " ");
+        return line.length() > MOST_SHOWN ? line.substring(0, MOST_SHOWN) + "..." : line;
     }
 
     /** Names in a row; of many, the first few. */
     public static String shown(List<String> names) {
-        String all = names.stream().limit(NAMES_SHOWN).collect(joining(", "));
+        String all = names.stream().limit(NAMES_SHOWN).map(Columns::brief).collect(joining(", "));
         int more = names.size() - NAMES_SHOWN;
         return more > 0 ? all + " and %d more".formatted(more) : all;
     }
