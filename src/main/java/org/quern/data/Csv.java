@@ -229,7 +229,8 @@ final class Csv {
             lacks = "column \"" + asked + "\" for the labels, for it has no header: give";
         }
         String text = "%s has no %s --label 0 (the first) to --label %d (the last)%s";
-        String names = head.isNumbered() ? "; if line 1 holds names, give --header yes" : "";
+        boolean may = head.isNumbered() || head.first().stream().noneMatch(head::isNumber);
+        String names = may ? "; if line 1 holds names, give --header yes" : "";
         return data(text, file, lacks, columns - 1, names);
     }
 

@@ -153,7 +153,8 @@ public final class DataText {
     public static String folds(Splits splits, int folds) {
         int rows = splits.train().rows();
         String more = rows % folds == 0 ? "" : format(" or %,d", rows / folds + 1);
-        String text = "%,d of %,d%s rows, each tested by a network trained on the others";
+        String each = rows / folds == 1 && more.isEmpty() ? "row" : "rows";
+        String text = "%,d of %,d%s %s, each tested by a network trained on the others";
         List<String> others = new ArrayList<>();
         for (Dataset set : Arrays.asList(splits.validation(), splits.test())) {
             if (set != null) {
@@ -162,7 +163,7 @@ public final class DataText {
             }
         }
         String out = others.isEmpty() ? "" : "; the data's %s are in no fold";
-        return format(text + out, folds, rows / folds, more, String.join(" and ", others));
+        return format(text + out, folds, rows / folds, more, each, String.join(" and ", others));
     }
 
     /** The classes of fewer rows: {@code 2 of class a, 1 of class b}; empty if there are none. */

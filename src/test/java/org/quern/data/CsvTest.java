@@ -237,6 +237,11 @@ class CsvTest {
                 " has no header: say which column holds the labels, --label 0 (the first) to"
                         + " --label 2 (the last)");
         refused(
+                "colour,kind\\nred,x\\nblue,y\\n",
+                TableFormat.UNKNOWN,
+                " has no header: say which column holds the labels, --label 0 (the first) to"
+                        + " --label 1 (the last); if line 1 holds names, give --header yes");
+        refused(
                 "a,b\\n1,2\\n",
                 TableFormat.UNKNOWN.withLabel("color"),
                 " has no column \"color\" for the labels: it has a, b");
