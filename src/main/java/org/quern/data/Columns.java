@@ -103,20 +103,28 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      */
     public static Columns fit(Dataset table, boolean standardize, boolean targets) {
         List<Column> columns = table.header().inputs();
+        Moments[] moments = Moments.of(table.values(), columns.size());
         List<Input> inputs = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
             Column column = columns.get(c);
-            inputs.add(column.isCategory() ? category(table, c) : numbers(table, c));
+            inputs.add(
+                    column.isCategory()
+                            ? category(table, c)
+                            : numbers(column, moments[c], table.rows()));
         }
+        boolean measured = table.hasTargets() && targets;
+        Moments[] aims =
+                measured ? Moments.of(table.targets(), table.targetWidth()) : new Moments[0];
         List<Column> named = table.header().targets();
         List<Target> predicted = new ArrayList<>();
         for (int t = 0; t < Math.max(named.size(), table.targetWidth()); t++) {
             String name = t < named.size() ? named.get(t).name() : "";
             double offset = t < named.size() ? named.get(t).offset() : 0;
-            if (table.hasTargets() && targets) {
-                Moments of = new Moments(table.targets(), t, table.targetWidth(), offset);
+            if (measured) {
+                double deviation = aims[t].deviation();
                 // a constant is learned as the mean
-                predicted.add(new Target(name, of.mean, of.deviation > 0 ? of.deviation : 1));
+                predicted.add(
+                        new Target(name, aims[t].mean() + offset, deviation > 0 ? deviation : 1));
             } else {
                 predicted.add(new Target(name, 0, 1));
             }
@@ -124,18 +132,18 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Columns(inputs, predicted, standardize);
     }
 
-    private static Input numbers(Dataset table, int c) {
-        Column column = table.header().inputs().get(c);
-        Moments of = new Moments(table.values(), c, table.features(), column.offset());
+    private static Input numbers(Column column, Moments of, int rows) {
+        double offset = column.offset();
+        boolean any = of.count > 0;
         return new Input(
                 column.name(),
                 null,
-                column.offset(),
-                of.mean,
-                of.deviation,
-                of.min,
-                of.max,
-                of.count < table.rows());
+                offset,
+                of.mean() + offset,
+                of.deviation(),
+                (any ? of.min : 0) + offset,
+                (any ? of.max : 0) + offset,
+                of.count < rows);
     }
 
     private static Input category(Dataset table, int c) {
@@ -163,36 +171,43 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
     }
 
-    /** Of every {@code width}th value from {@code first} on, in float64, twice over (Welford's). */
+    /** Of the numbers of a column, gaps left out, in float64, value by value (Welford's). */
     private static final class Moments {
         int count;
-        double mean;
-        double deviation;
         double min = Double.POSITIVE_INFINITY;
         double max = Double.NEGATIVE_INFINITY;
+        private double mean;
+        private double squares;
 
-        Moments(float[] values, int first, int width, double offset) {
-            double squares = 0;
-            for (int at = first; at < values.length; at += width) {
-                double value = values[at];
-                if (!Double.isNaN(value)) {
-                    double distance = value - mean;
-                    mean += distance / ++count;
-                    squares += distance * (value - mean);
-                    min = Math.min(min, value);
-                    max = Math.max(max, value);
+        /** Of each column of a table: row by row, as they are in memory. */
+        static Moments[] of(float[] values, int width) {
+            Moments[] all = new Moments[width];
+            Arrays.setAll(all, c -> new Moments());
+            for (int row = 0; row < values.length; row += width) {
+                for (int c = 0; c < width; c++) {
+                    all[c].add(values[row + c]);
                 }
             }
-            if (count == 0) {
-                min = 0;
-                max = 0;
+            return all;
+        }
+
+        private void add(double value) {
+            if (!Double.isNaN(value)) {
+                double distance = value - mean;
+                mean += distance / ++count;
+                squares += distance * (value - mean);
+                min = Math.min(min, value);
+                max = Math.max(max, value);
             }
-            // what rounding leaves of a constant is no deviation
-            deviation = min == max ? 0 : Math.sqrt(squares / count);
-            mean = min == max ? min : mean;
-            mean += offset;
-            min += offset;
-            max += offset;
+        }
+
+        double mean() {
+            return min == max ? min : mean;
+        }
+
+        /** What rounding leaves of a constant is no deviation. */
+        double deviation() {
+            return count == 0 || min == max ? 0 : Math.sqrt(squares / count);
         }
     }
 
@@ -265,7 +280,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Rows for training: numbers and targets less their means, divided by their deviations. */
     public Dataset standardized(Dataset table) {
-        Dataset set = new Encoder(table, true, null).encode();
+        Dataset set = new Encoder(table, true).encode(null);
         if (!table.hasTargets()) {
             return set;
         }
@@ -279,7 +294,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      *     none, unknown values, numbers far from those known; may be null
      */
     public Dataset encoded(Dataset table, List<String> notes) {
-        Dataset set = new Encoder(table, false, notes).encode();
+        Dataset set = new Encoder(table, false).encode(notes);
         if (!table.hasTargets()) {
             return set;
         }
@@ -305,10 +320,12 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return set.withTargets(converted, width);
     }
 
-    /** Makes floats of a table's rows, a column at a time. */
+    /** Makes floats of a table's rows. */
     private final class Encoder {
+        /** Rows that a cache holds: among these it is fast to go down one column after another. */
+        private static final int BLOCK = 256;
+
         private final Dataset table;
-        private final List<String> notes;
         private final int rows;
         private final int width = width();
         private final float[] floats;
@@ -317,114 +334,152 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         private final double[] means;
 
         private final double[] factors;
+        private final List<Part> parts = new ArrayList<>();
 
-        Encoder(Dataset table, boolean standardized, List<String> notes) {
+        Encoder(Dataset table, boolean standardized) {
             this.table = table;
-            this.notes = notes;
             rows = table.rows();
             floats = new float[Math.multiplyExact(rows, width)];
             means = standardized ? means() : null;
             factors = standardized ? factors() : null;
-        }
-
-        Dataset encode() {
             int[] places = places(table);
             int at = 0;
             for (int c = 0; c < inputs.size(); c++) {
-                Input input = inputs.get(c);
-                if (input.width() > 0 && places[c] >= 0) {
-                    column(c, places[c], at);
+                if (inputs.get(c).width() > 0 && places[c] >= 0) {
+                    parts.add(new Part(c, places[c], at));
                 }
-                at += input.width();
+                at += inputs.get(c).width();
+            }
+        }
+
+        Dataset encode(List<String> notes) {
+            for (int first = 0, end; first < rows; first = end) {
+                end = first + Math.min(BLOCK, rows - first);
+                for (Part part : parts) {
+                    part.encode(first, end);
+                }
+            }
+            if (notes != null) {
+                parts.forEach(part -> part.tell(notes));
             }
             Dataset set = Dataset.ofValues(table.name(), new int[] {width}, floats);
             return table.hasLabels() ? set.withLabels(table.labels(), table.classes()) : set;
         }
 
-        private void column(int c, int place, int at) {
-            Input input = inputs.get(c);
-            Column column = table.header().inputs().get(place);
-            String text = "%s: column %s holds %s, but the model was trained on %s";
-            boolean fits = column.isCategory() == input.isCategory();
-            String is = column.isCategory() ? "text" : "numbers";
-            String was = column.isCategory() ? "numbers" : "text";
-            require(fits, text, table.name(), name(c), is, was);
-            float[] values = new float[rows];
-            for (int row = 0; row < rows; row++) {
-                values[row] = table.values()[row * table.features() + place];
+        /** What becomes of a column, and what in it is not as in training. */
+        private final class Part {
+            private final String name;
+            private final Input input;
+            private final double shift;
+
+            /** Where it is in a row of the table, and in one for the model. */
+            private final int from;
+
+            private final int to;
+
+            /** Of each of the table's values which of training's it is; −1 for none of these. */
+            private final int[] known;
+
+            private final List<String> values;
+            private final TreeSet<String> strangers = new TreeSet<>();
+            private int strange;
+            private int gaps;
+            private int outside;
+            private int far;
+
+            Part(int c, int from, int to) {
+                name = name(c);
+                input = inputs.get(c);
+                this.from = from;
+                this.to = to;
+                Column column = table.header().inputs().get(from);
+                String text = "%s: column %s holds %s, but the model was trained on %s";
+                boolean fits = column.isCategory() == input.isCategory();
+                String is = column.isCategory() ? "text" : "numbers";
+                String was = column.isCategory() ? "numbers" : "text";
+                require(fits, text, table.name(), name, is, was);
+                shift = column.offset() - input.offset();
+                values = column.isCategory() ? column.values() : List.of();
+                Map<String, Integer> index = new HashMap<>();
+                if (input.isCategory()) {
+                    input.values().forEach(value -> index.put(value, index.size()));
+                }
+                known = values.stream().mapToInt(value -> index.getOrDefault(value, -1)).toArray();
             }
-            if (input.isCategory()) {
-                category(c, column, values, at);
-            } else {
-                numbers(c, column, values, at);
-            }
-            int gaps = 0;
-            for (int row = 0; row < rows; row++) {
-                if (Float.isNaN(values[row])) {
-                    gaps++;
-                    if (input.gaps()) {
-                        floats[row * width + at + input.width() - 1] = 1;
-                    }
+
+            void encode(int first, int end) {
+                if (input.isCategory()) {
+                    category(first, end);
+                } else {
+                    numbers(first, end);
                 }
             }
-            if (gaps > 0 && !input.gaps()) {
-                String taken = input.isCategory() ? "none of its values" : "its mean";
-                String some = "%s: gaps in %,d of %,d rows, but none in training: taken as %s";
-                note(some, name(c), gaps, rows, taken);
-            }
-        }
 
-        private void numbers(int c, Column column, float[] values, int to) {
-            Input input = inputs.get(c);
-            double shift = column.offset() - input.offset();
-            double range = input.max() - input.min();
-            int outside = 0;
-            int far = 0;
-            for (int row = 0; row < rows; row++) {
-                boolean gap = Float.isNaN(values[row]);
-                double value = gap ? input.mean() - input.offset() : values[row] + shift;
-                double is = value + input.offset();
-                double out = Math.max(input.min() - is, is - input.max());
-                outside += !gap && out > 0 ? 1 : 0;
-                far += !gap && out > range ? 1 : 0;
-                double taken = means == null ? value : (value - means[to]) * factors[to];
-                floats[row * width + to] = (float) taken;
+            private void numbers(int first, int end) {
+                float[] all = table.values();
+                int features = table.features();
+                double range = input.max() - input.min();
+                double mean = means == null ? 0 : means[to];
+                double factor = means == null ? 1 : factors[to];
+                for (int row = first; row < end; row++) {
+                    double value = all[row * features + from] + shift;
+                    if (Double.isNaN(value)) {
+                        gap(row);
+                        value = input.mean() - input.offset();
+                    } else {
+                        double is = value + input.offset();
+                        double out = Math.max(input.min() - is, is - input.max());
+                        outside += out > 0 ? 1 : 0;
+                        far += out > range ? 1 : 0;
+                    }
+                    floats[row * width + to] = (float) ((value - mean) * factor);
+                }
             }
-            boolean most = rows >= ENOUGH_ROWS && outside * 2 > rows;
-            if (!input.isLeftOut() && (far > 0 || most)) {
-                String text = "%s: %,d of %,d rows %s %s to %s, all that training saw";
-                String where = most ? "lie outside" : "lie far outside";
-                String least = number(input.min());
-                note(text, name(c), most ? outside : far, rows, where, least, number(input.max()));
-            }
-        }
 
-        private void category(int c, Column column, float[] values, int to) {
-            Map<String, Integer> index = new HashMap<>();
-            inputs.get(c).values().forEach(value -> index.put(value, index.size()));
-            TreeSet<String> strangers = new TreeSet<>();
-            int strange = 0;
-            for (int row = 0; row < rows; row++) {
-                if (!Float.isNaN(values[row])) {
-                    String value = column.values().get((int) values[row]);
-                    Integer known = index.get(value);
-                    if (known != null) {
-                        floats[row * width + to + known] = 1;
+            private void category(int first, int end) {
+                int features = table.features();
+                for (int row = first; row < end; row++) {
+                    float value = table.values()[row * features + from];
+                    if (Float.isNaN(value)) {
+                        gap(row);
+                    } else if (known[(int) value] >= 0) {
+                        floats[row * width + to + known[(int) value]] = 1;
                     } else {
                         strange++;
-                        strangers.add('"' + value + '"');
+                        strangers.add('"' + values.get((int) value) + '"');
                     }
                 }
             }
-            if (strange > 0) {
-                String text = "%s: values in %,d of %,d rows that training did not know (%s)";
-                note(text, name(c), strange, rows, shown(List.copyOf(strangers)));
-            }
-        }
 
-        private void note(String text, Object... values) {
-            if (notes != null) {
-                notes.add(String.format(Locale.ROOT, text, values));
+            private void gap(int row) {
+                gaps++;
+                if (input.gaps()) {
+                    floats[row * width + to + input.width() - 1] = 1;
+                }
+            }
+
+            void tell(List<String> notes) {
+                boolean most = rows >= ENOUGH_ROWS && outside * 2L > rows;
+                if (!input.isLeftOut() && (far > 0 || most)) {
+                    String text = "%s: %,d of %,d rows %s %s to %s, all that training saw";
+                    String where = most ? "lie outside" : "lie far outside";
+                    int count = most ? outside : far;
+                    String least = number(input.min());
+                    notes.add(told(text, name, count, rows, where, least, number(input.max())));
+                }
+                if (strange > 0) {
+                    String text = "%s: values in %,d of %,d rows that training did not know (%s)";
+                    notes.add(told(text, name, strange, rows, shown(List.copyOf(strangers))));
+                }
+                if (gaps > 0 && !input.gaps()) {
+                    String taken = input.isCategory() ? "none of its values" : "its mean";
+                    String some = "%s: gaps in %,d of %,d rows, but none in training: taken as %s";
+                    notes.add(told(some, name, gaps, rows, taken));
+                }
+            }
+
+            private static String told(String text, Object... what) {
+                return String.format(Locale.ROOT, text, what);
             }
         }
     }
