@@ -77,6 +77,10 @@ final class RunHeader {
         String read = splits.reading().isEmpty() ? "" : splits.reading() + "; ";
         Scaling scaling = settings.config(parts.train().shape()).model().scaling();
         String how = columns.standardize() ? "standardized" : "not standardized" + scaling(scaling);
+        if (columns.targets().stream().anyMatch(one -> one.deviation() != 1)) {
+            how += columns.targets().size() == 1 ? ", label too" : ", labels too";
+            how += " (loss in deviations)";
+        }
         console.about("", read + how + DataText.gaps(columns));
         if (!columns.leftOut().isEmpty()) {
             console.note("left out: " + columns.leftOut());
