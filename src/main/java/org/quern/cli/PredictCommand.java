@@ -122,9 +122,13 @@ final class PredictCommand implements Runnable {
             remark();
         }
         try (Predictor predictor = trained.running.predictor(saved)) {
-            float[] raw = new float[Math.multiplyExact(rows.rows(), predictor.outputSize())];
-            predictor.outputs(rows, raw);
-            tell(saved, raw, predictor.predict(rows));
+            Dataset asked = rows.unlabelled(); // of classes, perhaps, that the model does not know
+            float[] predicted = predictor.predict(asked);
+            float[] raw = logits ? new float[predicted.length] : null;
+            if (logits) {
+                predictor.outputs(asked, raw);
+            }
+            tell(saved, raw, predicted);
         }
     }
 
@@ -201,7 +205,7 @@ final class PredictCommand implements Runnable {
                 console.line(TextReport.picture(pictures, 0, console.colour()));
             }
             if (predicted.length > 1 || logits) {
-                console.line(text.full(predicted, logits ? raw : null));
+                console.line(text.full(predicted, raw));
             }
         }
     }

@@ -47,24 +47,20 @@ final class RunHeader {
 
     static void reading(Console console, Splits splits, Splits parts, RunSettings settings) {
         Dataset train = splits.train();
-        if (parts.columns() != null) {
-            table(console, splits, parts, settings);
-            return;
-        }
-        Scaling scaling = settings.config(train.shape()).model().scaling();
-        Statistics statistics = train.isImage() ? null : Statistics.of(train);
-        String read = splits.reading().isEmpty() ? "" : splits.reading() + "; ";
-        String values =
-                statistics == null ? "pixels 0 to 255" : "values " + DataText.range(statistics);
-        console.about("", read + values + scaling(scaling));
-        if (statistics != null && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
-            console.note(
-                    "values as large as %s go in as they are, and training does best with values"
-                            + " near 1: bring the columns to one range, or multiply all by --scale",
-                    DataText.number(statistics.largest()));
-        }
-        if (statistics != null && scaling.equals(Scaling.UNIT)) {
-            console.note("these are no pixels: --scale 1 leaves them as they are");
+        Columns columns = parts.columns();
+        Scaling scaling = settings.config(parts.train().shape()).model().scaling();
+        // with folds, parts are those of the first alone
+        String how = (settings.get(Setting.FOLDS) > 0 ? splits : parts).reading();
+        String read = how.isEmpty() ? "" : how + "; ";
+        if (columns == null) {
+            values(console, read, train, scaling);
+        } else {
+            String taken =
+                    columns.standardize() ? "standardized" : "not standardized" + scaling(scaling);
+            console.about("", read + taken + DataText.gaps(columns));
+            if (!columns.leftOut().isEmpty()) {
+                console.note("left out: " + columns.leftOut());
+            }
         }
         if (settings.loss().classifies()) {
             manyClasses(console, train);
@@ -72,19 +68,20 @@ final class RunHeader {
         balance(console, parts, settings);
     }
 
-    private static void table(Console console, Splits splits, Splits parts, RunSettings settings) {
-        Columns columns = parts.columns();
-        String read = splits.reading().isEmpty() ? "" : splits.reading() + "; ";
-        Scaling scaling = settings.config(parts.train().shape()).model().scaling();
-        String how = columns.standardize() ? "standardized" : "not standardized" + scaling(scaling);
-        console.about("", read + how + DataText.gaps(columns));
-        if (!columns.leftOut().isEmpty()) {
-            console.note("left out: " + columns.leftOut());
+    private static void values(Console console, String read, Dataset train, Scaling scaling) {
+        Statistics statistics = train.isImage() ? null : Statistics.of(train);
+        String values =
+                statistics == null ? "pixels 0 to 255" : "values " + DataText.range(statistics);
+        console.about("", read + values + scaling(scaling));
+        if (statistics != null && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
+            console.note(
+                    "values as large as %s go in as they are, and training does best with values"
+                            + " near 1: bring the columns to one range, or multiply all by --scale",
+                    Statistics.number(statistics.largest()));
         }
-        if (settings.loss().classifies()) {
-            manyClasses(console, splits.train());
+        if (statistics != null && scaling.equals(Scaling.UNIT)) {
+            console.note("these are no pixels: --scale 1 leaves them as they are");
         }
-        balance(console, parts, settings);
     }
 
     /** Says which rows are trained on several times over. */

@@ -184,7 +184,7 @@ final class TrainCommand implements Runnable {
                     out, resume);
         }
         folder = RunFolder.resume(resume, keep);
-        RunSettings saved = RunSettings.DEFAULT.settled(folder.settings());
+        RunSettings saved = RunSettings.ofRun(folder.settings());
         saved.refuseOthers(options.given(), resume.toString());
         return saved.with(options.given());
     }

@@ -37,8 +37,6 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** A category of more values than these is left out; so is one of which most rows differ. */
     static final int MOST_VALUES = 256;
 
-    private static final int ROWS_OF_A_VALUE = 10;
-    private static final int FEW_VALUES = 10;
     private static final int NAMES_SHOWN = 5;
 
     /** From so many rows on, a column is strange if most of them are out of its range. */
@@ -106,7 +104,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         List<Input> inputs = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
             Column column = columns.get(c);
-            inputs.add(column.isCategory() ? category(table, c) : numbers(table, c));
+            float[] values = table.column(c);
+            inputs.add(column.isCategory() ? category(column, values) : numbers(column, values));
         }
         List<Column> named = table.header().targets();
         List<Target> predicted = new ArrayList<>();
@@ -114,7 +113,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             String name = t < named.size() ? named.get(t).name() : "";
             double offset = t < named.size() ? named.get(t).offset() : 0;
             if (table.hasTargets() && targets) {
-                Moments of = new Moments(table.targets(), t, table.targetWidth(), offset);
+                float[] values = Dataset.column(table.targets(), table.targetWidth(), t);
+                Moments of = new Moments(values, offset);
                 // a constant is learned as the mean
                 predicted.add(new Target(name, of.mean, of.deviation > 0 ? of.deviation : 1));
             } else {
@@ -124,9 +124,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Columns(inputs, predicted, standardize);
     }
 
-    private static Input numbers(Dataset table, int c) {
-        Column column = table.header().inputs().get(c);
-        Moments of = new Moments(table.values(), c, table.features(), column.offset());
+    private static Input numbers(Column column, float[] values) {
+        Moments of = new Moments(values, column.offset());
         return new Input(
                 column.name(),
                 null,
@@ -135,35 +134,31 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 of.deviation,
                 of.min,
                 of.max,
-                of.count < table.rows());
+                of.count < values.length);
     }
 
-    private static Input category(Dataset table, int c) {
-        Column column = table.header().inputs().get(c);
+    private static Input category(Column column, float[] values) {
         boolean[] seen = new boolean[column.values().size()];
         boolean gaps = false;
-        for (int at = c; at < table.values().length; at += table.features()) {
-            float value = table.values()[at];
+        for (float value : values) {
             if (Float.isNaN(value)) {
                 gaps = true;
             } else {
                 seen[(int) value] = true;
             }
         }
-        TreeSet<String> values = new TreeSet<>();
-        IntStream.range(0, seen.length)
-                .filter(i -> seen[i])
-                .forEach(i -> values.add(column.values().get(i)));
-        boolean many =
-                values.size() > MOST_VALUES
-                        || values.size() > FEW_VALUES * 3
-                                && values.size() * ROWS_OF_A_VALUE > table.rows()
-                        || values.size() > FEW_VALUES && values.size() * 2 > table.rows();
-        List<String> known = many ? List.of() : List.copyOf(values);
-        return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
+        List<String> known =
+                IntStream.range(0, seen.length)
+                        .filter(i -> seen[i])
+                        .mapToObj(i -> column.values().get(i))
+                        .sorted()
+                        .toList();
+        int count = known.size();
+        boolean many = count > MOST_VALUES || Exploration.isMany(count, values.length);
+        return new Input(column.name(), many ? List.of() : known, 0, 0, 1, 0, 0, gaps);
     }
 
-    /** Of every {@code width}th value from {@code first} on, in float64, twice over (Welford's). */
+    /** Of numbers, without gaps, in float64 (Welford's method). */
     private static final class Moments {
         int count;
         double mean;
@@ -171,10 +166,9 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         double min = Double.POSITIVE_INFINITY;
         double max = Double.NEGATIVE_INFINITY;
 
-        Moments(float[] values, int first, int width, double offset) {
+        Moments(float[] values, double offset) {
             double squares = 0;
-            for (int at = first; at < values.length; at += width) {
-                double value = values[at];
+            for (double value : values) {
                 if (!Double.isNaN(value)) {
                     double distance = value - mean;
                     mean += distance / ++count;
@@ -212,14 +206,18 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Header(known.toList(), predicted.toList());
     }
 
-    /** What each float of a row is: {@code age}, {@code age missing}, {@code town=Rome}. */
+    /**
+     * What each float of a row is: {@code age}, {@code age missing}, {@code town=Rome}, {@code time
+     * - 1600000000}.
+     */
     public List<String> names() {
         List<String> names = new ArrayList<>();
         for (int c = 0; c < inputs.size(); c++) {
             Input input = inputs.get(c);
             String name = name(c);
             if (!input.isCategory()) {
-                names.add(name);
+                String less = input.offset() == 0 ? "" : " - " + Statistics.number(input.offset());
+                names.add(name + less);
             } else if (input.width() > 0) {
                 input.values().forEach(value -> names.add(name + "=" + value));
             }
@@ -230,12 +228,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return names;
     }
 
-    /** What to call a column: its name, or else its number. */
-    public String name(Input input) {
-        return name(inputs.indexOf(input));
-    }
-
-    private String name(int c) {
+    /** What to call a column, by its place: its name, or else its number. */
+    public String name(int c) {
         return inputs.get(c).name().isEmpty() ? "column " + (c + 1) : inputs.get(c).name();
     }
 
@@ -322,7 +316,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             this.table = table;
             this.notes = notes;
             rows = table.rows();
-            floats = new float[Math.multiplyExact(rows, width)];
+            floats = new float[Dataset.size(table.name(), rows, width)];
             means = standardized ? means() : null;
             factors = standardized ? factors() : null;
         }
@@ -349,10 +343,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             String is = column.isCategory() ? "text" : "numbers";
             String was = column.isCategory() ? "numbers" : "text";
             require(fits, text, table.name(), name(c), is, was);
-            float[] values = new float[rows];
-            for (int row = 0; row < rows; row++) {
-                values[row] = table.values()[row * table.features() + place];
-            }
+            float[] values = table.column(place);
             if (input.isCategory()) {
                 category(c, column, values, at);
             } else {
@@ -394,8 +385,9 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             if (!input.isLeftOut() && (far > 0 || most)) {
                 String text = "%s: %,d of %,d rows %s %s to %s, all that training saw";
                 String where = most ? "lie outside" : "lie far outside";
-                String least = number(input.min());
-                note(text, name(c), most ? outside : far, rows, where, least, number(input.max()));
+                String least = Statistics.number(input.min());
+                String largest = Statistics.number(input.max());
+                note(text, name(c), most ? outside : far, rows, where, least, largest);
             }
         }
 
@@ -427,10 +419,6 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 notes.add(String.format(Locale.ROOT, text, values));
             }
         }
-    }
-
-    private static String number(double value) {
-        return String.format(Locale.ROOT, value == Math.rint(value) ? "%.0f" : "%.4g", value);
     }
 
     /** Where each column is in a table: by name, or where one side has none, by position. */
@@ -485,8 +473,12 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Names in a row; of many, the first few. */
     public static String shown(List<String> names) {
-        String all = names.stream().limit(NAMES_SHOWN).collect(joining(", "));
-        int more = names.size() - NAMES_SHOWN;
+        return shown(names, NAMES_SHOWN);
+    }
+
+    static String shown(List<String> names, int most) {
+        String all = names.stream().limit(most).collect(joining(", "));
+        int more = names.size() - most;
         return more > 0 ? all + " and %d more".formatted(more) : all;
     }
 }

@@ -87,6 +87,22 @@ public record Dataset(
         requireFinite(name, "target", targets, targetWidth);
     }
 
+    /** Values of so many rows, or refused: an array holds no more. */
+    static int size(String name, long rows, int width) {
+        String text = "%s has %,d values, more than the 2,147,483,639 that a data set can hold";
+        require(rows * width <= Integer.MAX_VALUE - 8, text, name, rows * width);
+        return (int) rows * width;
+    }
+
+    /** One of several columns whose values are in one array, row after row. */
+    static float[] column(float[] all, int width, int c) {
+        float[] column = new float[all.length / width];
+        for (int row = 0; row < column.length; row++) {
+            column[row] = all[row * width + c];
+        }
+        return column;
+    }
+
     private static int product(int[] shape) {
         int product = 1;
         for (int extent : shape) {
@@ -222,11 +238,10 @@ public record Dataset(
         for (int row = 0; set.labels != null && row < set.labels.length; row++) {
             if (set.labels[row] >= known.size()) {
                 String unknown = set.classes.get(set.labels[row]);
-                String all = known.stream().limit(CLASSES_SHOWN).collect(Collectors.joining(", "));
-                String more = known.size() > CLASSES_SHOWN ? ", ..." : "";
+                String all = Columns.shown(known, CLASSES_SHOWN);
                 String text =
                         "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s";
-                throw data(text, name, row, unknown, who, all + more);
+                throw data(text, name, row, unknown, who, all);
             }
         }
         return set;
@@ -244,6 +259,11 @@ public record Dataset(
         }
         double each = (double) labels.length / Arrays.stream(rowsOf).filter(n -> n > 0).count();
         return Arrays.stream(rowsOf).mapToObj(n -> n == 0 ? 1 : each / n).toList();
+    }
+
+    /** The same rows with neither labels nor targets. */
+    public Dataset unlabelled() {
+        return new Dataset(name, shape, pixels, values, null, List.of(), null, 0, header);
     }
 
     /** The same rows with so many regression targets for each. */
@@ -356,11 +376,11 @@ public record Dataset(
                 header);
     }
 
-    private static <A> A selected(A all, int width, int[] indices, IntFunction<A> newArray) {
+    private <A> A selected(A all, int width, int[] indices, IntFunction<A> newArray) {
         if (all == null) {
             return null;
         }
-        A some = newArray.apply(Math.multiplyExact(indices.length, width));
+        A some = newArray.apply(size(name, indices.length, width));
         for (int i = 0; i < indices.length; i++) {
             System.arraycopy(all, indices[i] * width, some, i * width, width);
         }
@@ -455,6 +475,11 @@ public record Dataset(
     /** Whether images are mostly light, unlike MNIST's digits, which are light on dark. */
     public boolean isDarkOnLight() {
         return pixels != null && Statistics.of(this).mean() >= MID_GREY;
+    }
+
+    /** A column's values, of rows of floats. */
+    public float[] column(int c) {
+        return column(values, features(), c);
     }
 
     /** A row's feature, unscaled. */

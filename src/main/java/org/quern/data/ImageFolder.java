@@ -211,9 +211,10 @@ final class ImageFolder {
         }
 
         Dataset set(String name) {
-            byte[] all = new byte[Math.multiplyExact(levels.size(), wide * high)];
+            byte[] all = new byte[Dataset.size(name, levels.size(), wide * high)];
             for (int i = 0; i < levels.size(); i++) {
-                System.arraycopy(levels.get(i), 0, all, i * wide * high, wide * high);
+                // both in memory would be twice as much
+                System.arraycopy(levels.set(i, null), 0, all, i * wide * high, wide * high);
             }
             return Dataset.ofPixels(name, new int[] {high, wide}, all);
         }

@@ -2,6 +2,8 @@ package org.quern.data;
 
 import static org.quern.QuernException.require;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.IntStream;
 
 /**
@@ -53,16 +55,19 @@ public record Splits(
         return new Splits(newTrain, newValidation, newTest, description, label, reading, columns);
     }
 
-    /** Rows of a table as a run takes them: see {@link #columns}. */
+    /** Rows of a table as a run takes them: see {@link #columns}; says how test rows differ. */
     public Splits in(Columns fitted) {
-        return new Splits(
-                fitted.standardized(train),
-                validation == null ? null : fitted.standardized(validation),
-                test == null ? null : fitted.encoded(test, null),
-                description,
-                label,
-                reading,
-                fitted);
+        List<String> notes = new ArrayList<>();
+        Splits encoded =
+                new Splits(
+                        fitted.standardized(train),
+                        validation == null ? null : fitted.standardized(validation),
+                        test == null ? null : fitted.encoded(test, notes),
+                        description,
+                        label,
+                        reading,
+                        fitted);
+        return notes.isEmpty() ? encoded : encoded.saying("test rows: " + String.join("; ", notes));
     }
 
     /**

@@ -65,6 +65,8 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if the settings do not fit the data
      */
     public static Training open(Splits data, RunSettings asked) {
+        int folds = asked.get(Setting.FOLDS);
+        expect(folds == 0, "folds %d are several trainings: Sweep runs them", folds);
         RunSettings validated = asked.get(Setting.EARLY_STOPPING) > 0 ? asked.validated() : asked;
         RunSettings settings = validated.on(data);
         Backends.Choice choice = settings.choose();
@@ -81,7 +83,8 @@ public final class Training implements AutoCloseable {
 
     /** Trains for as many epochs as the settings say, or until it is stopped. */
     public History fit() {
-        return trainer.fit(parts.train(), parts.validation(), settings.get(Setting.EPOCHS));
+        int epochs = settings.get(Setting.EPOCHS);
+        return trainer.fit(settings.toTrain(parts), parts.validation(), epochs);
     }
 
     /** How well the network does on the test rows. */
