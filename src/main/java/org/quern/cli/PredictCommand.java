@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
+import org.quern.data.CsvOutput;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.ImageRows;
@@ -214,10 +215,10 @@ final class PredictCommand implements Runnable {
         List<String> columns = text.columns();
         IntFunction<List<String>> cells = i -> text.cells(row.apply(i));
         if (table != null) {
-            DataReader.copy(table, format, out, columns, cells);
+            CsvOutput.copy(table, format, out, columns, cells);
         } else {
             String first = files != null ? "file" : "row";
-            DataReader.write(out, first, names, rows.rows(), columns, cells);
+            CsvOutput.write(out, first, names, rows.rows(), columns, cells);
         }
         String count = rows.rows() == 1 ? "1 row" : format("%,d rows", rows.rows());
         console.about("written", out + ": " + count);

@@ -17,16 +17,18 @@ import java.util.stream.Stream;
 import org.quern.files.AtomicFile;
 
 /** Writes tables, whole or not at all. */
-final class CsvOutput {
+public final class CsvOutput {
     private CsvOutput() {}
 
     /**
      * Writes a table with more columns behind its own: the fields as they are, in its separator.
      *
+     * @param table a file as {@link DataReader#rows} reads it with the same format
      * @param columns names of the new columns, written if the table has a header
-     * @param cells their fields in each row of the table
+     * @param cells their fields in each row of the table, from 0
+     * @throws org.quern.QuernException if the table has such a column, or if it cannot be written
      */
-    static void copy(
+    public static void copy(
             Path table,
             TableFormat format,
             Path out,
@@ -98,7 +100,7 @@ final class CsvOutput {
     }
 
     /** Writes a table of rows that are called by a name in the first column. */
-    static void write(
+    public static void write(
             Path out,
             String first,
             IntFunction<String> names,

@@ -46,6 +46,16 @@ public record Splits(
         this(train, null, test, description, label(train.header()), "", null);
     }
 
+    /** Data that is no table, and how it was read. */
+    Splits(
+            Dataset train,
+            Dataset validation,
+            Dataset test,
+            String description,
+            List<String> reading) {
+        this(train, validation, test, description, null, String.join("; ", reading), null);
+    }
+
     private static String label(Header header) {
         String names = header == null ? "" : header.targetNames();
         return names.isEmpty() ? null : names;
