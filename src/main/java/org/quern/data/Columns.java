@@ -2,6 +2,7 @@ package org.quern.data;
 
 import static java.util.stream.Collectors.joining;
 import static org.quern.QuernException.require;
+import static org.quern.data.Statistics.number;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -104,8 +105,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         List<Input> inputs = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
             Column column = columns.get(c);
-            float[] values = table.column(c);
-            inputs.add(column.isCategory() ? category(column, values) : numbers(column, values));
+            inputs.add(column.isCategory() ? category(table, c) : numbers(table, c));
         }
         List<Column> named = table.header().targets();
         List<Target> predicted = new ArrayList<>();
@@ -113,8 +113,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             String name = t < named.size() ? named.get(t).name() : "";
             double offset = t < named.size() ? named.get(t).offset() : 0;
             if (table.hasTargets() && targets) {
-                float[] values = Dataset.column(table.targets(), table.targetWidth(), t);
-                Moments of = new Moments(values, offset);
+                Moments of = new Moments(table.targets(), t, table.targetWidth(), offset);
                 // a constant is learned as the mean
                 predicted.add(new Target(name, of.mean, of.deviation > 0 ? of.deviation : 1));
             } else {
@@ -124,8 +123,9 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Columns(inputs, predicted, standardize);
     }
 
-    private static Input numbers(Column column, float[] values) {
-        Moments of = new Moments(values, column.offset());
+    private static Input numbers(Dataset table, int c) {
+        Column column = table.header().inputs().get(c);
+        Moments of = new Moments(table.values(), c, table.features(), column.offset());
         return new Input(
                 column.name(),
                 null,
@@ -134,31 +134,31 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 of.deviation,
                 of.min,
                 of.max,
-                of.count < values.length);
+                of.count < table.rows());
     }
 
-    private static Input category(Column column, float[] values) {
+    private static Input category(Dataset table, int c) {
+        Column column = table.header().inputs().get(c);
         boolean[] seen = new boolean[column.values().size()];
         boolean gaps = false;
-        for (float value : values) {
+        for (float value : table.column(c)) {
             if (Float.isNaN(value)) {
                 gaps = true;
             } else {
                 seen[(int) value] = true;
             }
         }
-        List<String> known =
-                IntStream.range(0, seen.length)
-                        .filter(i -> seen[i])
-                        .mapToObj(i -> column.values().get(i))
-                        .sorted()
-                        .toList();
-        int count = known.size();
-        boolean many = count > MOST_VALUES || Exploration.isMany(count, values.length);
-        return new Input(column.name(), many ? List.of() : known, 0, 0, 1, 0, 0, gaps);
+        TreeSet<String> values = new TreeSet<>();
+        IntStream.range(0, seen.length)
+                .filter(i -> seen[i])
+                .forEach(i -> values.add(column.values().get(i)));
+        boolean many =
+                values.size() > MOST_VALUES || Exploration.isMany(values.size(), table.rows());
+        List<String> known = many ? List.of() : List.copyOf(values);
+        return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
     }
 
-    /** Of numbers, without gaps, in float64 (Welford's method). */
+    /** Of every {@code width}th value from {@code first} on, in float64, twice over (Welford's). */
     private static final class Moments {
         int count;
         double mean;
@@ -166,9 +166,10 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         double min = Double.POSITIVE_INFINITY;
         double max = Double.NEGATIVE_INFINITY;
 
-        Moments(float[] values, double offset) {
+        Moments(float[] values, int first, int width, double offset) {
             double squares = 0;
-            for (double value : values) {
+            for (int at = first; at < values.length; at += width) {
+                double value = values[at];
                 if (!Double.isNaN(value)) {
                     double distance = value - mean;
                     mean += distance / ++count;
@@ -216,7 +217,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             Input input = inputs.get(c);
             String name = name(c);
             if (!input.isCategory()) {
-                String less = input.offset() == 0 ? "" : " - " + Statistics.number(input.offset());
+                String less = input.offset() == 0 ? "" : " - " + number(input.offset());
                 names.add(name + less);
             } else if (input.width() > 0) {
                 input.values().forEach(value -> names.add(name + "=" + value));
@@ -260,10 +261,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** Rows for training: numbers and targets less their means, divided by their deviations. */
     public Dataset standardized(Dataset table) {
         Dataset set = new Encoder(table, true, null).encode();
-        if (!table.hasTargets()) {
-            return set;
-        }
-        return targets(set, table, (value, target) -> (value - target.mean()) / target.deviation());
+        return table.hasTargets() ? set.withTargets(targets(table, true), targets.size()) : set;
     }
 
     /**
@@ -277,16 +275,14 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         if (!table.hasTargets()) {
             return set;
         }
-        Dataset measured = targets(set, table, (value, target) -> value);
+        float[] numbers = targets(table, false);
         List<String> names = targets.stream().map(Target::name).toList();
-        return names.contains("") ? measured : measured.withTargets(measured.targets(), names);
+        return names.contains("")
+                ? set.withTargets(numbers, names.size())
+                : set.withTargets(numbers, names);
     }
 
-    private interface Conversion {
-        double of(double value, Target target);
-    }
-
-    private Dataset targets(Dataset set, Dataset table, Conversion conversion) {
+    private float[] targets(Dataset table, boolean standardized) {
         float[] all = table.targets();
         int width = table.targetWidth();
         String other = "%s has %d targets a row, but the model predicts %d";
@@ -294,9 +290,10 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         float[] converted = new float[all.length];
         for (int i = 0; i < all.length; i++) {
             double value = all[i] + table.header().targets().get(i % width).offset();
-            converted[i] = (float) conversion.of(value, targets.get(i % width));
+            Target of = targets.get(i % width);
+            converted[i] = (float) (standardized ? (value - of.mean()) / of.deviation() : value);
         }
-        return set.withTargets(converted, width);
+        return converted;
     }
 
     /** Makes floats of a table's rows, a column at a time. */
@@ -385,9 +382,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             if (!input.isLeftOut() && (far > 0 || most)) {
                 String text = "%s: %,d of %,d rows %s %s to %s, all that training saw";
                 String where = most ? "lie outside" : "lie far outside";
-                String least = Statistics.number(input.min());
-                String largest = Statistics.number(input.max());
-                note(text, name(c), most ? outside : far, rows, where, least, largest);
+                String least = number(input.min());
+                note(text, name(c), most ? outside : far, rows, where, least, number(input.max()));
             }
         }
 

@@ -94,15 +94,6 @@ public record Dataset(
         return (int) rows * width;
     }
 
-    /** One of several columns whose values are in one array, row after row. */
-    static float[] column(float[] all, int width, int c) {
-        float[] column = new float[all.length / width];
-        for (int row = 0; row < column.length; row++) {
-            column[row] = all[row * width + c];
-        }
-        return column;
-    }
-
     private static int product(int[] shape) {
         int product = 1;
         for (int extent : shape) {
@@ -328,21 +319,21 @@ public record Dataset(
             require(!column.isCategory(), text, name, column.name());
             numbers[i] = (float) (numbers[i] + column.offset());
         }
-        float[] predicted = targets == null ? null : targets.clone();
-        for (int i = 0; predicted != null && i < predicted.length; i++) {
-            double offset = header.targets().get(i % targetWidth).offset();
-            predicted[i] = (float) (predicted[i] + offset);
+        int[] row = shapeOf(features());
+        float[] predicted = targetsWithOffsets();
+        return new Dataset(name, row, null, numbers, labels, classes, predicted, targetWidth, null);
+    }
+
+    /** Targets in their unit: of a table, with what was taken from them added again. */
+    float[] targetsWithOffsets() {
+        if (targets == null || header == null) {
+            return targets;
         }
-        return new Dataset(
-                name,
-                shapeOf(numbers.length / rows()),
-                null,
-                numbers,
-                labels,
-                classes,
-                predicted,
-                targetWidth,
-                null);
+        float[] numbers = new float[targets.length];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = (float) (targets[i] + header.targets().get(i % targetWidth).offset());
+        }
+        return numbers;
     }
 
     /** The same data under another name. */
@@ -479,7 +470,12 @@ public record Dataset(
 
     /** A column's values, of rows of floats. */
     public float[] column(int c) {
-        return column(values, features(), c);
+        float[] column = new float[rows()];
+        int features = features();
+        for (int row = 0; row < column.length; row++) {
+            column[row] = values[row * features + c];
+        }
+        return column;
     }
 
     /** A row's feature, unscaled. */

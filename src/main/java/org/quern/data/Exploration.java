@@ -95,12 +95,7 @@ public record Exploration(
         if (numbers.targetWidth() != 1) {
             return null;
         }
-        float[] targets = numbers.targets().clone();
-        double offset =
-                many || train.header() == null ? 0 : train.header().targets().get(0).offset();
-        for (int row = 0; row < targets.length; row++) {
-            targets[row] = (float) (targets[row] + offset);
-        }
+        float[] targets = numbers.targetsWithOffsets();
         return Statistics.of(Dataset.ofValues("labels", new int[] {1}, targets));
     }
 

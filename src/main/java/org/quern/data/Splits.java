@@ -4,6 +4,7 @@ import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 /**
@@ -86,7 +87,7 @@ public record Splits(
      * @throws org.quern.QuernException if a label is not a finite number
      */
     public Splits withLabelsAsTargets() {
-        return with(numbers(train), numbers(validation), numbers(test));
+        return each(set -> set.hasLabels() ? set.withLabelsAsTargets() : set);
     }
 
     /**
@@ -95,12 +96,14 @@ public record Splits(
      * @throws org.quern.QuernException if rows are no images
      */
     public Splits transposed() {
-        Splits turned = with(turned(train), turned(validation), turned(test));
-        return turned.saying("images transposed");
+        return each(Dataset::transposed).saying("images transposed");
     }
 
-    private static Dataset turned(Dataset set) {
-        return set == null ? null : set.transposed();
+    private Splits each(UnaryOperator<Dataset> change) {
+        return with(
+                change.apply(train),
+                validation == null ? null : change.apply(validation),
+                test == null ? null : change.apply(test));
     }
 
     /** The same with one thing more to say of how it was read. */
@@ -111,15 +114,7 @@ public record Splits(
 
     /** The same with rows of floats that are no images as tables, whose columns have no names. */
     public Splits withTables() {
-        return with(train.asTable(), asTable(validation), asTable(test));
-    }
-
-    private static Dataset asTable(Dataset set) {
-        return set == null ? null : set.asTable();
-    }
-
-    private static Dataset numbers(Dataset set) {
-        return set != null && set.hasLabels() ? set.withLabelsAsTargets() : set;
+        return each(Dataset::asTable);
     }
 
     /**
