@@ -47,29 +47,13 @@ final class RunHeader {
 
     static void reading(Console console, Splits splits, Splits parts, RunSettings settings) {
         Dataset train = splits.train();
-        Columns columns = parts.columns();
-        Scaling scaling = settings.config(parts.train().shape()).model().scaling();
-        // with folds, parts are those of the first alone
-        String how = (settings.get(Setting.FOLDS) > 0 ? splits : parts).reading();
-        String read = how.isEmpty() ? "" : how + "; ";
-        if (columns == null) {
-            values(console, read, train, scaling);
-        } else {
-            String taken =
-                    columns.standardize() ? "standardized" : "not standardized" + scaling(scaling);
-            console.about("", read + taken + DataText.gaps(columns));
-            if (!columns.leftOut().isEmpty()) {
-                console.note("left out: " + columns.leftOut());
-            }
+        if (parts.columns() != null) {
+            table(console, splits, parts, settings);
+            return;
         }
-        if (settings.loss().classifies()) {
-            manyClasses(console, train);
-        }
-        balance(console, parts, settings);
-    }
-
-    private static void values(Console console, String read, Dataset train, Scaling scaling) {
+        Scaling scaling = settings.config(train.shape()).model().scaling();
         Statistics statistics = train.isImage() ? null : Statistics.of(train);
+        String read = splits.reading().isEmpty() ? "" : splits.reading() + "; ";
         String values =
                 statistics == null ? "pixels 0 to 255" : "values " + DataText.range(statistics);
         console.about("", read + values + scaling(scaling));
@@ -82,6 +66,31 @@ final class RunHeader {
         if (statistics != null && scaling.equals(Scaling.UNIT)) {
             console.note("these are no pixels: --scale 1 leaves them as they are");
         }
+        if (settings.loss().classifies()) {
+            manyClasses(console, train);
+        }
+        balance(console, parts, settings);
+    }
+
+    private static void table(Console console, Splits splits, Splits parts, RunSettings settings) {
+        Columns columns = parts.columns();
+        // with folds, parts are those of the first alone
+        String reading = (settings.get(Setting.FOLDS) > 0 ? splits : parts).reading();
+        String read = reading.isEmpty() ? "" : reading + "; ";
+        Scaling scaling = settings.config(parts.train().shape()).model().scaling();
+        String how = columns.standardize() ? "standardized" : "not standardized" + scaling(scaling);
+        if (columns.targets().stream().anyMatch(one -> one.deviation() != 1)) {
+            how += columns.targets().size() == 1 ? ", label too" : ", labels too";
+            how += " (loss in deviations)";
+        }
+        console.about("", read + how + DataText.gaps(columns));
+        if (!columns.leftOut().isEmpty()) {
+            console.note("left out: " + columns.leftOut());
+        }
+        if (settings.loss().classifies()) {
+            manyClasses(console, splits.train());
+        }
+        balance(console, parts, settings);
     }
 
     /** Says which rows are trained on several times over. */

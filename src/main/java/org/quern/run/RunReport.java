@@ -40,6 +40,9 @@ public final class RunReport {
     }
 
     public RunReport parts(Splits parts) {
+        if (parts.columns() != null) {
+            with("columns", parts.columns());
+        }
         return with("trainingRows", parts.train().rows())
                 .with("validationRows", parts.validation() == null ? 0 : parts.validation().rows())
                 .with("testRows", parts.test().rows());

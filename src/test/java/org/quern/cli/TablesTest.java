@@ -80,7 +80,7 @@ class TablesTest {
                 .isEqualTo("data      " + old + ": 240 to train, 60 to test, 3 columns: 3 numbers");
         assertThat(trained.out())
                 .contains(
-                        "\n          line 1 is a header; label \"price\" (column 4); standardized\n");
+                        "\n          line 1 is a header; label \"price\" (column 4); standardized, label too (loss in deviations)\n");
         for (String model :
                 new String[] {
                     path("run"), path("run/last.safetensors"), path("saved.safetensors")
@@ -394,7 +394,7 @@ class TablesTest {
                 .contains(
                         "; test rows: x: gaps in 1 of 6 rows, but none in training: taken as its"
                                 + " mean; town: values in 1 of 6 rows that training did not know"
-                                + " (\"Oslo\"); standardized\n");
+                                + " (\"Oslo\"); standardized");
     }
 
     /** Columns without names are called by their place, however alike they are. */

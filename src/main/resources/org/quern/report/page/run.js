@@ -169,6 +169,24 @@ function weights(data) {
             h("img", {src: image, alt: `weights of unit ${unit}`}), h("span", {class: "muted"}, unit)))));
 }
 
+function columns(run) {
+    if (!run.columns) return null;
+    const shown = run.columns.inputs.slice(0, COLUMNS);
+    const number = value => c => c.values ? "" : digits(c[value]);
+    const more = run.columns.inputs.length - shown.length;
+    return section("Columns",
+        h("p", {}, `Of the rows trained on; numbers are ${run.columns.standardize ? "standardized by mean and deviation" : "taken as they are"}.`),
+        table([
+            {title: "column", text: true, of: c => c.name || "–"}, {title: "mean", of: number("mean")}, {title: "deviation", of: number("deviation")},
+            {title: "min", of: number("min")}, {title: "max", of: number("max")}, {title: "gaps", text: true, of: c => c.gaps ? "yes" : ""},
+            {title: "values", text: true, of: c => !c.values ? "" : c.values.length ? cut(c.values.join(", "), 700) : "too many: left out"},
+        ], shown),
+        more > 0 ? h("p", {class: "note"}, `And ${count(more)} more columns.`) : null);
+}
+
+/** More of them would be many to read. */
+const COLUMNS = 100;
+
 function time(run) {
     if (!run.seconds) return null;
     const parts = Object.entries(run.seconds).filter(([name]) => name !== "total");
@@ -178,7 +196,7 @@ function time(run) {
 
 function settings(data) {
     const run = data.run;
-    const skip = new Set(["quern", "epochs", "test", "seconds", "timing", "model", "parameters", "end", "bestEpoch", "resumedAfter"]);
+    const skip = new Set(["quern", "epochs", "test", "seconds", "timing", "columns", "model", "parameters", "end", "bestEpoch", "resumedAfter"]);
     const rows = Object.entries(run).filter(([name]) => !skip.has(name));
     if (run.end) rows.push(["ended", run.end], ["best epoch", run.bestEpoch]);
     return section("Model and settings", h("div", {class: "pair"},
@@ -189,7 +207,7 @@ function settings(data) {
 function render(data) {
     document.title = data.title;
     document.getElementById("page").replaceChildren(...[
-        h("div", {id: "header"}, header(data)), h("div", {id: "curves"}, curves(data)), mistakes(data), labels(data), predictions(data), weights(data), time(data.run), settings(data),
+        h("div", {id: "header"}, header(data)), h("div", {id: "curves"}, curves(data)), mistakes(data), labels(data), predictions(data), weights(data), columns(data.run), time(data.run), settings(data),
         h("footer", {}, "Made by Quern. Charts by d3 (ISC licence, in the source of this page)."),
     ].flat(Infinity).filter(part => part));
 }

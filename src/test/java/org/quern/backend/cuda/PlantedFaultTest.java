@@ -62,7 +62,7 @@ a missing tail guard|ops/loss.cl|if (row < rows && lane == 0) {|if (lane == 0) {
 a barrier that some threads miss|ops/gather.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    if (t < 5) barrier(CLK_LOCAL_MEM_FENCE);|Gather|a barrier that 251 of 256 threads do not reach
 a removed barrier before a word of bits|cuda/convert.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    ;|bf16 DenseForward 32x784x48|race in shared memory
 rows of bfloat16 that overlap|cuda/convert.cl|store_rounded(x, rounded, rounded_at + row * stride + column);|store_rounded(x, rounded, rounded_at + row * (stride - 8) + column);|bf16 DenseForward 32x784x48|race in device memory
-two threads that write one value|ops/loss.cl|arena[hits_at + row] = 0.0f;|arena[hits_at] = 0.0f;|SquaredError|two stores by thread
+two threads that write one value|ops/loss.cl|arena[hits_at + row] = hits;|arena[hits_at] = hits;|SquaredError|two stores by thread
 """)
     void tellsOfAFaultInAKernel(
             String fault, String file, String sound, String faulty, String cases, String message)
@@ -83,7 +83,7 @@ no wait for others to have begun|fused/fused_train.h|TEAM_SYNC(); /* nobody puts
 no wait for the loss|fused/fused_train.h|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }\\n        SYNC();|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }|race in shared memory
 no wait for the next step|fused/fused_train.h|        } else {\\n            SYNC();\\n        }\\n        now = next;|        }\\n        now = next;|race in shared memory
 a sum that is stored by both lanes|fused/fused_train.h|            if (lane % 2 == 0) {|            {|two stores by thread
-memory that was not asked for|fused/fused_layers.h|mem[NET(NET_LOSSES) + b] = log(sum)|mem[NET(NET_MEMORY) + b] = log(sum)|outside all memory of the device
+memory that was not asked for|fused/fused_layers.h|mem[NET(NET_LOSSES) + b] = (log(sum)|mem[NET(NET_MEMORY) + b] = (log(sum)|outside all memory of the device
 no wait for what the warps have summed|fused/fused_train.h|n0, t);\\n        }\\n        SYNC();|n0, t);\\n        }|race in shared memory
 no wait before the sums of the warps are written again|fused/fused_train.h|        if (n0 + TENSOR_COLUMNS < own) {\\n            SYNC();\\n        }|        ;|race in shared memory
 largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + warp *|return NET(NET_TOPS) + 0 *|race in shared memory
