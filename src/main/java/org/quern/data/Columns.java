@@ -2,6 +2,7 @@ package org.quern.data;
 
 import static java.util.stream.Collectors.joining;
 import static org.quern.QuernException.require;
+import static org.quern.data.Statistics.number;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -37,8 +38,6 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** A category of more values than these is left out; so is one of which most rows differ. */
     static final int MOST_VALUES = 256;
 
-    private static final int ROWS_OF_A_VALUE = 10;
-    private static final int FEW_VALUES = 10;
     private static final int NAMES_SHOWN = 5;
 
     /** From so many rows on, a column is strange if most of them are out of its range. */
@@ -103,28 +102,20 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      */
     public static Columns fit(Dataset table, boolean standardize, boolean targets) {
         List<Column> columns = table.header().inputs();
-        Moments[] moments = Moments.of(table.values(), columns.size());
         List<Input> inputs = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
             Column column = columns.get(c);
-            inputs.add(
-                    column.isCategory()
-                            ? category(table, c)
-                            : numbers(column, moments[c], table.rows()));
+            inputs.add(column.isCategory() ? category(table, c) : numbers(table, c));
         }
-        boolean measured = table.hasTargets() && targets;
-        Moments[] aims =
-                measured ? Moments.of(table.targets(), table.targetWidth()) : new Moments[0];
         List<Column> named = table.header().targets();
         List<Target> predicted = new ArrayList<>();
         for (int t = 0; t < Math.max(named.size(), table.targetWidth()); t++) {
             String name = t < named.size() ? named.get(t).name() : "";
             double offset = t < named.size() ? named.get(t).offset() : 0;
-            if (measured) {
-                double deviation = aims[t].deviation();
+            if (table.hasTargets() && targets) {
+                Moments of = new Moments(table.targets(), t, table.targetWidth(), offset);
                 // a constant is learned as the mean
-                predicted.add(
-                        new Target(name, aims[t].mean() + offset, deviation > 0 ? deviation : 1));
+                predicted.add(new Target(name, of.mean, of.deviation > 0 ? of.deviation : 1));
             } else {
                 predicted.add(new Target(name, 0, 1));
             }
@@ -132,26 +123,25 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Columns(inputs, predicted, standardize);
     }
 
-    private static Input numbers(Column column, Moments of, int rows) {
-        double offset = column.offset();
-        boolean any = of.count > 0;
+    private static Input numbers(Dataset table, int c) {
+        Column column = table.header().inputs().get(c);
+        Moments of = new Moments(table.values(), c, table.features(), column.offset());
         return new Input(
                 column.name(),
                 null,
-                offset,
-                of.mean() + offset,
-                of.deviation(),
-                (any ? of.min : 0) + offset,
-                (any ? of.max : 0) + offset,
-                of.count < rows);
+                column.offset(),
+                of.mean,
+                of.deviation,
+                of.min,
+                of.max,
+                of.count < table.rows());
     }
 
     private static Input category(Dataset table, int c) {
         Column column = table.header().inputs().get(c);
         boolean[] seen = new boolean[column.values().size()];
         boolean gaps = false;
-        for (int at = c; at < table.values().length; at += table.features()) {
-            float value = table.values()[at];
+        for (float value : table.column(c)) {
             if (Float.isNaN(value)) {
                 gaps = true;
             } else {
@@ -163,51 +153,41 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 .filter(i -> seen[i])
                 .forEach(i -> values.add(column.values().get(i)));
         boolean many =
-                values.size() > MOST_VALUES
-                        || values.size() > FEW_VALUES * 3
-                                && values.size() * ROWS_OF_A_VALUE > table.rows()
-                        || values.size() > FEW_VALUES && values.size() * 2 > table.rows();
+                values.size() > MOST_VALUES || Exploration.isMany(values.size(), table.rows());
         List<String> known = many ? List.of() : List.copyOf(values);
         return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
     }
 
-    /** Of the numbers of a column, gaps left out, in float64, value by value (Welford's). */
+    /** Of every {@code width}th value from {@code first} on, in float64, twice over (Welford's). */
     private static final class Moments {
         int count;
+        double mean;
+        double deviation;
         double min = Double.POSITIVE_INFINITY;
         double max = Double.NEGATIVE_INFINITY;
-        private double mean;
-        private double squares;
 
-        /** Of each column of a table: row by row, as they are in memory. */
-        static Moments[] of(float[] values, int width) {
-            Moments[] all = new Moments[width];
-            Arrays.setAll(all, c -> new Moments());
-            for (int row = 0; row < values.length; row += width) {
-                for (int c = 0; c < width; c++) {
-                    all[c].add(values[row + c]);
+        Moments(float[] values, int first, int width, double offset) {
+            double squares = 0;
+            for (int at = first; at < values.length; at += width) {
+                double value = values[at];
+                if (!Double.isNaN(value)) {
+                    double distance = value - mean;
+                    mean += distance / ++count;
+                    squares += distance * (value - mean);
+                    min = Math.min(min, value);
+                    max = Math.max(max, value);
                 }
             }
-            return all;
-        }
-
-        private void add(double value) {
-            if (!Double.isNaN(value)) {
-                double distance = value - mean;
-                mean += distance / ++count;
-                squares += distance * (value - mean);
-                min = Math.min(min, value);
-                max = Math.max(max, value);
+            if (count == 0) {
+                min = 0;
+                max = 0;
             }
-        }
-
-        double mean() {
-            return min == max ? min : mean;
-        }
-
-        /** What rounding leaves of a constant is no deviation. */
-        double deviation() {
-            return count == 0 || min == max ? 0 : Math.sqrt(squares / count);
+            // what rounding leaves of a constant is no deviation
+            deviation = min == max ? 0 : Math.sqrt(squares / count);
+            mean = min == max ? min : mean;
+            mean += offset;
+            min += offset;
+            max += offset;
         }
     }
 
@@ -227,14 +207,18 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Header(known.toList(), predicted.toList());
     }
 
-    /** What each float of a row is: {@code age}, {@code age missing}, {@code town=Rome}. */
+    /**
+     * What each float of a row is: {@code age}, {@code age missing}, {@code town=Rome}, {@code time
+     * - 1600000000}.
+     */
     public List<String> names() {
         List<String> names = new ArrayList<>();
         for (int c = 0; c < inputs.size(); c++) {
             Input input = inputs.get(c);
             String name = name(c);
             if (!input.isCategory()) {
-                names.add(name);
+                String less = input.offset() == 0 ? "" : " - " + number(input.offset());
+                names.add(name + less);
             } else if (input.width() > 0) {
                 input.values().forEach(value -> names.add(name + "=" + value));
             }
@@ -245,12 +229,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return names;
     }
 
-    /** What to call a column: its name, or else its number. */
-    public String name(Input input) {
-        return name(inputs.indexOf(input));
-    }
-
-    private String name(int c) {
+    /** What to call a column, by its place: its name, or else its number. */
+    public String name(int c) {
         return inputs.get(c).name().isEmpty() ? "column " + (c + 1) : inputs.get(c).name();
     }
 
@@ -280,11 +260,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Rows for training: numbers and targets less their means, divided by their deviations. */
     public Dataset standardized(Dataset table) {
-        Dataset set = new Encoder(table, true).encode(null);
-        if (!table.hasTargets()) {
-            return set;
-        }
-        return targets(set, table, (value, target) -> (value - target.mean()) / target.deviation());
+        Dataset set = new Encoder(table, true, null).encode();
+        return table.hasTargets() ? set.withTargets(targets(table, true), targets.size()) : set;
     }
 
     /**
@@ -294,20 +271,18 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      *     none, unknown values, numbers far from those known; may be null
      */
     public Dataset encoded(Dataset table, List<String> notes) {
-        Dataset set = new Encoder(table, false).encode(notes);
+        Dataset set = new Encoder(table, false, notes).encode();
         if (!table.hasTargets()) {
             return set;
         }
-        Dataset measured = targets(set, table, (value, target) -> value);
+        float[] numbers = targets(table, false);
         List<String> names = targets.stream().map(Target::name).toList();
-        return names.contains("") ? measured : measured.withTargets(measured.targets(), names);
+        return names.contains("")
+                ? set.withTargets(numbers, names.size())
+                : set.withTargets(numbers, names);
     }
 
-    private interface Conversion {
-        double of(double value, Target target);
-    }
-
-    private Dataset targets(Dataset set, Dataset table, Conversion conversion) {
+    private float[] targets(Dataset table, boolean standardized) {
         float[] all = table.targets();
         int width = table.targetWidth();
         String other = "%s has %d targets a row, but the model predicts %d";
@@ -315,17 +290,16 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         float[] converted = new float[all.length];
         for (int i = 0; i < all.length; i++) {
             double value = all[i] + table.header().targets().get(i % width).offset();
-            converted[i] = (float) conversion.of(value, targets.get(i % width));
+            Target of = targets.get(i % width);
+            converted[i] = (float) (standardized ? (value - of.mean()) / of.deviation() : value);
         }
-        return set.withTargets(converted, width);
+        return converted;
     }
 
-    /** Makes floats of a table's rows. */
+    /** Makes floats of a table's rows, a column at a time. */
     private final class Encoder {
-        /** Rows that a cache holds: among these it is fast to go down one column after another. */
-        private static final int BLOCK = 256;
-
         private final Dataset table;
+        private final List<String> notes;
         private final int rows;
         private final int width = width();
         private final float[] floats;
@@ -334,158 +308,113 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         private final double[] means;
 
         private final double[] factors;
-        private final List<Part> parts = new ArrayList<>();
 
-        Encoder(Dataset table, boolean standardized) {
+        Encoder(Dataset table, boolean standardized, List<String> notes) {
             this.table = table;
+            this.notes = notes;
             rows = table.rows();
-            floats = new float[Math.multiplyExact(rows, width)];
+            floats = new float[Dataset.size(table.name(), rows, width)];
             means = standardized ? means() : null;
             factors = standardized ? factors() : null;
+        }
+
+        Dataset encode() {
             int[] places = places(table);
             int at = 0;
             for (int c = 0; c < inputs.size(); c++) {
-                if (inputs.get(c).width() > 0 && places[c] >= 0) {
-                    parts.add(new Part(c, places[c], at));
+                Input input = inputs.get(c);
+                if (input.width() > 0 && places[c] >= 0) {
+                    column(c, places[c], at);
                 }
-                at += inputs.get(c).width();
-            }
-        }
-
-        Dataset encode(List<String> notes) {
-            for (int first = 0, end; first < rows; first = end) {
-                end = first + Math.min(BLOCK, rows - first);
-                for (Part part : parts) {
-                    part.encode(first, end);
-                }
-            }
-            if (notes != null) {
-                parts.forEach(part -> part.tell(notes));
+                at += input.width();
             }
             Dataset set = Dataset.ofValues(table.name(), new int[] {width}, floats);
             return table.hasLabels() ? set.withLabels(table.labels(), table.classes()) : set;
         }
 
-        /** What becomes of a column, and what in it is not as in training. */
-        private final class Part {
-            private final String name;
-            private final Input input;
-            private final double shift;
-
-            /** Where it is in a row of the table, and in one for the model. */
-            private final int from;
-
-            private final int to;
-
-            /** Of each of the table's values which of training's it is; −1 for none of these. */
-            private final int[] known;
-
-            private final List<String> values;
-            private final TreeSet<String> strangers = new TreeSet<>();
-            private int strange;
-            private int gaps;
-            private int outside;
-            private int far;
-
-            Part(int c, int from, int to) {
-                name = name(c);
-                input = inputs.get(c);
-                this.from = from;
-                this.to = to;
-                Column column = table.header().inputs().get(from);
-                String text = "%s: column %s holds %s, but the model was trained on %s";
-                boolean fits = column.isCategory() == input.isCategory();
-                String is = column.isCategory() ? "text" : "numbers";
-                String was = column.isCategory() ? "numbers" : "text";
-                require(fits, text, table.name(), name, is, was);
-                shift = column.offset() - input.offset();
-                values = column.isCategory() ? column.values() : List.of();
-                Map<String, Integer> index = new HashMap<>();
-                if (input.isCategory()) {
-                    input.values().forEach(value -> index.put(value, index.size()));
-                }
-                known = values.stream().mapToInt(value -> index.getOrDefault(value, -1)).toArray();
+        private void column(int c, int place, int at) {
+            Input input = inputs.get(c);
+            Column column = table.header().inputs().get(place);
+            String text = "%s: column %s holds %s, but the model was trained on %s";
+            boolean fits = column.isCategory() == input.isCategory();
+            String is = column.isCategory() ? "text" : "numbers";
+            String was = column.isCategory() ? "numbers" : "text";
+            require(fits, text, table.name(), name(c), is, was);
+            float[] values = table.column(place);
+            if (input.isCategory()) {
+                category(c, column, values, at);
+            } else {
+                numbers(c, column, values, at);
             }
-
-            void encode(int first, int end) {
-                if (input.isCategory()) {
-                    category(first, end);
-                } else {
-                    numbers(first, end);
-                }
-            }
-
-            private void numbers(int first, int end) {
-                float[] all = table.values();
-                int features = table.features();
-                double range = input.max() - input.min();
-                double mean = means == null ? 0 : means[to];
-                double factor = means == null ? 1 : factors[to];
-                for (int row = first; row < end; row++) {
-                    double value = all[row * features + from] + shift;
-                    if (Double.isNaN(value)) {
-                        gap(row);
-                        value = input.mean() - input.offset();
-                    } else {
-                        double is = value + input.offset();
-                        double out = Math.max(input.min() - is, is - input.max());
-                        outside += out > 0 ? 1 : 0;
-                        far += out > range ? 1 : 0;
-                    }
-                    floats[row * width + to] = (float) ((value - mean) * factor);
-                }
-            }
-
-            private void category(int first, int end) {
-                int features = table.features();
-                for (int row = first; row < end; row++) {
-                    float value = table.values()[row * features + from];
-                    if (Float.isNaN(value)) {
-                        gap(row);
-                    } else if (known[(int) value] >= 0) {
-                        floats[row * width + to + known[(int) value]] = 1;
-                    } else {
-                        strange++;
-                        strangers.add('"' + values.get((int) value) + '"');
+            int gaps = 0;
+            for (int row = 0; row < rows; row++) {
+                if (Float.isNaN(values[row])) {
+                    gaps++;
+                    if (input.gaps()) {
+                        floats[row * width + at + input.width() - 1] = 1;
                     }
                 }
             }
-
-            private void gap(int row) {
-                gaps++;
-                if (input.gaps()) {
-                    floats[row * width + to + input.width() - 1] = 1;
-                }
-            }
-
-            void tell(List<String> notes) {
-                boolean most = rows >= ENOUGH_ROWS && outside * 2L > rows;
-                if (!input.isLeftOut() && (far > 0 || most)) {
-                    String text = "%s: %,d of %,d rows %s %s to %s, all that training saw";
-                    String where = most ? "lie outside" : "lie far outside";
-                    int count = most ? outside : far;
-                    String least = number(input.min());
-                    notes.add(told(text, name, count, rows, where, least, number(input.max())));
-                }
-                if (strange > 0) {
-                    String text = "%s: values in %,d of %,d rows that training did not know (%s)";
-                    notes.add(told(text, name, strange, rows, shown(List.copyOf(strangers))));
-                }
-                if (gaps > 0 && !input.gaps()) {
-                    String taken = input.isCategory() ? "none of its values" : "its mean";
-                    String some = "%s: gaps in %,d of %,d rows, but none in training: taken as %s";
-                    notes.add(told(some, name, gaps, rows, taken));
-                }
-            }
-
-            private static String told(String text, Object... what) {
-                return String.format(Locale.ROOT, text, what);
+            if (gaps > 0 && !input.gaps()) {
+                String taken = input.isCategory() ? "none of its values" : "its mean";
+                String some = "%s: gaps in %,d of %,d rows, but none in training: taken as %s";
+                note(some, name(c), gaps, rows, taken);
             }
         }
-    }
 
-    private static String number(double value) {
-        return String.format(Locale.ROOT, value == Math.rint(value) ? "%.0f" : "%.4g", value);
+        private void numbers(int c, Column column, float[] values, int to) {
+            Input input = inputs.get(c);
+            double shift = column.offset() - input.offset();
+            double range = input.max() - input.min();
+            int outside = 0;
+            int far = 0;
+            for (int row = 0; row < rows; row++) {
+                boolean gap = Float.isNaN(values[row]);
+                double value = gap ? input.mean() - input.offset() : values[row] + shift;
+                double is = value + input.offset();
+                double out = Math.max(input.min() - is, is - input.max());
+                outside += !gap && out > 0 ? 1 : 0;
+                far += !gap && out > range ? 1 : 0;
+                double taken = means == null ? value : (value - means[to]) * factors[to];
+                floats[row * width + to] = (float) taken;
+            }
+            boolean most = rows >= ENOUGH_ROWS && outside * 2 > rows;
+            if (!input.isLeftOut() && (far > 0 || most)) {
+                String text = "%s: %,d of %,d rows %s %s to %s, all that training saw";
+                String where = most ? "lie outside" : "lie far outside";
+                String least = number(input.min());
+                note(text, name(c), most ? outside : far, rows, where, least, number(input.max()));
+            }
+        }
+
+        private void category(int c, Column column, float[] values, int to) {
+            Map<String, Integer> index = new HashMap<>();
+            inputs.get(c).values().forEach(value -> index.put(value, index.size()));
+            TreeSet<String> strangers = new TreeSet<>();
+            int strange = 0;
+            for (int row = 0; row < rows; row++) {
+                if (!Float.isNaN(values[row])) {
+                    String value = column.values().get((int) values[row]);
+                    Integer known = index.get(value);
+                    if (known != null) {
+                        floats[row * width + to + known] = 1;
+                    } else {
+                        strange++;
+                        strangers.add('"' + value + '"');
+                    }
+                }
+            }
+            if (strange > 0) {
+                String text = "%s: values in %,d of %,d rows that training did not know (%s)";
+                note(text, name(c), strange, rows, shown(List.copyOf(strangers)));
+            }
+        }
+
+        private void note(String text, Object... values) {
+            if (notes != null) {
+                notes.add(String.format(Locale.ROOT, text, values));
+            }
+        }
     }
 
     /** Where each column is in a table: by name, or where one side has none, by position. */
@@ -540,8 +469,12 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Names in a row; of many, the first few. */
     public static String shown(List<String> names) {
-        String all = names.stream().limit(NAMES_SHOWN).collect(joining(", "));
-        int more = names.size() - NAMES_SHOWN;
+        return shown(names, NAMES_SHOWN);
+    }
+
+    static String shown(List<String> names, int most) {
+        String all = names.stream().limit(most).collect(joining(", "));
+        int more = names.size() - most;
         return more > 0 ? all + " and %d more".formatted(more) : all;
     }
 }

@@ -1,5 +1,7 @@
 package org.quern.data;
 
+import java.util.Locale;
+
 /**
  * What a data set looks like in numbers, on its raw values.
  *
@@ -19,6 +21,11 @@ public record Statistics(
         double deviation,
         double nonZero,
         int[] perClass) {
+
+    /** A value of the data as text, in full if it is a whole number. */
+    public static String number(double value) {
+        return String.format(Locale.ROOT, value == Math.rint(value) ? "%.0f" : "%.4g", value);
+    }
 
     /** The largest absolute value. */
     public double largest() {
