@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.quern.QuernException;
+import org.quern.data.Columns;
 import org.quern.data.Exploration;
 import org.quern.data.Mnist;
 import org.quern.data.Splits;
@@ -174,6 +175,7 @@ final class DataCommands {
     private static void columns(Console console, Splits splits) {
         String columns = DataText.columnByColumn(splits.train());
         if (columns != null) {
+            RunHeader.leftOut(console, Columns.fit(splits.train(), false, false));
             console.line("");
             console.line(columns);
         }

@@ -96,9 +96,10 @@ final class ModelCommands {
     }
 
     /** Rows to measure a model on, and how they were read, as the end of a line. */
-    record Rows(Dataset set, String reading) {
-        String text() {
-            return format("%s, %,d rows%s", set.name(), set.rows(), reading);
+    record Rows(Dataset set, String reading, List<String> notes) {
+        void tell(Console console) {
+            console.about("data", set.name() + ", " + DataText.rows(set) + reading);
+            notes.forEach(console::note);
         }
     }
 
@@ -134,8 +135,7 @@ final class ModelCommands {
             Splits splits = DataSource.read(reading, format, DataSource.locate(console, path));
             List<String> notes = new ArrayList<>();
             Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
-            notes.forEach(console::note);
-            return new Rows(rows, DataText.reading(splits));
+            return new Rows(rows, DataText.reading(splits), notes);
         }
 
         /** How to read a file that is not the run's: as the run's was, or as is given. */
@@ -197,7 +197,7 @@ final class ModelCommands {
         Backends.Choice choice = trained.running.settings().choose();
         console.about("device", choice.text());
         try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
-            console.about("data", rows.text());
+            rows.tell(console);
             console.about("model", model.saved().model().text());
             Evaluation evaluation = predictor.evaluate(rows.set());
             console.line(TextReport.of(trained.part.name().toLowerCase(Locale.ROOT), evaluation));
@@ -310,7 +310,7 @@ final class ModelCommands {
         JsonObject run = RunFolder.readRun(folder);
         TrainedModel model = trained.source.open();
         Rows rows = trained.rows(model, console);
-        console.about("data", rows.text());
+        rows.tell(console);
         SavedModel saved = model.saved();
         rows.set().requireInput(saved.model().inputShape());
         RunPage page = new RunPage(title(folder), run, saved.model(), saved.loss());

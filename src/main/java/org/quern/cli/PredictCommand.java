@@ -101,7 +101,9 @@ final class PredictCommand implements Runnable {
             input(DataReader.row(csvRow, model.format(trained.reading(model))));
             names = row -> rows.name();
         } else if (index != null) {
-            rows = trained.rows(model, console).set().row(index);
+            ModelCommands.Rows all = trained.rows(model, console);
+            all.notes().forEach(console::note);
+            rows = all.set().row(index);
             names = row -> rows.name();
         } else if (files.stream().anyMatch(DataReader::isTable)) {
             table = files.stream().filter(DataReader::isTable).findFirst().orElseThrow();
@@ -150,7 +152,7 @@ final class PredictCommand implements Runnable {
                     "--label %s: %s has %d columns, which all are values for this model",
                     label, table, set.features());
         }
-        console.about("data", new ModelCommands.Rows(set, DataText.reading(read)).text());
+        new ModelCommands.Rows(set, DataText.reading(read), List.of()).tell(console);
         input(set);
     }
 
@@ -220,7 +222,6 @@ final class PredictCommand implements Runnable {
             String first = files != null ? "file" : "row";
             CsvOutput.write(out, first, names, rows.rows(), columns, cells);
         }
-        String count = rows.rows() == 1 ? "1 row" : format("%,d rows", rows.rows());
-        console.about("written", out + ": " + count);
+        console.about("written", out + ": " + DataText.rows(rows));
     }
 }

@@ -6,6 +6,7 @@ import static org.quern.report.Numbers.format;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
@@ -13,6 +14,7 @@ import org.quern.data.Exploration;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.model.Scaling;
+import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
 import org.quern.run.RunSettings;
@@ -84,13 +86,30 @@ final class RunHeader {
             how += " (loss in deviations)";
         }
         console.about("", read + how + DataText.gaps(columns));
+        leftOut(console, columns);
+        if (settings.loss().classifies()) {
+            manyClasses(console, splits.train());
+        } else if (!settings.asksFor(Setting.LOSS)
+                && settings.loss().equals(Loss.MEAN_SQUARED_ERROR)
+                && isYesOrNo(splits.train())) {
+            console.note(
+                    "the label is 0 or 1 and is predicted as a number, for the model has one"
+                            + " output: for two classes give --loss binary, or make it dense 2");
+        }
+        balance(console, parts, settings);
+    }
+
+    static void leftOut(Console console, Columns columns) {
         if (!columns.leftOut().isEmpty()) {
             console.note("left out: " + columns.leftOut());
         }
-        if (settings.loss().classifies()) {
-            manyClasses(console, splits.train());
-        }
-        balance(console, parts, settings);
+    }
+
+    private static boolean isYesOrNo(Dataset train) {
+        float[] targets = train.targets();
+        return targets != null
+                && IntStream.range(0, targets.length)
+                        .allMatch(i -> targets[i] == 0 || targets[i] == 1);
     }
 
     /** Says which rows are trained on several times over. */

@@ -39,6 +39,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     static final int MOST_VALUES = 256;
 
     private static final int NAMES_SHOWN = 5;
+    private static final int MOST_SHOWN = 40;
 
     /** From so many rows on, a column is strange if most of them are out of its range. */
     private static final int ENOUGH_ROWS = 10;
@@ -400,7 +401,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                         floats[row * width + to + known] = 1;
                     } else {
                         strange++;
-                        strangers.add('"' + value + '"');
+                        strangers.add('"' + brief(value) + '"');
                     }
                 }
             }
@@ -464,7 +465,13 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     }
 
     private static String told(List<String> names, String why) {
-        return names.isEmpty() ? "" : shown(names) + ": " + why;
+        return names.isEmpty() ? "" : "%s (%s)".formatted(shown(names), why);
+    }
+
+    /** A text of a table in one line; of a long one, the beginning. */
+    public static String brief(String text) {
+        String line = text.replaceAll("\\R", " ");
+        return line.length() > MOST_SHOWN ? line.substring(0, MOST_SHOWN) + "..." : line;
     }
 
     /** Names in a row; of many, the first few. */
@@ -473,7 +480,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     }
 
     static String shown(List<String> names, int most) {
-        String all = names.stream().limit(most).collect(joining(", "));
+        String all = names.stream().limit(most).map(Columns::brief).collect(joining(", "));
         int more = names.size() - most;
         return more > 0 ? all + " and %d more".formatted(more) : all;
     }

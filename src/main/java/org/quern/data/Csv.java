@@ -27,8 +27,9 @@ import org.quern.data.TableFormat.Labels;
  * several, numbers and categories in the others.
  *
  * <p>The label column is the one that is asked for, else the first of {@link CsvHead#LABEL_NAMES}
- * that the header has; it is never guessed otherwise. {@linkplain TableFormat#known Known} columns
- * are found by name where both sides have names, else by their order.
+ * that the header has, else the only one of a train.csv that its test.csv lacks; it is never
+ * guessed otherwise. {@linkplain TableFormat#known Known} columns are found by name where both
+ * sides have names, else by their order.
  *
  * <p>The file is read once, after a look at its first lines; again only if it turns out that its
  * numbers need an {@linkplain Column#offset offset}, or that its labels are numbers.
@@ -105,9 +106,11 @@ final class Csv {
     /** Reads a file, or a folder's train.csv and, if there and labelled, test.csv. */
     static Splits read(Path path, TableFormat format) {
         boolean folder = Files.isDirectory(path);
-        Csv train = new Csv(folder ? in(path, "train") : path, format, 0, null);
-        Dataset rows = train.rows(false);
+        Path trainFile = folder ? in(path, "train") : path;
         Path testFile = folder ? in(path, "test") : null;
+        String label = testFile == null ? format.label() : label(trainFile, testFile, format);
+        Csv train = new Csv(trainFile, format.withLabel(label), 0, null);
+        Dataset rows = train.rows(false);
         if (testFile == null) {
             return train.splits(path, rows, null, "");
         }
@@ -123,6 +126,21 @@ final class Csv {
         boolean same = test.reading().equals(train.reading());
         String reading = same ? "" : "; " + name + ": " + test.reading();
         return train.splits(path, rows, tested, reading);
+    }
+
+    /** The label asked for; else, if none is called as one, the only column that test.csv lacks. */
+    private static String label(Path trainFile, Path testFile, TableFormat format) {
+        if (format.label() != null || format.known() != null) {
+            return format.label();
+        }
+        CsvHead train = CsvHead.of(CsvText.of(trainFile), format);
+        CsvHead test = CsvHead.of(CsvText.of(testFile), format);
+        boolean named = train.isHeader() && test.isHeader();
+        List<String> left = new ArrayList<>(train.first());
+        boolean found = left.stream().anyMatch(CsvHead::isLabelName);
+        left.removeAll(test.first());
+        left.remove("");
+        return named && !found && left.size() == 1 ? left.get(0) : null;
     }
 
     /** Reads rows that may be without labels: then there are so many columns, if none is known. */
@@ -213,7 +231,8 @@ final class Csv {
             lacks = "column \"" + asked + "\" for the labels, for it has no header: give";
         }
         String text = "%s has no %s --label 0 (the first) to --label %d (the last)%s";
-        String names = head.isNumbered() ? "; if line 1 holds names, give --header yes" : "";
+        boolean may = head.isNumbered() || head.first().stream().noneMatch(head::isNumber);
+        String names = may ? "; if line 1 holds names, give --header yes" : "";
         return data(text, file, lacks, columns - 1, names);
     }
 
@@ -470,10 +489,11 @@ final class Csv {
     }
 
     private boolean isLeftOut(CsvColumn column) {
-        boolean isUnnamed = head.isHeader() && head.first().get(column.index).isEmpty();
-        boolean is = format.known() == null && isUnnamed && column.isEmpty();
+        boolean is = format.known() == null && head.isHeader() && column.isEmpty();
         if (is) {
-            notes.add("column %d has no name and no values: left out".formatted(column.index + 1));
+            boolean unnamed = head.first().get(column.index).isEmpty();
+            String what = unnamed ? "no name and no values" : "no values";
+            notes.add("%s has %s: left out".formatted(names.get(column.index), what));
         }
         return is;
     }

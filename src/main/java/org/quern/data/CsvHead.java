@@ -24,6 +24,9 @@ record CsvHead(char separator, boolean isHeader, List<String> first, List<List<S
     private static final char[] SEPARATORS = {',', ';', '\t'};
     private static final int LOOKED_AT = 100;
 
+    /** So many different texts among numbers are no slips, and no marks of gaps. */
+    private static final int MANY_TEXTS = 10;
+
     /** What a column holds, as far as one sees. */
     enum Kind {
         NUMBERS,
@@ -122,18 +125,19 @@ record CsvHead(char separator, boolean isHeader, List<String> first, List<List<S
                 .toList();
     }
 
-    /** Numbers, but where more of the values that are there are text. */
+    /** Numbers, but where more of the values that are there are text, or many different ones. */
     Kind kind(int column, TableFormat format) {
         List<String> there = new ArrayList<>(below(column));
         if (!isHeader) {
             there.add(first.get(column));
         }
         there.removeIf(format::isGap);
-        long texts = there.stream().filter(text -> isText(text, format)).count();
+        List<String> texts = there.stream().filter(text -> isText(text, format)).toList();
         if (there.isEmpty()) {
             return Kind.OPEN;
         }
-        return 2 * texts > there.size() ? Kind.CATEGORY : Kind.NUMBERS;
+        boolean many = texts.stream().distinct().limit(MANY_TEXTS).count() == MANY_TEXTS;
+        return many || 2 * texts.size() > there.size() ? Kind.CATEGORY : Kind.NUMBERS;
     }
 
     /** Whether a column has another whole number, from 0, in each row. */
@@ -176,7 +180,11 @@ record CsvHead(char separator, boolean isHeader, List<String> first, List<List<S
                 asked != null
                         && (field.equals(asked) || TableFormat.list(asked).contains(field))
                         && !field.isEmpty();
-        return isAsked ? !isNumber(field) : LABEL_NAMES.stream().anyMatch(field::equalsIgnoreCase);
+        return isAsked ? !isNumber(field) : isLabelName(field);
+    }
+
+    static boolean isLabelName(String name) {
+        return LABEL_NAMES.stream().anyMatch(name::equalsIgnoreCase);
     }
 
     /** Whether the first line is 0, 1, 2 and so on, as pandas calls columns without names. */

@@ -258,17 +258,19 @@ final class CsvRows extends CsvText.Records {
             return;
         }
         String called = head.isHeader() ? column.name : "#" + column.index;
-        List<String> cures = new ArrayList<>(List.of("correct it"));
-        if (text.indexOf(',') < 0) {
-            cures.add("give --missing \"%s\" to count it as a gap".formatted(text));
+        boolean isTarget = targets[column.index] == column;
+        List<String> cures = new ArrayList<>();
+        if (!isTarget && text.indexOf(',') < 0) {
+            cures.add("--missing \"%s\" to count it as a gap".formatted(text));
         }
-        cures.add(
-                targets[column.index] == column
-                        ? "--loss cross-entropy to take labels as classes"
-                        : "--category \"%s\" to take the column as categories".formatted(called));
+        if (isTarget) {
+            cures.add("--loss cross-entropy to take labels as classes");
+        } else if (format.known() == null) {
+            cures.add("--category \"%s\" to take the column as categories".formatted(called));
+        }
         String where = column.index + 1 + (head.isHeader() ? " (" + column.name + ")" : "");
-        String message = "%s:%d column %s is \"%s\", %s: %s";
-        String cure = String.join(", or ", cures);
+        String message = "%s:%d column %s is \"%s\", %s: correct it%s";
+        String cure = cures.isEmpty() ? "" : ", or give " + String.join(", or ", cures);
         wrong = data(message, file, line(), where, text, why, cure);
     }
 

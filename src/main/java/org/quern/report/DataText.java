@@ -42,12 +42,18 @@ public final class DataText {
     public static String values(Dataset set) {
         if (set.header() != null) {
             Columns columns = Columns.fit(set, false, false);
-            return format("%,d rows of %s", set.rows(), columns(columns) + gaps(columns));
+            return rows(set) + " of " + columns(columns) + gaps(columns);
         }
         Statistics s = Statistics.of(set);
         String shape = shape(set.shape());
-        String text = "%,d rows of %s, values %s, mean %.4f, deviation %.4f, %.1f %% not 0";
-        return format(text, s.rows(), shape, range(s), s.mean(), s.deviation(), 100 * s.nonZero());
+        String text = "%s of %s, values %s, mean %.4f, deviation %.4f, %.1f %% not 0";
+        double nonZero = 100 * s.nonZero();
+        return format(text, rows(set), shape, range(s), s.mean(), s.deviation(), nonZero);
+    }
+
+    /** How many: {@code 60 rows}. */
+    public static String rows(Dataset set) {
+        return format(set.rows() == 1 ? "%,d row" : "%,d rows", set.rows());
     }
 
     /** Least and largest value: {@code 0 to 255}. */
@@ -94,7 +100,11 @@ public final class DataText {
                                 .boxed()
                                 .sorted(Comparator.comparingInt(i -> -counts[i]))
                                 .limit(MOST_NAMED)
-                                .map(i -> format("%s (%,d)", values.get(i), counts[i]))
+                                .map(
+                                        i ->
+                                                format(
+                                                        "%s (%,d)",
+                                                        Columns.brief(values.get(i)), counts[i]))
                                 .collect(joining(", "));
                 String all = format("%,d: %s", values.size(), shown);
                 String more = values.size() > MOST_NAMED ? ", ..." : "";
@@ -133,7 +143,7 @@ public final class DataText {
         }
         int used = numbers + categories.size();
         String all = format(used == 1 ? "%,d column" : "%,d columns", used);
-        return all + ": " + String.join(", ", kinds);
+        return kinds.isEmpty() ? all : all + ": " + String.join(", ", kinds);
     }
 
     /** Which of a table's columns have gaps in training, as the end of a line; or nothing. */
@@ -151,7 +161,8 @@ public final class DataText {
     public static String folds(Splits splits, int folds) {
         int rows = splits.train().rows();
         String more = rows % folds == 0 ? "" : format(" or %,d", rows / folds + 1);
-        String text = "%,d of %,d%s rows, each tested by a network trained on the others";
+        String each = rows / folds == 1 && more.isEmpty() ? "row" : "rows";
+        String text = "%,d of %,d%s %s, each tested by a network trained on the others";
         List<String> others = new ArrayList<>();
         for (Dataset set : Arrays.asList(splits.validation(), splits.test())) {
             if (set != null) {
@@ -160,7 +171,7 @@ public final class DataText {
             }
         }
         String out = others.isEmpty() ? "" : "; the data's %s are in no fold";
-        return format(text + out, folds, rows / folds, more, String.join(" and ", others));
+        return format(text + out, folds, rows / folds, more, each, String.join(" and ", others));
     }
 
     /** The classes of fewer rows: {@code 2 of class a, 1 of class b}; empty if there are none. */

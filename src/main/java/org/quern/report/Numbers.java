@@ -40,6 +40,16 @@ public final class Numbers {
         return Math.abs(value) < 1e5 ? format("%.4f", value) : digits(value);
     }
 
+    /**
+     * As {@link Float#toString(float)}, but for very small and very large ones without exponent.
+     */
+    static String plain(float value) {
+        float size = Math.abs(value);
+        return size >= 1e-9 && size < 1e15
+                ? new BigDecimal(Float.toString(value)).toPlainString()
+                : Float.toString(value);
+    }
+
     /** Bytes in the largest unit that leaves at least 1: {@code 150.7 KiB}. */
     public static String bytes(long bytes) {
         double value = bytes;

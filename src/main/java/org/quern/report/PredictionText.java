@@ -37,7 +37,7 @@ public record PredictionText(List<String> names, Loss loss) {
         for (int i : shown(outputs)) {
             List<String> cells = new ArrayList<>();
             boolean number = !loss.takesLogits();
-            cells.add(number ? Float.toString(outputs[i]) : format("%.4f", outputs[i]));
+            cells.add(number ? Numbers.plain(outputs[i]) : format("%.4f", outputs[i]));
             if (logits != null && !number) {
                 cells.add(format("%9.4f", logits[i]));
             }
@@ -74,7 +74,7 @@ public record PredictionText(List<String> names, Loss loss) {
         }
         IntStream all = IntStream.range(0, outputs.length);
         if (!loss.isBinary()) {
-            return all.mapToObj(i -> named(i) + outputs[i]).collect(joining(", "));
+            return all.mapToObj(i -> named(i) + Numbers.plain(outputs[i])).collect(joining(", "));
         }
         String likely =
                 all.filter(i -> outputs[i] > 0.5)
@@ -122,7 +122,7 @@ public record PredictionText(List<String> names, Loss loss) {
             }
         }
         for (float output : outputs) {
-            cells.add(Float.toString(output));
+            cells.add(Numbers.plain(output));
         }
         return cells;
     }

@@ -320,7 +320,7 @@ public final class RunSettings {
         boolean standardize = get(Setting.STANDARDIZE) == Setting.OnOff.ON;
         boolean targets = Folding.takesTargets(config(1).plan());
         Columns columns = Columns.fit(parts.train(), standardize, standardize && targets);
-        String none = "%s: no column tells one row from another (%s)";
+        String none = "%s: no column tells one row from another: %s";
         require(columns.width() > 0, none, parts.train().name(), columns.leftOut());
         return parts.in(columns);
     }

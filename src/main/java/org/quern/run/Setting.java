@@ -91,7 +91,8 @@ public final class Setting<T> {
                     .help(
                             "Of a table: name or index (from 0) of the column to predict; several"
                                     + " columns of numbers: a,b. Default: the first of label,"
-                                    + " class, target, y that is there.");
+                                    + " class, target, y that is there, else the only one that"
+                                    + " test.csv lacks.");
     public static final Setting<String> HEADER =
             TABLE.setting("header=YES|NO", "auto")
                     .help("Of a table: whether line 1 names the columns (%s: found out).");

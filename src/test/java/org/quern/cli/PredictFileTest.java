@@ -97,6 +97,10 @@ class PredictFileTest {
         assertThat(quern("predict @run @tabs.tsv --out @out.csv").err()).isEmpty();
         assertThat(text("out.csv"))
                 .matches("x\ttown\tkind\tprediction\n0.5\tBonn\tsmall\t\\d+\\.\\d+\n");
+        // large ones in full
+        file("far.csv", "x,town,kind\n3e9,Bonn,small\n");
+        assertThat(quern("predict @run @far.csv --out @out.csv").err()).isEmpty();
+        assertThat(text("out.csv")).matches("x,town,kind,prediction\n3e9,Bonn,small,-?\\d{8,}\n");
         // of rows of the data, and as UTF-8 whatever the table was
         Files.write(
                 folder.resolve("wide.csv"),

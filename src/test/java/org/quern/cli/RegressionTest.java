@@ -171,7 +171,7 @@ class RegressionTest {
         Files.writeString(csv, "a,b,label\n1.5,2,one\n2.5,3,two\n3,4,two\n");
         assertThat(quern("train --data CSV --loss mse --model dense_1").err())
                 .isEqualTo(
-                        "quern: %s:2 column 3 (label) is \"one\", not a number: correct it, or give --missing \"one\" to count it as a gap, or --loss cross-entropy to take labels as classes\n"
+                        "quern: %s:2 column 3 (label) is \"one\", not a number: correct it, or give --loss cross-entropy to take labels as classes\n"
                                 .formatted(csv));
     }
 

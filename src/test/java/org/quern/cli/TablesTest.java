@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -153,6 +154,51 @@ class TablesTest {
                                         "first")
                                 .out())
                 .contains("          pixels 0 to 255, as they are\n");
+    }
+
+    @Test
+    void yesAndNoAsNumbersAreRemarkedOn() throws IOException {
+        String rows = "0,1.5\n1,2.5\n".repeat(20);
+        String data = file("yes.csv", "label,a\n" + rows);
+        String[] one = {"train", "--data", data, "--epochs", "1", "--model", "dense 1"};
+        assertThat(line(quern(one), "note"))
+                .isEqualTo(
+                        "note      the label is 0 or 1 and is predicted as a number, for the model"
+                                + " has one output: for two classes give --loss binary, or make it"
+                                + " dense 2");
+        for (String loss : new String[] {"mse", "binary"}) {
+            String[] asked = Arrays.copyOf(one, one.length + 2);
+            asked[one.length] = "--loss";
+            asked[one.length + 1] = loss;
+            assertThat(quern(asked).out()).contains("config    " + loss).doesNotContain("note");
+        }
+        String stars = file("stars.csv", "label,a\n1,1\n2,2\n3,4\n" + rows);
+        one[2] = stars;
+        assertThat(quern(one).out()).contains("config    mse").doesNotContain("note");
+    }
+
+    @Test
+    void infoSaysWhatIsLeftOutAndKeepsToLines() throws IOException {
+        String rows = "x,1,7,\"two\nlines\"\ny,2,7,%s\n".formatted("long".repeat(20));
+        Cli.Outcome info = quern("data", "info", file("k.csv", "label,a,k,t\n" + rows));
+        assertThat(info.out())
+                .contains(
+                        "train     2 rows of 2 columns: 1 number, t of 2; 2 classes: x (1), y (1)\n")
+                .contains("note      left out: k (the same in all training rows)\n")
+                .contains("2: two lines (1), " + "long".repeat(10) + "... (1)\n");
+        Cli.Outcome none = quern("data", "info", file("one.csv", "label,k\nx,7\n"));
+        assertThat(none.out()).contains("train     1 row of 0 columns; 1 class: x (1)\n");
+    }
+
+    @Test
+    void evaluateSaysWhatIsStrangeBehindTheData() throws IOException {
+        String train = file("t.csv", "label,a\n" + "x,1\ny,2\n".repeat(30));
+        line(quern("train", "--data", train, "--epochs", "1", "--out", path("run")), "test");
+        String far = file("far.csv", "label,a\nx,500\n");
+        assertThat(quern("evaluate", path("run"), "--data", far).lines())
+                .containsSequence(
+                        "data      far.csv, 1 row; line 1 is a header; label \"label\" (column 1)",
+                        "note      a: 1 of 1 rows lie far outside 1 to 2, all that training saw");
     }
 
     @Test

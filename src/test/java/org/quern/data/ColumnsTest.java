@@ -148,8 +148,8 @@ class ColumnsTest {
         Columns columns = Columns.fit(table, true, false);
         assertThat(columns.leftOut())
                 .isEqualTo(
-                        "one, same: the same in all training rows; name: text with too many"
-                                + " different values");
+                        "one, same (the same in all training rows); name (text with too many"
+                                + " different values)");
         assertThat(columns.names()).containsExactly("one", "age");
         assertThat(columns.header().inputs()).containsExactly(AGE);
         // the constant counts for nothing even where it is another

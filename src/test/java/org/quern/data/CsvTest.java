@@ -237,6 +237,11 @@ class CsvTest {
                 " has no header: say which column holds the labels, --label 0 (the first) to"
                         + " --label 2 (the last)");
         refused(
+                "colour,kind\\nred,x\\nblue,y\\n",
+                TableFormat.UNKNOWN,
+                " has no header: say which column holds the labels, --label 0 (the first) to"
+                        + " --label 1 (the last); if line 1 holds names, give --header yes");
+        refused(
                 "a,b\\n1,2\\n",
                 TableFormat.UNKNOWN.withLabel("color"),
                 " has no column \"color\" for the labels: it has a, b");
@@ -355,6 +360,22 @@ class CsvTest {
                 .containsExactly(new Column("label", List.of("x", "y"), 0));
     }
 
+    /** As of Titanic's tickets, of which most are numbers; a slip or a mark is no category. */
+    @Test
+    void manyTextsAmongNumbersMakeACategory() throws IOException {
+        String numbers = "x,17463,1\n".repeat(60);
+        IntFunction<String> texts =
+                count ->
+                        IntStream.range(0, 20)
+                                .mapToObj(i -> "y,A/5 %d,2\n".formatted(i % count))
+                                .collect(Collectors.joining());
+        String tickets = "label,ticket,a\n" + numbers + texts.apply(10);
+        assertThat(read(tickets).train().header().inputs().get(0).values()).hasSize(11);
+        Path marked = csv("label,ticket,a\n" + numbers + texts.apply(9));
+        assertThatThrownBy(() -> DataReader.read(marked))
+                .hasMessageContaining(":62 column 2 (ticket) is \"A/5 0\", not a number");
+    }
+
     /** Codes that look like numbers: equal ones are one, however they are written. */
     @Test
     void numbersMayBeCategories() throws IOException {
@@ -408,6 +429,9 @@ class CsvTest {
                         "line 1 is a header; label \"label\" (column 1); 1 row is empty: left out;"
                                 + " column 3 has no name and no values: left out; column 5 has no"
                                 + " name and no values: left out");
+        Splits named = read("label,a,b\nx,1,\ny,3,NA\n");
+        assertThat(named.train().values()).containsExactly(1, 3);
+        assertThat(named.reading()).endsWith("; b has no values: left out");
     }
 
     /** Seconds since 1970, ids: float32 has 24 bits, and what is common to all is taken off. */
@@ -485,8 +509,7 @@ class CsvTest {
                 .hasMessage(
                         rest
                                 + ":70002 column 1 (label) is \"red\", not a number: correct it, or"
-                                + " give --missing \"red\" to count it as a gap, or --loss"
-                                + " cross-entropy to take labels as classes");
+                                + " give --loss cross-entropy to take labels as classes");
     }
 
     @Test
@@ -504,8 +527,8 @@ class CsvTest {
         refused(
                 text,
                 TableFormat.UNKNOWN.withLabel("a,c"),
-                ":2 column 3 (c) is \"x\", not a number: correct it, or give --missing \"x\" to"
-                        + " count it as a gap, or --loss cross-entropy to take labels as classes");
+                ":2 column 3 (c) is \"x\", not a number: correct it, or give --loss cross-entropy"
+                        + " to take labels as classes");
         assertThat(read("\"a,b\",c\nx,1\ny,2\n", TableFormat.UNKNOWN.withLabel("a,b")).label())
                 .isEqualTo("a,b");
     }
@@ -537,6 +560,10 @@ class CsvTest {
         Splits gap = known("c,a,price\nred,1,\nred,2,5\n");
         assertThat(gap.train().hasTargets()).isFalse();
         assertThat(gap.reading()).endsWith("; 1 of 2 rows have no label");
+        // a known number cannot be a category
+        Path typo = csv("c,a,price\\nred,x,1\\n");
+        assertThatThrownBy(() -> DataReader.rows(typo, TableFormat.UNKNOWN.withKnown(KNOWN), 0))
+                .hasMessageEndingWith("or give --missing \"x\" to count it as a gap");
         // what is known is no header of numbers
         Path file = csv("a,price\n1,2\n");
         assertThatThrownBy(() -> DataReader.rows(file, TableFormat.UNKNOWN.withKnown(KNOWN), 0))
@@ -751,6 +778,23 @@ class CsvTest {
                         "line 1 is a header; label \"kind\" (column 3); test.csv has no label: quern"
                                 + " predict RUN %s --out submission.csv",
                         test);
+    }
+
+    @Test
+    void theColumnThatTestLacksIsTheLabel() throws IOException {
+        String train = "id,survived,a\n1,0,x\n2,1,y\n";
+        Splits splits = both(train, "id,a\n3,x\n", TableFormat.UNKNOWN);
+        assertThat(splits.label()).isEqualTo("survived");
+        assertThat(splits.reading())
+                .startsWith(
+                        "line 1 is a header; label \"survived\" (column 2); test.csv has no label");
+        // an index without a name is none
+        assertThat(both(",a,kind\n0,1,x\n1,2,y\n", "a\n3\n", TableFormat.UNKNOWN).label())
+                .isEqualTo("kind");
+        for (String test : List.of("id\n3\n", "id,survived,a\n3,0,x\n", "3,x\n")) {
+            assertThatThrownBy(() -> both(train, test, TableFormat.UNKNOWN))
+                    .hasMessageContaining("which column holds the labels?");
+        }
     }
 
     private static final TableFormat KIND = TableFormat.UNKNOWN.withLabel("kind");

@@ -330,7 +330,7 @@ class TrainingTest {
         try (Training training = Training.open(rows, SETTINGS.with(Setting.MOMENTUM, 0.9))) {
             assertThat(training.notes())
                     .containsExactly(
-                            "left out: id: text with too many different values",
+                            "left out: id (text with too many different values)",
                             "momentum does nothing with mse and adam");
         }
         Dataset usual = Dataset.ofRows("houses", HOUSE, houses()::iterator);
