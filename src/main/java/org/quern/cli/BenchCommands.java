@@ -29,10 +29,9 @@ import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.report.BenchText;
 import org.quern.run.Recipe;
-import org.quern.run.Results;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
-import org.quern.train.Trainer;
+import org.quern.run.Training;
 import org.quern.verify.KernelCase;
 import org.quern.verify.KernelCases;
 import picocli.CommandLine.Command;
@@ -217,11 +216,11 @@ final class BenchCommands {
         private Run run(Recipe recipe, RunSettings settings, Splits splits, Backend backend) {
             Splits parts = settings.parts(splits);
             long start = console.nanoTime().getAsLong();
-            try (Trainer trainer = settings.open(parts, backend)) {
-                trainer.fit(parts.train(), null, settings.get(Setting.EPOCHS));
+            try (Training training = new Training(settings, parts, backend)) {
+                training.fit();
                 double seconds = console.secondsSince(start);
-                double accuracy = Results.test(trainer, parts).accuracy();
-                return new Run(recipe.text(), trainer.config().seed(), accuracy, seconds);
+                double accuracy = training.test().accuracy();
+                return new Run(recipe.text(), settings.get(Setting.SEED), accuracy, seconds);
             }
         }
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
+import org.quern.data.CsvOutput;
 import org.quern.data.DataReader;
 import org.quern.data.Dataset;
 import org.quern.data.ImageRows;
@@ -124,9 +125,13 @@ final class PredictCommand implements Runnable {
             remark();
         }
         try (Predictor predictor = trained.running.predictor(saved)) {
-            float[] raw = new float[Math.multiplyExact(rows.rows(), predictor.outputSize())];
-            predictor.outputs(rows, raw);
-            tell(saved, raw, predictor.predict(rows));
+            Dataset asked = rows.unlabelled(); // of classes, perhaps, that the model does not know
+            float[] predicted = predictor.predict(asked);
+            float[] raw = logits ? new float[predicted.length] : null;
+            if (logits) {
+                predictor.outputs(asked, raw);
+            }
+            tell(saved, raw, predicted);
         }
     }
 
@@ -203,7 +208,7 @@ final class PredictCommand implements Runnable {
                 console.line(TextReport.picture(pictures, 0, console.colour()));
             }
             if (predicted.length > 1 || logits) {
-                console.line(text.full(predicted, logits ? raw : null));
+                console.line(text.full(predicted, raw));
             }
         }
     }
@@ -212,10 +217,10 @@ final class PredictCommand implements Runnable {
         List<String> columns = text.columns();
         IntFunction<List<String>> cells = i -> text.cells(row.apply(i));
         if (table != null) {
-            DataReader.copy(table, format, out, columns, cells);
+            CsvOutput.copy(table, format, out, columns, cells);
         } else {
             String first = files != null ? "file" : "row";
-            DataReader.write(out, first, names, rows.rows(), columns, cells);
+            CsvOutput.write(out, first, names, rows.rows(), columns, cells);
         }
         console.about("written", out + ": " + DataText.rows(rows));
     }

@@ -63,7 +63,7 @@ final class RunHeader {
             console.note(
                     "values as large as %s go in as they are, and training does best with values"
                             + " near 1: bring the columns to one range, or multiply all by --scale",
-                    DataText.number(statistics.largest()));
+                    Statistics.number(statistics.largest()));
         }
         if (statistics != null && scaling.equals(Scaling.UNIT)) {
             console.note("these are no pixels: --scale 1 leaves them as they are");
@@ -76,7 +76,9 @@ final class RunHeader {
 
     private static void table(Console console, Splits splits, Splits parts, RunSettings settings) {
         Columns columns = parts.columns();
-        String read = splits.reading().isEmpty() ? "" : splits.reading() + "; ";
+        // with folds, parts are those of the first alone
+        String reading = (settings.get(Setting.FOLDS) > 0 ? splits : parts).reading();
+        String read = reading.isEmpty() ? "" : reading + "; ";
         Scaling scaling = settings.config(parts.train().shape()).model().scaling();
         String how = columns.standardize() ? "standardized" : "not standardized" + scaling(scaling);
         if (columns.targets().stream().anyMatch(one -> one.deviation() != 1)) {

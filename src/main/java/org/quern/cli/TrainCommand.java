@@ -11,23 +11,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import org.quern.QuernException;
 import org.quern.QuernException.Kind;
 import org.quern.backend.Backends;
-import org.quern.backend.DeviceDataset;
-import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile;
 import org.quern.report.SweepText;
 import org.quern.report.TextReport;
 import org.quern.report.page.RunPage;
-import org.quern.run.Results;
 import org.quern.run.RunFolder;
 import org.quern.run.RunReport;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Sweep;
+import org.quern.run.Training;
 import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
@@ -184,7 +181,7 @@ final class TrainCommand implements Runnable {
                     out, resume);
         }
         folder = RunFolder.resume(resume, keep);
-        RunSettings saved = RunSettings.DEFAULT.settled(folder.settings());
+        RunSettings saved = RunSettings.ofRun(folder.settings());
         saved.refuseOthers(options.given(), resume.toString());
         return saved.with(options.given());
     }
@@ -210,12 +207,12 @@ final class TrainCommand implements Runnable {
         Splits parts = settings.parts(splits, folds ? 1 : 0);
         RunHeader.data(console, splits, parts, settings);
         times.lap("data");
-        Dataset rows = folds ? parts.train() : settings.toTrain(parts);
-        try (Trainer trainer = settings.open(parts, choice.backend())) {
+        try (Training training = new Training(settings, parts, choice.backend())) {
+            Trainer trainer = training.trainer();
             if (trainer.executor().notice() != null) {
                 console.about("", trainer.executor().notice());
             }
-            String engine = trainer.executor().engine(rows);
+            String engine = trainer.executor().engine(training.rows());
             if (engine != null) {
                 console.about("engine", engine);
             }
@@ -225,8 +222,8 @@ final class TrainCommand implements Runnable {
             RunHeader.training(console, settings, trainer, parts);
             times.opened(trainer);
             if (!folds) {
-                train(trainer, splits.description(), parts, rows);
-                String taken = trainer.executor().engine(rows);
+                train(training, splits.description());
+                String taken = trainer.executor().engine(training.rows());
                 if (engine != null && !engine.equals(taken)) {
                     console.about("engine", "in the end " + taken);
                 }
@@ -259,14 +256,14 @@ final class TrainCommand implements Runnable {
         checkTarget(SweepText.accuracy(results));
     }
 
-    private void train(Trainer trainer, String data, Splits parts, Dataset train) {
-        DeviceDataset.checkTargets(trainer.plan(), train);
-        DeviceDataset.checkTargets(trainer.plan(), parts.test());
+    private void train(Training training, String data) {
+        Trainer trainer = training.trainer();
+        Splits parts = training.parts();
         int epochs = settings.get(Setting.EPOCHS);
         RunReport told = new RunReport(trainer, settings.get(Setting.BACKEND), data, epochs);
         told.parts(parts).with("splitSeed", settings.get(Setting.SPLIT_SEED));
         if (settings.get(Setting.BALANCE)) {
-            told.with("balancedRows", train.rows());
+            told.with("balancedRows", training.rows().rows());
         }
         try (LivePage live = watch == null ? null : live(trainer, told)) {
             open(trainer, parts);
@@ -280,19 +277,19 @@ final class TrainCommand implements Runnable {
                 trainer.listen(folder.saving(told));
             }
             Console.RedrawnLine line = new Console.RedrawnLine(console);
-            trainer.listen(new ProgressLine(line, train, trainer.config().loss(), epochs));
-            Supplier<History> fit = () -> trainer.fit(train, parts.validation(), epochs);
-            History history = common.quern().interrupts.during(fit, trainer::interrupt);
+            trainer.listen(
+                    new ProgressLine(line, training.rows(), trainer.config().loss(), epochs));
+            History history = common.quern().interrupts.during(training::fit, trainer::interrupt);
             times.trained();
             if (history.end() == History.End.INTERRUPTED) {
                 throw interrupted(trainer);
             }
-            Evaluation evaluation = Results.test(trainer, parts);
+            Evaluation evaluation = training.test();
             times.lap("evaluation");
             console.line(TextReport.of("test", evaluation));
             gallery.print(console, evaluation, parts.test());
             times.tell(told.end(history).test(evaluation));
-            keep(trainer, parts, told);
+            keep(training, told);
             if (live != null || report != null) {
                 RunPage page = page(trainer, told).test(evaluation, parts.test());
                 page.weights(trainer.parameters());
@@ -347,10 +344,9 @@ final class TrainCommand implements Runnable {
         }
     }
 
-    private void keep(Trainer trainer, Splits parts, RunReport told) {
+    private void keep(Training training, RunReport told) {
         if (save != null) {
-            Map<String, String> notes = Results.range(parts.train());
-            ModelFile.write(save, Results.model(trainer, trainer.parameters(), parts, notes));
+            ModelFile.write(save, training.model());
             console.about("saved", save.toString());
         }
         if (folder != null) {

@@ -2,6 +2,7 @@ package org.quern.data;
 
 import static java.util.stream.Collectors.joining;
 import static org.quern.QuernException.require;
+import static org.quern.data.Statistics.number;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -37,8 +38,6 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** A category of more values than these is left out; so is one of which most rows differ. */
     static final int MOST_VALUES = 256;
 
-    private static final int ROWS_OF_A_VALUE = 10;
-    private static final int FEW_VALUES = 10;
     private static final int NAMES_SHOWN = 5;
     private static final int MOST_SHOWN = 40;
 
@@ -143,8 +142,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         Column column = table.header().inputs().get(c);
         boolean[] seen = new boolean[column.values().size()];
         boolean gaps = false;
-        for (int at = c; at < table.values().length; at += table.features()) {
-            float value = table.values()[at];
+        for (float value : table.column(c)) {
             if (Float.isNaN(value)) {
                 gaps = true;
             } else {
@@ -156,10 +154,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 .filter(i -> seen[i])
                 .forEach(i -> values.add(column.values().get(i)));
         boolean many =
-                values.size() > MOST_VALUES
-                        || values.size() > FEW_VALUES * 3
-                                && values.size() * ROWS_OF_A_VALUE > table.rows()
-                        || values.size() > FEW_VALUES && values.size() * 2 > table.rows();
+                values.size() > MOST_VALUES || Exploration.isMany(values.size(), table.rows());
         List<String> known = many ? List.of() : List.copyOf(values);
         return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
     }
@@ -213,14 +208,18 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Header(known.toList(), predicted.toList());
     }
 
-    /** What each float of a row is: {@code age}, {@code age missing}, {@code town=Rome}. */
+    /**
+     * What each float of a row is: {@code age}, {@code age missing}, {@code town=Rome}, {@code time
+     * - 1600000000}.
+     */
     public List<String> names() {
         List<String> names = new ArrayList<>();
         for (int c = 0; c < inputs.size(); c++) {
             Input input = inputs.get(c);
             String name = name(c);
             if (!input.isCategory()) {
-                names.add(name);
+                String less = input.offset() == 0 ? "" : " - " + number(input.offset());
+                names.add(name + less);
             } else if (input.width() > 0) {
                 input.values().forEach(value -> names.add(name + "=" + value));
             }
@@ -231,12 +230,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return names;
     }
 
-    /** What to call a column: its name, or else its number. */
-    public String name(Input input) {
-        return name(inputs.indexOf(input));
-    }
-
-    private String name(int c) {
+    /** What to call a column, by its place: its name, or else its number. */
+    public String name(int c) {
         return inputs.get(c).name().isEmpty() ? "column " + (c + 1) : inputs.get(c).name();
     }
 
@@ -267,10 +262,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** Rows for training: numbers and targets less their means, divided by their deviations. */
     public Dataset standardized(Dataset table) {
         Dataset set = new Encoder(table, true, null).encode();
-        if (!table.hasTargets()) {
-            return set;
-        }
-        return targets(set, table, (value, target) -> (value - target.mean()) / target.deviation());
+        return table.hasTargets() ? set.withTargets(targets(table, true), targets.size()) : set;
     }
 
     /**
@@ -284,16 +276,14 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         if (!table.hasTargets()) {
             return set;
         }
-        Dataset measured = targets(set, table, (value, target) -> value);
+        float[] numbers = targets(table, false);
         List<String> names = targets.stream().map(Target::name).toList();
-        return names.contains("") ? measured : measured.withTargets(measured.targets(), names);
+        return names.contains("")
+                ? set.withTargets(numbers, names.size())
+                : set.withTargets(numbers, names);
     }
 
-    private interface Conversion {
-        double of(double value, Target target);
-    }
-
-    private Dataset targets(Dataset set, Dataset table, Conversion conversion) {
+    private float[] targets(Dataset table, boolean standardized) {
         float[] all = table.targets();
         int width = table.targetWidth();
         String other = "%s has %d targets a row, but the model predicts %d";
@@ -301,9 +291,10 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         float[] converted = new float[all.length];
         for (int i = 0; i < all.length; i++) {
             double value = all[i] + table.header().targets().get(i % width).offset();
-            converted[i] = (float) conversion.of(value, targets.get(i % width));
+            Target of = targets.get(i % width);
+            converted[i] = (float) (standardized ? (value - of.mean()) / of.deviation() : value);
         }
-        return set.withTargets(converted, width);
+        return converted;
     }
 
     /** Makes floats of a table's rows, a column at a time. */
@@ -323,7 +314,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             this.table = table;
             this.notes = notes;
             rows = table.rows();
-            floats = new float[Math.multiplyExact(rows, width)];
+            floats = new float[Dataset.size(table.name(), rows, width)];
             means = standardized ? means() : null;
             factors = standardized ? factors() : null;
         }
@@ -350,10 +341,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             String is = column.isCategory() ? "text" : "numbers";
             String was = column.isCategory() ? "numbers" : "text";
             require(fits, text, table.name(), name(c), is, was);
-            float[] values = new float[rows];
-            for (int row = 0; row < rows; row++) {
-                values[row] = table.values()[row * table.features() + place];
-            }
+            float[] values = table.column(place);
             if (input.isCategory()) {
                 category(c, column, values, at);
             } else {
@@ -430,10 +418,6 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         }
     }
 
-    private static String number(double value) {
-        return String.format(Locale.ROOT, value == Math.rint(value) ? "%.0f" : "%.4g", value);
-    }
-
     /** Where each column is in a table: by name, or where one side has none, by position. */
     private int[] places(Dataset table) {
         Header header = table.header();
@@ -492,8 +476,12 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Names in a row; of many, the first few. */
     public static String shown(List<String> names) {
-        String all = names.stream().limit(NAMES_SHOWN).map(Columns::brief).collect(joining(", "));
-        int more = names.size() - NAMES_SHOWN;
+        return shown(names, NAMES_SHOWN);
+    }
+
+    static String shown(List<String> names, int most) {
+        String all = names.stream().limit(most).map(Columns::brief).collect(joining(", "));
+        int more = names.size() - most;
         return more > 0 ? all + " and %d more".formatted(more) : all;
     }
 }

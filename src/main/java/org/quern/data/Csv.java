@@ -9,9 +9,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -48,6 +50,7 @@ final class Csv {
     private final TableFormat format;
     private final CsvHead head;
     private final List<String> names;
+    private final Map<String, Integer> columnOf = new HashMap<>();
     private final int columns;
 
     /** How many columns a table without labels has; 0 if it needs labels. */
@@ -161,7 +164,6 @@ final class Csv {
     }
 
     private void refuseEqualNames() {
-        Map<String, Integer> columnOf = new HashMap<>();
         for (int i = 0; i < names.size(); i++) {
             Integer same = columnOf.put(names.get(i), i);
             if (same != null) {
@@ -178,7 +180,7 @@ final class Csv {
     private int[] labels() {
         String asked = format.label();
         List<String> wanted = asked == null ? knownLabels() : List.of(asked);
-        if (asked != null && !names.contains(asked)) {
+        if (asked != null && !columnOf.containsKey(asked)) {
             wanted = TableFormat.list(asked);
         }
         int[] found =
@@ -209,7 +211,7 @@ final class Csv {
 
     /** The column of a name or an index; −1 if there is none. */
     private int column(String called) {
-        int column = names.indexOf(called);
+        int column = columnOf.getOrDefault(called, -1);
         Matcher index = INDEX.matcher(called);
         if (column < 0 && columns != unlabelled && index.matches()) {
             column = Integer.parseInt(index.group(1));
@@ -235,9 +237,7 @@ final class Csv {
     }
 
     private static String listed(List<String> names) {
-        String all = names.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));
-        int more = names.size() - NAMES_SHOWN;
-        return more > 0 ? all + " and %d more".formatted(more) : all;
+        return Columns.shown(names, NAMES_SHOWN);
     }
 
     private boolean isLabel(int column) {
@@ -272,19 +272,19 @@ final class Csv {
 
     private int[] inputsByName() {
         List<String> wanted = format.known().inputs().stream().map(Column::name).toList();
-        List<String> missing = wanted.stream().filter(name -> !names.contains(name)).toList();
+        List<String> missing = wanted.stream().filter(name -> !columnOf.containsKey(name)).toList();
         boolean isRow = format.header() == null && missing.size() == wanted.size();
         String maybe = isRow ? " (if line 1 is no header, give --header no)" : "";
         String lacks = "%s lacks columns that training had: %s; it has %s%s";
         require(missing.isEmpty(), lacks, file, listed(missing), listed(names), maybe);
-        List<String> others = new ArrayList<>(names);
-        others.removeAll(wanted);
+        Set<String> others = new LinkedHashSet<>(names);
+        wanted.forEach(others::remove);
         Arrays.stream(labels).mapToObj(names::get).forEach(others::remove);
-        others.removeAll(knownLabels());
+        knownLabels().forEach(others::remove);
         if (!others.isEmpty()) {
-            notes.add("other columns, left out: " + listed(others));
+            notes.add("other columns, left out: " + listed(List.copyOf(others)));
         }
-        return wanted.stream().mapToInt(names::indexOf).toArray();
+        return wanted.stream().mapToInt(columnOf::get).toArray();
     }
 
     // ---- what is said of it

@@ -9,12 +9,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.IntFunction;
 
 /** Reads data sets of any format that Quern knows, told apart by what is there. */
 public final class DataReader {
-    private static final String NO_NUMBER = "CSV row: value %d is \"%s\", not a number";
-
     private DataReader() {}
 
     /**
@@ -121,76 +118,32 @@ public final class DataReader {
     }
 
     /**
-     * Writes a table again with more columns behind its own, whole or not at all.
-     *
-     * @param table a file as {@link #rows} reads it with the same format
-     * @param columns names of the new columns, written if the table has a header
-     * @param cells fields of these in each row, from 0
-     * @throws org.quern.QuernException if the table has such a column, or if it cannot be written
-     */
-    public static void copy(
-            Path table,
-            TableFormat format,
-            Path out,
-            List<String> columns,
-            IntFunction<List<String>> cells) {
-        CsvOutput.copy(table, format, out, columns, cells);
-    }
-
-    /** Writes a table of so many rows, each called by a name in the first column. */
-    public static void write(
-            Path out,
-            String first,
-            IntFunction<String> names,
-            int rows,
-            List<String> columns,
-            IntFunction<List<String>> cells) {
-        CsvOutput.write(out, first, names, rows, columns, cells);
-    }
-
-    /**
      * One row as text, fields separated by commas: of known columns in their order, else finite
      * numbers.
      */
     public static Dataset row(String text, TableFormat table) {
-        if (table.known() == null) {
-            return row(text);
-        }
-        List<Column> known = table.known().inputs();
         String[] fields = text.split(",", -1);
-        List<String> names = known.stream().map(Column::name).toList();
+        boolean known = table.known() != null;
+        List<Column> columns = (known ? table.known() : Header.unnamed(fields.length, 0)).inputs();
+        List<String> names = columns.stream().map(Column::name).toList();
         String other = "CSV row: %d values, but the model takes %d: %s";
-        boolean fits = fields.length == known.size();
-        expect(fits, other, fields.length, known.size(), Columns.shown(names));
-        List<Column> columns = new ArrayList<>();
-        float[] values = new float[fields.length];
-        for (int i = 0; i < fields.length; i++) {
+        int count = columns.size();
+        expect(fields.length == count, other, fields.length, count, Columns.shown(names));
+        List<Column> taken = new ArrayList<>();
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
             String field = fields[i].trim();
-            Column column = known.get(i);
-            columns.add(
-                    column.isCategory() ? new Column(column.name(), List.of(field), 0) : column);
-            if (table.isGap(field)) {
+            Column column = columns.get(i);
+            taken.add(column.isCategory() ? new Column(column.name(), List.of(field), 0) : column);
+            if (known && table.isGap(field)) {
                 values[i] = Float.NaN;
             } else if (!column.isCategory()) {
-                double number = Decimal.parse(field);
-                expect(Double.isFinite(number), NO_NUMBER, i, field);
-                values[i] = (float) (number - column.offset());
+                values[i] = (float) (Decimal.parse(field) - column.offset());
+                String none = "CSV row: value %d is \"%s\", not a number";
+                expect(Float.isFinite(values[i]), none, i, field);
             }
         }
-        return Dataset.ofTable("the CSV row", new Header(columns, List.of()), values);
-    }
-
-    /** One row as text: finite numbers separated by commas. */
-    private static Dataset row(String text) {
-        String[] fields = text.split(",", -1);
-        float[] values = new float[fields.length];
-        for (int i = 0; i < fields.length; i++) {
-            String field = fields[i].trim();
-            values[i] = (float) Decimal.parse(field);
-            boolean isNumber = Float.isFinite(values[i]);
-            expect(isNumber, NO_NUMBER, i, field);
-        }
-        return Dataset.ofValues("the CSV row", new int[] {fields.length}, values);
+        return Dataset.ofTable("the CSV row", new Header(taken, List.of()), values);
     }
 
     /** Whether a path's name ends so, in capital letters or small ones. */

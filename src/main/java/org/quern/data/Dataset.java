@@ -87,6 +87,13 @@ public record Dataset(
         requireFinite(name, "target", targets, targetWidth);
     }
 
+    /** Values of so many rows, or refused: an array holds no more. */
+    static int size(String name, long rows, int width) {
+        String text = "%s has %,d values, more than the 2,147,483,639 that a data set can hold";
+        require(rows * width <= Integer.MAX_VALUE - 8, text, name, rows * width);
+        return (int) rows * width;
+    }
+
     private static int product(int[] shape) {
         int product = 1;
         for (int extent : shape) {
@@ -222,11 +229,10 @@ public record Dataset(
         for (int row = 0; set.labels != null && row < set.labels.length; row++) {
             if (set.labels[row] >= known.size()) {
                 String unknown = set.classes.get(set.labels[row]);
-                String all = known.stream().limit(CLASSES_SHOWN).collect(Collectors.joining(", "));
-                String more = known.size() > CLASSES_SHOWN ? ", ..." : "";
+                String all = Columns.shown(known, CLASSES_SHOWN);
                 String text =
                         "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s";
-                throw data(text, name, row, unknown, who, all + more);
+                throw data(text, name, row, unknown, who, all);
             }
         }
         return set;
@@ -244,6 +250,11 @@ public record Dataset(
         }
         double each = (double) labels.length / Arrays.stream(rowsOf).filter(n -> n > 0).count();
         return Arrays.stream(rowsOf).mapToObj(n -> n == 0 ? 1 : each / n).toList();
+    }
+
+    /** The same rows with neither labels nor targets. */
+    public Dataset unlabelled() {
+        return new Dataset(name, shape, pixels, values, null, List.of(), null, 0, header);
     }
 
     /** The same rows with so many regression targets for each. */
@@ -308,21 +319,21 @@ public record Dataset(
             require(!column.isCategory(), text, name, column.name());
             numbers[i] = (float) (numbers[i] + column.offset());
         }
-        float[] predicted = targets == null ? null : targets.clone();
-        for (int i = 0; predicted != null && i < predicted.length; i++) {
-            double offset = header.targets().get(i % targetWidth).offset();
-            predicted[i] = (float) (predicted[i] + offset);
+        int[] row = shapeOf(features());
+        float[] predicted = targetsWithOffsets();
+        return new Dataset(name, row, null, numbers, labels, classes, predicted, targetWidth, null);
+    }
+
+    /** Targets in their unit: of a table, with what was taken from them added again. */
+    float[] targetsWithOffsets() {
+        if (targets == null || header == null) {
+            return targets;
         }
-        return new Dataset(
-                name,
-                shapeOf(numbers.length / rows()),
-                null,
-                numbers,
-                labels,
-                classes,
-                predicted,
-                targetWidth,
-                null);
+        float[] numbers = new float[targets.length];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = (float) (targets[i] + header.targets().get(i % targetWidth).offset());
+        }
+        return numbers;
     }
 
     /** The same data under another name. */
@@ -356,11 +367,11 @@ public record Dataset(
                 header);
     }
 
-    private static <A> A selected(A all, int width, int[] indices, IntFunction<A> newArray) {
+    private <A> A selected(A all, int width, int[] indices, IntFunction<A> newArray) {
         if (all == null) {
             return null;
         }
-        A some = newArray.apply(Math.multiplyExact(indices.length, width));
+        A some = newArray.apply(size(name, indices.length, width));
         for (int i = 0; i < indices.length; i++) {
             System.arraycopy(all, indices[i] * width, some, i * width, width);
         }
@@ -455,6 +466,16 @@ public record Dataset(
     /** Whether images are mostly light, unlike MNIST's digits, which are light on dark. */
     public boolean isDarkOnLight() {
         return pixels != null && Statistics.of(this).mean() >= MID_GREY;
+    }
+
+    /** A column's values, of rows of floats. */
+    public float[] column(int c) {
+        float[] column = new float[rows()];
+        int features = features();
+        for (int row = 0; row < column.length; row++) {
+            column[row] = values[row * features + c];
+        }
+        return column;
     }
 
     /** A row's feature, unscaled. */

@@ -58,20 +58,20 @@ final class Decimal {
         boolean negative = length > 0 && text[from] == '-';
         int start = negative || length > 0 && text[from] == '+' ? from + 1 : from;
         long digits = 0;
-        int mark = end;
         int at = start;
-        for (; at < end; at++) {
-            int digit = text[at] - '0';
-            if (digit >= 0 && digit <= 9) {
-                digits = digits * 10 + digit;
-            } else if (text[at] == point && mark == end) {
-                mark = at;
-            } else {
-                break;
-            }
+        while (at < end && text[at] >= '0' && text[at] <= '9') {
+            digits = digits * 10 + (text[at++] - '0');
         }
-        int fraction = mark == end ? 0 : end - mark - 1;
-        int count = end - start - (mark == end ? 0 : 1);
+        int count = at - start;
+        int fraction = 0;
+        if (at < end && text[at] == point) {
+            int mark = ++at;
+            while (at < end && text[at] >= '0' && text[at] <= '9') {
+                digits = digits * 10 + (text[at++] - '0');
+            }
+            fraction = at - mark;
+            count += fraction;
+        }
         if (at < end || count == 0 || count > SURE_DIGITS) {
             return parseLong(text, from, length, point);
         }

@@ -95,12 +95,7 @@ public record Exploration(
         if (numbers.targetWidth() != 1) {
             return null;
         }
-        float[] targets = numbers.targets().clone();
-        double offset =
-                many || train.header() == null ? 0 : train.header().targets().get(0).offset();
-        for (int row = 0; row < targets.length; row++) {
-            targets[row] = (float) (targets[row] + offset);
-        }
+        float[] targets = numbers.targetsWithOffsets();
         return Statistics.of(Dataset.ofValues("labels", new int[] {1}, targets));
     }
 
@@ -109,9 +104,13 @@ public record Exploration(
      * 10, of fewer than two.
      */
     public static boolean isManyClasses(Dataset set) {
-        long classes = set.classes().size();
-        return classes > MANY_CLASSES && classes * ROWS_OF_A_CLASS > set.rows()
-                || classes > ROWS_OF_A_CLASS && classes * 2 > set.rows();
+        return isMany(set.classes().size(), set.rows());
+    }
+
+    /** Whether so many different values in so many rows are hardly names. */
+    static boolean isMany(long different, int rows) {
+        return different > MANY_CLASSES && different * ROWS_OF_A_CLASS > rows
+                || different > ROWS_OF_A_CLASS && different * 2 > rows;
     }
 
     public int[] rowsOf(int label) {

@@ -1,7 +1,5 @@
 package org.quern.data;
 
-import static org.quern.QuernException.require;
-
 import java.util.ArrayList;
 import java.util.List;
 
@@ -52,10 +50,7 @@ final class FloatRows {
      * @param name for a message: what they are of
      */
     float[] take(int[] columns, String name) {
-        long length = (long) rows * columns.length;
-        String text = "%s has %,d values, more than the 2,147,483,639 that a data set can hold";
-        require(length <= Integer.MAX_VALUE - 8, text, name, length);
-        float[] all = new float[(int) length];
+        float[] all = new float[Dataset.size(name, rows, columns.length)];
         pieces.add(piece);
         int to = 0;
         for (int i = 0; i < pieces.size(); i++) {

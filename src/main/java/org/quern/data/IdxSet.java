@@ -224,9 +224,7 @@ final class IdxSet {
                 sets.get("validation"),
                 sets.get("test"),
                 called ? folder.toString() : title + " in " + folder,
-                null,
-                String.join("; ", notes),
-                null);
+                List.copyOf(notes));
     }
 
     /** Gives classes the names of a file: its first line is class 0, or 1 if no label is 0. */

@@ -80,7 +80,7 @@ final class ImageFolder {
         ImageFolder images = new ImageFolder();
         if (train == null) {
             Dataset rows = images.classes(root);
-            return new Splits(rows, null, null, path.toString(), null, images.reading(), null);
+            return new Splits(rows, null, null, path.toString(), images.reading());
         }
         Path test = part(root, TEST);
         Path validation = part(root, VALIDATION);
@@ -92,8 +92,7 @@ final class ImageFolder {
                 images.leave(child);
             }
         }
-        return new Splits(
-                rows, validationRows, testRows, path.toString(), null, images.reading(), null);
+        return new Splits(rows, validationRows, testRows, path.toString(), images.reading());
     }
 
     private static boolean isPart(Path folder) {
@@ -145,7 +144,7 @@ final class ImageFolder {
         String name = one ? first : rows.files.size() + " images";
         List<String> names =
                 one ? List.of(first) : rows.files.stream().map(Path::toString).toList();
-        return new ImageRows(names, rows.set(name), reading());
+        return new ImageRows(names, rows.set(name), String.join("; ", reading()));
     }
 
     /** Images of one size, which the first has if it is not told. */
@@ -211,15 +210,16 @@ final class ImageFolder {
         }
 
         Dataset set(String name) {
-            byte[] all = new byte[Math.multiplyExact(levels.size(), wide * high)];
+            byte[] all = new byte[Dataset.size(name, levels.size(), wide * high)];
             for (int i = 0; i < levels.size(); i++) {
-                System.arraycopy(levels.get(i), 0, all, i * wide * high, wide * high);
+                // both in memory would be twice as much
+                System.arraycopy(levels.set(i, null), 0, all, i * wide * high, wide * high);
             }
             return Dataset.ofPixels(name, new int[] {high, wide}, all);
         }
     }
 
-    private String reading() {
+    private List<String> reading() {
         List<String> notes = new ArrayList<>();
         note(notes, scaled, "scaled to " + scaledTo + ", proportions kept");
         note(notes, coloured, "in colour, made grey");
@@ -235,7 +235,7 @@ final class ImageFolder {
         if (!not.isEmpty()) {
             notes.add("not read: " + String.join(", ", not));
         }
-        return String.join("; ", notes);
+        return notes;
     }
 
     /** Says what is so of some of the images that were read. */

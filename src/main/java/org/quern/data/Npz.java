@@ -111,13 +111,7 @@ final class Npz {
                     sets.put(name, part.labels.label(rows, asClasses));
                 });
         return new Splits(
-                sets.get("train"),
-                sets.get("val"),
-                sets.get("test"),
-                file.toString(),
-                null,
-                String.join("; ", notes),
-                null);
+                sets.get("train"), sets.get("val"), sets.get("test"), file.toString(), notes);
     }
 
     private static String nameOf(ZipEntry entry) {

@@ -2,6 +2,9 @@ package org.quern.data;
 
 import static org.quern.QuernException.require;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 /**
@@ -44,6 +47,16 @@ public record Splits(
         this(train, null, test, description, label(train.header()), "", null);
     }
 
+    /** Data that is no table, and how it was read. */
+    Splits(
+            Dataset train,
+            Dataset validation,
+            Dataset test,
+            String description,
+            List<String> reading) {
+        this(train, validation, test, description, null, String.join("; ", reading), null);
+    }
+
     private static String label(Header header) {
         String names = header == null ? "" : header.targetNames();
         return names.isEmpty() ? null : names;
@@ -53,16 +66,19 @@ public record Splits(
         return new Splits(newTrain, newValidation, newTest, description, label, reading, columns);
     }
 
-    /** Rows of a table as a run takes them: see {@link #columns}. */
+    /** Rows of a table as a run takes them: see {@link #columns}; says how test rows differ. */
     public Splits in(Columns fitted) {
-        return new Splits(
-                fitted.standardized(train),
-                validation == null ? null : fitted.standardized(validation),
-                test == null ? null : fitted.encoded(test, null),
-                description,
-                label,
-                reading,
-                fitted);
+        List<String> notes = new ArrayList<>();
+        Splits encoded =
+                new Splits(
+                        fitted.standardized(train),
+                        validation == null ? null : fitted.standardized(validation),
+                        test == null ? null : fitted.encoded(test, notes),
+                        description,
+                        label,
+                        reading,
+                        fitted);
+        return notes.isEmpty() ? encoded : encoded.saying("test rows: " + String.join("; ", notes));
     }
 
     /**
@@ -71,7 +87,7 @@ public record Splits(
      * @throws org.quern.QuernException if a label is not a finite number
      */
     public Splits withLabelsAsTargets() {
-        return with(numbers(train), numbers(validation), numbers(test));
+        return each(set -> set.hasLabels() ? set.withLabelsAsTargets() : set);
     }
 
     /**
@@ -80,12 +96,14 @@ public record Splits(
      * @throws org.quern.QuernException if rows are no images
      */
     public Splits transposed() {
-        Splits turned = with(turned(train), turned(validation), turned(test));
-        return turned.saying("images transposed");
+        return each(Dataset::transposed).saying("images transposed");
     }
 
-    private static Dataset turned(Dataset set) {
-        return set == null ? null : set.transposed();
+    private Splits each(UnaryOperator<Dataset> change) {
+        return with(
+                change.apply(train),
+                validation == null ? null : change.apply(validation),
+                test == null ? null : change.apply(test));
     }
 
     /** The same with one thing more to say of how it was read. */
@@ -96,15 +114,7 @@ public record Splits(
 
     /** The same with rows of floats that are no images as tables, whose columns have no names. */
     public Splits withTables() {
-        return with(train.asTable(), asTable(validation), asTable(test));
-    }
-
-    private static Dataset asTable(Dataset set) {
-        return set == null ? null : set.asTable();
-    }
-
-    private static Dataset numbers(Dataset set) {
-        return set != null && set.hasLabels() ? set.withLabelsAsTargets() : set;
+        return each(Dataset::asTable);
     }
 
     /**

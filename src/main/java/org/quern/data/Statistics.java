@@ -1,5 +1,7 @@
 package org.quern.data;
 
+import java.util.Locale;
+
 /**
  * What a data set looks like in numbers, on its raw values.
  *
@@ -20,6 +22,11 @@ public record Statistics(
         double nonZero,
         int[] perClass) {
 
+    /** A value of the data as text, in full if it is a whole number. */
+    public static String number(double value) {
+        return String.format(Locale.ROOT, value == Math.rint(value) ? "%.0f" : "%.4g", value);
+    }
+
     /** The largest absolute value. */
     public double largest() {
         return Math.max(-min, max);
@@ -34,10 +41,15 @@ public record Statistics(
         long nonZero = 0;
         long count = (long) set.rows() * set.features();
         if (set.isPixels()) {
-            long[] histogram = new long[256];
-            for (byte pixel : set.pixels()) {
-                histogram[pixel & 0xff]++;
+            byte[] pixels = set.pixels();
+            int[] histogram = new int[256];
+            for (int i = 0; i < pixels.length; i++) {
+                if (pixels[i] != 0) { // most are: to count these one by one would take long
+                    histogram[pixels[i] & 0xff]++;
+                    nonZero++;
+                }
             }
+            histogram[0] = (int) (count - nonZero);
             for (int value = 0; value < histogram.length; value++) {
                 if (histogram[value] > 0) {
                     min = Math.min(min, value);
@@ -46,7 +58,6 @@ public record Statistics(
                     squares += (double) histogram[value] * value * value;
                 }
             }
-            nonZero = count - histogram[0];
         } else {
             for (float value : set.values()) {
                 if (Float.isNaN(value)) { // a gap of a table

@@ -58,7 +58,7 @@ public final class DataText {
 
     /** Least and largest value: {@code 0 to 255}. */
     public static String range(Statistics statistics) {
-        return number(statistics.min()) + " to " + number(statistics.max());
+        return Statistics.number(statistics.min()) + " to " + Statistics.number(statistics.max());
     }
 
     /** How a source was read, as the end of a line; empty where there is nothing to tell. */
@@ -80,20 +80,20 @@ public final class DataText {
             List<String> values = set.header().inputs().get(c).values();
             int[] counts = new int[values == null ? 1 : values.size()];
             int gaps = 0;
-            for (int at = c; at < set.values().length; at += width) {
-                if (Float.isNaN(set.values()[at])) {
+            for (float value : set.column(c)) {
+                if (Float.isNaN(value)) {
                     gaps++;
                 } else if (values != null) {
-                    counts[(int) set.values()[at]]++;
+                    counts[(int) value]++;
                 }
             }
             String missing = gaps == 0 ? "" : format("%,d", gaps);
             if (values == null) {
                 DoubleStream of = DoubleStream.of(input.min(), input.mean(), input.max());
                 List<String> cells = new ArrayList<>(List.of(missing));
-                of.mapToObj(DataText::number).forEach(cells::add);
-                cells.addAll(List.of(number(input.deviation()), ""));
-                table.row(columns.name(input), cells);
+                of.mapToObj(Statistics::number).forEach(cells::add);
+                cells.addAll(List.of(Statistics.number(input.deviation()), ""));
+                table.row(columns.name(c), cells);
             } else {
                 String shown =
                         IntStream.range(0, counts.length)
@@ -108,7 +108,7 @@ public final class DataText {
                                 .collect(joining(", "));
                 String all = format("%,d: %s", values.size(), shown);
                 String more = values.size() > MOST_NAMED ? ", ..." : "";
-                table.row(columns.name(input), missing, "", "", "", "", all + more);
+                table.row(columns.name(c), missing, "", "", "", "", all + more);
             }
         }
         String more = format("%nand %,d more columns", width - MOST_COLUMNS);
@@ -118,33 +118,41 @@ public final class DataText {
 
     /** Kinds of a table's columns: {@code 9 columns: 8 numbers, ocean_proximity of 5}. */
     public static String columns(Columns columns) {
-        List<Columns.Input> inputs = columns.inputs();
-        List<Columns.Input> categories =
-                inputs.stream().filter(one -> one.isCategory() && !one.isLeftOut()).toList();
-        long numbers = inputs.stream().filter(one -> !one.isCategory() && !one.isLeftOut()).count();
+        List<String> categories = new ArrayList<>();
+        int values = 0;
+        int numbers = 0;
+        for (int c = 0; c < columns.inputs().size(); c++) {
+            Columns.Input one = columns.inputs().get(c);
+            if (one.isLeftOut()) {
+                continue;
+            } else if (!one.isCategory()) {
+                numbers++;
+                continue;
+            }
+            categories.add(format("%s of %,d", columns.name(c), one.values().size()));
+            values += one.values().size();
+        }
         List<String> kinds = new ArrayList<>();
         if (numbers > 0) {
             kinds.add(format(numbers == 1 ? "%,d number" : "%,d numbers", numbers));
         }
         if (categories.size() > MOST_NAMED) {
-            int values = categories.stream().mapToInt(one -> one.values().size()).sum();
             kinds.add(format("%,d categories of %,d values in all", categories.size(), values));
         } else {
-            for (Columns.Input one : categories) {
-                kinds.add(format("%s of %,d", columns.name(one), one.values().size()));
-            }
+            kinds.addAll(categories);
         }
-        int used = (int) numbers + categories.size();
+        int used = numbers + categories.size();
         String all = format(used == 1 ? "%,d column" : "%,d columns", used);
         return kinds.isEmpty() ? all : all + ": " + String.join(", ", kinds);
     }
 
     /** Which of a table's columns have gaps in training, as the end of a line; or nothing. */
     public static String gaps(Columns columns) {
+        List<Columns.Input> inputs = columns.inputs();
         List<String> names =
-                columns.inputs().stream()
-                        .filter(one -> one.gaps() && !one.isLeftOut())
-                        .map(columns::name)
+                IntStream.range(0, inputs.size())
+                        .filter(c -> inputs.get(c).gaps() && !inputs.get(c).isLeftOut())
+                        .mapToObj(columns::name)
                         .toList();
         return names.isEmpty() ? "" : "; gaps in " + Columns.shown(names);
     }
@@ -209,11 +217,6 @@ public final class DataText {
         return names.isEmpty()
                 ? "all four files are MNIST's"
                 : "not the contents of MNIST: " + String.join(", ", names);
-    }
-
-    /** A value of the data, in full if it is a whole number. */
-    public static String number(double value) {
-        return format(value == Math.rint(value) ? "%.0f" : "%.4g", value);
     }
 
     // ---- exploring

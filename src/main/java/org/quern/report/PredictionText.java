@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.data.Dataset;
+import org.quern.data.Statistics;
 import org.quern.plan.Loss;
 
 /**
@@ -91,7 +92,7 @@ public record PredictionText(List<String> names, Loss loss) {
     public String targets(Dataset rows, int row) {
         int width = rows.targetWidth();
         return IntStream.range(row * width, (row + 1) * width)
-                .mapToObj(i -> DataText.number(rows.targets()[i]))
+                .mapToObj(i -> Statistics.number(rows.targets()[i]))
                 .collect(joining(", "));
     }
 

@@ -76,13 +76,9 @@ public final class SweepText {
             String accuracy = four(accuracy()) + " ± " + four(deviation(ACCURACY));
             String error = errorText(one, error()) + " ± " + errorText(one, deviation(ERROR));
             double baseline = mean(result -> result.validation().baseline());
-            String text =
-                    hasRmse(one)
-                            ? "R2 %s, RMSE %s (the mean: %s)"
-                            : "accuracy %s (baseline: %3$s), loss %2$s";
             int folds = folds(one);
             String runs = results.size() == folds ? "folds" : format("runs in %,d folds", folds);
-            return format(text, accuracy, error, errorText(one, baseline))
+            return told(hasRmse(one), accuracy, error, errorText(one, baseline))
                     + format(": mean and deviation of %,d %s", results.size(), runs);
         }
     }
@@ -150,14 +146,16 @@ public final class SweepText {
         double baseline = best.mean(result -> result.test().baseline());
         String test =
                 Double.isNaN(rmse)
-                        ? format(
-                                "test accuracy %.4f (baseline: %.4f), loss %.4f",
-                                accuracy, baseline, loss)
-                        : format(
-                                "test R2 %.4f, RMSE %s (the mean: %s)",
-                                accuracy, digits(rmse), digits(baseline));
+                        ? told(false, four(accuracy), four(loss), four(baseline))
+                        : told(true, four(accuracy), digits(rmse), digits(baseline));
         String mean = runs == 1 ? "" : format(", the mean of %,d runs", runs);
-        return settings(best.varied()) + test + mean;
+        return settings(best.varied()) + "test " + test + mean;
+    }
+
+    private static String told(boolean numbers, String score, String error, String baseline) {
+        return numbers
+                ? format("R2 %s, RMSE %s (the mean: %s)", score, error, baseline)
+                : format("accuracy %s (baseline: %s), loss %s", score, baseline, error);
     }
 
     /** What the trainings of one combination did on their folds, in a line. */

@@ -8,10 +8,8 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
-import org.quern.data.Classes;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Header;
@@ -45,7 +43,7 @@ public final class RowPredictor implements AutoCloseable {
     /** A model on the given backend. */
     public RowPredictor(SavedModel saved, Backend backend, Backend.Options options) {
         model = new TrainedModel(saved, RunSettings.DEFAULT, false);
-        outputs = outputs(saved);
+        outputs = saved.outputNames();
         predictor =
                 new Predictor(saved.model(), saved.loss(), saved.parameters(), backend, options);
     }
@@ -53,19 +51,6 @@ public final class RowPredictor implements AutoCloseable {
     /** The model of a safetensors file or a run's folder: {@link TrainedModel#open(Path)}. */
     public static RowPredictor open(Path path) {
         return new RowPredictor(TrainedModel.open(path).saved());
-    }
-
-    private static List<String> outputs(SavedModel saved) {
-        Columns columns = saved.columns();
-        Stream<String> targets =
-                columns == null
-                        ? Stream.of()
-                        : columns.targets().stream().map(Columns.Target::name);
-        List<String> names = targets.filter(name -> !name.isEmpty()).toList();
-        int count = saved.model().outputSize();
-        return saved.loss().classifies() || names.size() != count
-                ? Classes.ofOutputs(saved.classes(), count)
-                : names;
     }
 
     /** Answers a row by its columns' names; what the model does not know of is not looked at. */
@@ -128,7 +113,7 @@ public final class RowPredictor implements AutoCloseable {
      * @param notes takes a line for what is not as in training
      */
     public Evaluation evaluate(Dataset rows, List<String> notes) {
-        return predictor.evaluate(model.input(rows, notes));
+        return predictor.evaluate(model.measurable(rows, notes));
     }
 
     /** The model, to be saved or exported. */

@@ -176,6 +176,7 @@ public final class RunFolder implements AutoCloseable {
         if (all.containsKey("seed") && !all.containsKey(Setting.SPLIT_SEED.name())) {
             all.put(Setting.SPLIT_SEED.name(), all.get("seed"));
             all.putIfAbsent(Setting.STRATIFY.name(), Setting.textOf(Setting.OnOff.OFF));
+            all.putIfAbsent(Setting.STANDARDIZE.name(), Setting.textOf(Setting.OnOff.OFF));
         }
         return all;
     }

@@ -51,6 +51,12 @@ public final class RunSettings {
         this.asked = asked;
     }
 
+    /** Those that a run was kept with: what was found out then is not found out again. */
+    public static RunSettings ofRun(Map<String, String> texts) {
+        RunSettings settings = DEFAULT.settled(texts);
+        return settings.with(Setting.LOSS, settings.get(Setting.LOSS));
+    }
+
     /** These with some replaced, by values or their texts, because somebody asks for it. */
     public RunSettings with(Map<String, ?> changes) {
         Set<String> names = new HashSet<>(asked);
@@ -132,8 +138,9 @@ public final class RunSettings {
 
     /**
      * These with what only their data tells, where nobody asked otherwise: input is divided by 255
-     * only if it is pixels, and the last layer is as wide as there are classes. Refused if there is
-     * one class only, or a model that was asked for has another number of outputs.
+     * only if it is pixels, columns are standardized only if nobody says how to scale them, and the
+     * last layer is as wide as there are classes. Refused if there is one class only, or a model
+     * that was asked for has another number of outputs.
      */
     public RunSettings on(Splits source) {
         Dataset train = source.train();
@@ -144,8 +151,11 @@ public final class RunSettings {
         if (!asksFor(Setting.SCALE) && !train.isImage()) {
             told.put("scale", Scaling.NONE.scale());
         }
-        boolean lasts = asksFor(Setting.EPOCHS) || asksFor(Setting.RECIPE);
-        if (!lasts && train.asTable().header() != null) {
+        boolean isTable = train.asTable().header() != null;
+        if (isTable && (asksFor(Setting.SCALE) || asksFor(Setting.SHIFT))) {
+            told.put("standardize", Setting.OnOff.OFF);
+        }
+        if (isTable && !asksFor(Setting.EPOCHS) && !asksFor(Setting.RECIPE)) {
             told.put("epochs", Setting.EPOCHS_OF_A_TABLE);
         }
         if (train.hasTargets() && !asksFor(Setting.LOSS)) {
@@ -307,10 +317,7 @@ public final class RunSettings {
         if (parts.train().header() == null) {
             return parts;
         }
-        boolean standardize =
-                get(Setting.STANDARDIZE) == Setting.OnOff.ON
-                        && !asksFor(Setting.SCALE)
-                        && !asksFor(Setting.SHIFT);
+        boolean standardize = get(Setting.STANDARDIZE) == Setting.OnOff.ON;
         boolean targets = Folding.takesTargets(config(1).plan());
         Columns columns = Columns.fit(parts.train(), standardize, standardize && targets);
         String none = "%s: no column tells one row from another: %s";

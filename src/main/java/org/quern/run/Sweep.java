@@ -188,12 +188,12 @@ public final class Sweep {
         int epochs = 0;
         String failure = null;
         Splits parts = member.parts(data);
-        try (Trainer trainer = member.settings().open(parts, backend)) {
-            History history = fit(trainer, parts, member.settings());
+        try (Training training = new Training(member.settings(), parts, backend)) {
+            History history = fit(training);
             if (history.end() == History.End.INTERRUPTED) {
                 return null;
             }
-            test = Score.of(Results.test(trainer, parts));
+            test = Score.of(training.test());
             if (member.fold() > 0) {
                 validation = test;
                 test = Score.NONE;
@@ -201,7 +201,7 @@ public final class Sweep {
                 // those that were to be learned by heart are all that there are
                 boolean byHeart = parts.validation() == null;
                 Dataset rows = byHeart ? parts.train() : parts.validation();
-                validation = Score.of(trainer.evaluate(rows));
+                validation = Score.of(training.trainer().evaluate(rows));
             }
             epochs = history.epochs().size();
         } catch (QuernException e) {
@@ -214,14 +214,14 @@ public final class Sweep {
         return new Result(member, validation, test, epochs, seconds, failure);
     }
 
-    private History fit(Trainer trainer, Splits parts, RunSettings settings) {
+    private History fit(Training training) {
+        Trainer trainer = training.trainer();
         running.add(trainer);
         try {
             if (stopped) { // stop() may have come before it was among those that run
                 trainer.interrupt();
             }
-            int epochs = settings.get(Setting.EPOCHS);
-            return trainer.fit(settings.toTrain(parts), parts.validation(), epochs);
+            return training.fit();
         } finally {
             running.remove(trainer);
         }

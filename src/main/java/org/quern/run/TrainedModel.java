@@ -27,7 +27,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         if (!Files.isDirectory(path)) {
             return open(path, null);
         }
-        RunSettings settings = RunSettings.DEFAULT.settled(RunFolder.settings(path));
+        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path));
         Path best = path.resolve("best.safetensors");
         boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
         Path file = stopped ? best : path.resolve("last.safetensors");
@@ -84,10 +84,10 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     public Dataset rows(Splits source, boolean test, boolean own, List<String> notes) {
         if (own) {
             Splits parts = settings.carved(source);
-            return input(test ? parts.test() : parts.train(), notes);
+            return measurable(test ? parts.test() : parts.train(), notes);
         }
         Splits given = saved.loss().classifies() ? source : source.withLabelsAsTargets();
-        return input(test && given.test() != null ? given.test() : given.train(), notes);
+        return measurable(test && given.test() != null ? given.test() : given.train(), notes);
     }
 
     /** Whether {@link #input} tells of images whose values are unlike those trained on. */
@@ -97,21 +97,26 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
 
     /** Rows as the model takes them: of a table with its columns, their floats by these. */
     public Dataset input(Dataset rows, List<String> notes) {
-        Dataset set;
         if (saved.columns() != null) {
-            set = saved.columns().encoded(rows.asTable(), notes);
-        } else {
-            set = rows.asValues();
-            String strange = Results.strange(saved, set);
-            if (strange != null) {
-                notes.add(set.name() + ": " + strange);
-            }
+            return saved.columns().encoded(rows.asTable(), notes);
         }
-        return saved.loss().classifies() ? known(set) : set;
+        Dataset set = rows.asValues();
+        String strange = Results.strange(saved, set);
+        if (strange != null) {
+            notes.add(set.name() + ": " + strange);
+        }
+        return set;
     }
 
-    /** Where the file names no classes, a label is the number of an output. */
-    private Dataset known(Dataset set) {
+    /**
+     * The same with labels in the model's order of classes; where its file names none, a label is
+     * the number of an output.
+     */
+    Dataset measurable(Dataset rows, List<String> notes) {
+        Dataset set = input(rows, notes);
+        if (!saved.loss().classifies()) {
+            return set;
+        }
         String unnamed = "the model, whose file names no classes (give --classes),";
         return saved.classes().isEmpty()
                 ? set.inClassesKnownTo(unnamed, saved.outputNames())

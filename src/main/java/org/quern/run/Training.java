@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.quern.backend.Backend;
-import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
@@ -39,11 +38,25 @@ public final class Training implements AutoCloseable {
     private final RunSettings settings;
     private final Splits parts;
     private final Trainer trainer;
+    private Dataset rows;
 
-    private Training(RunSettings settings, Splits parts, Backend backend) {
+    /**
+     * Gets ready with settings that lack nothing.
+     *
+     * @param parts what {@link RunSettings#parts} makes of the data
+     * @throws org.quern.QuernException if they do not fit together
+     */
+    public Training(RunSettings settings, Splits parts, Backend backend) {
         this.settings = settings;
         this.parts = parts;
         trainer = settings.open(parts, backend);
+        try {
+            DeviceDataset.checkTargets(trainer.plan(), parts.train());
+            DeviceDataset.checkTargets(trainer.plan(), parts.test());
+        } catch (RuntimeException e) {
+            trainer.close();
+            throw e;
+        }
     }
 
     /** Carves test rows, and validation rows if the settings ask for some, out of all rows. */
@@ -65,23 +78,16 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if the settings do not fit the data
      */
     public static Training open(Splits data, RunSettings asked) {
+        int folds = asked.get(Setting.FOLDS);
+        expect(folds == 0, "folds %d are several trainings: Sweep runs them", folds);
         RunSettings validated = asked.get(Setting.EARLY_STOPPING) > 0 ? asked.validated() : asked;
         RunSettings settings = validated.on(data);
-        Backends.Choice choice = settings.choose();
-        Training training = new Training(settings, settings.parts(data), choice.backend());
-        try {
-            DeviceDataset.checkTargets(training.trainer.plan(), training.parts.train());
-            DeviceDataset.checkTargets(training.trainer.plan(), training.parts.test());
-            return training;
-        } catch (RuntimeException e) {
-            training.close();
-            throw e;
-        }
+        return new Training(settings, settings.parts(data), settings.choose().backend());
     }
 
     /** Trains for as many epochs as the settings say, or until it is stopped. */
     public History fit() {
-        return trainer.fit(parts.train(), parts.validation(), settings.get(Setting.EPOCHS));
+        return trainer.fit(rows(), parts.validation(), settings.get(Setting.EPOCHS));
     }
 
     /** How well the network does on the test rows. */
@@ -113,7 +119,15 @@ public final class Training implements AutoCloseable {
         return settings;
     }
 
-    /** The rows of the run, as the trainer takes them. */
+    /** The rows to train on, several times over where classes are to be balanced. */
+    public Dataset rows() {
+        if (rows == null) {
+            rows = settings.toTrain(parts);
+        }
+        return rows;
+    }
+
+    /** The rows of the run, as they were drawn. */
     public Splits parts() {
         return parts;
     }

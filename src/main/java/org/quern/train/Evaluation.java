@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.IntStream;
 import org.quern.data.Classes;
 import org.quern.data.Dataset;
 import org.quern.plan.Loss;
@@ -151,16 +150,11 @@ public record Evaluation(
      * By how much the second logit is above the first: it does not saturate as probabilities do.
      */
     private static Ranking ranking(String second, float[] logits, int[] labels) {
-        double[][] margins = new double[2][];
-        for (int c = 0; c < 2; c++) {
-            int label = c;
-            margins[c] =
-                    IntStream.range(0, labels.length)
-                            .filter(row -> labels[row] == label)
-                            .mapToDouble(row -> (double) logits[2 * row + 1] - logits[2 * row])
-                            .toArray();
-        }
-        return Ranking.of(second, margins[1], margins[0]);
+        return Ranking.of(
+                second,
+                labels.length,
+                row -> labels[row] == 1,
+                row -> (double) logits[2 * row + 1] - logits[2 * row]);
     }
 
     private static Evaluation ofTargets(Loss form, float[] outputs, Dataset set) {

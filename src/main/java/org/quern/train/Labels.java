@@ -67,17 +67,11 @@ public record Labels(int rows, List<Score> scores, double exactMatch) {
     /** How the rows that have a label are told from the others. */
     static Ranking ranking(List<String> names, float[] logits, float[] targets, int label) {
         int width = names.size();
-        double[][] of = new double[2][];
-        for (int c = 0; c < 2; c++) {
-            boolean yes = c == 1;
-            of[c] =
-                    IntStream.range(0, targets.length / width)
-                            .map(row -> row * width + label)
-                            .filter(at -> targets[at] > 0.5f == yes)
-                            .mapToDouble(at -> logits[at])
-                            .toArray();
-        }
-        return Ranking.of(names.get(label), of[1], of[0]);
+        return Ranking.of(
+                names.get(label),
+                targets.length / width,
+                row -> targets[row * width + label] > 0.5f,
+                row -> logits[row * width + label]);
     }
 
     /** Fraction of all answers that are right. */

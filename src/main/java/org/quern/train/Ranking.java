@@ -1,6 +1,9 @@
 package org.quern.train;
 
 import java.util.Arrays;
+import java.util.function.IntPredicate;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
 
 /**
  * How well a score tells rows of one class from the rest: the counts that its ROC and
@@ -12,6 +15,14 @@ import java.util.Arrays;
  * @param falsePositives how many of them are not; the last entry counts all
  */
 public record Ranking(String positive, int[] truePositives, int[] falsePositives) {
+
+    /** Ranks so many rows by their scores, by which of them are of the class. */
+    static Ranking of(String positive, int rows, IntPredicate is, IntToDoubleFunction score) {
+        return of(
+                positive,
+                IntStream.range(0, rows).filter(is).mapToDouble(score).toArray(),
+                IntStream.range(0, rows).filter(is.negate()).mapToDouble(score).toArray());
+    }
 
     /** Ranks rows by their scores, whatever their order; at least one row in all. */
     public static Ranking of(String positive, double[] ofPositives, double[] ofNegatives) {

@@ -126,4 +126,26 @@ class PredictFileTest {
         assertThat(quern("predict @run --csv-row 0.5x,Bonn,small").err())
                 .isEqualTo("quern: CSV row: value 0 is \"0.5x\", not a number\n");
     }
+
+    /** Labels say nothing of what is to be predicted; and every line keeps its own prediction. */
+    @Test
+    void labelsMayBeMissingOrUnknown() throws IOException {
+        train("kind", "dense_8_relu,_dense_2");
+        String rows = "0.9,Bonn,,97.5\n0.1,Rome,huge,17.5\n\n,,,\n0.8,Bonn,big 1.5,87.5\n";
+        file("new.csv", "x,town,kind,price\n" + rows);
+        Cli.Outcome told = quern("predict @run @new.csv");
+        assertThat(told.err()).isEmpty();
+        assertThat(told.out())
+                .contains("2 of 4 rows have no label")
+                .containsPattern("\nrow 0: big 1.5 \\(0\\.\\d+\\)\n")
+                .containsPattern("\nrow 1: small \\(0\\.\\d+\\), labelled huge\n")
+                .containsPattern("\nrow 3: big 1.5 \\(0\\.\\d+\\), labelled big 1.5\n");
+        assertThat(quern("predict @run @new.csv --logits --out @out.csv").err()).isEmpty();
+        assertThat(text("out.csv").replaceAll(",0\\.\\d+,0\\.\\d+\n", "\n"))
+                .matches(
+                        "x,town,kind,price,prediction,p_big 1.5,p_small\n0.9,Bonn,,97.5,big 1.5\n"
+                                + "0.1,Rome,huge,17.5,small\n,,,,(small|big 1.5)\n"
+                                + "0.8,Bonn,big 1.5,87.5,big 1.5\n");
+        assertThat(quern("evaluate @run --data @new.csv").code()).isEqualTo(3);
+    }
 }

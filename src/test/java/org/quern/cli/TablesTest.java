@@ -388,4 +388,66 @@ class TablesTest {
                                 + " --validation, or bring more rows");
         assertThat(line(swept, "best")).contains("lr 0.1: ");
     }
+
+    /** Whether labels are classes is decided once, by who trains. */
+    @Test
+    void aRunReadsItsLabelsAsItDid() throws IOException {
+        String text =
+                IntStream.range(0, 60)
+                        .mapToObj(i -> i + "," + i % 2 + ".5\n")
+                        .collect(Collectors.joining());
+        String data = file("halves.csv", "x,label\n" + text);
+        String[] train = {
+            "train",
+            "--data",
+            data,
+            "--loss",
+            "cross-entropy",
+            "--model",
+            "dense 2",
+            "--epochs",
+            "1",
+            "--out",
+            path("run")
+        };
+        assertThat(quern(train).out()).contains("2 classes");
+        Cli.Outcome evaluated = quern("evaluate", path("run"));
+        assertThat(line(evaluated, "data")).endsWith("label \"label\" (column 2)");
+        assertThat(line(evaluated, "test accuracy")).contains("of 12 wrong");
+        assertThat(line(quern("train", "--resume", path("run")), "data")).contains("2 classes");
+    }
+
+    /** Columns are known by the training rows alone. */
+    @Test
+    void whatOnlyTestRowsHaveIsSaidOnce() throws IOException {
+        Files.createDirectory(folder.resolve("towns"));
+        String rows = "1,Rome,2\n2,Bonn,4\n3,Rome,6\n4,Bonn,8\n5,Bonn,10\n";
+        file("towns/train.csv", "x,town,label\n" + rows.repeat(4));
+        file("towns/test.csv", "x,town,label\n" + rows + ",Oslo,3\n");
+        Cli.Outcome trained =
+                quern(
+                        "train",
+                        "--data",
+                        path("towns"),
+                        "--loss",
+                        "mse",
+                        "--model",
+                        "dense 1",
+                        "--epochs",
+                        "1");
+        assertThat(trained.out())
+                .containsOnlyOnce("Oslo")
+                .contains(
+                        "; test rows: x: gaps in 1 of 6 rows, but none in training: taken as its"
+                                + " mean; town: values in 1 of 6 rows that training did not know"
+                                + " (\"Oslo\"); standardized");
+    }
+
+    /** Columns without names are called by their place, however alike they are. */
+    @Test
+    void equalColumnsWithoutNamesAreToldApart() throws IOException {
+        String data = file("alike.csv", "1,1,0\n3,3,1\n".repeat(5));
+        Cli.Outcome told = quern("data", "info", data, "--label", "2", "--header", "no");
+        assertThat(told.out()).contains("column 1 ").contains("column 2 ");
+    }
 }

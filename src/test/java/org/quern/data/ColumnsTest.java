@@ -183,4 +183,29 @@ class ColumnsTest {
         assertThat(columns.standardized(table).values()).containsExactly(0, 1, 0, 1, 0, 1, 1, 0);
         assertThat(Arrays.stream(columns.factors()).allMatch(Double::isFinite)).isTrue();
     }
+
+    /** Who runs the model elsewhere is told what to take from a number. */
+    @Test
+    void aNameSaysTheOffset() {
+        Column time = new Column("time", null, 1.7e9);
+        Columns columns = Columns.fit(table(time, TOWN, 0, 0, 1, GAP), true, false);
+        assertThat(columns.names())
+                .containsExactly("time - 1700000000", "town=Rome", "town missing");
+    }
+
+    @Test
+    void moreThanCanBeHeldIsRefused() {
+        List<String> towns = IntStream.range(0, 200).mapToObj(Integer::toString).toList();
+        float[] few = new float[2000];
+        float[] many = new float[11_000_000];
+        for (int i = 0; i < few.length; i++) {
+            few[i] = i % towns.size();
+        }
+        Header header = new Header(List.of(new Column("town", towns, 0)), List.of());
+        Columns columns = Columns.fit(Dataset.ofTable("few", header, few), true, false);
+        assertThatThrownBy(() -> columns.standardized(Dataset.ofTable("many", header, many)))
+                .hasMessage(
+                        "many has 2,200,000,000 values, more than the 2,147,483,639 that a data"
+                                + " set can hold");
+    }
 }

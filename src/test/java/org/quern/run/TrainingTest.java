@@ -364,4 +364,38 @@ class TrainingTest {
             assertThat(training.test().accuracy()).isGreaterThan(0.99);
         }
     }
+
+    @Test
+    void rareClassesAreRepeatedIfSomebodyAsksForIt() {
+        float[][] rows = new float[200][];
+        List<String> labels = new ArrayList<>();
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = new float[] {i % 7, i % 10};
+            labels.add(i % 10 == 0 ? "rare" : "common");
+        }
+        Dataset set = Dataset.ofRows("rows", rows).withLabels(labels);
+        RunSettings settings =
+                SETTINGS.with(Setting.MODEL, "dense 2")
+                        .with(Setting.EPOCHS, 1)
+                        .with(Setting.BALANCE, true);
+        try (Training training = Training.open(set, settings)) {
+            training.fit();
+            // 144 rows of each class that has rows, 32 a step
+            assertThat(training.trainer().step()).isEqualTo(9);
+        }
+        assertThatThrownBy(() -> Training.open(set, settings.with(Setting.FOLDS, 5)))
+                .hasMessage("folds 5 are several trainings: Sweep runs them");
+    }
+
+    /** What was found out is kept, not found out again. */
+    @Test
+    void aRunGoesOnWithTheColumnsThatItHad() {
+        Dataset rows = Dataset.ofRows("houses", HOUSE, houses()::iterator);
+        Splits source = new Splits(rows, null, "houses");
+        RunSettings settings = SETTINGS.with(Setting.SCALE, 0.5f).on(source);
+        Columns columns = settings.parts(source).columns();
+        assertThat(columns.standardize()).isFalse();
+        RunSettings resumed = RunSettings.ofRun(settings.texts());
+        assertThat(resumed.parts(source).columns()).isEqualTo(columns);
+    }
 }
