@@ -159,7 +159,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
     }
 
-    /** Of every {@code width}th value from {@code first} on, in float64, twice over (Welford's). */
+    /** Of every {@code width}th value from {@code first} on, in float64. */
     private static final class Moments {
         int count;
         double mean;
@@ -168,15 +168,19 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         double max = Double.NEGATIVE_INFINITY;
 
         Moments(float[] values, int first, int width, double offset) {
+            double near = 0; // some value: sums of distances from it keep their digits
+            double sum = 0;
             double squares = 0;
             for (int at = first; at < values.length; at += width) {
-                double value = values[at];
-                if (!Double.isNaN(value)) {
-                    double distance = value - mean;
-                    mean += distance / ++count;
-                    squares += distance * (value - mean);
-                    min = Math.min(min, value);
-                    max = Math.max(max, value);
+                float value = values[at];
+                if (!Float.isNaN(value)) {
+                    near = count == 0 ? value : near;
+                    double distance = value - near;
+                    sum += distance;
+                    squares += distance * distance;
+                    min = value < min ? value : min;
+                    max = value > max ? value : max;
+                    count++;
                 }
             }
             if (count == 0) {
@@ -184,9 +188,10 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 max = 0;
             }
             // what rounding leaves of a constant is no deviation
-            deviation = min == max ? 0 : Math.sqrt(squares / count);
-            mean = min == max ? min : mean;
-            mean += offset;
+            double shift = count == 0 ? 0 : sum / count;
+            double variance = Math.max(0, squares / count - shift * shift);
+            deviation = min == max ? 0 : Math.sqrt(variance);
+            mean = offset + (min == max ? min : near + shift);
             min += offset;
             max += offset;
         }
@@ -367,17 +372,21 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             Input input = inputs.get(c);
             double shift = column.offset() - input.offset();
             double range = input.max() - input.min();
+            double filled = input.mean() - input.offset();
+            double mean = means == null ? 0 : means[to];
+            double factor = factors == null ? 1 : factors[to];
             int outside = 0;
             int far = 0;
             for (int row = 0; row < rows; row++) {
                 boolean gap = Float.isNaN(values[row]);
-                double value = gap ? input.mean() - input.offset() : values[row] + shift;
-                double is = value + input.offset();
-                double out = Math.max(input.min() - is, is - input.max());
-                outside += !gap && out > 0 ? 1 : 0;
-                far += !gap && out > range ? 1 : 0;
-                double taken = means == null ? value : (value - means[to]) * factors[to];
-                floats[row * width + to] = (float) taken;
+                double value = gap ? filled : values[row] + shift;
+                floats[row * width + to] = (float) ((value - mean) * factor);
+                if (notes != null && !gap) {
+                    double is = value + input.offset();
+                    double out = Math.max(input.min() - is, is - input.max());
+                    outside += out > 0 ? 1 : 0;
+                    far += out > range ? 1 : 0;
+                }
             }
             boolean most = rows >= ENOUGH_ROWS && outside * 2 > rows;
             if (!input.isLeftOut() && (far > 0 || most)) {

@@ -95,7 +95,9 @@ final class Csv {
     }
 
     static boolean isFile(Path path) {
-        return ENDS.stream().anyMatch(end -> DataReader.isCalled(path, end));
+        // what tables are called, too; but a train.txt in a folder is rather a list of its files
+        return Stream.concat(ENDS.stream(), Stream.of(".txt", ".data"))
+                .anyMatch(end -> DataReader.isCalled(path, end));
     }
 
     private static Path in(Path folder, String name) {

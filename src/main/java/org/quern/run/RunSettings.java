@@ -321,7 +321,9 @@ public final class RunSettings {
         boolean targets = Folding.takesTargets(config(1).plan());
         Columns columns = Columns.fit(parts.train(), standardize, standardize && targets);
         String none = "%s: no column tells one row from another: %s";
-        require(columns.width() > 0, none, parts.train().name(), columns.leftOut());
+        boolean tells = columns.inputs().stream().anyMatch(one -> !one.isLeftOut());
+        boolean some = parts.train().rows() > 1 ? tells : columns.width() > 0;
+        require(some, none, parts.train().name(), columns.leftOut());
         return parts.in(columns);
     }
 

@@ -450,4 +450,13 @@ class TablesTest {
         Cli.Outcome told = quern("data", "info", data, "--label", "2", "--header", "no");
         assertThat(told.out()).contains("column 1 ").contains("column 2 ");
     }
+
+    @Test
+    void columnsThatTellNothingAreNoData() throws IOException {
+        String same = file("same.csv", "label,a,b\n" + "x,1,u\ny,1,u\n".repeat(6));
+        assertThat(quern("train", "--data", same).err())
+                .isEqualTo(
+                        "quern: same.csv: no column tells one row from another: a, b (the same in all"
+                                + " training rows)\n");
+    }
 }

@@ -798,4 +798,15 @@ class CsvTest {
     }
 
     private static final TableFormat KIND = TableFormat.UNKNOWN.withLabel("kind");
+
+    @ParameterizedTest
+    @ValueSource(strings = {"t.csv", "T.CSV", "t.tsv", "iris.data", "t.txt"})
+    void tablesAreCalledSo(String name) throws IOException {
+        Path file = Files.writeString(folder.resolve(name), "a\tlabel\n1.5\tx\n2.5\ty\n");
+        assertThat(DataReader.read(file).train().classes()).containsExactly("x", "y");
+        // a list of files beside images is no data set
+        Path images = Files.createDirectory(folder.resolve("images"));
+        Files.writeString(images.resolve("train.txt"), "a,label\n1,x\n2,y\n");
+        assertThatThrownBy(() -> DataReader.read(images)).hasMessageContaining("holds no data set");
+    }
 }

@@ -36,7 +36,7 @@ class DataReaderTest {
 
     @Test
     void unknownKinds() throws IOException {
-        Path text = Files.writeString(folder.resolve("notes.txt"), "x");
+        Path text = Files.writeString(folder.resolve("notes.pdf"), "x");
         refused(text)
                 .hasMessage(
                         text
