@@ -140,6 +140,9 @@ final class ModelCommands {
 
         /** How to read a file that is not the run's: as the run's was, or as is given. */
         RunSettings reading(TrainedModel trained) {
+            boolean fixed = trained.saved().columns() != null;
+            String own = "--category: the model knows its categories: leave --category out";
+            expect(!fixed || !table.given().containsKey("category"), own);
             RunSettings was = trained.settings();
             Map<String, String> same =
                     Map.of("label", was.text("label"), "missing", was.text("missing"));

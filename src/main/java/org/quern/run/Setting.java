@@ -89,33 +89,31 @@ public final class Setting<T> {
     public static final Setting<String> LABEL =
             TABLE.setting("label=COLUMN", "")
                     .help(
-                            "Of a table: name or index (from 0) of the column to predict; several"
+                            "Tables: name or index (from 0) of the column to predict; several"
                                     + " columns of numbers: a,b. Default: the first of label,"
                                     + " class, target, y that is there, else the only one that"
                                     + " test.csv lacks.");
     public static final Setting<String> HEADER =
             TABLE.setting("header=YES|NO", "auto")
-                    .help("Of a table: whether line 1 names the columns (%s: found out).");
+                    .help("Tables: whether line 1 names the columns (%s: detected).");
     public static final Setting<String> SEPARATOR =
             TABLE.setting("separator=CHAR", "auto")
                     .help(
-                            "Of a table: what separates fields: comma, semicolon, tab or another"
-                                    + " character (%s: found out).");
+                            "Tables: what separates fields: comma, semicolon, tab or any other"
+                                    + " character (%s: detected).");
     public static final Setting<String> MISSING =
             TABLE.setting("missing=LIST", "")
                     .help(
-                            "Of a table: texts that stand for missing values, such as \"-999,x\","
-                                    + " beside empty, NA, NaN, ? and their like.");
+                            "Tables: texts that mean a missing value, such as \"-999,x\", in"
+                                    + " addition to empty, NA, NaN, ? and the like.");
     public static final Setting<String> CATEGORY =
             TABLE.setting("category=LIST", "")
-                    .help(
-                            "Of a table: columns whose values are categories though they are"
-                                    + " numbers, such as a code.");
+                    .help("Tables: columns of numbers to take as categories, such as codes.");
     public static final Setting<OnOff> STANDARDIZE =
-            TABLE.setting("standardize=ON|OFF", OnOff.ON)
+            ROWS.setting("standardize=ON|OFF", OnOff.ON)
                     .help(
-                            "For a table: bring each column of numbers, and numbers to predict, to"
-                                    + " mean 0 and deviation 1 (%s).");
+                            "Tables: scale each column of numbers, and numbers to predict, to mean"
+                                    + " 0 and deviation 1 (%s).");
     public static final Setting<Boolean> TRANSPOSE =
             TABLE.setting("transpose", false)
                     .help("Turn images that are stored column after column, as EMNIST's are.");
@@ -138,15 +136,15 @@ public final class Setting<T> {
     public static final Setting<Integer> FOLDS =
             ROWS.setting("folds=K", 0)
                     .help(
-                            "Cross-validation: cut the rows into K parts, and train K times, each"
-                                    + " time on all but one, which is then tested on (off).")
+                            "Cross-validation: split the rows into K parts and train K times, each"
+                                    + " time testing on the part that is left out (off).")
                     .where(n -> n == 0 || n >= 2, "folds %d: give at least 2");
     public static final Setting<Long> SPLIT_SEED =
             ROWS.setting("split-seed=N", 1L)
-                    .help("Key of which rows are to test, to validate or to train on (%s).");
+                    .help("Decides which rows are set aside to test and to validate (%s).");
     public static final Setting<OnOff> STRATIFY =
             ROWS.setting("stratify=ON|OFF", OnOff.ON)
-                    .help("Give each class its share of the rows that are so drawn (%s).");
+                    .help("Give each class its share of the rows set aside (%s).");
     public static final Setting<Integer> OVERFIT =
             ROWS.setting("overfit=N", 0)
                     .help("Train and test on the same N rows: can the model learn them at all?");
@@ -186,7 +184,9 @@ public final class Setting<T> {
                     .where(n -> n >= 0, "outputs %d: give at least 1");
     public static final Setting<String> LOSS =
             TRAINING.setting("loss=NAME", "cross-entropy")
-                    .help(either(Loss.Kind.options()) + " (%s); binary: yes or no for each output.")
+                    .help(
+                            either(Loss.Kind.options())
+                                    + " (%s; mse for numbers); binary: yes or no for each output.")
                     .as(name -> Loss.Kind.of(name).option());
     public static final Setting<Double> DELTA =
             TRAINING.setting("delta=X", Loss.DELTA)
@@ -194,8 +194,8 @@ public final class Setting<T> {
     public static final Setting<String> CLASS_WEIGHTS =
             TRAINING.setting("class-weights=HOW", ClassWeights.NONE)
                     .help(
-                            "What rows of a class count for in cross-entropy: balanced (rare"
-                                    + " classes more), or such as cat=2,dog=0.5 (%s).")
+                            "Weights of classes in cross-entropy: balanced (rare classes count"
+                                    + " more), or such as cat=2,dog=0.5 (%s).")
                     .as(text -> ClassWeights.parse(text).text());
     public static final Setting<String> OPTIMIZER =
             TRAINING.setting("optimizer=NAME", "adam")

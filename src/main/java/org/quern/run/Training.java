@@ -62,9 +62,8 @@ public final class Training implements AutoCloseable {
     /** Carves test rows, and validation rows if the settings ask for some, out of all rows. */
     public static Training open(Dataset rows, RunSettings settings) {
         for (Setting<?> one : Setting.of(Setting.Group.TABLE)) {
-            boolean ofFile = one != Setting.STANDARDIZE && settings.asksFor(one);
             String text = "%s is for a file: of a program's rows, a Header says what they are";
-            expect(!ofFile, text, one.name());
+            expect(!settings.asksFor(one), text, one.name());
         }
         return open(new Splits(rows, null, rows.name()), settings);
     }

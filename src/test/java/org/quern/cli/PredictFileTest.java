@@ -112,6 +112,16 @@ class PredictFileTest {
     }
 
     @Test
+    void whatTheModelKnowsIsNotAskedFor() throws IOException {
+        train("price", "dense_8_relu,_dense_1");
+        assertThat(quern("evaluate @run --data @train.csv --category town").err())
+                .isEqualTo(
+                        "quern: --category: the model knows its categories: leave --category out\n");
+        assertThat(quern("evaluate @run --standardize off").err())
+                .startsWith("quern: unknown option \"--standardize\"");
+    }
+
+    @Test
     void aRowOfTextIsOfTheModelsColumns() {
         train("price", "dense_8_relu,_dense_1");
         assertThat(quern("predict @run --csv-row 0.5,Bonn,small").out())
