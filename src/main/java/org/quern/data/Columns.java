@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
@@ -68,6 +69,13 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             double max,
             boolean gaps) {
 
+        /** Refuses what no table has: it may come from a file. */
+        public Input {
+            Objects.requireNonNull(name);
+            values = values == null ? null : List.copyOf(values);
+            requireFinite(deviation >= 0, offset, mean, deviation, min, max);
+        }
+
         public boolean isCategory() {
             return values != null;
         }
@@ -88,7 +96,18 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     }
 
     /** A column to predict; of numbers, their mean and deviation, or 0 and 1 for numbers as is. */
-    public record Target(String name, double mean, double deviation) {}
+    public record Target(String name, double mean, double deviation) {
+        public Target {
+            Objects.requireNonNull(name);
+            requireFinite(deviation > 0, mean, deviation);
+        }
+    }
+
+    private static void requireFinite(boolean isDeviation, double... numbers) {
+        if (!isDeviation || !Arrays.stream(numbers).allMatch(Double::isFinite)) {
+            throw new IllegalArgumentException("a column of " + Arrays.toString(numbers));
+        }
+    }
 
     public Columns {
         inputs = List.copyOf(inputs);

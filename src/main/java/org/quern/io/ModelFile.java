@@ -209,7 +209,7 @@ public final class ModelFile {
             Model model = model(text);
             Loss loss = Loss.parse(get(text, LOSS));
             Plan.of(model, loss, new Optimizer.Sgd(0, 0), 1); // refuses absurd sizes
-            Columns columns = columns(text, model);
+            Columns columns = columns(text, model, loss);
             described =
                     new SavedModel(model, loss, new float[0], classes(text, model), columns, notes);
         } catch (QuernException | JsonParseException | IllegalArgumentException e) {
@@ -245,7 +245,7 @@ public final class ModelFile {
         return List.of(names);
     }
 
-    private static Columns columns(Map<String, String> text, Model model) {
+    private static Columns columns(Map<String, String> text, Model model, Loss loss) {
         if (!text.containsKey(COLUMNS)) {
             return null;
         }
@@ -254,6 +254,10 @@ public final class ModelFile {
             int width = columns.width();
             String other = "%s make %d values, but the model takes %d";
             require(width == model.inputSize(), other, COLUMNS, width, model.inputSize());
+            int targets = columns.targets().size();
+            String many = "%s predict %d numbers, but the model %d";
+            boolean fits = loss.classifies() || targets == model.outputSize();
+            require(fits, many, COLUMNS, targets, model.outputSize());
             return columns;
         } catch (QuernException e) {
             throw e;

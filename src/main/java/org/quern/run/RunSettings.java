@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
@@ -184,6 +185,11 @@ public final class RunSettings {
         int classes = train.classes().size();
         if (!loss().classifies()) {
             int targets = Math.max(1, train.targetWidth());
+            if (train.hasTargets() && train.rows() > 1 && isConstant(train.targets(), targets)) {
+                throw data(
+                        "%s: the label is the same in all rows: there is nothing to learn",
+                        train.name());
+            }
             String other = "outputs %d: %s has %s a row to predict";
             expect(wanted == 0 || wanted == targets, other, wanted, train.name(), numbers(targets));
             return targets;
@@ -199,6 +205,11 @@ public final class RunSettings {
             throw usage(few, wanted, train.name(), classes);
         }
         return wanted > 0 ? wanted : classes;
+    }
+
+    private static boolean isConstant(float[] targets, int width) {
+        return IntStream.range(width, targets.length)
+                .allMatch(i -> targets[i] == targets[i % width]);
     }
 
     private static String numbers(int count) {

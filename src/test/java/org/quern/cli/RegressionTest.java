@@ -176,6 +176,15 @@ class RegressionTest {
     }
 
     @Test
+    void aLabelThatIsTheSameInAllRowsIsNothingToLearn() throws IOException {
+        Files.writeString(csv, "a,label\n1,2.5\n2,2.5\n3,2.5\n");
+        assertThat(quern("train --data CSV --model dense_1").err())
+                .isEqualTo(
+                        "quern: numbers.csv: the label is the same in all rows: there is nothing to"
+                                + " learn\n");
+    }
+
+    @Test
     void oneNumberNeedsOneOutput() {
         assertThat(quern("train --data CSV --loss mse --model dense_3").err())
                 .isEqualTo(

@@ -368,7 +368,7 @@ class TablesTest {
     @Test
     void aSweepBreaksTiesByTheLossAndSaysWhenRowsAreFew() throws IOException {
         String numbers =
-                file("n.csv", "label,a\n" + "1,1\n1,2\n".repeat(6)); // one row validates: R2 is 0
+                file("n.csv", "label,a\n" + "1,1\n2,2\n".repeat(6)); // one row validates: R2 is 0
         Cli.Outcome swept =
                 quern(
                         "sweep",

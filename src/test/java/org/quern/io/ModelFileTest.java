@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.quern.QuernException;
+import org.quern.data.Columns;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
@@ -68,6 +69,52 @@ class ModelFileTest {
         assertThat(read.loss()).isEqualTo(Loss.MEAN_SQUARED_ERROR);
         assertThat(read.parameters()).isEqualTo(saved().parameters());
         assertThat(read.notes()).containsEntry("epoch", "3");
+    }
+
+    /** What is known of a table's columns comes back; what no table has is refused. */
+    @Test
+    void columnsAreReadBack() {
+        Path file = folder.resolve("m.safetensors");
+        Columns columns =
+                new Columns(
+                        List.of(
+                                new Columns.Input("a", null, 1e9, 1e9 + 1, 0.1, 1e9, 2e9, true),
+                                new Columns.Input("b", List.of("x"), 0, 0, 1, 0, 0, false),
+                                new Columns.Input("c", null, 0, -1, 1, -2, 1 / 3.0, false)),
+                        List.of(new Columns.Target("y", 5, 1e-3)),
+                        true);
+        ModelFile.SavedModel saved = saved();
+        ModelFile.write(
+                file,
+                new ModelFile.SavedModel(
+                        MODEL, saved.loss(), saved.parameters(), List.of(), columns, Map.of()));
+        assertThat(ModelFile.read(file, null).columns()).isEqualTo(columns);
+        SafeTensors whole = SafeTensors.read(file);
+        String text = whole.metadata().get("quern.columns");
+        String[][] faults = {
+            {"\"a\"", "null"},
+            {"-1.0", "NaN"},
+            {"\"deviation\":1.0,\"min\":-2.0", "\"deviation\":-1.0,\"min\":-2.0"},
+            {"\"gaps\":true", "\"gaps\":false"},
+            {"\"deviation\":0.001", "\"deviation\":0"},
+            {"\"targets\":[", "\"targets\":[null,"},
+            {"\"targets\":[", "\"targets\":[{\"name\":\"\",\"mean\":0,\"deviation\":1},"},
+            {"\"inputs\":[", "\"inputs\":\"["},
+            {"\"inputs\"", "\"outputs\""},
+            {text, "[]"},
+            {text, "null"},
+        };
+        for (String[] fault : faults) {
+            assertThat(text).contains(fault[0]);
+            Map<String, String> metadata = new LinkedHashMap<>(whole.metadata());
+            metadata.put("quern.columns", text.replace(fault[0], fault[1]));
+            new SafeTensors(metadata, whole.tensors()).write(file);
+            assertThatThrownBy(() -> ModelFile.read(file, null))
+                    .as(fault[1])
+                    .isInstanceOf(QuernException.class)
+                    .hasMessageStartingWith(
+                            file + ": its metadata does not describe a model: quern.columns ");
+        }
     }
 
     @Test
