@@ -21,6 +21,7 @@ import org.quern.io.ModelFile.SavedModel;
 import org.quern.report.DataText;
 import org.quern.report.PredictionText;
 import org.quern.report.TextReport;
+import org.quern.run.Results;
 import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
@@ -172,14 +173,15 @@ final class PredictCommand implements Runnable {
             Dataset image = rows.row(row).named(names.apply(row));
             model.input(image, notes);
             if (!model.knowsValues() && !invert && image.isDarkOnLight()) {
-                notes.add(image.name() + ": mostly light; MNIST's digits are light on dark");
+                String light = ": mostly light, but MNIST's digits are light on dark: ";
+                notes.add(image.name() + light + Results.SWAPPED);
             }
         }
         if (!notes.isEmpty()) {
             int count = notes.size();
             String which = count == 1 ? "" : format("%,d of %,d, first ", count, rows.rows());
             String swap = invert ? "leave --invert out" : "try with --invert";
-            boolean mayHelp = notes.get(0).contains("light");
+            boolean mayHelp = notes.get(0).endsWith(Results.SWAPPED);
             console.note(which + notes.get(0) + (mayHelp ? " (" + swap + ")" : ""));
         }
     }

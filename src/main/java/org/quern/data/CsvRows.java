@@ -263,10 +263,10 @@ final class CsvRows extends CsvText.Records {
         if (!isTarget && text.indexOf(',') < 0) {
             cures.add("--missing \"%s\" to count it as a gap".formatted(text));
         }
-        if (isTarget) {
-            cures.add("--loss cross-entropy to take labels as classes");
-        } else if (format.known() == null) {
-            cures.add("--category \"%s\" to take the column as categories".formatted(called));
+        if (format.known() == null) { // else a model has settled what columns are
+            String category =
+                    "--category \"%s\" to take the column as categories".formatted(called);
+            cures.add(isTarget ? "--loss cross-entropy to take labels as classes" : category);
         }
         String where = column.index + 1 + (head.isHeader() ? " (" + column.name + ")" : "");
         String message = "%s:%d column %s is \"%s\", %s: correct it%s";

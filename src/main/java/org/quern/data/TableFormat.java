@@ -124,11 +124,6 @@ public record TableFormat(
         return new TableFormat(label, kind, header, separator, missing, categories, known);
     }
 
-    /** The same where it is known whether there is a header. */
-    public TableFormat withHeader(Boolean named) {
-        return new TableFormat(label, labels, named, separator, missing, categories, known);
-    }
-
     /** The same for rows that are to be given in known columns. */
     public TableFormat withKnown(Header columns) {
         return new TableFormat(label, labels, header, separator, missing, categories, columns);

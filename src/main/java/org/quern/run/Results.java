@@ -21,6 +21,9 @@ import org.quern.train.TrainingConfig;
 public final class Results {
     static final String RANGE = "range";
 
+    /** How a remark ends on images that may be the negative of what they should be. */
+    public static final String SWAPPED = "are light and dark swapped?";
+
     /** Images of a tenth of training's range are in another unit, or empty. */
     private static final double NARROW = 0.1;
 
@@ -87,7 +90,8 @@ public final class Results {
         }
         return Math.abs(is.mean() - known[1]) <= known[3] * FAR
                 ? null
-                : "the mean is %s, but training's was %s: are light and dark swapped?"
+                : "the mean is %s, but training's was %s: "
+                        .concat(SWAPPED)
                         .formatted(number(is.mean()), number(known[1]));
     }
 

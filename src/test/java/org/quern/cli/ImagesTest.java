@@ -150,6 +150,11 @@ class ImagesTest {
                 .isEqualTo("note      dark.png" + note + " (leave --invert out)");
         assertThat(quern("predict @run @new/light.png --invert").lines().get(0))
                 .startsWith("light.png: lying (");
+        // a file's name is no sign that it is the negative
+        write("lighthouse.png", new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB));
+        assertThat(quern("predict @run @lighthouse.png").lines().get(0))
+                .startsWith("note      lighthouse.png: values from 0 to 0")
+                .endsWith("bring them to that range");
     }
 
     @Test

@@ -111,6 +111,20 @@ class PredictFileTest {
         assertThat(text("out.csv")).matches("row,prediction\ntrain.csv test 3,\\d+\\.\\d+\n");
     }
 
+    /** evaluate has no --loss and no --category that could help. */
+    @Test
+    void aFaultyRowForAModelIsToBeCorrected() throws IOException {
+        train("price", "dense_8_relu,_dense_1");
+        file("label.csv", "x,town,kind,price\n0.5,Bonn,small,lots\n");
+        assertThat(quern("evaluate @run --data @label.csv").err())
+                .endsWith("label.csv:2 column 4 (price) is \"lots\", not a number: correct it\n");
+        file("input.csv", "x,town,kind,price\nhalf,Bonn,small,1\n");
+        assertThat(quern("predict @run @input.csv").err())
+                .endsWith(
+                        "input.csv:2 column 1 (x) is \"half\", not a number: correct it, or give"
+                                + " --missing \"half\" to count it as a gap\n");
+    }
+
     @Test
     void whatTheModelKnowsIsNotAskedFor() throws IOException {
         train("price", "dense_8_relu,_dense_1");

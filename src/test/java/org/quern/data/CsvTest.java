@@ -171,16 +171,16 @@ class CsvTest {
 
     @Test
     void theHeaderIsWhatIsSaid() throws IOException {
-        TableFormat yes = TableFormat.UNKNOWN.withLabel("1").withHeader(true);
+        TableFormat yes = TableFormat.of("1", "yes", "auto", "", "");
         Splits named = read("0,1,2\\n5,6,7\\n", yes);
         assertThat(named.train().rows()).isEqualTo(1);
         assertThat(named.reading()).isEqualTo("line 1 is a header; label \"1\" (column 2)");
-        Splits row = read("5,6,7\\n8,9,7\\n", TableFormat.UNKNOWN.withLabel("1").withHeader(false));
+        Splits row = read("5,6,7\\n8,9,7\\n", TableFormat.of("1", "no", "auto", "", ""));
         assertThat(row.train().rows()).isEqualTo(2);
         assertThat(row.reading()).isEqualTo("no header; label column 2");
         refused(
                 "label,a\\n1,2\\n",
-                TableFormat.UNKNOWN.withLabel("0").withHeader(false),
+                TableFormat.of("0", "no", "auto", "", ""),
                 ":1 column 2 is \"a\", not a number: correct it, or give --missing \"a\" to count it"
                         + " as a gap, or --category \"#1\" to take the column as categories");
     }
@@ -257,9 +257,7 @@ class CsvTest {
     @Test
     void namesComeBeforeIndices() throws IOException {
         assertThat(
-                        read(
-                                        "1,0,a\\n5,6,7\\n",
-                                        TableFormat.UNKNOWN.withLabel("0").withHeader(true))
+                        read("1,0,a\\n5,6,7\\n", TableFormat.of("0", "yes", "auto", "", ""))
                                 .train()
                                 .classes())
                 .containsExactly("6");
