@@ -24,6 +24,8 @@
 #define FENCE_HOST() mem_fence(CLK_GLOBAL_MEM_FENCE)
 #define ATOMIC_MIN(p, v) atomic_min(p, v)
 #define UNROLL _Pragma("unroll")
+#define UNROLL4 _Pragma("unroll 4")
+#define ROLLED _Pragma("unroll 1")
 #pragma OPENCL FP_CONTRACT ON
 
 #else /* CUDA, or C++ that stands in for it */
@@ -46,8 +48,12 @@ typedef unsigned int uint;
 #define ATOMIC_MIN(p, v) atomicMin(p, v)
 #ifdef __CUDACC__
 #define UNROLL _Pragma("unroll")
+#define UNROLL4 _Pragma("unroll 4")
+#define ROLLED _Pragma("unroll 1")
 #else
 #define UNROLL
+#define UNROLL4
+#define ROLLED
 #endif
 #define CLK_LOCAL_MEM_FENCE 0
 #define barrier(fence) __syncthreads()

@@ -49,8 +49,8 @@ static Result pack(const Kernel &kernel, void **parameters, void **extra, std::v
         unsigned at = 0;
         packed->resize(entry.bytes);
         for (unsigned i = 0; i < entry.parameters; i++) {
-            unsigned size = entry.sizes[i];
-            at = (at + size - 1) / size * size;
+            unsigned size = entry.sizes[i], alignment = entry.alignments[i];
+            at = (at + alignment - 1) / alignment * alignment;
             memcpy(packed->data() + at, parameters[i], size);
             at += size;
         }

@@ -32,19 +32,20 @@ final class FusedSteps implements AutoCloseable {
             throws BlockTeam.Refused {
         this.device = device;
         try {
-            int[] words = layout.words();
-            Device.Buffer net = allocate(4L * words.length, "the description of the network");
-            ByteBuffer to = device.staging().clear().limit(4 * words.length);
-            to.asIntBuffer().put(words);
-            device.write(net, 0, to);
             boolean alone = layout.team().blocks() == 1;
-            long scratch = alone ? layout.bytes() : 4 * layout.exchange();
+            Device.Buffer scratch =
+                    allocate(
+                            alone ? layout.bytes() : 4 * layout.exchange(), "what blocks exchange");
+            if (!alone) {
+                device.fill(scratch, 0, layout.exchange(), 0); // the gaps stay zeros
+            }
             Call call =
                     Call.of(layout.team().kernel(), layout.team().blocks())
                             .with(arena, pass, log, data.raw(), data.targets())
-                            .with(allocate(scratch, "what blocks exchange"), net);
+                            .with(scratch);
+            Object net = alone ? written(layout.words()) : layout.parameter();
             for (int limit : LIMITS) {
-                Call some = call.with(limit, data.set().isPixels());
+                Call some = call.with(limit, data.set().isPixels(), net);
                 launches.add(device.prepare(some, layout.team(), layout.bytes()));
             }
             launches.get(0).tries();
@@ -57,6 +58,17 @@ final class FusedSteps implements AutoCloseable {
             }
             throw e;
         }
+    }
+
+    /**
+     * The description of a network for one block alone: OpenCL has parameters of 1 KiB at least.
+     */
+    private Device.Buffer written(int[] words) {
+        Device.Buffer net = allocate(4L * words.length, "the description of the network");
+        ByteBuffer to = device.staging().clear().limit(4 * words.length);
+        to.asIntBuffer().put(words);
+        device.write(net, 0, to);
+        return net;
     }
 
     private Device.Buffer allocate(long bytes, String what) {

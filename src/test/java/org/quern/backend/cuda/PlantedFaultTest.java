@@ -80,7 +80,9 @@ two threads that write one value|ops/loss.cl|arena[hits_at + row] = hits;|arena[
 """
 no wait for what other blocks put|cuda/fused_cluster.cu|#define TEAM_GATHER(slot) cooperative_groups::this_cluster().sync()|#define TEAM_GATHER(slot) SYNC()|race in shared memory
 no wait for others to have begun|fused/fused_train.h|TEAM_SYNC(); /* nobody puts into|SYNC(); /* nobody puts into|race in
-no wait for the loss|fused/fused_train.h|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }\\n        SYNC();|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }|race in shared memory
+no wait for the loss|fused/fused_train.h|WARP_SYNC();\\n                fused_backward|fused_backward|race in shared memory
+no wait for a layer below|fused/fused_train.h|b0, b1, lane);\\n                WARP_SYNC();|b0, b1, lane);|race in shared memory
+no wait for the gradients of all rows|fused/fused_train.h|        SYNC();\\n        if (works) {\\n#if TEAM_TENSOR|        if (works) {\\n#if TEAM_TENSOR|race in shared memory
 no wait for the next step|fused/fused_train.h|        } else {\\n            SYNC();\\n        }\\n        now = next;|        }\\n        now = next;|race in shared memory
 a sum that is stored by both lanes|fused/fused_train.h|            if (lane % 2 == 0) {|            {|two stores by thread
 memory that was not asked for|fused/fused_layers.h|mem[NET(NET_LOSSES) + b] = (log(sum)|mem[NET(NET_MEMORY) + b] = (log(sum)|outside all memory of the device
