@@ -78,10 +78,15 @@ final class TrainCommand implements Runnable {
     Path resume;
 
     @Option(
+            names = "--auto-resume",
+            description = "Go on with the run in --out, if there is one: a command to repeat.")
+    boolean autoResume;
+
+    @Option(
             names = "--keep",
             paramLabel = "N",
             description = "Also keep the checkpoints of the last N epochs (0).")
-    int keep;
+    Integer keep;
 
     @Option(
             names = "--save",
@@ -134,8 +139,13 @@ final class TrainCommand implements Runnable {
     public void run() {
         console = common.console();
         times = new WallTime(console, timing);
-        expect(keep >= 0, "keep %d: give 0 or more", keep);
+        expect(keep == null || keep >= 0, "keep %d: give 0 or more", keep);
         gallery.check();
+        expect(!autoResume || out != null, "--auto-resume goes with --out RUN");
+        if (autoResume && resume == null && RunFolder.holdsRun(out)) {
+            resume = out;
+            out = null;
+        }
         if (dryRun && (out != null || resume != null || save != null || report != null)) {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
@@ -274,7 +284,7 @@ final class TrainCommand implements Runnable {
                 if (folder.notice() != null) {
                     console.note(folder.notice());
                 }
-                trainer.listen(folder.saving(told));
+                trainer.listen(folder.saving(told, this::notSaved));
             }
             Console.RedrawnLine line = new Console.RedrawnLine(console);
             trainer.listen(
@@ -289,7 +299,7 @@ final class TrainCommand implements Runnable {
             console.line(TextReport.of("test", evaluation));
             gallery.print(console, evaluation, parts.test());
             times.tell(told.end(history).test(evaluation));
-            keep(training, told);
+            save(training);
             if (live != null || report != null) {
                 RunPage page = page(trainer, told).test(evaluation, parts.test());
                 page.weights(trainer.parameters());
@@ -301,6 +311,7 @@ final class TrainCommand implements Runnable {
                 }
             }
             times.print(trainer);
+            keep(trainer, told);
             checkTarget(evaluation.score());
         }
     }
@@ -326,6 +337,11 @@ final class TrainCommand implements Runnable {
         return new RunPage(title, told.values(), config.model(), config.loss());
     }
 
+    private void notSaved(String text) {
+        console.out().flush();
+        console.err().println("quern: " + text);
+    }
+
     private void open(Trainer trainer, Splits parts) {
         String is = DataFingerprint.of(parts.train());
         if (resume != null) {
@@ -339,17 +355,22 @@ final class TrainCommand implements Runnable {
         } else if (out != null) {
             Map<String, String> saved = settings.texts();
             saved.put(FINGERPRINT, is);
-            folder = RunFolder.create(out, saved, parts, keep);
+            folder = RunFolder.create(out, saved, parts, keep == null ? 0 : keep);
             folder.saveState(trainer);
         }
     }
 
-    private void keep(Training training, RunReport told) {
+    private void save(Training training) {
         if (save != null) {
             ModelFile.write(save, training.model());
             console.about("saved", save.toString());
         }
+    }
+
+    /** Last of all: a run that cannot be kept has still told what it has to tell. */
+    private void keep(Trainer trainer, RunReport told) {
         if (folder != null) {
+            folder.saveAtLast(trainer);
             folder.writeRun(told.json());
             console.about("run", folder.folder().toString());
         }
