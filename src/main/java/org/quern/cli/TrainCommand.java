@@ -7,6 +7,7 @@ import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -50,6 +51,9 @@ import picocli.CommandLine.Option;
         })
 final class TrainCommand implements Runnable {
     private static final String FINGERPRINT = "fingerprint";
+
+    /** Before an option's name: as it was given, where the data made something else of it. */
+    private static final String GIVEN = "given ";
 
     /** Options that keep or show the model of one training, or tell of it alone. */
     private static final Set<String> OF_ONE =
@@ -192,8 +196,11 @@ final class TrainCommand implements Runnable {
         }
         folder = RunFolder.resume(resume, keep);
         RunSettings saved = RunSettings.ofRun(folder.settings());
-        saved.refuseOthers(options.given(), resume.toString());
-        return saved.with(options.given());
+        Map<String, String> kept = folder.settings();
+        Map<String, Object> others = new HashMap<>(options.given());
+        others.entrySet().removeIf(e -> e.getValue().toString().equals(kept.get(GIVEN + e.getKey())));
+        saved.refuseOthers(others, resume.toString());
+        return saved.with(others);
     }
 
     private void train() {
@@ -284,7 +291,7 @@ final class TrainCommand implements Runnable {
                 if (folder.notice() != null) {
                     console.note(folder.notice());
                 }
-                trainer.listen(folder.saving(told, this::notSaved));
+                trainer.listen(folder.saving(told, console::error));
             }
             Console.RedrawnLine line = new Console.RedrawnLine(console);
             trainer.listen(
@@ -337,11 +344,6 @@ final class TrainCommand implements Runnable {
         return new RunPage(title, told.values(), config.model(), config.loss());
     }
 
-    private void notSaved(String text) {
-        console.out().flush();
-        console.err().println("quern: " + text);
-    }
-
     private void open(Trainer trainer, Splits parts) {
         String is = DataFingerprint.of(parts.train());
         if (resume != null) {
@@ -355,6 +357,7 @@ final class TrainCommand implements Runnable {
         } else if (out != null) {
             Map<String, String> saved = settings.texts();
             saved.put(FINGERPRINT, is);
+            options.given().forEach((name, value) -> saved.put(GIVEN + name, value.toString()));
             folder = RunFolder.create(out, saved, parts, keep == null ? 0 : keep);
             folder.saveState(trainer);
         }

@@ -405,9 +405,9 @@ public final class RunFolder implements AutoCloseable {
         JsonArray epochs = run.getAsJsonArray("epochs");
         int of = model.epoch();
         if (run.has("end")) {
-            boolean best = model.settings().get(Setting.EARLY_STOPPING) > 0;
-            int last = best ? run.get("bestEpoch").getAsInt() : epochs.size();
-            return of == last || of < 0 ? run : null;
+            return of == epochs.size() || model.settings().get(Setting.EARLY_STOPPING) > 0 || of < 0
+                    ? run
+                    : null;
         }
         if (model.settings().get(Setting.EARLY_STOPPING) == 0 && of >= 0) {
             while (epochs.size() > of) {
