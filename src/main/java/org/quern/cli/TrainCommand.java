@@ -198,7 +198,8 @@ final class TrainCommand implements Runnable {
         RunSettings saved = RunSettings.ofRun(folder.settings());
         Map<String, String> kept = folder.settings();
         Map<String, Object> others = new HashMap<>(options.given());
-        others.entrySet().removeIf(e -> e.getValue().toString().equals(kept.get(GIVEN + e.getKey())));
+        others.entrySet()
+                .removeIf(e -> e.getValue().toString().equals(kept.get(GIVEN + e.getKey())));
         saved.refuseOthers(others, resume.toString());
         return saved.with(others);
     }
