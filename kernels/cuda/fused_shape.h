@@ -68,6 +68,7 @@ struct __attribute__((aligned(16))) Memory {
     float rate[2], decay[2];
     uint rows[2];
     Draws draws;
+    Moment at[4];               /* of step i: i % 4 */
     uint log[2 * 64];           /* entries that the host has not been told of */
     mbarrier arrived[2];
 };
@@ -98,7 +99,8 @@ struct Net {
     }
 };
 
-DEVICE float cut(float x) { return as_float(as_uint(x) & 0xffffe000u); } /* to TF32 */
+/* To TF32, the nearest: what is left then has a sign, and a bit less to lose. */
+DEVICE float cut(float x) { return as_float((as_uint(x) + 0x1000u) & 0xffffe000u); }
 DEVICE void split(const float *x, float *high, float *low, const int n) {
     UNROLL for (int i = 0; i < n; i++) {
         high[i] = cut(x[i]);
@@ -560,13 +562,14 @@ struct Arguments {
 
 /* H units in the first layer, J and C as `upper` has them. ROLE 0: warps 0..7; 1: 8 and 9; 2: 10; 3: 11. */
 template <uint H, uint J, uint C, bool ADAM, int ROLE>
-DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint lane, uint rank, Moment now, uint steps) {
+DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint lane, uint rank, uint index, uint steps) {
     constexpr bool DEEP = C > 0, CHAIN = ROLE > 0;
     constexpr uint BLOCKS = H / 4;
     constexpr int OWN = ROLE == 0 ? 3 : ROLE == 2 ? 1 : 0; /* groups of inputs */
     constexpr int W = 4 * OWN, N = W + (CHAIN && (DEEP || ROLE < 3) ? 8 : 0);
     constexpr uint ARRIVALS = 9, TOTAL = BLOCKS * B * 16;
-    const uint job = warp - 8, g = lane / 4, t = lane % 4;
+    const uint job = warp - 8;
+    uint g = lane / 4, t = lane % 4;
     const uint *pass = a.pass;
     auto group = [&](int i) { return CHAIN ? GROUPS : 3 * warp + i; };
     float w[N > 0 ? N : 1], m[N > 0 ? N : 1], v[N > 0 ? N : 1], bw[2] = {}, bm[2] = {}, bv[2] = {};
@@ -654,23 +657,22 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
     struct Coming {
         float label, weight, rate, decay;
     };
-    auto coming = [&](uint slot, Moment at) {
+    auto coming = [&](uint slot, uint at) {
         const float *target = a.targets + (size_t)s.order[slot][lane] * net.word(NET_TARGETS);
-        return Coming{target[0], net.word(NET_TARGETS) > 1 ? target[1] : 1.0f, as_float(pass[PASS_WORDS + at.index]),
-                      as_float(pass[PASS_WORDS + pass[PASS_COUNT] + at.index])};
+        return Coming{target[0], net.word(NET_TARGETS) > 1 ? target[1] : 1.0f, as_float(pass[PASS_WORDS + at]),
+                      as_float(pass[PASS_WORDS + pass[PASS_COUNT] + at])};
     };
-    auto came = [&](uint slot, Moment at, const Coming &c) {
+    auto came = [&](uint step, const Coming &c) {
+        uint slot = step & 1u;
         s.label[slot][lane] = (uint)c.label;
         s.weight[slot][lane] = c.weight;
         if (lane == 0) {
             s.rate[slot] = c.rate;
             s.decay[slot] = c.decay;
-            s.rows[slot] = at.rows;
+            s.rows[slot] = s.at[step % 4].rows;
         }
     };
 
-    const uint index = now.index;
-    Moment next = moment_after(now, s.draws.rows, B), later = moment_after(next, s.draws.rows, B);
     state(true);
     put_weights();
     if (warp == 11 && lane == 0) {
@@ -679,10 +681,12 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
         barrier_init_fence();
     }
     if (warp == 7) {
-        s.order[0][lane] = row_of(s.draws, now, moved(s.draws, now, place_of(now, lane)));
-        s.order[1][lane] = row_of(s.draws, next, moved(s.draws, next, place_of(next, lane)));
+        for (uint i = 0; i < 2; i++) {
+            Moment at = s.at[i];
+            s.order[i][lane] = row_of(s.draws, at, moved(s.draws, at, place_of(at, lane)));
+        }
         __syncwarp();
-        came(0, now, coming(0, now));
+        came(0, coming(0, index));
     } else if (ROLE == 0) {
         masks(0);
     }
@@ -713,8 +717,9 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             first(s, slot, warp, lane);
         } else if (ROLE == 0) {
             if (more) {
-                c = coming(1 - slot, next);
+                c = coming(1 - slot, index + step + 1);
             }
+            Moment later = s.at[(step + 2) % 4];
             place = moved(s.draws, later, place_of(later, lane));
         }
         float rate = s.rate[slot], of_w = s.decay[slot];
@@ -752,7 +757,11 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             masks(step + 1);
         }
         if (ROLE == 0 && warp == 7) {
+            Moment later = s.at[(step + 2) % 4];
             place = row_of(s.draws, later, place);
+            if (lane == 0) {
+                s.at[(step + 3) % 4] = moment_after(later, s.draws.rows, B);
+            }
         }
         if (CHAIN) {
             barrier_wait(&s.arrived[slot], step >> 1 & 1u);
@@ -814,7 +823,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
         } else if (ROLE == 0 && warp == 7) {
             s.order[slot][lane] = place;
             if (more) {
-                came(1 - slot, next, c);
+                came(step + 1, c);
             }
         } else if (ROLE == 1 && warp == 9 && rank == 0) {
             float4 parts = load<float4>(s.loss + 4 * lane);
@@ -848,15 +857,12 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             copies_wait();
         }
         __syncthreads(); /* 3: the weights */
-        if (ROLE == 0) {
-            now = next;
-            next = later;
-            later = moment_after(later, s.draws.rows, B);
-        }
     }
     if (ROLE == 0) {
         copies_wait();
     }
+    anew(g); /* no place is kept from the start on: registers are short */
+    anew(t);
     state(false);
     if (ROLE == 1 && warp == 9 && rank == 0) {
         uint entries = undone ? step % 64 : 0; /* that the host does not have yet */
@@ -872,7 +878,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
     cluster_arrive();
     cluster_wait(); /* all have read the pass */
     if (warp == 7 && rank == 0 && lane == 0) {
-        fused_leave(a.pass, now);
+        fused_leave(a.pass, s.at[step % 4]);
     }
 }
 
@@ -894,17 +900,20 @@ DEVICE void train(const Net &net, const Arguments &a, uint limit) {
     }
     if (thread == 0) {
         uint rows = pass[PASS_DATA_ROWS];
+        s.at[0] = now;
+        s.at[1] = moment_after(now, rows, B);
+        s.at[2] = moment_after(s.at[1], rows, B);
         s.draws = Draws{pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], now.step_low, now.step_high, rows, shuffle_bits(rows)};
     }
     __syncthreads();
     if (warp < 8) {
-        role<H, J, C, ADAM, 0>(s, net, a, warp, lane, rank, now, steps);
+        role<H, J, C, ADAM, 0>(s, net, a, warp, lane, rank, now.index, steps);
     } else if (warp < 10) {
-        role<H, J, C, ADAM, 1>(s, net, a, warp, lane, rank, now, steps);
+        role<H, J, C, ADAM, 1>(s, net, a, warp, lane, rank, now.index, steps);
     } else if (warp == 10) {
-        role<H, J, C, ADAM, 2>(s, net, a, warp, lane, rank, now, steps);
+        role<H, J, C, ADAM, 2>(s, net, a, warp, lane, rank, now.index, steps);
     } else {
-        role<H, J, C, ADAM, 3>(s, net, a, warp, lane, rank, now, steps);
+        role<H, J, C, ADAM, 3>(s, net, a, warp, lane, rank, now.index, steps);
     }
 }
 
