@@ -89,7 +89,7 @@ final class Cluster {
     }
 
     ByteBuffer bank(int number) {
-        return number == 0 ? arguments : kernel.banks().get(number);
+        return number == 0 ? arguments : kernel.banks()[number];
     }
 
     ByteBuffer global(int number) {

@@ -14,6 +14,7 @@ import java.util.regex.Pattern;
  *     without it
  * @param operands destinations first
  * @param bytes that a lane loads, stores or takes, by the modifiers
+ * @param flushes whether it takes subnormal floats as zeros
  * @param control 21 bits for the scheduler, the highest of the instruction's 128
  */
 record Instruction(
@@ -24,6 +25,7 @@ record Instruction(
         String[] modifiers,
         Operand[] operands,
         int bytes,
+        boolean flushes,
         int control,
         String text) {
     static final int BYTES = 16;
@@ -163,6 +165,7 @@ record Instruction(
                         .map(Operand::parse)
                         .toArray(Operand[]::new),
                 bits / 8,
+                op.contains("FTZ"),
                 (int) (high >>> 41),
                 text.strip());
     }

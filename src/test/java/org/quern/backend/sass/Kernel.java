@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
  * @param code its instructions, one each {@link Instruction#BYTES}
  * @param banks its constants, but for bank 0, which a launch fills
  */
-record Kernel(List<Instruction> code, Map<Integer, ByteBuffer> banks) {
+record Kernel(List<Instruction> code, ByteBuffer[] banks) {
     private static final Pattern LINE =
             Pattern.compile(
                     "\\s+/\\*([0-9a-f]{4,6})\\*/\\s+([^;]*);\\s+/\\* 0x[0-9a-f]{16} \\*/\n"
@@ -42,11 +42,11 @@ record Kernel(List<Instruction> code, Map<Integer, ByteBuffer> banks) {
                             .redirectError(ProcessBuilder.Redirect.INHERIT)
                             .start();
             byte[] told = process.getInputStream().readAllBytes();
-            Map<Integer, ByteBuffer> banks = new TreeMap<>();
-            for (int bank = 1; bank < 8; bank++) {
+            ByteBuffer[] banks = new ByteBuffer[8];
+            for (int bank = 1; bank < banks.length; bank++) {
                 ByteBuffer shared = sections.get(".nv.constant" + bank);
                 ByteBuffer own = sections.get(".nv.constant" + bank + "." + name);
-                banks.put(bank, own == null ? shared : own);
+                banks[bank] = own == null ? shared : own;
             }
             return new Kernel(code(new String(told, StandardCharsets.US_ASCII)), banks);
         } finally {

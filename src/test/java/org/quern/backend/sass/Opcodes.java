@@ -104,10 +104,9 @@ final class Opcodes {
 
     private static void lane(Warp w, String name) {
         switch (name) {
-            case "FADD" -> w.set(0, rounded(w, w.f(1), 1, w.f(2), w.f(1) + w.f(2)));
-            case "FMUL" -> w.set(0, rounded(w, w.f(1), w.f(2), 0, w.f(1) * w.f(2)));
-            case "FFMA" ->
-                    w.set(0, rounded(w, w.f(1), w.f(2), w.f(3), Math.fma(w.f(1), w.f(2), w.f(3))));
+            case "FADD" -> w.set(0, fma(w, w.f(1), 1, w.f(2)));
+            case "FMUL" -> w.set(0, fma(w, w.f(1), w.f(2), -0f));
+            case "FFMA" -> w.set(0, fma(w, w.f(1), w.f(2), w.f(3)));
             case "FMNMX" -> w.set(0, extreme(w.f(1), w.f(2), w.is(3)));
             case "FSEL" -> w.set(0, w.is(3) ? w.raw(1) : w.raw(2));
             case "FSET" -> w.set(0, with(w, w.is(3), floats(w, w.f(1), w.f(2))) ? 1f : 0f);
@@ -211,12 +210,16 @@ final class Opcodes {
 
     // ---- floats
 
-    /** What x y + z is from its nearest float, where it is to be rounded otherwise. */
-    private static float rounded(Warp w, float x, float y, float z, float nearest) {
+    /** x y + z, rounded once as the modifiers say. */
+    private static float fma(Warp w, float x, float y, float z) {
+        float nearest = Math.fma(x, y, z);
+        if (w.now.modifiers().length == 0) {
+            return nearest;
+        }
         if (w.now.has("SAT")) {
             return nearest > 0 ? Math.min(nearest, 1) : 0;
         }
-        String way = w.now.modifiers().length == 0 ? "" : w.now.one("RZ", "RM", "RP");
+        String way = w.now.one("RZ", "RM", "RP");
         if (way.isEmpty() || !Float.isFinite(x) || !Float.isFinite(y) || !Float.isFinite(z)) {
             return nearest;
         }

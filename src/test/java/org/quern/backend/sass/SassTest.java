@@ -8,7 +8,6 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
@@ -201,7 +200,7 @@ class SassTest {
         }
         code.add(Instruction.parse(16 * code.size(), "EXIT", 0x1fe1L << 41));
         ByteBuffer bank = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN).putInt(12, 0x77);
-        return new Kernel(code, Map.of(2, bank));
+        return new Kernel(code, new ByteBuffer[] {null, null, bank});
     }
 
     private static Cluster cluster(int blocks, int threads, String... program) {

@@ -30,11 +30,14 @@ final class Timeline {
         long cycles;
         long instructions;
 
+        int times;
+
         /** Half of what this has more than another. */
-        Part minus(Part less) {
+        Part half(Part less) {
             Part half = new Part();
-            half.cycles = (cycles - (less == null ? 0 : less.cycles) + 1) / 2;
-            half.instructions = (instructions - (less == null ? 0 : less.instructions) + 1) / 2;
+            half.cycles = (cycles - less.cycles + 1) / 2;
+            half.instructions = (instructions - less.instructions + 1) / 2;
+            half.times = times - less.times;
             return half;
         }
     }
@@ -303,6 +306,7 @@ final class Timeline {
             Part part = parts.computeIfAbsent(where, key -> new Part());
             part.cycles += when - began;
             part.instructions += instructions;
+            part.times++;
             began = when;
             instructions = 0;
             if (!model.whole) {

@@ -18,10 +18,7 @@ final class Together {
         switch (i.name()) {
             case "SHFL" -> shuffle(w, lanes);
             case "VOTE", "VOTEU" -> {
-                int yes = 0;
-                for (w.lane = 0; w.lane < Warp.LANES; w.lane++) {
-                    yes |= w.is(1) ? 1 << w.lane : 0;
-                }
+                int yes = w.mask(w.operand(1));
                 boolean vote = i.has("ANY") ? (yes & lanes) != 0 : (~yes & lanes) == 0;
                 w.check(i.operands().length == 2, "a ballot");
                 each(w, lanes, () -> w.set(0, vote));

@@ -82,13 +82,10 @@ final class Warp {
             }
             int index = at / Instruction.BYTES;
             now = block.cluster.kernel.code().get(index);
-            int lanes = 0;
-            for (lane = 0; lane < LANES; lane++) {
-                if (has(active, lane)) {
-                    pc[lane] += Instruction.BYTES;
-                    lanes |= now.guard() == null || is(now.guard()) ? 1 << lane : 0;
-                }
+            for (int left = active; left != 0; left &= left - 1) {
+                pc[Integer.numberOfTrailingZeros(left)] += Instruction.BYTES;
             }
+            int lanes = active & (now.guard() == null ? -1 : mask(now.guard()));
             trace.add(2 * index + (lanes != 0 ? 1 : 0));
             if (lanes != 0) {
                 try {
@@ -184,7 +181,7 @@ final class Warp {
 
     float f(int k) {
         float v = Float.intBitsToFloat(raw(k));
-        return now.has("FTZ") ? flush(v) : v;
+        return now.flushes() ? flush(v) : v;
     }
 
     static float flush(float v) {
@@ -208,18 +205,19 @@ final class Warp {
         return (long) high << 32 | bits(o) & 0xffffffffL;
     }
 
-    boolean is(int k) {
-        return is(operand(k));
-    }
-
-    private boolean is(Operand o) {
-        boolean v =
+    /** A predicate, a bit a lane. */
+    int mask(Operand o) {
+        int v =
                 switch (o.kind()) {
-                    case PREDICATE -> has(predicates[o.number()], lane);
-                    case UNIFORM_PREDICATE -> uniformPredicates[o.number()];
+                    case PREDICATE -> predicates[o.number()];
+                    case UNIFORM_PREDICATE -> uniformPredicates[o.number()] ? -1 : 0;
                     default -> throw error(o.text() + " is no predicate");
                 };
-        return v != (o.sign() == '!');
+        return o.sign() == '!' ? ~v : v;
+    }
+
+    boolean is(int k) {
+        return has(mask(operand(k)), lane);
     }
 
     boolean isPredicate(int k) {
@@ -258,7 +256,7 @@ final class Warp {
     }
 
     void set(int k, float value) {
-        float v = now.has("FTZ") ? flush(value) : value;
+        float v = now.flushes() ? flush(value) : value;
         set(k, Float.isNaN(v) ? NAN : Float.floatToRawIntBits(v));
     }
 
