@@ -94,7 +94,7 @@ final class Emulate {
                 new BlockTeam(BlockTeam.Kind.CLUSTER, Integer.parseInt(columns[2]), MEMORY, tensor);
         Backend.Options options =
                 Backend.Options.DEFAULT.with(tensor ? Backend.Engine.TENSOR : Backend.Engine.FUSED);
-        SassDevice device = new SassDevice(nvdisasm, cubins, team);
+        SassDevice device = new SassDevice(nvdisasm, cubins, team, columns[1].equals("shape"));
         double[] errors = new double[LIMITS.length];
         try (Executor reference = new ReferenceBackend().open(plan, Backend.Options.DEFAULT);
                 Executor executor = new KernelExecutor(device, plan, Tiling.forUnits(1), options);

@@ -35,17 +35,17 @@ final class Opcodes {
             LEA: HI X SX32
             LOP3 PLOP3: LUT
             SHF: L R U32 S32 U64 S64 HI W
-            SGXT VIMNMX: U32
+            SGXT VIMNMX VIMNMX3 VIADDMNMX: U32
             ISETP: GT LT GE LE EQ NE U32 AND OR XOR EX
             CS2R: 32
-            LDC: 64
+            LDC: U8 64
             SHFL: IDX UP DOWN BFLY
             VOTE VOTEU: ALL ANY
             REDUX: SUM MAX MIN OR AND XOR S32
             HMMA: 16816 1688 F32 TF32
             IMMA: 16832 U8 S8
-            LDS LDG LD: E U8 S8 U16 S16 64 128 CONSTANT STRONG SYS GPU
-            STS STG ST: E U8 U16 64 128 STRONG SYS GPU
+            LDS LDG LD LDL: LU E U8 S8 U16 S16 64 128 CONSTANT STRONG SYS GPU
+            STS STG ST STL: E U8 U16 64 128 STRONG SYS GPU
             LDGSTS: E BYPASS 64 128
             DEPBAR: LE
             STAS: 64 128
@@ -139,10 +139,10 @@ final class Opcodes {
             case "PRMT" -> w.set(0, permute(w.u(1) | (long) w.i(3) << 32, w.i(2)));
             case "SGXT" -> w.set(0, extend(w.i(1), w.i(2), w.now.has("U32")));
             case "SEL" -> w.set(0, w.is(3) ? w.i(1) : w.i(2));
-            case "VIMNMX" -> {
-                boolean less = w.now.has("U32") ? w.u(1) < w.u(2) : w.i(1) < w.i(2);
-                w.set(0, less == w.is(3) ? w.i(1) : w.i(2));
-            }
+            case "VIMNMX" -> w.set(0, extreme(w, w.i(1), w.i(2), w.is(3)));
+            case "VIMNMX3" ->
+                    w.set(0, extreme(w, extreme(w, w.i(1), w.i(2), w.is(4)), w.i(3), w.is(4)));
+            case "VIADDMNMX" -> w.set(0, extreme(w, w.i(1) + w.i(2), w.i(3), w.is(4)));
             case "ISETP" -> {
                 long a = w.now.has("U32") ? w.u(2) : w.i(2);
                 long b = w.now.has("U32") ? w.u(3) : w.i(3);
@@ -176,13 +176,9 @@ final class Opcodes {
                 w.set(0, w.special(w.operand(1).text()));
                 w.set(0, w.now.has("32") ? 0 : 1, 0);
             }
-            case "LDC" -> {
-                if (w.now.has("64")) {
-                    w.setPair(0, w.pair(1));
-                } else {
-                    w.set(0, w.i(1));
-                }
-            }
+            case "LDC" -> load(w, w.constant(1));
+            case "LDL" -> load(w, w.local((int) w.address(1)));
+            case "STL" -> store(w, w.local((int) w.address(0)));
             case "LDS" -> load(w, w.own((int) w.address(1), w.now.bytes()));
             case "LDG" -> load(w, w.global(w.address(1), w.now.bytes()));
             case "LD" -> load(w, w.generic(w.address(1), w.now.bytes()));
@@ -389,6 +385,11 @@ final class Opcodes {
         if (k == 2) {
             w.set(1, sum >> 32 != 0);
         }
+    }
+
+    private static int extreme(Warp w, int a, int b, boolean least) {
+        boolean less = w.now.has("U32") ? Integer.compareUnsigned(a, b) < 0 : a < b;
+        return less == least ? a : b;
     }
 
     private static int lookup(int table, int a, int b, int c) {

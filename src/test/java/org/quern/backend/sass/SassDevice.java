@@ -19,19 +19,22 @@ final class SassDevice extends TraceDevice {
     private final List<ByteBuffer> buffers = new ArrayList<>();
     private static final int ARGUMENTS = 0x210; // where they begin in constant bank 0
     private static final int BLOCKS = 0x188; // where their number is
+    private static final int STACK = 0x28; // where it begins
 
     private final Path nvdisasm;
     private final Path cubins;
     private final Map<String, Kernel> kernels = new TreeMap<>();
+    private final boolean shapes;
     private Random order;
     private String name;
     private Cluster last;
 
     private record Memory(long handle, long bytes) implements Buffer {}
 
-    /** With one team. */
-    SassDevice(Path nvdisasm, Path cubins, BlockTeam team) {
+    /** With one team, or if wanted with what kernels for a network alone take instead. */
+    SassDevice(Path nvdisasm, Path cubins, BlockTeam team, boolean shapes) {
         super(List.of(team));
+        this.shapes = shapes;
         this.nvdisasm = nvdisasm;
         this.cubins = cubins;
     }
@@ -52,10 +55,14 @@ final class SassDevice extends TraceDevice {
     }
 
     @Override
-    public Launch prepare(Call call, BlockTeam team, long bytes) {
+    public Launch prepare(Call call, BlockTeam team, long bytes) throws BlockTeam.Refused {
+        if (team.shape() != null != shapes) {
+            throw new BlockTeam.Refused("another kernel is asked for");
+        }
         Kernel kernel = kernels.computeIfAbsent(call.kernel(), entry -> read(team, entry));
         ByteBuffer bank = ByteBuffer.allocate(1024).order(ByteOrder.LITTLE_ENDIAN);
         bank.putInt(BLOCKS, team.blocks());
+        bank.putInt(STACK, Warp.STACK);
         int at = ARGUMENTS;
         for (int i = 0; i < call.arguments().size(); i++) {
             at += call.put(i, bank, at);

@@ -133,6 +133,9 @@ class SassTest {
             VIMNMX R0, R1, R2, PT / R1=0x80000000 R2=0x1 / R0=0x80000000
             VIMNMX.U32 R0, R1, R2, PT / R1=0x80000000 R2=0x1 / R0=0x1
             VIMNMX.U32 R0, R1, R2, !PT / R1=0x80000000 R2=0x1 / R0=0x80000000
+            VIMNMX3.U32 R0, R1, R2, R3, !PT / R1=0x1 R2=0x80000000 R3=0x7 / R0=0x80000000
+            VIMNMX3 R0, R1, R2, R3, PT / R1=0x1 R2=0x80000000 R3=0x7 / R0=0x80000000
+            VIADDMNMX.U32 R0, R1, -R2, 0x20, PT / R1=0x1 R2=0x2 / R0=0x20
             ISETP.GT.U32.AND P0, PT, R1, R2, PT / R1=0xffffffff R2=0x1 / P0=1
             ISETP.GT.AND P0, PT, R1, R2, PT / R1=0xffffffff R2=0x1 / P0=0
             ISETP.GE.OR P0, PT, R1, R2, !P1 / R1=0x0 R2=0x1 P1=0x0 / P0=1
@@ -145,6 +148,8 @@ class SassTest {
             S2R R0, SR_LANEID /  / R0=0x3
             S2UR UR4, SR_CgaCtaId /  / UR4=0x0
             CS2R R0, SRZ / R1=0x5 / R0=0x0 R1=0x0
+            STL [R1+-0x4], R2 ; LDL.LU R0, [R1+-0x4] / R1=0x100 R2=lane / R0=0x3
+            LDC.U8 R0, c[0x2][0xc] / / R0=0x77
             LDC R0, c[0x2][R1+0x4] / R1=0x8 / R0=0x77
             ULDC.64 UR4, c[0x2][0x8] /  / UR4=0x0 UR5=0x77
             SHFL.BFLY PT, R0, R1, 0x10, 0x1f / R1=lane / R0=0x13
@@ -155,6 +160,7 @@ class SassTest {
             VOTE.ALL P0, P1 / P1=0xffffff7f / P0=0
             VOTE.ANY P0, P1 / P1=0x80 / P0=1
             VOTEU.ALL UP0, P1 / P1=0xffffffff / UP0=1
+            VOTE.ANY R0, PT, P1 / P1=0x84 / R0=0x84
             REDUX.MAX UR4, R1 / R1=lane / UR4=0x1f
             REDUX.MIN.S32 UR4, R1 / R1=-0x5 / UR4=-0x5
             REDUX.SUM UR4, R1 / R1=lane / UR4=0x1f0

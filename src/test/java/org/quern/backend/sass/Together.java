@@ -20,8 +20,12 @@ final class Together {
             case "VOTE", "VOTEU" -> {
                 int yes = w.mask(w.operand(1));
                 boolean vote = i.has("ANY") ? (yes & lanes) != 0 : (~yes & lanes) == 0;
-                w.check(i.operands().length == 2, "a ballot");
-                each(w, lanes, () -> w.set(0, vote));
+                if (i.operands().length == 2) {
+                    each(w, lanes, () -> w.set(0, vote));
+                } else {
+                    w.check(w.operand(1).number() == 7, "a ballot with a vote");
+                    each(w, lanes, () -> w.set(0, w.mask(w.operand(2)) & lanes));
+                }
             }
             case "REDUX" -> reduce(w, lanes);
             case "HMMA", "IMMA" -> product(w, lanes);

@@ -16,6 +16,7 @@ import org.quern.backend.sass.Instruction.Operand;
  */
 final class Warp {
     static final int LANES = 32;
+    static final int STACK = 256; // bytes of local memory
     private static final int NAN = 0x7fffffff;
     private static final int WINDOW = 0x7f; // the high word of a generic address in shared memory
 
@@ -27,6 +28,7 @@ final class Warp {
     private final int[] registers = new int[256 * LANES]; // 255: zero
     private final int[] uniform = new int[64]; // 63: zero
     private final boolean[] uniformPredicates = new boolean[8];
+    private final ByteBuffer local = Cluster.memory(STACK * LANES);
     private final int[] pc = new int[LANES];
     private final int[][] groups = new int[17][LANES]; // of convergence barriers; 16: WARPSYNC
     private final int[] parked = new int[17]; // the lanes that wait at each
@@ -277,6 +279,16 @@ final class Warp {
     }
 
     // ---- memory
+
+    /** Memory of the lane alone, below where the stack begins. */
+    ByteBuffer local(int at) {
+        return place(local.slice(STACK * lane, STACK).order(local.order()), at, now.bytes());
+    }
+
+    ByteBuffer constant(int k) {
+        check(operand(k).kind() == Kind.CONSTANT, "an operand is no constant");
+        return constant(operand(k), now.bytes());
+    }
 
     private ByteBuffer constant(Operand o, int bytes) {
         int at = o.offset();
