@@ -41,6 +41,13 @@ final class Emulate {
     /** Of losses, relative; of parameters, in rates; of moments, relative to the largest. */
     private static final double[] LIMITS = {1e-6, 1e-2, 1e-5, 1e-4};
 
+    private static final Map<String, Optimizer> OPTIMIZERS =
+            Map.of(
+                    "adam", Optimizer.Adam.DEFAULT,
+                    "adamw", new Optimizer.Adam(0.9, 0.999, 1e-7, 0.01),
+                    "sgd", new Optimizer.Sgd(0, 0),
+                    "momentum", new Optimizer.Sgd(0.9, 0.001));
+
     private static final String ROW =
             "| %-28s | %,8d | %,8d | %,8d | %.1e | %.1e | %.1e | %.1e |%n";
 
@@ -73,7 +80,7 @@ final class Emulate {
                         + "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         for (String line : Files.readAllLines(Path.of(arguments[1]))) {
             if (!line.isBlank() && !line.startsWith("#")) {
-                emulate.subject(line.split(" +", 5));
+                emulate.subject(line.split(" +", 6));
             }
         }
         System.out.print(emulate.parts);
@@ -81,13 +88,16 @@ final class Emulate {
         System.exit(emulate.wrong.isEmpty() ? 0 : 1);
     }
 
-    /** Columns: the most instructions, the kind of team, its blocks, the batch, the layers. */
+    /**
+     * Columns: the most instructions, the kind of team, its blocks, the batch, the optimizer, the
+     * layers.
+     */
     private void subject(String[] columns) throws IOException {
         Plan plan =
                 Plan.of(
-                        ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), columns[4]),
+                        ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), columns[5]),
                         Loss.CROSS_ENTROPY,
-                        Optimizer.Adam.DEFAULT,
+                        OPTIMIZERS.get(columns[4]),
                         Integer.parseInt(columns[3]));
         boolean tensor = columns[1].equals("tensor");
         BlockTeam team =
