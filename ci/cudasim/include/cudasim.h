@@ -23,6 +23,7 @@ extern __attribute__((visibility("hidden"))) cudasim::Unit *cudasim_units;
 #define __noinline__ __attribute__((noinline))
 #define __restrict__ __restrict
 #define __cluster_dims__(...) /* the simulator reads them from the PTX */
+#define __grid_constant__
 /* All static shared memory of a module lies in one section, which the simulator knows. */
 #define __shared__ static __attribute__((section("cudasim_shared")))
 
