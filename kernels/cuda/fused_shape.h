@@ -8,8 +8,8 @@
  *   warps   X W1          sums, to all blocks   meanwhile              chain of 8 rows             update
  *   0..6    112 inputs    4 rows each           masks, next rows       fragments of X^T            96 inputs x 4 columns
  *   7       targets       4 rows                the order after next   fragments of X^T            96 inputs x 4 columns
- *   8..11   -             -                     weights to registers   layers 2 and 3, loss,       8..10: dW2, 16 inputs a warp;
- *                                                                      gradients to the columns    11: dW3; 10: the last 16 inputs
+ *   8..11   11: the       -                     weights to registers   layers 2 and 3, loss,       8..10: dW2, 16 inputs a warp;
+ *           order's start                                              gradients to the columns    11: dW3; 10: the last 16 inputs
  *
  * Three block barriers a step; warps 8..11 alone wait for what other blocks put (mbarrier). Every block computes the layers
  * above the first alike, to the same bits.
@@ -38,9 +38,9 @@ constexpr uint XS = IN, PS = 808, HS = 52;      /* strides: bytes, halves, words
 constexpr uint W2S = 56, W3S = 24, TS = 40;     /* halves, floats, floats */
 constexpr float W1_UNIT = 2048.0f, W2_UNIT = 256.0f, BYTE_UNIT = 16777216.0f, LOG2E = 1.4426950408889634f;
 
-/* What masks and order are drawn by. */
+/* What masks and order are drawn by, and the steps of the pass. */
 struct Draws {
-    uint seed_low, seed_high, step_low, step_high, rows;
+    uint seed_low, seed_high, step_low, step_high, rows, count;
     int bits;
 };
 
@@ -68,6 +68,7 @@ struct __attribute__((aligned(16))) Memory {
     float rate[2], decay[2];
     uint rows[2];
     Draws draws;
+    Moment at[4];               /* of step i: i % 4 */
     uint log[2 * 64];           /* entries that the host has not been told of */
     mbarrier arrived[2];
 };
@@ -98,7 +99,8 @@ struct Net {
     }
 };
 
-DEVICE float cut(float x) { return as_float(as_uint(x) & 0xffffe000u); } /* to TF32 */
+/* To TF32, the nearest: what is left then has a sign, and a bit less to lose. */
+DEVICE float cut(float x) { return as_float((as_uint(x) + 0x1000u) & 0xffffe000u); }
 DEVICE void split(const float *x, float *high, float *low, const int n) {
     UNROLL for (int i = 0; i < n; i++) {
         high[i] = cut(x[i]);
@@ -347,6 +349,9 @@ DEVICE void upper(Memory &s, const Net &net, uint slot, uint job, uint lane, Upp
             if (DEEP && 8 * n + 2 * t + i == J) {
                 y[n][i] = 1.0f; /* the bias of the layer above */
             }
+            if (DEEP && 8 * n + 2 * t + i >= J) {
+                slope[n][i] = 0.0f; /* W3 has the bias there: nothing of it goes back */
+            }
         }
     }
     float back[2][2][4]; /* W3 for the way back */
@@ -560,13 +565,14 @@ struct Arguments {
 
 /* H units in the first layer, J and C as `upper` has them. ROLE 0: warps 0..7; 1: 8 and 9; 2: 10; 3: 11. */
 template <uint H, uint J, uint C, bool ADAM, int ROLE>
-DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint lane, uint rank, Moment now, uint steps) {
+DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint lane, uint rank, uint index, uint steps) {
     constexpr bool DEEP = C > 0, CHAIN = ROLE > 0;
     constexpr uint BLOCKS = H / 4;
     constexpr int OWN = ROLE == 0 ? 3 : ROLE == 2 ? 1 : 0; /* groups of inputs */
     constexpr int W = 4 * OWN, N = W + (CHAIN && (DEEP || ROLE < 3) ? 8 : 0);
     constexpr uint ARRIVALS = 9, TOTAL = BLOCKS * B * 16;
-    const uint job = warp - 8, g = lane / 4, t = lane % 4;
+    const uint job = warp - 8;
+    uint g = lane / 4, t = lane % 4;
     const uint *pass = a.pass;
     auto group = [&](int i) { return CHAIN ? GROUPS : 3 * warp + i; };
     float w[N > 0 ? N : 1], m[N > 0 ? N : 1], v[N > 0 ? N : 1], bw[2] = {}, bm[2] = {}, bv[2] = {};
@@ -654,23 +660,22 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
     struct Coming {
         float label, weight, rate, decay;
     };
-    auto coming = [&](uint slot, Moment at) {
+    auto coming = [&](uint slot, uint at) {
         const float *target = a.targets + (size_t)s.order[slot][lane] * net.word(NET_TARGETS);
-        return Coming{target[0], net.word(NET_TARGETS) > 1 ? target[1] : 1.0f, as_float(pass[PASS_WORDS + at.index]),
-                      as_float(pass[PASS_WORDS + pass[PASS_COUNT] + at.index])};
+        return Coming{target[0], net.word(NET_TARGETS) > 1 ? target[1] : 1.0f, as_float(pass[PASS_WORDS + at]),
+                      as_float(pass[PASS_WORDS + s.draws.count + at])};
     };
-    auto came = [&](uint slot, Moment at, const Coming &c) {
+    auto came = [&](uint step, const Coming &c) {
+        uint slot = step & 1u;
         s.label[slot][lane] = (uint)c.label;
         s.weight[slot][lane] = c.weight;
         if (lane == 0) {
             s.rate[slot] = c.rate;
             s.decay[slot] = c.decay;
-            s.rows[slot] = at.rows;
+            s.rows[slot] = s.at[step % 4].rows;
         }
     };
 
-    const uint index = now.index;
-    Moment next = moment_after(now, s.draws.rows, B), later = moment_after(next, s.draws.rows, B);
     state(true);
     put_weights();
     if (warp == 11 && lane == 0) {
@@ -679,10 +684,12 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
         barrier_init_fence();
     }
     if (warp == 7) {
-        s.order[0][lane] = row_of(s.draws, now, moved(s.draws, now, place_of(now, lane)));
-        s.order[1][lane] = row_of(s.draws, next, moved(s.draws, next, place_of(next, lane)));
+        for (uint i = 0; i < 2; i++) {
+            Moment at = s.at[i];
+            s.order[i][lane] = row_of(s.draws, at, moved(s.draws, at, place_of(at, lane)));
+        }
         __syncwarp();
-        came(0, now, coming(0, now));
+        came(0, coming(0, index));
     } else if (ROLE == 0) {
         masks(0);
     }
@@ -708,14 +715,18 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
         const uint slot = step & 1u;
         bool more = step + 1 < steps;
         Coming c = {};
-        uint place = 0;
         if (ROLE == 0 && warp < 7) {
             first(s, slot, warp, lane);
         } else if (ROLE == 0) {
             if (more) {
-                c = coming(1 - slot, next);
+                c = coming(1 - slot, index + step + 1);
             }
-            place = moved(s.draws, later, place_of(later, lane));
+        } else if (ROLE == 3) {
+            Moment later = s.at[(step + 2) % 4];
+            s.order[slot][lane] = moved(s.draws, later, place_of(later, lane));
+            if (lane == 0) {
+                s.at[(step + 3) % 4] = moment_after(later, s.draws.rows, B);
+            }
         }
         float rate = s.rate[slot], of_w = s.decay[slot];
         __syncthreads(); /* 1: the parts of X W1 */
@@ -752,7 +763,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             masks(step + 1);
         }
         if (ROLE == 0 && warp == 7) {
-            place = row_of(s.draws, later, place);
+            s.order[slot][lane] = row_of(s.draws, s.at[(step + 2) % 4], s.order[slot][lane]);
         }
         if (CHAIN) {
             barrier_wait(&s.arrived[slot], step >> 1 & 1u);
@@ -812,9 +823,8 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             update<ADAM>(net, bw[0], bm[0], bv[0], sum, rate, 1.0f);
             s.b1[g % 4] = bw[0];
         } else if (ROLE == 0 && warp == 7) {
-            s.order[slot][lane] = place;
             if (more) {
-                came(1 - slot, next, c);
+                came(step + 1, c);
             }
         } else if (ROLE == 1 && warp == 9 && rank == 0) {
             float4 parts = load<float4>(s.loss + 4 * lane);
@@ -848,15 +858,12 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             copies_wait();
         }
         __syncthreads(); /* 3: the weights */
-        if (ROLE == 0) {
-            now = next;
-            next = later;
-            later = moment_after(later, s.draws.rows, B);
-        }
     }
     if (ROLE == 0) {
         copies_wait();
     }
+    anew(g); /* no place is kept from the start on: registers are short */
+    anew(t);
     state(false);
     if (ROLE == 1 && warp == 9 && rank == 0) {
         uint entries = undone ? step % 64 : 0; /* that the host does not have yet */
@@ -872,7 +879,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
     cluster_arrive();
     cluster_wait(); /* all have read the pass */
     if (warp == 7 && rank == 0 && lane == 0) {
-        fused_leave(a.pass, now);
+        fused_leave(a.pass, s.at[step % 4]);
     }
 }
 
@@ -894,17 +901,21 @@ DEVICE void train(const Net &net, const Arguments &a, uint limit) {
     }
     if (thread == 0) {
         uint rows = pass[PASS_DATA_ROWS];
-        s.draws = Draws{pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], now.step_low, now.step_high, rows, shuffle_bits(rows)};
+        s.at[0] = now;
+        s.at[1] = moment_after(now, rows, B);
+        s.at[2] = moment_after(s.at[1], rows, B);
+        s.draws = Draws{pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], now.step_low, now.step_high, rows, pass[PASS_COUNT],
+                         shuffle_bits(rows)};
     }
     __syncthreads();
     if (warp < 8) {
-        role<H, J, C, ADAM, 0>(s, net, a, warp, lane, rank, now, steps);
+        role<H, J, C, ADAM, 0>(s, net, a, warp, lane, rank, now.index, steps);
     } else if (warp < 10) {
-        role<H, J, C, ADAM, 1>(s, net, a, warp, lane, rank, now, steps);
+        role<H, J, C, ADAM, 1>(s, net, a, warp, lane, rank, now.index, steps);
     } else if (warp == 10) {
-        role<H, J, C, ADAM, 2>(s, net, a, warp, lane, rank, now, steps);
+        role<H, J, C, ADAM, 2>(s, net, a, warp, lane, rank, now.index, steps);
     } else {
-        role<H, J, C, ADAM, 3>(s, net, a, warp, lane, rank, now, steps);
+        role<H, J, C, ADAM, 3>(s, net, a, warp, lane, rank, now.index, steps);
     }
 }
 

@@ -66,6 +66,8 @@ DEVICE float fast_log2(float x) {
     asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
+/* What is made of a value after this the compiler does not have from before. */
+DEVICE void anew(uint &v) { asm volatile("" : "+r"(v)); }
 DEVICE uint reduce_max(uint v) { return __reduce_max_sync(0xffffffffu, v); }
 DEVICE uint reduce_add(uint v) { return __reduce_add_sync(0xffffffffu, v); }
 
@@ -111,6 +113,7 @@ DEVICE void put_async16(void *own, uint rank, uint4 v, mbarrier *b) {
 }
 
 #else
+DEVICE void anew(uint &v) {}
 DEVICE float approximate_sqrt(float x) { return fast_sqrt(x); }
 #endif
 
