@@ -313,7 +313,7 @@ class FusedTest {
         assertThat(single.state).isEqualTo(whole.state);
         assertThat(whole.hits).isEqualTo(expected.hits);
         for (int i = 0; i < steps; i++) {
-            assertThat(whole.losses[i]).isCloseTo(expected.losses[i], within(1e-6f * expected.losses[i]));
+            assertThat(whole.losses[i]).isCloseTo(expected.losses[i], within(1e-5f * expected.losses[i]));
         }
         int parameters = (int) plan.parameters().size();
         for (int from = 0; from < whole.state.length; from += parameters) {
