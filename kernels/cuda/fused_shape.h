@@ -6,10 +6,11 @@
  * Jobs of the twelve warps:
  *
  *   warps   X W1          sums, to all blocks   meanwhile              chain of 8 rows             update
- *   0..6    112 inputs    4 rows each           masks, next rows       fragments of X^T            96 inputs x 4 columns
- *   7       targets       4 rows                the order after next   fragments of X^T            96 inputs x 4 columns
- *   8..11   11: the       -                     weights to registers   layers 2 and 3, loss,       8..10: dW2, 16 inputs a warp;
- *           order's start                                              gradients to the columns    11: dW3; 10: the last 16 inputs
+ *   0..6    112 inputs    4 rows each           masks, next rows; 6:   fragments of X^T            96 inputs x 4 columns
+ *                                               the order, ended
+ *   7       targets       4 rows                the order, begun       fragments of X^T            96 inputs x 4 columns
+ *   8..11   -             -                     weights to registers   layers 2 and 3, loss,       8..10: dW2, 16 inputs a warp;
+ *                                                                      gradients to the columns    11: dW3; 10: the last 16 inputs
  *
  * Three block barriers a step; warps 8..11 alone wait for what other blocks put (mbarrier). Every block computes the layers
  * above the first alike, to the same bits.
@@ -38,9 +39,9 @@ constexpr uint XS = IN, PS = 808, HS = 52;      /* strides: bytes, halves, words
 constexpr uint W2S = 56, W3S = 24, TS = 40;     /* halves, floats, floats */
 constexpr float W1_UNIT = 2048.0f, W2_UNIT = 256.0f, BYTE_UNIT = 16777216.0f, LOG2E = 1.4426950408889634f;
 
-/* What masks and order are drawn by, and the steps of the pass. */
+/* What masks and order are drawn by. */
 struct Draws {
-    uint seed_low, seed_high, step_low, step_high, rows, count;
+    uint seed_low, seed_high, step_low, step_high, rows;
     int bits;
 };
 
@@ -62,13 +63,14 @@ struct __attribute__((aligned(16))) Memory {
     float g1_unit[2];
     uint zero[2];
     uint top[4], worst[4];      /* bits of the largest magnitude of a warp's 8 rows: of g1; of what all blocks have alike */
-    uint kept1[2][4], kept2[2][16];
+    uint kept1[2][4], kept2[2][16 + 4]; /* and a word of what is never kept */
     uint order[2][B], label[2][B];
     float weight[2][B];
     float rate[2], decay[2];
     uint rows[2];
     Draws draws;
-    Moment at[4];               /* of step i: i % 4 */
+    Moment at[8];               /* of step i: i % 8 */
+    uint place[2][B];           /* of the order that is being drawn, where one pass has sent it */
     uint log[2 * 64];           /* entries that the host has not been told of */
     mbarrier arrived[2];
 };
@@ -99,8 +101,9 @@ struct Net {
     }
 };
 
-/* To TF32, the nearest: what is left then has a sign, and a bit less to lose. */
-DEVICE float cut(float x) { return as_float((as_uint(x) + 0x1000u) & 0xffffe000u); }
+/* To TF32; where much depends on it, to the nearest: what is left then has a bit less to lose. */
+DEVICE float cut(float x) { return as_float(as_uint(x) & 0xffffe000u); }
+DEVICE float nearest(float x) { return cut(as_float(as_uint(x) + 0x1000u)); }
 DEVICE void split(const float *x, float *high, float *low, const int n) {
     UNROLL for (int i = 0; i < n; i++) {
         high[i] = cut(x[i]);
@@ -305,7 +308,7 @@ DEVICE void weights(const Memory &s, uint lane, Upper &u) {
 DEVICE void three_products(const float (*v)[2], const float (*b)[2][4], float (*out)[2]) {
     float d[2][3][4] = {};
     UNROLL for (uint n = 0; n < 2; n++) {
-        float high[4] = {cut(v[n][0]), 0.0f, cut(v[n][1]), 0.0f}, low[4] = {v[n][0] - high[0], 0.0f, v[n][1] - high[2], 0.0f};
+        float high[4] = {nearest(v[n][0]), 0.0f, nearest(v[n][1]), 0.0f}, low[4] = {v[n][0] - high[0], 0.0f, v[n][1] - high[2], 0.0f};
         UNROLL for (uint q = 0; q < 2; q++) {
             mma_tf32(d[q][0], high, b[0][q][2 * n], b[0][q][2 * n + 1]);
             mma_tf32(d[q][1], low, b[0][q][2 * n], b[0][q][2 * n + 1]);
@@ -348,9 +351,6 @@ DEVICE void upper(Memory &s, const Net &net, uint slot, uint job, uint lane, Upp
             y[n][i] = z * slope[n][i];
             if (DEEP && 8 * n + 2 * t + i == J) {
                 y[n][i] = 1.0f; /* the bias of the layer above */
-            }
-            if (DEEP && 8 * n + 2 * t + i >= J) {
-                slope[n][i] = 0.0f; /* W3 has the bias there: nothing of it goes back */
             }
         }
     }
@@ -417,7 +417,7 @@ DEVICE void upper(Memory &s, const Net &net, uint slot, uint job, uint lane, Upp
     float g1[3][4] = {};
     uint worst = 0;
     UNROLL for (uint n = 0; n < 2; n++) {
-        float high[4] = {cut(v[n][0]), 0.0f, cut(v[n][1]), 0.0f}, low[4] = {v[n][0] - high[0], 0.0f, v[n][1] - high[2], 0.0f};
+        float high[4] = {nearest(v[n][0]), 0.0f, nearest(v[n][1]), 0.0f}, low[4] = {v[n][0] - high[0], 0.0f, v[n][1] - high[2], 0.0f};
         mma_tf32(g1[0], high, own[0][2 * n], own[0][2 * n + 1]);
         mma_tf32(g1[1], low, own[0][2 * n], own[0][2 * n + 1]);
         mma_tf32(g1[2], high, own[1][2 * n], own[1][2 * n + 1]);
@@ -533,8 +533,8 @@ DEVICE void put2(Memory &s, uint u, uint rank, uint lane, const float *w) {
             *(uint *)(s.w2[1] + j * W2S + 16 * u + 2 * g) = pack_half2(x - of.x, y - of.y);
             if (4 * u + g / 2 == rank) {
                 uint at = j * 4 + 2 * (g & 1u);
-                *(float2 *)(s.w2_own[0] + at) = make_float2(cut(x), cut(y));
-                *(float2 *)(s.w2_own[1] + at) = make_float2(x - cut(x), y - cut(y));
+                *(float2 *)(s.w2_own[0] + at) = make_float2(nearest(x), nearest(y));
+                *(float2 *)(s.w2_own[1] + at) = make_float2(x - nearest(x), y - nearest(y));
             }
         }
     }
@@ -544,7 +544,7 @@ DEVICE void put3(Memory &s, uint lane, const float *w) {
     UNROLL for (uint n = 0; n < 2; n++) {
         UNROLL for (uint i = 0; i < 4; i++) {
             uint j = g + 8 * (i / 2), c = 8 * n + 2 * t + i % 2;
-            float high = cut(w[4 * n + i]), low = w[4 * n + i] - high;
+            float high = nearest(w[4 * n + i]), low = w[4 * n + i] - high;
             s.w3_t[0][c * W3S + j] = high;
             s.w3_t[1][c * W3S + j] = low;
             s.w3[0][j * W3S + c] = high;
@@ -633,6 +633,15 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             bv[n] *= of_v;
         }
     };
+    /* of the lanes that have the same, one */
+    auto put_biases = [&]() {
+        if (warp == 4 && lane % 4 == 0 && lane < 16) {
+            s.b1[g] = bw[0];
+        } else if (warp == 8 && t == 0) {
+            s.b2[g] = bw[0];
+            s.b2[8 + g] = bw[1];
+        }
+    };
     auto put_weights = [&]() {
         UNROLL for (int i = 0; i < OWN; i++) {
             put1(s, group(i), lane, w + 4 * i);
@@ -642,12 +651,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
         } else if (CHAIN && DEEP) {
             put3(s, lane, w + W);
         }
-        if (warp == 4) {
-            s.b1[g % 4] = bw[0];
-        } else if (warp == 8) {
-            s.b2[g] = bw[0];
-            s.b2[8 + g] = bw[1];
-        }
+        put_biases();
     };
     /* masks of a step: warps 0..3 the second layer's, 32 blocks of Philox each, warp 4 the own columns' */
     auto masks = [&](uint step) {
@@ -663,7 +667,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
     auto coming = [&](uint slot, uint at) {
         const float *target = a.targets + (size_t)s.order[slot][lane] * net.word(NET_TARGETS);
         return Coming{target[0], net.word(NET_TARGETS) > 1 ? target[1] : 1.0f, as_float(pass[PASS_WORDS + at]),
-                      as_float(pass[PASS_WORDS + s.draws.count + at])};
+                      as_float(pass[PASS_WORDS + pass[PASS_COUNT] + at])};
     };
     auto came = [&](uint step, const Coming &c) {
         uint slot = step & 1u;
@@ -672,7 +676,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
         if (lane == 0) {
             s.rate[slot] = c.rate;
             s.decay[slot] = c.decay;
-            s.rows[slot] = s.at[step % 4].rows;
+            s.rows[slot] = s.at[step % 8].rows;
         }
     };
 
@@ -688,6 +692,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             Moment at = s.at[i];
             s.order[i][lane] = row_of(s.draws, at, moved(s.draws, at, place_of(at, lane)));
         }
+        s.place[0][lane] = moved(s.draws, s.at[2], place_of(s.at[2], lane));
         __syncwarp();
         came(0, coming(0, index));
     } else if (ROLE == 0) {
@@ -705,8 +710,8 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
     /* where a lane's four bits of the second layer's mask are */
     uint kept_at[4] = {};
     UNROLL for (uint i = 0; CHAIN && DEEP && i < 4; i++) {
-        uint column = 8 * (i / 2) + 2 * t + i % 2, e = (8 * job + g) * J + min(column, J - 1);
-        kept_at[i] = (e / 128 * 4 + e % 4) << 5 | e / 4 % 32;
+        uint column = 8 * (i / 2) + 2 * t + i % 2, e = (8 * job + g) * J + column;
+        kept_at[i] = column < J ? (e / 128 * 4 + e % 4) << 5 | e / 4 % 32 : 16 << 5;
     }
 
     uint step = 0;
@@ -717,16 +722,8 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
         Coming c = {};
         if (ROLE == 0 && warp < 7) {
             first(s, slot, warp, lane);
-        } else if (ROLE == 0) {
-            if (more) {
-                c = coming(1 - slot, index + step + 1);
-            }
-        } else if (ROLE == 3) {
-            Moment later = s.at[(step + 2) % 4];
-            s.order[slot][lane] = moved(s.draws, later, place_of(later, lane));
-            if (lane == 0) {
-                s.at[(step + 3) % 4] = moment_after(later, s.draws.rows, B);
-            }
+        } else if (ROLE == 0 && more) {
+            c = coming(1 - slot, index + step + 1);
         }
         float rate = s.rate[slot], of_w = s.decay[slot];
         __syncthreads(); /* 1: the parts of X W1 */
@@ -762,8 +759,15 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             fetch(s, 1 - slot, a.raw, 4 * warp, lane);
             masks(step + 1);
         }
-        if (ROLE == 0 && warp == 7) {
-            s.order[slot][lane] = row_of(s.draws, s.at[(step + 2) % 4], s.order[slot][lane]);
+        /* A pass of the order's network takes long, two would not be done in time: the order of step + 3 gets its first here. */
+        if (ROLE == 0 && warp == 6) {
+            s.order[slot][lane] = row_of(s.draws, s.at[(step + 2) % 8], s.place[slot][lane]);
+        } else if (ROLE == 0 && warp == 7) {
+            Moment later = s.at[(step + 3) % 8];
+            s.place[1 - slot][lane] = moved(s.draws, later, place_of(later, lane));
+            if (lane == 0) {
+                s.at[(step + 4) % 8] = moment_after(later, s.draws.rows, B);
+            }
         }
         if (CHAIN) {
             barrier_wait(&s.arrived[slot], step >> 1 & 1u);
@@ -810,8 +814,8 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
                 sum += __shfl_xor_sync(ALL, sum, 1);
                 sum += __shfl_xor_sync(ALL, sum, 2);
                 update<ADAM>(net, bw[n], bm[n], bv[n], sum, rate, 1.0f);
-                s.b2[8 * n + g] = bw[n];
             }
+            put_biases();
         } else if (ROLE == 0 && warp == 4) {
             float sum = 0.0f;
             UNROLL for (uint k = 0; k < 2; k++) {
@@ -821,11 +825,9 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             sum += __shfl_xor_sync(ALL, sum, 1);
             sum += __shfl_xor_sync(ALL, sum, 2);
             update<ADAM>(net, bw[0], bm[0], bv[0], sum, rate, 1.0f);
-            s.b1[g % 4] = bw[0];
-        } else if (ROLE == 0 && warp == 7) {
-            if (more) {
-                came(step + 1, c);
-            }
+            put_biases();
+        } else if (ROLE == 0 && warp == 7 && more) {
+            came(step + 1, c);
         } else if (ROLE == 1 && warp == 9 && rank == 0) {
             float4 parts = load<float4>(s.loss + 4 * lane);
             uint4 best = load<uint4>(s.best + 4 * lane);
@@ -879,7 +881,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
     cluster_arrive();
     cluster_wait(); /* all have read the pass */
     if (warp == 7 && rank == 0 && lane == 0) {
-        fused_leave(a.pass, s.at[step % 4]);
+        fused_leave(a.pass, s.at[step % 8]);
     }
 }
 
@@ -902,10 +904,10 @@ DEVICE void train(const Net &net, const Arguments &a, uint limit) {
     if (thread == 0) {
         uint rows = pass[PASS_DATA_ROWS];
         s.at[0] = now;
-        s.at[1] = moment_after(now, rows, B);
-        s.at[2] = moment_after(s.at[1], rows, B);
-        s.draws = Draws{pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], now.step_low, now.step_high, rows, pass[PASS_COUNT],
-                         shuffle_bits(rows)};
+        for (uint i = 0; i < 3; i++) {
+            s.at[i + 1] = moment_after(s.at[i], rows, B);
+        }
+        s.draws = Draws{pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], now.step_low, now.step_high, rows, shuffle_bits(rows)};
     }
     __syncthreads();
     if (warp < 8) {
