@@ -313,7 +313,8 @@ class FusedTest {
         assertThat(single.state).isEqualTo(whole.state);
         assertThat(whole.hits).isEqualTo(expected.hits);
         for (int i = 0; i < steps; i++) {
-            assertThat(whole.losses[i]).isCloseTo(expected.losses[i], within(1e-5f * expected.losses[i]));
+            assertThat(whole.losses[i])
+                    .isCloseTo(expected.losses[i], within(1e-5f * expected.losses[i]));
         }
         int parameters = (int) plan.parameters().size();
         for (int from = 0; from < whole.state.length; from += parameters) {
@@ -343,7 +344,8 @@ class FusedTest {
                                 + " blocks, the kernel for 784-48-15-10-sgd: a value of step 6 was"
                                 + " too large for its products in half precision)");
         for (int i = 0; i < expected.losses.length; i++) {
-            assertThat(got.losses[i]).isCloseTo(expected.losses[i], within(1e-3f * expected.losses[i]));
+            assertThat(got.losses[i])
+                    .isCloseTo(expected.losses[i], within(1e-3f * expected.losses[i]));
         }
         // what is none ends as it does with any kernel
         Run none = train(cuda, auto, net, 6, 6, step -> step == 2 ? 1e38 : 1e-4);
