@@ -3,6 +3,7 @@ package org.quern.backend.gpu;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -85,7 +86,8 @@ public final class FusedEngine {
             refused.forEach(
                     (team, why) ->
                             alike.computeIfAbsent(
-                                            List.of(why, team.kind(), team.tensor()),
+                                            Arrays.asList(
+                                                    why, team.kind(), team.tensor(), team.shape()),
                                             key -> new ArrayList<>())
                                     .add(team));
             return alike.entrySet().stream()

@@ -246,7 +246,7 @@ public final class KernelExecutor implements Executor {
     /** Does the steps that a kernel left undone. */
     private void trainOn(DeviceData data, Steps steps, int done) {
         String why =
-                "from step %,d on a value is beyond its half-precision planes"
+                "a value of step %,d was too large for its products in half precision"
                         .formatted(steps.first() + done);
         FusedSteps fused = engine.another(data, arena, pass.buffer, log.buffer, why);
         if (fused != null) {
