@@ -454,7 +454,7 @@ DEVICE void upper(Memory &s, const Net &net, uint slot, uint job, uint lane, Upp
     uint2 both = load<uint2>(s.top + (job & 2u));
     uint exponent = max(max(both.x, both.y) >> 23, 40u);
     float scale = as_float((268u - exponent) << 23);
-    if (lane == 0) {
+    if (lane == 0 && job % 2 == 0) {
         s.g1_unit[job / 2] = as_float((exponent - 14u) << 23) * (BYTE_UNIT * net.number(NET_SCALE));
     }
     uint high = pack_half2(gx * scale, gy * scale);
@@ -595,6 +595,8 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
         uint j = 8 * n + g;
         return warp == 8 ? (j < J ? net.layer(1, LAYER_B_ARENA) + j : NOWHERE) : warp == 4 && n == 0 ? net.layer(0, LAYER_B_ARENA) + 4 * rank + g % 4 : NOWHERE;
     };
+    /* of the lanes that have the same, one */
+    auto puts_bias = [&]() { return lane % 4 == 0 && (warp != 4 || lane < 16); };
     auto state = [&](bool in) {
         float *from = a.arena;
         UNROLL for (uint which = 0; which < 3; which++) {
@@ -614,7 +616,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
                 uint at = there ? bias(n) : NOWHERE;
                 if (in) {
                     bx[n] = at != NOWHERE ? from[at] : 0.0f;
-                } else if (at != NOWHERE && (warp == 4 || rank == 0)) {
+                } else if (at != NOWHERE && puts_bias() && (warp == 4 || rank == 0)) {
                     from[at] = bx[n];
                 }
             }
@@ -633,11 +635,10 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
             bv[n] *= of_v;
         }
     };
-    /* of the lanes that have the same, one */
     auto put_biases = [&]() {
-        if (warp == 4 && lane % 4 == 0 && lane < 16) {
+        if (warp == 4 && puts_bias()) {
             s.b1[g] = bw[0];
-        } else if (warp == 8 && t == 0) {
+        } else if (warp == 8 && puts_bias()) {
             s.b2[g] = bw[0];
             s.b2[8 + g] = bw[1];
         }

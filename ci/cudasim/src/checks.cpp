@@ -22,6 +22,7 @@ struct Word {
     uint32_t span, time_read, time_written;
     uint32_t reader, writer; /* thread within the grid + 1; or several of a block, or of more than one; or still coming */
     uint32_t reader_block, reader_warps;
+    uint32_t bytes; /* of the word, that lanes of the writer's warp have stored: parts of a word are no race */
 };
 static constexpr uint32_t many = 0xffffffffu, many_of_block = 0xfffffffeu, coming = 0xfffffffdu;
 
@@ -204,17 +205,22 @@ static bool after_readers(const Word &w, uint32_t self) {
     return true;
 }
 
-static inline void check_race(Word &w, uint32_t span, bool write, const char *memory, size_t offset) {
+static inline void check_race(Word &w, uint32_t span, bool write, const char *memory, size_t offset, size_t size) {
     /* threads are numbered 1024 a block, so that block and warp can be told from the number */
     uint32_t block = place.block, self = checks_self();
     if (w.span != span) {
-        w = {span, 0, 0, 0, 0, 0, 0};
+        w = {span, 0, 0, 0, 0, 0, 0, 0};
     }
+    uint32_t bytes = size >= 4 ? 15u : ((1u << size) - 1) << offset % 4;
+    bool apart = false;
     const char *conflict = nullptr;
     uint32_t other = 0;
     if (w.writer && !ordered(w.time_written, w.writer, self)) {
-        conflict = write ? "two stores" : "a load after a store";
-        other = w.writer;
+        apart = write && (w.writer - 1) / 32 == (self - 1) / 32 && !(w.bytes & bytes);
+        if (!apart) {
+            conflict = write ? "two stores" : "a load after a store";
+            other = w.writer;
+        }
     }
     bool after_reads = after_readers(w, self);
     if (write && !after_reads && !conflict) {
@@ -234,6 +240,7 @@ static inline void check_race(Word &w, uint32_t span, bool write, const char *me
     if (write) {
         w.writer = self;
         w.time_written = now;
+        w.bytes = apart ? w.bytes | bytes : bytes;
     } else {
         /* reads that come before this one come before all that will be after it */
         w.reader = after_reads ? self : w.reader_block == block ? many_of_block : many;
@@ -246,7 +253,7 @@ static inline void check_race(Word &w, uint32_t span, bool write, const char *me
 static void check_shared(size_t rank, size_t offset, size_t size, bool write) {
     Since &block = blocks[rank];
     for (size_t i = 0; i < size; i += 4) {
-        check_race(block.words[(offset + i) / 4], block.run, write, "shared", offset + i);
+        check_race(block.words[(offset + i) / 4], block.run, write, "shared", offset + i, size - i);
     }
 }
 
@@ -301,7 +308,7 @@ void access(const void *address, size_t size, bool write) {
         }
         Word *words = words_of(a);
         for (size_t i = 0; i < size; i += 4) {
-            check_race(words[(offset + i) / 4], launches, write, "device", offset + i);
+            check_race(words[(offset + i) / 4], launches, write, "device", offset + i, size - i);
         }
         return;
     }
