@@ -42,7 +42,9 @@ final class OpenclProgram {
         this.context = context;
         this.source = source;
         options =
-                "-cl-std=CL1.2" + (device.exact() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
+                "-cl-std=CL1.2"
+                        + (device.exact() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "")
+                        + (device.type().equals("CPU") ? " -D QUERN_CALLS" : "");
         String driver = device.versionText() + "\n" + device.driver();
         String key =
                 String.join("\n", source, options, device.platformName(), device.name(), driver);
