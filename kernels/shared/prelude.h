@@ -30,6 +30,7 @@
 #define FENCE_HOST() mem_fence(CLK_GLOBAL_MEM_FENCE)
 #define ATOMIC_MIN(p, v) atomic_min(p, v)
 #define UNROLL _Pragma("unroll")
+#define UNROLL_8 _Pragma("unroll 8")
 #pragma OPENCL FP_CONTRACT ON
 
 #else /* CUDA, or C++ that stands in for it */
@@ -53,8 +54,10 @@ typedef unsigned int uint;
 #define ATOMIC_MIN(p, v) atomicMin(p, v)
 #ifdef __CUDACC__
 #define UNROLL _Pragma("unroll")
+#define UNROLL_8 _Pragma("unroll 8")
 #else
 #define UNROLL
+#define UNROLL_8
 #endif
 #define CLK_LOCAL_MEM_FENCE 0
 #define barrier(fence) __syncthreads()
