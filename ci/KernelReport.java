@@ -30,6 +30,10 @@ public final class KernelReport {
     private static final Map<String, Integer> WARPS =
             Map.of("sm_75", 32, "sm_80", 64, "sm_86", 48, "sm_89", 48, "sm_90", 64, "sm_100", 64, "sm_120", 48);
 
+    /** The same page: KiB of shared memory of a multiprocessor. */
+    private static final Map<String, Integer> SHARED =
+            Map.of("sm_75", 64, "sm_80", 164, "sm_86", 100, "sm_89", 100, "sm_90", 228, "sm_100", 228, "sm_120", 100);
+
     private static final int ALL_REGISTERS = 65_536; // of each of them, given to warps by 256
     private static final Pattern NAME = Pattern.compile("(.+)-(sm_\\d+)\\.cubin");
     private static final Pattern ALLOWED = Pattern.compile("\\| (\\w+) \\| (sm_\\d+) \\| (\\d+) \\|");
@@ -43,10 +47,12 @@ public final class KernelReport {
         int threads;
 
         String text(String architecture) {
-            int most = WARPS.getOrDefault(architecture, 64);
+            int most = WARPS.get(architecture);
             int perBlock = (threads + 31) / 32;
             int byRegisters = ALL_REGISTERS / ((registers * 32 + 255) / 256 * 256) / perBlock;
-            int warps = Math.min(byRegisters, most / perBlock) * perBlock;
+            int reserved = architecture.equals("sm_75") ? 0 : 1024; // of shared memory, for each block
+            int byShared = (SHARED.get(architecture) << 10) / (shared + reserved + 1);
+            int warps = Math.min(Math.min(byRegisters, byShared), most / perBlock) * perBlock;
             return "%d, %d %%".formatted(registers, 100 * warps / most);
         }
     }
@@ -63,6 +69,9 @@ public final class KernelReport {
         for (Path cubin : cubins) {
             Matcher name = NAME.matcher(cubin.getFileName().toString());
             name.matches();
+            if (!WARPS.containsKey(name.group(2))) {
+                throw new IllegalStateException(cubin + ": its architecture is to be told of in WARPS and SHARED");
+            }
             architectures.add(name.group(2));
             read(Files.readAllBytes(cubin))
                     .forEach((kernel, of) -> kernels.computeIfAbsent(kernel, k -> new TreeMap<>()).put(name.group(2), of));
@@ -73,8 +82,9 @@ public final class KernelReport {
                 # What the kernels take
 
                 Made by `ci/kernel-report` of the attributes of the cubins; not to be edited, but for the last table. For each
-                architecture: registers of a thread, and the share of a multiprocessor's warps that they leave room for, whatever
-                dynamic shared memory a launch asks for. Code and static shared memory in KiB, the largest of all architectures.
+                architecture: registers of a thread, and the share of a multiprocessor's warps that these and static shared memory
+                leave room for; a launch's dynamic shared memory is not counted. Code and static shared memory in KiB, the largest
+                of all architectures.
 
                 """);
         text.append("| kernel | threads | code | shared |");

@@ -20,7 +20,7 @@ TILE(dense_forward)(__global float *arena, __global const uint *pass, uint x_at,
     }
     TILE(product)(a_tiles, b_tiles, arena + x_at, inputs, true, arena + w_at, outputs, false, rows, outputs, inputs,
                   row0, column0, sums, false);
-    if (RM * RN > 1) {
+    if (RM * RN > 4) {
         TILE(keep)(arena + y_at, rows, outputs, row0, column0, sums);
     }
     bool drops = threshold != 0 && pass[PASS_TRAINING] != 0;
@@ -30,7 +30,7 @@ TILE(dense_forward)(__global float *arena, __global const uint *pass, uint x_at,
             uint column = column0 + SPREAD(THREAD_COLUMN, c, RN, TN);
             if (THREAD_SLICE == 0 && row < rows && column < outputs) {
                 uint position = row * outputs + column;
-                float z = (RM * RN == 1 ? sums[0] : arena[y_at + position]) + arena[bias_at + column];
+                float z = (RM * RN <= 4 ? sums[r * RN + c] : arena[y_at + position]) + arena[bias_at + column];
                 dense_forward_store(arena, pass, z, z_at, y_at, position, activation, drops, stream, threshold,
                                     keep_scale);
             }
@@ -51,7 +51,7 @@ TILE(dense_backward_input)(__global float *arena, __global const uint *pass, uin
     }
     TILE(product)(a_tiles, b_tiles, arena + dy_at, outputs, true, arena + w_at, outputs, true, rows, inputs, outputs,
                   row0, column0, sums, false);
-    if (RM * RN > 1) {
+    if (RM * RN > 4) {
         TILE(keep)(arena + dx_at, rows, inputs, row0, column0, sums);
     }
     for (uint r = 0; r < RM; r++) {
@@ -60,7 +60,7 @@ TILE(dense_backward_input)(__global float *arena, __global const uint *pass, uin
             uint column = column0 + SPREAD(THREAD_COLUMN, c, RN, TN);
             if (THREAD_SLICE == 0 && row < rows && column < inputs) {
                 uint position = row * inputs + column;
-                float sum = RM * RN == 1 ? sums[0] : arena[dx_at + position];
+                float sum = RM * RN <= 4 ? sums[r * RN + c] : arena[dx_at + position];
                 dense_backward_store(arena, pass, sum, x_at, z_at, dx_at, position, activation, stream, threshold,
                                      keep_scale);
             }

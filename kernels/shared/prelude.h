@@ -13,6 +13,7 @@
 #ifdef __OPENCL_VERSION__
 
 #define KERNEL(threads) __kernel __attribute__((reqd_work_group_size(threads, 1, 1))) void
+#define LONE_KERNEL(threads) KERNEL(threads)
 #define DEVICE inline static
 /* A function that is a part of a large kernel. What a CPU runs is compiled in a third of the time if these stay calls. */
 #ifdef QUERN_CALLS
@@ -39,6 +40,8 @@ typedef unsigned char uchar;
 typedef unsigned int uint;
 
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+/* One block is enough for a multiprocessor: else the compiler saves registers for more, and spills. */
+#define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 #define DEVICE __device__ __forceinline__ static
 #define PART DEVICE
 #define __global
