@@ -102,7 +102,7 @@ class OpenclShimTest {
                     """
                     platforms   | no OpenCL device can be used: clGetPlatformIDs gave CL_OUT_OF_HOST_MEMORY; install an OpenCL driver
                     broken      | no OpenCL device can be used: platform 0 (Broken): clGetDeviceIDs gave CL_OUT_OF_HOST_MEMORY; install
-                    dumb        | ): clGetDeviceInfo gave CL_INVALID_VALUE; install
+                    dumb        | : clGetDeviceInfo gave CL_INVALID_VALUE; install
                     version     | no OpenCL device can be used: 0 (Clover, Portable Computing Language, OpenCL 1.1 Mesa 22.3.6, which has OpenCL 1.1 Mesa 22.3.6, and Quern needs OpenCL 1.2); install
                     language    | , which compiles OpenCL C 1.1, and Quern needs OpenCL C 1.2)
                     unavailable | , which is not available, as its driver says)
