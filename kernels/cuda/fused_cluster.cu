@@ -29,7 +29,7 @@
 #include "fused_tensor.h"
 #include "../fused/fused_train.h"
 
-/* As one block fits a multiprocessor: the compiler need not save registers. n is even. */
+/* n is even */
 #define CLUSTER(n)                                                                                                   \
     extern "C" __global__ void __cluster_dims__(n, 1, 1) __launch_bounds__(320, 1) fused_train_cluster_##n(          \
         float *arena, uint *pass, volatile uint *log, const uchar *raw, const float *targets, float *scratch,        \

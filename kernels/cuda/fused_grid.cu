@@ -38,8 +38,8 @@ DEVICE void fused_collect(float *mem, Description net, uint slot, const float *s
 #define COPIERS 0 /* before sm_80, copies take registers */
 #include "../fused/fused_train.h"
 
-extern "C" __global__ void __launch_bounds__(320, 1)
-    fused_train_grid(float *arena, uint *pass, volatile uint *log, const uchar *raw, const float *targets, float *scratch,
-                     uint limit, int raw_bytes, const Described net) {
+LONE_KERNEL(320)
+fused_train_grid(float *arena, uint *pass, volatile uint *log, const uchar *raw, const float *targets, float *scratch,
+                 uint limit, int raw_bytes, const Described net) {
     fused_train_in_grid(arena, pass, log, raw, targets, scratch, limit, raw_bytes != 0, net.words, gridDim.x);
 }

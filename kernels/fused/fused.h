@@ -83,7 +83,7 @@ DEVICE float4 group_add4(float4 v, uint lanes) {
 
 #define NET(i) (net[i])
 #define NET_FLOAT(i) as_float(net[i])
-#define LAYER_AT(l, i) (NET_BLOCK_WORDS + (size_t)(l) * LAYER_BLOCK_WORDS + (i)) /* a uint's sum might wrap */
+#define LAYER_AT(l, i) (NET_BLOCK_WORDS + (size_t)(l)*LAYER_BLOCK_WORDS + (i)) /* a uint's sum might wrap */
 #define LAYER(l, i) NET(LAYER_AT(l, i))
 #define LAYER_FLOAT(l, i) NET_FLOAT(LAYER_AT(l, i))
 

@@ -6,7 +6,8 @@
 #define QUERN_FUSED_INPUT_H
 
 /* The rows of a step's batch, by `threads` threads. */
-DEVICE void fused_order(MEM float *mem, Description net, uint slot, __global const uint *pass, Moment at, uint t, uint threads) {
+PART void fused_order(MEM float *mem, Description net, uint slot, __global const uint *pass, Moment at, uint t,
+                      uint threads) {
     MEM uint *order = (MEM uint *)mem + NET(NET_ORDER) + slot * NET(NET_BATCH);
     for (uint b = t; b < at.rows; b += threads) {
         order[b] = shuffled_row(pass[PASS_DATA_ROWS], pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], at.epoch_low,
@@ -21,7 +22,8 @@ DEVICE uint kept_four(__global const uint *pass, Moment at, uint stream, uint bl
 }
 
 /* Which units of the first layer a step's dropout keeps, in the own columns. */
-DEVICE void fused_first_mask(MEM float *mem, Description net, __global const uint *pass, Moment at, uint c0, uint t, uint threads) {
+PART void fused_first_mask(MEM float *mem, Description net, __global const uint *pass, Moment at, uint c0, uint t,
+                           uint threads) {
     uint threshold = LAYER(0, LAYER_THRESHOLD), row = LAYER(0, LAYER_KEPT_ROW), out = LAYER(0, LAYER_OUT);
     for (uint i = t; threshold != 0 && i < at.rows * row; i += threads) {
         ((MEM uint *)mem)[LAYER(0, LAYER_KEPT) + i] =
@@ -30,7 +32,7 @@ DEVICE void fused_first_mask(MEM float *mem, Description net, __global const uin
 }
 
 /* Those of the layers above. */
-DEVICE void fused_masks(MEM float *mem, Description net, __global const uint *pass, Moment at, uint t, uint threads) {
+PART void fused_masks(MEM float *mem, Description net, __global const uint *pass, Moment at, uint t, uint threads) {
     for (uint l = 1; l < NET(NET_LAYERS); l++) {
         uint threshold = LAYER(l, LAYER_THRESHOLD), fours = (at.rows * LAYER(l, LAYER_OUT) + 3) / 4;
         for (uint i = t; threshold != 0 && i < fours; i += threads) {
@@ -48,8 +50,8 @@ DEVICE float kept_factor(MEM const uint *kept, uint position, uint first, float 
  * Rows of floats, or of bytes that become floats because dropout meets a shift: scaled, shifted, dropped out. Four inputs
  * to a thread where a block of Philox has a row's, else one.
  */
-DEVICE void fused_values(MEM float *mem, Description net, uint slot, __global const uint *pass, Moment at,
-                         __global const uchar *raw, bool bytes, uint t) {
+PART void fused_values(MEM float *mem, Description net, uint slot, __global const uint *pass, Moment at,
+                       __global const uchar *raw, bool bytes, uint t) {
     uint inputs = NET(NET_INPUTS), stride = NET(NET_X_STRIDE), threshold = NET(NET_INPUT_THRESHOLD);
     float scale = NET_FLOAT(NET_SCALE), shift = NET_FLOAT(NET_SHIFT), keep_scale = NET_FLOAT(NET_INPUT_KEEP);
     MEM const uint *order = (MEM const uint *)mem + NET(NET_ORDER) + slot * NET(NET_BATCH);
@@ -72,7 +74,7 @@ DEVICE void fused_values(MEM float *mem, Description net, uint slot, __global co
 }
 
 /* Drops rows of bytes out where they lie: what is kept has keep_scale in NET_SCALE. The inputs are a multiple of 4. */
-DEVICE void fused_drop(MEM float *mem, Description net, uint x, __global const uint *pass, Moment at, uint t) {
+PART void fused_drop(MEM float *mem, Description net, uint x, __global const uint *pass, Moment at, uint t) {
     uint words = NET(NET_INPUTS) / 4, stride = NET(NET_X_STRIDE), threshold = NET(NET_INPUT_THRESHOLD);
     Share share = share_of(t, FUSED_THREADS, words, NET(NET_PIECES_INVERSE));
     for (uint b = share.row; b < at.rows; b += share.rows) {

@@ -31,9 +31,7 @@ DEVICE float dot4(float4 a, float4 b, float sum) { return a.w * b.w + (a.z * b.z
  */
 DEVICE void fused_tile(MEM const float *mem, uint x, uint x_stride, uint w, uint w_stride, uint inputs4, uint lane,
                        const bool bytes, const bool shifts, float scale, float shift, float *sums) {
-    UNROLL for (int i = 0; i < 16; i++) {
-        sums[i] = 0.0f;
-    }
+    UNROLL for (int i = 0; i < 16; i++) { sums[i] = 0.0f; }
     for (uint q = lane; q < inputs4; q += FUSED_WARP) {
         uint at = x + (bytes ? q : 4 * q);
         float4 x0 = x_four(mem, at, bytes, shifts, scale, shift);
@@ -102,7 +100,8 @@ DEVICE float fused_activate(int activation, float z, float *derivative) {
 }
 
 /* Y of the first layer at row b and own column c from the sum z, and the way back's factor keep * act'. */
-DEVICE float fused_first_output(MEM const float *mem, Description net, uint b, uint c0, uint c, float z, float *factor) {
+DEVICE float fused_first_output(MEM const float *mem, Description net, uint b, uint c0, uint c, float z,
+                                float *factor) {
     float keep = 1.0f, bias = mem[LAYER(0, LAYER_B) + c];
     if (LAYER(0, LAYER_THRESHOLD) != 0) {
         uint row = b * LAYER(0, LAYER_OUT) + c0;
@@ -120,9 +119,7 @@ DEVICE uint fused_y(Description net, uint l, uint slot) {
     return l == 0 ? NET(NET_H) + slot * NET(NET_H_NEXT) : LAYER(l, LAYER_Y);
 }
 
-DEVICE uint fused_y_stride(Description net, uint l) {
-    return l == 0 ? NET(NET_H_STRIDE) : LAYER(l, LAYER_STRIDE);
-}
+DEVICE uint fused_y_stride(Description net, uint l) { return l == 0 ? NET(NET_H_STRIDE) : LAYER(l, LAYER_STRIDE); }
 
 DEVICE float4 times4(float v, float4 by, float4 sum) {
     return MAKE4(v * by.x + sum.x, v * by.y + sum.y, v * by.z + sum.z, v * by.w + sum.w);
@@ -160,7 +157,7 @@ DEVICE float4 kept_times4(uint kept, float scale, float4 v) {
  * Rows [b0, b1) of a layer above the first, by a warp: four columns of a row to a thread, or to several that take four inputs
  * in turn.
  */
-DEVICE void fused_forward(MEM float *mem, Description net, uint l, uint slot, uint b0, uint b1, uint lane) {
+PART void fused_forward(MEM float *mem, Description net, uint l, uint slot, uint b0, uint b1, uint lane) {
     uint in = LAYER(l, LAYER_IN), out = LAYER(l, LAYER_OUT), w_stride = LAYER(l, LAYER_W_STRIDE);
     uint x_stride = fused_y_stride(net, l - 1), stride = LAYER(l, LAYER_STRIDE);
     uint threshold = LAYER(l, LAYER_THRESHOLD), fours = LAYER(l, LAYER_FOURS), doublings = LAYER(l, LAYER_DOUBLINGS);
@@ -202,7 +199,8 @@ DEVICE void fused_forward(MEM float *mem, Description net, uint l, uint slot, ui
 /* ---- the loss ------------------------------------------------------------------------------------------------------- */
 
 /* Stores the gradient at column j of the last layer: if that is the first, only where the column is the block's own. */
-DEVICE void fused_gradient(MEM float *mem, Description net, uint top, uint b, uint j, uint c0, uint own, float gradient) {
+DEVICE void fused_gradient(MEM float *mem, Description net, uint top, uint b, uint j, uint c0, uint own,
+                           float gradient) {
     uint column = top == 0 ? j - c0 : j; /* wraps left of c0 */
     if (top != 0 || column < own) {
         uint at = b * LAYER(top, LAYER_STRIDE) + column;
@@ -220,7 +218,8 @@ DEVICE uint order_key(float v) {
  * The loss of rows [b0, b1) by a warp, ROW_LANES threads for a row; as cross_entropy_forward and elementwise_loss_forward:
  * ../ops/loss.cl. Leaves what exp gave where the logits were.
  */
-DEVICE void fused_loss(MEM float *mem, Description net, uint slot, uint rows, uint b0, uint b1, uint c0, uint own, uint t) {
+PART void fused_loss(MEM float *mem, Description net, uint slot, uint rows, uint b0, uint b1, uint c0, uint own,
+                     uint t) {
     uint top = NET(NET_LAYERS) - 1, columns = LAYER(top, LAYER_OUT), lane = t % ROW_LANES;
     uint y = fused_y(net, top, slot), y_stride = fused_y_stride(net, top);
     MEM const float *targets = mem + NET(NET_TARGET) + slot * NET(NET_BATCH) * NET(NET_TARGETS);
@@ -287,7 +286,7 @@ DEVICE void fused_loss(MEM float *mem, Description net, uint slot, uint rows, ui
 /* ---- the way back ----------------------------------------------------------------------------------------------------- */
 
 /* The gradient before the activation of the layer below layer l in rows [b0, b1), by a warp; of the first, in the own columns. */
-DEVICE void fused_backward(MEM float *mem, Description net, uint l, uint b0, uint b1, uint c0, uint own, uint lane) {
+PART void fused_backward(MEM float *mem, Description net, uint l, uint b0, uint b1, uint c0, uint own, uint lane) {
     uint fours = LAYER(l, LAYER_FOURS), g = LAYER(l, LAYER_G), g_stride = LAYER(l, LAYER_STRIDE);
     uint width = LAYER(l, LAYER_BELOW), w = LAYER(l, LAYER_W), w_stride = LAYER(l, LAYER_W_STRIDE);
     uint below = LAYER(l - 1, LAYER_G), stride = LAYER(l - 1, LAYER_STRIDE);
@@ -299,7 +298,7 @@ DEVICE void fused_backward(MEM float *mem, Description net, uint l, uint b0, uin
     for (uint b = b0 + share.row; b < b1; b += share.rows) {
         for (uint k = share.item; k < width; k += FUSED_WARP) {
             float sum = 0.0f;
-            UNROLL4 for (uint j = 0; j < fours; j++) {
+            UNROLL_4 for (uint j = 0; j < fours; j++) {
                 sum = dot4(LOAD4(mem + g + b * g_stride + 4 * j), LOAD4(mem + w + k * w_stride + 4 * j), sum);
             }
             mem[below + b * stride + k] *= sum;

@@ -22,8 +22,8 @@
  */
 
 /* Rows of bytes: those of a step's batch into the half of X that is its own; by `threads` threads, as are the targets. */
-DEVICE void FUSED(fused_pixels)(MEM float *mem, Description net, uint slot, uint rows, __global const uchar *raw, uint t,
-                                uint threads) {
+PART void FUSED(fused_pixels)(MEM float *mem, Description net, uint slot, uint rows, __global const uchar *raw, uint t,
+                              uint threads) {
     uint inputs = NET(NET_INPUTS), stride = NET(NET_X_STRIDE), x = NET(NET_X) + slot * NET(NET_X_NEXT);
     MEM const uint *order = (MEM const uint *)mem + NET(NET_ORDER) + slot * NET(NET_BATCH);
     bool whole = inputs % 16 == 0;
@@ -35,9 +35,7 @@ DEVICE void FUSED(fused_pixels)(MEM float *mem, Description net, uint slot, uint
             MEM float *to = mem + x + 4 * i;
             for (uint b0 = share.row; b0 < rows; b0 += 4 * share.rows) {
                 uint row[4]; /* first: no load goes ahead of a copy by itself */
-                UNROLL for (uint k = 0; k < 4; k++) {
-                    row[k] = order[min(b0 + k * share.rows, rows - 1)];
-                }
+                UNROLL for (uint k = 0; k < 4; k++) { row[k] = order[min(b0 + k * share.rows, rows - 1)]; }
                 UNROLL for (uint k = 0; k < 4; k++) {
                     uint b = b0 + k * share.rows;
                     if (b < rows) {
@@ -53,8 +51,8 @@ DEVICE void FUSED(fused_pixels)(MEM float *mem, Description net, uint slot, uint
     }
 }
 
-DEVICE void FUSED(fused_targets)(MEM float *mem, Description net, uint slot, uint rows, __global const float *source, uint t,
-                                 uint threads) {
+PART void FUSED(fused_targets)(MEM float *mem, Description net, uint slot, uint rows, __global const float *source,
+                               uint t, uint threads) {
     uint columns = NET(NET_TARGETS), targets = NET(NET_TARGET) + slot * NET(NET_BATCH) * columns;
     MEM const uint *order = (MEM const uint *)mem + NET(NET_ORDER) + slot * NET(NET_BATCH);
     Share share = share_of(t, threads, columns, NET(NET_TARGETS_INVERSE));
@@ -65,14 +63,33 @@ DEVICE void FUSED(fused_targets)(MEM float *mem, Description net, uint slot, uin
     }
 }
 
+#ifndef WARPS_SHUFFLE
+/* A thread's part of a tile's sums to NET_PARTS, and of sum t % 16 of tile t / 16 the parts together. */
+PART void FUSED(fused_tile_parts)(MEM float *mem, Description net, uint x, uint w, uint t) {
+    float sums[FUSED_SUMS];
+    fused_tile_of(mem, net, x, w, t % FUSED_WARP, sums);
+    for (uint i = 0; i < FUSED_SUMS; i++) {
+        mem[NET(NET_PARTS) + i * FUSED_THREADS + t] = sums[i];
+    }
+}
+PART float FUSED(fused_tile_total)(MEM const float *mem, Description net, uint t) {
+    float z = 0.0f;
+    for (uint k = 0; k < FUSED_WARP; k++) {
+        z += mem[NET(NET_PARTS) + t % 16 * FUSED_THREADS + t / 16 * FUSED_WARP + k];
+    }
+    return z;
+}
+#endif
+
 /* H = act(X W1 + b1) * keep in the own columns, to all blocks: a warp for four rows and four columns. */
-DEVICE void FUSED(fused_first)(MEM float *mem, Description net, uint team, __global float *scratch, uint slot, uint x, uint rows,
-                               uint c0, uint own, uint t) {
-    uint fours = (NET(NET_COLUMNS) + 3) / 4, lane = t % FUSED_WARP;
+DEVICE void FUSED(fused_first)(MEM float *mem, Description net, uint team, __global float *scratch, uint slot, uint x,
+                               uint rows, uint c0, uint own, uint t) {
+    uint fours = (NET(NET_COLUMNS) + 3) / 4;
     uint h = NET(NET_H) + slot * NET(NET_H_NEXT), x_stride = NET(NET_X_STRIDE);
     float scale = fused_scale(net);
-    float sums[FUSED_SUMS];
 #ifdef WARPS_SHUFFLE
+    uint lane = t % FUSED_WARP;
+    float sums[FUSED_SUMS];
     uint inverse = NET(NET_TILES_INVERSE), row = (t / FUSED_WARP) * inverse >> 16, down = FUSED_WARPS * inverse >> 16;
     for (uint four = t / FUSED_WARP - row * fours; 4 * row < rows; row += down) {
         uint r = 4 * row, c = 4 * four;
@@ -96,21 +113,16 @@ DEVICE void FUSED(fused_first)(MEM float *mem, Description net, uint team, __glo
 #else
     uint tiles = (rows + 3) / 4 * fours;
     for (uint tile0 = 0; tile0 < tiles; tile0 += FUSED_WARPS) {
-        uint tile = tile0 + t / FUSED_WARP, parts = NET(NET_PARTS);
+        uint tile = tile0 + t / FUSED_WARP;
         if (tile < tiles) {
-            fused_tile_of(mem, net, x + tile / fours * 4 * x_stride,
-                          LAYER(0, LAYER_W) + tile % fours * 4 * LAYER(0, LAYER_W_STRIDE), lane, sums);
-            for (uint i = 0; i < FUSED_SUMS; i++) {
-                mem[parts + i * FUSED_THREADS + t] = sums[i];
-            }
+            FUSED(fused_tile_parts)
+            (mem, net, x + tile / fours * 4 * x_stride, LAYER(0, LAYER_W) + tile % fours * 4 * LAYER(0, LAYER_W_STRIDE),
+             t);
         }
         SYNC();
         if (t < FUSED_SUMS * FUSED_WARPS && tile0 + t / 16 < tiles) {
             uint i = t % 16, b = (tile0 + t / 16) / fours * 4 + i / 4, column = (tile0 + t / 16) % fours * 4 + i % 4;
-            float z = 0.0f;
-            for (uint k = 0; k < FUSED_WARP; k++) {
-                z += mem[parts + i * FUSED_THREADS + t / 16 * FUSED_WARP + k];
-            }
+            float z = FUSED(fused_tile_total)(mem, net, t);
             if (b < rows && column < own) {
                 float factor, y = fused_first_output(mem, net, b, c0, column, z * scale, &factor);
                 mem[LAYER(0, LAYER_G) + b * LAYER(0, LAYER_STRIDE) + column] = factor;
@@ -124,7 +136,8 @@ DEVICE void FUSED(fused_first)(MEM float *mem, Description net, uint team, __glo
 
 #if TEAM_TENSOR
 /* The same by tensor cores; all threads come here. */
-DEVICE void FUSED(tensor_first)(float *mem, Description net, uint team, uint slot, uint x, uint rows, uint c0, uint own, uint t) {
+DEVICE void FUSED(tensor_first)(float *mem, Description net, uint team, uint slot, uint x, uint rows, uint c0, uint own,
+                                uint t) {
     uint h = NET(NET_H) + slot * NET(NET_H_NEXT);
     float scale = fused_scale(net);
     for (uint n0 = 0; n0 < own; n0 += TENSOR_COLUMNS) {
@@ -136,7 +149,8 @@ DEVICE void FUSED(tensor_first)(float *mem, Description net, uint team, uint slo
         for (uint u = t / 2; t < FUSED_THREADS && u < rows * width; u += FUSED_THREADS / 2) {
             uint b = u / width, column = n0 + u % width;
             if (column < own) {
-                float factor, y = fused_first_output(mem, net, b, c0, column, tensor_parts(mem, net, b, u % width) * scale, &factor);
+                float factor, y = fused_first_output(mem, net, b, c0, column,
+                                                     tensor_parts(mem, net, b, u % width) * scale, &factor);
                 if (t % 2 == 0) {
                     mem[LAYER(0, LAYER_G) + b * LAYER(0, LAYER_STRIDE) + column] = factor;
                 }

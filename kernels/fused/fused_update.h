@@ -11,7 +11,8 @@ DEVICE uint larger(uint top, float v) { return max(top, as_uint(v) & 0x7fffffffu
 DEVICE uint larger4(uint top, float4 v) { return larger(larger(larger(larger(top, v.x), v.y), v.z), v.w); }
 
 /* `count` fours of parameters, `stride` apart, by a rule; `rule` and `count` are constants after inlining. All loads come first. */
-DEVICE uint update_fours_by(const uint rule, Update u, const int count, const float4 *g, MEM float *w, uint stride, uint size) {
+DEVICE uint update_fours_by(const uint rule, Update u, const int count, const float4 *g, MEM float *w, uint stride,
+                            uint size) {
     float4 w4[4], m4[4], v4[4];
     uint top = 0;
     UNROLL for (int i = 0; i < count; i++) {
@@ -39,17 +40,17 @@ DEVICE uint update_fours_by(const uint rule, Update u, const int count, const fl
  * The update of `count` fours of parameters from `at` on, `stride` apart, with their gradients. Gives the bits of the largest
  * magnitude that is left there. The gaps, whose parameters, moments and gradients are zeros, stay so by every rule.
  */
-DEVICE uint fused_update_fours(MEM float *mem, Description net, uint at, uint stride, uint size, const int count, const float4 *g,
-                               float rate, float decay) {
+DEVICE uint fused_update_fours(MEM float *mem, Description net, uint at, uint stride, uint size, const int count,
+                               const float4 *g, float rate, float decay) {
     Update u = {rate, decay, NET_FLOAT(NET_FORM_0), NET_FLOAT(NET_FORM_1), NET_FLOAT(NET_FORM_2)};
     switch (NET(NET_RULE)) {
-#define CASE(optimizer, moments, call)   \
-    case RULE(optimizer, moments):       \
+#define CASE(optimizer, moments, call) \
+    case RULE(optimizer, moments):     \
         return update_fours_by(RULE(optimizer, moments), u, count, g, mem + at, stride, size);
         RULES(CASE)
 #undef CASE
-        default:
-            return 0;
+    default:
+        return 0;
     }
 }
 
@@ -69,7 +70,7 @@ DEVICE uint dealt_to(uint t, uint dealt) { return (FUSED_THREADS - 1 - t - dealt
 /* Sums over the rows, for four inputs of X and four columns of G: dW of the first layer, but for what is left out. */
 DEVICE void fused_first_sums(MEM const float *mem, uint x, uint x_stride, MEM const float *g, uint g_stride, uint rows,
                              const bool bytes, const bool shifts, float scale, float shift, float4 *sum) {
-    UNROLL4 for (uint b = 0; b < rows; b++) {
+    UNROLL_4 for (uint b = 0; b < rows; b++) {
         float4 v = x_four(mem, x, bytes, shifts, scale, shift);
         float4 d = LOAD4(g);
         sum[0] = times4(d.x, v, sum[0]);
@@ -82,14 +83,13 @@ DEVICE void fused_first_sums(MEM const float *mem, uint x, uint x_stride, MEM co
 }
 
 /* dW of the first layer in four columns from c on and four inputs from 4 q on, and the update of these weights. */
-DEVICE void fused_first_weights(MEM float *mem, Description net, uint x, uint c, uint q, uint rows, float rate, float decay) {
+PART void fused_first_weights(MEM float *mem, Description net, uint x, uint c, uint q, uint rows, float rate,
+                              float decay) {
     float scale = NET_FLOAT(NET_SCALE), shift = NET_FLOAT(NET_SHIFT), left_out = fused_scale(net);
     uint x_stride = NET(NET_X_STRIDE), g_stride = LAYER(0, LAYER_STRIDE);
     MEM const float *g = mem + LAYER(0, LAYER_G) + c;
     float4 sum[4];
-    UNROLL for (int i = 0; i < 4; i++) {
-        sum[i] = MAKE4(0.0f, 0.0f, 0.0f, 0.0f);
-    }
+    UNROLL for (int i = 0; i < 4; i++) { sum[i] = MAKE4(0.0f, 0.0f, 0.0f, 0.0f); }
     if (NET(NET_PIXELS) == 0) {
         fused_first_sums(mem, x + 4 * q, x_stride, g, g_stride, rows, false, false, scale, shift, sum);
     } else if (shift == 0.0f) {
@@ -98,18 +98,21 @@ DEVICE void fused_first_weights(MEM float *mem, Description net, uint x, uint c,
         fused_first_sums(mem, x + q, x_stride, g, g_stride, rows, true, true, scale, shift, sum);
         uint real = NET(NET_INPUTS) - 4 * q; /* the gaps of X are not zeros when they are shifted */
         UNROLL for (int i = 0; i < 4; i++) {
-            sum[i] = MAKE4(sum[i].x, real > 1 ? sum[i].y : 0.0f, real > 2 ? sum[i].z : 0.0f, real > 3 ? sum[i].w : 0.0f);
+            sum[i] =
+                MAKE4(sum[i].x, real > 1 ? sum[i].y : 0.0f, real > 2 ? sum[i].z : 0.0f, real > 3 ? sum[i].w : 0.0f);
         }
     }
     UNROLL for (int i = 0; i < 4; i++) {
         sum[i] = MAKE4(sum[i].x * left_out, sum[i].y * left_out, sum[i].z * left_out, sum[i].w * left_out);
     }
     uint stride = LAYER(0, LAYER_W_STRIDE);
-    fused_update_fours(mem, net, LAYER(0, LAYER_W) + c * stride + 4 * q, stride, LAYER(0, LAYER_W_SIZE), 4, sum, rate, decay);
+    fused_update_fours(mem, net, LAYER(0, LAYER_W) + c * stride + 4 * q, stride, LAYER(0, LAYER_W_SIZE), 4, sum, rate,
+                       decay);
 }
 
 /* dW1 in the own columns with its update: four inputs and four columns to a thread. */
-DEVICE void fused_first_update(MEM float *mem, Description net, uint x, uint rows, uint own, uint t, float rate, float decay) {
+PART void fused_first_update(MEM float *mem, Description net, uint x, uint rows, uint own, uint t, float rate,
+                             float decay) {
     uint inputs4 = (NET(NET_INPUTS) + 3) / 4, q = t, c = 0;
     for (;;) {
         while (q >= inputs4 && c < own) {
@@ -125,7 +128,8 @@ DEVICE void fused_first_update(MEM float *mem, Description net, uint x, uint row
 }
 
 /* dW of a layer above the first, two inputs and four outputs to a thread, and the update of these weights. */
-DEVICE void fused_weights(MEM float *mem, Description net, uint l, uint slot, uint rows, uint t, float rate, float decay) {
+PART void fused_weights(MEM float *mem, Description net, uint l, uint slot, uint rows, uint t, float rate,
+                        float decay) {
     uint in = LAYER(l, LAYER_IN), fours = LAYER(l, LAYER_FOURS), w_stride = LAYER(l, LAYER_W_STRIDE);
     uint x_stride = fused_y_stride(net, l - 1), g_stride = LAYER(l, LAYER_STRIDE);
     Share share = share_of(t, FUSED_THREADS, fours, LAYER(l, LAYER_FOURS_INVERSE));
@@ -133,19 +137,20 @@ DEVICE void fused_weights(MEM float *mem, Description net, uint l, uint slot, ui
     for (uint k = 2 * share.row; k < in && j < 4 * fours; k += 2 * share.rows) {
         MEM const float *x = mem + fused_y(net, l - 1, slot) + k, *g = mem + LAYER(l, LAYER_G) + j;
         float4 sum[2] = {MAKE4(0.0f, 0.0f, 0.0f, 0.0f), MAKE4(0.0f, 0.0f, 0.0f, 0.0f)};
-        UNROLL4 for (uint b = 0; b < rows; b++) {
+        UNROLL_4 for (uint b = 0; b < rows; b++) {
             float4 d = LOAD4(g);
             sum[0] = times4(x[0], d, sum[0]);
             sum[1] = times4(x[1], d, sum[1]);
             x += x_stride;
             g += g_stride;
         }
-        fused_update_fours(mem, net, LAYER(l, LAYER_W) + k * w_stride + j, w_stride, LAYER(l, LAYER_W_SIZE), 2, sum, rate, decay);
+        fused_update_fours(mem, net, LAYER(l, LAYER_W) + k * w_stride + j, w_stride, LAYER(l, LAYER_W_SIZE), 2, sum,
+                           rate, decay);
     }
 }
 
 /* db of all layers with its update, four columns to a thread; of the first layer, of the block's. */
-DEVICE void fused_biases(MEM float *mem, Description net, uint rows, uint t, float rate, float decay) {
+PART void fused_biases(MEM float *mem, Description net, uint rows, uint t, float rate, float decay) {
     for (uint piece = t; piece < NET(NET_BIASES); piece += FUSED_THREADS) {
         uint at = piece, l = 0, fours = (NET(NET_COLUMNS) + 3) / 4;
         while (at >= fours) {
@@ -156,7 +161,7 @@ DEVICE void fused_biases(MEM float *mem, Description net, uint rows, uint t, flo
         MEM const float *g = mem + LAYER(l, LAYER_G) + 4 * at;
         uint g_stride = LAYER(l, LAYER_STRIDE);
         float4 sum = MAKE4(0.0f, 0.0f, 0.0f, 0.0f);
-        UNROLL4 for (uint b = 0; b < rows; b++) {
+        UNROLL_4 for (uint b = 0; b < rows; b++) {
             sum = times4(1.0f, LOAD4(g), sum);
             g += g_stride;
         }
@@ -172,7 +177,8 @@ DEVICE uint fused_arena(Description net, uint which) {
 }
 
 /* Copies parameters and moments in, or back out: the own columns of the first layer, the others if `all`. */
-DEVICE void fused_state(MEM float *mem, Description net, __global float *arena, bool in, uint c0, uint own, bool all, uint t) {
+PART void fused_state(MEM float *mem, Description net, __global float *arena, bool in, uint c0, uint own, bool all,
+                      uint t) {
     uint moments = MOMENTS(NET(NET_RULE));
     for (uint which = 0; which <= moments; which++) {
         __global float *from = arena + fused_arena(net, which);
@@ -209,9 +215,10 @@ DEVICE void fused_state(MEM float *mem, Description net, __global float *arena, 
  * The step's entry in the log, by one thread. It keeps entries to itself until the host is told, since waiting for the host's
  * memory takes long: `since` is the first that the host does not have.
  */
-DEVICE void fused_log(MEM float *mem, Description net, __global volatile uint *log, uint index, uint rows, uint since, bool tell) {
+PART void fused_log(MEM float *mem, Description net, __global volatile uint *log, uint index, uint rows, uint since,
+                    bool tell) {
     float loss = 0.0f, hits = 0.0f;
-    UNROLL4 for (uint b = 0; b < rows; b++) {
+    UNROLL_4 for (uint b = 0; b < rows; b++) {
         loss += mem[NET(NET_LOSSES) + b];
         hits += mem[NET(NET_HITS) + b];
     }
@@ -229,7 +236,7 @@ DEVICE void fused_log(MEM float *mem, Description net, __global volatile uint *l
 }
 
 /* Leaves the pass as metrics_forward would after the last step. */
-DEVICE void fused_leave(__global uint *pass, Moment next) {
+PART void fused_leave(__global uint *pass, Moment next) {
     pass[PASS_INDEX] = next.index;
     pass[PASS_ROWS] = next.rows;
     pass[PASS_FIRST] = next.first;

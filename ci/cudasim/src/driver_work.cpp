@@ -49,8 +49,9 @@ static Result pack(const Kernel &kernel, void **parameters, void **extra, std::v
         unsigned at = 0;
         packed->resize(entry.bytes);
         for (unsigned i = 0; i < entry.parameters; i++) {
-            unsigned size = entry.sizes[i], alignment = entry.alignments[i];
-            at = (at + alignment - 1) / alignment * alignment;
+            unsigned size = entry.sizes[i];
+            unsigned aligned = size > 8 ? 4 : size; /* a struct is of words */
+            at = (at + aligned - 1) / aligned * aligned;
             memcpy(packed->data() + at, parameters[i], size);
             at += size;
         }

@@ -43,9 +43,9 @@ static Entries entries_of(const std::string &ptx) {
             entries[name];
             last = name;
         } else if (!name.empty()) {
-            unsigned bytes;
+            unsigned bytes; /* of a parameter that is a struct */
             if (sscanf(line.c_str(), " .param .align %*u .b8 %*[^[][%u]", &bytes) == 1) {
-                entries[name].sizes.push_back(bytes); /* a struct */
+                entries[name].sizes.push_back(bytes);
             } else if (sscanf(line.c_str(), " .param .%15[a-z0-9]", type) == 1) {
                 entries[name].sizes.push_back(bytes_of(type));
             }

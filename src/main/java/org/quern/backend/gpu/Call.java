@@ -8,7 +8,7 @@ import org.quern.plan.Slice;
 
 /**
  * A kernel call: groups of {@link Device#THREADS} threads and arguments, each a {@link
- * Device.Buffer}, an {@link Integer}, a {@link Float}, or an array of int, a struct of so many.
+ * Device.Buffer}, an {@link Integer}, a {@link Float} or, by value, an array of words.
  */
 public record Call(String kernel, int groupsX, int groupsY, List<Object> arguments) {
     static final int NOWHERE = -1; // what kernels take for the place of a matrix that is not there
@@ -59,30 +59,27 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
         return new Call(kernel, groupsX, groupsY, all);
     }
 
-    /** Bytes of an argument as C has it. */
-    public int bytes(int index) {
+    /** Bytes of an argument: 8 for memory, 4 for each word. */
+    public int size(int index) {
         Object argument = arguments.get(index);
         return argument instanceof Device.Buffer
                 ? Long.BYTES
                 : Integer.BYTES * (argument instanceof int[] words ? words.length : 1);
     }
 
-    /** Writes an argument as C has it, and returns its bytes. */
+    /** Writes an argument as C has it, and returns its size. */
     public int put(int index, ByteBuffer to, int at) {
         Object argument = arguments.get(index);
         if (argument instanceof Device.Buffer buffer) {
             to.putLong(at, buffer.handle());
+        } else if (argument instanceof int[] words) {
+            to.asIntBuffer().put(at / Integer.BYTES, words);
         } else if (argument instanceof Integer number) {
             to.putInt(at, number);
-        } else if (argument instanceof Float number) {
-            to.putFloat(at, number);
         } else {
-            int[] words = (int[]) argument;
-            for (int i = 0; i < words.length; i++) {
-                to.putInt(at + Integer.BYTES * i, words[i]);
-            }
+            to.putFloat(at, (Float) argument);
         }
-        return bytes(index);
+        return size(index);
     }
 
     /** Groups of some items each that cover {@code count} items. */

@@ -80,7 +80,7 @@ final class FusedLayout {
     }
 
     long bytes() {
-        return 4L * end;
+        return team.shape() != null ? FusedShape.MEMORY : 4L * end;
     }
 
     boolean fits() {
@@ -100,9 +100,11 @@ final class FusedLayout {
         return Arrays.stream(net.followedBy(layers)).mapToInt(Math::toIntExact).toArray();
     }
 
-    /** The same as a team's kernels take them. */
-    int[] parameter() {
-        return Arrays.copyOf(words(), NET);
+    /** The same as a kernel takes them by value: with room for the most layers that it may have. */
+    int[] description() {
+        int layer = layers.get(0).names().size();
+        return Arrays.copyOf(
+                words(), team.shape() == null ? NET : words().length + (3 - layers.size()) * layer);
     }
 
     /** The names of the words of the network and of those of a layer. */

@@ -32,21 +32,21 @@ final class FusedSteps implements AutoCloseable {
             throws BlockTeam.Refused {
         this.device = device;
         try {
-            boolean alone = layout.team().blocks() == 1;
-            Device.Buffer scratch =
-                    allocate(
-                            alone ? layout.bytes() : 4 * layout.exchange(), "what blocks exchange");
-            if (!alone) {
-                device.fill(scratch, 0, layout.exchange(), 0); // the gaps stay zeros
-            }
+            BlockTeam team = layout.team();
+            boolean any = team.shape() == null; // a kernel for any network
             Call call =
-                    Call.of(layout.team().kernel(), layout.team().blocks())
-                            .with(arena, pass, log, data.raw(), data.targets())
-                            .with(scratch);
-            Object net = alone ? written(layout.words()) : layout.parameter();
+                    Call.of(team.kernel(), team.blocks())
+                            .with(arena, pass, log, data.raw(), data.targets());
+            if (any) {
+                call = call.with(scratch(layout));
+            }
+            Object net = team.blocks() == 1 ? written(layout.words()) : layout.description();
             for (int limit : LIMITS) {
-                Call some = call.with(limit, data.set().isPixels(), net);
-                launches.add(device.prepare(some, layout.team(), layout.bytes()));
+                Call some = call.with(limit);
+                if (any) {
+                    some = some.with(data.set().isPixels());
+                }
+                launches.add(device.prepare(some.with(net), team, layout.bytes()));
             }
             launches.get(0).tries();
             device.finish();
@@ -58,6 +58,16 @@ final class FusedSteps implements AutoCloseable {
             }
             throw e;
         }
+    }
+
+    private Device.Buffer scratch(FusedLayout layout) {
+        boolean alone = layout.team().blocks() == 1;
+        Device.Buffer scratch =
+                allocate(alone ? layout.bytes() : 4 * layout.exchange(), "what blocks exchange");
+        if (!alone) {
+            device.fill(scratch, 0, layout.exchange(), 0); // the gaps stay zeros
+        }
+        return scratch;
     }
 
     /**
