@@ -1,5 +1,6 @@
 /*
- * fused_train_cluster_N   up to `limit` training steps by a cluster of N blocks: ../fused/fused_train.h
+ * fused_train_cluster_N   up to `limit` training steps by a cluster of N blocks: ../fused/fused_train.h. Each size is a
+ *                         translation unit of its own, which includes this and says CLUSTER(N).
  *
  * State and activations stay in the blocks' shared memory from the first step to the last; what the first layer gives is
  * written into the shared memory of all blocks of the cluster, and one barrier of the cluster a step follows it.
@@ -7,6 +8,9 @@
  * Launch: N blocks of 320 threads, NET_MEMORY * 4 bytes of dynamic shared memory. Deterministic, bytes, flops:
  * ../fused/fused_train.h.
  */
+#ifndef QUERN_CUDA_FUSED_CLUSTER_H
+#define QUERN_CUDA_FUSED_CLUSTER_H
+
 #include "fused.h"
 
 #define FUSED(name) name##_in_cluster
@@ -37,7 +41,4 @@
         fused_train_in_cluster(arena, pass, log, raw, targets, scratch, limit, raw_bytes != 0, net.words, n);        \
     }
 
-CLUSTER(4)
-CLUSTER(8)
-CLUSTER(12)
-CLUSTER(16)
+#endif
