@@ -214,43 +214,50 @@ DEVICE uint order_key(float v) {
     return v != v ? 0xffffffffu : (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
 }
 
-/*
- * The loss of rows [b0, b1) by a warp, ROW_LANES threads for a row; as cross_entropy_forward and elementwise_loss_forward:
- * ../ops/loss.cl. Leaves what exp gave where the logits were.
- */
-PART void fused_loss(MEM float *mem, Description net, uint slot, uint rows, uint b0, uint b1, uint c0, uint own,
-                     uint t) {
+/* The loss of rows [b0, b1) by a warp, ROW_LANES threads for a row, as elementwise_loss_forward: ../ops/loss.cl. */
+DEVICE void fused_elementwise_loss(MEM float *mem, Description net, uint slot, uint rows, uint b0, uint b1, uint c0,
+                                   uint own, uint t) {
     uint top = NET(NET_LAYERS) - 1, columns = LAYER(top, LAYER_OUT), lane = t % ROW_LANES;
     uint y = fused_y(net, top, slot), y_stride = fused_y_stride(net, top);
     MEM const float *targets = mem + NET(NET_TARGET) + slot * NET(NET_BATCH) * NET(NET_TARGETS);
     int loss = (int)NET(NET_LOSS);
-    float form = NET_FLOAT(NET_LOSS_FORM);
+    float form = NET_FLOAT(NET_LOSS_FORM), scale = 1.0f / ((float)rows * (float)columns);
+    for (uint first = b0; first < b1; first += FUSED_WARP / ROW_LANES) {
+        uint b = first + t / ROW_LANES;
+        MEM const float *z = mem + y + b * y_stride;
+        float sum = 0.0f, hits = 0.0f;
+        ROLLED for (uint j = lane; b < b1 && j < columns; j += ROW_LANES) {
+            float target = targets[b * columns + j];
+            sum = add_loss(loss, form, z[j], target, sum);
+            hits += decided_rightly(loss, z[j], target);
+            fused_gradient(mem, net, top, b, j, c0, own, loss_slope(loss, form, z[j], target) * scale);
+        }
+        sum = GROUP_ADD(sum, ROW_LANES);
+        hits = GROUP_ADD(hits, ROW_LANES);
+        if (b < b1 && lane == 0) {
+            mem[NET(NET_LOSSES) + b] = sum / (float)columns;
+            mem[NET(NET_HITS) + b] = hits;
+        }
+    }
+}
+
+/* The same as cross_entropy_forward. Leaves what exp gave where the logits were. */
+DEVICE void fused_cross_entropy(MEM float *mem, Description net, uint slot, uint rows, uint b0, uint b1, uint c0,
+                                uint own, uint t) {
+    uint top = NET(NET_LAYERS) - 1, columns = LAYER(top, LAYER_OUT), lane = t % ROW_LANES;
+    uint y = fused_y(net, top, slot), y_stride = fused_y_stride(net, top);
+    MEM const float *targets = mem + NET(NET_TARGET) + slot * NET(NET_BATCH) * NET(NET_TARGETS);
     for (uint first = b0; first < b1; first += FUSED_WARP / ROW_LANES) {
         uint b = first + t / ROW_LANES;
         bool real = b < b1;
         MEM float *z = mem + y + (real ? b : 0) * y_stride;
-        float sum = 0.0f, hits = 0.0f;
-        if (loss != LOSS_CROSS_ENTROPY) {
-            float scale = 1.0f / ((float)rows * (float)columns);
-            for (uint j = lane; real && j < columns; j += ROW_LANES) {
-                float target = targets[b * columns + j];
-                sum = add_loss(loss, form, z[j], target, sum);
-                hits += decided_rightly(loss, z[j], target);
-                fused_gradient(mem, net, top, b, j, c0, own, loss_slope(loss, form, z[j], target) * scale);
-            }
-            sum = GROUP_ADD(sum, ROW_LANES);
-            hits = GROUP_ADD(hits, ROW_LANES);
-            if (real && lane == 0) {
-                mem[NET(NET_LOSSES) + b] = sum / (float)columns;
-                mem[NET(NET_HITS) + b] = hits;
-            }
-            continue;
-        }
+        float sum = 0.0f;
         uint target = real ? (uint)targets[b * NET(NET_TARGETS)] : 0;
         float weight = real && NET(NET_TARGETS) > 1 ? targets[b * NET(NET_TARGETS) + 1] : 1.0f;
+        float share = weight / (float)rows;
         float logit = real ? z[target] : 0.0f;
         uint top_key = 0, best = 0xffffffffu;
-        for (uint j = lane; real && j < columns; j += ROW_LANES) {
+        ROLLED for (uint j = lane; real && j < columns; j += ROW_LANES) {
             uint key = order_key(z[j]);
             best = key > top_key ? j : best;
             top_key = max(key, top_key);
@@ -263,15 +270,15 @@ PART void fused_loss(MEM float *mem, Description net, uint slot, uint rows, uint
         }
 #endif
         float largest = as_float((top_key & 0x80000000u) != 0 ? top_key ^ 0x80000000u : ~top_key);
-        for (uint j = lane; real && j < columns; j += ROW_LANES) {
+        ROLLED for (uint j = lane; real && j < columns; j += ROW_LANES) {
             float e = exp(z[j] - largest);
             z[j] = e;
             sum += e;
         }
         sum = GROUP_ADD(sum, ROW_LANES);
         if (real) {
-            float inverse = 1.0f / sum, share = weight / (float)rows;
-            for (uint j = lane; j < columns; j += ROW_LANES) {
+            float inverse = 1.0f / sum;
+            ROLLED for (uint j = lane; j < columns; j += ROW_LANES) {
                 float gradient = z[j] * inverse - (j == target ? 1.0f : 0.0f);
                 fused_gradient(mem, net, top, b, j, c0, own, gradient * share);
             }
@@ -280,6 +287,15 @@ PART void fused_loss(MEM float *mem, Description net, uint slot, uint rows, uint
                 mem[NET(NET_HITS) + b] = best == target ? 1.0f : 0.0f;
             }
         }
+    }
+}
+
+PART void fused_loss(MEM float *mem, Description net, uint slot, uint rows, uint b0, uint b1, uint c0, uint own,
+                     uint t) {
+    if (NET(NET_LOSS) == LOSS_CROSS_ENTROPY) {
+        fused_cross_entropy(mem, net, slot, rows, b0, b1, c0, own, t);
+    } else {
+        fused_elementwise_loss(mem, net, slot, rows, b0, b1, c0, own, t);
     }
 }
 
