@@ -1,24 +1,56 @@
 package org.quern.cli;
 
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
+import sun.misc.Signal;
+import sun.misc.SignalHandler;
 
 /**
- * Ends a process that is told to (Ctrl-C, SIGTERM) without losing work: the JVM's shutdown waits,
- * but only while something runs that has asked to be told, and until the main class has said its
- * last line. Otherwise the process ends at once. The exit code is then the JVM's, 128 and the
- * signal's number: 130 for Ctrl-C.
+ * Ends a process that is told to (Ctrl-C, SIGTERM, SIGHUP) without losing work: what runs and has
+ * asked to be told comes to an end, and then the main class. Where nothing has, and when it is told
+ * once more, the process ends at once. The exit code is what shells expect of one that a signal
+ * ended: 128 and its number.
  */
 final class Interrupts {
-    private final CompletableFuture<Void> finished = new CompletableFuture<>();
+    private static final Map<String, Integer> SIGNALS = Map.of("INT", 2, "TERM", 15, "HUP", 1);
+
     private Runnable action;
+    private int signal; // that told it; 0: none yet
 
     Interrupts install() {
-        Runtime.getRuntime().addShutdownHook(new Thread(this::interrupt, "interrupt"));
+        SIGNALS.keySet().forEach(this::install);
         return this;
     }
 
-    /** Runs work; if told to end meanwhile, calls {@code end} and waits for {@link #finished}. */
+    private void install(String name) {
+        try {
+            Signal one = new Signal(name);
+            SignalHandler before = Signal.handle(one, told -> tell(told.getNumber()));
+            if (before.equals(SignalHandler.SIG_IGN)) {
+                Signal.handle(one, before); // as under nohup, and in a shell's background
+            }
+        } catch (IllegalArgumentException e) {
+            return; // not a signal of this system, or left to it by -Xrs: it ends the process
+        }
+    }
+
+    private void tell(int number) {
+        synchronized (this) {
+            if (signal != 0) {
+                Runtime.getRuntime().halt(128 + number);
+            }
+            signal = number;
+            if (action != null) {
+                System.err.println("quern: stopping; once more stops at once");
+                action.run();
+                return;
+            }
+        }
+        System.exit(128 + number);
+    }
+
+    /** Runs work; if told to end meanwhile, calls {@code end} and goes on. */
     <T> T during(Supplier<T> work, Runnable end) {
         set(end);
         try {
@@ -32,18 +64,9 @@ final class Interrupts {
         action = newAction;
     }
 
-    void finished() {
-        finished.complete(null);
-    }
-
-    private void interrupt() {
-        synchronized (this) {
-            if (action == null) {
-                return;
-            }
-            action.run();
-        }
-        finished.join();
+    /** The exit code of a process that was to end with {@code code}. */
+    synchronized int exitCode(int code) {
+        return signal == 0 ? code : 128 + signal;
     }
 
     void await() {

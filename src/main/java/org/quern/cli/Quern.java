@@ -68,8 +68,7 @@ public final class Quern implements Callable<Integer> {
         Locale.setDefault(Locale.ROOT); // figures look the same everywhere
         Interrupts interrupts = new Interrupts().install();
         int code = run(Console.system(), interrupts, arguments);
-        interrupts.finished();
-        System.exit(code);
+        System.exit(interrupts.exitCode(code));
     }
 
     static int run(Console console, Interrupts interrupts, String... arguments) {

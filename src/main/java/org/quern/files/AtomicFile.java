@@ -12,6 +12,7 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
@@ -37,18 +38,32 @@ public final class AtomicFile {
     }
 
     /**
-     * Writes a file. A symbolic link stays one: the file that it leads to is replaced.
+     * Writes a file. A symbolic link stays one: the file that it leads to is replaced. An interrupt
+     * of the thread, which may be the reason to save something, is kept for afterwards.
      *
+     * @param writer may be asked to write anew
      * @throws QuernException if it cannot be written; what was there before is unchanged
      */
     public static void write(Path target, Writer writer) {
         check(target);
         Path real = followed(target);
+        boolean interrupted = Thread.interrupted(); // or it would close the file
         try {
-            replace(real, writer);
-            sync(real.toAbsolutePath().getParent());
+            for (boolean done = false; !done; ) {
+                try {
+                    replace(real, writer);
+                    sync(real.toAbsolutePath().getParent());
+                    done = true;
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
         } catch (IOException e) {
             throw unwritable(target, e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

@@ -21,13 +21,16 @@ import org.quern.plan.Slice;
  * One call of {@link Trainer#fit}: epochs cut into chunks of steps, each chunk one call of the
  * executor. A chunk ends where an epoch does, or after about {@value #CHUNK_MILLIS} ms, which is
  * how often progress is told and an interrupt is noticed; on devices that tell their progress while
- * they go on, after {@value #LONG_CHUNK_MILLIS} ms. How a run is cut changes no result.
+ * they go on, after {@value #LONG_CHUNK_MILLIS} ms. The first is a single step, since nobody knows
+ * how long that takes. How a run is cut changes no result.
  */
 final class Fit {
     private static final int CHUNK_MILLIS = 50;
     private static final int LONG_CHUNK_MILLIS = 500;
     private static final int MOST_STEPS = 4096;
-    private static final int FIRST_STEPS = 16;
+
+    /** A chunk has at most so many times the steps of the one before, which may have been short. */
+    private static final int GROWTH = 4;
 
     /**
      * Least cross-entropy of a wrong decision, be it that a row's class has not the largest logit
@@ -46,8 +49,7 @@ final class Fit {
     private final Batches batches;
     private final Steps steps;
     private final LongToDoubleFunction learningRate;
-    private int chunk = FIRST_STEPS;
-    private boolean firstStepAlone;
+    private int chunk = 1;
     private boolean stop; // a listener asked for it
 
     // the epoch that is trained: its data, when it began, and where the run stood then
@@ -65,7 +67,6 @@ final class Fit {
         this.epochs = epochs;
         decisions = plan.loss().decisions(plan.outputSize());
         batches = new Batches(train.rows(), config.batch());
-        firstStepAlone = trainer.listeners.stream().anyMatch(Listener::awaitsFirstStep);
         steps = new Steps(config.seed(), MOST_STEPS);
         long perEpoch = batches.stepsPerEpoch();
         long total = perEpoch * epochs;
@@ -122,7 +123,7 @@ final class Fit {
         data = resident;
         start = trainer.checkpoint();
         while (batches.epoch(trainer.step) == trainer.epochs.size()) {
-            if (stop || trainer.interrupted) {
+            if (stop || trainer.isInterrupted()) {
                 return stop ? History.End.STOPPED : History.End.INTERRUPTED;
             }
             chunk();
@@ -143,16 +144,14 @@ final class Fit {
     private void chunk() {
         long from = trainer.step;
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
-        int count = firstStepAlone ? 1 : Math.min(Math.min(chunk, left), MOST_STEPS);
+        int count = Math.min(chunk, left);
         long before = System.nanoTime();
         steps.observe(done -> tell(from + done, loss(done), hits(done)));
         executor.train(data, select(from, count));
         long nanos = System.nanoTime() - before;
         long millis = executor.reportsProgress() ? LONG_CHUNK_MILLIS : CHUNK_MILLIS;
-        if (!firstStepAlone) { // one step tells nothing of the others
-            chunk = (int) Math.max(1, Math.min(MOST_STEPS, millis * 1_000_000L * count / nanos));
-        }
-        firstStepAlone = false;
+        long most = Math.min(MOST_STEPS, (long) GROWTH * chunk);
+        chunk = (int) Math.max(1, Math.min(most, millis * 1_000_000L * count / Math.max(1, nanos)));
         for (int i = 0; i < count; i++) {
             checkBelievable(i);
             if (!Float.isFinite(steps.losses()[i])) {
@@ -208,7 +207,7 @@ final class Fit {
     private EpochResult result(double seconds, int stepsTimed, DeviceDataset check) {
         Evaluation validated = null;
         if (check != null) {
-            float[] outputs = new float[Math.multiplyExact(check.rows(), plan.outputSize())];
+            float[] outputs = Trainer.roomForOutputs(plan, validation);
             executor.infer(check, 0, check.rows(), outputs);
             validated = Evaluation.of(plan.loss(), outputs, validation);
         }
@@ -255,10 +254,13 @@ final class Fit {
      */
     private QuernException diverged(long badStep) {
         trainer.restore(start);
-        for (long from = start.step(); from < badStep; from += MOST_STEPS) {
-            executor.train(data, select(from, (int) Math.min(MOST_STEPS, badStep - from)));
+        for (long from = start.step(); from < badStep && !trainer.isInterrupted(); from += chunk) {
+            executor.train(data, select(from, (int) Math.min(chunk, badStep - from)));
         }
-        String origin = origin(StepContext.training(select(badStep, 1), batches));
+        String origin =
+                trainer.isInterrupted()
+                        ? "interrupted before it was known where"
+                        : origin(StepContext.training(select(badStep, 1), batches));
         trainer.restore(start);
         String message =
                 "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a"

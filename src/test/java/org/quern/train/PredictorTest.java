@@ -160,7 +160,7 @@ class PredictorTest {
                                 for (int done = 0; ; done++) {
                                     try {
                                         predictor.predict(row(done % 100), outputs);
-                                    } catch (IllegalStateException e) {
+                                    } catch (QuernException e) {
                                         assertThat(e).hasMessage("this predictor was closed");
                                         return done;
                                     }

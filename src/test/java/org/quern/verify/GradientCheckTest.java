@@ -134,7 +134,7 @@ class GradientCheckTest {
 
     private static boolean passes(GradientCheck.Network network, Mutation mutation) {
         try (ReferenceExecutor reference =
-                new ReferenceBackend().open(network.plan(), Backend.Options.DEFAULT)) {
+                ReferenceBackend.executor(network.plan())) {
             OpLoop mutant = new Mutant(reference, mutation);
             return new GradientCheck(reference, mutant)
                     .results(400).stream().allMatch(GradientCheck.Result::passed);
