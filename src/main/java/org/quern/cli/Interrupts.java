@@ -1,10 +1,10 @@
 package org.quern.cli;
 
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
-import sun.misc.Signal;
-import sun.misc.SignalHandler;
 
 /**
  * Ends a process that is told to (Ctrl-C, SIGTERM, SIGHUP) without losing work: what runs and has
@@ -16,38 +16,50 @@ final class Interrupts {
     private static final Map<String, Integer> SIGNALS = Map.of("INT", 2, "TERM", 15, "HUP", 1);
 
     private Runnable action;
-    private int signal; // that told it; 0: none yet
+    private int told; // the exit code; 0: nobody has
 
+    /**
+     * Hears signals from now on. By reflection: javac warns of each mention of {@code
+     * sun.misc.Signal}, which has been all there is to hear a signal with since Java 1.
+     */
     Interrupts install() {
-        SIGNALS.keySet().forEach(this::install);
+        try {
+            Class<?> signals = Class.forName("sun.misc.Signal");
+            Class<?> handler = Class.forName("sun.misc.SignalHandler");
+            Method handle = signals.getMethod("handle", signals, handler);
+            Object ignored = handler.getField("SIG_IGN").get(null);
+            for (Map.Entry<String, Integer> one : SIGNALS.entrySet()) {
+                Object ours =
+                        Proxy.newProxyInstance(
+                                handler.getClassLoader(),
+                                new Class<?>[] {handler},
+                                (proxy, method, arguments) -> tell(128 + one.getValue()));
+                Object name = signals.getConstructor(String.class).newInstance(one.getKey());
+                Object before = handle.invoke(null, name, ours);
+                if (before == ignored) { // as under nohup, and in a shell's background
+                    handle.invoke(null, name, before);
+                }
+            }
+        } catch (ReflectiveOperationException e) {
+            return this; // signals are left to the system, as by -Xrs: they end the process at once
+        }
         return this;
     }
 
-    private void install(String name) {
-        try {
-            Signal one = new Signal(name);
-            SignalHandler before = Signal.handle(one, told -> tell(told.getNumber()));
-            if (before.equals(SignalHandler.SIG_IGN)) {
-                Signal.handle(one, before); // as under nohup, and in a shell's background
-            }
-        } catch (IllegalArgumentException e) {
-            return; // not a signal of this system, or left to it by -Xrs: it ends the process
-        }
-    }
-
-    private void tell(int number) {
+    private Object tell(int code) {
         synchronized (this) {
-            if (signal != 0) {
-                Runtime.getRuntime().halt(128 + number);
+            if (told != 0) {
+                Runtime.getRuntime().halt(code);
             }
-            signal = number;
+            told = code;
             if (action != null) {
                 System.err.println("quern: stopping; once more stops at once");
                 action.run();
-                return;
+                return null;
             }
         }
-        System.exit(128 + number);
+        System.exit(code);
+        return null;
     }
 
     /** Runs work; if told to end meanwhile, calls {@code end} and goes on. */
@@ -66,7 +78,7 @@ final class Interrupts {
 
     /** The exit code of a process that was to end with {@code code}. */
     synchronized int exitCode(int code) {
-        return signal == 0 ? code : 128 + signal;
+        return told == 0 ? code : told;
     }
 
     void await() {
