@@ -26,6 +26,10 @@ DEVICE void copy4_async(float *to, const float *from) {
                  : "memory");
 }
 DEVICE void copies_wait() { asm volatile("cp.async.wait_all;" : : : "memory"); }
+#elif defined(QUERN_CUDASIM)
+DEVICE void copy16_async(float *to, const uchar *from) { cudasim_runtime->copy(to, from, 16); }
+DEVICE void copy4_async(float *to, const float *from) { cudasim_runtime->copy(to, from, 4); }
+DEVICE void copies_wait() { cudasim_runtime->copies_wait(); }
 #else
 DEVICE void copy16_async(float *to, const uchar *from) { STORE4(LOAD4(from), to); }
 DEVICE void copy4_async(float *to, const float *from) { *to = *from; }

@@ -30,7 +30,7 @@
 #include "../fused/fused_train.h"
 
 #define CLUSTER(n)                                                                                                   \
-    extern "C" __global__ void __cluster_dims__(n, 1, 1) __launch_bounds__(320) fused_train_cluster_##n(             \
+    extern "C" __global__ void __cluster_dims__(n, 1, 1) __launch_bounds__(320, 1) fused_train_cluster_##n(             \
         float *arena, uint *pass, volatile uint *log, const uchar *raw, const float *targets, float *scratch,        \
         const uint *net, uint limit, int raw_bytes) {                                                                \
         fused_train_in_cluster(arena, pass, log, raw, targets, scratch, net, limit, raw_bytes != 0);                 \

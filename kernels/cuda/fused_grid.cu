@@ -38,7 +38,7 @@ DEVICE void fused_collect(float *mem, uint slot, const float *scratch, uint t) {
 #define COPY_WAIT() copies_wait()
 #include "../fused/fused_train.h"
 
-KERNEL(320)
+LONE_KERNEL(320)
 fused_train_grid(float *arena, uint *pass, volatile uint *log, const uchar *raw, const float *targets, float *scratch,
                  const uint *net, uint limit, int raw_bytes) {
     fused_train_in_grid(arena, pass, log, raw, targets, scratch, net, limit, raw_bytes != 0);

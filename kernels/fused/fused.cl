@@ -25,7 +25,7 @@
 #define COPY_WAIT()
 #include "fused_train.h"
 
-KERNEL(256)
+LONE_KERNEL(256)
 fused_train_block(__global float *arena, __global uint *pass, __global volatile uint *log, __global const uchar *raw,
                   __global const float *targets, __global float *scratch, __global const uint *net, uint limit,
                   int raw_bytes) {

@@ -6,7 +6,7 @@
 #define QUERN_FUSED_INPUT_H
 
 /* The rows of a step's batch, by `threads` threads. */
-DEVICE void fused_order(MEM float *mem, uint slot, __global const uint *pass, Moment at, uint t, uint threads) {
+PART void fused_order(MEM float *mem, uint slot, __global const uint *pass, Moment at, uint t, uint threads) {
     MEM uint *order = (MEM uint *)mem + NET(NET_ORDER) + slot * NET(NET_BATCH);
     for (uint b = t; b < at.rows; b += threads) {
         order[b] = shuffled_row(pass[PASS_DATA_ROWS], pass[PASS_SEED_LOW], pass[PASS_SEED_HIGH], at.epoch_low,
@@ -21,7 +21,7 @@ DEVICE uint kept_four(__global const uint *pass, Moment at, uint stream, uint bl
 }
 
 /* Which units a step's dropout keeps: of the first layer in the own columns, of the others in all. */
-DEVICE void fused_masks(MEM float *mem, __global const uint *pass, Moment at, uint c0, uint t, uint threads) {
+PART void fused_masks(MEM float *mem, __global const uint *pass, Moment at, uint c0, uint t, uint threads) {
     for (uint l = 0; l < NET(NET_LAYERS); l++) {
         uint threshold = LAYER(l, LAYER_THRESHOLD), stream = LAYER(l, LAYER_STREAM), out = LAYER(l, LAYER_OUT);
         if (threshold == 0) {
@@ -50,7 +50,7 @@ DEVICE float kept_factor(MEM const uint *kept, uint position, uint first, float 
  * Rows of floats, or of bytes that become floats because dropout meets a shift: scaled, shifted, dropped out. Four inputs
  * to a thread where a block of Philox has a row's, else one.
  */
-DEVICE void fused_values(MEM float *mem, uint slot, __global const uint *pass, Moment at, __global const uchar *raw,
+PART void fused_values(MEM float *mem, uint slot, __global const uint *pass, Moment at, __global const uchar *raw,
                          bool bytes, uint t) {
     uint inputs = NET(NET_INPUTS), stride = NET(NET_X_STRIDE), threshold = NET(NET_INPUT_THRESHOLD);
     float scale = NET_FLOAT(NET_SCALE), shift = NET_FLOAT(NET_SHIFT), keep_scale = NET_FLOAT(NET_INPUT_KEEP);
@@ -71,7 +71,7 @@ DEVICE void fused_values(MEM float *mem, uint slot, __global const uint *pass, M
 }
 
 /* Drops rows of bytes out where they lie: what is kept has keep_scale in NET_SCALE. The inputs are a multiple of 4. */
-DEVICE void fused_drop(MEM float *mem, uint x, __global const uint *pass, Moment at, uint t) {
+PART void fused_drop(MEM float *mem, uint x, __global const uint *pass, Moment at, uint t) {
     uint words = NET(NET_INPUTS) / 4, stride = NET(NET_X_STRIDE), threshold = NET(NET_INPUT_THRESHOLD);
     for (uint u = t; u < at.rows * words; u += FUSED_THREADS) {
         uint four = kept_four(pass, at, NET(NET_INPUT_STREAM), u, threshold);

@@ -105,7 +105,7 @@ DEVICE uint fused_y_stride(MEM const float *mem, uint l) {
 DEVICE float pick(float4 v, uint q) { return q == 0 ? v.x : q == 1 ? v.y : q == 2 ? v.z : v.w; }
 
 /* Y of a layer above the first: four columns of a row to a thread, or to several that share the inputs. */
-DEVICE void fused_forward(MEM float *mem, uint l, uint slot, uint rows, uint t) {
+PART void fused_forward(MEM float *mem, uint l, uint slot, uint rows, uint t) {
     uint in = LAYER(l, LAYER_IN), out = LAYER(l, LAYER_OUT), w = LAYER(l, LAYER_W), w_stride = LAYER(l, LAYER_W_STRIDE);
     uint x = fused_y(mem, l - 1, slot), x_stride = fused_y_stride(mem, l - 1), stride = LAYER(l, LAYER_STRIDE);
     uint threshold = LAYER(l, LAYER_THRESHOLD);
@@ -151,7 +151,7 @@ DEVICE void fused_gradient(MEM float *mem, uint top, uint b, uint j, uint c0, ui
 }
 
 /* As cross_entropy_forward and elementwise_loss_forward: ../ops/loss.cl. ROW_LANES threads for a row. */
-DEVICE void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, uint t) {
+PART void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, uint t) {
     uint top = NET(NET_LAYERS) - 1, columns = LAYER(top, LAYER_OUT), lane = t % ROW_LANES;
     uint y = fused_y(mem, top, slot), y_stride = fused_y_stride(mem, top);
     MEM const float *targets = mem + NET(NET_TARGET) + slot * NET(NET_BATCH) * NET(NET_TARGETS);
@@ -218,7 +218,7 @@ DEVICE void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, 
 /* ---- the way back ----------------------------------------------------------------------------------------------------- */
 
 /* The gradient before the activation of the layer below layer l; of the first layer, in the own columns. */
-DEVICE void fused_backward(MEM float *mem, uint l, uint rows, uint c0, uint own, uint t) {
+PART void fused_backward(MEM float *mem, uint l, uint rows, uint c0, uint own, uint t) {
     uint fours = (LAYER(l, LAYER_OUT) + 3) / 4, g = LAYER(l, LAYER_G), g_stride = LAYER(l, LAYER_STRIDE);
     uint k0 = l == 1 ? c0 : 0, width = l == 1 ? own : LAYER(l, LAYER_IN);
     uint w = LAYER(l, LAYER_W), w_stride = LAYER(l, LAYER_W_STRIDE), stride = LAYER(l - 1, LAYER_STRIDE);

@@ -20,7 +20,7 @@
  */
 
 /* Rows of bytes: those of a step's batch into the half of X that is its own. */
-DEVICE void FUSED(fused_pixels)(MEM float *mem, uint slot, uint rows, __global const uchar *raw, uint t) {
+PART void FUSED(fused_pixels)(MEM float *mem, uint slot, uint rows, __global const uchar *raw, uint t) {
     uint inputs = NET(NET_INPUTS), stride = NET(NET_X_STRIDE), x = NET(NET_X) + slot * NET(NET_X_NEXT);
     MEM const uint *order = (MEM const uint *)mem + NET(NET_ORDER) + slot * NET(NET_BATCH);
     if (inputs % 16 == 0) {
@@ -38,7 +38,7 @@ DEVICE void FUSED(fused_pixels)(MEM float *mem, uint slot, uint rows, __global c
     }
 }
 
-DEVICE void FUSED(fused_targets)(MEM float *mem, uint slot, uint rows, __global const float *source, uint t) {
+PART void FUSED(fused_targets)(MEM float *mem, uint slot, uint rows, __global const float *source, uint t) {
     uint columns = NET(NET_TARGETS), targets = NET(NET_TARGET) + slot * NET(NET_BATCH) * columns;
     MEM const uint *order = (MEM const uint *)mem + NET(NET_ORDER) + slot * NET(NET_BATCH);
     for (uint k = t; k < rows * columns; k += FUSED_THREADS) {
@@ -46,13 +46,32 @@ DEVICE void FUSED(fused_targets)(MEM float *mem, uint slot, uint rows, __global 
     }
 }
 
+#ifndef WARPS_SHUFFLE
+/* A thread's part of a tile's sums to NET_PARTS, and of sum t % 16 of tile t / 16 the parts together. */
+PART void FUSED(fused_tile_parts)(MEM float *mem, uint x, uint w, uint t) {
+    float sums[FUSED_SUMS];
+    fused_tile_of(mem, x, w, t % FUSED_WARP, sums);
+    for (uint i = 0; i < FUSED_SUMS; i++) {
+        mem[NET(NET_PARTS) + i * FUSED_THREADS + t] = sums[i];
+    }
+}
+PART float FUSED(fused_tile_total)(MEM const float *mem, uint t) {
+    float z = 0.0f;
+    for (uint k = 0; k < FUSED_WARP; k++) {
+        z += mem[NET(NET_PARTS) + t % 16 * FUSED_THREADS + t / 16 * FUSED_WARP + k];
+    }
+    return z;
+}
+#endif
+
 /* H = act(X W1 + b1) * keep in the own columns, to all blocks: a warp for four rows and four columns. */
 DEVICE void FUSED(fused_first)(MEM float *mem, __global float *scratch, uint slot, uint x, uint rows, uint c0, uint own, uint t) {
-    uint fours = (own + 3) / 4, tiles = (rows + 3) / 4 * fours, lane = t % FUSED_WARP;
+    uint fours = (own + 3) / 4, tiles = (rows + 3) / 4 * fours;
     uint h = NET(NET_H) + slot * NET(NET_H_NEXT), x_stride = NET(NET_X_STRIDE);
     float scale = fused_scale(mem);
-    float sums[FUSED_SUMS];
 #ifdef WARPS_SHUFFLE
+    uint lane = t % FUSED_WARP;
+    float sums[FUSED_SUMS];
     for (uint tile = t / FUSED_WARP; tile < tiles; tile += FUSED_WARPS) {
         uint r = tile / fours * 4, c = tile % fours * 4;
         fused_tile_of(mem, x + r * x_stride, LAYER(0, LAYER_W) + c * LAYER(0, LAYER_W_STRIDE), lane, sums);
@@ -68,21 +87,15 @@ DEVICE void FUSED(fused_first)(MEM float *mem, __global float *scratch, uint slo
     }
 #else
     for (uint tile0 = 0; tile0 < tiles; tile0 += FUSED_WARPS) {
-        uint tile = tile0 + t / FUSED_WARP, parts = NET(NET_PARTS);
+        uint tile = tile0 + t / FUSED_WARP;
         if (tile < tiles) {
-            fused_tile_of(mem, x + tile / fours * 4 * x_stride,
-                          LAYER(0, LAYER_W) + tile % fours * 4 * LAYER(0, LAYER_W_STRIDE), lane, sums);
-            for (uint i = 0; i < FUSED_SUMS; i++) {
-                mem[parts + i * FUSED_THREADS + t] = sums[i];
-            }
+            FUSED(fused_tile_parts)(mem, x + tile / fours * 4 * x_stride, LAYER(0, LAYER_W) + tile % fours * 4 * LAYER(0, LAYER_W_STRIDE),
+                             t);
         }
         SYNC();
         if (t < FUSED_SUMS * FUSED_WARPS && tile0 + t / 16 < tiles) {
             uint i = t % 16, b = (tile0 + t / 16) / fours * 4 + i / 4, column = (tile0 + t / 16) % fours * 4 + i % 4;
-            float z = 0.0f;
-            for (uint k = 0; k < FUSED_WARP; k++) {
-                z += mem[parts + i * FUSED_THREADS + t / 16 * FUSED_WARP + k];
-            }
+            float z = FUSED(fused_tile_total)(mem, t);
             if (b < rows && column < own) {
                 float factor, y = fused_first_output(mem, b, c0, column, z * scale, &factor);
                 mem[LAYER(0, LAYER_G) + b * LAYER(0, LAYER_STRIDE) + column] = factor;
@@ -123,7 +136,7 @@ DEVICE void FUSED(tensor_first)(float *mem, uint slot, uint x, uint rows, uint c
 #endif
 
 /* dW1 in the own columns with its update: four inputs and four columns to a thread. */
-DEVICE void FUSED(fused_first_update)(MEM float *mem, uint x, uint rows, uint own, uint t, float rate, float decay) {
+PART void FUSED(fused_first_update)(MEM float *mem, uint x, uint rows, uint own, uint t, float rate, float decay) {
     uint inputs4 = (NET(NET_INPUTS) + 3) / 4, units = inputs4 * ((own + 3) / 4);
     bool bytes = NET(NET_PIXELS) != 0, shifts = NET_FLOAT(NET_SHIFT) != 0.0f;
     for (uint u = t; u < units; u += FUSED_THREADS) {

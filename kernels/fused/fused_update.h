@@ -26,7 +26,7 @@ DEVICE uint fused_update_four(MEM float *mem, uint at, uint size, uint count, fl
 }
 
 /* dW of the first layer in four columns from c on and four inputs from 4 q on, and the update of these weights. */
-DEVICE void fused_first_weights(MEM float *mem, uint x, uint c, uint q, uint rows, float rate, float decay,
+PART void fused_first_weights(MEM float *mem, uint x, uint c, uint q, uint rows, float rate, float decay,
                                 const bool bytes, const bool shifts) {
     float scale = NET_FLOAT(NET_SCALE), shift = NET_FLOAT(NET_SHIFT), left_out = fused_scale(mem);
     uint x_stride = NET(NET_X_STRIDE), g = LAYER(0, LAYER_G) + c, g_stride = LAYER(0, LAYER_STRIDE);
@@ -51,7 +51,7 @@ DEVICE void fused_first_weights(MEM float *mem, uint x, uint c, uint q, uint row
 }
 
 /* Column sums of the gradient: the biases of a layer, one to a thread. */
-DEVICE void fused_biases(MEM float *mem, uint l, uint rows, uint own, uint t, float rate, float decay) {
+PART void fused_biases(MEM float *mem, uint l, uint rows, uint own, uint t, float rate, float decay) {
     uint width = l == 0 ? own : LAYER(l, LAYER_OUT), g = LAYER(l, LAYER_G), stride = LAYER(l, LAYER_STRIDE);
     uint bias = LAYER(l, LAYER_B), size = LAYER(l, LAYER_B_SIZE);
     for (uint j = t; j < width; j += FUSED_THREADS) {
@@ -64,7 +64,7 @@ DEVICE void fused_biases(MEM float *mem, uint l, uint rows, uint own, uint t, fl
 }
 
 /* dW of a layer above the first, one input and four outputs to a thread, and the update of these weights. */
-DEVICE void fused_weights(MEM float *mem, uint l, uint slot, uint rows, uint t, float rate, float decay) {
+PART void fused_weights(MEM float *mem, uint l, uint slot, uint rows, uint t, float rate, float decay) {
     uint out = LAYER(l, LAYER_OUT), fours = (out + 3) / 4, units = LAYER(l, LAYER_IN) * fours;
     uint x = fused_y(mem, l - 1, slot), x_stride = fused_y_stride(mem, l - 1);
     uint g = LAYER(l, LAYER_G), g_stride = LAYER(l, LAYER_STRIDE);
@@ -89,7 +89,7 @@ DEVICE uint fused_arena(MEM const float *mem, uint which) {
 }
 
 /* Copies parameters and moments in, or back out: the own columns of the first layer, the others if `all`. */
-DEVICE void fused_state(MEM float *mem, __global float *arena, bool in, uint c0, uint own, bool all, uint t) {
+PART void fused_state(MEM float *mem, __global float *arena, bool in, uint c0, uint own, bool all, uint t) {
     uint moments = MOMENTS(NET(NET_RULE));
     for (uint which = 0; which <= moments; which++) {
         __global float *from = arena + fused_arena(mem, which);
@@ -123,7 +123,7 @@ DEVICE void fused_state(MEM float *mem, __global float *arena, bool in, uint c0,
 /* ---- what the host sees --------------------------------------------------------------------------------------------------- */
 
 /* The step's entry in the log, by one thread; it counts them up now and then, since waiting for the host's memory takes long. */
-DEVICE void fused_log(MEM const float *mem, __global volatile uint *log, uint index, uint rows, bool tell) {
+PART void fused_log(MEM const float *mem, __global volatile uint *log, uint index, uint rows, bool tell) {
     float loss = 0.0f, hits = 0.0f;
     for (uint b = 0; b < rows; b++) {
         loss += mem[NET(NET_LOSSES) + b];
@@ -138,7 +138,7 @@ DEVICE void fused_log(MEM const float *mem, __global volatile uint *log, uint in
 }
 
 /* Leaves the pass as metrics_forward would after the last step. */
-DEVICE void fused_leave(__global uint *pass, Moment next) {
+PART void fused_leave(__global uint *pass, Moment next) {
     pass[PASS_INDEX] = next.index;
     pass[PASS_ROWS] = next.rows;
     pass[PASS_FIRST] = next.first;

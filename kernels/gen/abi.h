@@ -4,7 +4,7 @@
 #ifndef QUERN_ABI_H
 #define QUERN_ABI_H
 
-#define QUERN_ABI 0x88fb378eu /* of all that follows */
+#define QUERN_ABI 0x16150f38u /* of all that follows */
 
 /* org.quern.model.Activation */
 enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU, ACTIVATION_SILU };
@@ -150,6 +150,9 @@ enum {
 #define TENSOR_COLUMNS 8
 #define MOST_ROWS 128
 #define GATHER_ROWS 32
+#define SHAPE_BATCH 32
+#define SHAPE_THREADS 384
+#define SHAPE_MEMORY 110592
 #define TILE_SMALL 8
 #define TILE_MEDIUM 32
 #define TILE_LARGE 128

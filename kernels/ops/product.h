@@ -64,11 +64,12 @@ DEVICE uint TILE(load_k)(uint load, uint outers, bool k_fastest) {
 
 /*
  * sums[r * RN + c] = the product's element at row SPREAD(r), column SPREAD(c) of the tile at (row0, column0), complete
- * in slice 0. If column_sum is not null, the threads below TN add up column column0 + thread of B there.
+ * in slice 0. Gives the sum of column column0 + thread of B to the threads below TN, if it is wanted.
  */
-DEVICE void TILE(product)(LOCAL float *a_tiles, LOCAL float *b_tiles, __global const float *a, uint stride_a,
+DEVICE float TILE(product)(LOCAL float *a_tiles, LOCAL float *b_tiles, __global const float *a, uint stride_a,
                           bool a_k_fastest, __global const float *b, uint stride_b, bool b_k_fastest, uint m, uint n,
-                          uint k, uint row0, uint column0, float *sums, float *column_sum) {
+                          uint k, uint row0, uint column0, float *sums, bool with_sum) {
+    float column_sum = 0.0f;
     float4 next_a[LOADS_A], next_b[LOADS_B];
     for (int i = 0; i < RM * RN; i++) {
         sums[i] = 0.0f;
@@ -90,13 +91,13 @@ DEVICE void TILE(product)(LOCAL float *a_tiles, LOCAL float *b_tiles, __global c
             LOCAL const float *ta = a_tiles + (part - 1) % 2 * TK * LDA;
             LOCAL const float *tb = b_tiles + (part - 1) % 2 * TK * LDB;
             uint here = min((uint)TK, k - (part - 1) * TK);
-            if (column_sum != 0 && get_local_id(0) < TN) {
+            if (with_sum && get_local_id(0) < TN) {
                 for (uint i = 0; i < here; i++) {
-                    *column_sum += tb[i * LDB + get_local_id(0)];
+                    column_sum += tb[i * LDB + get_local_id(0)];
                 }
             }
 #if SLICES == 1
-            UNROLL for (uint i = 0; i < TK; i++) {
+            UNROLL_8 for (uint i = 0; i < TK; i++) { /* all of TK would take more registers than it saves loads */
 #else
             for (uint i = THREAD_SLICE; i < here; i += SLICES) {
 #endif
@@ -134,4 +135,20 @@ DEVICE void TILE(product)(LOCAL float *a_tiles, LOCAL float *b_tiles, __global c
         sums[0] += a_tiles[(get_local_id(0) + s * (256 / SLICES)) % 256];
     }
 #endif
+    return column_sum;
+}
+
+/*
+ * The sums to their places in C. Their indices are constants here: in a loop that is not unrolled they would be an array in
+ * local memory, and be it while they are summed. Whoever goes on with them reads them from where they lie.
+ */
+DEVICE void TILE(keep)(__global float *c, uint m, uint n, uint row0, uint column0, const float *sums) {
+    UNROLL for (uint r = 0; r < RM; r++) {
+        UNROLL for (uint q = 0; q < RN; q++) {
+            uint row = row0 + SPREAD(THREAD_ROW, r, RM, TM), column = column0 + SPREAD(THREAD_COLUMN, q, RN, TN);
+            if (THREAD_SLICE == 0 && row < m && column < n) {
+                c[row * n + column] = sums[r * RN + q];
+            }
+        }
+    }
 }

@@ -53,24 +53,33 @@ DEVICE float4 keep_four(__global const uint *pass, uint stream, uint position, u
                  v.w >= threshold ? scale : 0.0f);
 }
 
-/* The row at a place of an epoch's order over n rows: a Feistel network over the least 2^bits >= n, walked until below n. */
-DEVICE uint shuffled_row(uint n, uint seed_low, uint seed_high, uint epoch_low, uint epoch_high, uint place) {
+/* The least number of bits that hold n values, and LEAST_BITS at least. */
+DEVICE int shuffle_bits(uint n) {
     int bits = LEAST_BITS;
     while (bits < 32 && ((n - 1) >> bits) != 0) {
         bits++;
     }
+    return bits;
+}
+
+/* Where a Feistel network over 2^bits values sends one of them. */
+DEVICE uint shuffled_once(int bits, uint seed_low, uint seed_high, uint epoch_low, uint epoch_high, uint value) {
     int right_bits = bits - bits / 2;
     uint right_mask = (1u << right_bits) - 1, left_mask = (1u << (bits / 2)) - 1;
+    uint left = value >> right_bits, right = value & right_mask;
+    for (uint round = 0; round < 6; round += 2) {
+        right ^= philox_block(seed_low, seed_high, SHUFFLE_STREAM + round, epoch_low, epoch_high, left).x & right_mask;
+        left ^= philox_block(seed_low, seed_high, SHUFFLE_STREAM + round + 1, epoch_low, epoch_high, right).x & left_mask;
+    }
+    return left << right_bits | right;
+}
+
+/* The row at a place of an epoch's order over n rows: walked until below n. */
+DEVICE uint shuffled_row(uint n, uint seed_low, uint seed_high, uint epoch_low, uint epoch_high, uint place) {
+    int bits = shuffle_bits(n);
     uint value = place;
     do {
-        uint left = value >> right_bits, right = value & right_mask;
-        for (uint round = 0; round < 6; round += 2) {
-            right ^= philox_block(seed_low, seed_high, SHUFFLE_STREAM + round, epoch_low, epoch_high, left).x &
-                     right_mask;
-            left ^= philox_block(seed_low, seed_high, SHUFFLE_STREAM + round + 1, epoch_low, epoch_high, right).x &
-                    left_mask;
-        }
-        value = left << right_bits | right;
+        value = shuffled_once(bits, seed_low, seed_high, epoch_low, epoch_high, value);
     } while (value >= n);
     return value;
 }

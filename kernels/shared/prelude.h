@@ -13,7 +13,14 @@
 #ifdef __OPENCL_VERSION__
 
 #define KERNEL(threads) __kernel __attribute__((reqd_work_group_size(threads, 1, 1))) void
+#define LONE_KERNEL(threads) KERNEL(threads)
 #define DEVICE inline static
+/* A function that is a part of a large kernel. What a CPU runs is compiled in a third of the time if these stay calls. */
+#ifdef QUERN_CALLS
+#define PART __attribute__((noinline)) static
+#else
+#define PART DEVICE
+#endif
 #define SHARED __local
 #define LOCAL __local
 #define ALIGNED __attribute__((aligned(16)))
@@ -24,6 +31,7 @@
 #define FENCE_HOST() mem_fence(CLK_GLOBAL_MEM_FENCE)
 #define ATOMIC_MIN(p, v) atomic_min(p, v)
 #define UNROLL _Pragma("unroll")
+#define UNROLL_8 _Pragma("unroll 8")
 #pragma OPENCL FP_CONTRACT ON
 
 #else /* CUDA, or C++ that stands in for it */
@@ -32,7 +40,10 @@ typedef unsigned char uchar;
 typedef unsigned int uint;
 
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+/* One block is enough for a multiprocessor: else the compiler saves registers for more, and spills. */
+#define LONE_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 #define DEVICE __device__ __forceinline__ static
+#define PART DEVICE
 #define __global
 #define __local
 #define SHARED __shared__
@@ -46,8 +57,10 @@ typedef unsigned int uint;
 #define ATOMIC_MIN(p, v) atomicMin(p, v)
 #ifdef __CUDACC__
 #define UNROLL _Pragma("unroll")
+#define UNROLL_8 _Pragma("unroll 8")
 #else
 #define UNROLL
+#define UNROLL_8
 #endif
 #define CLK_LOCAL_MEM_FENCE 0
 #define barrier(fence) __syncthreads()

@@ -23,6 +23,7 @@ extern __attribute__((visibility("hidden"))) cudasim::Unit *cudasim_units;
 #define __noinline__ __attribute__((noinline))
 #define __restrict__ __restrict
 #define __cluster_dims__(...) /* the simulator reads them from the PTX */
+#define __grid_constant__
 /* All static shared memory of a module lies in one section, which the simulator knows. */
 #define __shared__ static __attribute__((section("cudasim_shared")))
 
@@ -56,10 +57,22 @@ static inline T max(T a, T b) {
 struct alignas(16) float4 {
     float x, y, z, w;
 };
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
 struct alignas(4) uchar4 {
     unsigned char x, y, z, w;
 };
 static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+static inline float2 make_float2(float x, float y) { return {x, y}; }
+static inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 
 /* Byte i of the result is that of the eight bytes b a which the i-th half byte of the selector names. */
 static inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
@@ -95,9 +108,7 @@ static inline void __threadfence_block() {}
 static inline void __threadfence_system() { __sync_synchronize(); }
 
 static inline void __syncwarp(unsigned mask = 0xffffffffu) { cudasim_runtime->warp(cudasim::Warp::sync, mask, 0, 0); }
-static inline unsigned cudasim_lane() {
-    return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32;
-}
+static inline unsigned cudasim_lane();
 template <class T>
 static inline T __shfl_sync(unsigned mask, T value, unsigned lane) {
     static_assert(sizeof(T) == 4, "shuffles are of 32 bits here");
@@ -132,42 +143,7 @@ CUDASIM_UNCHECKED static inline T atomicAdd(T *p, T v) {
     return old;
 }
 
-/* What each lane has of the matrices A (4 words), B (2) and of a block's thread, for others of its warp to read. */
-static const unsigned *cudasim_fragments[16][1024];
-
-/* D [16][8] += A [16][32] B [32][8] by a warp, lanes and words as PTX has them: A unsigned bytes, B these or signed ones. */
-template <class Right>
-CUDASIM_UNCHECKED static inline void cudasim_mma_of(int *d, const unsigned *a, unsigned b0, unsigned b1) {
-    unsigned mine[6] = {a[0], a[1], a[2], a[3], b0, b1}, lane = cudasim_lane(), first = threadIdx.x - lane;
-    const unsigned **warp = cudasim_fragments[cudasim_runtime->state.rank] + first;
-    warp[lane] = mine;
-    __syncwarp();
-    /* this lane's two rows of A and two columns of B, gathered from those that have their words */
-    unsigned char left[2][32];
-    Right right[2][32];
-    for (unsigned quarter = 0; quarter < 4; quarter++) {
-        const unsigned *row = warp[lane / 4 * 4 + quarter];
-        for (unsigned half = 0; half < 2; half++) {
-            for (unsigned r = 0; r < 2; r++) memcpy(&left[r][16 * half + 4 * quarter], &row[r + 2 * half], 4);
-            for (unsigned c = 0; c < 2; c++) {
-                memcpy(&right[c][16 * half + 4 * quarter], &warp[4 * (lane % 4 * 2 + c) + quarter][4 + half], 4);
-            }
-        }
-    }
-    for (unsigned i = 0; i < 4; i++) {
-        int sum = d[i];
-        for (unsigned k = 0; k < 32; k++) sum += (int)left[i / 2][k] * (int)right[i % 2][k];
-        d[i] = sum;
-    }
-    __syncwarp(); /* the words are gone when a lane has left */
-}
-CUDASIM_UNCHECKED static inline void cudasim_mma_m16n8k32(int *d, const unsigned *a, unsigned b0, unsigned b1, bool is_signed) {
-    if (is_signed) {
-        cudasim_mma_of<signed char>(d, a, b0, b1);
-    } else {
-        cudasim_mma_of<unsigned char>(d, a, b0, b1);
-    }
-}
+#include "ptx.h"
 
 /* ---- registration ------------------------------------------------------------------------------------------- */
 

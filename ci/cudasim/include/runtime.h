@@ -20,7 +20,13 @@ struct State {
     unsigned rank, ranks; /* of the block in its cluster or, in a cooperative launch, in the grid; how many there are */
 };
 
-enum class Warp { sync, shuffle, ballot };
+enum class Warp { sync, shuffle, ballot, sum, most };
+
+/* Work of a whole warp, done once: each lane brings a pointer to what it gives and takes. */
+using Together = void (*)(void *const *lanes);
+
+/* How the sum of a product of tensor cores is made (QUERN_CUDASIM_SUMS). */
+enum class Sums { exact, backward, hopper };
 
 struct Runtime {
     State state;
@@ -31,6 +37,18 @@ struct Runtime {
     void (*team_arrive)();
     void (*team_wait)();
     void *(*team_shared)(void *own, unsigned rank);
+    void (*together)(Together work, void *mine);
+    Sums sums;
+    void (*named_barrier)(unsigned id, unsigned threads);
+    /* An mbarrier, by the address that it has in the own block, and what is sent to others' (PTX ISA, st.async). */
+    void (*mbarrier_init)(void *barrier, unsigned arrivals);
+    void (*mbarrier_fence)();
+    void (*mbarrier_signal)(void *barrier, unsigned arrivals, unsigned bytes);
+    void (*mbarrier_wait)(void *barrier, unsigned parity);
+    void (*put)(void *own, unsigned rank, const void *value, unsigned bytes, void *barrier);
+    /* Copies into shared memory that are there when their thread has waited (cp.async). */
+    void (*copy)(void *to, const void *from, unsigned bytes);
+    void (*copies_wait)();
     void (*access)(const void *address, size_t size, bool write);
 };
 

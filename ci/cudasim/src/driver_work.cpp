@@ -50,7 +50,8 @@ static Result pack(const Kernel &kernel, void **parameters, void **extra, std::v
         packed->resize(entry.bytes);
         for (unsigned i = 0; i < entry.parameters; i++) {
             unsigned size = entry.sizes[i];
-            at = (at + size - 1) / size * size;
+            unsigned aligned = size > 8 ? 4 : size; /* a struct is of words */
+            at = (at + aligned - 1) / aligned * aligned;
             memcpy(packed->data() + at, parameters[i], size);
             at += size;
         }

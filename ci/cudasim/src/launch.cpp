@@ -16,7 +16,7 @@ namespace cudasim {
 
 static constexpr unsigned lanes = 32;
 
-enum class Waits { nothing, barrier, warp, team, ended };
+enum class Waits { nothing, barrier, warp, team, event, ended };
 
 struct Fiber {
     void *stack_pointer;
@@ -26,7 +26,9 @@ struct Fiber {
     unsigned mask;     /* of the warp operation that it waits for, */
     unsigned rounds;   /* how many it has asked for, */
     uint64_t value[2]; /* and what it brought to the last two */
-    unsigned arrivals; /* at the team's barrier */
+    Together work;     /* what its warp is to do together when all have come */
+    unsigned arrivals, passed; /* at the team's barrier */
+    const void *event; /* of async.cpp, that it waits for */
 };
 
 /* A block that is alive. Shared memory is where the module has it for the block that runs; the others' is kept. */
@@ -35,6 +37,7 @@ struct Block {
     unsigned number; /* in the grid */
     std::vector<Fiber> fibers;
     std::vector<char> shared;
+    bool can_go; /* a thread of it may be able to run */
 };
 
 static std::vector<Block> team;
@@ -53,7 +56,7 @@ static Result failure;
 extern "C" void cudasim_switch(void **save, void *load); /* fiber.cpp */
 
 /* xorshift64*, for orders alone: quick, and seeded for each launch. */
-static uint64_t next_order() {
+uint64_t next_order() {
     order_state ^= order_state >> 12;
     order_state ^= order_state << 25;
     order_state ^= order_state >> 27;
@@ -97,9 +100,12 @@ static void barrier() {
     switch_to_scheduler();
 }
 
-static void team_arrive() { running->arrivals++; }
+static void team_arrive() {
+    if (running->arrivals++ > running->passed) fault(LAUNCH_FAILED, "two arrivals at a barrier of a team with no wait between: " + where());
+}
 
 static void team_wait() {
+    if (running->passed++ == running->arrivals) fault(LAUNCH_FAILED, "a wait at a barrier of a team without arrival: " + where());
     running->waits = Waits::team;
     switch_to_scheduler();
 }
@@ -117,6 +123,43 @@ static void *team_shared(void *own, unsigned rank) {
     bool dynamic = at >= module.dynamic_begin && at < module.dynamic_end;
     return other.shared.data() + (dynamic ? static_bytes + (size_t)(at - module.dynamic_begin)
                                           : (size_t)(at - module.shared_begin));
+}
+
+size_t shared_offset(const void *own, size_t size) {
+    size_t in_static = (size_t)((const char *)own - kernel->module.shared_begin);
+    size_t in_dynamic = (size_t)((const char *)own - kernel->module.dynamic_begin);
+    if (in_static < static_bytes && in_static + size <= static_bytes) return in_static;
+    if (in_dynamic < dynamic_bytes && in_dynamic + size <= dynamic_bytes) return static_bytes + in_dynamic;
+    fault(ILLEGAL_ADDRESS, std::to_string(size) + " bytes that are not in the block's shared memory: " + where());
+}
+
+char *shared_at(unsigned rank, size_t offset) {
+    if (&team[rank] != current && team.size() > 1) return team[rank].shared.data() + offset;
+    return offset < static_bytes ? kernel->module.shared_begin + offset
+                                 : kernel->module.dynamic_begin + (offset - static_bytes);
+}
+
+void wait_for(const void *event) {
+    running->event = event;
+    running->waits = Waits::event;
+    switch_to_scheduler();
+}
+
+bool waited_for(unsigned rank, const void *event) {
+    return std::any_of(team[rank].fibers.begin(), team[rank].fibers.end(),
+                       [=](const Fiber &f) { return f.waits == Waits::event && f.event == event; });
+}
+
+void happens(unsigned rank, const void *event) {
+    for (Fiber &fiber : team[rank].fibers) {
+        if (fiber.waits == Waits::event && fiber.event == event) fiber.waits = Waits::nothing;
+    }
+    team[rank].can_go = true;
+}
+
+bool has_left(unsigned rank) {
+    return std::all_of(team[rank].fibers.begin(), team[rank].fibers.end(),
+                       [](const Fiber &f) { return f.waits == Waits::ended; });
 }
 
 int shared_owner(const char *address, size_t *offset) {
@@ -140,11 +183,39 @@ static uint64_t warp(Warp kind, unsigned mask, uint64_t value, unsigned source) 
     switch_to_scheduler();
     if (kind == Warp::sync) return 0;
     if (kind == Warp::shuffle) return fibers[first + source % lanes].value[round % 2];
-    uint64_t votes = 0;
+    uint64_t made = 0;
     for (unsigned l = 0; l < lanes && first + l < threads; l++) {
-        if (mask >> l & 1) votes |= (uint64_t)(fibers[first + l].value[round % 2] != 0) << l;
+        if (!(mask >> l & 1)) continue;
+        uint64_t brought = fibers[first + l].value[round % 2];
+        made = kind == Warp::ballot ? made | (uint64_t)(brought != 0) << l
+               : kind == Warp::sum  ? (made + brought) & 0xffffffffu
+                                    : std::max(made, brought);
     }
-    return votes;
+    return made;
+}
+
+static void together(Together work, void *mine) {
+    running->work = work;
+    warp(Warp::sync, 0xffffffffu, (uint64_t)mine, 0);
+}
+
+/* Does what all lanes of a warp have asked for. */
+static void work_together(Fiber *lane, unsigned there) {
+    void *each[lanes];
+    Together work = nullptr;
+    bool same = there == lanes;
+    for (unsigned l = 0; l < there; l++) work = lane[l].work ? lane[l].work : work;
+    if (!work) return;
+    for (unsigned l = 0; l < there; l++) {
+        same &= lane[l].work == work;
+        each[l] = (void *)lane[l].value[(lane[l].rounds - 1) % 2];
+        lane[l].work = nullptr;
+    }
+    if (!same) {
+        place.thread = (unsigned)(lane - current->fibers.data());
+        fault(LAUNCH_FAILED, "not all 32 lanes of a warp come to one product of tensor cores: " + where());
+    }
+    work(each);
 }
 
 /* Brings a block's shared memory to where the module has it. */
@@ -186,7 +257,8 @@ static void start(Fiber &fiber, unsigned t) {
     fiber.stack_pointer = top;
     fiber.index = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
     fiber.waits = Waits::nothing;
-    fiber.rounds = fiber.arrivals = 0;
+    fiber.rounds = fiber.arrivals = fiber.passed = 0;
+    fiber.work = nullptr;
 }
 
 /* Lets a warp of the current block go on if the lanes that it waits for have all arrived; says whether they had. */
@@ -201,6 +273,7 @@ static bool release_warp(unsigned warp) {
     }
     unsigned all = there == lanes ? 0xffffffffu : (1u << there) - 1;
     if (!waiting || (mask & all & ~waiting) != 0) return false;
+    work_together(lane, there);
     checks_warp(place.rank, warp);
     for (unsigned l = 0; l < there; l++) {
         if (waiting >> l & 1) lane[l].waits = Waits::nothing;
@@ -262,12 +335,38 @@ static bool release_team() {
         for (Fiber &fiber : block.fibers) {
             if (fiber.waits == Waits::team && fiber.arrivals <= least) {
                 fiber.waits = Waits::nothing;
-                any = true;
+                block.can_go = any = true;
             }
         }
     }
     if (any) checks_team();
     return any;
+}
+
+/* What the warps of a block wait for, neighbours that wait for the same together. */
+static std::string waits_of(const Block &block) {
+    std::string text, what;
+    unsigned first = 0;
+    auto add = [&](unsigned end) {
+        if (first == end) return;
+        text += (text.empty() ? "" : "; ") + (end - first == 1 ? "warp " + std::to_string(first) + " waits"
+                                              : "warps " + std::to_string(first) + (end - first == 2 ? " and " : " to ") + std::to_string(end - 1) + " wait") +
+                " for " + what;
+        first = end;
+    };
+    for (unsigned warp = 0; warp * lanes < threads; warp++) {
+        const Fiber *of = &block.fibers[warp * lanes], *end = of + std::min(lanes, threads - warp * lanes);
+        of = std::find_if(of, end - 1, [](const Fiber &f) { return f.waits != Waits::ended; });
+        std::string next = of->waits == Waits::event   ? event_text((unsigned)(&block - team.data()), of->event)
+                           : of->waits == Waits::team  ? "a barrier of the team"
+                           : of->waits == Waits::warp  ? "other lanes"
+                           : of->waits == Waits::ended ? "nothing (has left)"
+                                                       : "a barrier of the block";
+        if (next != what) add(warp);
+        what = next;
+    }
+    add((threads + lanes - 1) / lanes);
+    return text;
 }
 
 /* Nothing moves any more: fine if all have ended, else some wait for others that never come. */
@@ -284,6 +383,14 @@ static bool all_ended(Runtime *runtime) {
         }
     }
     if (!stuck) return true;
+    for (Block &block : team) {
+        for (unsigned t = 0; t < threads; t++) {
+            if (block.fibers[t].waits != Waits::event) continue;
+            switch_to(block, runtime);
+            place.thread = t;
+            fault(LAUNCH_FAILED, "a deadlock: " + waits_of(block) + ": " + where());
+        }
+    }
     for (unsigned t = 0; t < threads; t++) {
         if (where_stuck->fibers[t].waits != stuck->waits) {
             missing++;
@@ -303,7 +410,9 @@ static void run_team(Runtime *runtime, std::vector<unsigned> &blocks) {
         if (team.size() > 1) block.shared.assign(static_bytes + dynamic_bytes, (char)0xff); /* NaN */
         for (unsigned t = 0; t < threads; t++) start(block.fibers[t], t);
         for (size_t t = threads; t < block.fibers.size(); t++) block.fibers[t].waits = Waits::ended; /* of larger launches */
+        block.can_go = true;
     }
+    async_start((unsigned)team.size(), threads);
     if (team.size() == 1 && (kernel->module.checked || dynamic_bytes)) {
         memset(kernel->module.shared_begin, 0xff, static_bytes);
         memset(kernel->module.dynamic_begin, 0xff, dynamic_bytes);
@@ -313,9 +422,13 @@ static void run_team(Runtime *runtime, std::vector<unsigned> &blocks) {
         bool any = false;
         shuffle(blocks);
         for (unsigned b : blocks) {
+            if (!team[b].can_go) continue;
             switch_to(team[b], runtime);
+            team[b].can_go = false;
             any |= advance(runtime);
+            if (has_left(b)) leaves(b);
         }
+        any |= deliver();
         if (!any && !release_team() && all_ended(runtime)) return;
     }
 }
@@ -337,6 +450,8 @@ Result launch(const Kernel &which, const Shape &shape, const std::vector<char> &
     runtime->team_arrive = team_arrive;
     runtime->team_wait = team_wait;
     runtime->team_shared = team_shared;
+    runtime->together = together;
+    async_attach(runtime);
     runtime->state.block_size = block_size;
     runtime->state.grid_size = grid_size;
     unsigned all = grid_size.x * grid_size.y * grid_size.z, together = shape.together ? shape.together : all;

@@ -43,7 +43,12 @@ static Entries entries_of(const std::string &ptx) {
             entries[name];
             last = name;
         } else if (!name.empty()) {
-            if (sscanf(line.c_str(), " .param .%15[a-z0-9]", type) == 1) entries[name].sizes.push_back(bytes_of(type));
+            unsigned bytes; /* of a parameter that is a struct */
+            if (sscanf(line.c_str(), " .param .align %*u .b8 %*[^[][%u]", &bytes) == 1) {
+                entries[name].sizes.push_back(bytes);
+            } else if (sscanf(line.c_str(), " .param .%15[a-z0-9]", type) == 1) {
+                entries[name].sizes.push_back(bytes_of(type));
+            }
             if (line.find(')') != std::string::npos) name.clear();
         } else if ((at = line.find(".reqnctapercluster ")) != std::string::npos) {
             entries[last].cluster = (unsigned)std::stoul(line.substr(at + 19));

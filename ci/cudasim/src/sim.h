@@ -77,6 +77,20 @@ void checks_barrier(size_t rank);
 void checks_warp(size_t rank, unsigned warp);
 void checks_team();
 void access(const void *address, size_t size, bool write);
+void checks_access(const void *address, size_t size, bool write); /* if the module is checked */
+/* Of a warp: what all its lanes did before a time, and some lanes before a later one, has come before. */
+struct Known {
+    uint32_t all, lanes, upto;
+};
+using Clock = std::vector<Known>;     /* of each warp of the team; empty knows nothing */
+void checks_release(Clock &to);       /* the running thread tells all that comes before, */
+void checks_acquire(const Clock &of); /* and learns of it */
+void checks_join(Clock &to, const Clock &from);
+void checks_named_barrier(size_t rank, const std::vector<unsigned> &warps);
+/* Bytes of a block's shared memory that the running thread sends (gives the time), and that have come (0: now). */
+uint32_t checks_sent(size_t rank, size_t offset, size_t size);
+void checks_received(size_t rank, size_t offset, size_t size, uint32_t sender, uint32_t time);
+uint32_t checks_self(); /* the running thread, as a sender */
 
 /* ---- kernels (launch.cpp) ---- */
 struct Shape {
@@ -112,6 +126,20 @@ static inline bool on_stack(const void *address) {
 /* Which other block of the team an address of shared memory is of, and where in it; -1 if it is none. */
 int shared_owner(const char *address, size_t *offset);
 std::string where();            /* entry, block and thread, and the seed of the order */
+uint64_t next_order();          /* drawn from that */
+size_t shared_offset(const void *own, size_t size); /* where in a block's shared memory an address of the own block is */
+char *shared_at(unsigned rank, size_t offset);      /* and where that lies now */
+void wait_for(const void *event);                   /* puts the running thread to sleep until it happens */
+bool waited_for(unsigned rank, const void *event);
+void happens(unsigned rank, const void *event); /* for all threads of a block that wait for it */
+bool has_left(unsigned rank);
+
+/* ---- what threads wait for beyond barriers (async.cpp) ---- */
+void async_attach(Runtime *runtime);
+void async_start(unsigned blocks, unsigned threads); /* a team starts */
+bool deliver();                                      /* some of the puts that are waited for; says whether any */
+void leaves(unsigned rank);                          /* all threads of a block have ended */
+std::string event_text(unsigned rank, const void *event);
 
 /* ---- modules (module.cpp) and what images say of their kernels (cubin.cpp) ---- */
 struct EntryInImage {

@@ -6,7 +6,7 @@ const named = element => `<${element.tagName.toLowerCase()}${element.id ? " #" +
 
 if (document.documentElement.scrollWidth > width) wrong.push(`the page is ${document.documentElement.scrollWidth} wide`);
 for (const entry of performance.getEntriesByType("resource")) {
-    if (!/^(data:|http:\/\/127\.0\.0\.1:\d+\/(events|predict)$)/.test(entry.name)) wrong.push("fetched " + entry.name);
+    if (!/^(data:|http:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\/(events|predict)$)/.test(entry.name)) wrong.push("fetched " + entry.name);
 }
 for (const image of document.images) {
     if (!image.complete || image.naturalWidth === 0) wrong.push("not loaded: " + image.alt);

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import java.util.regex.Pattern;
 import org.quern.QuernException;
 import picocli.CommandLine.Help.Ansi;
 
@@ -26,6 +27,11 @@ record Console(
         Map<String, String> environment,
         LongSupplier nanoTime) {
     private static final int BUFFER = 1 << 13;
+
+    /** Control characters but for new lines and tabs, and what reverses the direction of text. */
+    private static final Pattern COMMANDS =
+            Pattern.compile("[\\p{Cc}\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}&&[^\n\t]]");
+
     private static final String SYSTEM = System.getProperty("os.name").toLowerCase(Locale.ROOT);
 
     static Console system() {
@@ -53,7 +59,18 @@ record Console(
 
     /** Writes a line; without arguments, what is given as it is. */
     void line(String text, Object... arguments) {
-        out.println(arguments.length == 0 ? text : format(text, arguments));
+        out.println(shown(arguments.length == 0 ? text : format(text, arguments)));
+    }
+
+    /** Writes a line of what went wrong, behind what was written so far. */
+    void error(String text) {
+        out.flush();
+        err.println("quern: " + shown(text));
+    }
+
+    /** Text that may be out of a file: it commands no terminal, nor turns the line around. */
+    private static String shown(String text) {
+        return COMMANDS.matcher(text).replaceAll("?");
     }
 
     /** Writes a line that starts with what it is about. */
@@ -68,7 +85,8 @@ record Console(
     void verdict(String subject, boolean passed, String text, Object... arguments) {
         String verdict = passed ? "@|green PASS|@" : "@|bold,red FAIL|@";
         Ansi ansi = colour() ? Ansi.ON : Ansi.OFF;
-        about(subject, "%s  %s", ansi.string(verdict), format(text, arguments));
+        String what = shown(format(text, arguments));
+        out.println(format("%-9s %s  %s", subject, ansi.string(verdict), what));
     }
 
     /** Opens a page by the system's own means; java.awt.Desktop would bring a window system. */

@@ -308,10 +308,15 @@ final class ModelCommands {
         if (!Files.isDirectory(folder)) {
             throw usage("%s is no run's folder: give the one that train --out was given", folder);
         }
-        Path file = out == null ? folder.resolve("report.html") : out;
+        Path file = out == null ? RunFolder.refuseLink(folder.resolve("report.html")) : out;
         Options.checkWritable(file);
-        JsonObject run = RunFolder.readRun(folder);
+        RunFolder.readRun(folder); // says what is wrong with it, before any weights are read
         TrainedModel model = trained.source.open();
+        JsonObject run = RunFolder.readRun(folder, model);
+        while (run == null) { // it ended in between, and stays as it is
+            model = trained.source.open();
+            run = RunFolder.readRun(folder, model);
+        }
         Rows rows = trained.rows(model, console);
         rows.tell(console);
         SavedModel saved = model.saved();

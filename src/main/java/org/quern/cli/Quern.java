@@ -102,7 +102,7 @@ public final class Quern implements Callable<Integer> {
             return code;
         } catch (Console.OutputLost e) {
             if (!e.isPipe()) {
-                console.err().println("quern: " + e.getMessage());
+                console.error(e.getMessage());
             }
             return e.exitCode();
         } catch (OutOfMemoryError e) {
@@ -169,7 +169,7 @@ public final class Quern implements Callable<Integer> {
     }
 
     private int failed(Kind kind, String format, Object... arguments) {
-        console.err().println("quern: " + format.formatted(arguments));
+        console.error(format.formatted(arguments));
         return kind.exitCode();
     }
 

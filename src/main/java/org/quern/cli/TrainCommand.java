@@ -7,6 +7,7 @@ import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -51,6 +52,9 @@ import picocli.CommandLine.Option;
 final class TrainCommand implements Runnable {
     private static final String FINGERPRINT = "fingerprint";
 
+    /** Before an option's name: as it was given, where the data made something else of it. */
+    private static final String GIVEN = "given ";
+
     /** Options that keep or show the model of one training, or tell of it alone. */
     private static final Set<String> OF_ONE =
             Set.of(
@@ -78,10 +82,15 @@ final class TrainCommand implements Runnable {
     Path resume;
 
     @Option(
+            names = "--auto-resume",
+            description = "Go on with the run in --out, if there is one: a command to repeat.")
+    boolean autoResume;
+
+    @Option(
             names = "--keep",
             paramLabel = "N",
             description = "Also keep the checkpoints of the last N epochs (0).")
-    int keep;
+    Integer keep;
 
     @Option(
             names = "--save",
@@ -134,8 +143,13 @@ final class TrainCommand implements Runnable {
     public void run() {
         console = common.console();
         times = new WallTime(console, timing);
-        expect(keep >= 0, "keep %d: give 0 or more", keep);
+        expect(keep == null || keep >= 0, "keep %d: give 0 or more", keep);
         gallery.check();
+        expect(!autoResume || out != null, "--auto-resume goes with --out RUN");
+        if (autoResume && resume == null && RunFolder.holdsRun(out)) {
+            resume = out;
+            out = null;
+        }
         if (dryRun && (out != null || resume != null || save != null || report != null)) {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
@@ -182,8 +196,12 @@ final class TrainCommand implements Runnable {
         }
         folder = RunFolder.resume(resume, keep);
         RunSettings saved = RunSettings.ofRun(folder.settings());
-        saved.refuseOthers(options.given(), resume.toString());
-        return saved.with(options.given());
+        Map<String, String> kept = folder.settings();
+        Map<String, Object> others = new HashMap<>(options.given());
+        others.entrySet()
+                .removeIf(e -> e.getValue().toString().equals(kept.get(GIVEN + e.getKey())));
+        saved.refuseOthers(others, resume.toString());
+        return saved.with(others);
     }
 
     private void train() {
@@ -274,7 +292,7 @@ final class TrainCommand implements Runnable {
                 if (folder.notice() != null) {
                     console.note(folder.notice());
                 }
-                trainer.listen(folder.saving(told));
+                trainer.listen(folder.saving(told, console::error));
             }
             Console.RedrawnLine line = new Console.RedrawnLine(console);
             trainer.listen(
@@ -289,7 +307,7 @@ final class TrainCommand implements Runnable {
             console.line(TextReport.of("test", evaluation));
             gallery.print(console, evaluation, parts.test());
             times.tell(told.end(history).test(evaluation));
-            keep(training, told);
+            save(training);
             if (live != null || report != null) {
                 RunPage page = page(trainer, told).test(evaluation, parts.test());
                 page.weights(trainer.parameters());
@@ -301,6 +319,7 @@ final class TrainCommand implements Runnable {
                 }
             }
             times.print(trainer);
+            keep(trainer, told);
             checkTarget(evaluation.score());
         }
     }
@@ -339,17 +358,23 @@ final class TrainCommand implements Runnable {
         } else if (out != null) {
             Map<String, String> saved = settings.texts();
             saved.put(FINGERPRINT, is);
-            folder = RunFolder.create(out, saved, parts, keep);
+            options.given().forEach((name, value) -> saved.put(GIVEN + name, value.toString()));
+            folder = RunFolder.create(out, saved, parts, keep == null ? 0 : keep);
             folder.saveState(trainer);
         }
     }
 
-    private void keep(Training training, RunReport told) {
+    private void save(Training training) {
         if (save != null) {
             ModelFile.write(save, training.model());
             console.about("saved", save.toString());
         }
+    }
+
+    /** Last of all: a run that cannot be kept has still told what it has to tell. */
+    private void keep(Trainer trainer, RunReport told) {
         if (folder != null) {
+            folder.saveAtLast(trainer);
             folder.writeRun(told.json());
             console.about("run", folder.folder().toString());
         }

@@ -8,8 +8,14 @@ import java.awt.image.ColorModel;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.Iterator;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.stream.ImageInputStream;
+import org.quern.QuernException;
 
 /**
  * An image file as grey levels: those that the file holds, which no colour profile has changed.
@@ -21,6 +27,11 @@ import javax.imageio.ImageIO;
  * @param byOpacity whether levels are the opacity of an image in one colour
  */
 record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean byOpacity) {
+    /** As many may be of one colour in a file of any size. */
+    private static final int FEW_PIXELS = 1 << 20;
+
+    /** Pixels a byte, of one bit each: deflate makes 1 byte of 1032 at most. */
+    private static final int MOST_INFLATION = 8 * 1032;
 
     /**
      * Reads an image. Colours become grey by Rec. 601, (299 R + 587 G + 114 B) / 1000 rounded. Of
@@ -31,12 +42,36 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
         BufferedImage image;
         try {
             ImageIO.setUseCache(false);
-            image = ImageIO.read(file.toFile());
+            image = decode(file);
+        } catch (QuernException e) {
+            throw e;
         } catch (IOException | RuntimeException e) {
             throw data(e, "%s is not an image that can be read (%s)", file, e.getMessage());
         }
         require(image != null, "%s is not an image that can be read: save it as PNG", file);
         return of(image);
+    }
+
+    /** Looks at the size before pixels are made room for; null if no reader knows the format. */
+    private static BufferedImage decode(Path file) throws IOException {
+        try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
+            Iterator<ImageReader> readers =
+                    in == null ? Collections.emptyIterator() : ImageIO.getImageReaders(in);
+            if (!readers.hasNext()) {
+                return null;
+            }
+            ImageReader reader = readers.next();
+            try {
+                reader.setInput(in, true, true);
+                long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
+                long most = Math.max(FEW_PIXELS, Files.size(file) * MOST_INFLATION);
+                String text = "%s says that it has %,d pixels, more than its %,d bytes can hold";
+                require(pixels <= most, text, file, pixels, Files.size(file));
+                return reader.read(0);
+            } finally {
+                reader.dispose();
+            }
+        }
     }
 
     private static ImageFile of(BufferedImage image) {

@@ -52,7 +52,7 @@ final class Npz {
             return read(zip, file);
         } catch (EOFException e) {
             throw data(e, "%s is truncated: save it again", e.getMessage());
-        } catch (IOException e) {
+        } catch (IOException | IllegalArgumentException e) { // the latter of texts in no UTF-8
             throw data(e, "%s cannot be read as a zip of arrays (%s)", file, e.getMessage());
         }
     }

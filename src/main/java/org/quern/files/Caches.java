@@ -3,8 +3,13 @@ package org.quern.files;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** Where Quern keeps what it has fetched, compiled or measured. */
 public final class Caches {
@@ -39,13 +44,36 @@ public final class Caches {
     /**
      * Keeps a file in a cache, whole or not at all, and makes its folder. Where that cannot be, all
      * is as before: what a cache lacks is made again at the next start.
+     *
+     * @return whether it is kept
      */
-    public static void keep(Path file, AtomicFile.Writer writer) {
+    public static boolean keep(Path file, AtomicFile.Writer writer) {
         try {
             Files.createDirectories(file.getParent());
             AtomicFile.replace(file, writer);
+            return true;
+        } catch (IOException e) {
+            return false; // a cache is no place to fail
+        }
+    }
+
+    /** Deletes the oldest of a folder's files with some ending, but for so many. */
+    public static void prune(Path folder, String ending, int most) {
+        try (Stream<Path> files = Files.list(folder)) {
+            Map<Path, FileTime> written = new HashMap<>();
+            for (Path file : files.filter(one -> one.toString().endsWith(ending)).toList()) {
+                written.put(file, Files.getLastModifiedTime(file));
+            }
+            List<Path> oldest =
+                    written.keySet().stream()
+                            .sorted(Comparator.comparing((Path one) -> written.get(one)))
+                            .limit(Math.max(0, written.size() - most))
+                            .toList();
+            for (Path file : oldest) {
+                Files.deleteIfExists(file);
+            }
         } catch (IOException ignored) {
-            // a cache is no place to fail
+            // another process prunes as well, or may write here and this one may not
         }
     }
 }

@@ -18,8 +18,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.quern.QuernException;
 import org.quern.data.Distortion;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
@@ -34,18 +36,31 @@ import org.quern.train.Trainer;
  * last.safetensors}, {@code best.safetensors} and {@code epoch-0001.safetensors} …, the weights;
  * {@code last.state.safetensors}, all that a resume needs.
  *
- * <p>After each epoch the weights are written first and the state last, each file atomically. A
- * process that is killed in between leaves weights one epoch ahead of the state; a resume trains
- * that epoch again, to the same bits.
+ * <p>After each epoch {@code run.json} is written first, then the weights, the state last, each
+ * file atomically. A process that is killed in between leaves weights one epoch ahead of the state;
+ * a resume trains that epoch again, to the same bits.
  *
- * <p>Who writes to it holds it alone, by a lock on {@code run.lock}, until closed; reading asks for
- * no lock.
+ * <p>Who writes to it holds it alone, by a lock on {@code run.lock}, until closed. Reading asks for
+ * no lock: who reads the weights and then {@code run.json} finds their epoch in it.
  */
 public final class RunFolder implements AutoCloseable {
     private static final String STATE = "last.state.safetensors";
     private static final String LAST = "last.safetensors";
     private static final Pattern EPOCH_FILE = Pattern.compile("epoch-(\\d{4,9})\\.safetensors");
     private static final String RUN = "run.json";
+    private static final String BEST = "best.safetensors";
+    private static final String HISTORY = "history.csv";
+
+    /** Files that a run writes, and what a killed process may leave of one. */
+    private static final Pattern OWN =
+            Pattern.compile(
+                    "run\\.json|history\\.csv|(last|last\\.state|best|epoch-\\d{4,9})"
+                            + "\\.safetensors");
+
+    private static final Pattern PART = Pattern.compile("\\.(.+)\\.\\d+-\\d+-\\d+\\.part");
+
+    /** Among the settings in the state; not in those of {@link #create}. */
+    private static final String KEEP = "keep";
 
     private final Path folder;
     private final Map<String, String> settings;
@@ -58,17 +73,25 @@ public final class RunFolder implements AutoCloseable {
     private Splits parts;
     private Map<String, String> notes;
 
+    /** The best epoch whose weights could not be written yet; 0 if there is none. */
+    private int bestUnsaved;
+
+    /** Whether the last epoch could not be written. */
+    private boolean unsaved;
+
     /** Locks a folder for a new run of these settings, or with null for the one that is there. */
-    private RunFolder(Path folder, Map<String, String> settings, int keep) {
+    private RunFolder(Path folder, Map<String, String> settings, Integer keep) {
         this.folder = folder;
-        this.keep = keep;
         lock = RunLock.of(folder);
         try {
+            clear(folder, lock);
             if (settings != null) {
                 checkEmpty(folder); // another run may have come and gone since
             }
+            refuseLinks(folder);
             saved = settings == null ? StateFile.read(folder.resolve(STATE)) : null;
             this.settings = settings == null ? settings(saved) : settings;
+            this.keep = keep == null ? keptBefore(saved) : keep;
         } catch (RuntimeException e) {
             lock.close();
             throw e;
@@ -106,13 +129,58 @@ public final class RunFolder implements AutoCloseable {
             throw data("%s is a file: give --out a new or empty folder", folder);
         }
         if (Files.exists(folder.resolve(RunLock.FILE))) {
-            RunLock.of(folder).close(); // says who holds it
+            try (RunLock lock = RunLock.of(folder)) { // says who holds it
+                clear(folder, lock);
+            }
         }
         checkEmpty(folder);
     }
 
+    /** Whether a run can be gone on with in a folder: it was not killed before it kept anything. */
+    public static boolean holdsRun(Path folder) {
+        return Files.exists(folder.resolve(STATE));
+    }
+
+    /** Removes what killed processes left half written: who holds the lock is the only writer. */
+    private static void clear(Path folder, RunLock lock) {
+        if (lock.notice != null) {
+            return; // no lock, and so perhaps others
+        }
+        for (Path part : list(folder, ".*.part")) {
+            Matcher name = PART.matcher(part.getFileName().toString());
+            if (name.matches() && OWN.matcher(name.group(1)).matches()) {
+                remove(part);
+            }
+        }
+    }
+
+    private static void remove(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            throw data(e, "%s cannot be removed (%s)", file, e.getClass().getSimpleName());
+        }
+    }
+
+    /** Refuses to write through links, which may lead anywhere in a folder that others packed. */
+    private static void refuseLinks(Path folder) {
+        for (Path file : list(folder, "*")) {
+            if (OWN.matcher(file.getFileName().toString()).matches()) {
+                refuseLink(file);
+            }
+        }
+    }
+
+    /** Refuses a file that would be written elsewhere than in its folder. */
+    public static Path refuseLink(Path file) {
+        if (Files.isSymbolicLink(file)) {
+            throw data("%s is a symbolic link, which no run makes: remove it", file);
+        }
+        return file;
+    }
+
     private static void checkEmpty(Path folder) {
-        if (Files.exists(folder.resolve(STATE))) {
+        if (holdsRun(folder)) {
             throw data(
                     "%s holds a run already: go on with it by --resume %s, or give --out another"
                             + " folder",
@@ -127,8 +195,11 @@ public final class RunFolder implements AutoCloseable {
         }
     }
 
-    /** Opens the folder of an earlier run, to go on with it; refused if that is going on. */
-    public static RunFolder resume(Path folder, int keep) {
+    /**
+     * Opens the folder of an earlier run, to go on with it; refused if that is going on. With null
+     * as many epochs are kept as before.
+     */
+    public static RunFolder resume(Path folder, Integer keep) {
         stateOf(folder); // before the lock: none is left where there is no run
         return new RunFolder(folder, null, keep);
     }
@@ -173,6 +244,7 @@ public final class RunFolder implements AutoCloseable {
     /** Runs that are older than a seed of their own for the rows drew them by the run's. */
     private static Map<String, String> settings(StateFile saved) {
         Map<String, String> all = new LinkedHashMap<>(saved.settings());
+        all.remove(KEEP);
         if (all.containsKey("seed") && !all.containsKey(Setting.SPLIT_SEED.name())) {
             all.put(Setting.SPLIT_SEED.name(), all.get("seed"));
             all.putIfAbsent(Setting.STRATIFY.name(), Setting.textOf(Setting.OnOff.OFF));
@@ -181,12 +253,19 @@ public final class RunFolder implements AutoCloseable {
         return all;
     }
 
+    private static int keptBefore(StateFile saved) {
+        String keep = saved.settings().getOrDefault(KEEP, "0");
+        if (!keep.matches("\\d{1,9}")) {
+            throw data("the run's state says to keep \"%s\" epochs: give --keep", keep);
+        }
+        return Integer.parseInt(keep);
+    }
+
     private static Path stateOf(Path folder) {
-        Path state = folder.resolve(STATE);
-        if (!Files.exists(state)) {
+        if (!holdsRun(folder)) {
             throw data("%s holds no run to go on with: there is no %s in it", folder, STATE);
         }
-        return state;
+        return folder.resolve(STATE);
     }
 
     /** What is to be said of its lock; null if nothing is. */
@@ -203,44 +282,89 @@ public final class RunFolder implements AutoCloseable {
         return folder;
     }
 
-    /** What keeps the folder up to date, epoch by epoch, {@code run.json} included. */
-    public Listener saving(RunReport report) {
+    /**
+     * What keeps the folder up to date, epoch by epoch, {@code run.json} included. An epoch that
+     * cannot be written ends no run: the next one is written in its place.
+     *
+     * @param failed takes what is to be said of an epoch that could not be written
+     */
+    public Listener saving(RunReport report, Consumer<String> failed) {
         return new Listener() {
             @Override
             public Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
-                writeRun(report.epochs(trainer.checkpoint().epochs()).json());
-                save(trainer, best);
+                try {
+                    report.epochs(trainer.checkpoint().epochs());
+                    bestUnsaved = best ? result.epoch() : bestUnsaved;
+                    writeRun(report.json());
+                    save(trainer);
+                    unsaved = false;
+                } catch (QuernException e) {
+                    if (e.kind() != QuernException.Kind.DATA) {
+                        throw e; // of the device, not of the disk
+                    }
+                    unsaved = true;
+                    String text = "epoch %d is NOT SAVED: %s; training goes on";
+                    failed.accept(text.formatted(result.epoch(), e.getMessage()));
+                }
                 return Verdict.GO_ON;
             }
         };
     }
 
+    /** Tries once more to save the last epoch, if it is not; throws why it cannot be. */
+    public void saveAtLast(Trainer trainer) {
+        if (unsaved) {
+            save(trainer);
+            unsaved = false;
+        }
+    }
+
     /** Saves where a run stands after an epoch, which may be the best so far. */
     public void save(Trainer trainer, boolean best) {
+        bestUnsaved = best ? trainer.checkpoint().epochs().size() : bestUnsaved;
+        save(trainer);
+    }
+
+    private void save(Trainer trainer) {
         Checkpoint checkpoint = trainer.checkpoint();
         int epoch = checkpoint.epochs().size();
-        if (best) {
-            writeWeights(trainer, checkpoint.best(), epoch, "best.safetensors");
-        }
+        writeBest(trainer, checkpoint);
         writeWeights(trainer, checkpoint.state(), epoch, LAST);
         if (keep > 0) {
             String name = String.format(Locale.ROOT, "epoch-%04d.safetensors", epoch);
             writeWeights(trainer, checkpoint.state(), epoch, name);
             prune(epoch);
         }
-        AtomicFile.write(folder.resolve("history.csv"), StateFile.history(checkpoint.epochs()));
+        AtomicFile.write(file(HISTORY), StateFile.history(checkpoint.epochs()));
         writeState(trainer, checkpoint);
     }
 
     /** Saves where a run stands within an epoch: at its start, or where it was interrupted. */
     public void saveState(Trainer trainer) {
         Checkpoint checkpoint = trainer.checkpoint();
+        writeBest(trainer, checkpoint);
         writeState(trainer, checkpoint);
         writeWeights(trainer, checkpoint.state(), checkpoint.epochs().size(), LAST);
     }
 
+    private void writeBest(Trainer trainer, Checkpoint checkpoint) {
+        if (bestUnsaved > 0) {
+            writeWeights(trainer, checkpoint.best(), bestUnsaved, BEST);
+            bestUnsaved = 0;
+        }
+    }
+
     private void writeState(Trainer trainer, Checkpoint checkpoint) {
-        new StateFile(checkpoint, trainer.config().texts(), settings).write(folder.resolve(STATE));
+        Map<String, String> all = new LinkedHashMap<>(settings);
+        if (keep > 0) {
+            all.put(KEEP, Integer.toString(keep));
+        }
+        new StateFile(checkpoint, trainer.config().texts(), all).write(file(STATE));
+    }
+
+    /** A file of the run, to be written. */
+    private Path file(String name) {
+        return refuseLink(folder.resolve(name));
     }
 
     /** What {@code run.json} says; refused where no epoch of a run was finished. */
@@ -270,8 +394,31 @@ public final class RunFolder implements AutoCloseable {
         throw data("%s is not what Quern wrote of a run", file);
     }
 
+    /**
+     * What {@code run.json} said when a model was written, whose run may be going on.
+     *
+     * @param model read before, and so of an epoch that is in {@code run.json}
+     * @return null if the run has ended since with another model: read both again
+     */
+    public static JsonObject readRun(Path folder, TrainedModel model) {
+        JsonObject run = readRun(folder);
+        JsonArray epochs = run.getAsJsonArray("epochs");
+        int of = model.epoch();
+        if (run.has("end")) {
+            return of == epochs.size() || model.settings().get(Setting.EARLY_STOPPING) > 0 || of < 0
+                    ? run
+                    : null;
+        }
+        if (model.settings().get(Setting.EARLY_STOPPING) == 0 && of >= 0) {
+            while (epochs.size() > of) {
+                epochs.remove(epochs.size() - 1);
+            }
+        }
+        return run;
+    }
+
     public void writeRun(String json) {
-        AtomicFile.write(folder.resolve(RUN), json);
+        AtomicFile.write(file(RUN), json);
     }
 
     /** Writes the parameters that {@code numbers} starts with. */
@@ -279,18 +426,14 @@ public final class RunFolder implements AutoCloseable {
         float[] parameters = Arrays.copyOf(numbers, (int) trainer.plan().parameters().size());
         Map<String, String> all = new HashMap<>(notes);
         all.put("epoch", Integer.toString(epoch));
-        ModelFile.write(folder.resolve(name), Results.model(trainer, parameters, parts, all));
+        ModelFile.write(file(name), Results.model(trainer, parameters, parts, all));
     }
 
     private void prune(int epoch) {
         for (Path old : list(folder, "epoch-*.safetensors")) {
             Matcher name = EPOCH_FILE.matcher(old.getFileName().toString());
             if (name.matches() && Integer.parseInt(name.group(1)) <= epoch - keep) {
-                try {
-                    Files.deleteIfExists(old);
-                } catch (IOException e) {
-                    throw data(e, "%s cannot be removed", old);
-                }
+                remove(old);
             }
         }
     }

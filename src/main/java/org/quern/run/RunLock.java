@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
@@ -78,7 +79,13 @@ final class RunLock implements AutoCloseable {
 
     private static RunLock lock(Path folder, Path real, String me, Locker locker)
             throws IOException {
-        FileChannel channel = FileChannel.open(real.resolve(FILE), CREATE, READ, WRITE);
+        FileChannel channel =
+                FileChannel.open(
+                        RunFolder.refuseLink(real.resolve(FILE)),
+                        CREATE,
+                        READ,
+                        WRITE,
+                        NOFOLLOW_LINKS);
         try {
             String notice = null;
             FileLock taken = null;

@@ -90,6 +90,12 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         return measurable(test && given.test() != null ? given.test() : given.train(), notes);
     }
 
+    /** The epoch of a run that it is of; -1 if its file does not say. */
+    int epoch() {
+        String epoch = saved.notes().getOrDefault("epoch", "");
+        return epoch.matches("\\d{1,9}") ? Integer.parseInt(epoch) : -1;
+    }
+
     /** Whether {@link #input} tells of images whose values are unlike those trained on. */
     public boolean knowsValues() {
         return saved.notes().containsKey(Results.RANGE);

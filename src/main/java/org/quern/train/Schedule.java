@@ -90,7 +90,7 @@ public sealed interface Schedule {
         @Override
         public double at(long step, long stepsPerEpoch, long totalSteps) {
             double rate = then.at(step, stepsPerEpoch, totalSteps);
-            return step < steps ? rate * (step + 1) / (steps + 1) : rate;
+            return step < steps ? rate * (step + 1) / (steps + 1.0) : rate;
         }
 
         @Override

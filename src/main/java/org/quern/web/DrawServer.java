@@ -39,7 +39,7 @@ public final class DrawServer implements AutoCloseable {
         normalizer = new Normalizer(input.get(1), input.get(0));
         List<String> classes = model.outputNames();
         String html = Page.drawing(model.model().text(), classes, input.get(1), input.get(0));
-        server = new LocalServer(port, "--port", html, "POST", "/predict", this::predict);
+        server = new LocalServer(port, "--port", html, "POST", "predict", this::predict);
     }
 
     public String address() {

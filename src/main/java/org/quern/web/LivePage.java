@@ -52,7 +52,7 @@ public final class LivePage implements Listener, AutoCloseable {
     public LivePage(int port, RunPage page, Map<String, Object> run) {
         this.run = new LinkedHashMap<>(run);
         String html = page.live().html();
-        server = new LocalServer(port, "--watch", html, "GET", "/events", this::events);
+        server = new LocalServer(port, "--watch", html, "GET", "events", this::events);
     }
 
     public String address() {

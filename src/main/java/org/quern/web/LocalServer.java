@@ -12,23 +12,38 @@ import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import org.quern.QuernException;
 
 /**
- * Pages for the user of this machine: bound to 127.0.0.1 alone, and deaf to requests under any
- * other name, so that no page from elsewhere reads them through a name that leads here (DNS
- * rebinding).
+ * Pages for one user of this machine: bound to 127.0.0.1 alone, below a token that only who is told
+ * the address knows, and deaf to requests under any other name (DNS rebinding) or from any other
+ * origin.
  */
 final class LocalServer implements AutoCloseable {
     private static final int LARGEST_PORT = 65_535;
 
-    /** Nothing from elsewhere, and no scripts but those of the page itself. */
-    private static final String POLICY =
-            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';"
-                    + " img-src data:; connect-src 'self'; form-action 'none';"
-                    + " frame-ancestors 'none'; base-uri 'none'";
+    /** Bits of a token that nobody guesses. */
+    private static final int TOKEN_BYTES = 16;
+
+    /** Requests that are answered at a time; those of a page's readers stay open. */
+    private static final int MOST_THREADS = 64;
+
+    static {
+        // of the whole process, read once: a request that does not arrive in time is hung up on
+        deadline("sun.net.httpserver.maxReqTime", 2);
+        deadline("sun.net.httpserver.maxIdleConnections", 64);
+        deadline("jdk.httpserver.maxConnections", 1024);
+    }
 
     private final HttpServer server;
+    private final ExecutorService threads;
+    private final String root;
 
     /**
      * Takes a port of 127.0.0.1 and begins to answer: the first address with a page, another with
@@ -54,15 +69,33 @@ final class LocalServer implements AutoCloseable {
             throw new QuernException(
                     QuernException.Kind.USAGE, text.formatted(port, option, e.getMessage()), e);
         }
-        server.setExecutor(
-                task -> {
-                    Thread thread = new Thread(task, "web");
-                    thread.setDaemon(true);
-                    thread.start();
-                });
-        on("GET", "/", exchange -> send(exchange, 200, "text/html; charset=utf-8", html));
-        on(method, path, handler);
+        byte[] token = new byte[TOKEN_BYTES];
+        new SecureRandom().nextBytes(token);
+        root = "/" + Base64.getUrlEncoder().withoutPadding().encodeToString(token) + "/";
+        threads =
+                new ThreadPoolExecutor(
+                        MOST_THREADS,
+                        MOST_THREADS,
+                        10,
+                        TimeUnit.SECONDS,
+                        new LinkedBlockingQueue<>(),
+                        task -> {
+                            Thread thread = new Thread(task, "web");
+                            thread.setDaemon(true);
+                            return thread;
+                        });
+        ((ThreadPoolExecutor) threads).allowCoreThreadTimeOut(true);
+        server.setExecutor(threads);
+        on("GET", "/", exchange -> text(exchange, 404, "There is nothing here.\n"));
+        on("GET", root, exchange -> send(exchange, 200, "text/html; charset=utf-8", html));
+        on(method, root + path, handler);
         server.start();
+    }
+
+    private static void deadline(String property, int value) {
+        if (System.getProperty(property) == null) {
+            System.setProperty(property, Integer.toString(value));
+        }
     }
 
     private void on(String method, String path, HttpHandler handler) {
@@ -86,7 +119,10 @@ final class LocalServer implements AutoCloseable {
 
     private boolean isForUs(HttpExchange exchange) {
         String host = exchange.getRequestHeaders().getFirst("Host");
-        return ("127.0.0.1:" + port()).equals(host) || ("localhost:" + port()).equals(host);
+        String origin = exchange.getRequestHeaders().getFirst("Origin");
+        boolean isOurs =
+                ("127.0.0.1:" + port()).equals(host) || ("localhost:" + port()).equals(host);
+        return isOurs && (origin == null || origin.equals("http://" + host));
     }
 
     static void text(HttpExchange exchange, int status, String text) throws IOException {
@@ -104,7 +140,9 @@ final class LocalServer implements AutoCloseable {
             throws IOException {
         Headers headers = exchange.getResponseHeaders();
         headers.set("Content-Type", type);
-        headers.set("Content-Security-Policy", POLICY);
+        headers.set("Content-Security-Policy", "frame-ancestors 'none'"); // the rest is in pages
+        headers.set("Cross-Origin-Resource-Policy", "same-origin");
+        headers.set("Referrer-Policy", "no-referrer");
         headers.set("X-Content-Type-Options", "nosniff");
         headers.set("Cache-Control", "no-store");
         exchange.sendResponseHeaders(status, length);
@@ -116,11 +154,12 @@ final class LocalServer implements AutoCloseable {
     }
 
     String address() {
-        return "http://127.0.0.1:" + port() + "/";
+        return "http://127.0.0.1:" + port() + root;
     }
 
     @Override
     public void close() {
         server.stop(0);
+        threads.shutdownNow();
     }
 }

@@ -44,6 +44,7 @@ class DocumentsTest {
     static List<Path> documents() throws IOException {
         List<Path> all = new ArrayList<>(List.of(Path.of("README.md"), Path.of("CONTRIBUTING.md")));
         all.add(Path.of("CHANGELOG.md"));
+        all.add(Path.of("SECURITY.md"));
         all.add(Path.of("kernels/README.md"));
         all.add(Path.of("bench/METHOD.md"));
         try (Stream<Path> docs = Files.list(Path.of("docs"))) {

@@ -312,7 +312,7 @@ class FoldsTest {
         Cli.Outcome resumed = run("train --resume " + run);
         assertThat(resumed.err()).isEmpty();
         String last = outcome.out().substring(outcome.out().indexOf("\ntest accuracy"));
-        assertThat(resumed.out()).contains(last.substring(0, last.indexOf("\nrun  ")));
+        assertThat(resumed.out()).contains(last.substring(0, last.indexOf("\nseconds ")));
         assertThat(run("evaluate " + run).out())
                 .contains(last.substring(0, last.indexOf(" wrong")));
         assertThat(run("train --resume " + run + " --folds 2").err())

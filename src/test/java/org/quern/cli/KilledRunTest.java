@@ -13,12 +13,14 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.quern.Torture;
 import org.quern.io.SafeTensors;
 
 /**
  * Real processes, killed or interrupted, and resumed: the weights are those of a run left in peace.
  */
 @Tag("jdk")
+@Tag("torture")
 class KilledRunTest {
     private static final Path ENV = Path.of("/usr/bin/env");
     private static final int KILLS = 5;
@@ -89,16 +91,20 @@ class KilledRunTest {
         float[] expected = trainToTheEnd(whole, undisturbed, log);
         long millis = (System.nanoTime() - began) / 1_000_000;
         int unfinished = 0;
-        for (int kill = 0; kill < KILLS; kill++) {
-            Path run = folder.resolve("run" + kill);
-            Process process = start(log, with(train, "--out", run.toString()));
-            await(run, "last.state.safetensors");
-            process.waitFor(random.nextInt((int) millis / 2), TimeUnit.MILLISECONDS);
+        for (Torture kills = new Torture("kills", KILLS); kills.goOn(); ) {
+            Path run = folder.resolve("run" + kills.round());
+            String[] again = with(train, "--auto-resume", "--out", run.toString());
+            Process process = start(log, again);
+            // the lock comes before anything else: the first checkpoint is hit, too
+            await(run, kills.round() % 5 == 0 ? "run.lock" : "last.state.safetensors");
+            int pause = kills.round() % 5 == 0 ? 40 : (int) millis / 2;
+            process.waitFor(random.nextInt(pause), TimeUnit.MILLISECONDS);
             unfinished += process.isAlive() ? 1 : 0;
             process.destroyForcibly().waitFor();
-            float[] got = trainToTheEnd(run, start(log, "train", "--resume", run.toString()), log);
+            float[] got = trainToTheEnd(run, start(log, again), log);
             assertThat(got).isEqualTo(expected);
             assertThat(weights(run)).isEqualTo(weights(whole));
+            assertThat(run.toFile().list()).containsExactlyInAnyOrder(whole.toFile().list());
         }
         assertThat(unfinished).as("runs killed before their end").isGreaterThanOrEqualTo(3);
     }

@@ -120,7 +120,8 @@ class ResumeTest {
         String without =
                 metadata.get("settings")
                         .replace("\"split-seed\":\"3\",", "")
-                        .replace("\"stratify\":\"off\",", "");
+                        .replace("\"stratify\":\"off\",", "")
+                        .replaceAll(",\"given [^\"]+\":\"[^\"]*\"", "");
         assertThat(without).doesNotContain("split-seed", "stratify");
         metadata.put("settings", without);
         new SafeTensors(metadata, List.of(now.tensor("state"), now.tensor("best"))).write(state);
@@ -188,5 +189,49 @@ class ResumeTest {
         assertThat(Files.readString(run.resolve("run.json"))).contains("\"resumedAfter\": 2");
         assertThat(cli.run("report", run.toString()).err()).isEmpty();
         assertThat(Files.readString(run.resolve("report.html"))).contains("\"resumedAfter\":2");
+    }
+
+    /** What a scheduler repeats until it exits with 0, whatever ended it before. */
+    @Test
+    void oneCommandStartsARunAndGoesOnWithIt() throws IOException {
+        Path other = Files.createDirectory(folder.resolve("other"));
+        Files.writeString(other.resolve("run.lock"), ""); // killed before its first checkpoint
+        Files.writeString(other.resolve(".last.state.safetensors.1-1-1.part"), "half");
+        String[] command = {
+            "train",
+            "--data",
+            "generated:200,50",
+            "--backend",
+            "java",
+            "--epochs",
+            "2",
+            "--model",
+            "dense 20, dense 10",
+            "--auto-resume",
+            "--out",
+            other.toString()
+        };
+        String first = null;
+        for (int i = 0; i < 2; i++) {
+            Cli.Outcome outcome = new Cli(folder.resolve("cache")).run(command);
+            assertThat(outcome.err()).isEmpty();
+            assertThat(outcome.code()).isZero();
+            assertThat(other.resolve(".last.state.safetensors.1-1-1.part")).doesNotExist();
+            byte[] weights = Files.readAllBytes(other.resolve("last.safetensors"));
+            String now = java.util.Arrays.toString(weights);
+            assertThat(now).isEqualTo(first == null ? now : first);
+            first = now;
+        }
+        command[6] = "3";
+        Cli.Outcome contradicting = new Cli(folder.resolve("cache")).run(command);
+        assertThat(contradicting.err()).contains("--epochs 3 contradicts");
+        assertThat(contradicting.code()).isEqualTo(2);
+    }
+
+    @Test
+    void autoResumeAsksForAFolder() {
+        Cli.Outcome outcome = new Cli(folder.resolve("cache")).run("train", "--auto-resume");
+        assertThat(outcome.err()).startsWith("quern: --auto-resume goes with --out RUN");
+        assertThat(outcome.code()).isEqualTo(2);
     }
 }

@@ -260,7 +260,7 @@ class UsageTest {
         Cli.Outcome nul = new Cli(folder).run("data", "info", "a\0b");
         assertThat(nul.err())
                 .isEqualTo(
-                        "quern: \"a\0b\" cannot be a path here (Nul character not allowed): if it is"
+                        "quern: \"a?b\" cannot be a path here (Nul character not allowed): if it is"
                                 + " not ASCII, set LC_ALL=C.UTF-8%n".formatted());
         assertThat(nul.code()).isEqualTo(2);
         Jvm.Outcome locale =

@@ -84,20 +84,42 @@ class LocalServerTest {
                 assertThat(send(address + "../etc/passwd", "GET", null).statusCode())
                         .isEqualTo(404);
                 assertThat(send(address + "events/more", "GET", null).statusCode()).isEqualTo(404);
-                assertThat(asHost(port, "example.org")).startsWith("HTTP/1.1 403 ");
-                assertThat(asHost(port, "example.org:" + port)).startsWith("HTTP/1.1 403 ");
-                assertThat(asHost(port, "localhost:" + port)).startsWith("HTTP/1.1 200 ");
-                assertThat(send(address, "GET", null).headers().map())
-                        .containsKeys("content-security-policy", "x-content-type-options");
+                String path = URI.create(address).getPath();
+                assertThat(path).matches("/[\\w-]{22}/");
+                assertThat(asHost(port, path, "example.org")).startsWith("HTTP/1.1 403 ");
+                assertThat(asHost(port, path, "example.org:" + port)).startsWith("HTTP/1.1 403 ");
+                assertThat(asHost(port, path, "localhost:" + port)).startsWith("HTTP/1.1 200 ");
+                String here = "localhost:" + port;
+                for (String other : List.of("/", "/events", "/AAAAAAAAAAAAAAAAAAAAAA/")) {
+                    assertThat(asHost(port, other, here)).as(other).startsWith("HTTP/1.1 404 ");
+                }
+                String from = here + "\r\nOrigin: ";
+                assertThat(asHost(port, path, from + "http://example.org")).contains(" 403 ");
+                assertThat(asHost(port, path, from + "null")).contains(" 403 ");
+                assertThat(asHost(port, path, from + "http://" + here)).contains(" 200 ");
+                HttpResponse<String> answer = send(address, "GET", null);
+                assertThat(answer.headers().map())
+                        .containsKeys(
+                                "content-security-policy",
+                                "cross-origin-resource-policy",
+                                "x-content-type-options");
+                assertThat(answer.body())
+                        .containsPattern(
+                                "script-src( 'sha256-[^ ;']+')+; style-src-elem 'sha256-[^ ;']+'; ")
+                        .doesNotContain("unsafe-eval");
             }
         }
     }
 
-    private static String asHost(int port, String host) throws IOException {
+    private static String asHost(int port, String path, String host) throws IOException {
         try (Socket socket = new Socket("127.0.0.1", port)) {
             socket.getOutputStream()
                     .write(
-                            ("GET / HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
+                            ("GET "
+                                            + path
+                                            + " HTTP/1.1\r\nHost: "
+                                            + host
+                                            + "\r\nConnection: close\r\n\r\n")
                                     .getBytes(StandardCharsets.US_ASCII));
             InputStream in = socket.getInputStream();
             return new String(in.readNBytes(64), StandardCharsets.US_ASCII);
@@ -113,8 +135,7 @@ class LocalServerTest {
         others.removeIf(
                 address -> address.isLoopbackAddress() || !(address.getAddress().length == 4));
         Assumptions.assumeFalse(others.isEmpty(), "this machine has no address but the loopback");
-        try (LocalServer server =
-                new LocalServer(0, "--port", "", "GET", "/none", exchange -> {})) {
+        try (LocalServer server = new LocalServer(0, "--port", "", "GET", "none", exchange -> {})) {
             for (InetAddress other : others) {
                 assertThatThrownBy(() -> new Socket(other, server.port()).close())
                         .as(other.toString())
@@ -212,6 +233,30 @@ class LocalServerTest {
                 assertThat(refused.body()).isEqualTo("Send 140 x 140 bytes of ink.\n");
             }
             assertThat(send(server.address() + "predict", "GET", null).statusCode()).isEqualTo(405);
+        }
+    }
+
+    /** A thousand who begin a request and never end it. */
+    @Test
+    void halfRequestsLeaveThePageAnswering() throws Exception {
+        List<Socket> half = new ArrayList<>();
+        try (LocalServer server =
+                new LocalServer(0, "--port", "page", "GET", "none", exchange -> {})) {
+            for (int i = 0; i < 1000; i++) {
+                Socket socket = new Socket("127.0.0.1", server.port());
+                half.add(socket);
+                socket.getOutputStream().write("GET / HTTP/1.1\r\nHo".getBytes());
+            }
+            long threads =
+                    Thread.getAllStackTraces().keySet().stream()
+                            .filter(thread -> thread.getName().equals("web"))
+                            .count();
+            assertThat(threads).isLessThanOrEqualTo(64);
+            assertThat(send(server.address(), "GET", null).body()).isEqualTo("page");
+        } finally {
+            for (Socket socket : half) {
+                socket.close();
+            }
         }
     }
 

@@ -95,7 +95,7 @@ abstract class CudaLaunch implements Device.Launch {
             this.stream = stream;
             NativePointerObject[] pointers = new NativePointerObject[call.arguments().size()];
             for (int i = 0; i < pointers.length; i++) {
-                ByteBuffer value = direct(Long.BYTES);
+                ByteBuffer value = direct(call.size(i));
                 call.put(i, value, 0);
                 pointers[i] = Pointer.to(value);
             }

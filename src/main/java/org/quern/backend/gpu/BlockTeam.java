@@ -12,8 +12,14 @@ import java.util.Locale;
  * @param blocks how many they are
  * @param memory bytes that a block may work on
  * @param tensor whether tensor cores compute the two products with the rows of the batch
+ * @param shape of a kernel for one network, what follows in its name; null for any network's
  */
-public record BlockTeam(Kind kind, int blocks, long memory, boolean tensor) {
+public record BlockTeam(Kind kind, int blocks, long memory, boolean tensor, String shape) {
+    /** A team for any network. */
+    public BlockTeam(Kind kind, int blocks, long memory, boolean tensor) {
+        this(kind, blocks, memory, tensor, null);
+    }
+
     /** How blocks exchange what they compute. */
     public enum Kind {
         /** One alone, on global memory: it leaves all but one multiprocessor idle. */
@@ -43,17 +49,20 @@ public record BlockTeam(Kind kind, int blocks, long memory, boolean tensor) {
 
     /** The entry's name. */
     public String kernel() {
-        return "fused_train_" + kind.text() + (isCluster() ? "_" + blocks : "");
+        return "fused_train_"
+                + (shape != null ? shape : kind.text() + (isCluster() ? "_" + blocks : ""));
     }
 
     /** The translation unit that the kernel is in. */
     public String unit() {
-        return "fused_" + kind.text();
+        return shape != null ? "fused_shapes" : "fused_" + kind.text();
     }
 
     /** Threads of a block. */
     public int threads() {
-        return Device.THREADS + (kind == Kind.BLOCK ? 0 : 64); // TEAM_HELPERS of the kernels
+        return shape != null
+                ? FusedShape.THREADS
+                : Device.THREADS + (kind == Kind.BLOCK ? 0 : 64); // TEAM_HELPERS of the kernels
     }
 
     public boolean isCluster() {
@@ -79,8 +88,10 @@ public record BlockTeam(Kind kind, int blocks, long memory, boolean tensor) {
             return "one block";
         }
         List<String> sizes = alike.stream().map(team -> Integer.toString(team.blocks)).toList();
-        return "a %s of %s blocks%s"
-                .formatted(
-                        first.kind.text(), either(sizes), first.tensor ? " with tensor cores" : "");
+        String way =
+                first.shape != null
+                        ? ", the kernel for " + first.shape.replace('_', '-')
+                        : first.tensor ? " with tensor cores" : "";
+        return "a %s of %s blocks%s".formatted(first.kind.text(), either(sizes), way);
     }
 }

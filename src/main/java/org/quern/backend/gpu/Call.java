@@ -8,7 +8,7 @@ import org.quern.plan.Slice;
 
 /**
  * A kernel call: groups of {@link Device#THREADS} threads and arguments, each a {@link
- * Device.Buffer}, an {@link Integer} or a {@link Float}.
+ * Device.Buffer}, an {@link Integer}, a {@link Float} or, by value, an array of words.
  */
 public record Call(String kernel, int groupsX, int groupsY, List<Object> arguments) {
     static final int NOWHERE = -1; // what kernels take for the place of a matrix that is not there
@@ -22,7 +22,8 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
         for (Object argument : arguments) {
             if (!(argument instanceof Device.Buffer
                     || argument instanceof Integer
-                    || argument instanceof Float)) {
+                    || argument instanceof Float
+                    || argument instanceof int[])) {
                 throw new IllegalArgumentException(kernel + ": " + argument.getClass());
             }
         }
@@ -58,19 +59,27 @@ public record Call(String kernel, int groupsX, int groupsY, List<Object> argumen
         return new Call(kernel, groupsX, groupsY, all);
     }
 
-    /** Writes an argument as C has it, and returns its size: 8 bytes for memory, else 4. */
+    /** Bytes of an argument: 8 for memory, 4 for each word. */
+    public int size(int index) {
+        Object argument = arguments.get(index);
+        return argument instanceof Device.Buffer
+                ? Long.BYTES
+                : Integer.BYTES * (argument instanceof int[] words ? words.length : 1);
+    }
+
+    /** Writes an argument as C has it, and returns its size. */
     public int put(int index, ByteBuffer to, int at) {
         Object argument = arguments.get(index);
         if (argument instanceof Device.Buffer buffer) {
             to.putLong(at, buffer.handle());
-            return Long.BYTES;
-        }
-        if (argument instanceof Integer number) {
+        } else if (argument instanceof int[] words) {
+            to.asIntBuffer().put(at / Integer.BYTES, words);
+        } else if (argument instanceof Integer number) {
             to.putInt(at, number);
         } else {
             to.putFloat(at, (Float) argument);
         }
-        return Integer.BYTES;
+        return size(index);
     }
 
     /** Groups of some items each that cover {@code count} items. */

@@ -3,6 +3,7 @@ package org.quern.backend.gpu;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -10,8 +11,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.StringJoiner;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.plan.Plan;
 
@@ -83,7 +86,8 @@ public final class FusedEngine {
             refused.forEach(
                     (team, why) ->
                             alike.computeIfAbsent(
-                                            List.of(why, team.kind(), team.tensor()),
+                                            Arrays.asList(
+                                                    why, team.kind(), team.tensor(), team.shape()),
                                             key -> new ArrayList<>())
                                     .add(team));
             return alike.entrySet().stream()
@@ -154,11 +158,7 @@ public final class FusedEngine {
                 data.chunk == 0
                         ? choice(data.set().isPixels())
                         : none("the data does not fit the device's memory");
-        choice.steps =
-                choice.ask(
-                        (team, bytes) ->
-                                new FusedSteps(
-                                        device, choice.layouts.get(0), arena, pass, log, data));
+        choice.steps = steps(choice, data, arena, pass, log);
         taken.put(data.set().isPixels(), choice);
         if (choice.steps == null && choice.reason() != null) { // else no team was asked for
             String cannot = "%s cannot train this network here: %s: %s";
@@ -172,6 +172,37 @@ public final class FusedEngine {
         }
         data.choice = choice;
         return choice.steps;
+    }
+
+    /** Whether the kernel that data has may leave steps undone, for another to do them. */
+    boolean mayStop(DeviceData data) {
+        return data.choice.steps != null && data.choice.team().shape() != null;
+    }
+
+    /** Takes the next best for data whose kernel stopped before a step. */
+    FusedSteps another(
+            DeviceData data,
+            Device.Buffer arena,
+            Device.Buffer pass,
+            Device.Buffer log,
+            String why) {
+        Choice choice = data.choice;
+        choice.steps.close();
+        choice.refused.put(choice.layouts.remove(0).team(), why);
+        choice.steps = null;
+        choice.steps = steps(choice, data, arena, pass, log);
+        return choice.steps;
+    }
+
+    private FusedSteps steps(
+            Choice choice,
+            DeviceData data,
+            Device.Buffer arena,
+            Device.Buffer pass,
+            Device.Buffer log) {
+        return choice.ask(
+                (team, bytes) ->
+                        new FusedSteps(device, choice.layouts.get(0), arena, pass, log, data));
     }
 
     /**
@@ -215,7 +246,7 @@ public final class FusedEngine {
                                     + " when asked for, by --engine fused");
         }
         List<FusedLayout> all =
-                wanted.stream()
+                Stream.concat(wanted.stream(), ofShape(plan, wanted, pixels, size).stream())
                         .filter(team -> size == 0 || team.blocks() == size)
                         .map(team -> new FusedLayout(plan, team, pixels))
                         .toList();
@@ -233,7 +264,8 @@ public final class FusedEngine {
                 all.stream()
                         .filter(FusedLayout::fits)
                         .sorted(
-                                Comparator.comparing((FusedLayout l) -> l.team().blocks() == 1)
+                                Comparator.comparing((FusedLayout l) -> l.team().shape() == null)
+                                        .thenComparing(l -> l.team().blocks() == 1)
                                         // a cluster's exchange does not leave the multiprocessors
                                         .thenComparing(l -> !l.team().isCluster())
                                         .thenComparing(FusedLayout::columns)
@@ -247,6 +279,17 @@ public final class FusedEngine {
         return none(
                 "a block of %s would need %,d KiB of shared memory, and has %,d KiB",
                 team.description(), least.bytes() + 1023 >> 10, team.memory() >> 10);
+    }
+
+    /** A kernel for this very network, where the device has clusters and no size was asked for. */
+    private static List<BlockTeam> ofShape(
+            Plan plan, List<BlockTeam> wanted, boolean pixels, int size) {
+        return wanted.stream()
+                .filter(team -> size == 0 && team.isCluster() && !team.tensor())
+                .limit(1)
+                .map(team -> FusedShape.team(plan, pixels, team.memory()))
+                .filter(Objects::nonNull)
+                .toList();
     }
 
     /** Blocks of the team that alone will do, by {@value #SIZE}; 0 if it is not set. */

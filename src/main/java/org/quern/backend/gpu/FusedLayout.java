@@ -69,7 +69,7 @@ final class FusedLayout {
     }
 
     long bytes() {
-        return 4L * end;
+        return team.shape() != null ? FusedShape.MEMORY : 4L * end;
     }
 
     boolean fits() {
@@ -87,6 +87,12 @@ final class FusedLayout {
 
     int[] words() {
         return Arrays.stream(net.followedBy(layers)).mapToInt(Math::toIntExact).toArray();
+    }
+
+    /** All that the kernel for one shape is called with by value: room for three layers. */
+    int[] description() {
+        int layer = layers.get(0).names().size();
+        return Arrays.copyOf(words(), words().length + (3 - layers.size()) * layer);
     }
 
     /** The names of the words of the network and of those of a layer. */

@@ -33,20 +33,19 @@ final class FusedSteps implements AutoCloseable {
             throws BlockTeam.Refused {
         this.device = device;
         try {
-            int[] words = layout.words();
-            Device.Buffer net = allocate(4L * words.length, "the description of the network");
-            ByteBuffer to = device.staging().clear().limit(4 * words.length);
-            to.asIntBuffer().put(words);
-            device.write(net, 0, to);
-            boolean alone = layout.team().blocks() == 1;
-            long scratch = alone ? layout.bytes() : 4 * layout.exchange();
+            BlockTeam team = layout.team();
             Call call =
-                    Call.of(layout.team().kernel(), layout.team().blocks())
-                            .with(arena, pass, log, data.raw(), data.targets())
-                            .with(allocate(scratch, "what blocks exchange"), net);
+                    Call.of(team.kernel(), team.blocks())
+                            .with(arena, pass, log, data.raw(), data.targets());
+            if (team.shape() == null) {
+                call = withMemory(call, layout);
+            }
             for (int limit : LIMITS) {
-                Call some = call.with(limit, data.set().isPixels());
-                launches.add(device.prepare(some, layout.team(), layout.bytes()));
+                Call some =
+                        team.shape() == null
+                                ? call.with(limit, data.set().isPixels())
+                                : call.with(limit, layout.description());
+                launches.add(device.prepare(some, team, layout.bytes()));
             }
             launches.get(0).tries();
             device.finish();
@@ -54,6 +53,17 @@ final class FusedSteps implements AutoCloseable {
             Release.after(e, this::close);
             throw e;
         }
+    }
+
+    private Call withMemory(Call call, FusedLayout layout) {
+        int[] words = layout.words();
+        Device.Buffer net = allocate(4L * words.length, "the description of the network");
+        ByteBuffer to = device.staging().clear().limit(4 * words.length);
+        to.asIntBuffer().put(words);
+        device.write(net, 0, to);
+        boolean alone = layout.team().blocks() == 1;
+        long scratch = alone ? layout.bytes() : 4 * layout.exchange();
+        return call.with(allocate(scratch, "what blocks exchange"), net);
     }
 
     private Device.Buffer allocate(long bytes, String what) {

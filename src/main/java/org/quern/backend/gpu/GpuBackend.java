@@ -48,6 +48,11 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
         String description();
 
+        /** Of devices with one name, the higher is the newer driver. */
+        default int version() {
+            return 0;
+        }
+
         default String label() {
             return name();
         }
@@ -137,11 +142,17 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
         return Optional.of(new DeviceLimits(device(options)));
     }
 
-    /** The device of a number or part of a name; if null, the first that serves best. */
+    /**
+     * The device of a number or part of a name; if null, the first that serves best. A device that
+     * several drivers offer by one name is taken from the newest that can run.
+     */
     public H choose(List<H> all, String wanted) {
         Optional<H> chosen;
         if (wanted == null) {
-            chosen = all.stream().min(Comparator.comparing(GpuBackend::rank));
+            chosen =
+                    all.stream()
+                            .min(Comparator.comparing(GpuBackend::rank))
+                            .map(d -> newest(all, d));
         } else if (wanted.matches("[0-9]{1,3}")) {
             chosen = all.stream().skip(Integer.parseInt(wanted)).findFirst();
         } else {
@@ -149,11 +160,21 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
             chosen =
                     all.stream()
                             .filter(one -> one.name().toLowerCase(Locale.ROOT).contains(part))
-                            .findFirst();
+                            .findFirst()
+                            .map(device -> newest(all, device));
         }
         String there = all.isEmpty() ? "is none" : all.size() == 1 ? "is " : "are ";
         String no = "--device %s: no such %s device; there %s";
         return chosen.orElseThrow(() -> usage(no, wanted, api, there + numbered(all)));
+    }
+
+    private H newest(List<H> all, H device) {
+        Comparator<H> best =
+                Comparator.<H>comparingInt(GpuBackend::rank).thenComparing(one -> -one.version());
+        return all.stream()
+                .filter(one -> one.name().equals(device.name()))
+                .min(best)
+                .orElse(device);
     }
 
     private static int rank(Hardware one) {

@@ -232,7 +232,25 @@ public final class KernelExecutor implements Executor {
         } else {
             trainByOps(data, steps);
         }
-        log.await(steps);
+        int done = log.await(steps);
+        if (done < steps.count() && engine.mayStop(data)) {
+            trainOn(data, steps, done);
+            done = log.await(steps);
+        }
+        log.check(steps, done);
+    }
+
+    /** Does the steps that a kernel left undone. */
+    private void trainOn(DeviceData data, Steps steps, int done) {
+        String why =
+                "a value of step %,d was too large for its products in half precision"
+                        .formatted(steps.first() + done);
+        FusedSteps fused = engine.another(data, arena, pass.buffer, log.buffer, why);
+        if (fused != null) {
+            fused.run(steps.count() - done);
+        } else {
+            trainByOps(data, steps.first() + done, steps.count() - done);
+        }
     }
 
     private void trainByOps(DeviceData data, Steps steps) {

@@ -61,23 +61,31 @@ final class StepLog {
     }
 
     /**
-     * Waits for a run of steps that was asked for, tells how far it is, and takes its entries.
-     *
-     * @throws QuernException if there are not as many: drivers are known that end a long loop early
-     *     and say that all went well
+     * Waits for a run of steps that was asked for, tells how far it is, takes its entries, and
+     * returns how many there are.
      */
-    void await(Steps steps) {
+    int await(Steps steps) {
         int told = isLive() ? watch(steps) : 0;
         device.finish();
         fetch(steps.count());
         int done = entries.getInt(0);
+        collect(steps, told, Math.min(done, steps.count()));
+        return done;
+    }
+
+    /**
+     * Checks that all steps were done.
+     *
+     * @throws QuernException if not: drivers are known that end a long loop early and say that all
+     *     went well
+     */
+    void check(Steps steps, int done) {
         if (done != steps.count()) {
             throw QuernException.device(
                     "%s did %,d of %,d steps from step %,d on and reported no error: its driver cannot"
                             + " be trusted with them: use --backend cpu, or another --device",
                     device.description(), done, steps.count(), steps.first());
         }
-        collect(steps, told, done);
     }
 
     /** Tells how far the device is while it goes on, and returns how many entries were taken. */

@@ -8,8 +8,6 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.lwjgl.opencl.CL12;
 import org.quern.QuernException;
 import org.quern.backend.gpu.Device;
@@ -24,8 +22,6 @@ final class OpenclDevices {
     private static final int LEAST_LOCAL_BYTES = 25 * 1024;
     private static final int MOST = 64;
     private static final int LONGEST_TEXT = 1 << 16;
-    private static final Pattern VERSION =
-            Pattern.compile("OpenCL (?:C )?(\\d{1,4})\\.(\\d{1,4}).*");
 
     /** The loader's own code for "no platform", CL_PLATFORM_NOT_FOUND_KHR. */
     private static final int NO_PLATFORM = -1001;
@@ -127,9 +123,10 @@ final class OpenclDevices {
         for (int p = 0; p < platforms.length; p++) {
             String name = "platform " + p;
             try {
-                name += " (%s)".formatted(text(Call.PLATFORM, platforms[p], CL12.CL_PLATFORM_NAME));
+                String own = text(Call.PLATFORM, platforms[p], CL12.CL_PLATFORM_NAME);
+                name += " (%s)".formatted(own);
                 for (long device : handles(Call.DEVICES, platforms[p], CL12.CL_DEVICE_TYPE_ALL)) {
-                    add(platforms[p], device, name);
+                    add(platforms[p], device, own);
                 }
             } catch (QuernException e) {
                 refusals.add(name + ": " + e.getMessage());
@@ -141,13 +138,13 @@ final class OpenclDevices {
         String name = "a device";
         try {
             name = text(device, CL12.CL_DEVICE_NAME);
-            all.add(describe(platform, device, name));
+            all.add(describe(platform, device, name, platformName));
         } catch (QuernException e) {
             refusals.add("%s of %s: %s".formatted(name, platformName, e.getMessage()));
         }
     }
 
-    private OpenclHardware describe(long platform, long device, String name) {
+    private OpenclHardware describe(long platform, long device, String name, String platformName) {
         long type = number(device, CL12.CL_DEVICE_TYPE);
         String other = (type & CL12.CL_DEVICE_TYPE_CPU) != 0 ? "CPU" : "other";
         long floats = number(device, CL12.CL_DEVICE_SINGLE_FP_CONFIG);
@@ -155,6 +152,7 @@ final class OpenclDevices {
                 platform,
                 device,
                 name,
+                platformName,
                 text(device, CL12.CL_DEVICE_VERSION),
                 text(device, CL12.CL_DRIVER_VERSION),
                 (type & CL12.CL_DEVICE_TYPE_GPU) != 0 ? "GPU" : other,
@@ -162,6 +160,7 @@ final class OpenclDevices {
                 number(device, CL12.CL_DEVICE_GLOBAL_MEM_SIZE),
                 number(device, CL12.CL_DEVICE_MAX_MEM_ALLOC_SIZE),
                 (floats & CL12.CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0,
+                (floats & CL12.CL_FP_FMA) != 0,
                 lacks(device));
     }
 
@@ -199,10 +198,7 @@ final class OpenclDevices {
     }
 
     private static boolean isOld(String version) {
-        Matcher numbers = VERSION.matcher(version);
-        return !numbers.matches()
-                || 1000 * Integer.parseInt(numbers.group(1)) + Integer.parseInt(numbers.group(2))
-                        < 1002;
+        return OpenclHardware.version(version) < 1002;
     }
 
     private long[] handles(Call call, long handle, long what) {

@@ -24,6 +24,11 @@ import org.quern.files.Caches;
 final class OpenclProgram {
     private static final int HASH_BYTES = 32;
 
+    /** Programs that are kept: two for each of a few devices, of this version and the last. */
+    private static final int MOST_KEPT = 16;
+
+    private static final String LOG = "build.log";
+
     private final OpenclHardware device;
     private final long context;
     private final String source;
@@ -37,9 +42,12 @@ final class OpenclProgram {
         this.context = context;
         this.source = source;
         options =
-                "-cl-std=CL1.2" + (device.exact() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
-        String driver = device.version() + "\n" + device.driver();
-        String key = String.join("\n", source, options, device.name(), driver);
+                "-cl-std=CL1.2"
+                        + (device.exact() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "")
+                        + (device.type().equals("CPU") ? " -D QUERN_CALLS" : "");
+        String driver = device.versionText() + "\n" + device.driver();
+        String key =
+                String.join("\n", source, options, device.platformName(), device.name(), driver);
         String hash = HexFormat.of().formatHex(digest(key.getBytes(StandardCharsets.UTF_8)));
         cached = Caches.folder(System.getenv()).resolve("opencl").resolve(hash + ".bin");
     }
@@ -87,8 +95,8 @@ final class OpenclProgram {
             String log = log(program);
             CL12.clReleaseProgram(program);
             throw QuernException.backend(
-                    "the kernels do not compile for %s: %s: %s",
-                    device.name(), OpenclErrors.name(result), firstProblem(log));
+                    "the kernels do not compile for %s: %s: %s%s",
+                    device.name(), OpenclErrors.name(result), firstProblem(log), whole(log));
         }
         return program;
     }
@@ -104,6 +112,16 @@ final class OpenclProgram {
         ByteBuffer text = direct((int) pointer.get(0));
         CL12.clGetProgramBuildInfo(program, device.id(), what, text, null);
         return StandardCharsets.UTF_8.decode(text).toString().split("\0", 2)[0];
+    }
+
+    /** Where the rest of a log is, if it has one and it can be kept. */
+    private String whole(String log) {
+        if (log.lines().filter(line -> !line.isBlank()).count() < 2) {
+            return "";
+        }
+        Path file = cached.resolveSibling(LOG);
+        boolean kept = Caches.keep(file, out -> out.write(log.getBytes(StandardCharsets.UTF_8)));
+        return kept ? " (the compiler's whole log is " + file + ")" : "";
     }
 
     /** The log's first line that names an error, or else its first line. */
@@ -136,6 +154,7 @@ final class OpenclProgram {
                         out.write(digest(content));
                         out.write(content);
                     });
+            Caches.prune(cached.getParent(), ".bin", MOST_KEPT);
         }
     }
 

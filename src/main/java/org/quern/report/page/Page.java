@@ -1,12 +1,17 @@
 package org.quern.report.page;
 
+import static java.util.stream.Collectors.joining;
+
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.quern.data.Pictures;
 import org.quern.io.Json;
 import org.quern.report.Comparison;
@@ -17,6 +22,8 @@ import org.quern.report.Comparison;
  */
 public final class Page {
     private static final String D3 = "/META-INF/resources/webjars/d3/7.9.0/";
+
+    private static final Pattern SCRIPT = Pattern.compile("<script>(.*?)</script>", Pattern.DOTALL);
 
     private Page() {}
 
@@ -49,32 +56,55 @@ public final class Page {
             d3 = "<!--\nd3 7.9.0, https://d3js.org\n\n" + license + "-->\n";
             d3 += script(D3 + "dist/d3.min.js");
         }
+        String style = "\n" + resource("page.css");
+        String scripts =
+                d3 + script("dom.js") + (charts ? script("charts.js") : "") + script(script);
         return """
                 <!DOCTYPE html>
                 <html lang="en">
                 <head>
                 <meta charset="utf-8">
+                <meta http-equiv="Content-Security-Policy" content="%s">
                 <meta name="viewport" content="width=device-width, initial-scale=1">
                 <link rel="icon" href="data:,">
                 <title>%s</title>
-                <style>
-                %s</style>
+                <style>%s</style>
                 </head>
                 <body>
                 <main id="page"></main>
                 <noscript>This page draws itself with JavaScript: allow it.</noscript>
                 <script type="application/json" id="data">%s</script>
-                %s%s%s%s</body>
+                %s</body>
                 </html>
                 """
                 .formatted(
-                        escaped(title),
-                        resource("page.css"),
-                        Json.forPage(data),
-                        d3,
-                        script("dom.js"),
-                        charts ? script("charts.js") : "",
-                        script(script));
+                        policy(style, scripts), escaped(title), style, Json.forPage(data), scripts);
+    }
+
+    /**
+     * Nothing from elsewhere, and no style sheet and scripts but these, by their hashes. Elements
+     * may have styles of their own: these run nothing and, images aside, fetch nothing.
+     */
+    private static String policy(String style, String scripts) {
+        String ofScripts =
+                SCRIPT.matcher(scripts)
+                        .results()
+                        .map(it -> hash(it.group(1)))
+                        .collect(joining(" "));
+        String policy =
+                "default-src 'none'; script-src %s; style-src-elem %s; style-src-attr 'unsafe-inline'; img-src data:;"
+                        + " connect-src 'self'; form-action 'none'; base-uri 'none'";
+        return policy.formatted(ofScripts, hash(style));
+    }
+
+    private static String hash(String text) {
+        try {
+            byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(bytes);
+            return "'sha256-" + Base64.getEncoder().encodeToString(hash) + "'";
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // every Java has it
+        }
     }
 
     private static String script(String name) {

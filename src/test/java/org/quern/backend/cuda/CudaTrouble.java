@@ -32,6 +32,8 @@ import org.quern.verify.RoundedFactors;
  * CudaModuleTest}: runs kernel cases, loads kernels, or misuses the device. Prints what is thrown.
  */
 final class CudaTrouble {
+    private static final String WIDE = "dense 144 relu, dropout 0.3, dense 10";
+
     private CudaTrouble() {}
 
     public static void main(String[] arguments) throws IOException {
@@ -39,8 +41,9 @@ final class CudaTrouble {
             switch (arguments[0]) {
                 case "cases" -> cases(arguments[1]);
                 case "all" -> allCases();
-                case "fused" -> fused(Backend.Engine.FUSED);
-                case "tensor" -> fused(Backend.Engine.TENSOR);
+                case "fused" -> fused(Backend.Engine.FUSED, WIDE, 17);
+                case "tensor" -> fused(Backend.Engine.TENSOR, WIDE, 17);
+                case "shape" -> fused(Backend.Engine.FUSED, ModelText.TUTORIAL, 32);
                 case "leak" -> leak();
                 case "freed" -> freed();
                 case "arguments" -> wrongArguments();
@@ -98,15 +101,14 @@ final class CudaTrouble {
         System.out.printf("%s of %s%n", right + lost, AwkwardCases.all().size());
     }
 
-    private static void fused(Backend.Engine engine) {
+    private static void fused(Backend.Engine engine, String layers, int batch) {
         Dataset data = Digits.generate("digits", 64, 0, 1);
         Plan plan =
                 Plan.of(
-                        ModelText.parse(
-                                Model.input(28, 28), "dense 144 relu, dropout 0.3, dense 10"),
+                        ModelText.parse(Model.input(28, 28), layers),
                         Loss.CROSS_ENTROPY,
                         Optimizer.Adam.DEFAULT,
-                        17);
+                        batch);
         try (Executor executor =
                         new CudaBackend().open(plan, Backend.Options.DEFAULT.with(engine));
                 DeviceDataset resident = executor.upload(data)) {

@@ -67,7 +67,7 @@ two threads that write one value|ops/loss.cl|arena[hits_at + row] = hits;|arena[
     void tellsOfAFaultInAKernel(
             String fault, String file, String sound, String faulty, String cases, String message)
             throws IOException, InterruptedException {
-        assertThat(report(planted(file, sound, faulty), "cases", cases))
+        assertThat(report(planted("cuda/fused_cluster.cu", file, sound, faulty), "cases", cases))
                 .startsWith("cudasim: ")
                 .contains(message)
                 .contains("the CUDA device failed");
@@ -91,7 +91,12 @@ largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + w
     void tellsOfAFaultInTheFusedKernel(
             String fault, String file, String sound, String faulty, String message)
             throws IOException, InterruptedException {
-        Path module = planted(file, sound.replace("\\n", "\n"), faulty.replace("\\n", "\n"));
+        Path module =
+                planted(
+                        "cuda/fused_cluster.cu",
+                        file,
+                        sound.replace("\\n", "\n"),
+                        faulty.replace("\\n", "\n"));
         boolean tensor = fault.contains("warp");
         assertThat(report(module, tensor ? "tensor" : "fused"))
                 .startsWith("cudasim: ")
@@ -100,11 +105,31 @@ largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + w
                 .contains("the CUDA device failed");
     }
 
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(
+            delimiter = '|',
+            textBlock =
+"""
+no wait for what other blocks put|            barrier_wait(&s.arrived[slot], step >> 1 & 1u);|            ;|race in shared memory
+more bytes expected than come|TOTAL = BLOCKS * B * 16;|TOTAL = BLOCKS * B * 16 + 16;|0 arrivals and 16 bytes to come
+one arrival more expected than there are|ARRIVALS = 9|ARRIVALS = 10|1 arrival and 0 bytes to come
+no wait for the gradients|        __syncthreads(); /* 2: the gradients */|        ;|race in shared memory
+""")
+    void tellsOfAFaultInAKernelForOneNetwork(
+            String fault, String sound, String faulty, String message)
+            throws IOException, InterruptedException {
+        Path module = planted("cuda/fused_shapes.cu", "cuda/fused_shape.h", sound, faulty);
+        assertThat(report(module, "shape"))
+                .startsWith("cudasim: ")
+                .contains(message)
+                .contains("fused_train_784_48_15_10_adam");
+    }
+
     /**
-     * A checked module of all kernels with something else in one of the sources: only the unit that
-     * has it is compiled, the others are those of the module without a fault.
+     * A checked module of the ops and a fused unit with something else in one source: only what has
+     * it is compiled anew.
      */
-    private Path planted(String file, String sound, String faulty)
+    private Path planted(String fused, String file, String sound, String faulty)
             throws IOException, InterruptedException {
         Path kernels = Files.createDirectory(folder.resolve("kernels"));
         Path all = Path.of("kernels");
@@ -130,7 +155,7 @@ largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + w
                                 "checked",
                                 SIMULATOR.resolve("objects").toString(),
                                 kernels.resolve("quern.cu").toString(),
-                                kernels.resolve("cuda/fused_cluster.cu").toString())
+                                kernels.resolve(fused).toString())
                         .inheritIO()
                         .start();
         assertThat(build.waitFor()).isZero();

@@ -109,6 +109,9 @@ class AbiTest {
         sizes.put("TENSOR_COLUMNS", FusedLayout.TENSOR_COLUMNS);
         sizes.put("MOST_ROWS", FusedLayout.MOST_ROWS);
         sizes.put("GATHER_ROWS", Launches.GATHER_ROWS);
+        sizes.put("SHAPE_BATCH", FusedShape.BATCH);
+        sizes.put("SHAPE_THREADS", FusedShape.THREADS);
+        sizes.put("SHAPE_MEMORY", FusedShape.MEMORY);
         for (Tiling tile : Tiling.values()) {
             sizes.put("TILE_" + tile.name(), tile.side());
         }

@@ -29,9 +29,10 @@ class FusedTeamsTest {
             delimiter = '|',
             textBlock =
 """
-9.0 | 4 | 16 | tutorial | auto | fused into one launch, by a cluster of 12 blocks
-9.0 | 4 | 8 | tutorial | auto | fused into one launch, by a cluster of 8 blocks (not by a cluster of 12 or 16 blocks: the device has no room for it)
-9.0 | 16 | 1 | tutorial | auto | fused into one launch, by a grid of 12 blocks (not by a cluster of 12, 16, 8 or 4 blocks: the device has no room for it)
+9.0 | 4 | 16 | tutorial | auto | fused into one launch, by a cluster of 12 blocks, the kernel for 784-48-15-10-adam
+9.0 | 4 | 16 | first | auto | fused into one launch, by a cluster of 10 blocks, the kernel for 784-40-10-adam
+9.0 | 4 | 8 | tutorial | auto | fused into one launch, by a cluster of 8 blocks (not by a cluster of 12 blocks, the kernel for 784-48-15-10-adam: the device has no room for it; a cluster of 12 or 16 blocks: the device has no room for it)
+9.0 | 16 | 1 | tutorial | auto | fused into one launch, by a grid of 12 blocks (not by a cluster of 12 blocks, the kernel for 784-48-15-10-adam: the device has no room for it; a cluster of 12, 16, 8 or 4 blocks: the device has no room for it)
 8.0 | 132 | 1 | tutorial | auto | fused into one launch, by a grid of 12 blocks
 8.6 | 4 | 1 | tutorial | auto | as a graph of launches (not fused: a block of a grid of 4 blocks would need 167 KiB of shared memory, and has 99 KiB)
 7.5 | 40 | 1 | small | auto | fused into one launch, by a grid of 4 blocks
@@ -46,10 +47,11 @@ class FusedTeamsTest {
         String layers =
                 switch (network) {
                     case "small" -> "dense 16 tanh, dropout 0.2, dense 10";
+                    case "first" -> "dense 40, dense 10";
                     case "wide" -> "dense 144 relu, dropout 0.3, dense 10";
                     default -> TUTORIAL;
                 };
-        int batch = network.equals("tutorial") ? 32 : network.equals("wide") ? 17 : 9;
+        int batch = network.equals("small") ? 9 : network.equals("wide") ? 17 : 32;
         Jvm jvm =
                 new Jvm(folder)
                         .with("QUERN_CUDASIM_CC", capability)
@@ -67,8 +69,8 @@ class FusedTeamsTest {
             delimiter = '|',
             textBlock =
 """
-11080 | 16 | fused into one launch, by a grid of 12 blocks (not by a cluster of 12, 16, 8 or 4 blocks: REFUSED)
-11080 | 3 | as a graph of launches (not fused: a cluster of 12, 16, 8 or 4 blocks: REFUSED)
+11080 | 16 | fused into one launch, by a grid of 12 blocks (not by SHAPE; a cluster of 12, 16, 8 or 4 blocks: REFUSED)
+11080 | 3 | as a graph of launches (not fused: SHAPE; a cluster of 12, 16, 8 or 4 blocks: REFUSED)
 """)
     void anOldDriverHasTheTeamThatItCan(int driver, int units, String steps) throws Exception {
         Usable.named("cuda");
@@ -77,15 +79,20 @@ class FusedTeamsTest {
                         .with("QUERN_CUDASIM_DRIVER_VERSION", driver)
                         .with("QUERN_CUDASIM_UNITS", units),
                 steps.replace(
-                        "REFUSED",
-                        "the NVIDIA driver does not take the kernels:"
-                                + " CUDA_ERROR_UNSUPPORTED_PTX_VERSION (ptxas application ptx input,"
-                                + " line 1; fatal   : Unsupported .version "
-                                + version("fused_cluster")
-                                + "): update the driver"),
+                                "SHAPE",
+                                "a cluster of 12 blocks, the kernel for 784-48-15-10-adam: "
+                                        + refused("fused_shapes"))
+                        .replace("REFUSED", refused("fused_cluster")),
                 TUTORIAL,
                 "32",
                 "auto");
+    }
+
+    private static String refused(String unit) throws IOException {
+        return "the NVIDIA driver does not take the kernels: CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
+                + " (ptxas application ptx input, line 1; fatal   : Unsupported .version %s):"
+                        .formatted(version(unit))
+                + " update the driver";
     }
 
     private static String version(String unit) throws IOException {

@@ -2,9 +2,11 @@ package org.quern.backend.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongToDoubleFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -174,6 +176,30 @@ class FusedTest {
                             1,
                             ODD));
 
+    /** Those that have kernels of their own. */
+    private static final List<Net> SHAPES =
+            List.of(
+                    NETS.get(0),
+                    new Net(
+                            "dense 48 relu, dropout 0.3, dense 15 relu, dense 10",
+                            Scaling.UNIT,
+                            new Optimizer.Sgd(0.9, 0.001),
+                            32,
+                            DIGITS),
+                    new Net("dense 40, dense 10", Scaling.NONE, Optimizer.Adam.DEFAULT, 32, DIGITS),
+                    new Net(
+                            "dense 40 relu, dropout 0.2, dense 10",
+                            Scaling.UNIT,
+                            new Optimizer.Sgd(0, 0),
+                            32,
+                            DIGITS,
+                            Loss.crossEntropy(
+                                    List.of(0.5, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0))));
+
+    static Stream<Arguments> shapes() {
+        return SHAPES.stream().map(Arguments::of);
+    }
+
     static Stream<Arguments> byteNets() {
         return BYTE_NETS.stream().map(Arguments::of);
     }
@@ -194,10 +220,20 @@ class FusedTest {
         return values;
     }
 
-    private record Run(float[] losses, int[] hits, float[] state) {}
+    private record Run(float[] losses, int[] hits, float[] state, String engine) {}
 
-    /** Trains from step {@code first} on, in calls of {@code call} steps. */
     private static Run train(Backend backend, Backend.Engine engine, Net net, int call) {
+        return train(backend, engine, net, call, STEPS, step -> 1e-3);
+    }
+
+    /** Trains {@code count} steps in calls of {@code call} steps. */
+    private static Run train(
+            Backend backend,
+            Backend.Engine engine,
+            Net net,
+            int call,
+            int count,
+            LongToDoubleFunction rate) {
         Plan plan = net.plan();
         Backend.Options options = Backend.Options.DEFAULT;
         if (engine != Backend.Engine.AUTO) {
@@ -211,17 +247,18 @@ class FusedTest {
                         .isEqualTo(engine == Backend.Engine.TENSOR);
             }
             executor.initialise(7);
-            Steps steps = new Steps(7, STEPS);
-            Run run =
-                    new Run(new float[STEPS], new int[STEPS], new float[(int) plan.state().size()]);
-            for (int done = 0; done < STEPS; done += call) {
-                int now = Math.min(call, STEPS - done);
-                executor.train(data, steps.select(done, now, plan.optimizer(), s -> 1e-3));
-                System.arraycopy(steps.losses(), 0, run.losses, done, now);
-                System.arraycopy(steps.hits(), 0, run.hits, done, now);
+            Steps steps = new Steps(7, count);
+            float[] losses = new float[count];
+            int[] hits = new int[count];
+            for (int done = 0; done < count; done += call) {
+                int now = Math.min(call, count - done);
+                executor.train(data, steps.select(done, now, plan.optimizer(), rate));
+                System.arraycopy(steps.losses(), 0, losses, done, now);
+                System.arraycopy(steps.hits(), 0, hits, done, now);
             }
-            executor.read(plan.state(), run.state, 0);
-            return run;
+            float[] state = new float[(int) plan.state().size()];
+            executor.read(plan.state(), state, 0);
+            return new Run(losses, hits, state, executor.engine(net.data()));
         }
     }
 
@@ -257,6 +294,63 @@ class FusedTest {
         assertThat(inParts.losses).isEqualTo(fused.losses);
         assertThat(inParts.hits).isEqualTo(fused.hits);
         assertThat(inParts.state).isEqualTo(fused.state);
+    }
+
+    @Tag("slow")
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("shapes")
+    void aKernelOfItsOwnGivesTheReferencesParametersAndMoments(Net net) {
+        Plan plan = net.plan();
+        int steps = 18; // the 17th is a short batch
+        LongToDoubleFunction rate = step -> 1e-3;
+        Backend.Engine auto = Backend.Engine.AUTO;
+        Run expected = train(new ReferenceBackend(), auto, net, steps, steps, rate);
+        Backend cuda = Usable.named("cuda");
+        Run whole = train(cuda, auto, net, steps, steps, rate);
+        Run single = train(cuda, auto, net, 1, steps, rate);
+        assertThat(whole.engine).contains("the kernel for 784-").doesNotContain("not by");
+        assertThat(single.losses).isEqualTo(whole.losses);
+        assertThat(single.state).isEqualTo(whole.state);
+        assertThat(whole.hits).isEqualTo(expected.hits);
+        for (int i = 0; i < steps; i++) {
+            assertThat(whole.losses[i])
+                    .isCloseTo(expected.losses[i], within(1e-5f * expected.losses[i]));
+        }
+        int parameters = (int) plan.parameters().size();
+        for (int from = 0; from < whole.state.length; from += parameters) {
+            float largest = 0;
+            float worst = 0;
+            for (int i = from; i < from + parameters; i++) {
+                largest = Math.max(largest, Math.abs(expected.state[i]));
+                worst = Math.max(worst, Math.abs(whole.state[i] - expected.state[i]));
+            }
+            assertThat(worst).as("of the array from %d on", from).isLessThan(1e-5f * largest);
+        }
+    }
+
+    /** Halves end at 65504: where a weight or an activation is beyond, another kernel goes on. */
+    @Test
+    void anotherKernelGoesOnWhereAValueIsTooLargeForHalves() {
+        Backend cuda = Usable.named("cuda");
+        Net net = SHAPES.get(1);
+        Backend.Engine auto = Backend.Engine.AUTO;
+        // the update of step 5 makes weights of more than 32
+        LongToDoubleFunction rate = step -> step == 5 ? 3e3 : 1e-4;
+        Run expected = train(new ReferenceBackend(), auto, net, 9, 12, rate);
+        Run got = train(cuda, auto, net, 9, 12, rate);
+        assertThat(got.engine)
+                .isEqualTo(
+                        "fused into one launch, by a cluster of 12 blocks (not by a cluster of 12"
+                                + " blocks, the kernel for 784-48-15-10-sgd: a value of step 6 was"
+                                + " too large for its products in half precision)");
+        for (int i = 0; i < expected.losses.length; i++) {
+            assertThat(got.losses[i])
+                    .isCloseTo(expected.losses[i], within(1e-3f * expected.losses[i]));
+        }
+        // what is none ends as it does with any kernel
+        Run none = train(cuda, auto, net, 6, 6, step -> step == 2 ? 1e38 : 1e-4);
+        assertThat(none.losses[2]).isFinite();
+        assertThat(none.losses[5]).isNaN();
     }
 
     /** Fixed-point numbers have no NaN: what made them must not be lost. */

@@ -102,8 +102,8 @@ class OpenclShimTest {
                     """
                     platforms   | no OpenCL device can be used: clGetPlatformIDs gave CL_OUT_OF_HOST_MEMORY; install an OpenCL driver
                     broken      | no OpenCL device can be used: platform 0 (Broken): clGetDeviceIDs gave CL_OUT_OF_HOST_MEMORY; install
-                    dumb        | ): clGetDeviceInfo gave CL_INVALID_VALUE; install
-                    version     | no OpenCL device can be used: 0 (Clover, which has OpenCL 1.1 Mesa 22.3.6, and Quern needs OpenCL 1.2); install
+                    dumb        | : clGetDeviceInfo gave CL_INVALID_VALUE; install
+                    version     | no OpenCL device can be used: 0 (Clover, Portable Computing Language, OpenCL 1.1 Mesa 22.3.6, which has OpenCL 1.1 Mesa 22.3.6, and Quern needs OpenCL 1.2); install
                     language    | , which compiles OpenCL C 1.1, and Quern needs OpenCL C 1.2)
                     unavailable | , which is not available, as its driver says)
                     compiler    | , which has no compiler, and Quern compiles its kernels for each device)
@@ -131,7 +131,7 @@ class OpenclShimTest {
             textBlock =
                     """
                     cpu     | not opencl: its device is no GPU
-                    version | not opencl: no OpenCL device can be used: 0 (Clover, which has OpenCL 1.1
+                    version | not opencl: no OpenCL device can be used: 0 (Clover, Portable Computing Language, OpenCL 1.1 Mesa 22.3.6, which has OpenCL 1.1
                     gpu     | device    opencl:
                     """)
     void lwjglIsLoadedForAGpuAlone(String shim, String device) throws IOException {
@@ -156,7 +156,10 @@ class OpenclShimTest {
         String reason = "has OpenCL 1.1 Mesa 22.3.6, and Quern needs OpenCL 1.2";
         assertThat(line("device", run("two", TRAIN)))
                 .startsWith("device    opencl: ")
-                .contains("), 1 (Clover, which " + reason + ")");
+                .contains(
+                        "), 1 (Clover, Portable Computing Language, OpenCL 1.1 Mesa 22.3.6, which "
+                                + reason
+                                + ")");
         for (String backend : List.of("opencl", "auto")) {
             for (String device : List.of("1", "clover")) {
                 Jvm.Outcome refused = run("two", train("--backend", backend, "--device", device));

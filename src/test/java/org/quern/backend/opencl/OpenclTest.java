@@ -28,7 +28,25 @@ class OpenclTest {
 
     private static OpenclHardware device(String name, String type, String lacks) {
         return new OpenclHardware(
-                1, 2, name, "OpenCL 1.2", "1.0", type, 4, 1L << 30, 1L << 28, true, lacks);
+                1,
+                2,
+                name,
+                "Maker",
+                "OpenCL 1.2",
+                "1.0",
+                type,
+                4,
+                1L << 30,
+                1L << 28,
+                true,
+                true,
+                lacks);
+    }
+
+    private static OpenclHardware driver(String platform, String version, String lacks) {
+        return new OpenclHardware(
+                1, 2, "Radeon", platform, version, "1.0", "GPU", 4, 1L << 30, 1L << 28, true, false,
+                lacks);
     }
 
     private static final OpenclBackend BACKEND = new OpenclBackend();
@@ -53,11 +71,28 @@ class OpenclTest {
         assertThat(BACKEND.choose(DEVICES, "radeon").name()).isEqualTo("Radeon Pro");
         assertThatThrownBy(() -> BACKEND.choose(DEVICES, "4"))
                 .hasMessage(
-                        "--device 4: no such OpenCL device; there are 0 (some CPU), 1 (old GPU,"
-                                + " which takes work-groups of 64, and Quern needs 256),"
-                                + " 2 (Radeon Pro), 3 (another GPU)");
+                        "--device 4: no such OpenCL device; there are 0 (some CPU, Maker,"
+                                + " OpenCL 1.2), 1 (old GPU, Maker, OpenCL 1.2, which takes"
+                                + " work-groups of 64, and Quern needs 256), 2 (Radeon Pro, Maker,"
+                                + " OpenCL 1.2), 3 (another GPU, Maker, OpenCL 1.2)");
         assertThatThrownBy(() -> BACKEND.choose(DEVICES, "geforce"))
                 .hasMessageStartingWith("--device geforce: no such OpenCL device; there are 0");
+    }
+
+    @Test
+    void ofOneDeviceOnSeveralPlatformsTheNewestDriverThatCanRunIsTaken() {
+        List<OpenclHardware> all =
+                List.of(
+                        driver("Old", "OpenCL 1.2 x", null),
+                        driver("Unfit", "OpenCL 3.0 x", "is not available"),
+                        driver("New", "OpenCL 2.1 x", null));
+        assertThat(BACKEND.choose(all, null).platformName()).isEqualTo("New");
+        assertThat(BACKEND.choose(all, "radeon").platformName()).isEqualTo("New");
+        assertThat(BACKEND.choose(all, "0").platformName()).isEqualTo("Old");
+        assertThat(all.get(2).description())
+                .isEqualTo(
+                        "Radeon (GPU, New, OpenCL 2.1 x, 4 compute units, 1024 MiB, no fma() in"
+                                + " hardware: slow)");
     }
 
     /** A call of a function that the loader lacks ends the process, so none may be forgotten. */

@@ -1,0 +1,90 @@
+package org.quern.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.QuernException;
+import org.quern.train.Schedule;
+
+/** Files and texts that somebody made to do harm. */
+class HostileFilesTest {
+    @TempDir Path folder;
+
+    /** Any byte of the file's directory may be wrong: names, comments, offsets. */
+    @Test
+    void zipsWithWrongBytesAreRefusedOrRead() throws IOException {
+        ByteArrayOutputStream zip = new ByteArrayOutputStream();
+        try (ZipOutputStream out = new ZipOutputStream(zip)) {
+            ZipEntry entry = new ZipEntry("x_tr\u00e4in.npy");
+            entry.setComment("comm\u00e4nt");
+            out.putNextEntry(entry);
+            out.write(new byte[10]);
+        }
+        Path file = folder.resolve("a.npz");
+        byte[] good = zip.toByteArray();
+        for (int at = 0; at < good.length; at++) {
+            for (int wrong : new int[] {0, 0x80, 0xff}) {
+                byte[] bad = good.clone();
+                bad[at] = (byte) wrong;
+                Files.write(file, bad);
+                assertThatThrownBy(() -> Npz.read(file))
+                        .as("byte %d is %d", at, wrong)
+                        .isInstanceOf(QuernException.class);
+            }
+        }
+    }
+
+    @Test
+    void aSmallFileIsNoLargeImage() throws IOException {
+        ByteArrayOutputStream png = new ByteArrayOutputStream();
+        png.write(new byte[] {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'});
+        byte[] header = {0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30, 8, 0, 0, 0, 0};
+        chunk(png, "IHDR", header);
+        chunk(png, "IDAT", new byte[] {0x78, (byte) 0x9c, 3, 0, 0, 0, 0, 1});
+        chunk(png, "IEND", new byte[0]);
+        Path file = Files.write(folder.resolve("a.png"), png.toByteArray());
+        assertThatThrownBy(() -> ImageFile.read(file))
+                .isInstanceOf(QuernException.class)
+                .hasMessageContaining("says that it has 900,000,000 pixels, more than its ");
+    }
+
+    private static void chunk(ByteArrayOutputStream out, String type, byte[] data)
+            throws IOException {
+        byte[] name = type.getBytes(StandardCharsets.US_ASCII);
+        CRC32 sum = new CRC32();
+        sum.update(name);
+        sum.update(data);
+        out.write(ByteBuffer.allocate(4).putInt(data.length).array());
+        out.write(name);
+        out.write(data);
+        out.write(ByteBuffer.allocate(4).putInt((int) sum.getValue()).array());
+    }
+
+    @Test
+    void manyNamesOfOneNumberAreOneClass() {
+        int rows = 20_000;
+        Dataset set = Dataset.ofValues("d", new int[] {1}, new float[2 * rows]);
+        List<String> labels =
+                IntStream.range(0, 2 * rows).mapToObj(i -> "0".repeat(i % 2) + i / 2).toList();
+        assertThat(Classes.label(set, labels).classes()).hasSize(rows);
+    }
+
+    @Test
+    void aRateIsPositiveHoweverLongItWarmsUp() {
+        Schedule longest = Schedule.parse("warmup " + Long.MAX_VALUE + " constant", 0.1);
+        assertThat(longest.at(0, 1, 1)).isGreaterThan(0).isLessThan(1e-18);
+    }
+}
