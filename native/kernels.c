@@ -141,8 +141,7 @@ static void cross_entropy(Net *net, const Pass *pass) {
         float *g = l->dy + (int64_t)b * n;
         const float *wanted = net->targets + (int64_t)b * net->target_width;
         float weight = net->target_width > 1 ? wanted[1] : 1.0f, each = weight / (float)pass->rows;
-        int known = wanted[0] >= 0 && wanted[0] < (float)n; /* of a data set it is; the arena can be written to */
-        int target = known ? (int)wanted[0] : 0, best = 0;
+        int target = (int)wanted[0], best = 0;
         for (int j = 1; j < n; j++) {
             best = z[j] > z[best] ? j : best;
         }
@@ -159,7 +158,7 @@ static void cross_entropy(Net *net, const Pass *pass) {
         }
         /* p - 1 from the other classes would be more exact still; this is within the derived bound */
         g[target] -= each;
-        net->losses[b] = known ? (logf(sum) + (top - z[target])) * weight : NAN;
+        net->losses[b] = (logf(sum) + (top - z[target])) * weight;
         net->hits[b] = best == target;
     }
 }

@@ -15,9 +15,9 @@ import org.quern.plan.Slice;
 
 /**
  * What stands before every executor, so that no mistake of a program reaches native code or a
- * device: one call at a time, each looked at first; data that knows its owner; after {@link #close},
- * which waits for the call in progress, nothing but a sentence. What nobody closes is closed when
- * the garbage collector finds it, and a warning says so, once.
+ * device: one call at a time, each looked at first; data that knows its owner; after {@link
+ * #close}, which waits for the call in progress, nothing but a sentence. What nobody closes is
+ * closed when the garbage collector finds it, and a warning says so, once.
  */
 public final class Guard implements Executor {
     private static final Cleaner CLEANER = Cleaner.create();
@@ -305,8 +305,7 @@ public final class Guard implements Executor {
         int given = pixels != null ? pixels.length : given(values, "values").length;
         given(outputs, "outputs");
         if (rows < 0 || (long) rows * plan.inputSize() > given) {
-            throw usage(
-                    "%,d rows of %,d values: the array has %,d", rows, plan.inputSize(), given);
+            throw usage("%,d rows of %,d values: the array has %,d", rows, plan.inputSize(), given);
         }
         checkRoom((long) rows * plan.outputSize(), 0, outputs.length);
         held.enter();
@@ -337,9 +336,26 @@ public final class Guard implements Executor {
         try {
             Resident own = held.own(data);
             checkRows(pass.first(), pass.rows(), own.rows());
+            if (op instanceof Op.CrossEntropy loss) {
+                checkClasses(loss, pass.rows());
+            }
             held.executor.run(op, own.data, pass, times);
         } finally {
             held.leave();
+        }
+    }
+
+    /** That targets, which a caller may have written, are places among the logits. */
+    private void checkClasses(Op.CrossEntropy loss, int rows) {
+        Slice targets = loss.targets().first(rows);
+        float[] values = new float[(int) targets.size()];
+        held.executor.read(targets, values, 0);
+        for (int i = 0; i < values.length; i += targets.columns()) {
+            if (!(values[i] >= 0 && values[i] < loss.logits().columns())) {
+                throw usage(
+                        "target %s of row %d in the arena is none of the %d classes",
+                        values[i], i / targets.columns(), loss.logits().columns());
+            }
         }
     }
 

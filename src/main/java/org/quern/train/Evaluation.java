@@ -117,7 +117,9 @@ public record Evaluation(
         }
         int columns = logits.length / set.rows();
         if (columns == 0 || logits.length % set.rows() != 0) {
-            throw data("%,d outputs are not a whole number for each of %,d rows", logits.length, set.rows());
+            throw data(
+                    "%,d outputs are not a whole number for each of %,d rows",
+                    logits.length, set.rows());
         }
         if (set.classes().size() > columns) {
             throw data(

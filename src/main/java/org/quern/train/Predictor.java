@@ -45,7 +45,9 @@ public final class Predictor implements AutoCloseable {
         float[] own = parameters.clone();
         pool =
                 new ExecutorPool(
-                        given(backend, "backend").onHost() ? Runtime.getRuntime().availableProcessors() : 1,
+                        given(backend, "backend").onHost()
+                                ? Runtime.getRuntime().availableProcessors()
+                                : 1,
                         () -> {
                             Executor executor = backend.open(plan, options);
                             try {

@@ -161,7 +161,9 @@ class PredictorTest {
                                     try {
                                         predictor.predict(row(done % 100), outputs);
                                     } catch (QuernException e) {
-                                        assertThat(e).hasMessage("this predictor was closed");
+                                        assertThat(e)
+                                                .hasMessage(
+                                                        "this predictor was closed: open another");
                                         return done;
                                     }
                                 }

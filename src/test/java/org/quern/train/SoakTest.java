@@ -5,6 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.LockSupport;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
@@ -18,7 +24,9 @@ import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
 
-/** Trainers come and go, closed or forgotten, and train on: memory, handles and threads are flat. */
+/**
+ * Trainers come and go, closed or forgotten, and train on: memory, handles and threads are flat.
+ */
 @Tag("torture")
 class SoakTest {
     private static final Path SELF = Path.of("/proc/self");
@@ -38,7 +46,7 @@ class SoakTest {
             // dropped objects must have been found, and what they held freed by another thread
             for (int i = 0; i < 3; i++) {
                 System.gc();
-                java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
+                LockSupport.parkNanos(50_000_000);
             }
             return new Held(
                     count("task"), count("fd"), 4096 * Long.parseLong(statm().split(" ")[1]));
@@ -56,8 +64,7 @@ class SoakTest {
     }
 
     private static Trainer open(Backend backend) {
-        return Trainer.open(
-                TrainingConfig.of(MODEL), backend, new Backend.Options(2));
+        return Trainer.open(TrainingConfig.of(MODEL), backend, new Backend.Options(2));
     }
 
     private static void closed(Backend backend) {
@@ -70,9 +77,33 @@ class SoakTest {
         open(backend).fit(DIGITS, null, 1);
     }
 
+    /** What the logger is told, which is not to reach the console of the tests. */
+    private static final class Heard extends Handler {
+        final List<String> lines = new CopyOnWriteArrayList<>();
+
+        @Override
+        public void publish(LogRecord entry) {
+            lines.add(entry.getMessage());
+        }
+
+        @Override
+        public void flush() {
+            // nothing is held back
+        }
+
+        @Override
+        public void close() {
+            // nothing is open
+        }
+    }
+
     @Test
     void memoryHandlesAndThreadsStayFlat() throws IOException {
         Assumptions.assumeTrue(Files.isDirectory(SELF), "the system has no /proc");
+        Logger logger = Logger.getLogger("org.quern"); // kept, or its handler would be forgotten
+        Heard heard = new Heard();
+        logger.setUseParentHandlers(false);
+        logger.addHandler(heard);
         Backend backend = Usable.named("cpu");
         Held before = null;
         try (Trainer lasting = open(backend)) {
@@ -89,5 +120,8 @@ class SoakTest {
                 assertThat(now.bytes()).isLessThanOrEqualTo(before.bytes() + MORE_MEMORY);
             }
         }
+        // once in the life of a JVM, in which other tests may have been first
+        assertThat(heard.lines).hasSizeLessThanOrEqualTo(1);
+        assertThat(heard.lines).allMatch(line -> line.contains("was never closed"));
     }
 }

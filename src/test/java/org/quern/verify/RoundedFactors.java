@@ -48,8 +48,7 @@ public final class RoundedFactors {
         for (int i = 0; i < before.length; i++) {
             before[i] = round(before[i], bits);
         }
-        try (ReferenceExecutor reference =
-                ReferenceBackend.executor(one.plan())) {
+        try (ReferenceExecutor reference = ReferenceBackend.executor(one.plan())) {
             reference.write(one.whole(), before, 0);
             double[] in = reference.arena().clone();
             Steps log = one.steps();

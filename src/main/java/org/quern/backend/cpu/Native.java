@@ -33,7 +33,10 @@ final class Native {
     /** Threads of a net, the caller's among them: no more than it has work for. */
     static native int threads(long net);
 
-    /** A copy of rows, of bytes or of floats, the other null; 0 if memory is short, or {@link #CHANGED}. */
+    /**
+     * A copy of rows, of bytes or of floats, the other null; 0 if memory is short, or {@link
+     * #CHANGED}.
+     */
     static native long upload(long net, byte[] bytes, float[] floats, int rows);
 
     /** Gives a data set its targets; false if memory is short. */

@@ -273,7 +273,8 @@ final class OpenclDevice extends GpuDevice {
 
         PinnedSlot(long bytes, String what) {
             if (bytes > Integer.MAX_VALUE) { // LWJGL would cut it off
-                throw outOfMemory(bytes, what, OpenclDevice.this.free(), "; at most 2,047 MiB in one piece");
+                throw outOfMemory(
+                        bytes, what, OpenclDevice.this.free(), "; at most 2,047 MiB in one piece");
             }
             try {
                 device = allocate(bytes, what);
