@@ -48,7 +48,7 @@ public final class Train {
         TrainingConfig config = TrainingConfig.of(model).withBatch(32).withSeed(1);
         try (Trainer trainer = Trainer.open(config)) {
             trainer.listen(new Printer());
-            trainer.fit(digits.train(), null, EPOCHS);
+            trainer.fit(digits.train(), EPOCHS);
             Evaluation test = trainer.evaluate(digits.test());
             System.out.printf("test accuracy %.4f%n", test.accuracy());
             ModelFile.write(

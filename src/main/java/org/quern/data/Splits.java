@@ -173,4 +173,12 @@ public record Splits(
             set.inClassesKnownTo("training", seen.mapToObj(train.classes()::get).toList());
         }
     }
+
+    /** A line for what it is, and one for each part. */
+    @Override
+    public String toString() {
+        String text = description + "\ntrain       " + train;
+        text += validation == null ? "" : "\nvalidation  " + validation;
+        return text + (test == null ? "" : "\ntest        " + test);
+    }
 }

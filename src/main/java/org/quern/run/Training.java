@@ -86,7 +86,7 @@ public final class Training implements AutoCloseable {
 
     /** Trains for as many epochs as the settings say, or until it is stopped. */
     public History fit() {
-        return trainer.fit(rows(), parts.validation(), settings.get(Setting.EPOCHS));
+        return trainer.fitUntil(rows(), parts.validation(), settings.get(Setting.EPOCHS));
     }
 
     /** How well the network does on the test rows. */

@@ -25,7 +25,7 @@ class InterruptTest {
     void anInterruptJustBeforeTheFirstStepCounts() {
         try (Trainer trainer = open()) {
             trainer.interrupt();
-            History history = trainer.fit(DIGITS, null, 2);
+            History history = trainer.fit(DIGITS, 2);
 
             assertThat(history.end()).isEqualTo(History.End.INTERRUPTED);
             assertThat(trainer.step()).isZero();
@@ -37,10 +37,10 @@ class InterruptTest {
         try (Trainer trainer = open();
                 Trainer undisturbed = open()) {
             trainer.interrupt();
-            trainer.fit(DIGITS, null, 2);
+            trainer.fit(DIGITS, 2);
 
-            assertThat(trainer.fit(DIGITS, null, 2).end()).isEqualTo(History.End.FINISHED);
-            undisturbed.fit(DIGITS, null, 2);
+            assertThat(trainer.fit(DIGITS, 2).end()).isEqualTo(History.End.FINISHED);
+            undisturbed.fit(DIGITS, 2);
             assertThat(trainer.state()).isEqualTo(undisturbed.state());
         }
     }

@@ -69,12 +69,12 @@ class SoakTest {
 
     private static void closed(Backend backend) {
         try (Trainer trainer = open(backend)) {
-            trainer.fit(DIGITS, null, 1);
+            trainer.fit(DIGITS, 1);
         }
     }
 
     private static void forgotten(Backend backend) {
-        open(backend).fit(DIGITS, null, 1);
+        open(backend).fit(DIGITS, 1);
     }
 
     /** What the logger is told, which is not to reach the console of the tests. */
@@ -112,7 +112,7 @@ class SoakTest {
                     closed(backend);
                     forgotten(backend);
                 }
-                lasting.fit(DIGITS, null, 100 * rounds.round());
+                lasting.fit(DIGITS, 100);
                 Held now = Held.now();
                 before = before == null ? now : before;
                 assertThat(now.threads()).isLessThanOrEqualTo(before.threads() + MORE_THREADS);
