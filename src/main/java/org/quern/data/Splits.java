@@ -42,6 +42,11 @@ public record Splits(
         }
     }
 
+    /** Rows of which none are set aside yet. */
+    public static Splits of(Dataset rows) {
+        return new Splits(rows, null, rows.name());
+    }
+
     /** Data that is no table, or rows of a program's. */
     public Splits(Dataset train, Dataset test, String description) {
         this(train, null, test, description, label(train.header()), "", null);

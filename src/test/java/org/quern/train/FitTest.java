@@ -2,6 +2,8 @@ package org.quern.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -38,6 +40,18 @@ class FitTest {
             assertThat(until.fitUntil(DIGITS, null, 3).epochs()).hasSize(3);
             assertThat(until.fitUntil(DIGITS, null, 3).epochs()).hasSize(3);
             assertThat(until.state()).isEqualTo(one.state());
+        }
+    }
+
+    @Test
+    void eachEpochIsPrinted() {
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        try (Trainer trainer = open()) {
+            trainer.listen(new ConsoleListener(new PrintStream(printed, true)));
+            History history = trainer.fit(DIGITS, DIGITS, 2);
+            assertThat(printed.toString().lines().map(line -> line.replace(" *", "")))
+                    .containsExactlyElementsOf(
+                            history.epochs().stream().map(EpochResult::toString).toList());
         }
     }
 
