@@ -43,7 +43,7 @@ public final class Train {
                         .dense(10);
         TrainingConfig config = TrainingConfig.of(model).withBatch(32).withSeed(1);
         try (Trainer trainer = Trainer.open(config)) {
-            trainer.listen(new ConsoleListener());
+            trainer.listen(new ConsoleListener(System.out));
             trainer.fit(digits.train(), EPOCHS);
             Evaluation test = trainer.evaluate(digits.test());
             System.out.printf("test accuracy %.4f%n", test.accuracy());
