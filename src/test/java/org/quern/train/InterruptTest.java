@@ -44,4 +44,23 @@ class InterruptTest {
             assertThat(trainer.state()).isEqualTo(undisturbed.state());
         }
     }
+
+    /** As a pool does that shuts down; the flag is for others to see, too. */
+    @Test
+    void theThreadsOwnInterruptCounts() {
+        try (Trainer trainer = open()) {
+            trainer.listen(
+                    new Listener() {
+                        @Override
+                        public Verdict progress(Progress progress) {
+                            Thread.currentThread().interrupt();
+                            return Verdict.GO_ON;
+                        }
+                    });
+
+            assertThat(trainer.fit(DIGITS, null, 2).end()).isEqualTo(History.End.INTERRUPTED);
+            assertThat(trainer.step()).isEqualTo(1);
+            assertThat(Thread.interrupted()).isTrue();
+        }
+    }
 }

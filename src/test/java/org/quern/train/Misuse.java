@@ -358,10 +358,12 @@ final class Misuse {
                         Thread.sleep(random.nextInt(20));
                         try {
                             other.accept(trainer);
-                        } finally {
+                        } catch (RuntimeException e) {
                             trainer.interrupt();
                             fit.join();
+                            throw e;
                         }
+                        fit.join(); // it is this that fails now
                     }
                 });
     }
