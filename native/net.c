@@ -238,9 +238,10 @@ static int is_lit(const uint8_t *bytes, const float *floats, int at, int n) {
     return 0;
 }
 
-/* The quads of some rows that are not all zeros, after `count` of those before: counted, or with `data` put into it. */
+/* The quads of some rows that are not all zeros, after `count` of those before: counted, or with `data`, which has room for
+   `most`, put into it; -1 if there are more. */
 static int64_t find_quads(const uint8_t *bytes, const float *floats, int first, int rows, int n, int64_t count,
-                          Data *data) {
+                          Data *data, int64_t most) {
     for (int r = first; r < first + rows; r++) {
         for (int at = 0; at < n; at += 4) {
             if (!is_lit(bytes, floats, at, n)) {
@@ -248,6 +249,9 @@ static int64_t find_quads(const uint8_t *bytes, const float *floats, int first, 
             }
             int whole = at + 4 <= n ? 4 : n - at;
             if (data != NULL) {
+                if (count == most) {
+                    return -1;
+                }
                 data->quad[count] = (uint16_t)(at / 4);
                 for (int c = 0; c < whole; c++) {
                     if (bytes != NULL) {
@@ -273,13 +277,10 @@ static int64_t all_quads(const Source *source, int n, void *block, int most_rows
     const uint8_t *bytes = source->is_bytes ? block : NULL;
     const float *floats = source->is_bytes ? NULL : block;
     int64_t count = 0;
-    for (int r = 0; r < source->rows;) {
+    for (int r = 0; r < source->rows && count >= 0;) {
         int rows = source->rows - r < most_rows ? source->rows - r : most_rows;
         source->get(source->argument, (int64_t)r * n, (int64_t)rows * n, block);
-        if (data != NULL && count + find_quads(bytes, floats, r, rows, n, 0, NULL) > most) {
-            return -1;
-        }
-        count = find_quads(bytes, floats, r, rows, n, count, data);
+        count = find_quads(bytes, floats, r, rows, n, count, data, most);
         r += rows;
     }
     return data != NULL && count != most ? -1 : count;

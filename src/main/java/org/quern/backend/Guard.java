@@ -4,6 +4,7 @@ import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -38,34 +39,22 @@ public final class Guard implements Executor {
     private static final class Held implements Runnable {
         final Executor executor;
         final Set<Resident> residents = new LinkedHashSet<>();
-        private final ReentrantLock lock = new ReentrantLock();
-        private volatile boolean isAsked; // to close, rather than found by the collector
-        private boolean isClosed;
+        final ReentrantLock lock = new ReentrantLock();
+
+        /** By its owner; those who wait their turn are then refused, so that it soon happens. */
+        volatile boolean isClosed;
 
         Held(Executor executor) {
             this.executor = executor;
-        }
-
-        void enter() {
-            checkOutside();
-            lock.lock();
-            if (isClosed) {
-                lock.unlock();
-                throw usage("this executor was closed: open another");
-            }
         }
 
         /** A listener may hear of steps while they run. */
         void checkOutside() {
             if (lock.isHeldByCurrentThread()) {
                 throw usage(
-                        "this executor is at work, and called by who hears of it: wait until the"
-                                + " epoch has ended");
+                        "a listener cannot use the executor that calls it: wait until the epoch has"
+                                + " ended");
             }
-        }
-
-        void leave() {
-            lock.unlock();
         }
 
         /** What the owner of some data knows of it, if that is this. */
@@ -81,17 +70,16 @@ public final class Guard implements Executor {
 
         @Override
         public void run() {
-            if (!isAsked && !WARNED.getAndSet(true)) {
+            if (!isClosed && !WARNED.getAndSet(true)) {
                 System.getLogger("org.quern")
                         .log(
                                 System.Logger.Level.WARNING,
-                                "a Trainer, Training, predictor or executor was never closed: its"
-                                        + " memory is freed now that it was found; close it"
-                                        + " yourself (this is said once)");
+                                "a Trainer, Training, Predictor or Executor was never closed; its"
+                                        + " memory is freed only now that the garbage collector has"
+                                        + " found it: close it when it is done (this is said once)");
             }
             lock.lock(); // waits for the call in progress
             try {
-                isClosed = true;
                 Release release = new Release();
                 for (Resident resident : residents) {
                     resident.isClosed = true;
@@ -138,6 +126,20 @@ public final class Guard implements Executor {
         }
     }
 
+    private void enter() {
+        held.checkOutside();
+        held.lock.lock();
+        if (held.isClosed) {
+            held.lock.unlock();
+            throw usage("this executor was closed: open another");
+        }
+    }
+
+    private void leave() {
+        held.lock.unlock();
+        Reference.reachabilityFence(this); // or it might be found while its last call goes on
+    }
+
     @Override
     public Plan plan() {
         return plan;
@@ -166,11 +168,11 @@ public final class Guard implements Executor {
     @Override
     public String engine(Dataset set) {
         given(set, "data");
-        held.enter();
+        enter();
         try {
             return held.executor.engine(set);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
@@ -204,63 +206,63 @@ public final class Guard implements Executor {
     @Override
     public void write(Slice slice, float[] source, int from) {
         check(slice, source, from);
-        held.enter();
+        enter();
         try {
             held.executor.write(slice, source, from);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
     @Override
     public void read(Slice slice, float[] target, int to) {
         check(slice, target, to);
-        held.enter();
+        enter();
         try {
             held.executor.read(slice, target, to);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
     @Override
     public void initialise(long seed) {
-        held.enter();
+        enter();
         try {
             held.executor.initialise(seed);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
     @Override
     public boolean finite(Slice slice) {
         check(given(slice, "slice"));
-        held.enter();
+        enter();
         try {
             return held.executor.finite(slice);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
     @Override
     public DeviceDataset upload(Dataset set) {
         DeviceDataset.check(plan, given(set, "data"));
-        held.enter();
+        enter();
         try {
             Resident resident = new Resident(held, held.executor.upload(set));
             held.residents.add(resident);
             return resident;
         } finally {
-            held.leave();
+            leave();
         }
     }
 
     @Override
     public void train(DeviceDataset data, Steps steps) {
         given(steps, "steps");
-        held.enter();
+        enter();
         try {
             Resident own = held.own(data);
             if (!own.hasTargets) {
@@ -269,21 +271,21 @@ public final class Guard implements Executor {
             }
             held.executor.train(own.data, steps);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
     @Override
     public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
         given(outputs, "outputs");
-        held.enter();
+        enter();
         try {
             Resident own = held.own(data);
             checkRows(first, rows, own.rows());
             checkRoom((long) rows * plan.outputSize(), 0, outputs.length);
             held.executor.infer(own.data, first, rows, outputs);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
@@ -292,11 +294,11 @@ public final class Guard implements Executor {
         DeviceDataset.check(plan, given(rows, "rows"));
         given(outputs, "outputs");
         checkRoom((long) rows.rows() * plan.outputSize(), 0, outputs.length);
-        held.enter();
+        enter();
         try {
             held.executor.infer(rows, outputs);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
@@ -308,11 +310,11 @@ public final class Guard implements Executor {
             throw usage("%,d rows of %,d values: the array has %,d", rows, plan.inputSize(), given);
         }
         checkRoom((long) rows * plan.outputSize(), 0, outputs.length);
-        held.enter();
+        enter();
         try {
             held.executor.infer(pixels, values, rows, outputs);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
@@ -332,7 +334,7 @@ public final class Guard implements Executor {
         if (pass.rows() > most) {
             throw usage("a pass of %,d rows: the plan takes %,d", pass.rows(), most);
         }
-        held.enter();
+        enter();
         try {
             Resident own = held.own(data);
             checkRows(pass.first(), pass.rows(), own.rows());
@@ -341,7 +343,7 @@ public final class Guard implements Executor {
             }
             held.executor.run(op, own.data, pass, times);
         } finally {
-            held.leave();
+            leave();
         }
     }
 
@@ -363,7 +365,7 @@ public final class Guard implements Executor {
     @Override
     public void close() {
         held.checkOutside();
-        held.isAsked = true;
+        held.isClosed = true;
         cleanable.clean();
     }
 }

@@ -68,7 +68,8 @@ public final class Quern implements Callable<Integer> {
         Locale.setDefault(Locale.ROOT); // figures look the same everywhere
         Interrupts interrupts = new Interrupts().install();
         int code = run(Console.system(), interrupts, arguments);
-        System.exit(interrupts.exitCode(code));
+        interrupts.finished();
+        System.exit(code);
     }
 
     static int run(Console console, Interrupts interrupts, String... arguments) {

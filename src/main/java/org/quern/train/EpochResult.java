@@ -13,7 +13,8 @@ import java.util.Locale;
  *     validation
  * @param learningRate at its last step
  * @param seconds wall time of its training steps
- * @param stepMicros wall time of a step, in microseconds: the mean over the epoch
+ * @param stepMicros wall time of a step, in microseconds: the mean over the epoch; 0 if a resume
+ *     found them all done
  */
 public record EpochResult(
         int epoch,

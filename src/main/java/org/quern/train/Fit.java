@@ -133,7 +133,11 @@ final class Fit {
         if (notFinite(state) != null) {
             throw diverged(trainer.step - 1);
         }
-        EpochResult result = result(seconds, (int) (trainer.step - start.step()), check);
+        float[] outputs = check == null ? null : outputs(check);
+        if (check != null && outputs == null) {
+            return History.End.INTERRUPTED;
+        }
+        EpochResult result = result(seconds, (int) (trainer.step - start.step()), outputs);
         boolean best = trainer.finishEpoch(result, state);
         for (Listener listener : trainer.listeners) {
             stop |= listener.epochEnd(result, best, trainer) == Listener.Verdict.STOP;
@@ -204,13 +208,30 @@ final class Fit {
         return decisions == 0 ? 0 : (double) hits / (rows * decisions);
     }
 
-    private EpochResult result(double seconds, int stepsTimed, DeviceDataset check) {
-        Evaluation validated = null;
-        if (check != null) {
-            float[] outputs = Trainer.roomForOutputs(plan, validation);
-            executor.infer(check, 0, check.rows(), outputs);
-            validated = Evaluation.of(plan.loss(), outputs, validation);
+    /** Outputs of all rows, in calls that grow as chunks do; null if interrupted between two. */
+    private float[] outputs(DeviceDataset check) {
+        float[] outputs = Trainer.roomForOutputs(plan, validation);
+        int width = plan.outputSize();
+        int piece = plan.inferenceBatch();
+        for (int done = 0, count; done < check.rows(); done += count) {
+            if (trainer.isInterrupted()) {
+                return null;
+            }
+            count = Math.min(piece, check.rows() - done);
+            float[] some = new float[count * width];
+            long before = System.nanoTime();
+            executor.infer(check, done, count, some);
+            System.arraycopy(some, 0, outputs, done * width, some.length);
+            if (System.nanoTime() - before < CHUNK_MILLIS * 1_000_000L) {
+                piece = (int) Math.min((long) GROWTH * piece, check.rows());
+            }
         }
+        return outputs;
+    }
+
+    private EpochResult result(double seconds, int stepsTimed, float[] outputs) {
+        Evaluation validated =
+                outputs == null ? null : Evaluation.of(plan.loss(), outputs, validation);
         return new EpochResult(
                 trainer.epochs.size() + 1,
                 trainer.partialLoss / batches.rows(),
@@ -219,7 +240,7 @@ final class Fit {
                 validated == null ? null : validated.score(),
                 learningRate.applyAsDouble(trainer.step - 1),
                 seconds,
-                seconds * 1e6 / stepsTimed);
+                stepsTimed == 0 ? 0 : seconds * 1e6 / stepsTimed);
     }
 
     /**

@@ -122,6 +122,17 @@ class RunFolderTest {
     }
 
     @Test
+    void anInterruptedThreadLocksSavesAndResumes() {
+        Thread.currentThread().interrupt();
+        Path run = train(1, 0);
+        try (RunFolder folder = RunFolder.resume(run, null)) {
+            assertThat(folder.checkpoint().state()).isEqualTo(trainer.state());
+        }
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(run.resolve("run.lock")).isEmptyFile();
+    }
+
+    @Test
     void aResumeRemovesWhatWasLeftHalfWrittenAndNothingElse() throws IOException {
         Path run = train(1, 0);
         List<String> whole = List.of(run.toFile().list());

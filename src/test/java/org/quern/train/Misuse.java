@@ -270,6 +270,17 @@ final class Misuse {
                 StepContext.training(
                         new Steps(1, 1).select(20_000, 1, PLAN.optimizer(), s -> 1), others);
         add("a step of other data", (x, data) -> x.run(gather, data, far));
+        int[] large = {1 << 16, 1 << 16};
+        mistakes.put("a shape beyond 2^31", () -> Dataset.ofPixels("x", large, new byte[1]));
+        mistakes.put("a model of such a shape", () -> Model.input(large));
+        mistakes.put(
+                "weights beyond 2^31",
+                () -> {
+                    Model model = Model.input(60_000).dense(60_000).dense(10);
+                    Trainer.open(TrainingConfig.of(model), backend, Backend.Options.DEFAULT)
+                            .close();
+                });
+        mistakes.put("a row that is not there", () -> digits().select(new int[] {200}));
         mistakes.put(
                 "outputs beyond 2^31",
                 () -> {
@@ -358,10 +369,12 @@ final class Misuse {
                         Thread.sleep(random.nextInt(20));
                         try {
                             other.accept(trainer);
-                        } finally {
+                        } catch (RuntimeException e) {
                             trainer.interrupt();
                             fit.join();
+                            throw e;
                         }
+                        fit.join(); // it is this that fails now
                     }
                 });
     }

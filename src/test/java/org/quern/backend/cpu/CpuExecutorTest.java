@@ -275,6 +275,19 @@ class CpuExecutorTest {
         }
     }
 
+    /** A thread takes megabytes, whether or not there is ever work for it. */
+    @Test
+    void thereAreNoMoreThreadsThanThereIsWorkFor() {
+        Plan plan = TrainingConfig.of(Model.input(28, 28).dense(48).dense(10)).plan();
+        try (CpuExecutor executor = new CpuExecutor(plan, 500, 0);
+                CpuExecutor one = new CpuExecutor(plan, 1, 0)) {
+            assertThat(executor.device()).endsWith(", 38 threads");
+            assertThat(executor.notice()).startsWith("38 of 500 threads: ");
+            assertThat(one.device()).endsWith(", 1 thread");
+            assertThat(one.notice()).isNull();
+        }
+    }
+
     @Test
     void instructionSetsAreKnownByName() {
         assertThat(CpuBackend.number(null)).isZero();
