@@ -64,7 +64,7 @@ class InterruptTest {
                         }
                     });
 
-            assertThat(trainer.fit(DIGITS, null, 2).end()).isEqualTo(History.End.INTERRUPTED);
+            assertThat(trainer.fit(DIGITS, 2).end()).isEqualTo(History.End.INTERRUPTED);
             assertThat(trainer.step()).isEqualTo(1);
             assertThat(Thread.interrupted()).isTrue();
         }
