@@ -233,7 +233,7 @@ public final class ModelFile {
             described =
                     new SavedModel(model, loss, new float[0], classes(text, model), columns, notes);
         } catch (QuernException | JsonParseException | IllegalArgumentException e) {
-            String reason = shown(String.valueOf(e.getMessage()));
+            String reason = shown(Json.fault(e));
             throw data(e, "%s: its metadata does not describe a model: %s", file, reason);
         }
         String is = described.model.text();
