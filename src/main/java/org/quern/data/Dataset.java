@@ -8,6 +8,7 @@ import static org.quern.QuernException.require;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
@@ -502,5 +503,21 @@ public record Dataset(
     /** Whether the rows have regression targets. */
     public boolean hasTargets() {
         return targets != null;
+    }
+
+    /** One line: what there is of what, such as "MNIST test: 10,000 rows of 28 x 28 pixels". */
+    @Override
+    public String toString() {
+        String extents =
+                Arrays.stream(shape).mapToObj(String::valueOf).collect(Collectors.joining(" x "));
+        String of = pixels != null ? "pixels" : header != null ? "columns" : "values";
+        String known =
+                labels != null
+                        ? ", " + classes.size() + " classes"
+                        : targets != null
+                                ? ", %d target%s".formatted(targetWidth, targetWidth > 1 ? "s" : "")
+                                : "";
+        return String.format(
+                Locale.ROOT, "%s: %,d rows of %s %s%s", name, rows(), extents, of, known);
     }
 }

@@ -71,6 +71,11 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
                         name + ": " + values.length + " values for a shape of " + size);
             }
         }
+
+        @Override
+        public String toString() {
+            return name + " " + Arrays.toString(shape);
+        }
     }
 
     /** Copies both, in order; no two tensors may share a name. */

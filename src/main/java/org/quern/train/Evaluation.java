@@ -6,6 +6,7 @@ import static org.quern.QuernException.given;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import org.quern.data.Classes;
 import org.quern.data.Dataset;
@@ -205,5 +206,20 @@ public record Evaluation(
                 new int[0],
                 new float[0],
                 List.of());
+    }
+
+    /** Two lines: the score, and the loss. Predictions and mistakes are not among them. */
+    @Override
+    public String toString() {
+        String scores =
+                numbers.isEmpty()
+                        ? format("accuracy %.4f (baseline %.4f)", accuracy(), baselineAccuracy())
+                        : format("R2 %.4f, RMSE %.5g, MAE %.5g", r2(), rmse(), mae());
+        String wrong = confusion == null ? "" : format(", %,d wrong", mistakes.size());
+        return scores + wrong + format("\nloss %.4f (%s) on %,d rows", loss, measure.text(), rows);
+    }
+
+    private static String format(String format, Object... values) {
+        return String.format(Locale.ROOT, format, values);
     }
 }

@@ -5,9 +5,11 @@ import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import org.quern.backend.Backend;
+import org.quern.backend.Backends;
 import org.quern.backend.Executor;
 import org.quern.backend.Release;
 import org.quern.data.Dataset;
+import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
@@ -24,6 +26,16 @@ public final class Predictor implements AutoCloseable {
     private final Plan plan;
     private final String device;
     private final ExecutorPool pool;
+
+    /** Loads a model onto the best backend that can run here. */
+    public Predictor(SavedModel saved) {
+        this(
+                given(saved, "model").model(),
+                saved.loss(),
+                saved.parameters(),
+                Backends.choose(Backends.AUTO).backend(),
+                Backend.Options.DEFAULT);
+    }
 
     /**
      * Loads a model onto a backend.

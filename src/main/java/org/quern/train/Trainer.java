@@ -7,6 +7,7 @@ import static org.quern.QuernException.usage;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -15,6 +16,7 @@ import org.quern.backend.Backends;
 import org.quern.backend.Executor;
 import org.quern.backend.Release;
 import org.quern.data.Dataset;
+import org.quern.io.ModelFile.SavedModel;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
@@ -23,8 +25,9 @@ import org.quern.plan.Slice;
  *
  * <pre>{@code
  * try (Trainer trainer = Trainer.open(TrainingConfig.of(model))) {
- *     trainer.fit(train, null, 5);
- *     System.out.println(trainer.evaluate(test).accuracy());
+ *     trainer.fit(train, 5);
+ *     System.out.println(trainer.evaluate(test));
+ *     trainer.model().save(file);
  * }
  * }</pre>
  *
@@ -44,6 +47,8 @@ public final class Trainer implements AutoCloseable {
     double partialLoss;
     long partialHits;
     private float[] best;
+
+    private List<String> classes = List.of(); // of the data that was trained on last
 
     private final ReentrantLock lock = new ReentrantLock();
 
@@ -76,19 +81,37 @@ public final class Trainer implements AutoCloseable {
         return this;
     }
 
+    /** Trains for some epochs, without validation: {@link #fit(Dataset, Dataset, int)}. */
+    public History fit(Dataset train, int epochs) {
+        return fit(train, null, epochs);
+    }
+
     /**
-     * Trains until {@code totalEpochs} epochs are done, those before {@link #restore} or an earlier
-     * call included.
+     * Trains for so many epochs more, the one that an interrupt has left unfinished being the
+     * first. A schedule sees all epochs, done and to come: it takes the rate where it would be if
+     * their number had been known from the start.
      *
      * @param validation rows to measure after each epoch; null for none: early stopping then
      *     watches the training loss
      * @throws org.quern.QuernException if the data does not fit the model, or if training diverges:
      *     the state is then that of the last good epoch
      */
-    public History fit(Dataset train, Dataset validation, int totalEpochs) {
+    public History fit(Dataset train, Dataset validation, int epochs) {
+        return fit(train, validation, epochs, false);
+    }
+
+    /**
+     * The same until so many epochs are done in all, those before {@link #restore} or an earlier
+     * call included: what continues a run that was to have so many.
+     */
+    public History fitUntil(Dataset train, Dataset validation, int totalEpochs) {
+        return fit(train, validation, totalEpochs, true);
+    }
+
+    private History fit(Dataset train, Dataset validation, int count, boolean inAll) {
         given(train, "training data");
-        if (totalEpochs < 1) {
-            throw usage("epochs %d: give at least 1", totalEpochs);
+        if (count < 1) {
+            throw usage("epochs %d: give at least 1", count);
         }
         return alone(
                 () -> {
@@ -96,7 +119,9 @@ public final class Trainer implements AutoCloseable {
                         throw usage("a listener cannot train the trainer that it listens to");
                     }
                     try {
-                        return new Fit(this, train, validation, totalEpochs).run();
+                        int total = inAll ? count : Math.addExact(epochs.size(), count);
+                        classes = train.classes();
+                        return new Fit(this, train, validation, total).run();
                     } finally {
                         interrupted = false; // here, not above: it may come before the first step
                     }
@@ -229,6 +254,12 @@ public final class Trainer implements AutoCloseable {
         float[] values = new float[Math.toIntExact(slice.size())];
         executor.read(slice, values, 0);
         return values;
+    }
+
+    /** The model as it is now, with the names of the classes that it was trained on. */
+    public SavedModel model() {
+        Map<String, String> notes = Map.of("seed", Long.toString(config.seed()));
+        return new SavedModel(config.model(), config.loss(), parameters(), classes, notes);
     }
 
     public TrainingConfig config() {

@@ -153,7 +153,7 @@ class RunFolderTest {
                                 trainer.config(), Usable.named("java"), Backend.Options.DEFAULT)) {
             folder.restore(again, PARTS);
             again.listen(folder.saving(report(), text -> {}));
-            again.fit(PARTS.train(), PARTS.train(), 5);
+            again.fitUntil(PARTS.train(), PARTS.train(), 5);
             assertThat(folder.settings()).isEqualTo(RunSettings.DEFAULT.texts());
         }
         assertThat(run.resolve("epoch-0003.safetensors")).doesNotExist();

@@ -31,7 +31,7 @@ class InterruptTest {
     void anInterruptJustBeforeTheFirstStepCounts() {
         try (Trainer trainer = open()) {
             trainer.interrupt();
-            History history = trainer.fit(DIGITS, null, 2);
+            History history = trainer.fit(DIGITS, 2);
 
             assertThat(history.end()).isEqualTo(History.End.INTERRUPTED);
             assertThat(trainer.step()).isZero();
@@ -43,10 +43,10 @@ class InterruptTest {
         try (Trainer trainer = open();
                 Trainer undisturbed = open()) {
             trainer.interrupt();
-            trainer.fit(DIGITS, null, 2);
+            trainer.fit(DIGITS, 2);
 
-            assertThat(trainer.fit(DIGITS, null, 2).end()).isEqualTo(History.End.FINISHED);
-            undisturbed.fit(DIGITS, null, 2);
+            assertThat(trainer.fit(DIGITS, 2).end()).isEqualTo(History.End.FINISHED);
+            undisturbed.fit(DIGITS, 2);
             assertThat(trainer.state()).isEqualTo(undisturbed.state());
         }
     }
@@ -64,7 +64,7 @@ class InterruptTest {
                         }
                     });
 
-            assertThat(trainer.fit(DIGITS, null, 2).end()).isEqualTo(History.End.INTERRUPTED);
+            assertThat(trainer.fit(DIGITS, 2).end()).isEqualTo(History.End.INTERRUPTED);
             assertThat(trainer.step()).isEqualTo(1);
             assertThat(Thread.interrupted()).isTrue();
         }

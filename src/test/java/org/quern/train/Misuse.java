@@ -164,7 +164,7 @@ final class Misuse {
         Trainer trainer = trainer();
         Checkpoint checkpoint = trainer.checkpoint();
         trainer.close();
-        ofTrainer.put("fit", () -> trainer.fit(digits(), null, 1));
+        ofTrainer.put("fit", () -> trainer.fit(digits(), 1));
         ofTrainer.put("evaluate", () -> trainer.evaluate(digits()));
         ofTrainer.put("state", trainer::state);
         ofTrainer.put("checkpoint", trainer::checkpoint);
@@ -220,7 +220,7 @@ final class Misuse {
                 "rows without labels",
                 () -> {
                     try (Trainer trainer = trainer()) {
-                        trainer.fit(digits().unlabelled(), null, 1);
+                        trainer.fit(digits().unlabelled(), 1);
                     }
                 });
         add(
@@ -309,7 +309,7 @@ final class Misuse {
                         Dataset set = digits();
                         set.labels()[random.nextInt(200)] = label;
                         try (Trainer trainer = trainer()) {
-                            trainer.fit(set, null, 1);
+                            trainer.fit(set, 1);
                         }
                     });
         }
@@ -322,7 +322,7 @@ final class Misuse {
                     Dataset set = digits().withTargets(new float[200], 1);
                     set.targets()[random.nextInt(200)] = 7;
                     try (Trainer trainer = Trainer.open(binary, backend, Backend.Options.DEFAULT)) {
-                        trainer.fit(set, null, 1);
+                        trainer.fit(set, 1);
                     }
                 });
         mistakes.put(
@@ -364,7 +364,7 @@ final class Misuse {
                                 });
                         CompletableFuture<History> fit =
                                 CompletableFuture.supplyAsync(
-                                        () -> trainer.fit(digits(), null, 1_000_000));
+                                        () -> trainer.fit(digits(), 1_000_000));
                         begun.await();
                         Thread.sleep(random.nextInt(20));
                         try {
@@ -382,7 +382,7 @@ final class Misuse {
     private void concurrent() {
         during("closed while it trains", Trainer::close);
         during("closed by three while it trains", Misuse::closeThrice);
-        during("trained twice at once", trainer -> trainer.fit(digits(), null, 1));
+        during("trained twice at once", trainer -> trainer.fit(digits(), 1));
         during("evaluated while it trains", trainer -> trainer.evaluate(digits()));
         during(
                 "other parameters while it trains",
@@ -400,7 +400,7 @@ final class Misuse {
                                     return Verdict.GO_ON;
                                 }
                             });
-                    trainer.fit(digits(), null, 1_000_000);
+                    trainer.fit(digits(), 1_000_000);
                 });
         mistakes.put(
                 "trained by a listener",
@@ -410,11 +410,11 @@ final class Misuse {
                                 new Listener() {
                                     @Override
                                     public Verdict progress(Progress progress) {
-                                        trainer.fit(digits(), null, 1);
+                                        trainer.fit(digits(), 1);
                                         return Verdict.GO_ON;
                                     }
                                 });
-                        trainer.fit(digits(), null, 1);
+                        trainer.fit(digits(), 1);
                     }
                 });
         add(

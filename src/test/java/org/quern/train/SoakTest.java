@@ -74,12 +74,12 @@ class SoakTest {
 
     private static void closed(Backend backend) {
         try (Trainer trainer = open(backend)) {
-            trainer.fit(DIGITS, null, 1);
+            trainer.fit(DIGITS, 1);
         }
     }
 
     private static void forgotten(Backend backend) {
-        open(backend).fit(DIGITS, null, 1);
+        open(backend).fit(DIGITS, 1);
     }
 
     /** What the logger is told, which is not to reach the console of the tests. */
@@ -117,7 +117,7 @@ class SoakTest {
                     closed(backend);
                     forgotten(backend);
                 }
-                lasting.fit(DIGITS, null, EPOCHS * rounds.round());
+                lasting.fit(DIGITS, EPOCHS);
                 Held now = Held.now();
                 before = before == null ? now : before;
                 // dropped objects must be found first, and another thread frees what they held
