@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.quern.Torture;
+import org.quern.Rounds;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
 import org.quern.data.Dataset;
@@ -107,7 +107,7 @@ class SoakTest {
         Backend backend = Usable.named("cpu");
         Held before = null;
         try (Trainer lasting = open(backend)) {
-            for (Torture rounds = new Torture("soak", 4); rounds.goOn(); ) {
+            for (Rounds rounds = new Rounds("soak", 4); rounds.goOn(); ) {
                 for (int i = 0; i < TRAINERS; i++) {
                     closed(backend);
                     forgotten(backend);
