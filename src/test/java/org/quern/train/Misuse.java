@@ -50,9 +50,9 @@ final class Misuse {
         void run(Executor executor, DeviceDataset data) throws Exception;
     }
 
-    private Misuse(Backend backend) {
+    private Misuse(Backend backend, int seed) {
         this.backend = backend;
-        random = new Random(1);
+        random = new Random(seed);
         steps();
         closed();
         foreign();
@@ -63,7 +63,7 @@ final class Misuse {
 
     public static void main(String[] arguments) {
         Backend backend = Backends.choose(arguments[0]).backend();
-        Misuse misuse = new Misuse(backend);
+        Misuse misuse = new Misuse(backend, Integer.parseInt(arguments[1]));
         misuse.mistakes.forEach(
                 (name, mistake) -> {
                     System.out.print(name + ": ");

@@ -14,6 +14,7 @@ import java.util.logging.Logger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.quern.Rounds;
 import org.quern.backend.Backend;
 import org.quern.backend.Usable;
 import org.quern.data.Dataset;
@@ -31,9 +32,7 @@ class SoakTest {
     private static final Model MODEL =
             Model.input(28, 28).scaled(Scaling.UNIT).dense(48, Activation.RELU).dense(10);
 
-    /** {@code -Dquern.soak.rounds=100}: a thousand trainers of each kind, and a million steps. */
-    private static final int ROUNDS = Integer.getInteger("quern.soak.rounds", 4);
-
+    /** Of each kind in a round: a hundred rounds are a thousand of each, and a million steps. */
     private static final int TRAINERS = 10;
 
     private static final int EPOCHS = 1000;
@@ -111,7 +110,7 @@ class SoakTest {
         Backend backend = Usable.named("cpu");
         Held before = null;
         try (Trainer lasting = open(backend)) {
-            for (int round = 0; round < ROUNDS; round++) {
+            for (Rounds rounds = new Rounds("soak", 4); rounds.goOn(); ) {
                 for (int i = 0; i < TRAINERS; i++) {
                     closed(backend);
                     forgotten(backend);
