@@ -32,6 +32,7 @@
 #define ATOMIC_MIN(p, v) atomic_min(p, v)
 #define UNROLL _Pragma("unroll")
 #define UNROLL_8 _Pragma("unroll 8")
+#define ROLLED _Pragma("unroll 1")
 #pragma OPENCL FP_CONTRACT ON
 
 #else /* CUDA, or C++ that stands in for it */
@@ -58,9 +59,11 @@ typedef unsigned int uint;
 #ifdef __CUDACC__
 #define UNROLL _Pragma("unroll")
 #define UNROLL_8 _Pragma("unroll 8")
+#define ROLLED _Pragma("unroll 1")
 #else
 #define UNROLL
 #define UNROLL_8
+#define ROLLED
 #endif
 #define CLK_LOCAL_MEM_FENCE 0
 #define barrier(fence) __syncthreads()
