@@ -31,6 +31,7 @@
 #define FENCE_HOST() mem_fence(CLK_GLOBAL_MEM_FENCE)
 #define ATOMIC_MIN(p, v) atomic_min(p, v)
 #define UNROLL _Pragma("unroll")
+#define UNROLL_4 _Pragma("unroll 4")
 #define UNROLL_8 _Pragma("unroll 8")
 #define ROLLED _Pragma("unroll 1")
 #pragma OPENCL FP_CONTRACT ON
@@ -58,10 +59,12 @@ typedef unsigned int uint;
 #define ATOMIC_MIN(p, v) atomicMin(p, v)
 #ifdef __CUDACC__
 #define UNROLL _Pragma("unroll")
+#define UNROLL_4 _Pragma("unroll 4")
 #define UNROLL_8 _Pragma("unroll 8")
 #define ROLLED _Pragma("unroll 1")
 #else
 #define UNROLL
+#define UNROLL_4
 #define UNROLL_8
 #define ROLLED
 #endif
