@@ -124,6 +124,14 @@ public final class QuernException extends RuntimeException {
         }
     }
 
+    /** An argument that must be there: itself, or a usage error that names it. */
+    public static <T> T given(T argument, String name) {
+        if (argument == null) {
+            throw usage("%s must not be null", name);
+        }
+        return argument;
+    }
+
     /** A device that failed: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException device(String message, Object... arguments) {
         return new QuernException(Kind.DEVICE, filled(message, arguments));

@@ -347,7 +347,7 @@ class TrainingTest {
         TrainingConfig config = TrainingConfig.of(model).withLoss(Loss.MEAN_SQUARED_ERROR);
         try (Trainer trainer =
                 Trainer.open(config, SETTINGS.choose().backend(), SETTINGS.options())) {
-            assertThatThrownBy(() -> trainer.fit(rows, null, 1))
+            assertThatThrownBy(() -> trainer.fit(rows, 1))
                     .hasMessageStartingWith("houses is a table: Columns make of it");
             assertThatThrownBy(() -> trainer.evaluate(rows))
                     .hasMessageStartingWith("houses is a table: Columns make of it");
