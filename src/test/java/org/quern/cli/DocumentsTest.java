@@ -117,7 +117,7 @@ class DocumentsTest {
     @ParameterizedTest
     @MethodSource("documents")
     void commandsHaveTheOptionsThatTheyAreGiven(Path document) throws IOException {
-        String text = Files.readString(document).replaceAll("\\n(?=--|\"|32)", " ");
+        String text = Files.readString(document).replaceAll("\\\\\n *|\\n(?=--|\"|32)", " ");
         for (String command : all(COMMAND, text)) {
             List<String> words = new ArrayList<>();
             Matcher word = Pattern.compile("\"([^\"]*)\"|(\\S+)").matcher(command.strip());
