@@ -81,6 +81,16 @@ class GuideTest {
         assertThat(pixels(digit)).isEqualTo(pixels(made)); // how they are packed is the JDK's
     }
 
+    /** jshell takes a line that could be a whole statement as one. */
+    @Test
+    void theTutorialCanBePastedIntoJshell() throws IOException {
+        List<Block> blocks = blocks(Files.readAllLines(Path.of("docs/tutorial.md")));
+        assertThat(of(blocks, "java"))
+                .isNotEmpty()
+                .flatMap(Block::lines)
+                .allSatisfy(line -> assertThat(line.strip()).doesNotStartWith("."));
+    }
+
     @Test
     void theChartIsOfTheResults() throws IOException {
         Path chart = Path.of("docs", "images", "peers.svg");
