@@ -162,8 +162,10 @@ class GuideTest {
                 } else if (WRITE) {
                     replace(lines, block, shown);
                 } else {
-                    wrong.add(where + " shows\n" + block.text() + "\nbut it printed\n");
-                    wrong.add(String.join("\n", shown));
+                    int at = firstDifference(block.lines(), shown);
+                    wrong.add(
+                            "%s shows%n%s%nbut it printed%n%s"
+                                    .formatted(where, line(block.lines(), at), line(shown, at)));
                 }
             }
         }
@@ -392,6 +394,18 @@ class GuideTest {
     /** What must be the same on any machine. */
     private static String comparable(List<String> lines) {
         return lines.stream().map(GuideTest::comparable).collect(Collectors.joining("\n"));
+    }
+
+    private static int firstDifference(List<String> one, List<String> other) {
+        int at = 0;
+        while (comparable(line(one, at)).equals(comparable(line(other, at)))) {
+            at++;
+        }
+        return at;
+    }
+
+    private static String line(List<String> lines, int at) {
+        return at < lines.size() ? lines.get(at) : "(nothing more)";
     }
 
     private static String comparable(String line) {
