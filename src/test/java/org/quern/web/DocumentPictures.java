@@ -74,7 +74,7 @@ class DocumentPictures {
         section(made.resolve("pictures/explore.html"), "Examples", "examples");
         section(made.resolve("pictures/explore.html"), "Classes", "classes");
         Path second = made.resolve("second.html");
-        section(second, "Loss and accuracy", "curves");
+        section(second, "Loss and accuracy", "curves", 1000);
         section(second, "Confusion matrix", "confusion");
         section(second, "Reliability", "reliability");
         section(second, "First layer", "weights", 560);
@@ -93,6 +93,10 @@ class DocumentPictures {
             throws IOException {
         browser.size(width, 3000);
         browser.open(page);
+        // the guides have headings of their own
+        browser.ask(
+                "document.querySelectorAll('h2').forEach(h => { h.style.fontSize = 0;"
+                        + " h.style.border = 'none'; h.style.margin = 0; h.style.padding = 0 })");
         keep(name, "//section[h2='" + title + "']");
     }
 
@@ -220,6 +224,8 @@ class DocumentPictures {
                 style.put(code == 38 ? "color" : "background", colour);
             } else if (code >= 30 && code < 38 || code >= 90 && code < 98) {
                 style.put("color", dark[code % 10]);
+            } else if (code >= 40 && code < 48 || code >= 100 && code < 108) {
+                style.put("background", dark[code % 10]);
             } else if (code == 39) {
                 style.remove("color");
             } else if (code == 49) {
