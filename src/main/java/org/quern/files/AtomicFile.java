@@ -12,6 +12,7 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
@@ -37,18 +38,53 @@ public final class AtomicFile {
     }
 
     /**
-     * Writes a file. A symbolic link stays one: the file that it leads to is replaced.
+     * Writes a file. A symbolic link stays one: the file that it leads to is replaced. The thread
+     * may be interrupted, which may be the reason to save something.
      *
+     * @param writer may be asked to write anew
      * @throws QuernException if it cannot be written; what was there before is unchanged
      */
     public static void write(Path target, Writer writer) {
         check(target);
         Path real = followed(target);
         try {
-            replace(real, writer);
-            sync(real.toAbsolutePath().getParent());
+            uninterrupted(
+                    () -> {
+                        replaceOnce(real, writer);
+                        sync(real.toAbsolutePath().getParent());
+                        return null;
+                    });
         } catch (IOException e) {
             throw unwritable(target, e);
+        }
+    }
+
+    /** What reads or writes files. */
+    @FunctionalInterface
+    public interface FileAccess<T> {
+        T run() throws IOException;
+    }
+
+    /**
+     * Does what the thread's interrupt would break off, since it closes channels; it is kept for
+     * afterwards.
+     *
+     * @param access may be begun anew
+     */
+    public static <T> T uninterrupted(FileAccess<T> access) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    return access.run();
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -64,6 +100,14 @@ public final class AtomicFile {
      * @throws IOException if it cannot be written; what was there before is unchanged
      */
     public static void replace(Path target, Writer writer) throws IOException {
+        uninterrupted(
+                () -> {
+                    replaceOnce(target, writer);
+                    return null;
+                });
+    }
+
+    private static void replaceOnce(Path target, Writer writer) throws IOException {
         // not createTempFile, which would keep the file from everybody but its owner
         long process = ProcessHandle.current().pid();
         long thread = Thread.currentThread().getId();

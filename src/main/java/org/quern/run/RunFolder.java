@@ -25,6 +25,7 @@ import org.quern.QuernException;
 import org.quern.data.Distortion;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
+import org.quern.io.Json;
 import org.quern.io.ModelFile;
 import org.quern.train.Checkpoint;
 import org.quern.train.EpochResult;
@@ -385,9 +386,10 @@ public final class RunFolder implements AutoCloseable {
                     && run.get("epochs") instanceof JsonArray) {
                 return run;
             }
-        } catch (JsonParseException | CharacterCodingException e) {
-            String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-            throw data(e, "%s is damaged: it is no JSON (%s)", file, why);
+        } catch (JsonParseException e) {
+            throw data(e, "%s is damaged: it is no JSON (%s)", file, Json.fault(e));
+        } catch (CharacterCodingException e) {
+            throw data(e, "%s is damaged: it is not UTF-8 text", file);
         } catch (IOException e) {
             throw data(e, "%s cannot be read (%s)", file, e.getClass().getSimpleName());
         }

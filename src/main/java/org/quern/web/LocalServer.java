@@ -132,10 +132,14 @@ final class LocalServer implements AutoCloseable {
     static void send(HttpExchange exchange, int status, String type, String text)
             throws IOException {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        begin(exchange, status, type, bytes.length).write(bytes);
+        if (exchange.getRequestMethod().equals("HEAD")) { // the JDK would complain of a text
+            begin(exchange, status, type, -1);
+        } else {
+            begin(exchange, status, type, bytes.length).write(bytes);
+        }
     }
 
-    /** Begins an answer of so many bytes; 0 where their number is not known. */
+    /** Begins an answer of so many bytes: 0 if their number is not known, −1 for none. */
     static OutputStream begin(HttpExchange exchange, int status, String type, long length)
             throws IOException {
         Headers headers = exchange.getResponseHeaders();

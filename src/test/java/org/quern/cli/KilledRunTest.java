@@ -34,7 +34,7 @@ class KilledRunTest {
         List<String> command = new ArrayList<>();
         if (System.getProperty("os.name").equals("Linux")) {
             // a shell's background jobs ignore SIGINT, and so would their children
-            command.addAll(List.of(ENV.toString(), "--default-signal=INT"));
+            command.addAll(List.of(ENV.toString(), "--default-signal=INT,HUP,TERM"));
         }
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
@@ -122,9 +122,7 @@ class KilledRunTest {
 
     @Test
     void interruptedRunsSaveAndSayHowToGoOn() throws Exception {
-        Assumptions.assumeTrue(
-                Files.isExecutable(Path.of("/bin/kill")),
-                "there is no /bin/kill to send SIGINT with");
+        assumeSignals();
         String[] train =
                 with(TRAIN, "--data", data().toString(), "--label", "0", "--epochs", "100");
         String[] once = new String[train.length - 2];
@@ -134,11 +132,7 @@ class KilledRunTest {
         Path log = folder.resolve("log");
         Process process = start(log, with(once, "--out", run.toString()));
         await(run, "best.safetensors");
-        assertThat(
-                        new ProcessBuilder("/bin/kill", "-INT", Long.toString(process.pid()))
-                                .start()
-                                .waitFor())
-                .isZero();
+        send("INT", process);
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         String said = Files.readString(log);
         assertThat(process.exitValue()).as(said).isEqualTo(130);
@@ -149,5 +143,38 @@ class KilledRunTest {
                 trainToTheEnd(whole, start(log, with(once, "--out", whole.toString())), log);
         assertThat(got).isEqualTo(expected);
         assertThat(weights(run)).isEqualTo(weights(whole));
+    }
+
+    /** A step of this network takes this backend many seconds: nobody waits for its end. */
+    @Test
+    void aSecondSignalEndsItAtOnce() throws Exception {
+        assumeSignals();
+        Path run = folder.resolve("wide");
+        Path log = folder.resolve("log");
+        String[] wide = {"--model", "dense 1500, dense 1500, dense 10", "--batch", "900"};
+        String[] train = with(TRAIN, "--data", data().toString(), "--label", "0");
+        Process process =
+                start(log, with(with(train, wide), "--backend", "java", "--out", run.toString()));
+        await(run, "last.safetensors");
+        send("HUP", process);
+        for (int i = 0; i < 3000 && !Files.readString(log).contains("second signal"); i++) {
+            Thread.sleep(10);
+        }
+        assertThat(process.isAlive()).as(Files.readString(log)).isTrue();
+        send("TERM", process);
+        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(process.exitValue()).isEqualTo(128 + 15);
+        assertThat(Files.readString(log)).doesNotContain("interrupted");
+    }
+
+    private static void assumeSignals() {
+        Assumptions.assumeTrue(
+                Files.isExecutable(Path.of("/bin/kill")), "there is no /bin/kill to send signals");
+    }
+
+    private static void send(String signal, Process process) throws Exception {
+        Process kill =
+                new ProcessBuilder("/bin/kill", "-" + signal, Long.toString(process.pid())).start();
+        assertThat(kill.waitFor()).isZero();
     }
 }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,6 +45,29 @@ class AtomicFileTest {
                     assertThat(file).hasContent("old");
                 });
         assertThat(file).hasSize(200_000);
+    }
+
+    /** Which closes files; yet to save may be just what an interrupted thread does last. */
+    @Test
+    void anInterruptIsForLater() throws IOException {
+        Thread.currentThread().interrupt();
+        AtomicFile.write(file, "before");
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(file).hasContent("before");
+
+        AtomicInteger times = new AtomicInteger();
+        AtomicFile.write(
+                file,
+                out -> {
+                    if (times.incrementAndGet() == 1) {
+                        Thread.currentThread().interrupt();
+                    }
+                    out.write(new byte[200_000]);
+                });
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(times).hasValue(2);
+        assertThat(file).hasSize(200_000);
+        onlyTheFileIsThere();
     }
 
     @Test

@@ -163,7 +163,7 @@ class LocalServerTest {
                     told++;
                     Thread.sleep(5);
                 }
-                trainer.fit(DIGITS.train(), null, 1);
+                trainer.fit(DIGITS.train(), 1);
                 Evaluation evaluation = trainer.evaluate(DIGITS.test());
                 double seconds = (System.nanoTime() - start) * 1e-9;
                 live.end(page(trainer, report).test(evaluation, DIGITS.test()));
