@@ -7,20 +7,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.quern.Torture;
 import org.quern.io.SafeTensors;
 
 /**
  * Real processes, killed or interrupted, and resumed: the weights are those of a run left in peace.
  */
 @Tag("jdk")
-@Tag("torture")
 class KilledRunTest {
     private static final Path ENV = Path.of("/usr/bin/env");
     private static final int KILLS = 5;
@@ -77,36 +74,6 @@ class KilledRunTest {
         assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
         assertThat(process.exitValue()).as(Files.readString(log)).isZero();
         return SafeTensors.read(run.resolve("last.state.safetensors")).tensor("state").values();
-    }
-
-    @Test
-    void killedAtAnyMomentAndResumed() throws Exception {
-        String[] train = with(TRAIN, "--data", data().toString(), "--label", "0");
-        Path log = folder.resolve("log");
-        Path whole = folder.resolve("whole");
-        Random random = new Random(1);
-        Process undisturbed = start(log, with(train, "--out", whole.toString()));
-        await(whole, "last.state.safetensors");
-        long began = System.nanoTime();
-        float[] expected = trainToTheEnd(whole, undisturbed, log);
-        long millis = (System.nanoTime() - began) / 1_000_000;
-        int unfinished = 0;
-        for (Torture kills = new Torture("kills", KILLS); kills.goOn(); ) {
-            Path run = folder.resolve("run" + kills.round());
-            String[] again = with(train, "--auto-resume", "--out", run.toString());
-            Process process = start(log, again);
-            // the lock comes before anything else: the first checkpoint is hit, too
-            await(run, kills.round() % 5 == 0 ? "run.lock" : "last.state.safetensors");
-            int pause = kills.round() % 5 == 0 ? 40 : (int) millis / 2;
-            process.waitFor(random.nextInt(pause), TimeUnit.MILLISECONDS);
-            unfinished += process.isAlive() ? 1 : 0;
-            process.destroyForcibly().waitFor();
-            float[] got = trainToTheEnd(run, start(log, again), log);
-            assertThat(got).isEqualTo(expected);
-            assertThat(weights(run)).isEqualTo(weights(whole));
-            assertThat(run.toFile().list()).containsExactlyInAnyOrder(whole.toFile().list());
-        }
-        assertThat(unfinished).as("runs killed before their end").isGreaterThanOrEqualTo(3);
     }
 
     private static float[] weights(Path run) {

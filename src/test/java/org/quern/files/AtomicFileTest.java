@@ -7,7 +7,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -33,6 +37,22 @@ class AtomicFileTest {
         AtomicFile.write(file, "new");
         assertThat(file).hasContent("new");
         onlyTheFileIsThere();
+    }
+
+    /** They carry the number of their process. */
+    @Test
+    void whatAKilledProcessLeftGoesAfterAMinute() throws IOException {
+        long alive = ProcessHandle.current().pid();
+        List<Path> parts = new ArrayList<>();
+        for (String name : List.of("f.999999999", "f." + alive, "g.999999999", "f.999999999")) {
+            Path part = folder.resolve("." + name + "-1-" + parts.size() + ".part");
+            Files.writeString(part, "half");
+            FileTime when = FileTime.from(Instant.now().minusSeconds(parts.size() < 3 ? 100 : 10));
+            parts.add(Files.setLastModifiedTime(part, when));
+        }
+        AtomicFile.write(file, "new");
+        assertThat(parts.remove(0)).doesNotExist();
+        assertThat(parts).allSatisfy(part -> assertThat(part).exists());
     }
 
     @Test

@@ -50,9 +50,9 @@ final class Misuse {
         void run(Executor executor, DeviceDataset data) throws Exception;
     }
 
-    private Misuse(Backend backend, int seed) {
+    private Misuse(Backend backend) {
         this.backend = backend;
-        random = new Random(seed);
+        random = new Random(1);
         steps();
         closed();
         foreign();
@@ -63,7 +63,7 @@ final class Misuse {
 
     public static void main(String[] arguments) {
         Backend backend = Backends.choose(arguments[0]).backend();
-        Misuse misuse = new Misuse(backend, Integer.parseInt(arguments[1]));
+        Misuse misuse = new Misuse(backend);
         misuse.mistakes.forEach(
                 (name, mistake) -> {
                     System.out.print(name + ": ");
