@@ -64,7 +64,7 @@ final class Options {
                 description = "Print notes and results only.")
         boolean quiet;
 
-        @Option(names = "--help-all", usageHelp = true, description = "Show all options.")
+        @Option(names = "--help-all", description = "Show all options.")
         boolean all;
 
         Console console(Common common) {
@@ -80,7 +80,7 @@ final class Options {
             for (OptionSpec option : options) {
                 String name = option.longestName().substring(2);
                 Setting<?> setting = Setting.named(name);
-                boolean about = option.usageHelp() || name.equals("stacktrace");
+                boolean about = name.startsWith("help") || name.equals("stacktrace");
                 String other = name.equals("seeds") ? "Training" : about ? "Help" : "Output";
                 if (all || BRIEF.contains(name)) {
                     String heading = setting == null ? other : setting.heading();

@@ -108,7 +108,11 @@ public final class Quern implements Callable<Integer> {
 
     private int execute(CommandLine line, String... arguments) {
         try {
-            int code = line.execute(arguments);
+            Stream<String> given = Stream.of(arguments); // picocli knows one option for help
+            if (List.of(arguments).contains("--help-all")) {
+                given = Stream.concat(given, Stream.of("--help"));
+            }
+            int code = line.execute(given.toArray(String[]::new));
             console.out().flush();
             return code;
         } catch (Console.OutputLost e) {

@@ -2,6 +2,7 @@ package org.quern.io;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
 import com.google.gson.TypeAdapter;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
@@ -50,5 +51,12 @@ public final class Json {
     /** In one line without {@code <}, {@code >} and {@code &}: HTML may hold it anywhere. */
     public static String forPage(Object value) {
         return FOR_PAGES.toJson(value);
+    }
+
+    /** Why a text was refused: the first line, without what Gson says of its own classes. */
+    public static String fault(RuntimeException refusal) {
+        boolean wraps = refusal instanceof JsonParseException && refusal.getCause() != null;
+        Throwable first = wraps ? refusal.getCause() : refusal;
+        return String.valueOf(first.getMessage()).lines().findFirst().orElse("");
     }
 }

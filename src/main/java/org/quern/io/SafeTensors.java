@@ -71,6 +71,11 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
                         name + ": " + values.length + " values for a shape of " + size);
             }
         }
+
+        @Override
+        public String toString() {
+            return name + " " + Arrays.toString(shape);
+        }
     }
 
     /** Copies both, in order; no two tensors may share a name. */
@@ -190,8 +195,14 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     public static SafeTensors read(Path file) {
         require(Files.exists(file), "%s does not exist", file);
         require(Files.isRegularFile(file), "%s is not a file", file);
-        try (FileChannel channel = FileChannel.open(file)) { // of which both are, if it is replaced
-            return read(file, Channels.newInputStream(channel), channel.size());
+        try {
+            return AtomicFile.uninterrupted(
+                    () -> {
+                        // of which both are, if it is replaced
+                        try (FileChannel channel = FileChannel.open(file)) {
+                            return read(file, Channels.newInputStream(channel), channel.size());
+                        }
+                    });
         } catch (IOException e) {
             throw data(e, "%s cannot be read: %s", file, e.getMessage());
         }

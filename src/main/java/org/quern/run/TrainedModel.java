@@ -29,7 +29,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
 
     /** Those of a run's folder: the {@code best} or the {@code last}; null as {@link #open}. */
     public static TrainedModel ofRun(Path folder, String weights) {
-        RunSettings settings = RunSettings.ofRun(RunFolder.settings(folder));
+        RunSettings settings = RunSettings.ofRun(RunFolder.settings(folder), folder);
         Path best = folder.resolve("best.safetensors");
         boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
         String taken = weights == null ? stopped ? "best" : "last" : weights;
