@@ -33,6 +33,10 @@ public final class Json {
             builder().setPrettyPrinting().disableHtmlEscaping().create();
     private static final Gson FOR_PAGES = builder().create();
 
+    /** Gson's advice to who programs with it. */
+    private static final String LENIENT =
+            "Use JsonReader.setStrictness(Strictness.LENIENT) to accept malformed JSON";
+
     private Json() {}
 
     private static GsonBuilder builder() {
@@ -54,9 +58,11 @@ public final class Json {
     }
 
     /** Why a text was refused: the first line, without what Gson says of its own classes. */
-    public static String fault(RuntimeException refusal) {
+    public static String why(Throwable refusal) {
         boolean wraps = refusal instanceof JsonParseException && refusal.getCause() != null;
-        Throwable first = wraps ? refusal.getCause() : refusal;
-        return String.valueOf(first.getMessage()).lines().findFirst().orElse("");
+        String message = (wraps ? refusal.getCause() : refusal).getMessage();
+        return message == null
+                ? "it is not what Quern writes"
+                : message.lines().findFirst().orElse("").replace(LENIENT, "malformed JSON");
     }
 }

@@ -217,7 +217,7 @@ public final class ModelFile {
             Loss loss = logits ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR;
             return new SavedModel(spec, loss, new float[0], List.of(), null, Map.of());
         }
-        String format = String.valueOf(text.get(FORMAT));
+        String format = text.getOrDefault(FORMAT, "unknown");
         String other = "%s is of format %s, but this version of Quern reads format %s";
         require(format.equals(VERSION), other, file, shown(format), VERSION);
         Map<String, String> notes = new LinkedHashMap<>();
@@ -233,7 +233,7 @@ public final class ModelFile {
             described =
                     new SavedModel(model, loss, new float[0], classes(text, model), columns, notes);
         } catch (QuernException | JsonParseException | IllegalArgumentException e) {
-            String reason = shown(Json.fault(e));
+            String reason = shown(Json.why(e));
             throw data(e, "%s: its metadata does not describe a model: %s", file, reason);
         }
         String is = described.model.text();

@@ -273,9 +273,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
             boolean isEnd = json.peek() == JsonToken.END_DOCUMENT;
             require(isEnd, "%s: its header goes on behind its end", file);
         } catch (IOException | IllegalStateException | NumberFormatException e) {
-            String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-            String line = shown(message.lines().findFirst().orElse(""));
-            throw data(e, "%s: its header is not what safetensors allows: %s", file, line);
+            String why = shown(Json.why(e));
+            throw data(e, "%s: its header is not what safetensors allows: %s", file, why);
         }
         entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
         return entries;

@@ -385,7 +385,7 @@ public final class RunFolder implements AutoCloseable {
                 return run;
             }
         } catch (JsonParseException e) {
-            throw data(e, "%s is damaged: it is no JSON (%s)", file, Json.fault(e));
+            throw data(e, "%s is damaged: it is no JSON (%s)", file, Json.why(e));
         } catch (CharacterCodingException e) {
             throw data(e, "%s is damaged: it is not UTF-8 text", file);
         } catch (IOException e) {

@@ -76,7 +76,7 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
             return new StateFile(
                     checkpoint, texts(metadata, "config"), texts(metadata, "settings"));
         } catch (QuernException | JsonParseException | NumberFormatException e) {
-            throw data(e, "%s is damaged (%s): start a new run", file, Json.fault(e));
+            throw data(e, "%s is damaged (%s): start a new run", file, Json.why(e));
         }
     }
 

@@ -18,7 +18,6 @@ import org.quern.io.SafeTensors;
  * Real processes, killed or interrupted, and resumed: the weights are those of a run left in peace.
  */
 @Tag("jdk")
-@Tag("torture")
 class KilledRunTest {
     private static final Path ENV = Path.of("/usr/bin/env");
     private static final int KILLS = 5;

@@ -635,7 +635,7 @@ public final class Torture {
                     part.resolveSibling(
                             name.replaceFirst("\\.\\d+-(\\d+-\\d+\\.part)$", ".999999999-$1"));
             Files.move(part, dead);
-            if (!dead.equals(part)) {
+            if (dead.getFileName().toString().contains(".999999999-")) {
                 Files.setLastModifiedTime(dead, FileTime.from(Instant.now().minusSeconds(100)));
             }
         }
@@ -778,7 +778,7 @@ public final class Torture {
                         idle.add(connect(page, k));
                         opened++;
                     } else if (isClosed(idle.get(k))) {
-                        idle.set(k, connect(page, k));
+                        idle.set(k, connect(page, k)).close();
                         opened++;
                     }
                 }

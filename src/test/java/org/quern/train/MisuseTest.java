@@ -6,16 +6,14 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.Jvm;
-import org.quern.Torture;
+import org.quern.Rounds;
 import org.quern.backend.Usable;
 
 /** A program's mistake ends in an exception with a sentence, and never ends the process. */
-@Tag("torture")
 class MisuseTest {
     private static final Pattern SENTENCE = Pattern.compile(".+: QuernException: \\S+( \\S+){3,}");
 
@@ -25,7 +23,7 @@ class MisuseTest {
     @ValueSource(strings = {"cpu", "opencl", "cuda", "java"})
     void everyMistakeIsAnExceptionWithASentence(String backend) throws IOException {
         Usable.named(backend);
-        for (Torture rounds = new Torture("misuse of " + backend, 1); rounds.goOn(); ) {
+        for (Rounds rounds = new Rounds("misuse of " + backend, 1); rounds.goOn(); ) {
             Jvm.Outcome outcome =
                     new Jvm(folder)
                             .with("XDG_CACHE_HOME", System.getenv("XDG_CACHE_HOME"))
