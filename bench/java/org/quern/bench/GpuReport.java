@@ -251,7 +251,7 @@ public final class GpuReport {
             long started = System.nanoTime();
             try (Trainer trainer = Trainer.open(config, backend, Backend.Options.DEFAULT)) {
                 double opened = (System.nanoTime() - started) * 1e-9;
-                trainer.fit(train, null, quick ? 1 : 5);
+                trainer.fit(train, quick ? 1 : 5);
                 double trained = (System.nanoTime() - started) * 1e-9 - opened;
                 double accuracy = trainer.evaluate(test).accuracy();
                 states[run] = trainer.state();

@@ -81,11 +81,11 @@ final class DataCommands {
         columns(console, splits);
         Exploration exploration = Exploration.of(splits, seed);
         console.line("");
-        console.line(DataText.of(exploration, console.colour()));
+        console.show(DataText.of(exploration, console.look()));
         if (out != null) {
             Map<String, byte[]> files = new ExplorePage(exploration).files();
             try {
-                Files.createDirectories(out);
+                AtomicFile.createFolder(out);
             } catch (IOException e) {
                 String why = e.getClass().getSimpleName();
                 String refused = "%s cannot be made a folder (%s): give --out another one";

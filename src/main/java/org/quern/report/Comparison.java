@@ -1,6 +1,7 @@
 package org.quern.report;
 
 import static java.util.stream.Collectors.partitioningBy;
+import static org.quern.QuernException.data;
 import static org.quern.report.Numbers.format;
 
 import com.google.gson.JsonArray;
@@ -41,8 +42,15 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         }
     }
 
-    /** Compares runs by what {@code run.json} of each says. */
-    public static Comparison of(List<String> names, List<JsonObject> runs) {
+    private record Runs(List<String> names, List<JsonObject> json) {}
+
+    /**
+     * Compares runs by what {@code run.json} of each says.
+     *
+     * @throws org.quern.QuernException if that is damaged
+     */
+    public static Comparison of(List<String> names, List<JsonObject> json) {
+        Runs runs = new Runs(names, json);
         List<Row> results = new ArrayList<>();
         results.add(row("test accuracy", runs, Numbers::four, "test.accuracy"));
         results.add(row("baseline accuracy", runs, Numbers::four, "test.baselineAccuracy"));
@@ -65,7 +73,7 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         results.add(row("parameters", runs, "%,.0f", "parameters"));
         results.removeIf(row -> row.cells().stream().allMatch(Numbers.NONE::equals));
         Set<String> keys = new LinkedHashSet<>();
-        runs.forEach(run -> keys.addAll(run.keySet()));
+        json.forEach(run -> keys.addAll(run.keySet()));
         keys.removeAll(NO_SETTINGS);
         List<Row> settings = new ArrayList<>();
         for (String key : keys) {
@@ -76,18 +84,28 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         return new Comparison(List.copyOf(names), List.copyOf(results), List.copyOf(settings));
     }
 
-    private static Row row(String name, List<JsonObject> runs, String format, String path) {
+    private static Row row(String name, Runs runs, String format, String path) {
         return row(name, runs, number -> format(format, number), path);
     }
 
-    private static Row row(
-            String name, List<JsonObject> runs, DoubleFunction<String> format, String path) {
+    private static Row row(String name, Runs runs, DoubleFunction<String> format, String path) {
         return row(name, runs, run -> number(run, format, path));
     }
 
-    private static Row row(String name, List<JsonObject> runs, Function<JsonObject, String> of) {
-        List<String> cells = runs.stream().map(of).toList();
-        return new Row(name, cells, cells.stream().distinct().count() > 1);
+    private static Row row(String name, Runs runs, Function<JsonObject, String> of) {
+        List<String> cells = new ArrayList<>();
+        for (int i = 0; i < runs.json.size(); i++) {
+            try {
+                cells.add(of.apply(runs.json.get(i)));
+            } catch (ClassCastException
+                    | IllegalStateException
+                    | NumberFormatException
+                    | UnsupportedOperationException e) { // what Gson throws of another type
+                String text = "%s: run.json is damaged: its %s is not what Quern writes";
+                throw data(e, text, runs.names.get(i), name);
+            }
+        }
+        return new Row(name, List.copyOf(cells), cells.stream().distinct().count() > 1);
     }
 
     private static String setting(JsonElement value) {

@@ -10,6 +10,7 @@ import static org.quern.run.Setting.Group.SWEEP;
 import static org.quern.run.Setting.Group.TABLE;
 import static org.quern.run.Setting.Group.TRAINING;
 
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,6 +58,11 @@ public final class Setting<T> {
         /** All that a run has: those of the options of {@code quern train}. */
         public static Group[] ofRun() {
             return new Group[] {ROWS, TABLE, NETWORK, TRAINING, RUNNING};
+        }
+
+        /** What options are about, in the order in which help lists them. */
+        public static List<String> headings() {
+            return List.of("Data", "Model", "Training", "Output", "Device");
         }
 
         /** An entry: the name, what help calls its value ({@code lr=RATE}), the default. */
@@ -226,7 +232,10 @@ public final class Setting<T> {
             TRAINING.setting("batch=N", TrainingConfig.DEFAULT_BATCH).help("Rows of a batch (%s).");
     public static final Setting<Integer> EPOCHS =
             TRAINING.setting("epochs=N", 5)
-                    .help("Times all rows are seen (%s; " + EPOCHS_OF_A_TABLE + " for a table).")
+                    .help(
+                            "Passes over the training data (%s; "
+                                    + EPOCHS_OF_A_TABLE
+                                    + " for a table).")
                     .where(n -> n >= 1, "epochs %d: give at least 1");
     public static final Setting<Integer> EARLY_STOPPING =
             TRAINING.setting("early-stopping=N", 0)
@@ -238,7 +247,7 @@ public final class Setting<T> {
     public static final Setting<String> DISTORT =
             TRAINING.setting("distort=TEXT", Distortion.NONE.text())
                     .help(
-                            "Draw images anew for each epoch: such as \"rotate 10, scale 0.1, shift"
+                            "Augment images every epoch: such as \"rotate 10, scale 0.1, shift"
                                     + " 1, bend 2\", in degrees, parts and pixels (%s).")
                     .as(text -> Distortion.parse(text).text());
     public static final Setting<Boolean> BALANCE =
@@ -248,7 +257,7 @@ public final class Setting<T> {
                                     + " equally often.");
     public static final Setting<Long> SEED =
             TRAINING.setting("seed=N", 1L)
-                    .help("Key of all that is random in training (%s); rows have --split-seed.");
+                    .help("Random seed of training (%s); for drawing rows: --split-seed.");
 
     public static final Setting<String> BACKEND =
             RUNNING.setting("backend=NAME", Backends.AUTO)
@@ -398,6 +407,16 @@ public final class Setting<T> {
         return name;
     }
 
+    /** Under which of the {@link Group#headings} help lists it. */
+    public String heading() {
+        return switch (group) {
+            case ROWS, TABLE -> "Data";
+            case NETWORK, SWEEP -> "Model";
+            case TRAINING -> "Training";
+            case RUNNING -> "Device";
+        };
+    }
+
     /** What help calls its value; empty if the option has none. */
     public String label() {
         return label;
@@ -445,9 +464,14 @@ public final class Setting<T> {
     }
 
     private static String path(String text) {
-        return text.isEmpty() || text.matches("generated(:.*)?")
-                ? text
-                : Path.of(text).toAbsolutePath().normalize().toString();
+        if (text.isEmpty() || text.matches("generated(:.*)?")) {
+            return text;
+        }
+        try {
+            return Path.of(text).toAbsolutePath().normalize().toString();
+        } catch (InvalidPathException e) {
+            throw usage("\"%s\" is no path (%s)", text, e.getReason());
+        }
     }
 
     private static Map<String, ?> withDropouts(float rate, String model) {

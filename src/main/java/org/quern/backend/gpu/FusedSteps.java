@@ -3,6 +3,7 @@ package org.quern.backend.gpu;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.backend.Release;
 
 /**
  * The fused kernel for one data set. A launch takes as many steps as are expected to be done within
@@ -50,12 +51,8 @@ final class FusedSteps implements AutoCloseable {
             }
             launches.get(0).tries();
             device.finish();
-        } catch (BlockTeam.Refused | RuntimeException e) {
-            try {
-                close();
-            } catch (RuntimeException after) {
-                e.addSuppressed(after); // a device that is lost takes nothing back either
-            }
+        } catch (BlockTeam.Refused | RuntimeException | Error e) {
+            Release.after(e, this::close);
             throw e;
         }
     }
@@ -115,8 +112,9 @@ final class FusedSteps implements AutoCloseable {
 
     @Override
     public void close() {
-        device.finish();
-        launches.forEach(Device.Launch::close);
-        buffers.forEach(device::release);
+        Release release = new Release().then(device::finish);
+        launches.forEach(launch -> release.then(launch::close));
+        buffers.forEach(buffer -> release.then(() -> device.release(buffer)));
+        release.end();
     }
 }

@@ -52,8 +52,7 @@ public final class Page {
     static String html(String title, Object data, boolean charts, String script) {
         String d3 = "";
         if (charts) {
-            String license = resource(D3 + "LICENSE");
-            d3 = "<!--\nd3 7.9.0, https://d3js.org\n\n" + license + "-->\n";
+            d3 = "<!--\n" + resource("/META-INF/licenses/d3.txt") + "-->\n";
             d3 += script(D3 + "dist/d3.min.js");
         }
         String style = "\n" + resource("page.css");

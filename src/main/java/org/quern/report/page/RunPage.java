@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.quern.data.Dataset;
 import org.quern.data.Pictures;
 import org.quern.model.Model;
@@ -106,7 +107,7 @@ public final class RunPage {
         for (int unit = 0; unit < Math.min(UNITS, weights.columns()); unit++) {
             images.add(Page.address(image(parameters, weights, unit)));
         }
-        data.put("weights", Map.of("units", weights.columns(), "images", images));
+        data.put("weights", new TreeMap<>(Map.of("units", weights.columns(), "images", images)));
         return this;
     }
 

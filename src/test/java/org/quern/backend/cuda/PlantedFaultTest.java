@@ -120,7 +120,8 @@ no wait for the gradients|        __syncthreads(); /* 2: the gradients */|      
     void tellsOfAFaultInAKernelForOneNetwork(
             String fault, String sound, String faulty, String message)
             throws IOException, InterruptedException {
-        Path module = planted("cuda/fused_784_48_15_10_adam.cu", "cuda/fused_shape.h", sound, faulty);
+        Path module =
+                planted("cuda/fused_784_48_15_10_adam.cu", "cuda/fused_shape.h", sound, faulty);
         assertThat(report(module, "shape"))
                 .startsWith("cudasim: ")
                 .contains(message)

@@ -6,12 +6,12 @@ package org.quern;
  * one test that goes through rounds:
  *
  * <pre>{@code
- * for (Torture rounds = new Torture("kills", 3); rounds.goOn(); ) {
+ * for (Rounds rounds = new Rounds("kills", 3); rounds.goOn(); ) {
  *     killAndResume(new Random(rounds.round()));
  * }
  * }</pre>
  */
-public final class Torture {
+public final class Rounds {
     private static final long SECONDS = Long.getLong("quern.torture.seconds", 0);
 
     private final String attack;
@@ -20,7 +20,7 @@ public final class Torture {
     private int rounds;
 
     /** An attack, which in its short form has so many rounds. */
-    public Torture(String attack, int least) {
+    public Rounds(String attack, int least) {
         this.attack = attack;
         this.least = least;
     }
