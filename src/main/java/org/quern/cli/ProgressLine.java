@@ -29,10 +29,9 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, Loss loss, int epoc
     public Verdict progress(Progress p) {
         if (line.isDue()) {
             int filled = (int) ((long) BAR * p.step() / p.steps());
-            double left = (double) (p.steps() - p.step()) / p.steps() + p.epochs() - p.epoch();
             String bar = " [" + "=".repeat(filled) + " ".repeat(BAR - filled) + "] ";
             String measured = measured("", " ", p.loss(), p.accuracy());
-            String eta = " ETA " + clock(left * train.rows() / p.rowsPerSecond());
+            String eta = " ETA " + clock(p.secondsLeft(train.rows()));
             String live = epoch(p.epoch()) + bar + measured + " " + speed(p.rowsPerSecond()) + eta;
             line.draw(live.substring(0, Math.min(WIDEST, live.length())));
         }
