@@ -56,6 +56,7 @@ public final class RunWords {
                 case "loss" -> Loss.parse(text).title();
                 case "optimizer" -> optimizer(text);
                 case "learningRate" -> Numbers.plain(Float.parseFloat(text));
+                case "version" -> text.replaceFirst("^quern ", "");
                 case "schedule" -> schedule(text);
                 case "earlyStopping" -> stopping(text);
                 case "seed", "splitSeed" -> text;
@@ -86,7 +87,12 @@ public final class RunWords {
         for (int i = 1; i < words.length; i++) {
             float value = Float.parseFloat(words[i]);
             if (value != 0) {
-                values.add(names.get(i - 1).replace('-', ' ') + " " + Numbers.plain(value));
+                values.add(
+                        names.get(i - 1).replace('-', ' ')
+                                + " "
+                                + (value < 1e-4
+                                        ? format("%.0e", value).replace("e-0", "e-")
+                                        : Numbers.plain(value)));
             }
         }
         String kind = words[0].equals("sgd") ? "SGD" : capital(words[0]);

@@ -70,7 +70,7 @@ function lines(data) {
     return [
         {title: "Loss", yFormat: four, log: true, mark, series: series("loss", "validationLoss")},
         data.classifies ? {title: "Accuracy", yFormat: four, mark, series: series("accuracy", "validationAccuracy")} : null,
-        {title: "Learning rate", yFormat: digits, log: true, series: series("learningRate", null)},
+        new Set(points.map(p => p.learningRate)).size < 2 ? null : {title: "Learning rate", yFormat: digits, log: true, series: series("learningRate", null)},
     ].filter(chart => chart);
 }
 
@@ -274,7 +274,7 @@ function render(data) {
 function refresh(data) {
     document.getElementById("header").replaceChildren(...header(data).filter(part => part));
     const all = lines(data);
-    if (drawn && all) drawn.forEach((chart, i) => chart.update(all[i]));
+    if (drawn && all && drawn.length === all.length) drawn.forEach((chart, i) => chart.update(all[i]));
     else if (all) document.getElementById("curves").replaceChildren(curves(data));
 }
 
