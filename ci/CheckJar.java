@@ -35,12 +35,14 @@ public final class CheckJar {
     private CheckJar() {}
 
     public static void main(String[] arguments) throws IOException {
+        Path quern = null;
         List<String> problems = new ArrayList<>();
         Map<String, String> origin = new HashMap<>();
         Map<String, String> legal = new LinkedHashMap<>(); // by library: its own licences and notices
         for (String part : System.getProperty("java.class.path").split(File.pathSeparator)) {
             Path path = Path.of(part);
             if (Files.isDirectory(path)) {
+                quern = path;
                 continue;
             }
             String name = path.getFileName().toString();
@@ -63,7 +65,7 @@ public final class CheckJar {
                 if (entry.isDirectory()) {
                     continue;
                 }
-                boolean ours = Files.exists(Path.of("target/classes", name));
+                boolean ours = Files.exists(quern.resolve(name));
                 String part = ours || MADE_HERE.matcher(name).matches() ? "Quern" : origin.get(name);
                 if (part == null) {
                     problems.add(name + " is from nowhere on the class path");

@@ -13,11 +13,19 @@
 /* Steps whose tables are copied at once. */
 enum { STEPS = 128 };
 
+/*
+ * Values of a Java array that are copied at once. No array is held while something is computed: the JVM stops every thread that
+ * allocates until it is given back. A copy is such a stop, too, of some 50 microseconds at most.
+ */
+enum { PIECE = 1 << 16 };
+
 typedef struct {
     Net net;
     const Kernels *kernels;
     double seconds[2]; /* running means of a step with the pool, and alone */
     unsigned steps;
+    void *rows; /* of the caller's, a pass of them: so many bytes */
+    size_t room;
 } Handle;
 
 static Handle *handle(jlong h) { return (Handle *)(intptr_t)h; }
@@ -30,6 +38,11 @@ NATIVE(jstring, instructionSet)(JNIEnv *env, jclass type, jint wanted) {
     return kernels == NULL ? NULL : (*env)->NewStringUTF(env, kernels->name);
 }
 
+NATIVE(jint, threads)(JNIEnv *env, jclass type, jlong h) {
+    (void)env, (void)type;
+    return handle(h)->net.threads;
+}
+
 NATIVE(jint, processors)(JNIEnv *env, jclass type) {
     (void)env, (void)type;
     return quern_processors();
@@ -40,8 +53,46 @@ NATIVE(jint, abi)(JNIEnv *env, jclass type) {
     return (jint)QUERN_ABI;
 }
 
+/* GetFloatArrayRegion and its like, piece by piece. */
+static void get_floats(JNIEnv *env, jfloatArray from, jsize at, jsize count, float *to) {
+    for (jsize done = 0, now; done < count; done += now) {
+        now = count - done < PIECE ? count - done : PIECE;
+        (*env)->GetFloatArrayRegion(env, from, at + done, now, to + done);
+    }
+}
+
+static void put_floats(JNIEnv *env, jfloatArray to, jsize at, jsize count, const float *from) {
+    for (jsize done = 0, now; done < count; done += now) {
+        now = count - done < PIECE ? count - done : PIECE;
+        (*env)->SetFloatArrayRegion(env, to, at + done, now, from + done);
+    }
+}
+
+static void get_bytes(JNIEnv *env, jbyteArray from, jsize at, jsize count, void *to) {
+    for (jsize done = 0, now; done < count; done += now) {
+        now = count - done < PIECE ? count - done : PIECE;
+        (*env)->GetByteArrayRegion(env, from, at + done, now, (jbyte *)to + done);
+    }
+}
+
+typedef struct {
+    JNIEnv *env;
+    jbyteArray bytes; /* one of the two */
+    jfloatArray floats;
+} Rows;
+
+static void get_rows(void *argument, int64_t at, int64_t count, void *to) {
+    const Rows *rows = argument;
+    if (rows->bytes != NULL) {
+        get_bytes(rows->env, rows->bytes, (jsize)at, (jsize)count, to);
+    } else {
+        get_floats(rows->env, rows->floats, (jsize)at, (jsize)count, to);
+    }
+}
+
 static void close_handle(Handle *h) {
     quern_net_close(&h->net);
+    free(h->rows);
     free(h);
 }
 
@@ -74,24 +125,20 @@ NATIVE(void, close)(JNIEnv *env, jclass type, jlong h) {
 
 NATIVE(void, write)(JNIEnv *env, jclass type, jlong h, jlong offset, jfloatArray source, jint from, jint count) {
     (void)type;
-    (*env)->GetFloatArrayRegion(env, source, from, count, handle(h)->net.arena + offset);
+    get_floats(env, source, from, count, handle(h)->net.arena + offset);
 }
 
 NATIVE(void, read)(JNIEnv *env, jclass type, jlong h, jlong offset, jfloatArray target, jint to, jint count) {
     (void)type;
-    (*env)->SetFloatArrayRegion(env, target, to, count, handle(h)->net.arena + offset);
+    put_floats(env, target, to, count, handle(h)->net.arena + offset);
 }
 
 NATIVE(jlong, upload)(JNIEnv *env, jclass type, jlong h, jbyteArray bytes, jfloatArray floats, jint rows) {
     (void)type;
-    jarray array = bytes != NULL ? (jarray)bytes : (jarray)floats;
-    void *p = (*env)->GetPrimitiveArrayCritical(env, array, NULL);
-    if (p == NULL) {
-        return 0;
-    }
-    Data *data = quern_data_open(&handle(h)->net, bytes != NULL ? p : NULL, bytes != NULL ? NULL : p, rows);
-    (*env)->ReleasePrimitiveArrayCritical(env, array, p, JNI_ABORT);
-    return (jlong)(intptr_t)data;
+    Rows given = {env, bytes, floats};
+    int changed = 0;
+    Data *data = quern_data_open(&handle(h)->net, &(Source){rows, bytes != NULL, get_rows, &given}, &changed);
+    return changed ? org_quern_backend_cpu_Native_CHANGED : (jlong)(intptr_t)data;
 }
 
 /* Targets as floats: regression targets, or labels. */
@@ -103,7 +150,7 @@ NATIVE(jboolean, targets)(JNIEnv *env, jclass type, jlong d, jfloatArray targets
     if (data->targets == NULL) {
         return JNI_FALSE;
     }
-    (*env)->GetFloatArrayRegion(env, targets, 0, n, data->targets);
+    get_floats(env, targets, 0, n, data->targets);
     return JNI_TRUE;
 }
 
@@ -177,42 +224,51 @@ NATIVE(void, train)(JNIEnv *env, jclass type, jlong h, jlong d, jlong seed, jlon
     }
 }
 
-static void infer_rows(Handle *h, const Data *data, int first, int rows, float *outputs) {
+/* Computes outputs of up to a pass of rows, and puts them where the `to`th row's begin. */
+static void infer_pass(JNIEnv *env, Handle *h, const Data *data, int first, int rows, jfloatArray outputs, int to) {
+    const Layer *top = &h->net.layer[h->net.layers - 1];
     unsigned mode = quern_flush_subnormals();
-    h->kernels->infer(&h->net, data, first, rows, outputs);
+    h->kernels->infer(&h->net, data, first, rows);
     quern_restore_subnormals(mode);
+    put_floats(env, outputs, to * top->out, rows * top->out, top->y);
 }
+
+static int pass_of(const Handle *h, int rows) { return rows < h->net.capacity ? rows : h->net.capacity; }
 
 NATIVE(void, infer)(JNIEnv *env, jclass type, jlong h, jlong d, jint first, jint rows, jfloatArray outputs) {
     (void)type;
-    float *out = (*env)->GetPrimitiveArrayCritical(env, outputs, NULL);
-    if (out != NULL) {
-        infer_rows(handle(h), data_of(d), first, rows, out);
-        (*env)->ReleasePrimitiveArrayCritical(env, outputs, out, 0);
+    for (int done = 0, now; done < rows; done += now) {
+        now = pass_of(handle(h), rows - done);
+        infer_pass(env, handle(h), data_of(d), first + done, now, outputs, done);
     }
 }
 
-NATIVE(void, inferHost)(JNIEnv *env, jclass type, jlong h, jbyteArray bytes, jfloatArray floats, jint rows,
-                        jfloatArray outputs) {
+NATIVE(jboolean, inferHost)(JNIEnv *env, jclass type, jlong net, jbyteArray bytes, jfloatArray floats, jint rows,
+                            jfloatArray outputs) {
     (void)type;
-    Net *net = &handle(h)->net;
-    jarray array = bytes != NULL ? (jarray)bytes : (jarray)floats;
-    void *in = (*env)->GetPrimitiveArrayCritical(env, array, NULL);
-    float *out = (*env)->GetPrimitiveArrayCritical(env, outputs, NULL);
-    if (in != NULL && out != NULL) {
-        Data data = {.rows = rows,
-                     .features = net->input,
-                     .skip = bytes != NULL && net->shift == 0,
-                     .bytes = bytes != NULL ? in : NULL,
-                     .floats = bytes != NULL ? NULL : in};
-        infer_rows(handle(h), &data, 0, rows, out);
+    Handle *h = handle(net);
+    int input = h->net.input;
+    size_t needed = (size_t)pass_of(h, rows) * (size_t)input * (bytes != NULL ? 1 : sizeof(float));
+    if (needed > h->room) {
+        free(h->rows);
+        h->rows = malloc(needed);
+        h->room = h->rows == NULL ? 0 : needed;
     }
-    if (out != NULL) {
-        (*env)->ReleasePrimitiveArrayCritical(env, outputs, out, 0);
+    if (needed > h->room) {
+        return JNI_FALSE;
     }
-    if (in != NULL) {
-        (*env)->ReleasePrimitiveArrayCritical(env, array, in, JNI_ABORT);
+    Rows given = {env, bytes, floats};
+    for (int done = 0, now; done < rows; done += now) {
+        now = pass_of(h, rows - done);
+        get_rows(&given, (int64_t)done * input, (int64_t)now * input, h->rows);
+        Data data = {.rows = now,
+                     .features = input,
+                     .skip = bytes != NULL && h->net.shift == 0,
+                     .bytes = bytes != NULL ? h->rows : NULL,
+                     .floats = bytes != NULL ? NULL : h->rows};
+        infer_pass(env, h, &data, 0, now, outputs, done);
     }
+    return JNI_TRUE;
 }
 
 static void one_op(Handle *h, const Data *data, int kind, int layer, const Pass *pass, jfloat log[2]) {

@@ -14,6 +14,12 @@
 
 enum { CACHE_LINE = 64, LARGE_PAGE = 2 << 20, OVERRUN = 64 };
 
+/* Bytes of rows that are looked through at once. */
+enum { BLOCK_BYTES = 1 << 16 };
+
+/* Flops of the largest product that a thread must have, to be more than one that waits: some ten microseconds of work. */
+static const double WORTH_BEING_THERE = 5e5;
+
 const Kernels *quern_kernels(int wanted) {
 #if defined(__x86_64__)
     __builtin_cpu_init(); /* these ask the operating system's support, too */
@@ -150,14 +156,29 @@ int quern_net_describe(Net *net, const int64_t *words) {
     return QUERN_OPEN;
 }
 
+/* How many threads the net has work for, of those that are wanted: each takes megabytes. */
+static int useful_threads(const Net *net, double capacity, int wanted) {
+    double most = 1;
+    for (int i = 0; i < net->layers; i++) {
+        double parts = 2 * capacity * net->layer[i].in * net->layer[i].out / WORTH_BEING_THERE;
+        most = parts > most ? parts : most;
+    }
+    return most < wanted ? (int)most : wanted;
+}
+
 int quern_net_open(Net *net, const Kernels *kernels) {
     if (!kernels->knows(net)) {
         return QUERN_UNKNOWN;
     }
     int out_of = 0;
     size_t capacity = (size_t)(net->capacity > net->batch ? net->capacity : net->batch), keeps = 0;
-    if (net->threads == 0) {
-        net->threads = quern_processors();
+    net->threads = useful_threads(net, (double)capacity, net->threads == 0 ? quern_processors() : net->threads);
+    if (net->threads > 1) {
+        net->pool = quern_pool_open(net->threads);
+        if (net->pool == NULL) {
+            return QUERN_NO_MEMORY;
+        }
+        net->threads = quern_pool_threads(net->pool);
     }
     for (int i = 0; i < net->layers; i++) {
         keeps += (size_t)net->batch * (size_t)net->layer[i].out + OVERRUN;
@@ -179,10 +200,6 @@ int quern_net_open(Net *net, const Kernels *kernels) {
     net->list_value = reserve(LIST_ROOM * (size_t)net->threads, sizeof(float), &out_of);
     net->tile_size = kernels->tile_size(net);
     net->tile = reserve(net->tile_size * (size_t)net->threads, sizeof(float), &out_of);
-    if (net->threads > 1) {
-        net->pool = quern_pool_open(net->threads);
-        out_of |= net->pool == NULL;
-    }
     if (out_of) {
         return QUERN_NO_MEMORY;
     }
@@ -221,19 +238,20 @@ static int is_lit(const uint8_t *bytes, const float *floats, int at, int n) {
     return 0;
 }
 
-/* The quads that are not all zeros: counted, or with `data` put into it. */
-static int64_t find_quads(const uint8_t *bytes, const float *floats, int rows, int n, Data *data) {
-    int64_t count = 0;
-    for (int r = 0; r < rows; r++) {
-        if (data != NULL) {
-            data->start[r] = count;
-        }
+/* The quads of some rows that are not all zeros, after `count` of those before: counted, or with `data`, which has room for
+   `most`, put into it; -1 if there are more. */
+static int64_t find_quads(const uint8_t *bytes, const float *floats, int first, int rows, int n, int64_t count,
+                          Data *data, int64_t most) {
+    for (int r = first; r < first + rows; r++) {
         for (int at = 0; at < n; at += 4) {
             if (!is_lit(bytes, floats, at, n)) {
                 continue;
             }
             int whole = at + 4 <= n ? 4 : n - at;
             if (data != NULL) {
+                if (count == most) {
+                    return -1;
+                }
                 data->quad[count] = (uint16_t)(at / 4);
                 for (int c = 0; c < whole; c++) {
                     if (bytes != NULL) {
@@ -247,57 +265,84 @@ static int64_t find_quads(const uint8_t *bytes, const float *floats, int rows, i
         }
         bytes = bytes == NULL ? NULL : bytes + n;
         floats = floats == NULL ? NULL : floats + n;
-    }
-    if (data != NULL) {
-        data->start[rows] = count;
+        if (data != NULL) {
+            data->start[r + 1] = count;
+        }
     }
     return count;
 }
 
-/* Rows without their zeros; the values of the last quad of a row are filled up with zeros. */
-static int make_sparse(Data *data, const uint8_t *bytes, const float *floats, int64_t quads) {
+/* The same of all rows, block by block; with `data`, which has room for `most`, -1 if there are more or less of them. */
+static int64_t all_quads(const Source *source, int n, void *block, int most_rows, Data *data, int64_t most) {
+    const uint8_t *bytes = source->is_bytes ? block : NULL;
+    const float *floats = source->is_bytes ? NULL : block;
+    int64_t count = 0;
+    for (int r = 0; r < source->rows && count >= 0;) {
+        int rows = source->rows - r < most_rows ? source->rows - r : most_rows;
+        source->get(source->argument, (int64_t)r * n, (int64_t)rows * n, block);
+        count = find_quads(bytes, floats, r, rows, n, count, data, most);
+        r += rows;
+    }
+    return data != NULL && count != most ? -1 : count;
+}
+
+/* Room for rows without their zeros; the values of the last quad of a row are filled up with zeros. */
+static int make_sparse(Data *data, int is_bytes, int64_t quads) {
     data->start = quern_memory((size_t)data->rows + 1, sizeof *data->start);
     data->quad = quern_memory((size_t)quads, sizeof *data->quad);
-    if (bytes != NULL) {
+    if (is_bytes) {
         data->byte_value = quern_memory((size_t)quads, 4);
     } else {
         data->float_value = quern_memory((size_t)quads, 4 * sizeof(float));
     }
-    if (data->start == NULL || data->quad == NULL || (data->byte_value == NULL && data->float_value == NULL)) {
-        return 0;
-    }
-    find_quads(bytes, floats, data->rows, data->features, data);
-    return 1;
+    return data->start != NULL && data->quad != NULL && (data->byte_value != NULL || data->float_value != NULL);
 }
 
-Data *quern_data_open(const Net *net, const uint8_t *bytes, const float *floats, int rows) {
+/* Rows without their zeros, if that is exact and at most half of them are left: 1. Else 0; -1 if memory is short, -2 if the rows
+   did not stay the same. */
+static int sparse_rows(Data *data, const Net *net, const Source *source) {
+    int64_t all = (net->input + 3) / 4;
+    if (net->shift != 0 || all > 65536) {
+        return 0;
+    }
+    size_t row = (size_t)net->input * (source->is_bytes ? 1 : sizeof(float));
+    int most_rows = row >= BLOCK_BYTES ? 1 : (int)(BLOCK_BYTES / row);
+    void *block = malloc(row * (size_t)most_rows);
+    int done = block == NULL ? -1 : 0;
+    if (done == 0) {
+        int64_t quads = all_quads(source, net->input, block, most_rows, NULL, 0);
+        if (quads * 2 <= all * source->rows) {
+            done = make_sparse(data, source->is_bytes, quads) ? 1 : -1;
+            if (done == 1 && all_quads(source, net->input, block, most_rows, data, quads) < 0) {
+                done = -2;
+            }
+        }
+    }
+    free(block);
+    return done;
+}
+
+Data *quern_data_open(const Net *net, const Source *source, int *changed) {
     Data *data = calloc(1, sizeof *data);
     if (data == NULL) {
         return NULL;
     }
-    data->rows = rows;
+    data->rows = source->rows;
     data->features = net->input;
-    int64_t size = (int64_t)rows * net->input;
-    int64_t all = (net->input + 3) / 4, quads = 0;
-    int sparse = net->shift == 0 && all <= 65536, done;
-    if (sparse) {
-        quads = find_quads(bytes, floats, rows, net->input, NULL);
-        sparse = quads * 2 <= all * rows;
-    }
-    if (sparse) {
-        data->skip = 1;
-        done = make_sparse(data, bytes, floats, quads);
-    } else {
-        size_t width = bytes != NULL ? 1 : sizeof(float);
-        data->owned = quern_memory((size_t)size, width);
-        done = data->owned != NULL;
-        if (done) {
-            memcpy(data->owned, bytes != NULL ? (const void *)bytes : floats, (size_t)size * width);
-            data->bytes = bytes != NULL ? data->owned : NULL;
-            data->floats = floats != NULL ? data->owned : NULL;
+    int done = sparse_rows(data, net, source);
+    *changed = done == -2;
+    data->skip = done == 1;
+    if (done == 0) {
+        int64_t size = (int64_t)source->rows * net->input;
+        data->owned = quern_memory((size_t)size, source->is_bytes ? 1 : sizeof(float));
+        if (data->owned != NULL) {
+            source->get(source->argument, 0, size, data->owned);
+            data->bytes = source->is_bytes ? data->owned : NULL;
+            data->floats = source->is_bytes ? NULL : data->owned;
+            done = 1;
         }
     }
-    if (!done) {
+    if (done != 1) {
         quern_data_close(data);
         return NULL;
     }

@@ -107,6 +107,8 @@ Pool *quern_pool_open(int threads) {
     return pool;
 }
 
+int quern_pool_threads(const Pool *pool) { return pool->threads; }
+
 void quern_pool_run(Pool *pool, void (*work)(void *, int, int), void *argument) {
     pool->work = work;
     pool->argument = argument;

@@ -115,7 +115,7 @@ typedef struct {
     void (*update)(Net *, const Pass *);
     void (*metrics)(Net *, const Pass *, float *loss, int *hits);
     void (*train)(Net *, const Data *, Pass *, float *loss, int *hits);
-    void (*infer)(Net *, const Data *, int first, int rows, float *outputs);
+    void (*infer)(Net *, const Data *, int first, int rows); /* no more than capacity, into the last layer's y */
     int (*knows)(const Net *); /* whether it has all activations, the loss and the rule */
     size_t (*pack_size)(const Net *); /* floats of a thread's `pack`, of its `tile` */
     size_t (*tile_size)(const Net *);
@@ -152,12 +152,21 @@ int quern_net_describe(Net *, const int64_t *words);
 int quern_net_open(Net *, const Kernels *);
 void quern_net_close(Net *); /* what was allocated, not the net itself */
 
-/* Copies rows to memory of our own, sparse if that is exact and worth it. NULL if memory is short. */
-Data *quern_data_open(const Net *, const uint8_t *bytes, const float *floats, int rows);
+/* Where the rows of a data set are copied from: values, bytes or floats, from the `at`th on. */
+typedef struct {
+    int rows, is_bytes;
+    void (*get)(void *argument, int64_t at, int64_t count, void *to);
+    void *argument;
+} Source;
+
+/* Copies rows to memory of our own, sparse if that is exact and worth it; NULL if memory is short, or, said in *changed,
+   if the rows did not stay the same meanwhile. */
+Data *quern_data_open(const Net *, const Source *, int *changed);
 void quern_data_close(Data *);
 
 /* pool.c: calls work(argument, thread, threads) once for each thread, the caller being thread 0; returns when all are done. */
 Pool *quern_pool_open(int threads);
+int quern_pool_threads(const Pool *); /* as many as could be had */
 void quern_pool_run(Pool *, void (*work)(void *argument, int thread, int threads), void *argument);
 void quern_pool_close(Pool *);
 

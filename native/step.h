@@ -207,13 +207,6 @@ static void train(Net *net, const Data *data, Pass *pass, float *loss, int *hits
 }
 
 /* Outputs of rows [first, first + rows) of the data set, dropout off. */
-static void infer(Net *net, const Data *data, int first, int rows, float *outputs) {
-    const Layer *top = &net->layer[net->layers - 1];
-    for (int done = 0; done < rows;) {
-        int now = rows - done < net->capacity ? rows - done : net->capacity;
-        Pass pass = {.first = first + done, .rows = now};
-        forward_all(net, data, &pass);
-        memcpy(outputs + (int64_t)done * top->out, top->y, (size_t)now * (size_t)top->out * sizeof(float));
-        done += now;
-    }
+static void infer(Net *net, const Data *data, int first, int rows) {
+    forward_all(net, data, &(Pass){.first = first, .rows = rows});
 }

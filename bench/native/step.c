@@ -93,6 +93,10 @@ static Net *plan(const Kernels *kernels, const int *units, int relus, float rate
     return net;
 }
 
+static void copy_pixels(void *images, int64_t at, int64_t count, void *to) {
+    memcpy(to, (uint8_t *)images + at, (size_t)count);
+}
+
 int main(int argc, char **argv) {
     if (argc != 7) {
         fprintf(stderr, "usage: step tutorial|wide THREADS ISA EPOCHS IMAGES LABELS\n");
@@ -103,7 +107,8 @@ int main(int argc, char **argv) {
     Net *net = wide ? plan(kernels, (int[]){800, 800, 10}, 2, 0.5f, 128, atoi(argv[2]))
                     : plan(kernels, (int[]){48, 15, 10}, 1, 0.3f, 32, atoi(argv[2]));
     uint8_t *images = read_file(argv[5], 16, (size_t)ROWS * FEATURES), *labels = read_file(argv[6], 8, ROWS);
-    Data *data = quern_data_open(net, images, NULL, ROWS);
+    int changed;
+    Data *data = quern_data_open(net, &(Source){ROWS, 1, copy_pixels, images}, &changed);
     data->targets = malloc(ROWS * sizeof(float));
     for (int i = 0; i < ROWS; i++) {
         data->targets[i] = labels[i];

@@ -10,11 +10,10 @@
 #include "fused.h"
 
 /* H of a step from where the blocks put it, past the first-level cache, which may hold what was there before. */
-DEVICE void fused_collect(float *mem, uint slot, const float *scratch, uint t) {
-    uint units = LAYER(0, LAYER_OUT), stride = NET(NET_H_STRIDE), from = slot * NET(NET_H_NEXT);
-    for (uint k = t; k < NET(NET_BATCH) * units; k += blockDim.x) {
-        uint at = from + k / units * stride + k % units;
-        mem[NET(NET_H) + at] = __ldcg(scratch + at);
+DEVICE void fused_collect(float *mem, Description net, uint slot, const float *scratch, uint t) {
+    uint from = slot * NET(NET_H_NEXT), words = NET(NET_BATCH) * NET(NET_H_STRIDE); /* a multiple of 4, and so are the rows */
+    for (uint k = 4 * t; k < words; k += 4 * blockDim.x) {
+        STORE4(__ldcg((const float4 *)(scratch + from + k)), mem + NET(NET_H) + from + k);
     }
 }
 
@@ -29,17 +28,18 @@ DEVICE void fused_collect(float *mem, uint slot, const float *scratch, uint t) {
 #define TEAM_SYNC() cooperative_groups::this_grid().sync()
 #define TEAM_GATHER(slot)                     \
     cooperative_groups::this_grid().sync();   \
-    fused_collect(mem, slot, scratch, t);     \
+    fused_collect(mem, net, slot, scratch, t);     \
     SYNC()
 #define TEAM_HELPERS 64
 #define TEAM_TENSOR 0
 #define COPY16(to, from) copy16_async(to, from)
 #define COPY4(to, from) copy4_async(to, from)
 #define COPY_WAIT() copies_wait()
+#define COPIERS 0 /* before sm_80, copies take registers */
 #include "../fused/fused_train.h"
 
 LONE_KERNEL(320)
 fused_train_grid(float *arena, uint *pass, volatile uint *log, const uchar *raw, const float *targets, float *scratch,
-                 const uint *net, uint limit, int raw_bytes) {
-    fused_train_in_grid(arena, pass, log, raw, targets, scratch, net, limit, raw_bytes != 0);
+                 uint limit, int raw_bytes, const Described net) {
+    fused_train_in_grid(arena, pass, log, raw, targets, scratch, limit, raw_bytes != 0, net.words, gridDim.x);
 }

@@ -924,4 +924,18 @@ DEVICE void train(const Net &net, const Arguments &a, uint limit) {
 
 } // namespace shape
 
+/*
+ * fused_train_I_H_J_C_adam, ..._sgd (or I_H_C: J = C, C = 0)   up to `limit` training steps by a cluster of `blocks` blocks.
+ * Each is a translation unit of its own, which includes this and says SHAPE.
+ *
+ * Launch: a block for 4 units of the first layer, SHAPE_THREADS threads, SHAPE_MEMORY bytes of dynamic shared memory.
+ * Deterministic. Bytes: I a row and step, and the state once in and out; flops: 2 B (2 I H + 3 (the weights above)) + 14 P.
+ */
+#define SHAPE(name, blocks, h, j, c, adam)                                                                                       \
+    extern "C" __global__ void __cluster_dims__(blocks, 1, 1) __launch_bounds__(SHAPE_THREADS, 1) fused_train_##name(            \
+        float *arena, uint *pass, volatile uint *log, const uchar *raw, const float *targets, uint limit,                        \
+        const __grid_constant__ shape::Net net) {                                                                                \
+        shape::train<h, j, c, adam>(net, shape::Arguments{arena, pass, log, raw, targets}, limit);                               \
+    }
+
 #endif

@@ -72,12 +72,12 @@ DEVICE float tensor_sum(int (*d)[4], int i) {
     return (((float)d[3][i] * 256.0f + (float)d[2][i]) * 256.0f + (float)d[1][i]) * 256.0f + (float)d[0][i];
 }
 
-DEVICE uint tensor_tops(const float *mem, uint warp) {
+DEVICE uint tensor_tops(Description net, uint warp) {
     return NET(NET_TOPS) + warp * ((NET(NET_COLUMNS) + TENSOR_COLUMNS - 1) / TENSOR_COLUMNS * TENSOR_COLUMNS);
 }
 
 /* The largest weights, when they have come from the arena. */
-DEVICE void tensor_begin(float *mem, uint own, uint t) {
+DEVICE void tensor_begin(float *mem, Description net, uint own, uint t) {
     uint warp = t / FUSED_WARP, g = t % FUSED_WARP / 4, q = t % 4, inputs4 = (NET(NET_INPUTS) + 3) / 4;
     for (uint n = g; n < (own + 7) / 8 * 8; n += TENSOR_COLUMNS) {
         uint w = LAYER(0, LAYER_W) + n * LAYER(0, LAYER_W_STRIDE), top = 0;
@@ -90,15 +90,15 @@ DEVICE void tensor_begin(float *mem, uint own, uint t) {
         top = max(top, __shfl_xor_sync(0xffffffffu, top, 1));
         top = max(top, __shfl_xor_sync(0xffffffffu, top, 2));
         if (q == 0) {
-            ((uint *)mem)[tensor_tops(mem, warp) + n] = top;
+            ((uint *)mem)[tensor_tops(net, warp) + n] = top;
         }
     }
 }
 
 /* This warp's part of X W in the own columns n0 to n0 + 7, into NET_PARTS. */
-DEVICE void tensor_forward(float *mem, uint x, uint rows, uint own, uint n0, uint t) {
+DEVICE void tensor_forward(float *mem, Description net, uint x, uint rows, uint own, uint n0, uint t) {
     uint warp = t / FUSED_WARP, g = t % FUSED_WARP / 4, q = t % 4, inputs4 = (NET(NET_INPUTS) + 3) / 4;
-    uint x_stride = NET(NET_X_STRIDE), tops = tensor_tops(mem, warp) + n0;
+    uint x_stride = NET(NET_X_STRIDE), tops = tensor_tops(net, warp) + n0;
     uint parts = NET(NET_PARTS) + warp * ((NET(NET_BATCH) + TENSOR_ROWS - 1) / TENSOR_ROWS * TENSOR_ROWS) * TENSOR_COLUMNS;
     bool real = n0 + g < own;
     uint w = LAYER(0, LAYER_W) + (real ? n0 + g : 0) * LAYER(0, LAYER_W_STRIDE);
@@ -132,7 +132,7 @@ DEVICE void tensor_forward(float *mem, uint x, uint rows, uint own, uint n0, uin
 }
 
 /* The sum over the warps of what they have for a row and one of eight columns. */
-DEVICE float tensor_parts(const float *mem, uint b, uint column) {
+DEVICE float tensor_parts(const float *mem, Description net, uint b, uint column) {
     uint size = (NET(NET_BATCH) + TENSOR_ROWS - 1) / TENSOR_ROWS * TENSOR_ROWS * TENSOR_COLUMNS;
     float sum = 0.0f;
     for (uint warp = 0; warp < FUSED_WARPS; warp++) {
@@ -142,7 +142,7 @@ DEVICE float tensor_parts(const float *mem, uint b, uint column) {
 }
 
 /* Planes of the first layer's gradient in column n, in the rows that this lane has of each product; and its largest value. */
-DEVICE uint tensor_gradient(const float *mem, uint rows, uint n, bool real, uint q, uint (*planes)[2][PLANES]) {
+DEVICE uint tensor_gradient(const float *mem, Description net, uint rows, uint n, bool real, uint q, uint (*planes)[2][PLANES]) {
     uint g = LAYER(0, LAYER_G) + n, stride = LAYER(0, LAYER_STRIDE), top = 0;
     float v[4][2][4];
     UNROLL for (int i = 0; i < 32; i++) {
@@ -161,7 +161,7 @@ DEVICE uint tensor_gradient(const float *mem, uint rows, uint n, bool real, uint
 }
 
 /* dW of four inputs to a lane, a column's at [column][input]: of the columns 2q and 2q + 1 of eight, in the gradient's units. */
-DEVICE void tensor_weights(const float *mem, uint x, uint word, bool real, uint rows, uint q,
+DEVICE void tensor_weights(const float *mem, Description net, uint x, uint word, bool real, uint rows, uint q,
                            uint (*planes)[2][PLANES], float (*sums)[4]) {
     uint x_stride = NET(NET_X_STRIDE);
     int d[2][PLANES][4] = {};
@@ -190,13 +190,13 @@ DEVICE void tensor_weights(const float *mem, uint x, uint word, bool real, uint 
 }
 
 /* dW1 in the own columns with its update. */
-DEVICE void tensor_first_update(float *mem, uint x, uint rows, uint own, uint t, float rate, float decay) {
+DEVICE void tensor_first_update(float *mem, Description net, uint x, uint rows, uint own, uint t, float rate, float decay) {
     uint warp = t / FUSED_WARP, lane = t % FUSED_WARP, g = lane / 4, q = t % 4, inputs4 = (NET(NET_INPUTS) + 3) / 4;
     uint w = LAYER(0, LAYER_W), stride = LAYER(0, LAYER_W_STRIDE), size = LAYER(0, LAYER_W_SIZE);
-    float left_out = fused_scale(mem);
+    float left_out = fused_scale(net);
     for (uint n0 = 0; n0 < own; n0 += TENSOR_COLUMNS) {
         uint planes[4][2][PLANES];
-        uint top = tensor_gradient(mem, rows, n0 + g, n0 + g < own, q, planes), tops[2] = {0, 0};
+        uint top = tensor_gradient(mem, net, rows, n0 + g, n0 + g < own, q, planes), tops[2] = {0, 0};
         float unit0 = tensor_unit(__shfl_sync(0xffffffffu, top, 8 * q)) * left_out;
         float unit1 = tensor_unit(__shfl_sync(0xffffffffu, top, 8 * q + 4)) * left_out;
         /* where only the lanes with q < 2 have columns, those with q >= 2 take the second ones */
@@ -205,7 +205,7 @@ DEVICE void tensor_first_update(float *mem, uint x, uint rows, uint own, uint t,
         for (uint k0 = warp * TENSOR_WORDS; k0 < inputs4; k0 += FUSED_WARPS * TENSOR_WORDS) {
             uint word = k0 + g;
             float s[2][4];
-            tensor_weights(mem, x, word, word < inputs4, rows, q, planes, s);
+            tensor_weights(mem, net, x, word, word < inputs4, rows, q, planes, s);
             UNROLL for (int i = 0; i < 4; i++) {
                 s[0][i] *= unit0;
                 s[1][i] *= unit1;
@@ -213,11 +213,11 @@ DEVICE void tensor_first_update(float *mem, uint x, uint rows, uint own, uint t,
                 s[0][i] = few && q >= 2 ? second : s[0][i];
             }
             if (word < inputs4 && column0 < own) {
-                tops[0] = max(tops[0], fused_update_four(mem, w + column0 * stride + 4 * word, size, NET(NET_INPUTS) - 4 * word,
+                tops[0] = max(tops[0], fused_update_four(mem, net, w + column0 * stride + 4 * word, size,
                                                          MAKE4(s[0][0], s[0][1], s[0][2], s[0][3]), rate, decay));
             }
             if (word < inputs4 && !few && column1 < own) {
-                tops[1] = max(tops[1], fused_update_four(mem, w + column1 * stride + 4 * word, size, NET(NET_INPUTS) - 4 * word,
+                tops[1] = max(tops[1], fused_update_four(mem, net, w + column1 * stride + 4 * word, size,
                                                          MAKE4(s[1][0], s[1][1], s[1][2], s[1][3]), rate, decay));
             }
         }
@@ -227,10 +227,10 @@ DEVICE void tensor_first_update(float *mem, uint x, uint rows, uint own, uint t,
             tops[i] = max(tops[i], __shfl_xor_sync(0xffffffffu, tops[i], 16));
         }
         if (g == 0 && column0 < own) {
-            ((uint *)mem)[tensor_tops(mem, warp) + column0] = tops[0];
+            ((uint *)mem)[tensor_tops(net, warp) + column0] = tops[0];
         }
         if (g == 0 && !few && column1 < own) {
-            ((uint *)mem)[tensor_tops(mem, warp) + column1] = tops[1];
+            ((uint *)mem)[tensor_tops(net, warp) + column1] = tops[1];
         }
     }
 }

@@ -23,11 +23,12 @@
 #define COPY16(to, from) STORE4(LOAD4((__global const float *)(from)), to)
 #define COPY4(to, from) *(to) = *(from)
 #define COPY_WAIT()
+#define COPIERS 0
 #include "fused_train.h"
 
 LONE_KERNEL(256)
 fused_train_block(__global float *arena, __global uint *pass, __global volatile uint *log, __global const uchar *raw,
-                  __global const float *targets, __global float *scratch, __global const uint *net, uint limit,
-                  int raw_bytes) {
-    fused_train_alone(arena, pass, log, raw, targets, scratch, net, limit, raw_bytes != 0);
+                  __global const float *targets, __global float *scratch, uint limit, int raw_bytes,
+                  __global const uint *net) {
+    fused_train_alone(arena, pass, log, raw, targets, scratch, limit, raw_bytes != 0, net, 1);
 }

@@ -4,13 +4,22 @@
 
 /* ---- the first layer --------------------------------------------------------------------------------------------- */
 
+/* Byte i of a word. CUDA: as the low bits of 2^23 + byte, since a GPU converts at an eighth of the rate at which it adds. */
+DEVICE float byte_of(uint word, const int i) {
+#ifdef __OPENCL_VERSION__
+    return (float)(word >> 8 * i & 255u);
+#else
+    return as_float(__byte_perm(word, 0x4b000000u, 0x7540u + i)) - 8388608.0f;
+#endif
+}
+
 /* Four values of a row of X. `bytes` and `shifts` are constants after inlining. */
 DEVICE float4 x_four(MEM const float *mem, uint x, const bool bytes, const bool shifts, float scale, float shift) {
     if (!bytes) {
         return LOAD4(mem + x);
     }
     uint word = ((MEM const uint *)mem)[x];
-    float4 v = MAKE4((float)(word & 255u), (float)(word >> 8 & 255u), (float)(word >> 16 & 255u), (float)(word >> 24));
+    float4 v = MAKE4(byte_of(word, 0), byte_of(word, 1), byte_of(word, 2), byte_of(word, 3));
     return shifts ? MAKE4(v.x * scale + shift, v.y * scale + shift, v.z * scale + shift, v.w * scale + shift) : v;
 }
 
@@ -22,9 +31,7 @@ DEVICE float dot4(float4 a, float4 b, float sum) { return a.w * b.w + (a.z * b.z
  */
 DEVICE void fused_tile(MEM const float *mem, uint x, uint x_stride, uint w, uint w_stride, uint inputs4, uint lane,
                        const bool bytes, const bool shifts, float scale, float shift, float *sums) {
-    UNROLL for (int i = 0; i < 16; i++) {
-        sums[i] = 0.0f;
-    }
+    UNROLL for (int i = 0; i < 16; i++) { sums[i] = 0.0f; }
     for (uint q = lane; q < inputs4; q += FUSED_WARP) {
         uint at = x + (bytes ? q : 4 * q);
         float4 x0 = x_four(mem, at, bytes, shifts, scale, shift);
@@ -41,7 +48,7 @@ DEVICE void fused_tile(MEM const float *mem, uint x, uint x_stride, uint w, uint
     }
 }
 
-DEVICE void fused_tile_of(MEM const float *mem, uint x, uint w, uint lane, float *sums) {
+DEVICE void fused_tile_of(MEM const float *mem, Description net, uint x, uint w, uint lane, float *sums) {
     uint x_stride = NET(NET_X_STRIDE), w_stride = LAYER(0, LAYER_W_STRIDE), inputs4 = (NET(NET_INPUTS) + 3) / 4;
     float scale = NET_FLOAT(NET_SCALE), shift = NET_FLOAT(NET_SHIFT);
     if (NET(NET_PIXELS) == 0) {
@@ -54,7 +61,7 @@ DEVICE void fused_tile_of(MEM const float *mem, uint x, uint w, uint lane, float
 }
 
 /* The scale that fused_tile left out. */
-DEVICE float fused_scale(MEM const float *mem) {
+DEVICE float fused_scale(Description net) {
     return NET(NET_PIXELS) != 0 && NET_FLOAT(NET_SHIFT) == 0.0f ? NET_FLOAT(NET_SCALE) : 1.0f;
 }
 
@@ -78,63 +85,113 @@ DEVICE float fused_tile_sum(float *sums, uint lane) {
 }
 #endif
 
+/* act(z) and act'. What needs no function is chosen without a branch. */
+DEVICE float fused_activate(int activation, float z, float *derivative) {
+    float y;
+    if (activation == ACTIVATION_LINEAR || activation == ACTIVATION_RELU) {
+        bool relu = activation == ACTIVATION_RELU;
+        y = relu && z < 0.0f ? 0.0f : z;
+        *derivative = relu && !(y > 0.0f) ? 0.0f : 1.0f;
+    } else {
+        y = activate(activation, z);
+        *derivative = slope(activation, y, z);
+    }
+    return y;
+}
+
 /* Y of the first layer at row b and own column c from the sum z, and the way back's factor keep * act'. */
-DEVICE float fused_first_output(MEM const float *mem, uint b, uint c0, uint c, float z, float *factor) {
-    z += mem[LAYER(0, LAYER_B) + c];
-    int activation = (int)LAYER(0, LAYER_ACTIVATION);
-    float y = activate(activation, z), keep = 1.0f;
+DEVICE float fused_first_output(MEM const float *mem, Description net, uint b, uint c0, uint c, float z,
+                                float *factor) {
+    float keep = 1.0f, bias = mem[LAYER(0, LAYER_B) + c];
     if (LAYER(0, LAYER_THRESHOLD) != 0) {
         uint row = b * LAYER(0, LAYER_OUT) + c0;
         MEM const uint *kept = (MEM const uint *)mem + LAYER(0, LAYER_KEPT) + b * LAYER(0, LAYER_KEPT_ROW);
         keep = kept_factor(kept, row + c, row / 4 * 4, LAYER_FLOAT(0, LAYER_KEEP));
     }
-    *factor = keep == 0.0f ? 0.0f : keep * slope(activation, y, z);
+    float derivative, y = fused_activate((int)LAYER(0, LAYER_ACTIVATION), z + bias, &derivative);
+    *factor = keep == 0.0f ? 0.0f : keep * derivative;
     return keep == 0.0f ? 0.0f : y * keep;
 }
 
 /* ---- the layers above -------------------------------------------------------------------------------------------- */
 
-DEVICE uint fused_y(MEM const float *mem, uint l, uint slot) {
+DEVICE uint fused_y(Description net, uint l, uint slot) {
     return l == 0 ? NET(NET_H) + slot * NET(NET_H_NEXT) : LAYER(l, LAYER_Y);
 }
 
-DEVICE uint fused_y_stride(MEM const float *mem, uint l) {
-    return l == 0 ? NET(NET_H_STRIDE) : LAYER(l, LAYER_STRIDE);
+DEVICE uint fused_y_stride(Description net, uint l) { return l == 0 ? NET(NET_H_STRIDE) : LAYER(l, LAYER_STRIDE); }
+
+DEVICE float4 times4(float v, float4 by, float4 sum) {
+    return MAKE4(v * by.x + sum.x, v * by.y + sum.y, v * by.z + sum.z, v * by.w + sum.w);
 }
 
-DEVICE float pick(float4 v, uint q) { return q == 0 ? v.x : q == 1 ? v.y : q == 2 ? v.z : v.w; }
-
-/* Y of a layer above the first: four columns of a row to a thread, or to several that share the inputs. */
-PART void fused_forward(MEM float *mem, uint l, uint slot, uint rows, uint t) {
-    uint in = LAYER(l, LAYER_IN), out = LAYER(l, LAYER_OUT), w = LAYER(l, LAYER_W), w_stride = LAYER(l, LAYER_W_STRIDE);
-    uint x = fused_y(mem, l - 1, slot), x_stride = fused_y_stride(mem, l - 1), stride = LAYER(l, LAYER_STRIDE);
-    uint threshold = LAYER(l, LAYER_THRESHOLD);
-    int activation = (int)LAYER(l, LAYER_ACTIVATION);
-    MEM const uint *kept = (MEM const uint *)mem + LAYER(l, LAYER_KEPT);
-    uint fours = (out + 3) / 4, units = rows * fours, splits = 1;
-    while (splits < MOST_SPLITS && units * splits * 2 <= FUSED_THREADS) {
-        splits *= 2;
+/* The same for four values; what needs a function takes one after the other. */
+DEVICE float4 fused_activate4(int activation, float4 z, float4 *derivative) {
+    float y[4] = {z.x, z.y, z.z, z.w}, d[4];
+    if (activation == ACTIVATION_LINEAR || activation == ACTIVATION_RELU) {
+        UNROLL for (int q = 0; q < 4; q++) {
+            y[q] = fused_activate(activation == ACTIVATION_RELU ? ACTIVATION_RELU : ACTIVATION_LINEAR, y[q], &d[q]);
+        }
+        *derivative = MAKE4(d[0], d[1], d[2], d[3]);
+        return MAKE4(y[0], y[1], y[2], y[3]);
     }
-    uint part = t % splits;
-    for (uint u0 = 0; u0 < units; u0 += FUSED_THREADS / splits) {
-        uint u = u0 + t / splits, b = u / fours, j = u % fours * 4;
+    *derivative = z;
+    ROLLED for (int q = 0; q < 4; q++) { /* always the first one, so that no index is unknown */
+        float one = fused_activate(activation, z.x, &d[0]);
+        z = MAKE4(z.y, z.z, z.w, one);
+        *derivative = MAKE4(derivative->y, derivative->z, derivative->w, d[0]);
+    }
+    return z;
+}
+
+DEVICE float kept_times(uint kept, const int q, float scale, float v) {
+    return (kept >> q & 1u) != 0 ? scale * v : 0.0f;
+}
+
+DEVICE float4 kept_times4(uint kept, float scale, float4 v) {
+    return MAKE4(kept_times(kept, 0, scale, v.x), kept_times(kept, 1, scale, v.y), kept_times(kept, 2, scale, v.z),
+                 kept_times(kept, 3, scale, v.w));
+}
+
+/*
+ * Rows [b0, b1) of a layer above the first, by a warp: four columns of a row to a thread, or to several that take four inputs
+ * in turn.
+ */
+PART void fused_forward(MEM float *mem, Description net, uint l, uint slot, uint b0, uint b1, uint lane) {
+    uint in = LAYER(l, LAYER_IN), out = LAYER(l, LAYER_OUT), w_stride = LAYER(l, LAYER_W_STRIDE);
+    uint x_stride = fused_y_stride(net, l - 1), stride = LAYER(l, LAYER_STRIDE);
+    uint threshold = LAYER(l, LAYER_THRESHOLD), fours = LAYER(l, LAYER_FOURS), doublings = LAYER(l, LAYER_DOUBLINGS);
+    uint splits = 1u << doublings, part = lane & (splits - 1);
+    Share share = share_of(lane >> doublings, FUSED_WARP >> doublings, fours, LAYER(l, LAYER_FOURS_INVERSE));
+    uint j = share.item * 4;
+    for (uint first = b0; first < b1; first += share.rows) {
+        uint b = first + share.row;
+        bool real = b < b1 && share.item < fours;
         float4 sum = MAKE4(0.0f, 0.0f, 0.0f, 0.0f);
-        if (u < units) {
-            for (uint k = part; k < in; k += splits) {
-                float v = mem[x + b * x_stride + k];
-                float4 row = LOAD4(mem + w + k * w_stride + j);
-                sum = MAKE4(v * row.x + sum.x, v * row.y + sum.y, v * row.z + sum.z, v * row.w + sum.w);
+        if (real) {
+            MEM const float *x = mem + fused_y(net, l - 1, slot) + b * x_stride, *w = mem + LAYER(l, LAYER_W) + j;
+            for (uint k = 4 * part; k < in; k += 4 * splits) { /* there are zeros from `in` on */
+                float4 v = LOAD4(x + k);
+                MEM const float *row = w + k * w_stride;
+                float4 w0 = LOAD4(row), w1 = LOAD4(row + w_stride), w2 = LOAD4(row + 2 * w_stride);
+                float4 w3 = LOAD4(row + 3 * w_stride);
+                sum = times4(v.w, w3, times4(v.z, w2, times4(v.y, w1, times4(v.x, w0, sum))));
             }
         }
-        sum = MAKE4(GROUP_ADD(sum.x, splits), GROUP_ADD(sum.y, splits), GROUP_ADD(sum.z, splits),
-                    GROUP_ADD(sum.w, splits));
-        for (uint q = part; u < units && q < 4 && j + q < out; q += splits) {
-            float z = pick(sum, q) + mem[LAYER(l, LAYER_B) + j + q], y = activate(activation, z), keep = 1.0f;
+        sum = GROUP_ADD4(sum, splits);
+        if (real && part == 0) {
+            float4 bias = LOAD4(mem + LAYER(l, LAYER_B) + j);
+            uint kept = 15, position = b * out + j, at = b * stride + j;
+            float keep = LAYER_FLOAT(l, LAYER_KEEP);
             if (threshold != 0) {
-                keep = kept_factor(kept, b * out + j + q, 0, LAYER_FLOAT(l, LAYER_KEEP));
+                MEM const uint *words = (MEM const uint *)mem + LAYER(l, LAYER_KEPT) + position / 4;
+                kept = (words[0] | words[1] << 4) >> (position & 3u);
             }
-            mem[LAYER(l, LAYER_G) + b * stride + j + q] = keep == 0.0f ? 0.0f : keep * slope(activation, y, z);
-            mem[LAYER(l, LAYER_Y) + b * stride + j + q] = keep == 0.0f ? 0.0f : y * keep;
+            kept &= (1u << min(out - j, 4u)) - 1; /* zeros in the gaps */
+            float4 derivative, y = MAKE4(sum.x + bias.x, sum.y + bias.y, sum.z + bias.z, sum.w + bias.w);
+            y = fused_activate4((int)LAYER(l, LAYER_ACTIVATION), y, &derivative);
+            STORE4(kept_times4(kept, keep, derivative), mem + LAYER(l, LAYER_G) + at);
+            STORE4(kept_times4(kept, keep, y), mem + LAYER(l, LAYER_Y) + at);
         }
     }
 }
@@ -142,7 +199,8 @@ PART void fused_forward(MEM float *mem, uint l, uint slot, uint rows, uint t) {
 /* ---- the loss ------------------------------------------------------------------------------------------------------- */
 
 /* Stores the gradient at column j of the last layer: if that is the first, only where the column is the block's own. */
-DEVICE void fused_gradient(MEM float *mem, uint top, uint b, uint j, uint c0, uint own, float gradient) {
+DEVICE void fused_gradient(MEM float *mem, Description net, uint top, uint b, uint j, uint c0, uint own,
+                           float gradient) {
     uint column = top == 0 ? j - c0 : j; /* wraps left of c0 */
     if (top != 0 || column < own) {
         uint at = b * LAYER(top, LAYER_STRIDE) + column;
@@ -150,17 +208,27 @@ DEVICE void fused_gradient(MEM float *mem, uint top, uint b, uint j, uint c0, ui
     }
 }
 
-/* As cross_entropy_forward and elementwise_loss_forward: ../ops/loss.cl. ROW_LANES threads for a row. */
-PART void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, uint t) {
+/* Numbers in the order of the values, above 0: equal values are equal, NaN is above all; what beats() says of two of a row. */
+DEVICE uint order_key(float v) {
+    uint bits = as_uint(v + 0.0f); /* -0 is 0 */
+    return v != v ? 0xffffffffu : (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+}
+
+/*
+ * The loss of rows [b0, b1) by a warp, ROW_LANES threads for a row; as cross_entropy_forward and elementwise_loss_forward:
+ * ../ops/loss.cl. Leaves what exp gave where the logits were.
+ */
+PART void fused_loss(MEM float *mem, Description net, uint slot, uint rows, uint b0, uint b1, uint c0, uint own,
+                     uint t) {
     uint top = NET(NET_LAYERS) - 1, columns = LAYER(top, LAYER_OUT), lane = t % ROW_LANES;
-    uint y = fused_y(mem, top, slot), y_stride = fused_y_stride(mem, top);
+    uint y = fused_y(net, top, slot), y_stride = fused_y_stride(net, top);
     MEM const float *targets = mem + NET(NET_TARGET) + slot * NET(NET_BATCH) * NET(NET_TARGETS);
     int loss = (int)NET(NET_LOSS);
     float form = NET_FLOAT(NET_LOSS_FORM);
-    for (uint b0 = 0; b0 < rows; b0 += FUSED_THREADS / ROW_LANES) {
-        uint b = b0 + t / ROW_LANES;
-        bool real = b < rows;
-        MEM const float *z = mem + y + (real ? b : 0) * y_stride;
+    for (uint first = b0; first < b1; first += FUSED_WARP / ROW_LANES) {
+        uint b = first + t / ROW_LANES;
+        bool real = b < b1;
+        MEM float *z = mem + y + (real ? b : 0) * y_stride;
         float sum = 0.0f, hits = 0.0f;
         if (loss != LOSS_CROSS_ENTROPY) {
             float scale = 1.0f / ((float)rows * (float)columns);
@@ -168,7 +236,7 @@ PART void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, ui
                 float target = targets[b * columns + j];
                 sum = add_loss(loss, form, z[j], target, sum);
                 hits += decided_rightly(loss, z[j], target);
-                fused_gradient(mem, top, b, j, c0, own, loss_slope(loss, form, z[j], target) * scale);
+                fused_gradient(mem, net, top, b, j, c0, own, loss_slope(loss, form, z[j], target) * scale);
             }
             sum = GROUP_ADD(sum, ROW_LANES);
             hits = GROUP_ADD(hits, ROW_LANES);
@@ -178,37 +246,37 @@ PART void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, ui
             }
             continue;
         }
-        float largest = -INFINITY;
-        uint best = 0xffffffffu;
+        uint target = real ? (uint)targets[b * NET(NET_TARGETS)] : 0;
+        float weight = real && NET(NET_TARGETS) > 1 ? targets[b * NET(NET_TARGETS) + 1] : 1.0f;
+        float logit = real ? z[target] : 0.0f;
+        uint top_key = 0, best = 0xffffffffu;
         for (uint j = lane; real && j < columns; j += ROW_LANES) {
-            if (beats(z[j], j, largest, best)) {
-                largest = z[j];
-                best = j;
-            }
+            uint key = order_key(z[j]);
+            best = key > top_key ? j : best;
+            top_key = max(key, top_key);
         }
 #ifdef WARPS_SHUFFLE
-        for (uint gap = ROW_LANES / 2; gap > 0; gap /= 2) {
-            float other = __shfl_xor_sync(0xffffffffu, largest, gap);
-            uint column = __shfl_xor_sync(0xffffffffu, best, gap);
-            if (beats(other, column, largest, best)) {
-                largest = other;
-                best = column;
-            }
+        UNROLL for (uint gap = ROW_LANES / 2; gap > 0; gap /= 2) {
+            uint key = __shfl_xor_sync(0xffffffffu, top_key, gap), column = __shfl_xor_sync(0xffffffffu, best, gap);
+            best = key > top_key || (key == top_key && column < best) ? column : best;
+            top_key = max(key, top_key);
         }
 #endif
+        float largest = as_float((top_key & 0x80000000u) != 0 ? top_key ^ 0x80000000u : ~top_key);
         for (uint j = lane; real && j < columns; j += ROW_LANES) {
-            sum += exp(z[j] - largest);
+            float e = exp(z[j] - largest);
+            z[j] = e;
+            sum += e;
         }
         sum = GROUP_ADD(sum, ROW_LANES);
         if (real) {
-            uint at = b * NET(NET_TARGETS), target = (uint)targets[at];
-            float weight = NET(NET_TARGETS) > 1 ? targets[at + 1] : 1.0f;
+            float inverse = 1.0f / sum, share = weight / (float)rows;
             for (uint j = lane; j < columns; j += ROW_LANES) {
-                float gradient = (exp(z[j] - largest) / sum - (j == target ? 1.0f : 0.0f)) / (float)rows;
-                fused_gradient(mem, top, b, j, c0, own, gradient * weight);
+                float gradient = z[j] * inverse - (j == target ? 1.0f : 0.0f);
+                fused_gradient(mem, net, top, b, j, c0, own, gradient * share);
             }
             if (lane == 0) {
-                mem[NET(NET_LOSSES) + b] = (log(sum) + (largest - z[target])) * weight;
+                mem[NET(NET_LOSSES) + b] = (log(sum) + (largest - logit)) * weight;
                 mem[NET(NET_HITS) + b] = best == target ? 1.0f : 0.0f;
             }
         }
@@ -217,19 +285,24 @@ PART void fused_loss(MEM float *mem, uint slot, uint rows, uint c0, uint own, ui
 
 /* ---- the way back ----------------------------------------------------------------------------------------------------- */
 
-/* The gradient before the activation of the layer below layer l; of the first layer, in the own columns. */
-PART void fused_backward(MEM float *mem, uint l, uint rows, uint c0, uint own, uint t) {
-    uint fours = (LAYER(l, LAYER_OUT) + 3) / 4, g = LAYER(l, LAYER_G), g_stride = LAYER(l, LAYER_STRIDE);
-    uint k0 = l == 1 ? c0 : 0, width = l == 1 ? own : LAYER(l, LAYER_IN);
-    uint w = LAYER(l, LAYER_W), w_stride = LAYER(l, LAYER_W_STRIDE), stride = LAYER(l - 1, LAYER_STRIDE);
-    for (uint u = t; u < rows * width; u += FUSED_THREADS) {
-        uint b = u / width, k = u % width;
-        float sum = 0.0f;
-        for (uint j = 0; j < fours; j++) {
-            sum = dot4(LOAD4(mem + g + b * g_stride + 4 * j), LOAD4(mem + w + (k0 + k) * w_stride + 4 * j), sum);
+/* The gradient before the activation of the layer below layer l in rows [b0, b1), by a warp; of the first, in the own columns. */
+PART void fused_backward(MEM float *mem, Description net, uint l, uint b0, uint b1, uint c0, uint own, uint lane) {
+    uint fours = LAYER(l, LAYER_FOURS), g = LAYER(l, LAYER_G), g_stride = LAYER(l, LAYER_STRIDE);
+    uint width = LAYER(l, LAYER_BELOW), w = LAYER(l, LAYER_W), w_stride = LAYER(l, LAYER_W_STRIDE);
+    uint below = LAYER(l - 1, LAYER_G), stride = LAYER(l - 1, LAYER_STRIDE);
+    Share share = share_of(lane, FUSED_WARP, width, LAYER(l, LAYER_BELOW_INVERSE));
+    if (l == 1) {
+        w += c0 * w_stride;
+        width = min(width, own);
+    }
+    for (uint b = b0 + share.row; b < b1; b += share.rows) {
+        for (uint k = share.item; k < width; k += FUSED_WARP) {
+            float sum = 0.0f;
+            UNROLL_4 for (uint j = 0; j < fours; j++) {
+                sum = dot4(LOAD4(mem + g + b * g_stride + 4 * j), LOAD4(mem + w + k * w_stride + 4 * j), sum);
+            }
+            mem[below + b * stride + k] *= sum;
         }
-        uint at = b * stride + k;
-        mem[LAYER(l - 1, LAYER_G) + at] *= sum;
     }
 }
 

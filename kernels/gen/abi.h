@@ -4,7 +4,7 @@
 #ifndef QUERN_ABI_H
 #define QUERN_ABI_H
 
-#define QUERN_ABI 0x16150f38u /* of all that follows */
+#define QUERN_ABI 0xd3db3527u /* of all that follows */
 
 /* org.quern.model.Activation */
 enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU, ACTIVATION_SILU };
@@ -77,13 +77,20 @@ enum {
     NET_X, /* rows of the batch: bytes, 4 a word, then zeros; or floats */
     NET_X_STRIDE, /* words of a row */
     NET_X_NEXT, /* words to the other of two buffers */
+    NET_COPIES_INVERSE, /* FusedLayout.inverse of what a row's bytes are copied in */
+    NET_PIECES_INVERSE, /* of a row's inputs, by four if they can be */
+    NET_TILES_INVERSE, /* of a block's columns by four */
+    NET_BIASES, /* of all layers by four, of the first a block's */
+    NET_SHARE, /* rows of a warp, in all layers above the first */
     NET_ORDER, /* [2][B] rows of the data set */
     NET_TARGET, /* [2][B x targets] */
+    NET_TARGETS_INVERSE,
     NET_H, /* [2 or 1][B x H_STRIDE] the first layer's output */
     NET_H_STRIDE,
     NET_H_NEXT, /* words to the other */
     NET_LOSSES, /* [B] */
     NET_HITS, /* [B] */
+    NET_LOG, /* [LOG_STEPS][2] what the host has not been told yet */
     NET_PARTS, /* sums of threads or of warps */
     NET_TOPS, /* largest weights; 0: no tensor cores */
     NET_MEMORY, /* words of all of a block's memory */
@@ -118,7 +125,7 @@ enum {
 
 /* ... and of these, for fused kernels. */
 enum {
-    LAYER_W = LAYER_PLAN_WORDS, /* [in][stride], the gaps hold zeros; the first layer's [C][stride] */
+    LAYER_W = LAYER_PLAN_WORDS, /* [in, a multiple of 4][stride], the gaps hold zeros; the first layer's [C][stride] */
     LAYER_W_STRIDE,
     LAYER_W_SIZE, /* from W to its first moment, and from that to the second */
     LAYER_B,
@@ -128,6 +135,11 @@ enum {
     LAYER_STRIDE,
     LAYER_KEPT, /* which positions dropout keeps, 4 bits a word, one block of Philox */
     LAYER_KEPT_ROW, /* of the first layer, words of a row */
+    LAYER_FOURS, /* columns by four */
+    LAYER_FOURS_INVERSE,
+    LAYER_DOUBLINGS, /* threads that share a sum are 2^it */
+    LAYER_BELOW, /* columns of the layer below of which a block has the gradient */
+    LAYER_BELOW_INVERSE,
     LAYER_BLOCK_WORDS
 };
 
@@ -146,6 +158,8 @@ enum {
 #define FUSED_WARPS 8
 #define FUSED_WARP 32
 #define FUSED_SUMS 16
+#define FUSED_NET 1000
+#define LOG_STEPS 64
 #define TENSOR_ROWS 32
 #define TENSOR_COLUMNS 8
 #define MOST_ROWS 128

@@ -86,26 +86,32 @@ DEVICE float update_at_by(const uint rule, Update u, float g, __global float *w,
     return next;
 }
 
+/* Four new parameters of four, and their moments as far as the rule has them. */
+DEVICE float4 update_values(const uint rule, Update u, float4 w, float4 g, float4 *m, float4 *v) {
+    float m0 = m->x, m1 = m->y, m2 = m->z, m3 = m->w, v0 = v->x, v1 = v->y, v2 = v->z, v3 = v->w;
+    w = MAKE4(update_one(rule, u, w.x, g.x, &m0, &v0), update_one(rule, u, w.y, g.y, &m1, &v1),
+              update_one(rule, u, w.z, g.z, &m2, &v2), update_one(rule, u, w.w, g.w, &m3, &v3));
+    *m = MAKE4(m0, m1, m2, m3);
+    *v = MAKE4(v0, v1, v2, v3);
+    return w;
+}
+
 /* The same for four parameters, from a multiple of four values on. */
 DEVICE float4 update_four_by(const uint rule, Update u, float4 g, __global float *w, __global float *m, __global float *v) {
-    float4 next = LOAD4(w), m4 = g, v4 = g;
+    float4 m4 = g, v4 = g;
     if (MOMENTS(rule) > 0) {
         m4 = LOAD4(m);
     }
     if (MOMENTS(rule) > 1) {
         v4 = LOAD4(v);
     }
-    float m0 = m4.x, m1 = m4.y, m2 = m4.z, m3 = m4.w, v0 = v4.x, v1 = v4.y, v2 = v4.z, v3 = v4.w;
-    next.x = update_one(rule, u, next.x, g.x, &m0, &v0);
-    next.y = update_one(rule, u, next.y, g.y, &m1, &v1);
-    next.z = update_one(rule, u, next.z, g.z, &m2, &v2);
-    next.w = update_one(rule, u, next.w, g.w, &m3, &v3);
+    float4 next = update_values(rule, u, LOAD4(w), g, &m4, &v4);
     STORE4(next, w);
     if (MOMENTS(rule) > 0) {
-        STORE4(MAKE4(m0, m1, m2, m3), m);
+        STORE4(m4, m);
     }
     if (MOMENTS(rule) > 1) {
-        STORE4(MAKE4(v0, v1, v2, v3), v);
+        STORE4(v4, v);
     }
     return next;
 }

@@ -31,7 +31,9 @@
 #define FENCE_HOST() mem_fence(CLK_GLOBAL_MEM_FENCE)
 #define ATOMIC_MIN(p, v) atomic_min(p, v)
 #define UNROLL _Pragma("unroll")
+#define UNROLL_4 _Pragma("unroll 4")
 #define UNROLL_8 _Pragma("unroll 8")
+#define ROLLED _Pragma("unroll 1")
 #pragma OPENCL FP_CONTRACT ON
 
 #else /* CUDA, or C++ that stands in for it */
@@ -57,10 +59,14 @@ typedef unsigned int uint;
 #define ATOMIC_MIN(p, v) atomicMin(p, v)
 #ifdef __CUDACC__
 #define UNROLL _Pragma("unroll")
+#define UNROLL_4 _Pragma("unroll 4")
 #define UNROLL_8 _Pragma("unroll 8")
+#define ROLLED _Pragma("unroll 1")
 #else
 #define UNROLL
+#define UNROLL_4
 #define UNROLL_8
+#define ROLLED
 #endif
 #define CLK_LOCAL_MEM_FENCE 0
 #define barrier(fence) __syncthreads()

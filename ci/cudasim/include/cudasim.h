@@ -170,7 +170,7 @@ struct Kernel<kernel> {
         std::apply([](auto &...each) CUDASIM_UNCHECKED { kernel(each.value...); }, taken);
     }
     static constexpr Entry entry(const char *name) {
-        Entry e{name, call, sizeof...(A), {sizeof(A)...}, 0};
+        Entry e{name, call, sizeof...(A), {sizeof(A)...}, {alignof(A)...}, 0};
         unsigned at = 0;
         ((at = (at + alignof(A) - 1) / alignof(A) * alignof(A) + sizeof(A)), ...);
         e.bytes = at;

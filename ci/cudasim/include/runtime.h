@@ -58,7 +58,7 @@ struct Entry {
     const char *name;
     void (*call)(const char *arguments);
     unsigned parameters;
-    unsigned sizes[most_parameters];
+    unsigned sizes[most_parameters], alignments[most_parameters];
     unsigned bytes; /* of the packed arguments */
 };
 

@@ -251,7 +251,7 @@ public final class GpuReport {
             long started = System.nanoTime();
             try (Trainer trainer = Trainer.open(config, backend, Backend.Options.DEFAULT)) {
                 double opened = (System.nanoTime() - started) * 1e-9;
-                trainer.fit(train, null, quick ? 1 : 5);
+                trainer.fit(train, quick ? 1 : 5);
                 double trained = (System.nanoTime() - started) * 1e-9 - opened;
                 double accuracy = trainer.evaluate(test).accuracy();
                 states[run] = trainer.state();
@@ -293,7 +293,16 @@ public final class GpuReport {
 
     /** For a probe that is no Java program. */
     private static void cubins(Path folder) throws IOException {
-        for (String unit : List.of("quern", "fused_cluster", "fused_grid")) {
+        List<String> units =
+                List.of(
+                        "quern",
+                        "fused_cluster_4",
+                        "fused_cluster_8",
+                        "fused_cluster_12",
+                        "fused_cluster_16",
+                        "fused_784_48_15_10_adam",
+                        "fused_grid");
+        for (String unit : units) {
             for (int capability : new int[] {75, 80, 86, 89, 90, 100, 120}) {
                 String name = "%s-sm_%d.cubin".formatted(unit, capability);
                 try (var cubin = GpuReport.class.getResourceAsStream("/kernels/cubin/" + name)) {

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 
 /**
  * The one exception that Quern throws on purpose. Its message is a single line that says what is
@@ -45,16 +46,24 @@ public final class QuernException extends RuntimeException {
         }
     }
 
+    private static final Pattern LINE_ENDS = Pattern.compile("\\R+");
+
     private final Kind kind;
+
+    /** More characters of a text, which may be out of a file, are not shown. */
+    private static final int LONGEST = 500;
 
     /** An error of the given kind with a one-line message. */
     public QuernException(Kind kind, String message) {
         this(kind, message, null);
     }
 
-    /** An error of the given kind with a one-line message and what caused it. */
+    /**
+     * An error of the given kind and what caused it. The message becomes one line, whatever texts
+     * out of files are in it.
+     */
     public QuernException(Kind kind, String message, Throwable cause) {
-        super(message, cause);
+        super(LINE_ENDS.matcher(message).replaceAll(" "), cause);
         this.kind = kind;
     }
 
@@ -76,19 +85,29 @@ public final class QuernException extends RuntimeException {
         return false;
     }
 
+    private static String filled(String message, Object... arguments) {
+        Object[] shown = arguments.clone();
+        for (int i = 0; i < shown.length; i++) {
+            if (shown[i] instanceof String text && text.length() > LONGEST) {
+                shown[i] = text.substring(0, LONGEST) + "...";
+            }
+        }
+        return String.format(Locale.ROOT, message, shown);
+    }
+
     /** A wrong argument: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException usage(String message, Object... arguments) {
-        return new QuernException(Kind.USAGE, String.format(Locale.ROOT, message, arguments));
+        return new QuernException(Kind.USAGE, filled(message, arguments));
     }
 
     /** A bad file or data set: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException data(String message, Object... arguments) {
-        return new QuernException(Kind.DATA, String.format(Locale.ROOT, message, arguments));
+        return new QuernException(Kind.DATA, filled(message, arguments));
     }
 
     /** The same, with what caused it. */
     public static QuernException data(Throwable cause, String message, Object... arguments) {
-        return new QuernException(Kind.DATA, String.format(Locale.ROOT, message, arguments), cause);
+        return new QuernException(Kind.DATA, filled(message, arguments), cause);
     }
 
     /** Throws {@link #data(String, Object...)} unless a file or data set is as it must be. */
@@ -105,14 +124,22 @@ public final class QuernException extends RuntimeException {
         }
     }
 
+    /** An argument that must be there: itself, or a usage error that names it. */
+    public static <T> T given(T argument, String name) {
+        if (argument == null) {
+            throw usage("%s must not be null", name);
+        }
+        return argument;
+    }
+
     /** A device that failed: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException device(String message, Object... arguments) {
-        return new QuernException(Kind.DEVICE, String.format(Locale.ROOT, message, arguments));
+        return new QuernException(Kind.DEVICE, filled(message, arguments));
     }
 
     /** A backend that cannot run: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException backend(String message, Object... arguments) {
-        return new QuernException(Kind.BACKEND, String.format(Locale.ROOT, message, arguments));
+        return new QuernException(Kind.BACKEND, filled(message, arguments));
     }
 
     /**

@@ -142,10 +142,10 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyTheMainClassEndsTheProcess() {
+    void onlyTheCommandLineEndsTheProcess() {
         check(
                 noClasses()
-                        .that(not(nameMatching("org\\.quern\\.cli\\.Quern(\\$.*)?")))
+                        .that(not(nameMatching("org\\.quern\\.cli\\.(Quern|Interrupts)(\\$.*)?")))
                         .should()
                         .callMethodWhere(
                                 target(owner(nameMatching("java\\.lang\\.(System|Runtime)")))

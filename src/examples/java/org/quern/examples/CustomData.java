@@ -27,10 +27,7 @@ public final class CustomData {
     /** Trains until the validation loss no longer falls. */
     public static void main(String[] arguments) {
         Splitter splitter = new Splitter(1, true); // as many rows of each spiral
-        Splits parts =
-                new Splits(spirals(), null, "two spirals")
-                        .withTest(0.2, splitter)
-                        .withValidation(0.1, splitter);
+        Splits parts = Splits.of(spirals()).withTest(0.2, splitter).withValidation(0.1, splitter);
         Model model = Model.input(2).dense(32, Activation.TANH).dense(32, Activation.TANH).dense(2);
         TrainingConfig config =
                 TrainingConfig.of(model)

@@ -7,7 +7,6 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.data.Dataset;
 import org.quern.data.Header;
-import org.quern.io.ModelFile;
 import org.quern.run.Prediction;
 import org.quern.run.RowPredictor;
 import org.quern.run.RunSettings;
@@ -56,7 +55,7 @@ public final class Records {
             Evaluation test = training.test();
             System.out.printf("R2 %.4f%n", test.r2());
             System.out.printf("mean absolute error %.0f%n", test.mae());
-            ModelFile.write(file, training.model());
+            training.model().save(file);
         }
 
         try (RowPredictor model = RowPredictor.open(file)) {

@@ -6,8 +6,6 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.quern.backend.Backend;
-import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.io.ModelFile.SavedModel;
@@ -34,15 +32,8 @@ public final class Serve {
         }
         int threads = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 4;
         SavedModel saved = TrainedModel.open(Path.of(arguments[0])).saved();
-        Backend backend = Backends.choose("auto").backend();
         Dataset requests = Digits.generate("requests", REQUESTS, 0, 7);
-        try (Predictor predictor =
-                new Predictor(
-                        saved.model(),
-                        saved.loss(),
-                        saved.parameters(),
-                        backend,
-                        Backend.Options.DEFAULT)) {
+        try (Predictor predictor = new Predictor(saved)) {
             ExecutorService service = Executors.newFixedThreadPool(threads);
             long start = System.nanoTime();
             List<Future<Integer>> parts = new ArrayList<>();

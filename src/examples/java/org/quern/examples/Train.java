@@ -1,18 +1,14 @@
 package org.quern.examples;
 
 import java.nio.file.Path;
-import java.util.Map;
 import org.quern.data.DataReader;
 import org.quern.data.Digits;
 import org.quern.data.Splits;
-import org.quern.io.ModelFile;
-import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
-import org.quern.train.EpochResult;
+import org.quern.train.ConsoleListener;
 import org.quern.train.Evaluation;
-import org.quern.train.Listener;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
@@ -47,27 +43,11 @@ public final class Train {
                         .dense(10);
         TrainingConfig config = TrainingConfig.of(model).withBatch(32).withSeed(1);
         try (Trainer trainer = Trainer.open(config)) {
-            trainer.listen(new Printer());
-            trainer.fit(digits.train(), null, EPOCHS);
+            trainer.listen(new ConsoleListener(System.out));
+            trainer.fit(digits.train(), EPOCHS);
             Evaluation test = trainer.evaluate(digits.test());
             System.out.printf("test accuracy %.4f%n", test.accuracy());
-            ModelFile.write(
-                    Path.of(arguments[0]),
-                    new SavedModel(
-                            model,
-                            config.loss(),
-                            trainer.parameters(),
-                            digits.train().classes(),
-                            Map.of("trained by", "an example")));
-        }
-    }
-
-    /** Says after each epoch how it went; a listener could also stop the run. */
-    private static final class Printer implements Listener {
-        @Override
-        public Verdict epochEnd(EpochResult epoch, boolean best, Trainer trainer) {
-            System.out.printf("epoch %d: loss %.4f%n", epoch.epoch(), epoch.loss());
-            return Verdict.GO_ON;
+            trainer.model().save(Path.of(arguments[0]));
         }
     }
 }

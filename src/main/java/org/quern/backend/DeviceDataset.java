@@ -74,19 +74,26 @@ public interface DeviceDataset extends AutoCloseable {
             return set.hasTargets() ? set.targets() : new float[0];
         }
         int width = plan.targetSize();
-        float[] targets = new float[set.hasLabels() ? set.rows() * width : 0];
+        float[] targets = new float[set.hasLabels() ? Math.multiplyExact(set.rows(), width) : 0];
         for (int i = 0; i < targets.length; i++) {
             targets[i] = target(plan, set, i / width, i % width);
         }
         return targets;
     }
 
-    /** One of these. */
+    /** One of these; a label is looked at again, since its array is the caller's. */
     static float target(Plan plan, Dataset set, int row, int column) {
         if (!plan.loss().classifies()) {
             return set.targets()[row * plan.targetSize() + column];
         }
         int label = set.labels()[row];
+        int classes = set.classes().size();
+        if (label < 0 || label >= classes) {
+            throw data(
+                    "%s: row %,d has label %,d, outside the %,d classes: its array was written to"
+                            + " after the data set was made of it",
+                    set.name(), row, label, classes);
+        }
         return column == 0 ? label : plan.loss().values().get(label).floatValue();
     }
 }

@@ -8,7 +8,8 @@ import org.quern.plan.Slice;
 
 /**
  * A plan on a device: one arena and what runs on it. The unit of work is {@link #train}: many steps
- * in one call. Not thread-safe. The same calls give the same bits every time.
+ * in one call. The same calls give the same bits every time. Those that a {@link Backend} opens
+ * have a {@link Guard} before them, so that implementations need not check what they are asked.
  */
 public interface Executor extends AutoCloseable {
     Plan plan();

@@ -1,6 +1,5 @@
 package org.quern.backend;
 
-import java.util.Objects;
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
 import org.quern.plan.Op;
@@ -36,14 +35,12 @@ public abstract class OpLoop implements Executor {
 
     @Override
     public DeviceDataset upload(Dataset data) {
-        DeviceDataset.check(plan, data);
         return new HostData(data);
     }
 
     @Override
     public void train(DeviceDataset data, Steps steps) {
         if (training == null || trainingSteps != steps || trainingRows != data.rows()) {
-            DeviceDataset.checkTargets(plan, data.set());
             trainingSteps = steps;
             trainingRows = data.rows();
             training = StepContext.training(steps, new Batches(trainingRows, plan.batch()));
@@ -64,7 +61,6 @@ public abstract class OpLoop implements Executor {
 
     @Override
     public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
-        Objects.checkFromIndexSize(first, rows, data.rows());
         for (int done = 0; done < rows; ) {
             int now = Math.min(plan.inferenceBatch(), rows - done);
             inferBatch(data, first + done, now, outputs, done);

@@ -1,6 +1,9 @@
 package org.quern.backend;
 
-import java.util.Objects;
+import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
+import static org.quern.QuernException.usage;
+
 import java.util.function.IntConsumer;
 import java.util.function.LongToDoubleFunction;
 import org.quern.plan.Optimizer;
@@ -21,6 +24,7 @@ public final class Steps {
 
     /** Room for so many steps of a run; its seed is the key of batch order and dropout. */
     public Steps(long seed, int capacity) {
+        expect(capacity >= 0, "room for %d steps: give 0 or more", capacity);
         this.seed = seed;
         rates = new float[capacity];
         decays = new float[capacity];
@@ -45,7 +49,13 @@ public final class Steps {
     /** Selects steps {@code [newFirst, newFirst + newCount)} and fills in their step sizes. */
     public Steps select(
             long newFirst, int newCount, Optimizer optimizer, LongToDoubleFunction learningRate) {
-        Objects.checkFromIndexSize(0, newCount, rates.length);
+        given(optimizer, "optimizer");
+        given(learningRate, "learning rate");
+        if (newFirst < 0 || newCount < 0 || newCount > rates.length || newFirst + newCount < 0) {
+            throw usage(
+                    "%,d steps from step %,d on: there is room for %,d, and the first is step 0",
+                    newCount, newFirst, rates.length);
+        }
         first = newFirst;
         count = newCount;
         for (int i = 0; i < newCount; i++) {

@@ -85,7 +85,7 @@ final class DataCommands {
         if (out != null) {
             Map<String, byte[]> files = new ExplorePage(exploration).files();
             try {
-                Files.createDirectories(out);
+                AtomicFile.createFolder(out);
             } catch (IOException e) {
                 String why = e.getClass().getSimpleName();
                 String refused = "%s cannot be made a folder (%s): give --out another one";

@@ -49,8 +49,10 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, Loss loss, int epoc
         int steps = new Batches(train.rows(), trainer.config().batch()).stepsPerEpoch();
         String trained = "  " + measured("", "  ", result.loss(), result.accuracy());
         String speed = speed(train.rows() / (steps * result.stepMicros() * 1e-6));
-        String took =
-                format("  %.2f s  %s  %.1f us/step", result.seconds(), speed, result.stepMicros());
+        String took = format("  %.2f s", result.seconds());
+        if (result.stepMicros() > 0) {
+            took += format("  %s  %.1f us/step", speed, result.stepMicros());
+        }
         line.stay(epoch(result.epoch()) + trained + validated + took);
         return Verdict.GO_ON;
     }

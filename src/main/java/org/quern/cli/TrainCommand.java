@@ -195,7 +195,7 @@ final class TrainCommand implements Runnable {
                     out, resume);
         }
         folder = RunFolder.resume(resume, keep);
-        RunSettings saved = RunSettings.ofRun(folder.settings());
+        RunSettings saved = RunSettings.ofRun(folder.settings(), resume);
         Map<String, String> kept = folder.settings();
         Map<String, Object> others = new HashMap<>(options.given());
         others.entrySet()

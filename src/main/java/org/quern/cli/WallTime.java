@@ -86,11 +86,6 @@ final class WallTime implements Listener {
     }
 
     @Override
-    public boolean awaitsFirstStep() {
-        return true;
-    }
-
-    @Override
     public Verdict progress(Progress progress) {
         if (!laps.containsKey("first step")) {
             lap("first step");

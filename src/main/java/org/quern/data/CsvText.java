@@ -183,6 +183,7 @@ record CsvText(Path file, Character separator) {
         boolean told =
                 count == start.length
                         && new String(start, 0, length).equalsIgnoreCase(SEPARATOR_LINE)
+                        && TableFormat.isSeparator(String.valueOf(start[length]))
                         && (start[length + 1] == '\r' || start[length + 1] == '\n');
         in.reset();
         return told && in.skip(length + 1) > length ? start[length] : null;

@@ -2,11 +2,13 @@ package org.quern.data;
 
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
@@ -50,13 +52,12 @@ public record Dataset(
 
     /** Refuses what does not fit, and a value that is not finite, by its row and column. */
     public Dataset {
-        Objects.requireNonNull(name);
-        if ((pixels == null) == (values == null) || labels != null && targets != null) {
-            throw new IllegalArgumentException(
-                    name + ": rows are of pixels or of values, and have labels or targets");
-        }
-        shape = shape.clone();
-        classes = List.copyOf(classes);
+        given(name, "name");
+        boolean isEither = (pixels == null) != (values == null);
+        expect(isEither, "%s: give pixels or values, and the other is null", name);
+        expect(labels == null || targets == null, "%s: give labels or targets, not both", name);
+        shape = given(shape, "shape").clone();
+        classes = List.copyOf(given(classes, "classes"));
         String extents = Arrays.toString(shape);
         boolean isShape = Arrays.stream(shape).allMatch(extent -> extent > 0);
         expect(isShape, "%s: shape %s has an extent below 1", name, extents);
@@ -94,12 +95,13 @@ public record Dataset(
         return (int) rows * width;
     }
 
+    /** More than an int holds is more than any array has, and so the most that an int holds. */
     private static int product(int[] shape) {
-        int product = 1;
+        long product = 1;
         for (int extent : shape) {
-            product = Math.multiplyExact(product, extent);
+            product = Math.min(product * extent, Integer.MAX_VALUE);
         }
-        return product;
+        return (int) product;
     }
 
     private static void requireFinite(String name, String what, float[] values, int width) {
@@ -144,7 +146,7 @@ public record Dataset(
 
     /** Rows of a table: {@code values} as the header says, NaN for a gap. */
     public static Dataset ofTable(String name, Header header, float[] values) {
-        int[] shape = {header.inputs().size()};
+        int[] shape = {given(header, "header").inputs().size()};
         return new Dataset(name, shape, null, values, null, List.of(), null, 0, header);
     }
 
@@ -162,12 +164,12 @@ public record Dataset(
      *     has a value of another type; the message names row and column
      */
     public static <T> Dataset ofRows(String name, Header header, Iterable<T> rows) {
-        return Rows.read(name, header, rows);
+        return Rows.read(given(name, "name"), given(header, "header"), given(rows, "rows"));
     }
 
     /** A table of numbers without names; NaN is a gap. */
     public static Dataset ofRows(String name, float[][] rows) {
-        require(rows.length > 0 && rows[0] != null, "%s has no first row", name);
+        require(given(rows, "rows").length > 0 && rows[0] != null, "%s has no first row", name);
         return ofRows(name, Header.unnamed(rows[0].length, 0), Arrays.asList(rows));
     }
 
@@ -184,7 +186,7 @@ public record Dataset(
      */
     public Dataset withLabels(List<?> newLabels) {
         List<String> texts = new ArrayList<>();
-        for (Object label : newLabels) {
+        for (Object label : given(newLabels, "labels")) {
             String text = Rows.text(label);
             String other =
                     "%s: label %d (from 0) is %s: give a text, an enum, a boolean or a number";
@@ -201,7 +203,7 @@ public record Dataset(
      * @param others names of its classes
      */
     public Dataset inClassesOf(List<String> others) {
-        if (labels == null || classes.equals(others)) {
+        if (labels == null || classes.equals(given(others, "classes"))) {
             return this;
         }
         List<String> all = new ArrayList<>(others);
@@ -267,7 +269,7 @@ public record Dataset(
 
     /** The same rows with a regression target of each of these names. */
     public Dataset withTargets(float[] newTargets, List<String> names) {
-        int width = names.size();
+        int width = given(names, "names").size();
         return new Dataset(name, shape, pixels, values, null, names, newTargets, width, header);
     }
 
@@ -350,9 +352,8 @@ public record Dataset(
 
     /** The rows with the given indices, in that order, copied. */
     public Dataset select(int[] indices) {
-        int rows = rows();
-        for (int index : indices) {
-            Objects.checkIndex(index, rows);
+        for (int index : given(indices, "indices")) {
+            checkRow(index);
         }
         int features = features();
         return new Dataset(
@@ -380,10 +381,13 @@ public record Dataset(
 
     /** One row. */
     public Dataset row(int index) {
+        return select(new int[] {index}).named(name + " " + index);
+    }
+
+    private void checkRow(int index) {
         boolean isThere = index >= 0 && index < rows();
         String text = "index %d: %s has %,d rows, 0 to %,d";
         expect(isThere, text, index, name, rows(), rows() - 1);
-        return select(new int[] {index}).named(name + " " + index);
     }
 
     /** The negative of images: 255 minus each pixel. */
@@ -417,6 +421,7 @@ public record Dataset(
 
     /** Refuses rows that a model whose input is of such a shape cannot take. */
     public void requireInput(List<Integer> input) {
+        given(input, "input shape");
         if (shape.length == 2 && input.size() == 2) {
             int high = input.get(0);
             int wide = input.get(1);
@@ -498,5 +503,21 @@ public record Dataset(
     /** Whether the rows have regression targets. */
     public boolean hasTargets() {
         return targets != null;
+    }
+
+    /** One line: what there is of what, such as "MNIST test: 10,000 rows of 28 x 28 pixels". */
+    @Override
+    public String toString() {
+        String extents =
+                Arrays.stream(shape).mapToObj(String::valueOf).collect(Collectors.joining(" x "));
+        String of = pixels != null ? "pixels" : header != null ? "columns" : "values";
+        String known =
+                labels != null
+                        ? ", " + classes.size() + " classes"
+                        : targets != null
+                                ? ", %d target%s".formatted(targetWidth, targetWidth > 1 ? "s" : "")
+                                : "";
+        return String.format(
+                Locale.ROOT, "%s: %,d rows of %s %s%s", name, rows(), extents, of, known);
     }
 }

@@ -117,4 +117,12 @@ public record Exploration(
         int[] labels = splits.train().labels();
         return IntStream.range(0, labels.length).filter(row -> labels[row] == label).toArray();
     }
+
+    /** The parts of the data, and how many rows are there twice. */
+    @Override
+    public String toString() {
+        String twice =
+                leaked == null ? "" : ", %d of the test rows trained on".formatted(leaked.size());
+        return "%s\n%d training rows twice".formatted(splits, repeated) + twice;
+    }
 }

@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -36,6 +37,7 @@ record Idx(TypedArray array, long crc) {
             Map.of(8, "u1", 9, "i1", 0xb, "i2", 0xc, "i4", 0xd, "f4", 0xe, "f8");
 
     private static final int BUFFER = 1 << 16;
+    private static final int FIRST_ROOM = 1 << 24;
 
     /** Unpacks, and knows the checksum, which it compares with the file's anyway. */
     private static final class Gzip extends GZIPInputStream {
@@ -120,12 +122,20 @@ record Idx(TypedArray array, long crc) {
         return new Idx(new TypedArray(type, extents, ByteBuffer.wrap(values)), crc.getAsLong());
     }
 
-    /** So many bytes; if there are fewer, {@code where} is the message of the exception. */
+    /**
+     * So many bytes; if there are fewer, {@code where} is the message of the exception. Of a number
+     * that a header only claims, room is made as the bytes come.
+     */
     static byte[] exactly(InputStream in, int count, String where) throws IOException {
-        byte[] bytes = new byte[count];
-        if (in.readNBytes(bytes, 0, count) != count) {
-            throw new EOFException(where);
+        byte[] bytes = new byte[Math.min(count, FIRST_ROOM)];
+        for (int done = 0; ; ) {
+            done += in.readNBytes(bytes, done, bytes.length - done);
+            if (done < bytes.length) {
+                throw new EOFException(where);
+            } else if (done == count) {
+                return bytes;
+            }
+            bytes = Arrays.copyOf(bytes, (int) Math.min(count, 2L * done));
         }
-        return bytes;
     }
 }

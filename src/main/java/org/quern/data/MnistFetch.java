@@ -33,6 +33,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.quern.QuernException;
+import org.quern.files.AtomicFile;
 
 /**
  * Fetches MNIST into a folder: each file from the first mirror that has it whole, resumed where an
@@ -85,7 +86,7 @@ public final class MnistFetch {
      */
     public void into(Path folder, Meter meter) {
         try {
-            Files.createDirectories(folder);
+            AtomicFile.createFolder(folder);
             try (FileChannel channel = FileChannel.open(folder.resolve(".lock"), CREATE, WRITE)) {
                 channel.lock(); // until the channel is closed
                 for (Mnist.File file : Mnist.File.values()) {
@@ -107,6 +108,7 @@ public final class MnistFetch {
                 download(mirror, file.gzipped(), part, meter);
                 require(file.isWhole(part), "its contents are not MNIST's (SHA-256 differs)");
                 Files.move(part, folder.resolve(file.gzipped()), StandardCopyOption.ATOMIC_MOVE);
+                AtomicFile.sync(folder);
                 return;
             } catch (QuernException e) {
                 Files.deleteIfExists(part); // whole, but wrong

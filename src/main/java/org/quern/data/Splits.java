@@ -42,6 +42,11 @@ public record Splits(
         }
     }
 
+    /** Rows of which none are set aside yet. */
+    public static Splits of(Dataset rows) {
+        return new Splits(rows, null, rows.name());
+    }
+
     /** Data that is no table, or rows of a program's. */
     public Splits(Dataset train, Dataset test, String description) {
         this(train, null, test, description, label(train.header()), "", null);
@@ -172,5 +177,13 @@ public record Splits(
             IntStream seen = IntStream.of(train.labels()).distinct().sorted();
             set.inClassesKnownTo("training", seen.mapToObj(train.classes()::get).toList());
         }
+    }
+
+    /** A line for what it is, and one for each part. */
+    @Override
+    public String toString() {
+        String text = description + "\ntrain       " + train;
+        text += validation == null ? "" : "\nvalidation  " + validation;
+        return text + (test == null ? "" : "\ntest        " + test);
     }
 }

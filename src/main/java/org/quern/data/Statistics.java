@@ -85,4 +85,11 @@ public record Statistics(
         }
         return perClass;
     }
+
+    @Override
+    public String toString() {
+        String text = "%,d rows, %s to %s, mean %s, deviation %s";
+        return String.format(
+                Locale.ROOT, text, rows, number(min), number(max), number(mean), number(deviation));
+    }
 }

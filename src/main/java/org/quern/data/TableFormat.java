@@ -79,8 +79,7 @@ public record TableFormat(
                     case "semicolon" -> ';';
                     case "tab", "\\t" -> '\t';
                     default -> {
-                        boolean fits = separator.matches("[^\\w\"\\r\\n.+-]");
-                        if (!fits) {
+                        if (!isSeparator(separator)) {
                             throw usage(SEPARATORS, separator);
                         }
                         yield separator.charAt(0);
@@ -94,6 +93,11 @@ public record TableFormat(
                 Set.copyOf(list(missing)),
                 list(categories),
                 null);
+    }
+
+    /** Whether it is one character that may stand between fields. */
+    static boolean isSeparator(String text) {
+        return text.matches("[^\\w\"\\r\\n.+-]");
     }
 
     /** Whether a field stands for a value that is missing. */

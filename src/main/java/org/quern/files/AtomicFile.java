@@ -12,12 +12,17 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.quern.QuernException;
 
 /**
@@ -26,6 +31,12 @@ import org.quern.QuernException;
  */
 public final class AtomicFile {
     private static final int BUFFER = 1 << 16;
+
+    /** Of what is being written: the target's name, and who writes it. */
+    private static final Pattern PART = Pattern.compile("\\.(.+)\\.(\\d{1,18})-\\d+-\\d+\\.part");
+
+    /** A file that was not written to for so long has no writer on another machine either. */
+    private static final long OLD_MILLIS = 60_000;
 
     private AtomicFile() {}
 
@@ -37,18 +48,53 @@ public final class AtomicFile {
     }
 
     /**
-     * Writes a file. A symbolic link stays one: the file that it leads to is replaced.
+     * Writes a file. A symbolic link stays one: the file that it leads to is replaced. The thread
+     * may be interrupted, which may be the reason to save something.
      *
+     * @param writer may be asked to write anew
      * @throws QuernException if it cannot be written; what was there before is unchanged
      */
     public static void write(Path target, Writer writer) {
         check(target);
         Path real = followed(target);
         try {
-            replace(real, writer);
-            sync(real.toAbsolutePath().getParent());
+            uninterrupted(
+                    () -> {
+                        replaceOnce(real, writer);
+                        sync(real.toAbsolutePath().getParent());
+                        return null;
+                    });
         } catch (IOException e) {
             throw unwritable(target, e);
+        }
+    }
+
+    /** What reads or writes files. */
+    @FunctionalInterface
+    public interface FileAccess<T> {
+        T run() throws IOException;
+    }
+
+    /**
+     * Does what the thread's interrupt would break off, since it closes channels; it is kept for
+     * afterwards.
+     *
+     * @param access may be begun anew
+     */
+    public static <T> T uninterrupted(FileAccess<T> access) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    return access.run();
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -64,11 +110,20 @@ public final class AtomicFile {
      * @throws IOException if it cannot be written; what was there before is unchanged
      */
     public static void replace(Path target, Writer writer) throws IOException {
+        uninterrupted(
+                () -> {
+                    replaceOnce(target, writer);
+                    return null;
+                });
+    }
+
+    private static void replaceOnce(Path target, Writer writer) throws IOException {
         // not createTempFile, which would keep the file from everybody but its owner
         long process = ProcessHandle.current().pid();
         long thread = Thread.currentThread().getId();
         String own = ".%d-%d-%d.part".formatted(process, thread, System.nanoTime());
         Path part = target.resolveSibling("." + target.getFileName() + own);
+        clear(target);
         try {
             try (FileChannel channel = FileChannel.open(part, CREATE_NEW, WRITE)) {
                 OutputStream out =
@@ -85,6 +140,49 @@ public final class AtomicFile {
                 e.addSuppressed(suppressed);
             }
             throw e;
+        }
+    }
+
+    /** The name of the file that this one was to become, if it is half written; else null. */
+    public static String unfinished(Path file) {
+        Matcher name = PART.matcher(file.getFileName().toString());
+        return name.matches() ? name.group(1) : null;
+    }
+
+    /** Removes what processes that were killed left half written of a file. */
+    private static void clear(Path target) {
+        String start = "." + target.getFileName() + ".";
+        Path folder = target.toAbsolutePath().getParent();
+        try (DirectoryStream<Path> parts =
+                Files.newDirectoryStream(
+                        folder, file -> file.getFileName().toString().startsWith(start))) {
+            for (Path part : parts) {
+                Matcher name = PART.matcher(part.getFileName().toString());
+                if (name.matches()
+                        && ProcessHandle.of(Long.parseLong(name.group(2))).isEmpty()
+                        && System.currentTimeMillis() - Files.getLastModifiedTime(part).toMillis()
+                                > OLD_MILLIS) {
+                    Files.deleteIfExists(part);
+                }
+            }
+        } catch (IOException | DirectoryIteratorException e) {
+            // one may write to a folder that one may not list: no reason not to
+        }
+    }
+
+    /**
+     * Makes a folder and those above it that are missing.
+     *
+     * @throws IOException if one of them cannot be made; as of {@link Files#createDirectories}
+     */
+    public static void createFolder(Path folder) throws IOException {
+        Path parent = folder.toAbsolutePath().getParent();
+        if (parent != null && !Files.isDirectory(folder)) {
+            createFolder(parent);
+            Files.createDirectories(folder);
+        }
+        if (parent != null) {
+            sync(parent); // also where one who was killed has made it
         }
     }
 
@@ -127,10 +225,10 @@ public final class AtomicFile {
     }
 
     /**
-     * Forces a rename to disk, where the system allows it. Where not, the file is still whole: only
-     * after a power cut might it be the old one.
+     * Forces the names in a folder to disk, where the system allows it. Where not, files are still
+     * whole: only after a power cut might they be old ones.
      */
-    private static void sync(Path folder) throws IOException {
+    public static void sync(Path folder) throws IOException {
         // Windows opens no folders; elsewhere one may write to a folder that one may not list
         if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")
                 && Files.isReadable(folder)) {

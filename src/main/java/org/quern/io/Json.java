@@ -2,6 +2,7 @@ package org.quern.io;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
 import com.google.gson.TypeAdapter;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
@@ -32,6 +33,10 @@ public final class Json {
             builder().setPrettyPrinting().disableHtmlEscaping().create();
     private static final Gson FOR_PAGES = builder().create();
 
+    /** Gson's advice to who programs with it. */
+    private static final String LENIENT =
+            "Use JsonReader.setStrictness(Strictness.LENIENT) to accept malformed JSON";
+
     private Json() {}
 
     private static GsonBuilder builder() {
@@ -50,5 +55,14 @@ public final class Json {
     /** In one line without {@code <}, {@code >} and {@code &}: HTML may hold it anywhere. */
     public static String forPage(Object value) {
         return FOR_PAGES.toJson(value);
+    }
+
+    /** Why a text was refused: the first line, without what Gson says of its own classes. */
+    public static String why(Throwable refusal) {
+        boolean wraps = refusal instanceof JsonParseException && refusal.getCause() != null;
+        String message = (wraps ? refusal.getCause() : refusal).getMessage();
+        return message == null
+                ? "it is not what Quern writes"
+                : message.lines().findFirst().orElse("").replace(LENIENT, "malformed JSON");
     }
 }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -90,6 +91,25 @@ public final class ModelFile {
                             && !loss.classifies()
                     ? columns.targets().stream().map(Columns.Target::name).toList()
                     : Classes.ofOutputs(classes, model.outputSize());
+        }
+
+        /** Writes it as safetensors, for {@code RowPredictor.open}, PyTorch and others. */
+        public void save(Path file) {
+            write(file, this);
+        }
+
+        /** One line: the layers, and what they answer. */
+        @Override
+        public String toString() {
+            String answers = String.join(", ", outputNames());
+            return String.format(
+                    Locale.ROOT,
+                    "%s: %s; %,d parameters, %s; answers %s",
+                    model.inputShape(),
+                    model.text(),
+                    parameters.length,
+                    loss.text(),
+                    answers);
         }
 
         /** The same with names for its classes. */
@@ -197,7 +217,7 @@ public final class ModelFile {
             Loss loss = logits ? Loss.CROSS_ENTROPY : Loss.MEAN_SQUARED_ERROR;
             return new SavedModel(spec, loss, new float[0], List.of(), null, Map.of());
         }
-        String format = String.valueOf(text.get(FORMAT));
+        String format = text.getOrDefault(FORMAT, "unknown");
         String other = "%s is of format %s, but this version of Quern reads format %s";
         require(format.equals(VERSION), other, file, shown(format), VERSION);
         Map<String, String> notes = new LinkedHashMap<>();
@@ -213,7 +233,7 @@ public final class ModelFile {
             described =
                     new SavedModel(model, loss, new float[0], classes(text, model), columns, notes);
         } catch (QuernException | JsonParseException | IllegalArgumentException e) {
-            String reason = shown(String.valueOf(e.getMessage()));
+            String reason = shown(Json.why(e));
             throw data(e, "%s: its metadata does not describe a model: %s", file, reason);
         }
         String is = described.model.text();

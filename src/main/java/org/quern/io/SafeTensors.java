@@ -71,6 +71,11 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
                         name + ": " + values.length + " values for a shape of " + size);
             }
         }
+
+        @Override
+        public String toString() {
+            return name + " " + Arrays.toString(shape);
+        }
     }
 
     /** Copies both, in order; no two tensors may share a name. */
@@ -190,8 +195,14 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     public static SafeTensors read(Path file) {
         require(Files.exists(file), "%s does not exist", file);
         require(Files.isRegularFile(file), "%s is not a file", file);
-        try (FileChannel channel = FileChannel.open(file)) { // of which both are, if it is replaced
-            return read(file, Channels.newInputStream(channel), channel.size());
+        try {
+            return AtomicFile.uninterrupted(
+                    () -> {
+                        // of which both are, if it is replaced
+                        try (FileChannel channel = FileChannel.open(file)) {
+                            return read(file, Channels.newInputStream(channel), channel.size());
+                        }
+                    });
         } catch (IOException e) {
             throw data(e, "%s cannot be read: %s", file, e.getMessage());
         }
@@ -262,9 +273,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
             boolean isEnd = json.peek() == JsonToken.END_DOCUMENT;
             require(isEnd, "%s: its header goes on behind its end", file);
         } catch (IOException | IllegalStateException | NumberFormatException e) {
-            String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-            String line = shown(message.lines().findFirst().orElse(""));
-            throw data(e, "%s: its header is not what safetensors allows: %s", file, line);
+            String why = shown(Json.why(e));
+            throw data(e, "%s: its header is not what safetensors allows: %s", file, why);
         }
         entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
         return entries;

@@ -1,5 +1,6 @@
 package org.quern.model;
 
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -25,8 +26,9 @@ import java.util.stream.Collectors;
 public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layers) {
 
     public Model {
-        inputShape = List.copyOf(inputShape);
-        layers = List.copyOf(layers);
+        inputShape = List.copyOf(given(inputShape, "input shape"));
+        given(scaling, "scaling");
+        layers = List.copyOf(given(layers, "layers"));
         if (inputShape.isEmpty() || inputShape.stream().anyMatch(extent -> extent < 1)) {
             throw usage("input shape %s: every extent is at least 1", inputShape);
         }
@@ -47,7 +49,8 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
 
     /** A model without layers yet, for examples of the given shape. */
     public static Model input(int... shape) {
-        return new Model(Arrays.stream(shape).boxed().toList(), Scaling.NONE, List.of());
+        return new Model(
+                Arrays.stream(given(shape, "shape")).boxed().toList(), Scaling.NONE, List.of());
     }
 
     /** This model with another scaling of its input. */
@@ -62,7 +65,7 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
 
     /** This model with a dense layer on top, its weights starting in the Glorot way. */
     public Model dense(int units, Activation activation) {
-        return with(new Layer.Dense(units, activation, Init.GLOROT));
+        return with(new Layer.Dense(units, given(activation, "activation"), Init.GLOROT));
     }
 
     /** This model with dropout on top; 0 ≤ {@code rate} &lt; 1. */
@@ -73,7 +76,7 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
     /** This model with one more layer on top. */
     public Model with(Layer layer) {
         List<Layer> more = new ArrayList<>(layers);
-        more.add(layer);
+        more.add(given(layer, "layer"));
         return new Model(inputShape, scaling, more);
     }
 

@@ -1,6 +1,7 @@
 package org.quern.report;
 
 import static java.util.stream.Collectors.partitioningBy;
+import static org.quern.QuernException.data;
 import static org.quern.report.Numbers.format;
 
 import com.google.gson.JsonArray;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.DoubleFunction;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -46,8 +48,32 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         }
     }
 
-    /** Compares runs by what {@code run.json} of each says. */
-    public static Comparison of(List<String> names, List<JsonObject> runs) {
+    private record Runs(List<String> names, List<JsonObject> json) {
+        /** What each of them gives under a name. */
+        <T> List<T> map(String name, Function<JsonObject, T> of) {
+            List<T> all = new ArrayList<>();
+            for (int i = 0; i < json.size(); i++) {
+                try {
+                    all.add(of.apply(json.get(i)));
+                } catch (ClassCastException
+                        | IllegalStateException
+                        | NumberFormatException
+                        | UnsupportedOperationException e) { // what Gson throws of another type
+                    String text = "%s: run.json is damaged: its %s is not what Quern writes";
+                    throw data(e, text, names.get(i), name);
+                }
+            }
+            return all;
+        }
+    }
+
+    /**
+     * Compares runs by what {@code run.json} of each says.
+     *
+     * @throws org.quern.QuernException if that is damaged
+     */
+    public static Comparison of(List<String> names, List<JsonObject> json) {
+        Runs runs = new Runs(names, json);
         List<Row> results = new ArrayList<>();
         results.add(row("test accuracy", runs, 1, Numbers::four, "test.accuracy"));
         results.add(row("baseline accuracy", runs, 0, Numbers::four, "test.baselineAccuracy"));
@@ -62,14 +88,14 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         results.add(row("MAE", runs, -1, Numbers::digits, "test.mae"));
         results.add(row("test loss", runs, -1, Numbers::four, "test.loss"));
         results.add(row("best epoch", runs, 0, Comparison::whole, "bestEpoch"));
-        results.add(row("epochs", runs.stream().map(Comparison::epochs).toList()));
+        results.add(row("epochs", runs.map("epochs", Comparison::epochs)));
         results.add(row("last loss", runs, 0, Numbers::four, "epochs.loss"));
         results.add(row("last validation loss", runs, -1, Numbers::four, "epochs.validationLoss"));
         results.add(row("us a step", runs, -1, x -> format("%.1f", x), "epochs.stepMicros"));
         results.add(row("seconds", runs, -1, x -> format("%.2f", x), "seconds.total"));
         results.add(row("parameters", runs, 0, Comparison::whole, "parameters"));
         results.removeIf(row -> row.cells().stream().allMatch(Numbers.NONE::equals));
-        List<Map<String, String>> words = runs.stream().map(RunWords::of).toList();
+        List<Map<String, String>> words = json.stream().map(RunWords::of).toList();
         Set<String> keys = new LinkedHashSet<>();
         words.forEach(run -> keys.addAll(run.keySet()));
         List<Row> settings = new ArrayList<>();
@@ -85,11 +111,12 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     /** A figure of each run; {@code sign} is 1 if more is better, -1 if less is, 0 if neither. */
     private static Row row(
             String name,
-            List<JsonObject> runs,
+            Runs runs,
             int sign,
             DoubleFunction<String> format,
             ToDoubleFunction<JsonObject> of) {
-        double[] numbers = runs.stream().mapToDouble(of).toArray();
+        List<Double> all = runs.map(name, of::applyAsDouble);
+        double[] numbers = all.stream().mapToDouble(number -> number).toArray();
         List<String> cells = new ArrayList<>();
         double most = Double.NEGATIVE_INFINITY;
         for (double number : numbers) {
@@ -112,11 +139,7 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     }
 
     private static Row row(
-            String name,
-            List<JsonObject> runs,
-            int sign,
-            DoubleFunction<String> format,
-            String path) {
+            String name, Runs runs, int sign, DoubleFunction<String> format, String path) {
         return row(name, runs, sign, format, run -> number(run, path));
     }
 

@@ -3,6 +3,9 @@ package org.quern.run;
 import static org.quern.QuernException.expect;
 
 import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * What a model says of a row.
@@ -48,5 +51,16 @@ public record Prediction(
         String all = String.join(", ", names);
         expect(place >= 0, "the model has no output %s: it has %s", name, all);
         return values[place];
+    }
+
+    /** One line: the class and its probability, or each output by its name. */
+    @Override
+    public String toString() {
+        if (classifies) {
+            return String.format(Locale.ROOT, "%s (%.4f)", label(), value(label()));
+        }
+        return IntStream.range(0, values.length)
+                .mapToObj(i -> names.get(i) + " " + values[i])
+                .collect(Collectors.joining(", "));
     }
 }

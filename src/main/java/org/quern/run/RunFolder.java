@@ -25,6 +25,7 @@ import org.quern.QuernException;
 import org.quern.data.Distortion;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
+import org.quern.io.Json;
 import org.quern.io.ModelFile;
 import org.quern.train.Checkpoint;
 import org.quern.train.EpochResult;
@@ -51,13 +52,11 @@ public final class RunFolder implements AutoCloseable {
     private static final String BEST = "best.safetensors";
     private static final String HISTORY = "history.csv";
 
-    /** Files that a run writes, and what a killed process may leave of one. */
+    /** Files that a run writes. */
     private static final Pattern OWN =
             Pattern.compile(
                     "run\\.json|history\\.csv|(last|last\\.state|best|epoch-\\d{4,9})"
                             + "\\.safetensors");
-
-    private static final Pattern PART = Pattern.compile("\\.(.+)\\.\\d+-\\d+-\\d+\\.part");
 
     /** Among the settings in the state; not in those of {@link #create}. */
     private static final String KEEP = "keep";
@@ -107,7 +106,7 @@ public final class RunFolder implements AutoCloseable {
             Path folder, Map<String, String> settings, Splits parts, int keep) {
         check(folder);
         try {
-            Files.createDirectories(folder);
+            AtomicFile.createFolder(folder);
         } catch (IOException e) {
             String why = e.getClass().getSimpleName();
             throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
@@ -147,8 +146,8 @@ public final class RunFolder implements AutoCloseable {
             return; // no lock, and so perhaps others
         }
         for (Path part : list(folder, ".*.part")) {
-            Matcher name = PART.matcher(part.getFileName().toString());
-            if (name.matches() && OWN.matcher(name.group(1)).matches()) {
+            String file = AtomicFile.unfinished(part);
+            if (file != null && OWN.matcher(file).matches()) {
                 remove(part);
             }
         }
@@ -385,9 +384,10 @@ public final class RunFolder implements AutoCloseable {
                     && run.get("epochs") instanceof JsonArray) {
                 return run;
             }
-        } catch (JsonParseException | CharacterCodingException e) {
-            String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-            throw data(e, "%s is damaged: it is no JSON (%s)", file, why);
+        } catch (JsonParseException e) {
+            throw data(e, "%s is damaged: it is no JSON (%s)", file, Json.why(e));
+        } catch (CharacterCodingException e) {
+            throw data(e, "%s is damaged: it is not UTF-8 text", file);
         } catch (IOException e) {
             throw data(e, "%s cannot be read (%s)", file, e.getClass().getSimpleName());
         }

@@ -17,6 +17,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.quern.QuernException;
+import org.quern.files.AtomicFile;
 
 /**
  * Keeps a run's folder to one writer. The lock is the operating system's, on a file in the folder
@@ -66,7 +67,7 @@ final class RunLock implements AutoCloseable {
                 throw held(folder, other);
             }
             try {
-                return lock(folder, real, me, locker);
+                return AtomicFile.uninterrupted(() -> lock(folder, real, me, locker));
             } catch (IOException | RuntimeException e) {
                 HELD.remove(real);
                 throw e;
@@ -119,7 +120,7 @@ final class RunLock implements AutoCloseable {
             return;
         }
         try (channel) {
-            channel.truncate(0); // nobody holds it
+            AtomicFile.uninterrupted(() -> channel.truncate(0)); // nobody holds it
         } catch (IOException e) {
             throw data(e, "%s cannot be unlocked: %s", folder, e);
         } finally {

@@ -5,6 +5,7 @@ import static org.quern.QuernException.expect;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -14,6 +15,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Balance;
@@ -52,10 +54,19 @@ public final class RunSettings {
         this.asked = asked;
     }
 
-    /** Those that a run was kept with: what was found out then is not found out again. */
-    public static RunSettings ofRun(Map<String, String> texts) {
-        RunSettings settings = DEFAULT.settled(texts);
-        return settings.with(Setting.LOSS, settings.get(Setting.LOSS));
+    /**
+     * Those that the run in a folder was kept with: what was found out then is not found out again.
+     *
+     * @throws org.quern.QuernException if they are none (data)
+     */
+    public static RunSettings ofRun(Map<String, String> texts, Path folder) {
+        try {
+            RunSettings settings = DEFAULT.settled(texts);
+            return settings.with(Setting.LOSS, settings.get(Setting.LOSS));
+        } catch (QuernException e) { // which would blame an option
+            String text = "the settings of run %s are damaged (%s): start a new run";
+            throw data(e, text, folder, e.getMessage());
+        }
     }
 
     /** These with some replaced, by values or their texts, because somebody asks for it. */

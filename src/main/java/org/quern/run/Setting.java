@@ -10,6 +10,7 @@ import static org.quern.run.Setting.Group.SWEEP;
 import static org.quern.run.Setting.Group.TABLE;
 import static org.quern.run.Setting.Group.TRAINING;
 
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -445,9 +446,14 @@ public final class Setting<T> {
     }
 
     private static String path(String text) {
-        return text.isEmpty() || text.matches("generated(:.*)?")
-                ? text
-                : Path.of(text).toAbsolutePath().normalize().toString();
+        if (text.isEmpty() || text.matches("generated(:.*)?")) {
+            return text;
+        }
+        try {
+            return Path.of(text).toAbsolutePath().normalize().toString();
+        } catch (InvalidPathException e) {
+            throw usage("\"%s\" is no path (%s)", text, e.getReason());
+        }
     }
 
     private static Map<String, ?> withDropouts(float rate, String model) {

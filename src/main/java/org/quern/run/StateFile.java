@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.quern.QuernException;
+import org.quern.io.Json;
 import org.quern.io.SafeTensors;
 import org.quern.train.Checkpoint;
 import org.quern.train.EpochResult;
@@ -75,8 +76,7 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
             return new StateFile(
                     checkpoint, texts(metadata, "config"), texts(metadata, "settings"));
         } catch (QuernException | JsonParseException | NumberFormatException e) {
-            String why = String.valueOf(e.getMessage()).lines().findFirst().get();
-            throw data(e, "%s is damaged (%s): start a new run", file, why);
+            throw data(e, "%s is damaged (%s): start a new run", file, Json.why(e));
         }
     }
 

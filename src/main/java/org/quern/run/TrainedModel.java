@@ -27,7 +27,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
         if (!Files.isDirectory(path)) {
             return open(path, null);
         }
-        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path));
+        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path), path);
         Path best = path.resolve("best.safetensors");
         boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
         Path file = stopped ? best : path.resolve("last.safetensors");

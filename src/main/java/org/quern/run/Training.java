@@ -24,7 +24,7 @@ import org.quern.train.Trainer;
  * try (Training training = Training.open(rows, settings)) {
  *     training.fit();
  *     System.out.println(training.test().accuracy());
- *     ModelFile.write(file, training.model());
+ *     training.model().save(file);
  * }
  * }</pre>
  *
@@ -65,7 +65,7 @@ public final class Training implements AutoCloseable {
             String text = "%s is for a file: of a program's rows, a Header says what they are";
             expect(!settings.asksFor(one), text, one.name());
         }
-        return open(new Splits(rows, null, rows.name()), settings);
+        return open(Splits.of(rows), settings);
     }
 
     /**
@@ -86,7 +86,7 @@ public final class Training implements AutoCloseable {
 
     /** Trains for as many epochs as the settings say, or until it is stopped. */
     public History fit() {
-        return trainer.fit(rows(), parts.validation(), settings.get(Setting.EPOCHS));
+        return trainer.fitUntil(rows(), parts.validation(), settings.get(Setting.EPOCHS));
     }
 
     /** How well the network does on the test rows. */

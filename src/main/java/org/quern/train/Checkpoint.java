@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A run between two steps: all that it takes to go on as if nothing had happened. The generators
@@ -22,5 +23,11 @@ public record Checkpoint(
         float[] best) {
     public Checkpoint {
         epochs = List.copyOf(epochs);
+    }
+
+    @Override
+    public String toString() {
+        String text = "checkpoint of seed %d after %,d steps, in epoch %d";
+        return String.format(Locale.ROOT, text, seed, step, epochs.size() + 1);
     }
 }

@@ -127,4 +127,21 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     private static double ratio(int part, int whole) {
         return (double) part / whole;
     }
+
+    /** A table: a line for each true class, a column for each predicted one. */
+    @Override
+    public String toString() {
+        IntStream names = classes.stream().mapToInt(String::length);
+        int cell = Math.max(names.max().orElse(0), Integer.toString(total()).length());
+        String format = "%" + cell + "s";
+        StringBuilder text = new StringBuilder(format.formatted(""));
+        classes.forEach(name -> text.append(' ').append(format.formatted(name)));
+        for (int row = 0; row < counts.length; row++) {
+            text.append('\n').append(format.formatted(classes.get(row)));
+            for (int count : counts[row]) {
+                text.append(' ').append(format.formatted(count));
+            }
+        }
+        return text.toString();
+    }
 }

@@ -1,5 +1,7 @@
 package org.quern.train;
 
+import java.util.Locale;
+
 /**
  * What an epoch brought.
  *
@@ -11,7 +13,8 @@ package org.quern.train;
  *     validation
  * @param learningRate at its last step
  * @param seconds wall time of its training steps
- * @param stepMicros wall time of a step, in microseconds: the mean over the epoch
+ * @param stepMicros wall time of a step, in microseconds: the mean over the epoch; 0 if a resume
+ *     found them all done
  */
 public record EpochResult(
         int epoch,
@@ -21,4 +24,22 @@ public record EpochResult(
         Double validationAccuracy,
         double learningRate,
         double seconds,
-        double stepMicros) {}
+        double stepMicros) {
+
+    /** One line: "epoch 3: loss 0.2561, accuracy 0.9243, validation loss 0.1600, ...". */
+    @Override
+    public String toString() {
+        String text = format("epoch %d: loss %.4f", epoch, loss);
+        text += accuracy > 0 ? format(", accuracy %.4f", accuracy) : "";
+        if (validationLoss != null) {
+            text += format(", validation loss %.4f, ", validationLoss);
+            text += accuracy > 0 ? "validation accuracy" : "validation R2";
+            text += format(" %.4f", validationAccuracy);
+        }
+        return text + format(", %.2f s", seconds);
+    }
+
+    private static String format(String format, Object... values) {
+        return String.format(Locale.ROOT, format, values);
+    }
+}

@@ -1,10 +1,12 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.given;
 
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import org.quern.data.Classes;
 import org.quern.data.Dataset;
@@ -94,6 +96,19 @@ public record Evaluation(
      * @param set the rows, with labels (of classes that the model knows) or targets
      */
     public static Evaluation of(Loss loss, float[] outputs, Dataset set) {
+        given(loss, "loss");
+        given(outputs, "outputs");
+        given(set, "rows");
+        for (int i = 0; i < outputs.length; i++) {
+            if (!Float.isFinite(outputs[i])) {
+                int width = Math.max(1, outputs.length / set.rows());
+                throw data(
+                        "%s: output %,d of row %,d is %s, so there is nothing to measure: the model"
+                                + " has diverged, or the row's values are far larger than those"
+                                + " that it was trained on",
+                        set.name(), i % width, i / width, outputs[i]);
+            }
+        }
         return loss.classifies() ? classification(outputs, set) : ofTargets(loss, outputs, set);
     }
 
@@ -102,6 +117,11 @@ public record Evaluation(
             throw data("%s has no class labels to compare with", set.name());
         }
         int columns = logits.length / set.rows();
+        if (columns == 0 || logits.length % set.rows() != 0) {
+            throw data(
+                    "%,d outputs are not a whole number for each of %,d rows",
+                    logits.length, set.rows());
+        }
         if (set.classes().size() > columns) {
             throw data(
                     "%s has %d classes, but the model knows %d",
@@ -186,5 +206,20 @@ public record Evaluation(
                 new int[0],
                 new float[0],
                 List.of());
+    }
+
+    /** Two lines: the score, and the loss. Predictions and mistakes are not among them. */
+    @Override
+    public String toString() {
+        String scores =
+                numbers.isEmpty()
+                        ? format("accuracy %.4f (baseline %.4f)", accuracy(), baselineAccuracy())
+                        : format("R2 %.4f, RMSE %.5g, MAE %.5g", r2(), rmse(), mae());
+        String wrong = confusion == null ? "" : format(", %,d wrong", mistakes.size());
+        return scores + wrong + format("\nloss %.4f (%s) on %,d rows", loss, measure.text(), rows);
+    }
+
+    private static String format(String format, Object... values) {
+        return String.format(Locale.ROOT, format, values);
     }
 }

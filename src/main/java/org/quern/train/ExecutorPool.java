@@ -1,5 +1,7 @@
 package org.quern.train;
 
+import static org.quern.QuernException.usage;
+
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
@@ -31,7 +33,7 @@ final class ExecutorPool implements AutoCloseable {
     int take() {
         for (int tries = 0; ; tries++) {
             if (closed) {
-                throw new IllegalStateException("this predictor was closed");
+                throw usage("this predictor was closed: open another");
             }
             for (int i = 0; i < executors.length; i++) {
                 if (states.get(i) == FREE && states.compareAndSet(i, FREE, TAKEN)) {

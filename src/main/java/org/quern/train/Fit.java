@@ -21,13 +21,16 @@ import org.quern.plan.Slice;
  * One call of {@link Trainer#fit}: epochs cut into chunks of steps, each chunk one call of the
  * executor. A chunk ends where an epoch does, or after about {@value #CHUNK_MILLIS} ms, which is
  * how often progress is told and an interrupt is noticed; on devices that tell their progress while
- * they go on, after {@value #LONG_CHUNK_MILLIS} ms. How a run is cut changes no result.
+ * they go on, after {@value #LONG_CHUNK_MILLIS} ms. The first is a single step, since nobody knows
+ * how long that takes. How a run is cut changes no result.
  */
 final class Fit {
     private static final int CHUNK_MILLIS = 50;
     private static final int LONG_CHUNK_MILLIS = 500;
     private static final int MOST_STEPS = 4096;
-    private static final int FIRST_STEPS = 16;
+
+    /** A chunk has at most so many times the steps of the one before, which may have been short. */
+    private static final int GROWTH = 4;
 
     /**
      * Least cross-entropy of a wrong decision, be it that a row's class has not the largest logit
@@ -46,8 +49,7 @@ final class Fit {
     private final Batches batches;
     private final Steps steps;
     private final LongToDoubleFunction learningRate;
-    private int chunk = FIRST_STEPS;
-    private boolean firstStepAlone;
+    private int chunk = 1;
     private boolean stop; // a listener asked for it
 
     // the epoch that is trained: its data, when it began, and where the run stood then
@@ -65,7 +67,6 @@ final class Fit {
         this.epochs = epochs;
         decisions = plan.loss().decisions(plan.outputSize());
         batches = new Batches(train.rows(), config.batch());
-        firstStepAlone = trainer.listeners.stream().anyMatch(Listener::awaitsFirstStep);
         steps = new Steps(config.seed(), MOST_STEPS);
         long perEpoch = batches.stepsPerEpoch();
         long total = perEpoch * epochs;
@@ -122,7 +123,7 @@ final class Fit {
         data = resident;
         start = trainer.checkpoint();
         while (batches.epoch(trainer.step) == trainer.epochs.size()) {
-            if (stop || trainer.interrupted) {
+            if (stop || trainer.isInterrupted()) {
                 return stop ? History.End.STOPPED : History.End.INTERRUPTED;
             }
             chunk();
@@ -132,7 +133,11 @@ final class Fit {
         if (notFinite(state) != null) {
             throw diverged(trainer.step - 1);
         }
-        EpochResult result = result(seconds, (int) (trainer.step - start.step()), check);
+        float[] outputs = check == null ? null : outputs(check);
+        if (check != null && outputs == null) {
+            return History.End.INTERRUPTED;
+        }
+        EpochResult result = result(seconds, (int) (trainer.step - start.step()), outputs);
         boolean best = trainer.finishEpoch(result, state);
         for (Listener listener : trainer.listeners) {
             stop |= listener.epochEnd(result, best, trainer) == Listener.Verdict.STOP;
@@ -143,16 +148,14 @@ final class Fit {
     private void chunk() {
         long from = trainer.step;
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
-        int count = firstStepAlone ? 1 : Math.min(Math.min(chunk, left), MOST_STEPS);
+        int count = Math.min(chunk, left);
         long before = System.nanoTime();
         steps.observe(done -> tell(from + done, loss(done), hits(done)));
         executor.train(data, select(from, count));
         long nanos = System.nanoTime() - before;
         long millis = executor.reportsProgress() ? LONG_CHUNK_MILLIS : CHUNK_MILLIS;
-        if (!firstStepAlone) { // one step tells nothing of the others
-            chunk = (int) Math.max(1, Math.min(MOST_STEPS, millis * 1_000_000L * count / nanos));
-        }
-        firstStepAlone = false;
+        long most = Math.min(MOST_STEPS, (long) GROWTH * chunk);
+        chunk = (int) Math.max(1, Math.min(most, millis * 1_000_000L * count / Math.max(1, nanos)));
         for (int i = 0; i < count; i++) {
             checkBelievable(i);
             if (!Float.isFinite(steps.losses()[i])) {
@@ -205,13 +208,30 @@ final class Fit {
         return decisions == 0 ? 0 : (double) hits / (rows * decisions);
     }
 
-    private EpochResult result(double seconds, int stepsTimed, DeviceDataset check) {
-        Evaluation validated = null;
-        if (check != null) {
-            float[] outputs = new float[Math.multiplyExact(check.rows(), plan.outputSize())];
-            executor.infer(check, 0, check.rows(), outputs);
-            validated = Evaluation.of(plan.loss(), outputs, validation);
+    /** Outputs of all rows, in calls that grow as chunks do; null if interrupted between two. */
+    private float[] outputs(DeviceDataset check) {
+        float[] outputs = Trainer.roomForOutputs(plan, validation);
+        int width = plan.outputSize();
+        int piece = plan.inferenceBatch();
+        for (int done = 0, count; done < check.rows(); done += count) {
+            if (trainer.isInterrupted()) {
+                return null;
+            }
+            count = Math.min(piece, check.rows() - done);
+            float[] some = new float[count * width];
+            long before = System.nanoTime();
+            executor.infer(check, done, count, some);
+            System.arraycopy(some, 0, outputs, done * width, some.length);
+            if (System.nanoTime() - before < CHUNK_MILLIS * 1_000_000L) {
+                piece = (int) Math.min((long) GROWTH * piece, check.rows());
+            }
         }
+        return outputs;
+    }
+
+    private EpochResult result(double seconds, int stepsTimed, float[] outputs) {
+        Evaluation validated =
+                outputs == null ? null : Evaluation.of(plan.loss(), outputs, validation);
         return new EpochResult(
                 trainer.epochs.size() + 1,
                 trainer.partialLoss / batches.rows(),
@@ -220,7 +240,7 @@ final class Fit {
                 validated == null ? null : validated.score(),
                 learningRate.applyAsDouble(trainer.step - 1),
                 seconds,
-                seconds * 1e6 / stepsTimed);
+                stepsTimed == 0 ? 0 : seconds * 1e6 / stepsTimed);
     }
 
     /**
@@ -255,10 +275,13 @@ final class Fit {
      */
     private QuernException diverged(long badStep) {
         trainer.restore(start);
-        for (long from = start.step(); from < badStep; from += MOST_STEPS) {
-            executor.train(data, select(from, (int) Math.min(MOST_STEPS, badStep - from)));
+        for (long from = start.step(); from < badStep && !trainer.isInterrupted(); from += chunk) {
+            executor.train(data, select(from, (int) Math.min(chunk, badStep - from)));
         }
-        String origin = origin(StepContext.training(select(badStep, 1), batches));
+        String origin =
+                trainer.isInterrupted()
+                        ? "interrupted before it was known where"
+                        : origin(StepContext.training(select(badStep, 1), batches));
         trainer.restore(start);
         String message =
                 "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a"

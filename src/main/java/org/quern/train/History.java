@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import java.util.List;
+import java.util.Locale;
 
 /**
  * How a run went.
@@ -20,5 +21,14 @@ public record History(List<EpochResult> epochs, int bestEpoch, End end) {
 
     public History {
         epochs = List.copyOf(epochs);
+    }
+
+    /** A line for each epoch, and one that says which was the best. */
+    @Override
+    public String toString() {
+        StringBuilder text = new StringBuilder();
+        epochs.forEach(epoch -> text.append(epoch).append('\n'));
+        String last = end.toString().toLowerCase(Locale.ROOT) + ", best epoch " + bestEpoch;
+        return text.append(last).toString();
     }
 }

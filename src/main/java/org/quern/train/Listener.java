@@ -16,12 +16,7 @@ public interface Listener {
     /** The data is on the device: the first step comes next. With distortion, before each epoch. */
     default void ready() {}
 
-    /** Whether {@link #progress} is to be told of the first step alone. Changes no result. */
-    default boolean awaitsFirstStep() {
-        return false;
-    }
-
-    /** At most about ten times a second while an epoch runs. */
+    /** After the first step, then at most about twenty times a second while an epoch runs. */
     default Verdict progress(Progress progress) {
         return Verdict.GO_ON;
     }

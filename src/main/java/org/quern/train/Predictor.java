@@ -1,11 +1,15 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import org.quern.backend.Backend;
+import org.quern.backend.Backends;
 import org.quern.backend.Executor;
+import org.quern.backend.Release;
 import org.quern.data.Dataset;
+import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
@@ -23,6 +27,16 @@ public final class Predictor implements AutoCloseable {
     private final String device;
     private final ExecutorPool pool;
 
+    /** Loads a model onto the best backend that can run here. */
+    public Predictor(SavedModel saved) {
+        this(
+                given(saved, "model").model(),
+                saved.loss(),
+                saved.parameters(),
+                Backends.choose(Backends.AUTO).backend(),
+                Backend.Options.DEFAULT);
+    }
+
     /**
      * Loads a model onto a backend.
      *
@@ -31,8 +45,10 @@ public final class Predictor implements AutoCloseable {
      */
     public Predictor(
             Model model, Loss loss, float[] parameters, Backend backend, Backend.Options options) {
-        this.loss = loss;
-        plan = Plan.forInference(model);
+        this.loss = given(loss, "loss");
+        plan = Plan.forInference(given(model, "model"));
+        given(parameters, "parameters");
+        given(options, "options");
         if (parameters.length != plan.parameters().size()) {
             throw data(
                     "%,d parameters do not fit the model, which has %,d",
@@ -41,10 +57,17 @@ public final class Predictor implements AutoCloseable {
         float[] own = parameters.clone();
         pool =
                 new ExecutorPool(
-                        backend.onHost() ? Runtime.getRuntime().availableProcessors() : 1,
+                        given(backend, "backend").onHost()
+                                ? Runtime.getRuntime().availableProcessors()
+                                : 1,
                         () -> {
                             Executor executor = backend.open(plan, options);
-                            executor.write(plan.parameters(), own, 0);
+                            try {
+                                executor.write(plan.parameters(), own, 0);
+                            } catch (RuntimeException | Error e) {
+                                Release.after(e, executor::close);
+                                throw e;
+                            }
                             return executor;
                         });
         int first = pool.take(); // now, so that what is wrong with the backend is told here
@@ -63,7 +86,7 @@ public final class Predictor implements AutoCloseable {
     }
 
     private float[] outputs(Dataset rows) {
-        float[] outputs = new float[Math.multiplyExact(rows.rows(), plan.outputSize())];
+        float[] outputs = Trainer.roomForOutputs(plan, given(rows, "rows"));
         outputs(rows, outputs);
         return outputs;
     }
@@ -80,15 +103,16 @@ public final class Predictor implements AutoCloseable {
 
     /** The same for rows of unsigned bytes, unscaled, in an array that is only read. */
     public void predict(byte[] pixels, float[] outputs) {
-        predict(pixels, null, pixels.length, outputs);
+        predict(given(pixels, "pixels"), null, pixels.length, outputs);
     }
 
     /** The same for rows of floats, unscaled. */
     public void predict(float[] values, float[] outputs) {
-        predict(null, values, values.length, outputs);
+        predict(null, given(values, "values"), values.length, outputs);
     }
 
     private void predict(byte[] pixels, float[] values, int inputs, float[] outputs) {
+        given(outputs, "outputs");
         int rows = inputs / plan.inputSize();
         if (rows == 0
                 || inputs % plan.inputSize() != 0

@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.IntPredicate;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
@@ -101,5 +102,11 @@ public record Ranking(String positive, int[] truePositives, int[] falsePositives
             sum += found * ((double) truePositives[i] / (truePositives[i] + falsePositives[i]));
         }
         return negatives() == 0 ? Double.NaN : sum / positives();
+    }
+
+    @Override
+    public String toString() {
+        String text = "of '%s': ROC AUC %.4f, PR AUC %.4f";
+        return String.format(Locale.ROOT, text, positive, rocAuc(), prAuc());
     }
 }

@@ -1,15 +1,22 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Executor;
+import org.quern.backend.Release;
 import org.quern.data.Dataset;
+import org.quern.io.ModelFile.SavedModel;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
@@ -18,18 +25,20 @@ import org.quern.plan.Slice;
  *
  * <pre>{@code
  * try (Trainer trainer = Trainer.open(TrainingConfig.of(model))) {
- *     trainer.fit(train, null, 5);
- *     System.out.println(trainer.evaluate(test).accuracy());
+ *     trainer.fit(train, 5);
+ *     System.out.println(trainer.evaluate(test));
+ *     trainer.model().save(file);
  * }
  * }</pre>
  *
- * <p>Not thread-safe, except {@link #interrupt}.
+ * <p>For one thread at a time: a second one is refused, but for {@link #interrupt}, and for {@link
+ * #close}, after which a {@link #fit} that goes on ends with an exception.
  */
 public final class Trainer implements AutoCloseable {
     final TrainingConfig config;
     final Plan plan;
     final Executor executor;
-    final List<Listener> listeners = new ArrayList<>();
+    final List<Listener> listeners = new CopyOnWriteArrayList<>();
     volatile boolean interrupted;
 
     // what a Checkpoint keeps, besides the state; moved on by Fit
@@ -39,11 +48,20 @@ public final class Trainer implements AutoCloseable {
     long partialHits;
     private float[] best;
 
+    private List<String> classes = List.of(); // of the data that was trained on last
+
+    private final ReentrantLock lock = new ReentrantLock();
+
     private Trainer(TrainingConfig config, Backend backend, Backend.Options options) {
         this.config = config;
         plan = config.plan();
         executor = backend.open(plan, options);
-        executor.initialise(config.seed());
+        try {
+            executor.initialise(config.seed());
+        } catch (RuntimeException | Error e) {
+            Release.after(e, executor::close);
+            throw e;
+        }
     }
 
     /** On the best backend that can run here. */
@@ -53,38 +71,80 @@ public final class Trainer implements AutoCloseable {
 
     /** On the given backend; refused if the model and the loss do not fit each other. */
     public static Trainer open(TrainingConfig config, Backend backend, Backend.Options options) {
-        return new Trainer(config, backend, options);
+        return new Trainer(
+                given(config, "config"), given(backend, "backend"), given(options, "options"));
     }
 
     /** Adds a listener to later calls of {@link #fit}. */
     public Trainer listen(Listener listener) {
-        listeners.add(listener);
+        listeners.add(given(listener, "listener"));
         return this;
     }
 
+    /** Trains for some epochs, without validation: {@link #fit(Dataset, Dataset, int)}. */
+    public History fit(Dataset train, int epochs) {
+        return fit(train, null, epochs);
+    }
+
     /**
-     * Trains until {@code totalEpochs} epochs are done, those before {@link #restore} or an earlier
-     * call included.
+     * Trains for so many epochs more, the one that an interrupt has left unfinished being the
+     * first. A schedule sees all epochs, done and to come: it takes the rate where it would be if
+     * their number had been known from the start.
      *
      * @param validation rows to measure after each epoch; null for none: early stopping then
      *     watches the training loss
      * @throws org.quern.QuernException if the data does not fit the model, or if training diverges:
      *     the state is then that of the last good epoch
      */
-    public History fit(Dataset train, Dataset validation, int totalEpochs) {
-        if (totalEpochs < 1) {
-            throw usage("epochs %d: give at least 1", totalEpochs);
+    public History fit(Dataset train, Dataset validation, int epochs) {
+        return fit(train, validation, epochs, false);
+    }
+
+    /**
+     * The same until so many epochs are done in all, those before {@link #restore} or an earlier
+     * call included: what continues a run that was to have so many.
+     */
+    public History fitUntil(Dataset train, Dataset validation, int totalEpochs) {
+        return fit(train, validation, totalEpochs, true);
+    }
+
+    private History fit(Dataset train, Dataset validation, int count, boolean inAll) {
+        given(train, "training data");
+        if (count < 1) {
+            throw usage("epochs %d: give at least 1", count);
+        }
+        return alone(
+                () -> {
+                    if (lock.getHoldCount() > 1) {
+                        throw usage("a listener cannot train the trainer that it listens to");
+                    }
+                    try {
+                        int total = inAll ? count : Math.addExact(epochs.size(), count);
+                        classes = train.classes();
+                        return new Fit(this, train, validation, total).run();
+                    } finally {
+                        interrupted = false; // here, not above: it may come before the first step
+                    }
+                });
+    }
+
+    /** Does something that no other thread may disturb, or refuses to. */
+    private <T> T alone(Supplier<T> work) {
+        if (!lock.tryLock()) {
+            throw usage(
+                    "another thread is at work with this trainer: wait for it, or open a trainer for"
+                            + " each");
         }
         try {
-            return new Fit(this, train, validation, totalEpochs).run();
+            return work.get();
         } finally {
-            interrupted = false; // here, not above: it may come before the first step
+            lock.unlock();
         }
     }
 
     /**
-     * Asks a running {@link #fit}, or else the next one, to end soon, between two steps. From any
-     * thread; it returns at once.
+     * Asks a running {@link #fit}, or else the next one, to end soon, between two steps, as {@link
+     * Thread#interrupt} does with the thread that trains. From any thread; it returns at once.
      */
     public void interrupt() {
         interrupted = true;
@@ -95,31 +155,72 @@ public final class Trainer implements AutoCloseable {
         return Evaluation.of(plan.loss(), outputs(set), set);
     }
 
+    /** Whether somebody asked the thread that trains to end; a thread's own flag stays set. */
+    boolean isInterrupted() {
+        return interrupted || Thread.currentThread().isInterrupted();
+    }
+
     /** Measures other parameters of the same network, which then is as it was. */
     public Evaluation evaluate(float[] others, Dataset set) {
-        float[] own = parameters();
-        executor.write(plan.parameters(), others, 0);
-        try {
-            return evaluate(set);
-        } finally {
-            executor.write(plan.parameters(), own, 0);
-        }
+        return alone(
+                () -> {
+                    float[] own = parameters();
+                    executor.write(plan.parameters(), others, 0);
+                    try {
+                        return evaluate(set);
+                    } finally {
+                        executor.write(plan.parameters(), own, 0);
+                    }
+                });
     }
 
     /** The last layer's outputs [rows × outputs] for each row: logits under cross-entropy. */
     public float[] outputs(Dataset set) {
-        float[] outputs = new float[Math.multiplyExact(set.rows(), plan.outputSize())];
-        executor.infer(set, outputs);
-        return outputs;
+        float[] outputs = roomForOutputs(plan, given(set, "rows"));
+        return alone(
+                () -> {
+                    executor.infer(set, outputs);
+                    return outputs;
+                });
+    }
+
+    /** An array for the outputs of a data set's rows, unless there are more than one holds. */
+    static float[] roomForOutputs(Plan plan, Dataset set) {
+        long size = (long) set.rows() * plan.outputSize();
+        if (size > Integer.MAX_VALUE - 8) {
+            throw usage(
+                    "%s: %,d rows of %,d outputs are more than an array holds: take fewer rows at"
+                            + " once",
+                    set.name(), set.rows(), plan.outputSize());
+        }
+        return new float[(int) size];
     }
 
     /** Where the run stands: enough to {@link #restore} it, here or elsewhere. */
     public Checkpoint checkpoint() {
-        return new Checkpoint(config.seed(), step, state(), epochs, partialLoss, partialHits, best);
+        return alone(
+                () ->
+                        new Checkpoint(
+                                config.seed(),
+                                step,
+                                state(),
+                                epochs,
+                                partialLoss,
+                                partialHits,
+                                best));
     }
 
     /** Goes back to a checkpoint of a run with the same configuration. */
     public void restore(Checkpoint checkpoint) {
+        given(checkpoint, "checkpoint");
+        alone(
+                () -> {
+                    goBack(checkpoint);
+                    return null;
+                });
+    }
+
+    private void goBack(Checkpoint checkpoint) {
         if (checkpoint.state().length != plan.state().size()) {
             throw data(
                     "the checkpoint has %,d numbers of state, the model %,d: it is of another model",
@@ -141,18 +242,24 @@ public final class Trainer implements AutoCloseable {
 
     /** A copy of {@link Plan#state()}: parameters and moments. */
     public float[] state() {
-        return read(plan.state());
+        return alone(() -> read(plan.state()));
     }
 
     /** A copy of {@link Plan#parameters()}. */
     public float[] parameters() {
-        return read(plan.parameters());
+        return alone(() -> read(plan.parameters()));
     }
 
     float[] read(Slice slice) {
         float[] values = new float[Math.toIntExact(slice.size())];
         executor.read(slice, values, 0);
         return values;
+    }
+
+    /** The model as it is now, with the names of the classes that it was trained on. */
+    public SavedModel model() {
+        Map<String, String> notes = Map.of("seed", Long.toString(config.seed()));
+        return new SavedModel(config.model(), config.loss(), parameters(), classes, notes);
     }
 
     public TrainingConfig config() {
@@ -172,6 +279,7 @@ public final class Trainer implements AutoCloseable {
         return step;
     }
 
+    /** Waits for the steps that run, not for the end of a {@link #fit}, and frees the memory. */
     @Override
     public void close() {
         executor.close();

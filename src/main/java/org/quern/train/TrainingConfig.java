@@ -1,11 +1,10 @@
 package org.quern.train;
 
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
-import java.util.stream.Stream;
 import org.quern.data.Distortion;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
@@ -36,7 +35,11 @@ public record TrainingConfig(
     public static final double DEFAULT_RATE = 1e-3;
 
     public TrainingConfig {
-        Stream.of(model, loss, optimizer, schedule, distortion).forEach(Objects::requireNonNull);
+        given(model, "model");
+        given(loss, "loss");
+        given(optimizer, "optimizer");
+        given(schedule, "schedule");
+        given(distortion, "distortion");
         if (batch < 1) {
             throw usage("batch %d: a batch has at least 1 row", batch);
         }

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
-import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.OpLoop;
 import org.quern.backend.StepContext;
@@ -126,8 +125,7 @@ public final class GradientCheck {
 
     /** Checks so many entries of each tensor of a network, evenly spread, on drawn data. */
     public static List<Result> check(Plan plan, int most) {
-        try (ReferenceExecutor reference =
-                new ReferenceBackend().open(plan, Backend.Options.DEFAULT)) {
+        try (ReferenceExecutor reference = ReferenceBackend.executor(plan)) {
             return new GradientCheck(reference, reference).results(most);
         }
     }

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
 import org.quern.backend.reference.ReferenceBackend;
@@ -38,8 +37,7 @@ public class ReferenceCheck {
         this.kernel = kernel;
         this.before = before;
         expectedLog = kernel.steps();
-        try (ReferenceExecutor reference =
-                new ReferenceBackend().open(kernel.plan(), Backend.Options.DEFAULT)) {
+        try (ReferenceExecutor reference = ReferenceBackend.executor(kernel.plan())) {
             reference.write(kernel.whole(), before, 0);
             in = reference.arena().clone();
             kernel.run(reference, expectedLog);

@@ -15,7 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.quern.QuernException;
@@ -31,14 +31,19 @@ final class LocalServer implements AutoCloseable {
     /** Bits of a token that nobody guesses. */
     private static final int TOKEN_BYTES = 16;
 
-    /** Requests that are answered at a time; those of a page's readers stay open. */
-    private static final int MOST_THREADS = 64;
+    /**
+     * Connections, each of which may take a thread: one that asks for nothing keeps nobody waiting.
+     */
+    private static final int MOST_CONNECTIONS = 1024;
+
+    /** Enough for what is answered here, a tenth of a thread's usual stack. */
+    private static final int STACK_BYTES = 1 << 17;
 
     static {
         // of the whole process, read once: a request that does not arrive in time is hung up on
         deadline("sun.net.httpserver.maxReqTime", 2);
         deadline("sun.net.httpserver.maxIdleConnections", 64);
-        deadline("jdk.httpserver.maxConnections", 1024);
+        deadline("jdk.httpserver.maxConnections", MOST_CONNECTIONS);
     }
 
     private final HttpServer server;
@@ -74,17 +79,16 @@ final class LocalServer implements AutoCloseable {
         root = "/" + Base64.getUrlEncoder().withoutPadding().encodeToString(token) + "/";
         threads =
                 new ThreadPoolExecutor(
-                        MOST_THREADS,
-                        MOST_THREADS,
+                        0,
+                        Integer.MAX_VALUE, // there are no more than connections
                         10,
                         TimeUnit.SECONDS,
-                        new LinkedBlockingQueue<>(),
+                        new SynchronousQueue<>(),
                         task -> {
-                            Thread thread = new Thread(task, "web");
+                            Thread thread = new Thread(null, task, "web", STACK_BYTES);
                             thread.setDaemon(true);
                             return thread;
                         });
-        ((ThreadPoolExecutor) threads).allowCoreThreadTimeOut(true);
         server.setExecutor(threads);
         on("GET", "/", exchange -> text(exchange, 404, "There is nothing here.\n"));
         on("GET", root, exchange -> send(exchange, 200, "text/html; charset=utf-8", html));
@@ -132,10 +136,14 @@ final class LocalServer implements AutoCloseable {
     static void send(HttpExchange exchange, int status, String type, String text)
             throws IOException {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        begin(exchange, status, type, bytes.length).write(bytes);
+        if (exchange.getRequestMethod().equals("HEAD")) { // the JDK would complain of a text
+            begin(exchange, status, type, -1);
+        } else {
+            begin(exchange, status, type, bytes.length).write(bytes);
+        }
     }
 
-    /** Begins an answer of so many bytes; 0 where their number is not known. */
+    /** Begins an answer of so many bytes: 0 if their number is not known, −1 for none. */
     static OutputStream begin(HttpExchange exchange, int status, String type, long length)
             throws IOException {
         Headers headers = exchange.getResponseHeaders();

@@ -3,15 +3,20 @@ package org.quern.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
+import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
@@ -59,6 +64,33 @@ class HostileFilesTest {
         assertThatThrownBy(() -> ImageFile.read(file))
                 .isInstanceOf(QuernException.class)
                 .hasMessageContaining("says that it has 900,000,000 pixels, more than its ");
+    }
+
+    /** A header may say more than there is: here 520,093,696 bytes, of which 600,000 come. */
+    @Test
+    void roomIsMadeForWhatComesAlone() throws IOException {
+        byte[] noise = new byte[600_000];
+        new Random(1).nextBytes(noise);
+        Path file = folder.resolve("a.gz");
+        try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
+            out.write(new byte[] {0, 0, 8, 1, 0x1f, 0, 0, 0});
+            out.write(noise);
+        }
+        ThreadMXBean thread = ManagementFactory.getPlatformMXBean(ThreadMXBean.class);
+        long before = thread.getCurrentThreadAllocatedBytes();
+        assertThatThrownBy(() -> Idx.read(file)).hasMessageContaining("is truncated");
+        assertThat(thread.getCurrentThreadAllocatedBytes() - before).isLessThan(64 << 20);
+    }
+
+    /** A field in quotes may have any number of lines. */
+    @Test
+    void messagesAreOneShortLineWhateverAFileHolds() throws IOException {
+        Path file = folder.resolve("a.csv");
+        String field = "\"x\ny\u2028" + "z\r\n".repeat(20_000) + "\"";
+        Files.writeString(file, "a,label\n1,u\n2,v\n" + field + ",u\n");
+        assertThatThrownBy(() -> DataReader.read(file))
+                .isInstanceOf(QuernException.class)
+                .hasMessageMatching(".{50,3000}");
     }
 
     private static void chunk(ByteArrayOutputStream out, String type, byte[] data)

@@ -325,7 +325,7 @@ class SplitTest {
                                         null,
                                         0,
                                         null))
-                .hasMessage("n: rows are of pixels or of values, and have labels or targets");
+                .hasMessage("n: give pixels or values, and the other is null");
         assertThatThrownBy(() -> numbered(4).withLabels(new int[3], List.of("a")))
                 .hasMessage("numbers: 3 labels for 4 rows");
         assertThatThrownBy(() -> numbered(2).withLabels(new int[] {0, 1}, List.of("a")))

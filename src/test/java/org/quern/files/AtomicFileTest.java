@@ -7,9 +7,14 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,6 +39,22 @@ class AtomicFileTest {
         onlyTheFileIsThere();
     }
 
+    /** They carry the number of their process. */
+    @Test
+    void whatAKilledProcessLeftGoesAfterAMinute() throws IOException {
+        long alive = ProcessHandle.current().pid();
+        List<Path> parts = new ArrayList<>();
+        for (String name : List.of("f.999999999", "f." + alive, "g.999999999", "f.999999999")) {
+            Path part = folder.resolve("." + name + "-1-" + parts.size() + ".part");
+            Files.writeString(part, "half");
+            FileTime when = FileTime.from(Instant.now().minusSeconds(parts.size() < 3 ? 100 : 10));
+            parts.add(Files.setLastModifiedTime(part, when));
+        }
+        AtomicFile.write(file, "new");
+        assertThat(parts.remove(0)).doesNotExist();
+        assertThat(parts).allSatisfy(part -> assertThat(part).exists());
+    }
+
     @Test
     void theOldFileStaysUntilTheNewOneIsWhole() {
         AtomicFile.write(
@@ -44,6 +65,29 @@ class AtomicFileTest {
                     assertThat(file).hasContent("old");
                 });
         assertThat(file).hasSize(200_000);
+    }
+
+    /** Which closes files; yet to save may be just what an interrupted thread does last. */
+    @Test
+    void anInterruptIsForLater() throws IOException {
+        Thread.currentThread().interrupt();
+        AtomicFile.write(file, "before");
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(file).hasContent("before");
+
+        AtomicInteger times = new AtomicInteger();
+        AtomicFile.write(
+                file,
+                out -> {
+                    if (times.incrementAndGet() == 1) {
+                        Thread.currentThread().interrupt();
+                    }
+                    out.write(new byte[200_000]);
+                });
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(times).hasValue(2);
+        assertThat(file).hasSize(200_000);
+        onlyTheFileIsThere();
     }
 
     @Test

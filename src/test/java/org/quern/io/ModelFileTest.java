@@ -181,7 +181,7 @@ class ModelFileTest {
             delimiter = '|',
             value = {
                 "quern.format | 2 | ' is of format 2, but this version of Quern reads format 1'",
-                "quern.format | | ' is of format null, but this version of Quern reads format 1'",
+                "quern.format | | ' is of format unknown, but this version of Quern reads format 1'",
                 "quern.model | | '$there is no quern.model'",
                 "quern.model | dense x | '$model layer \"dense x\": \"x\" is not a number of units'",
                 "quern.model | dense 2000000000 | '$the network needs more than 2³¹ − 1 numbers at"

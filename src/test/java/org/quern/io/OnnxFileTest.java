@@ -50,7 +50,7 @@ class OnnxFileTest {
                         .dense(10);
         float[] parameters;
         try (Trainer trainer = Trainer.open(TrainingConfig.of(model))) {
-            trainer.fit(train, null, 1);
+            trainer.fit(train, 1);
             parameters = trainer.parameters();
         }
         SavedModel saved =

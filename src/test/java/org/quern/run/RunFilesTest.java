@@ -162,7 +162,7 @@ class RunFilesTest {
         Path late = Files.writeString(run.resolve("epoch-10000.safetensors"), "x");
         try (Trainer trainer = open(CONFIG)) {
             for (int epoch = 1; epoch <= 3; epoch++) {
-                trainer.fit(PARTS.train(), null, epoch);
+                trainer.fit(PARTS.train(), 1);
                 saver.save(trainer, true);
             }
             for (String name : List.of("last", "best", "epoch-0003")) {

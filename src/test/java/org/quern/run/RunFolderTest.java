@@ -122,6 +122,17 @@ class RunFolderTest {
     }
 
     @Test
+    void anInterruptedThreadLocksSavesAndResumes() {
+        Thread.currentThread().interrupt();
+        Path run = train(1, 0);
+        try (RunFolder folder = RunFolder.resume(run, null)) {
+            assertThat(folder.checkpoint().state()).isEqualTo(trainer.state());
+        }
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(run.resolve("run.lock")).isEmptyFile();
+    }
+
+    @Test
     void aResumeRemovesWhatWasLeftHalfWrittenAndNothingElse() throws IOException {
         Path run = train(1, 0);
         List<String> whole = List.of(run.toFile().list());
@@ -142,7 +153,7 @@ class RunFolderTest {
                                 trainer.config(), Usable.named("java"), Backend.Options.DEFAULT)) {
             folder.restore(again, PARTS);
             again.listen(folder.saving(report(), text -> {}));
-            again.fit(PARTS.train(), PARTS.train(), 5);
+            again.fitUntil(PARTS.train(), PARTS.train(), 5);
             assertThat(folder.settings()).isEqualTo(RunSettings.DEFAULT.texts());
         }
         assertThat(run.resolve("epoch-0003.safetensors")).doesNotExist();

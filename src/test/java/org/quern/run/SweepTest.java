@@ -81,7 +81,7 @@ class SweepTest {
             assertThat(parts.validation()).isNull();
             tested += parts.test().rows();
             try (Trainer alone = settings.open(parts, backend)) {
-                alone.fit(settings.toTrain(parts), null, 1);
+                alone.fit(settings.toTrain(parts), 1);
                 assertThat(result.validation())
                         .isEqualTo(Sweep.Score.of(alone.evaluate(parts.test())));
                 assertThat(result.test()).isEqualTo(Sweep.Score.NONE);

@@ -347,7 +347,7 @@ class TrainingTest {
         TrainingConfig config = TrainingConfig.of(model).withLoss(Loss.MEAN_SQUARED_ERROR);
         try (Trainer trainer =
                 Trainer.open(config, SETTINGS.choose().backend(), SETTINGS.options())) {
-            assertThatThrownBy(() -> trainer.fit(rows, null, 1))
+            assertThatThrownBy(() -> trainer.fit(rows, 1))
                     .hasMessageStartingWith("houses is a table: Columns make of it");
             assertThatThrownBy(() -> trainer.evaluate(rows))
                     .hasMessageStartingWith("houses is a table: Columns make of it");
@@ -395,7 +395,17 @@ class TrainingTest {
         RunSettings settings = SETTINGS.with(Setting.SCALE, 0.5f).on(source);
         Columns columns = settings.parts(source).columns();
         assertThat(columns.standardize()).isFalse();
-        RunSettings resumed = RunSettings.ofRun(settings.texts());
+        RunSettings resumed = RunSettings.ofRun(settings.texts(), Path.of("run"));
         assertThat(resumed.parts(source).columns()).isEqualTo(columns);
+    }
+
+    @Test
+    void damagedSettingsAreTheFoldersFault() {
+        assertThatThrownBy(() -> RunSettings.ofRun(Map.of("split", "1.2"), Path.of("runs/a")))
+                .hasMessage(
+                        "the settings of run runs/a are damaged (split 1.2: give a fraction above 0"
+                                + " and below 1): start a new run")
+                .extracting("kind")
+                .isEqualTo(QuernException.Kind.DATA);
     }
 }

@@ -88,7 +88,7 @@ class AccuracyTest {
             // kernel
         }
         try (Trainer trainer = Trainer.open(config, backend, options)) {
-            trainer.fit(data.train(), null, 5);
+            trainer.fit(data.train(), 5);
             return trainer.evaluate(data.test()).accuracy();
         }
     }

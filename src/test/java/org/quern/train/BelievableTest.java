@@ -86,7 +86,7 @@ class BelievableTest {
         TrainingConfig config = TrainingConfig.of(MODEL).withLoss(loss);
         try (Trainer trainer =
                 Trainer.open(config, new Tampering(java, with), Backend.Options.DEFAULT)) {
-            trainer.fit(data, null, 1);
+            trainer.fit(data, 1);
         }
     }
 

@@ -114,13 +114,13 @@ class BinaryTest {
         Backend java = Usable.named("java");
         TrainingConfig config = config(Model.input(2).dense(3));
         try (Trainer trainer = Trainer.open(config, java, Backend.Options.DEFAULT)) {
-            assertThatThrownBy(() -> trainer.fit(bad, null, 1))
+            assertThatThrownBy(() -> trainer.fit(bad, 1))
                     .isInstanceOf(QuernException.class)
                     .hasMessage(message.formatted(target));
             assertThatThrownBy(() -> trainer.fit(set, bad, 1))
                     .hasMessage(message.formatted(target));
             assertThatThrownBy(() -> trainer.evaluate(bad)).hasMessage(message.formatted(target));
-            assertThatThrownBy(() -> trainer.fit(points(), null, 1))
+            assertThatThrownBy(() -> trainer.fit(points(), 1))
                     .hasMessage("points has no targets, which binary cross-entropy needs");
         }
     }
@@ -130,7 +130,7 @@ class BinaryTest {
     void logitsThatAreInfiniteEndTheTraining(Backend backend) {
         TrainingConfig config = config(Model.input(2).scaled(new Scaling(3e38f, 0)).dense(3));
         try (Trainer trainer = Trainer.open(config, backend, Backend.Options.DEFAULT)) {
-            assertThatThrownBy(() -> trainer.fit(labelled(), null, 1))
+            assertThatThrownBy(() -> trainer.fit(labelled(), 1))
                     .isInstanceOf(QuernException.class)
                     .hasMessageStartingWith("training diverged at step 0");
         }

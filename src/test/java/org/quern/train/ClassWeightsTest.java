@@ -76,7 +76,7 @@ class ClassWeightsTest {
             float[] logits = trainer.outputs(one);
             double both = Math.log(Math.exp(logits[0]) + Math.exp(logits[1]));
             double expected = (0.5 * (both - logits[0]) + 4 * (both - logits[1])) / 2;
-            History history = trainer.fit(set, null, 1);
+            History history = trainer.fit(set, 1);
             assertThat(history.epochs().get(0).loss()).isCloseTo(expected, within(1e-6));
         }
     }

@@ -31,7 +31,7 @@ class DistortedRunTest {
     void interruptedWithinAnEpochAndResumedItGivesTheSameBits(Backend backend) {
         float[] whole;
         try (Trainer trainer = open(backend)) {
-            trainer.fit(DIGITS, null, 3);
+            trainer.fit(DIGITS, 3);
             whole = trainer.state();
         }
         Checkpoint middle;
@@ -43,13 +43,13 @@ class DistortedRunTest {
                             return p.epoch() == 2 ? Verdict.STOP : Verdict.GO_ON;
                         }
                     });
-            trainer.fit(DIGITS, null, 3);
+            trainer.fit(DIGITS, 3);
             middle = trainer.checkpoint();
             assertThat(middle.epochs()).hasSizeBetween(1, 2);
         }
         try (Trainer trainer = open(backend)) {
             trainer.restore(middle);
-            trainer.fit(DIGITS, null, 3);
+            trainer.fitUntil(DIGITS, null, 3);
             assertThat(trainer.state()).isEqualTo(whole);
         }
     }
@@ -64,11 +64,11 @@ class DistortedRunTest {
                                 backend,
                                 Backend.Options.DEFAULT)) {
             // the first epoch on what the distortion gives for it, without the distortion
-            drawn.fit(DIGITS, null, 1);
-            once.fit(CONFIG.distortion().apply(DIGITS, CONFIG.seed(), 0), null, 1);
+            drawn.fit(DIGITS, 1);
+            once.fit(CONFIG.distortion().apply(DIGITS, CONFIG.seed(), 0), 1);
             assertThat(drawn.state()).isEqualTo(once.state());
-            drawn.fit(DIGITS, null, 2);
-            once.fit(CONFIG.distortion().apply(DIGITS, CONFIG.seed(), 0), null, 2);
+            drawn.fit(DIGITS, 1);
+            once.fit(CONFIG.distortion().apply(DIGITS, CONFIG.seed(), 0), 1);
             assertThat(drawn.state()).isNotEqualTo(once.state());
         }
     }

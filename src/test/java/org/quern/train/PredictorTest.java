@@ -160,8 +160,10 @@ class PredictorTest {
                                 for (int done = 0; ; done++) {
                                     try {
                                         predictor.predict(row(done % 100), outputs);
-                                    } catch (IllegalStateException e) {
-                                        assertThat(e).hasMessage("this predictor was closed");
+                                    } catch (QuernException e) {
+                                        assertThat(e)
+                                                .hasMessage(
+                                                        "this predictor was closed: open another");
                                         return done;
                                     }
                                 }

@@ -133,8 +133,7 @@ class GradientCheckTest {
     }
 
     private static boolean passes(GradientCheck.Network network, Mutation mutation) {
-        try (ReferenceExecutor reference =
-                new ReferenceBackend().open(network.plan(), Backend.Options.DEFAULT)) {
+        try (ReferenceExecutor reference = ReferenceBackend.executor(network.plan())) {
             OpLoop mutant = new Mutant(reference, mutation);
             return new GradientCheck(reference, mutant)
                     .results(400).stream().allMatch(GradientCheck.Result::passed);

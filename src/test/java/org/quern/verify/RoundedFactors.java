@@ -1,7 +1,6 @@
 package org.quern.verify;
 
 import java.util.Optional;
-import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
 import org.quern.backend.reference.ReferenceBackend;
@@ -49,8 +48,7 @@ public final class RoundedFactors {
         for (int i = 0; i < before.length; i++) {
             before[i] = round(before[i], bits);
         }
-        try (ReferenceExecutor reference =
-                new ReferenceBackend().open(one.plan(), Backend.Options.DEFAULT)) {
+        try (ReferenceExecutor reference = ReferenceBackend.executor(one.plan())) {
             reference.write(one.whole(), before, 0);
             double[] in = reference.arena().clone();
             Steps log = one.steps();

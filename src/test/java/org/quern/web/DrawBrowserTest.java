@@ -54,7 +54,7 @@ class DrawBrowserTest {
                         .dense(10);
         TrainingConfig config = TrainingConfig.of(layers).withSeed(1);
         try (Trainer trainer = Trainer.open(config)) {
-            trainer.fit(mnist.train(), null, 5);
+            trainer.fit(mnist.train(), 5);
             model =
                     new SavedModel(
                             layers,

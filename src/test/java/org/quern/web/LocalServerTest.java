@@ -163,7 +163,7 @@ class LocalServerTest {
                     told++;
                     Thread.sleep(5);
                 }
-                trainer.fit(DIGITS.train(), null, 1);
+                trainer.fit(DIGITS.train(), 1);
                 Evaluation evaluation = trainer.evaluate(DIGITS.test());
                 double seconds = (System.nanoTime() - start) * 1e-9;
                 live.end(page(trainer, report).test(evaluation, DIGITS.test()));
@@ -236,7 +236,9 @@ class LocalServerTest {
         }
     }
 
-    /** A thousand who begin a request and never end it. */
+    /**
+     * A thousand who begin a request and never end it; how fast it answers, ci/torture measures.
+     */
     @Test
     void halfRequestsLeaveThePageAnswering() throws Exception {
         List<Socket> half = new ArrayList<>();
@@ -247,11 +249,6 @@ class LocalServerTest {
                 half.add(socket);
                 socket.getOutputStream().write("GET / HTTP/1.1\r\nHo".getBytes());
             }
-            long threads =
-                    Thread.getAllStackTraces().keySet().stream()
-                            .filter(thread -> thread.getName().equals("web"))
-                            .count();
-            assertThat(threads).isLessThanOrEqualTo(64);
             assertThat(send(server.address(), "GET", null).body()).isEqualTo("page");
         } finally {
             for (Socket socket : half) {

@@ -6,6 +6,8 @@ import java.util.Locale;
 import java.util.Optional;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.backend.Executor;
+import org.quern.backend.Guard;
 import org.quern.backend.Limits;
 import org.quern.backend.Words;
 import org.quern.backend.nativelib.NativeLibraries;
@@ -41,8 +43,8 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public CpuExecutor open(Plan plan, Options options) {
-        return new CpuExecutor(plan, options.threads(), wanted(options));
+    public Executor open(Plan plan, Options options) {
+        return new Guard(new CpuExecutor(plan, options.threads(), wanted(options)));
     }
 
     @Override

@@ -1,7 +1,6 @@
 package org.quern.backend.cpu;
 
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.DeviceDataset;
@@ -17,20 +16,22 @@ import org.quern.plan.Slice;
 final class CpuExecutor implements Executor {
     private final Plan plan;
     private final String device;
+    private final String notice;
     private final float[] log = new float[2];
-    private final Handle net;
+    private final long net;
 
     /** On so many threads, 0 for all processors, and an {@link Native#instructionSet}. */
     CpuExecutor(Plan plan, int threads, int isa) {
         this.plan = plan;
-        int used = threads == 0 ? Native.processors() : threads;
-        String threadsUsed = used == 1 ? "1 thread" : used + " threads";
-        device = Native.instructionSet(isa) + ", " + threadsUsed;
-        long opened = open(NetDescription.of(plan, used).words(), isa);
-        if (opened == 0) {
+        net = open(NetDescription.of(plan, threads).words(), isa);
+        if (net == 0) {
             throw outOfMemory("%,d MiB for the network".formatted(plan.arena() * 4 >> 20));
         }
-        net = new Handle(opened, Native::close, "this executor");
+        int used = Native.threads(net);
+        String threadsUsed = used == 1 ? "1 thread" : used + " threads";
+        device = Native.instructionSet(isa) + ", " + threadsUsed;
+        String fewer = "%d of %d threads: there is no work, or no room, for more";
+        notice = used < threads ? fewer.formatted(used, threads) : null;
     }
 
     /** A net of a description that C understands; 0 if memory is short. */
@@ -43,15 +44,15 @@ final class CpuExecutor implements Executor {
         return opened;
     }
 
-    private record CpuData(Dataset set, Handle copy) implements DeviceDataset {
+    private record CpuData(Dataset set, long address) implements DeviceDataset {
         @Override
         public void close() {
-            copy.close();
+            Native.release(address);
         }
     }
 
     private static long address(DeviceDataset data) {
-        return ((CpuData) data).copy.get();
+        return ((CpuData) data).address;
     }
 
     @Override
@@ -65,47 +66,42 @@ final class CpuExecutor implements Executor {
     }
 
     @Override
+    public String notice() {
+        return notice;
+    }
+
+    @Override
     public void write(Slice slice, float[] source, int from) {
-        int size = checked(slice);
-        Objects.checkFromIndexSize(from, size, source.length);
-        Native.write(net.get(), slice.offset(), source, from, size);
+        Native.write(net, slice.offset(), source, from, (int) slice.size());
     }
 
     @Override
     public void read(Slice slice, float[] target, int to) {
-        int size = checked(slice);
-        Objects.checkFromIndexSize(to, size, target.length);
-        Native.read(net.get(), slice.offset(), target, to, size);
-    }
-
-    private int checked(Slice slice) {
-        if (slice.offset() < 0 || slice.end() > plan.arena()) {
-            throw new IndexOutOfBoundsException(slice + " is not of this plan");
-        }
-        return Math.toIntExact(slice.size());
+        Native.read(net, slice.offset(), target, to, (int) slice.size());
     }
 
     @Override
     public DeviceDataset upload(Dataset data) {
-        DeviceDataset.check(plan, data);
-        long address = Native.upload(net.get(), data.pixels(), data.values(), data.rows());
+        float[] targets = DeviceDataset.targets(plan, data);
+        long address = Native.upload(net, data.pixels(), data.values(), data.rows());
+        if (address == Native.CHANGED) {
+            throw QuernException.data(
+                    "%s: its array was written to while it was copied", data.name());
+        }
         if (address == 0) {
             throw outOfMemory("%,d rows of %s".formatted(data.rows(), data.name()));
         }
-        Handle copy = new Handle(address, Native::release, "this data set");
-        float[] targets = DeviceDataset.targets(plan, data);
         if (targets.length > 0 && !Native.targets(address, targets)) {
-            copy.close();
+            Native.release(address);
             throw outOfMemory("the targets of " + data.name());
         }
-        return new CpuData(data, copy);
+        return new CpuData(data, address);
     }
 
     @Override
     public void train(DeviceDataset data, Steps steps) {
-        DeviceDataset.checkTargets(plan, data.set());
         Native.train(
-                net.get(),
+                net,
                 address(data),
                 steps.seed(),
                 steps.first(),
@@ -118,23 +114,19 @@ final class CpuExecutor implements Executor {
 
     @Override
     public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
-        Objects.checkFromIndexSize(first, rows, data.rows());
-        Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
-        Native.infer(net.get(), address(data), first, rows, outputs);
+        Native.infer(net, address(data), first, rows, outputs);
     }
 
     @Override
     public void infer(Dataset rows, float[] outputs) {
-        DeviceDataset.check(plan, rows);
         infer(rows.pixels(), rows.values(), rows.rows(), outputs);
     }
 
     @Override
     public void infer(byte[] pixels, float[] values, int rows, float[] outputs) {
-        int given = pixels != null ? pixels.length : values.length;
-        Objects.checkFromIndexSize(0, rows * plan.inputSize(), given);
-        Objects.checkFromIndexSize(0, rows * plan.outputSize(), outputs.length);
-        Native.inferHost(net.get(), pixels, values, rows, outputs);
+        if (!Native.inferHost(net, pixels, values, rows, outputs)) {
+            throw outOfMemory("a pass of %,d rows".formatted(plan.inferenceBatch()));
+        }
     }
 
     @Override
@@ -146,7 +138,7 @@ final class CpuExecutor implements Executor {
     public void run(Op op, DeviceDataset data, StepContext pass, int times) {
         Kind kind = Kind.of(op);
         Native.run(
-                net.get(),
+                net,
                 address(data),
                 kind.ordinal(),
                 layer(op),
@@ -202,6 +194,6 @@ final class CpuExecutor implements Executor {
 
     @Override
     public void close() {
-        net.close();
+        Native.close(net);
     }
 }

@@ -1,6 +1,7 @@
 package org.quern.backend.cpu;
 
 import static org.quern.QuernException.device;
+import static org.quern.QuernException.expect;
 
 import org.quern.backend.Limits;
 
@@ -9,15 +10,14 @@ final class CpuLimits implements Limits {
     private static final long LARGEST = 128L << 20;
     private static final long LOOPS = 10_000;
 
-    private final Handle peak;
+    private long peak; // 0 once it is closed
 
     /** For {@code threads} threads, 0 for all processors, and an instruction set. */
     CpuLimits(int threads, int isa) {
-        long opened = open(threads, LARGEST, isa);
-        if (opened == 0) {
+        peak = open(threads, LARGEST, isa);
+        if (peak == 0) {
             throw device("out of memory: no room for a copy of %d MiB", LARGEST >> 20);
         }
-        peak = new Handle(opened, CpuLimits::close, "this measurement");
     }
 
     @Override
@@ -26,13 +26,18 @@ final class CpuLimits implements Limits {
     }
 
     @Override
-    public void copy(long bytes, int times) {
-        copy(peak.get(), bytes, times);
+    public synchronized void copy(long bytes, int times) {
+        copy(open(), bytes, times);
     }
 
     @Override
-    public double multiplyAdd(int times) {
-        return multiplyAdd(peak.get(), LOOPS * times);
+    public synchronized double multiplyAdd(int times) {
+        return multiplyAdd(open(), LOOPS * times);
+    }
+
+    private long open() {
+        expect(peak != 0, "this measurement was closed");
+        return peak;
     }
 
     /** Threads (0: all processors) and two pieces of memory; 0 if memory is short. */
@@ -46,7 +51,10 @@ final class CpuLimits implements Limits {
     private static native void close(long peak);
 
     @Override
-    public void close() {
-        peak.close();
+    public synchronized void close() {
+        if (peak != 0) {
+            close(peak);
+            peak = 0;
+        }
     }
 }

@@ -8,6 +8,9 @@ final class Native {
     /** What {@link #open} gives for a network with an activation, loss or rule unknown to C. */
     static final int UNKNOWN = -1;
 
+    /** What {@link #upload} gives for rows that somebody wrote to meanwhile. */
+    static final int CHANGED = -2;
+
     private Native() {}
 
     /** QUERN_ABI of the {@code kernels/gen/abi.h} that the library is made of. */
@@ -27,7 +30,13 @@ final class Native {
 
     static native void read(long net, long offset, float[] target, int to, int count);
 
-    /** A copy of rows, of bytes or of floats, the other null; 0 if memory is short. */
+    /** Threads of a net, the caller's among them: no more than it has work for. */
+    static native int threads(long net);
+
+    /**
+     * A copy of rows, of bytes or of floats, the other null; 0 if memory is short, or {@link
+     * #CHANGED}.
+     */
     static native long upload(long net, byte[] bytes, float[] floats, int rows);
 
     /** Gives a data set its targets; false if memory is short. */
@@ -48,7 +57,9 @@ final class Native {
 
     static native void infer(long net, long data, int first, int rows, float[] outputs);
 
-    static native void inferHost(long net, byte[] bytes, float[] floats, int rows, float[] outputs);
+    /** False if memory is short. */
+    static native boolean inferHost(
+            long net, byte[] bytes, float[] floats, int rows, float[] outputs);
 
     /** An op of a {@link CpuExecutor.Kind}, some times; {@code log} receives what Metrics gives. */
     static native void run(

@@ -19,6 +19,7 @@ import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
+import org.quern.backend.Release;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.Gemm;
 
@@ -49,31 +50,35 @@ final class Cublas implements Device.Library, AutoCloseable {
         precision = options.precision();
         mayBeOwn = options.gemm() != Backend.Gemm.CUBLAS && precision == Backend.Precision.FP32;
         check(JCublas2.cublasCreate(handle), "cublasCreate");
-        workspace = device.allocate(WORKSPACE, "cuBLAS's workspace");
-        cudaStream_t stream = new cudaStream_t(device.stream);
-        check(JCublas2.cublasSetStream(handle, stream), "cublasSetStream");
-        check(JCublas2.cublasSetWorkspace(handle, workspace, WORKSPACE), "cublasSetWorkspace");
-        int mode =
-                precision == Backend.Precision.TF32
-                        ? cublasMath.CUBLAS_TF32_TENSOR_OP_MATH
-                        : cublasMath.CUBLAS_DEFAULT_MATH;
-        check(JCublas2.cublasSetMathMode(handle, mode), "cublasSetMathMode");
-        int[] number = new int[1];
-        check(JCublas2.cublasGetVersion(handle, number), "cublasGetVersion");
-        version = number[0];
-        table = new GemmTable(device, this);
+        try {
+            workspace = device.allocate(WORKSPACE, "cuBLAS's workspace");
+            cudaStream_t stream = new cudaStream_t(device.stream);
+            check(JCublas2.cublasSetStream(handle, stream), "cublasSetStream");
+            check(JCublas2.cublasSetWorkspace(handle, workspace, WORKSPACE), "cublasSetWorkspace");
+            int mode =
+                    precision == Backend.Precision.TF32
+                            ? cublasMath.CUBLAS_TF32_TENSOR_OP_MATH
+                            : cublasMath.CUBLAS_DEFAULT_MATH;
+            check(JCublas2.cublasSetMathMode(handle, mode), "cublasSetMathMode");
+            int[] number = new int[1];
+            check(JCublas2.cublasGetVersion(handle, number), "cublasGetVersion");
+            version = number[0];
+            table = new GemmTable(device, this);
+            openLight(library);
+        } catch (RuntimeException | Error e) {
+            Release.after(e, this::close);
+            throw e;
+        }
+    }
+
+    private void openLight(CublasLibrary library) {
         try {
             CublasLt.load(library);
         } catch (QuernException e) {
             lightProblem = e.getMessage();
             return;
         }
-        try {
-            light = new CublasLt(precision, workspace, device.stream);
-        } catch (RuntimeException e) {
-            close();
-            throw e;
-        }
+        light = new CublasLt(precision, workspace, device.stream);
     }
 
     private static CublasLibrary find(String wanted) {
@@ -243,10 +248,14 @@ final class Cublas implements Device.Library, AutoCloseable {
 
     @Override
     public void close() {
+        Release release = new Release();
         if (light != null) {
-            light.close();
+            release.then(light::close);
         }
-        check(JCublas2.cublasDestroy(handle), "cublasDestroy");
-        device.release(workspace);
+        release.then(() -> check(JCublas2.cublasDestroy(handle), "cublasDestroy"));
+        if (workspace != null) { // where there was no room for it
+            release.then(() -> device.release(workspace));
+        }
+        release.end();
     }
 }

@@ -4,6 +4,8 @@ import static org.quern.backend.cuda.CudaErrors.check;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +20,7 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
+import org.quern.backend.Release;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.GpuDevice;
@@ -31,6 +34,10 @@ final class CudaDevice extends GpuDevice {
     final CudaHardware hardware;
     final Stream stream = new Stream();
     private final CUstream copies = new CUstream();
+
+    /** What gives back what was taken, the last first. */
+    private final Deque<Runnable> undo = new ArrayDeque<>();
+
     private final CudaModule module;
     private final Cublas cublas;
     private final long budget;
@@ -50,20 +57,29 @@ final class CudaDevice extends GpuDevice {
         this.hardware = hardware;
         enter();
         module = hardware.module(KERNELS);
-        int flags = CUstream_flags.CU_STREAM_NON_BLOCKING;
-        check(JCudaDriver.cuStreamCreate(stream, flags), "cuStreamCreate");
-        check(JCudaDriver.cuStreamCreate(copies, flags), "cuStreamCreate");
-        for (int i = 0; i < staging.length; i++) {
-            staging[i] = new Pinned(STAGING, 0);
-            pointers.put(staging[i].view, staging[i].pointer);
-        }
         budget = options.deviceMemory() > 0 ? (long) options.deviceMemory() << 20 : -1;
         try {
+            create(stream);
+            create(copies);
+            for (int i = 0; i < staging.length; i++) {
+                staging[i] = new Pinned(STAGING, 0);
+                undo.push(staging[i]::close);
+                pointers.put(staging[i].view, staging[i].pointer);
+            }
             cublas = Cublas.open(this, options);
-        } catch (RuntimeException e) {
-            release();
+            if (cublas != null) {
+                undo.push(cublas::close);
+            }
+        } catch (RuntimeException | Error e) {
+            Release.after(e, this::close);
             throw e;
         }
+    }
+
+    private void create(CUstream one) {
+        int flags = CUstream_flags.CU_STREAM_NON_BLOCKING;
+        check(JCudaDriver.cuStreamCreate(one, flags), "cuStreamCreate");
+        undo.push(() -> check(JCudaDriver.cuStreamDestroy(one), "cuStreamDestroy"));
     }
 
     private void enter() {
@@ -170,8 +186,13 @@ final class CudaDevice extends GpuDevice {
     public Memory allocateShared(int bytes, String what) {
         Pinned host = new Pinned(bytes, JCudaDriver.CU_MEMHOSTALLOC_DEVICEMAP);
         Memory memory = new Memory(bytes, host);
-        int code = JCudaDriver.cuMemHostGetDevicePointer(memory, host.pointer, 0);
-        check(code, "cuMemHostGetDevicePointer");
+        try {
+            int code = JCudaDriver.cuMemHostGetDevicePointer(memory, host.pointer, 0);
+            check(code, "cuMemHostGetDevicePointer");
+        } catch (RuntimeException e) {
+            Release.after(e, host::close);
+            throw e;
+        }
         return memory;
     }
 
@@ -197,7 +218,16 @@ final class CudaDevice extends GpuDevice {
             enter();
             check(JCudaDriver.cuMemHostAlloc(pointer, bytes, flags), "cuMemHostAlloc");
             view = pointer.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
-            done = event(CUevent_flags.CU_EVENT_DISABLE_TIMING);
+            try {
+                done = event(CUevent_flags.CU_EVENT_DISABLE_TIMING);
+            } catch (RuntimeException e) {
+                Release.after(e, this::freeHost);
+                throw e;
+            }
+        }
+
+        private void freeHost() {
+            check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost");
         }
 
         /** Says that what was put into the stream until now needs what is in it. */
@@ -219,8 +249,10 @@ final class CudaDevice extends GpuDevice {
         @Override
         public void close() {
             enter();
-            check(JCudaDriver.cuEventDestroy(done), "cuEventDestroy");
-            check(JCudaDriver.cuMemFreeHost(pointer), "cuMemFreeHost");
+            new Release()
+                    .then(() -> check(JCudaDriver.cuEventDestroy(done), "cuEventDestroy"))
+                    .then(this::freeHost)
+                    .end();
         }
     }
 
@@ -315,7 +347,12 @@ final class CudaDevice extends GpuDevice {
         PinnedSlot(Memory device) {
             super(device.bytes(), 0);
             this.device = device;
-            sent = event(CUevent_flags.CU_EVENT_DISABLE_TIMING);
+            try {
+                sent = event(CUevent_flags.CU_EVENT_DISABLE_TIMING);
+            } catch (RuntimeException e) {
+                Release.after(e, super::close);
+                throw e;
+            }
         }
 
         @Override
@@ -339,16 +376,24 @@ final class CudaDevice extends GpuDevice {
 
         @Override
         public void close() {
-            free();
-            check(JCudaDriver.cuEventDestroy(sent), "cuEventDestroy");
-            super.close();
-            release(device);
+            new Release()
+                    .then(this::free)
+                    .then(() -> check(JCudaDriver.cuEventDestroy(sent), "cuEventDestroy"))
+                    .then(super::close)
+                    .then(() -> release(device))
+                    .end();
         }
     }
 
     @Override
     public Slot slot(long bytes, String what) {
-        return new PinnedSlot(allocate(bytes, what));
+        Memory memory = allocate(bytes, what);
+        try {
+            return new PinnedSlot(memory);
+        } catch (RuntimeException | Error e) {
+            Release.after(e, () -> release(memory));
+            throw e;
+        }
     }
 
     @Override
@@ -372,20 +417,10 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public void close() {
-        enter();
-        if (cublas != null) {
-            cublas.close();
+        Release release = new Release().then(this::finish);
+        while (!undo.isEmpty()) {
+            release.then(undo.pop());
         }
-        release();
-    }
-
-    private void release() {
-        finish();
-        for (Pinned half : staging) {
-            half.close();
-        }
-        check(JCudaDriver.cuStreamDestroy(copies), "cuStreamDestroy");
-        check(JCudaDriver.cuStreamDestroy(stream), "cuStreamDestroy");
-        entered = null;
+        release.end();
     }
 }

@@ -53,9 +53,9 @@ public record BlockTeam(Kind kind, int blocks, long memory, boolean tensor, Stri
                 + (shape != null ? shape : kind.text() + (isCluster() ? "_" + blocks : ""));
     }
 
-    /** The translation unit that the kernel is in. */
+    /** The translation unit that is the kernel's own: nothing else is loaded, or compiled. */
     public String unit() {
-        return shape != null ? "fused_shapes" : "fused_" + kind.text();
+        return kernel().replace("_train", "");
     }
 
     /** Threads of a block. */

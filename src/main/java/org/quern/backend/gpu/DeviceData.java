@@ -7,6 +7,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.quern.backend.DeviceDataset;
+import org.quern.backend.Release;
 import org.quern.backend.StepContext;
 import org.quern.data.Dataset;
 import org.quern.plan.Plan;
@@ -37,7 +38,6 @@ final class DeviceData implements DeviceDataset {
 
     private Launches preparedWith;
     private int slot;
-    private boolean open = true;
 
     /** Launches that read a data set, prepared for each slot. */
     enum Kept {
@@ -56,19 +56,31 @@ final class DeviceData implements DeviceDataset {
         float[] numbers = DeviceDataset.targets(plan, set);
         long rowBytes = rowBytes() + 4L * targetColumns;
         long budget = device.dataBudget();
-        if (rowBytes * set.rows() > budget) {
-            hostTargets = numbers;
-            // two slots of an eighth each leave room for what else there is, and keep copies short
-            long wanted = Math.max(least, Math.min(budget / 8, 1 << 28) / rowBytes);
-            chunk = (int) ((Math.min(wanted, set.rows()) + batch - 1) / batch * batch);
-            for (int i = 0; i < 2; i++) {
-                slots.add(device.slot(chunk * rowBytes(), "a chunk of " + set.name()));
-                slots.add(device.slot(4L * chunk * targetColumns, "targets of " + set.name()));
+        boolean streams = rowBytes * set.rows() > budget;
+        hostTargets = streams ? numbers : null;
+        // two slots of an eighth each leave room for what else there is, and keep copies short
+        long wanted = Math.max(least, Math.min(budget / 8, 1 << 28) / rowBytes);
+        chunk = streams ? (int) ((Math.min(wanted, set.rows()) + batch - 1) / batch * batch) : 0;
+        try {
+            if (streams) {
+                openSlots();
+            } else {
+                send(numbers);
             }
-            return;
+        } catch (RuntimeException | Error e) {
+            Release.after(e, this::close);
+            throw e;
         }
-        hostTargets = null;
-        chunk = 0;
+    }
+
+    private void openSlots() {
+        for (int i = 0; i < 2; i++) {
+            slots.add(device.slot(chunk * rowBytes(), "a chunk of " + set.name()));
+            slots.add(device.slot(4L * chunk * targetColumns, "targets of " + set.name()));
+        }
+    }
+
+    private void send(float[] numbers) {
         String rows = "%,d rows of %s".formatted(set.rows(), set.name());
         resident.add(device.allocate(set.rows() * rowBytes(), rows));
         int values = Math.toIntExact((long) set.rows() * set.features());
@@ -187,25 +199,23 @@ final class DeviceData implements DeviceDataset {
         kept.get(slot).put(which, launch);
     }
 
-    private void forget() {
-        device.finish();
+    private Release forget() {
+        Release release = new Release().then(device::finish);
         if (choice != null) {
-            choice.close();
+            release.then(choice::close);
             choice = null;
         }
         for (Map<Kept, Device.Launch> ofSlot : kept) {
-            ofSlot.values().forEach(Device.Launch::close);
+            ofSlot.values().forEach(launch -> release.then(launch::close));
             ofSlot.clear();
         }
+        return release;
     }
 
-    /** This, if it is open; what was prepared with older launches is closed. */
+    /** This; what was prepared with older launches is closed. */
     DeviceData with(Launches launches) {
-        if (!open) {
-            throw new IllegalStateException("this data set was closed");
-        }
         if (preparedWith != launches) {
-            forget();
+            forget().end();
             preparedWith = launches;
         }
         return this;
@@ -218,11 +228,9 @@ final class DeviceData implements DeviceDataset {
 
     @Override
     public void close() {
-        if (open) {
-            open = false;
-            forget();
-            resident.forEach(device::release);
-            slots.forEach(Device.Slot::close);
-        }
+        Release release = forget();
+        resident.forEach(buffer -> release.then(() -> device.release(buffer)));
+        slots.forEach(one -> release.then(one::close));
+        release.end();
     }
 }

@@ -9,7 +9,7 @@ import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 
-/** The networks that {@code kernels/cuda/fused_shapes.cu} has a kernel of their own for. */
+/** The networks that {@code kernels/cuda/fused_shape.h} has a kernel of their own for. */
 final class FusedShape {
     static final int BATCH = 32;
     static final int THREADS = 384;

@@ -3,6 +3,7 @@ package org.quern.backend.gpu;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.backend.Release;
 
 /**
  * The fused kernel for one data set. A launch takes as many steps as are expected to be done within
@@ -33,40 +34,48 @@ final class FusedSteps implements AutoCloseable {
         this.device = device;
         try {
             BlockTeam team = layout.team();
+            boolean any = team.shape() == null; // a kernel for any network
             Call call =
                     Call.of(team.kernel(), team.blocks())
                             .with(arena, pass, log, data.raw(), data.targets());
-            if (team.shape() == null) {
-                call = withMemory(call, layout);
+            if (any) {
+                call = call.with(scratch(layout));
             }
+            Object net = team.blocks() == 1 ? written(layout.words()) : layout.description();
             for (int limit : LIMITS) {
-                Call some =
-                        team.shape() == null
-                                ? call.with(limit, data.set().isPixels())
-                                : call.with(limit, layout.description());
-                launches.add(device.prepare(some, team, layout.bytes()));
+                Call some = call.with(limit);
+                if (any) {
+                    some = some.with(data.set().isPixels());
+                }
+                launches.add(device.prepare(some.with(net), team, layout.bytes()));
             }
             launches.get(0).tries();
             device.finish();
-        } catch (BlockTeam.Refused | RuntimeException e) {
-            try {
-                close();
-            } catch (RuntimeException after) {
-                e.addSuppressed(after); // a device that is lost takes nothing back either
-            }
+        } catch (BlockTeam.Refused | RuntimeException | Error e) {
+            Release.after(e, this::close);
             throw e;
         }
     }
 
-    private Call withMemory(Call call, FusedLayout layout) {
-        int[] words = layout.words();
+    private Device.Buffer scratch(FusedLayout layout) {
+        boolean alone = layout.team().blocks() == 1;
+        Device.Buffer scratch =
+                allocate(alone ? layout.bytes() : 4 * layout.exchange(), "what blocks exchange");
+        if (!alone) {
+            device.fill(scratch, 0, layout.exchange(), 0); // the gaps stay zeros
+        }
+        return scratch;
+    }
+
+    /**
+     * The description of a network for one block alone: OpenCL has parameters of 1 KiB at least.
+     */
+    private Device.Buffer written(int[] words) {
         Device.Buffer net = allocate(4L * words.length, "the description of the network");
         ByteBuffer to = device.staging().clear().limit(4 * words.length);
         to.asIntBuffer().put(words);
         device.write(net, 0, to);
-        boolean alone = layout.team().blocks() == 1;
-        long scratch = alone ? layout.bytes() : 4 * layout.exchange();
-        return call.with(allocate(scratch, "what blocks exchange"), net);
+        return net;
     }
 
     private Device.Buffer allocate(long bytes, String what) {
@@ -103,8 +112,9 @@ final class FusedSteps implements AutoCloseable {
 
     @Override
     public void close() {
-        device.finish();
-        launches.forEach(Device.Launch::close);
-        buffers.forEach(device::release);
+        Release release = new Release().then(device::finish);
+        launches.forEach(launch -> release.then(launch::close));
+        buffers.forEach(buffer -> release.then(() -> device.release(buffer)));
+        release.end();
     }
 }

@@ -11,7 +11,10 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.quern.backend.Backend;
+import org.quern.backend.Executor;
+import org.quern.backend.Guard;
 import org.quern.backend.Limits;
+import org.quern.backend.Release;
 import org.quern.plan.Plan;
 
 /** A backend on the devices of one API, which are chosen by number or name. */
@@ -128,9 +131,10 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
     }
 
     @Override
-    public KernelExecutor open(Plan plan, Options options) {
+    public Executor open(Plan plan, Options options) {
         Device device = device(options);
-        return new KernelExecutor(device, plan, Tiling.forUnits(device.computeUnits()), options);
+        Tiling.Choice tiling = Tiling.forUnits(device.computeUnits());
+        return new Guard(new KernelExecutor(device, plan, tiling, options));
     }
 
     @Override
@@ -206,8 +210,8 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
                 // no zeros: a GPU spends less power on them, and so runs faster than on real data
                 device.fill(buffers.get(0), 0, largest / 4, Float.floatToRawIntBits(0.7f));
                 device.finish();
-            } catch (RuntimeException e) {
-                close();
+            } catch (RuntimeException | Error e) {
+                Release.after(e, this::close);
                 throw e;
             }
         }
@@ -232,8 +236,9 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
         @Override
         public void close() {
-            buffers.forEach(device::release);
-            device.close();
+            Release release = new Release();
+            buffers.forEach(buffer -> release.then(() -> device.release(buffer)));
+            release.then(device::close).end();
         }
     }
 }

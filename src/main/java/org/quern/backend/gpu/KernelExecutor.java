@@ -4,11 +4,11 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
+import org.quern.backend.Release;
 import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 import org.quern.backend.gpu.DeviceData.Kept;
@@ -40,12 +40,10 @@ public final class KernelExecutor implements Executor {
     private final Device.Buffer partialSums;
     private final Bf16Shadow shadow;
     private final StepContext inference = StepContext.inference();
-    private final List<Device.Buffer> tables = new ArrayList<>(); // what reserve() allocates
     private PassBlock pass;
     private StepLog log;
     private Launches launches;
     private Batches batches;
-    private boolean open = true;
 
     /** Takes over a device, which is closed with the executor. */
     public KernelExecutor(Device device, Plan plan, Tiling.Choice tiling, Backend.Options options) {
@@ -67,8 +65,8 @@ public final class KernelExecutor implements Executor {
             partialSums = allocate(4 * Launches.partialSums(plan), "partial sums of biases");
             shadow = new Bf16Shadow(device, arena, plan, this::allocate);
             reserve(1);
-        } catch (RuntimeException e) {
-            release();
+        } catch (RuntimeException | Error e) {
+            Release.after(e, this::close);
             throw e;
         }
     }
@@ -112,16 +110,27 @@ public final class KernelExecutor implements Executor {
         return fits;
     }
 
-    /** Makes room for runs of so many steps; what was prepared before, data's too, is void. */
+    /**
+     * Makes room for runs of so many steps; what was prepared before, data's too, is void. Where
+     * there is no room all stays as it was.
+     */
     private void reserve(int steps) {
+        PassBlock newPass = new PassBlock(device, steps);
+        StepLog newLog;
+        try {
+            newLog = new StepLog(device, steps);
+        } catch (RuntimeException | Error e) {
+            Release.after(e, () -> device.release(newPass.buffer));
+            throw e;
+        }
         if (launches != null) {
             device.finish();
-            releaseTables();
+            Release release = new Release();
+            releaseTables(release);
+            release.end();
         }
-        pass = new PassBlock(device, steps);
-        tables.add(pass.buffer);
-        log = new StepLog(device, steps);
-        tables.add(log.buffer);
+        pass = newPass;
+        log = newLog;
         launches =
                 new Launches(device, tiling, shadow, arena, pass.buffer, log.buffer, partialSums);
     }
@@ -153,16 +162,12 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public void write(Slice slice, float[] source, int from) {
-        int size = checked(slice);
-        Objects.checkFromIndexSize(from, size, source.length);
-        DeviceData.write(device, arena, 4 * slice.offset(), source, from, size);
+        DeviceData.write(device, arena, 4 * slice.offset(), source, from, size(slice));
     }
 
     @Override
     public void read(Slice slice, float[] target, int to) {
-        int size = checked(slice);
-        Objects.checkFromIndexSize(to, size, target.length);
-        DeviceData.read(device, arena, 4 * slice.offset(), target, to, size);
+        DeviceData.read(device, arena, 4 * slice.offset(), target, to, size(slice));
     }
 
     @Override
@@ -174,7 +179,7 @@ public final class KernelExecutor implements Executor {
             float limit = dense.layer().init().limit(weights.rows(), weights.columns());
             runOnce(
                     Call.of("uniform_initial", Call.groups(weights.size(), 4 * Device.THREADS))
-                            .with(arena, weights, checked(weights))
+                            .with(arena, weights, size(weights))
                             .with((int) seed, (int) (seed >>> 32), Streams.INIT.of(layer), limit));
         }
     }
@@ -184,7 +189,7 @@ public final class KernelExecutor implements Executor {
         device.fill(partialSums, 0, 1, NOT_FOUND);
         runOnce(
                 Call.of("finite_check", Call.groups(slice.size(), 4 * Device.THREADS))
-                        .with(arena, partialSums, slice, checked(slice)));
+                        .with(arena, partialSums, slice, size(slice)));
         ByteBuffer found = device.staging().clear().limit(4);
         device.read(partialSums, 0, found);
         return found.getInt(0) == NOT_FOUND;
@@ -197,19 +202,12 @@ public final class KernelExecutor implements Executor {
         }
     }
 
-    private int checked(Slice slice) {
-        if (!open) {
-            throw new IllegalStateException("this executor was closed");
-        }
-        if (slice.offset() < 0 || slice.end() > plan.arena()) {
-            throw new IndexOutOfBoundsException(slice + " is not of this plan");
-        }
+    private static int size(Slice slice) {
         return Math.toIntExact(slice.size());
     }
 
     @Override
     public DeviceDataset upload(Dataset data) {
-        DeviceDataset.check(plan, data);
         return new DeviceData(device, data, plan, plan.batch(), plan.inferenceBatch());
     }
 
@@ -219,7 +217,6 @@ public final class KernelExecutor implements Executor {
             reserve(steps.capacity());
         }
         DeviceData data = ((DeviceData) resident).with(launches);
-        DeviceDataset.checkTargets(plan, data.set());
         if (steps.count() == 0) {
             return;
         }
@@ -338,10 +335,8 @@ public final class KernelExecutor implements Executor {
     @Override
     public void infer(DeviceDataset resident, int first, int rows, float[] outputs) {
         DeviceData data = ((DeviceData) resident).with(launches);
-        Objects.checkFromIndexSize(first, rows, data.rows());
         launches.refresh(plan.parameters());
         int width = plan.outputSize();
-        Objects.checkFromIndexSize(0, rows * width, outputs.length);
         for (int done = 0; done < rows; ) {
             int now = Math.min(plan.inferenceBatch(), rows - done);
             if (data.chunk != 0) {
@@ -418,25 +413,18 @@ public final class KernelExecutor implements Executor {
 
     @Override
     public void close() {
-        if (open) {
-            open = false;
-            device.finish();
-            release();
-        }
+        Release release = new Release().then(device::finish);
+        releaseTables(release);
+        buffers.forEach(buffer -> release.then(() -> device.release(buffer)));
+        release.then(device::close).end();
     }
 
-    private void releaseTables() {
+    private void releaseTables(Release release) {
         if (launches != null) {
-            launches.close();
+            release.then(launches::close)
+                    .then(() -> device.release(pass.buffer))
+                    .then(() -> device.release(log.buffer));
             launches = null;
         }
-        tables.forEach(device::release);
-        tables.clear();
-    }
-
-    private void release() {
-        releaseTables();
-        buffers.forEach(device::release);
-        device.close();
     }
 }

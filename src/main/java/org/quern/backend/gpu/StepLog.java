@@ -4,6 +4,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.util.concurrent.locks.LockSupport;
 import org.quern.QuernException;
+import org.quern.backend.Release;
 import org.quern.backend.StepContext;
 import org.quern.backend.Steps;
 
@@ -31,7 +32,12 @@ final class StepLog {
             }
         } else {
             entries = GpuDevice.direct(4 * words);
-            device.fill(buffer, 0, words, 0);
+            try {
+                device.fill(buffer, 0, words, 0);
+            } catch (RuntimeException | Error e) {
+                Release.after(e, () -> device.release(buffer));
+                throw e;
+            }
         }
     }
 

@@ -3,6 +3,8 @@ package org.quern.backend.java;
 import java.util.Arrays;
 import java.util.Optional;
 import org.quern.backend.Backend;
+import org.quern.backend.Executor;
+import org.quern.backend.Guard;
 import org.quern.backend.Limits;
 import org.quern.plan.Plan;
 
@@ -30,9 +32,9 @@ public final class JavaBackend implements Backend {
     }
 
     @Override
-    public JavaExecutor open(Plan plan, Options options) {
+    public Executor open(Plan plan, Options options) {
         options.checkNoDevice(name());
-        return new JavaExecutor(plan);
+        return new Guard(new JavaExecutor(plan));
     }
 
     @Override

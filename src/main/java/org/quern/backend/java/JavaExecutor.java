@@ -96,7 +96,6 @@ final class JavaExecutor extends OpLoop {
 
     @Override
     public DeviceDataset upload(Dataset data) {
-        DeviceDataset.check(plan(), data);
         boolean exact = plan().model().scaling().shift() == 0;
         return new JavaData(data, exact ? SparseBatch.SparseRows.of(data) : null);
     }

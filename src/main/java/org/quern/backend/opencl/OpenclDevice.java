@@ -4,6 +4,8 @@ import static org.quern.backend.opencl.OpenclErrors.check;
 
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -13,6 +15,7 @@ import org.lwjgl.opencl.CL12;
 import org.lwjgl.system.MemoryUtil;
 import org.quern.QuernException;
 import org.quern.backend.Executor;
+import org.quern.backend.Release;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.gpu.GpuDevice;
@@ -58,8 +61,8 @@ final class OpenclDevice extends GpuDevice {
             long started = System.nanoTime();
             program(KERNELS);
             nanos = System.nanoTime() - started;
-        } catch (RuntimeException e) {
-            close();
+        } catch (RuntimeException | Error e) {
+            Release.after(e, this::close);
             throw e;
         }
     }
@@ -119,7 +122,11 @@ final class OpenclDevice extends GpuDevice {
             ByteBuffer value = direct(8);
             for (int i = 0; i < call.arguments().size(); i++) {
                 int result = CL12.clSetKernelArg(kernel, i, value.limit(call.put(i, value, 0)));
-                check(result, "clSetKernelArg %d of %s".formatted(i, name));
+                if (result != CL12.CL_SUCCESS) {
+                    CL12.clReleaseKernel(kernel);
+                    String what = "clSetKernelArg %d of %s";
+                    throw OpenclErrors.failure(result, what.formatted(i, name));
+                }
                 value.clear();
             }
             sizes.put(0, (long) call.groupsX() * THREADS).put(1, call.groupsY());
@@ -261,17 +268,47 @@ final class OpenclDevice extends GpuDevice {
         private final PointerBuffer event = PointerBuffer.allocateDirect(1);
         private long usedEvent;
 
+        /** What gives back what was taken, the last first. */
+        private final Deque<Runnable> undo = new ArrayDeque<>();
+
         PinnedSlot(long bytes, String what) {
-            Math.toIntExact(bytes); // LWJGL would cut it off
-            device = allocate(bytes, what);
-            pinned = allocate(bytes, CL12.CL_MEM_ALLOC_HOST_PTR, what);
-            copies = newQueue();
-            long flags = CL12.CL_MAP_WRITE;
-            host =
-                    CL12.clEnqueueMapBuffer(
-                            copies, pinned.handle(), true, flags, 0, bytes, null, null, code, null);
-            check(code.get(0), "clEnqueueMapBuffer");
+            if (bytes > Integer.MAX_VALUE) { // LWJGL would cut it off
+                throw outOfMemory(
+                        bytes, what, OpenclDevice.this.free(), "; at most 2,047 MiB in one piece");
+            }
+            try {
+                device = allocate(bytes, what);
+                undo.push(() -> OpenclDevice.this.release(device));
+                pinned = allocate(bytes, CL12.CL_MEM_ALLOC_HOST_PTR, what);
+                undo.push(() -> OpenclDevice.this.release(pinned));
+                copies = newQueue();
+                undo.push(() -> CL12.clReleaseCommandQueue(copies));
+                long flags = CL12.CL_MAP_WRITE;
+                host =
+                        CL12.clEnqueueMapBuffer(
+                                copies,
+                                pinned.handle(),
+                                true,
+                                flags,
+                                0,
+                                bytes,
+                                null,
+                                null,
+                                code,
+                                null);
+                check(code.get(0), "clEnqueueMapBuffer");
+                undo.push(this::unmap);
+            } catch (RuntimeException | Error e) {
+                Release.after(e, this::close);
+                throw e;
+            }
             address = MemoryUtil.memAddress(host);
+        }
+
+        private void unmap() {
+            int result = CL12.clEnqueueUnmapMemObject(copies, pinned.handle(), host, null, null);
+            check(result, "clEnqueueUnmapMemObject");
+            check(CL12.clFinish(copies), "clFinish");
         }
 
         @Override
@@ -315,13 +352,11 @@ final class OpenclDevice extends GpuDevice {
 
         @Override
         public void close() {
-            free();
-            int result = CL12.clEnqueueUnmapMemObject(copies, pinned.handle(), host, null, null);
-            check(result, "clEnqueueUnmapMemObject");
-            CL12.clFinish(copies);
-            CL12.clReleaseCommandQueue(copies);
-            release(device);
-            release(pinned);
+            Release release = new Release().then(this::free);
+            while (!undo.isEmpty()) {
+                release.then(undo.pop());
+            }
+            release.end();
         }
     }
 

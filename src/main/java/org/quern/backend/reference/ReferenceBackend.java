@@ -1,6 +1,8 @@
 package org.quern.backend.reference;
 
 import org.quern.backend.Backend;
+import org.quern.backend.Executor;
+import org.quern.backend.Guard;
 import org.quern.plan.Plan;
 
 /**
@@ -28,8 +30,13 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
-    public ReferenceExecutor open(Plan plan, Options options) {
+    public Executor open(Plan plan, Options options) {
         options.checkNoDevice(name());
+        return new Guard(executor(plan));
+    }
+
+    /** The executor itself, for checks that look into its arena. */
+    public static ReferenceExecutor executor(Plan plan) {
         return new ReferenceExecutor(plan);
     }
 }

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.quern.data.Dataset;
 import org.quern.data.Exploration;
@@ -68,7 +69,8 @@ public final class ExplorePage {
     private void add(String name, String title, List<byte[]> images, List<String> labels) {
         List<String> addresses =
                 images.stream().map(image -> Page.address(pictures, image)).toList();
-        data.put(name, Map.of("images", addresses, "labels", labels));
+        // in the same order in each process, as Map.of is not
+        data.put(name, new TreeMap<>(Map.of("images", addresses, "labels", labels)));
         files.put(name + ".svg", utf8(Svg.images(title, addresses, labels, COLUMNS)));
         files.put(name + ".png", sheet(images));
     }

@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.data.Dataset;
@@ -185,7 +186,7 @@ public final class RunPage {
         for (int unit = 0; unit < Math.min(UNITS, weights.columns()); unit++) {
             images.add(Page.address(image(parameters, weights, unit)));
         }
-        data.put("weights", Map.of("units", weights.columns(), "images", images));
+        data.put("weights", new TreeMap<>(Map.of("units", weights.columns(), "images", images)));
         return this;
     }
 

@@ -275,32 +275,16 @@ class CpuExecutorTest {
         }
     }
 
+    /** A thread takes megabytes, whether or not there is ever work for it. */
     @Test
-    void whatIsClosedIsRefused() {
-        Plan plan = TrainingConfig.of(Model.input(28, 28).dense(10)).plan();
-        CpuExecutor executor = new CpuExecutor(plan, 1, 0);
-        DeviceDataset data = executor.upload(DIGITS);
-        data.close();
-        data.close();
-        Steps steps = new Steps(1, 1).select(0, 1, plan.optimizer(), s -> 1e-3);
-        assertThatThrownBy(() -> executor.train(data, steps))
-                .hasMessage("this data set was closed");
-        executor.close();
-        executor.close();
-        assertThatThrownBy(() -> executor.upload(DIGITS)).hasMessage("this executor was closed");
-        assertThatThrownBy(() -> executor.infer(DIGITS, new float[7000]))
-                .hasMessage("this executor was closed");
-    }
-
-    @Test
-    void slicesOutsideTheArenaAreRefused() {
-        Plan plan = TrainingConfig.of(Model.input(28, 28).dense(10)).plan();
-        try (CpuExecutor executor = new CpuExecutor(plan, 1, 0)) {
-            var outside = new org.quern.plan.Slice("outside", plan.arena() - 1, 1, 2);
-            assertThatThrownBy(() -> executor.read(outside, new float[2], 0))
-                    .isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> executor.infer(DIGITS, new float[6999]))
-                    .isInstanceOf(IndexOutOfBoundsException.class);
+    void thereAreNoMoreThreadsThanThereIsWorkFor() {
+        Plan plan = TrainingConfig.of(Model.input(28, 28).dense(48).dense(10)).plan();
+        try (CpuExecutor executor = new CpuExecutor(plan, 500, 0);
+                CpuExecutor one = new CpuExecutor(plan, 1, 0)) {
+            assertThat(executor.device()).endsWith(", 38 threads");
+            assertThat(executor.notice()).startsWith("38 of 500 threads: ");
+            assertThat(one.device()).endsWith(", 1 thread");
+            assertThat(one.notice()).isNull();
         }
     }
 

@@ -67,7 +67,7 @@ two threads that write one value|ops/loss.cl|arena[hits_at + row] = hits;|arena[
     void tellsOfAFaultInAKernel(
             String fault, String file, String sound, String faulty, String cases, String message)
             throws IOException, InterruptedException {
-        assertThat(report(planted("cuda/fused_cluster.cu", file, sound, faulty), "cases", cases))
+        assertThat(report(planted("cuda/fused_cluster_12.cu", file, sound, faulty), "cases", cases))
                 .startsWith("cudasim: ")
                 .contains(message)
                 .contains("the CUDA device failed");
@@ -78,9 +78,11 @@ two threads that write one value|ops/loss.cl|arena[hits_at + row] = hits;|arena[
             delimiter = '|',
             textBlock =
 """
-no wait for what other blocks put|cuda/fused_cluster.cu|#define TEAM_GATHER(slot) cooperative_groups::this_cluster().sync()|#define TEAM_GATHER(slot) SYNC()|race in shared memory
+no wait for what other blocks put|cuda/fused_cluster.h|#define TEAM_GATHER(slot) cooperative_groups::this_cluster().sync()|#define TEAM_GATHER(slot) SYNC()|race in shared memory
 no wait for others to have begun|fused/fused_train.h|TEAM_SYNC(); /* nobody puts into|SYNC(); /* nobody puts into|race in
-no wait for the loss|fused/fused_train.h|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }\\n        SYNC();|fused_loss(mem, slot, now.rows, c0, own, t);\\n        }|race in shared memory
+no wait for the loss|fused/fused_train.h|WARP_SYNC();\\n                fused_backward|fused_backward|race in shared memory
+no wait for a layer below|fused/fused_train.h|b0, b1, lane);\\n                WARP_SYNC();|b0, b1, lane);|race in shared memory
+no wait for the gradients of all rows|fused/fused_train.h|        SYNC();\\n        if (works) {\\n#if TEAM_TENSOR|        if (works) {\\n#if TEAM_TENSOR|race in shared memory
 no wait for the next step|fused/fused_train.h|        } else {\\n            SYNC();\\n        }\\n        now = next;|        }\\n        now = next;|race in shared memory
 a sum that is stored by both lanes|fused/fused_train.h|            if (lane % 2 == 0) {|            {|two stores by thread
 memory that was not asked for|fused/fused_layers.h|mem[NET(NET_LOSSES) + b] = (log(sum)|mem[NET(NET_MEMORY) + b] = (log(sum)|outside all memory of the device
@@ -93,7 +95,7 @@ largest weights of one warp for all|cuda/fused_tensor.h|return NET(NET_TOPS) + w
             throws IOException, InterruptedException {
         Path module =
                 planted(
-                        "cuda/fused_cluster.cu",
+                        "cuda/fused_cluster_12.cu",
                         file,
                         sound.replace("\\n", "\n"),
                         faulty.replace("\\n", "\n"));
@@ -118,7 +120,8 @@ no wait for the gradients|        __syncthreads(); /* 2: the gradients */|      
     void tellsOfAFaultInAKernelForOneNetwork(
             String fault, String sound, String faulty, String message)
             throws IOException, InterruptedException {
-        Path module = planted("cuda/fused_shapes.cu", "cuda/fused_shape.h", sound, faulty);
+        Path module =
+                planted("cuda/fused_784_48_15_10_adam.cu", "cuda/fused_shape.h", sound, faulty);
         assertThat(report(module, "shape"))
                 .startsWith("cudasim: ")
                 .contains(message)

@@ -105,6 +105,8 @@ class AbiTest {
         sizes.put("FUSED_WARPS", FusedLayout.WARPS);
         sizes.put("FUSED_WARP", Device.THREADS / FusedLayout.WARPS);
         sizes.put("FUSED_SUMS", FusedLayout.SUMS);
+        sizes.put("FUSED_NET", FusedLayout.NET);
+        sizes.put("LOG_STEPS", FusedLayout.LOG_STEPS);
         sizes.put("TENSOR_ROWS", FusedLayout.TENSOR_ROWS);
         sizes.put("TENSOR_COLUMNS", FusedLayout.TENSOR_COLUMNS);
         sizes.put("MOST_ROWS", FusedLayout.MOST_ROWS);

@@ -81,8 +81,8 @@ class FusedTeamsTest {
                 steps.replace(
                                 "SHAPE",
                                 "a cluster of 12 blocks, the kernel for 784-48-15-10-adam: "
-                                        + refused("fused_shapes"))
-                        .replace("REFUSED", refused("fused_cluster")),
+                                        + refused("fused_784_48_15_10_adam"))
+                        .replace("REFUSED", refused("fused_cluster_12")),
                 TUTORIAL,
                 "32",
                 "auto");

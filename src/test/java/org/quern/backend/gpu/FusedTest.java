@@ -2,6 +2,7 @@ package org.quern.backend.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
@@ -408,6 +409,23 @@ class FusedTest {
                 "above the first layer, 129 units are more than 128");
         refuses(
                 cuda,
+                new Net("dense 2, ".repeat(60) + "dense 10", unit, adam, 32, DIGITS),
+                Backend.Options.DEFAULT,
+                true,
+                "61 layers are more than 4[0-9]");
+        refuses(
+                cuda,
+                new Net(
+                        "dense 48, dense 10",
+                        unit,
+                        new Optimizer.Adam(0.9, 0.999, 1e-13, 0),
+                        32,
+                        DIGITS),
+                Backend.Options.DEFAULT,
+                true,
+                "Adam's epsilon 1.0E-13 is below 1.0E-12");
+        refuses(
+                cuda,
                 new Net("dense 800 relu, dense 10", unit, adam, 32, DIGITS),
                 Backend.Options.DEFAULT,
                 false, // one block, slow as it is, has all memory
@@ -473,6 +491,19 @@ class FusedTest {
                 DeviceDataset data = executor.upload(large)) {
             assertThatThrownBy(() -> executor.train(data, steps))
                     .hasMessageContaining("the data does not fit the device's memory");
+        }
+    }
+
+    /** As {@code share_of} of the kernels divides, by at most so many threads. */
+    @Test
+    void theInverseOfAWidthDivides() {
+        for (int width = 1; width < 70_000; width += width < 1000 ? 1 : 997) {
+            int inverse = FusedLayout.inverse(width);
+            for (int t = 0; t < Device.THREADS; t++) {
+                if (t * inverse >> 16 != t / width) {
+                    fail(t + " / " + width);
+                }
+            }
         }
     }
 

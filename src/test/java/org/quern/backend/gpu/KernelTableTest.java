@@ -95,10 +95,10 @@ class KernelTableTest {
 
     private static String file(String entry) throws Exception {
         if (entry.startsWith("fused_train_cluster_")) {
-            return "`cuda/fused_cluster.cu`";
+            return "`cuda/fused_cluster.h`";
         }
         if (entry.matches("fused_train_\\d.*")) {
-            return "`cuda/fused_shapes.cu`";
+            return "`cuda/fused_shape.h`";
         }
         String base = entry.replaceFirst("_(small|medium|large)$", "");
         try (Stream<Path> files = Files.walk(Path.of("kernels"))) {

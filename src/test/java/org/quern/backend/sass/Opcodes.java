@@ -58,7 +58,7 @@ final class Opcodes {
             MEMBAR: ALL SC CTA GPU SYS
             FENCE: VIEW ASYNC S
             CCTL: IVALL
-            FSEL FCHK VIADD PRMT SEL P2R R2P MOV R2UR S2R S2UR LDGDEPBAR BRX BSSY BSYNC BREAK EXIT: -
+            FSEL FCHK VIADD PRMT SEL P2R R2P MOV R2UR S2R S2UR LDGDEPBAR BRX BRXU BSSY BSYNC BREAK EXIT: -
             UCGABAR_ARV UCGABAR_WAIT ENDCOLLECTIVE ERRBAR CGAERRBAR YIELD NOP: -
             """;
 
@@ -92,7 +92,10 @@ final class Opcodes {
     static void execute(Warp w, int lanes) {
         w.lane = Integer.numberOfTrailingZeros(lanes);
         if (!Together.execute(w, lanes)) {
-            boolean one = w.now.uniform() || w.operand(0).kind() == Instruction.Kind.UNIFORM;
+            boolean one =
+                    w.now.uniform()
+                            || w.operand(0).kind() == Instruction.Kind.UNIFORM
+                                    && !w.now.name().equals("BRXU");
             int some = one ? Integer.lowestOneBit(lanes) : lanes;
             for (; w.lane < Warp.LANES; w.lane++) {
                 if (Warp.has(some, w.lane)) {
@@ -198,7 +201,7 @@ final class Opcodes {
                     w.jump(w.i(w.now.operands().length - 1));
                 }
             }
-            case "BRX" -> w.jump(w.i(0) + w.now.at() + Instruction.BYTES);
+            case "BRX", "BRXU" -> w.jump(w.i(0) + w.now.at() + Instruction.BYTES);
             case "CALL", "RET" -> w.jump(w.i(0));
             default -> throw w.error("an opcode without a meaning");
         }

@@ -60,7 +60,7 @@ final class SassDevice extends TraceDevice {
             throw new BlockTeam.Refused("another kernel is asked for");
         }
         Kernel kernel = kernels.computeIfAbsent(call.kernel(), entry -> read(team, entry));
-        ByteBuffer bank = ByteBuffer.allocate(1024).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer bank = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
         bank.putInt(BLOCKS, team.blocks());
         bank.putInt(STACK, Warp.STACK);
         int at = ARGUMENTS;

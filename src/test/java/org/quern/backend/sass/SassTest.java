@@ -186,6 +186,7 @@ class SassTest {
             BRA.U UP0, 0x20 ; MOV R0, 0x1 ; NOP / R0=0x5 UP0=1 / R0=0x5
             BRA.DIV ~URZ, 0x20 ; MOV R0, 0x1 ; NOP /  / R0=0x1
             MOV R1, 0x10 ; BRX R1 0x0 ; MOV R0, 0x1 ; NOP / R0=0x5 / R0=0x5
+            MOV R0, RZ ; BRXU UR1 0x0 ; MOV R0, 0x1 ; NOP / R0=0x5 UR1=0x10 / R0=0x0
             CALL.REL.NOINC 0x30 ; MOV R0, 0x1 ; BRA 0x50 ; MOV R2, 0x10 ; RET.REL.NODEC R2 0x0 ; NOP /  / R0=0x1
             @P0 BRA 0x20 ; EXIT ; MOV R0, 0x1 / P0=0x8 / R0=0x1
             WARPSYNC.ALL ; YIELD ; MEMBAR.ALL.CTA ; FENCE.VIEW.ASYNC.S ; CCTL.IVALL ; ERRBAR ; CGAERRBAR ; NOP / R0=0x1 / R0=0x1

@@ -69,7 +69,7 @@ final class Timeline {
         }
     }
 
-    private static final Set<String> JUMPS = Set.of("BRA", "CALL", "RET", "BRX");
+    private static final Set<String> JUMPS = Set.of("BRA", "CALL", "RET", "BRX", "BRXU");
     private static final int BUBBLE = 8; // cycles after a jump
     private static final int SCHEDULERS = 4;
     private static final int GLOBAL = 300; // cycles of a load

@@ -1,0 +1,3 @@
+#include "fused_shape.h"
+
+SHAPE(784_40_10_adam, 10, 40, 10, 0, true)

@@ -1,0 +1,3 @@
+#include "fused_cluster.h"
+
+CLUSTER(4)

@@ -1,0 +1,2 @@
+/** Files of models: safetensors, ONNX. */
+package org.quern.io;

@@ -1,0 +1,2 @@
+/** The exception that every other package throws. */
+package org.quern;

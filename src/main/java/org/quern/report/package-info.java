@@ -1,0 +1,2 @@
+/** Results as text, pages and charts. */
+package org.quern.report;
