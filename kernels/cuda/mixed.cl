@@ -16,12 +16,6 @@
 #include "convert.cl"
 #include "../shared/philox.h"
 
-#ifdef __CUDACC__
-#define ROLLED _Pragma("unroll 1")
-#else
-#define ROLLED
-#endif
-
 /* Which of eight columns dropout keeps, as bits. */
 DEVICE uint kept_of_eight(__global const uint *pass, uint stream, uint position, uint count, uint columns,
                           uint threshold) {

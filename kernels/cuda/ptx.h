@@ -46,26 +46,16 @@ DEVICE uint byte_perm(uint a, uint b, uint selector) {
     asm volatile("prmt.b32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(selector));
     return d;
 }
-DEVICE float approximate_sqrt(float x) {
-    float y;
-    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-DEVICE float fast_rcp(float x) {
-    float y;
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-DEVICE float fast_exp2(float x) {
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-DEVICE float fast_log2(float x) {
-    float y;
-    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
+#define APPROXIMATION(name, instruction)                                  \
+    DEVICE float name(float x) {                                          \
+        float y;                                                          \
+        asm(instruction ".approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));    \
+        return y;                                                         \
+    }
+APPROXIMATION(approximate_sqrt, "sqrt")
+APPROXIMATION(fast_rcp, "rcp")
+APPROXIMATION(fast_exp2, "ex2")
+APPROXIMATION(fast_log2, "lg2")
 /* What is made of a value after this the compiler does not have from before. */
 DEVICE void anew(uint &v) { asm volatile("" : "+r"(v)); }
 DEVICE uint reduce_max(uint v) { return __reduce_max_sync(0xffffffffu, v); }

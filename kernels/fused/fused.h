@@ -1,7 +1,7 @@
 /*
  * The fused training step for one block of a team: how it is described; its parts are in the other files, and
- * fused_train.h puts them together. All that a block
- * works on lies in its own memory `mem`: shared memory, or global memory where that is too small (then MEM says so).
+ * fused_train.h puts them together. All that a block works on lies in its own memory `mem`: shared memory, or global memory
+ * where that is too small (then MEM says so).
  *
  * The team splits the first layer by hidden unit: a block has the columns [c0, c0 + own) of W1 with their moments, takes
  * the whole batch through them, and gives what comes out to all. The layers above, the loss and their gradients are
@@ -16,6 +16,7 @@
 
 #include "../shared/activation.h"
 #include "../shared/loss.h"
+#include "../shared/moment.h"
 #include "../shared/philox.h"
 
 #ifdef __OPENCL_VERSION__
@@ -103,27 +104,6 @@ DEVICE Share share_of(uint t, uint threads, uint width, uint inverse) {
         share.item = width;
     }
     return share;
-}
-
-/* What a step is run for; words of the pass, as they will be then. */
-typedef struct {
-    uint index, rows, first, step_low, step_high, epoch_low, epoch_high;
-} Moment;
-
-DEVICE Moment moment_after(Moment now, uint data_rows, uint batch) {
-    Moment next = now;
-    next.index++;
-    next.step_low++;
-    next.step_high += next.step_low == 0 ? 1 : 0;
-    next.first += batch;
-    /* it has wrapped where the data set has nearly 2^32 rows */
-    if (next.first >= data_rows || next.first < batch) {
-        next.first = 0;
-        next.epoch_low++;
-        next.epoch_high += next.epoch_low == 0 ? 1 : 0;
-    }
-    next.rows = min(batch, data_rows - next.first);
-    return next;
 }
 
 #include "../shared/optimizer.h"

@@ -32,6 +32,24 @@ DEVICE void dense_forward_store(__global float *arena, __global const uint *pass
     arena[y_at + position] = y;
 }
 
+/* The same at four positions from a multiple of four on, from sums that lie at Y and their biases. */
+DEVICE void dense_forward_store_four(__global float *arena, __global const uint *pass, float4 bias, uint z_at, uint y_at,
+                                     uint position, int activation, bool drops, uint stream, uint threshold,
+                                     float keep_scale) {
+    float4 y = LOAD4(arena + y_at + position);
+    y = MAKE4(y.x + bias.x, y.y + bias.y, y.z + bias.z, y.w + bias.w);
+    if (z_at != NOWHERE) {
+        STORE4(y, arena + z_at + position);
+    }
+    y = activate_four(activation, y);
+    if (drops) {
+        float4 keep = keep_four(pass, stream, position, threshold, keep_scale);
+        y = MAKE4(keep.x == 0.0f ? 0.0f : y.x * keep.x, keep.y == 0.0f ? 0.0f : y.y * keep.y,
+                  keep.z == 0.0f ? 0.0f : y.z * keep.z, keep.w == 0.0f ? 0.0f : y.w * keep.w);
+    }
+    STORE4(y, arena + y_at + position);
+}
+
 /* dX at one position from the sum over dY W'. */
 DEVICE void dense_backward_store(__global float *arena, __global const uint *pass, float sum, uint x_at, uint z_at,
                                  uint dx_at, uint position, int activation, uint stream, uint threshold,
@@ -44,6 +62,31 @@ DEVICE void dense_backward_store(__global float *arena, __global const uint *pas
     float z = z_at != NOWHERE ? arena[z_at + position] : 0.0f;
     arena[dx_at + position] = keep == 0.0f ? 0.0f : sum * keep * slope(activation, y, z);
 }
+
+/* The same at four positions from a multiple of four on, from sums that lie at dX. */
+DEVICE void dense_backward_store_four(__global float *arena, __global const uint *pass, uint x_at, uint z_at, uint dx_at,
+                                      uint position, int activation, uint stream, uint threshold, float keep_scale) {
+    float4 keep = MAKE4(1.0f, 1.0f, 1.0f, 1.0f), z = MAKE4(0.0f, 0.0f, 0.0f, 0.0f);
+    float4 y = LOAD4(arena + x_at + position), sum = LOAD4(arena + dx_at + position);
+    if (threshold != 0 && pass[PASS_TRAINING] != 0) {
+        keep = keep_four(pass, stream, position, threshold, keep_scale);
+        y = MAKE4(y.x / keep_scale, y.y / keep_scale, y.z / keep_scale, y.w / keep_scale);
+    }
+    if (z_at != NOWHERE) {
+        z = LOAD4(arena + z_at + position);
+    }
+    float4 by = slope_four(activation, y, z);
+    STORE4(MAKE4(keep.x == 0.0f ? 0.0f : sum.x * keep.x * by.x, keep.y == 0.0f ? 0.0f : sum.y * keep.y * by.y,
+                 keep.z == 0.0f ? 0.0f : sum.z * keep.z * by.z, keep.w == 0.0f ? 0.0f : sum.w * keep.w * by.w),
+           arena + dx_at + position);
+}
+
+/* Two groups are to fit a multiprocessor of CUDA's: the large tiles would take a register too many else. */
+#ifdef __OPENCL_VERSION__
+#define TILE_KERNEL KERNEL(256)
+#else
+#define TILE_KERNEL extern "C" __global__ void __launch_bounds__(256, 2)
+#endif
 
 #define TILE(name) name##_small
 #define TM TILE_SMALL
@@ -72,26 +115,39 @@ DEVICE void dense_backward_store(__global float *arena, __global const uint *pas
 #define SLICES 1
 #include "dense.h"
 
-/* Launch: a thread for each element of Y, where X W is found. */
+/* Launch: a thread for four elements of Y, where X W is found. */
 KERNEL(256)
 dense_forward_after(__global float *arena, __global const uint *pass, uint bias_at, uint z_at, uint y_at, uint outputs,
                     int activation, uint stream, uint threshold, float keep_scale) {
-    uint position = get_group_id(0) * 256 + get_local_id(0);
-    if (position < pass[PASS_ROWS] * outputs) {
-        bool drops = threshold != 0 && pass[PASS_TRAINING] != 0;
-        float z = arena[y_at + position] + arena[bias_at + position % outputs];
-        dense_forward_store(arena, pass, z, z_at, y_at, position, activation, drops, stream, threshold, keep_scale);
+    uint position = (get_group_id(0) * 256 + get_local_id(0)) * 4, end = pass[PASS_ROWS] * outputs;
+    bool drops = threshold != 0 && pass[PASS_TRAINING] != 0;
+    uint column = position % outputs;
+    __global const float *bias = arena + bias_at;
+    if (position + 4 <= end) {
+        uint second = column + 1 == outputs ? 0 : column + 1, third = second + 1 == outputs ? 0 : second + 1;
+        uint fourth = third + 1 == outputs ? 0 : third + 1;
+        float4 four = outputs % 4 == 0 ? LOAD4(bias + column) : MAKE4(bias[column], bias[second], bias[third], bias[fourth]);
+        dense_forward_store_four(arena, pass, four, z_at, y_at, position, activation, drops, stream, threshold, keep_scale);
+    } else {
+        ROLLED for (; position < end; position++) {
+            dense_forward_store(arena, pass, arena[y_at + position] + bias[position % outputs], z_at, y_at, position,
+                                activation, drops, stream, threshold, keep_scale);
+        }
     }
 }
 
-/* Launch: a thread for each element of dX, where dY W' is found. */
+/* Launch: a thread for four elements of dX, where dY W' is found. */
 KERNEL(256)
 dense_backward_input_after(__global float *arena, __global const uint *pass, uint x_at, uint z_at, uint dx_at,
                            uint inputs, int activation, uint stream, uint threshold, float keep_scale) {
-    uint position = get_group_id(0) * 256 + get_local_id(0);
-    if (position < pass[PASS_ROWS] * inputs) {
-        dense_backward_store(arena, pass, arena[dx_at + position], x_at, z_at, dx_at, position, activation, stream,
-                             threshold, keep_scale);
+    uint position = (get_group_id(0) * 256 + get_local_id(0)) * 4, end = pass[PASS_ROWS] * inputs;
+    if (position + 4 <= end) {
+        dense_backward_store_four(arena, pass, x_at, z_at, dx_at, position, activation, stream, threshold, keep_scale);
+    } else {
+        ROLLED for (; position < end; position++) {
+            dense_backward_store(arena, pass, arena[dx_at + position], x_at, z_at, dx_at, position, activation, stream,
+                                 threshold, keep_scale);
+        }
     }
 }
 

@@ -4,15 +4,12 @@
  */
 #include "product.h"
 
-#define TILE_A_VALUES (2 * TK * LDA)
-#define TILE_B_VALUES (2 * TK * LDB)
-
-KERNEL(256)
+TILE_KERNEL
 TILE(dense_forward)(__global float *arena, __global const uint *pass, uint x_at, uint w_at, uint bias_at, uint z_at,
                     uint y_at, uint inputs, uint outputs, int activation, uint stream, uint threshold,
                     float keep_scale) {
-    SHARED float a_tiles[TILE_A_VALUES] ALIGNED;
-    SHARED float b_tiles[TILE_B_VALUES] ALIGNED;
+    SHARED float a_tiles[2 * TILE_VALUES(TM)] ALIGNED;
+    SHARED float b_tiles[2 * TILE_VALUES(TN)] ALIGNED;
     float sums[RM * RN];
     uint rows = pass[PASS_ROWS], row0 = get_group_id(1) * TM, column0 = get_group_id(0) * TN;
     if (row0 >= rows) {
@@ -24,12 +21,17 @@ TILE(dense_forward)(__global float *arena, __global const uint *pass, uint x_at,
         TILE(keep)(arena + y_at, rows, outputs, row0, column0, sums);
     }
     bool drops = threshold != 0 && pass[PASS_TRAINING] != 0;
-    for (uint r = 0; r < RM; r++) {
-        for (uint c = 0; c < RN; c++) {
-            uint row = row0 + SPREAD(THREAD_ROW, r, RM, TM);
-            uint column = column0 + SPREAD(THREAD_COLUMN, c, RN, TN);
-            if (THREAD_SLICE == 0 && row < rows && column < outputs) {
-                uint position = row * outputs + column;
+    ROLLED for (uint r = 0; r < RM; r++) {
+        uint row = row0 + SPREAD(THREAD_ROW, r, RM, TM), step = FOURS(outputs) ? 4 : 1;
+        ROLLED for (uint c = 0; c < RN; c += step) {
+            uint column = column0 + SPREAD(THREAD_COLUMN, c, RN, TN), position = row * outputs + column;
+            if (THREAD_SLICE != 0 || row >= rows || column >= outputs) {
+                continue;
+            }
+            if (FOURS(outputs)) {
+                dense_forward_store_four(arena, pass, LOAD4(arena + bias_at + column), z_at, y_at, position, activation,
+                                         drops, stream, threshold, keep_scale);
+            } else {
                 float z = (RM * RN <= 4 ? sums[r * RN + c] : arena[y_at + position]) + arena[bias_at + column];
                 dense_forward_store(arena, pass, z, z_at, y_at, position, activation, drops, stream, threshold,
                                     keep_scale);
@@ -38,12 +40,12 @@ TILE(dense_forward)(__global float *arena, __global const uint *pass, uint x_at,
     }
 }
 
-KERNEL(256)
+TILE_KERNEL
 TILE(dense_backward_input)(__global float *arena, __global const uint *pass, uint dy_at, uint w_at, uint x_at,
                            uint z_at, uint dx_at, uint inputs, uint outputs, int activation, uint stream,
                            uint threshold, float keep_scale) {
-    SHARED float a_tiles[TILE_A_VALUES] ALIGNED;
-    SHARED float b_tiles[TILE_B_VALUES] ALIGNED;
+    SHARED float a_tiles[2 * TILE_VALUES(TM)] ALIGNED;
+    SHARED float b_tiles[2 * TILE_VALUES(TN)] ALIGNED;
     float sums[RM * RN];
     uint rows = pass[PASS_ROWS], row0 = get_group_id(1) * TM, column0 = get_group_id(0) * TN;
     if (row0 >= rows) {
@@ -54,12 +56,17 @@ TILE(dense_backward_input)(__global float *arena, __global const uint *pass, uin
     if (RM * RN > 4) {
         TILE(keep)(arena + dx_at, rows, inputs, row0, column0, sums);
     }
-    for (uint r = 0; r < RM; r++) {
-        for (uint c = 0; c < RN; c++) {
-            uint row = row0 + SPREAD(THREAD_ROW, r, RM, TM);
-            uint column = column0 + SPREAD(THREAD_COLUMN, c, RN, TN);
-            if (THREAD_SLICE == 0 && row < rows && column < inputs) {
-                uint position = row * inputs + column;
+    ROLLED for (uint r = 0; r < RM; r++) {
+        uint row = row0 + SPREAD(THREAD_ROW, r, RM, TM), step = FOURS(inputs) ? 4 : 1;
+        ROLLED for (uint c = 0; c < RN; c += step) {
+            uint column = column0 + SPREAD(THREAD_COLUMN, c, RN, TN), position = row * inputs + column;
+            if (THREAD_SLICE != 0 || row >= rows || column >= inputs) {
+                continue;
+            }
+            if (FOURS(inputs)) {
+                dense_backward_store_four(arena, pass, x_at, z_at, dx_at, position, activation, stream, threshold,
+                                          keep_scale);
+            } else {
                 float sum = RM * RN <= 4 ? sums[r * RN + c] : arena[dx_at + position];
                 dense_backward_store(arena, pass, sum, x_at, z_at, dx_at, position, activation, stream, threshold,
                                      keep_scale);
@@ -68,11 +75,11 @@ TILE(dense_backward_input)(__global float *arena, __global const uint *pass, uin
     }
 }
 
-KERNEL(256)
+TILE_KERNEL
 TILE(dense_backward_weights)(__global float *arena, __global const uint *pass, uint x_at, uint dy_at, uint dw_at,
                              uint db_at, uint inputs, uint outputs) {
-    SHARED float a_tiles[TILE_A_VALUES] ALIGNED;
-    SHARED float b_tiles[TILE_B_VALUES] ALIGNED;
+    SHARED float a_tiles[2 * TILE_VALUES(TM)] ALIGNED;
+    SHARED float b_tiles[2 * TILE_VALUES(TN)] ALIGNED;
     float sums[RM * RN];
     uint rows = pass[PASS_ROWS], row0 = get_group_id(1) * TM, column0 = get_group_id(0) * TN;
     float bias = TILE(product)(a_tiles, b_tiles, arena + x_at, inputs, false, arena + dy_at, outputs, false, inputs,
@@ -84,10 +91,10 @@ TILE(dense_backward_weights)(__global float *arena, __global const uint *pass, u
     }
 }
 
-#undef TILE_A_VALUES
-#undef TILE_B_VALUES
-#undef LDA
-#undef LDB
+#undef K_STRIDE
+#undef OUTER_STRIDE
+#undef AT
+#undef TILE_VALUES
 #undef LOADS_A
 #undef LOADS_B
 #undef SPREAD

@@ -5,16 +5,28 @@
  *   TILE(name)      name with the tile's suffix
  *   TM, TN, TK      the part of C that a group computes [TM x TN], and of k that it loads at a time
  *   RM, RN          the part of that which a thread computes, strided so that neighbours read neighbours
- *   SLICES          threads that share an element of C, each every SLICES-th k, summed in order at the end
+ *   SLICES          threads that share an element of C, each every SLICES-th k, summed in order at the end: 1, or 4 with RM = RN = 1
  *
  * (TM / RM) (TN / RN) SLICES = 256 threads. A and B are m x k and k x n; each may lie with k running fastest in memory
  * or the other index. Edges are handled here: what lies outside counts as 0. Two buffers in local memory, so the next
  * part is on its way while this one is used, with one barrier a part. The order of every sum is fixed by the shape.
  */
 
-/* Tiles lie as [k][row or column], padded against bank conflicts, rows still aligned for loads of four. */
-#define LDA (TM + 4)
-#define LDB (TN + 4)
+/*
+ * A tile of `outers` rows or columns lies as [k][outer]; or, where slices share an element, as [k % 4][outer][k / 4], so that
+ * a slice's k are neighbours. Padded so that neither stores nor loads meet in a bank, and still aligned for loads of four.
+ */
+#if SLICES == 1
+#define K_STRIDE(outers) ((outers) + 4)
+#define OUTER_STRIDE 1
+#define AT(outers, outer, k) ((k) * K_STRIDE(outers) + (outer))
+#define TILE_VALUES(outers) (TK * K_STRIDE(outers))
+#else
+#define K_STRIDE(outers) ((outers) * OUTER_STRIDE + 4)
+#define OUTER_STRIDE (TK / SLICES + 4)
+#define AT(outers, outer, k) ((k) % SLICES * K_STRIDE(outers) + (outer) * OUTER_STRIDE + (k) / SLICES)
+#define TILE_VALUES(outers) (SLICES * K_STRIDE(outers))
+#endif
 #define LOADS_A (TM * TK / 4 / 256)
 #define LOADS_B (TN * TK / 4 / 256)
 
@@ -36,9 +48,9 @@ DEVICE float4 TILE(fetch)(__global const float *source, uint stride, bool k_fast
                  along + 3 < end ? p[3] : 0.0f);
 }
 
-DEVICE void TILE(stash)(LOCAL float *tile, uint ld, bool k_fastest, uint outer, uint k, float4 v) {
-    uint step = k_fastest ? ld : 1;
-    LOCAL float *p = tile + k * ld + outer;
+DEVICE void TILE(stash)(LOCAL float *tile, uint outers, bool k_fastest, uint outer, uint k, float4 v) {
+    uint step = k_fastest ? K_STRIDE(outers) : OUTER_STRIDE;
+    LOCAL float *p = tile + AT(outers, outer, k);
     p[0] = v.x;
     p[step] = v.y;
     p[2 * step] = v.z;
@@ -58,9 +70,15 @@ DEVICE uint TILE(load_k)(uint load, uint outers, bool k_fastest) {
 
 /* The row or column of the tile at which this thread's element r of `r_count` lies. */
 #define SPREAD(id, r, r_count, extent) ((r_count) == 8 ? (r) / 4 * ((extent) / 2) + (id) * 4 + (r) % 4 : (id) * (r_count) + (r))
+/* Whether a thread's columns come in fours that lie at multiples of four in rows of n values. */
+#define FOURS(n) (RN == 8 && (n) % 4 == 0)
 #define THREAD_ROW ((get_local_id(0) / (TN / RN)) % (TM / RM))
 #define THREAD_COLUMN (get_local_id(0) % (TN / RN))
 #define THREAD_SLICE (get_local_id(0) / ((TN / RN) * (TM / RM)))
+
+DEVICE float TILE(four)(float4 a, float4 b, float sum) {
+    return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+}
 
 /*
  * sums[r * RN + c] = the product's element at row SPREAD(r), column SPREAD(c) of the tile at (row0, column0), complete
@@ -88,25 +106,22 @@ DEVICE float TILE(product)(LOCAL float *a_tiles, LOCAL float *b_tiles, __global 
             }
         }
         if (part > 0) {
-            LOCAL const float *ta = a_tiles + (part - 1) % 2 * TK * LDA;
-            LOCAL const float *tb = b_tiles + (part - 1) % 2 * TK * LDB;
+            LOCAL const float *ta = a_tiles + (part - 1) % 2 * TILE_VALUES(TM);
+            LOCAL const float *tb = b_tiles + (part - 1) % 2 * TILE_VALUES(TN);
             uint here = min((uint)TK, k - (part - 1) * TK);
             if (with_sum && get_local_id(0) < TN) {
                 for (uint i = 0; i < here; i++) {
-                    column_sum += tb[i * LDB + get_local_id(0)];
+                    column_sum += tb[AT(TN, get_local_id(0), i)];
                 }
             }
 #if SLICES == 1
             UNROLL_8 for (uint i = 0; i < TK; i++) { /* all of TK would take more registers than it saves loads */
-#else
-            for (uint i = THREAD_SLICE; i < here; i += SLICES) {
-#endif
                 float av[RM], bv[RN];
                 UNROLL for (uint r = 0; r < RM; r++) {
-                    av[r] = ta[i * LDA + SPREAD(THREAD_ROW, r, RM, TM)];
+                    av[r] = ta[AT(TM, SPREAD(THREAD_ROW, r, RM, TM), i)];
                 }
                 UNROLL for (uint c = 0; c < RN; c++) {
-                    bv[c] = tb[i * LDB + SPREAD(THREAD_COLUMN, c, RN, TN)];
+                    bv[c] = tb[AT(TN, SPREAD(THREAD_COLUMN, c, RN, TN), i)];
                 }
                 UNROLL for (uint r = 0; r < RM; r++) {
                     UNROLL for (uint c = 0; c < RN; c++) {
@@ -114,14 +129,35 @@ DEVICE float TILE(product)(LOCAL float *a_tiles, LOCAL float *b_tiles, __global 
                     }
                 }
             }
+#else
+            ta += AT(TM, THREAD_ROW, THREAD_SLICE);
+            tb += AT(TN, THREAD_COLUMN, THREAD_SLICE);
+            /* of four times four values of either, the loads are on their way together */
+            ROLLED for (int left = (int)here; left > 0; left -= 16 * SLICES) {
+                float4 av[4], bv[4];
+                UNROLL for (int j = 0; j < 4; j++) {
+                    if (left > 4 * SLICES * j) {
+                        av[j] = LOAD4(ta + 4 * j);
+                        bv[j] = LOAD4(tb + 4 * j);
+                    }
+                }
+                UNROLL for (int j = 0; j < 4; j++) {
+                    if (left > 4 * SLICES * j) {
+                        sums[0] = TILE(four)(av[j], bv[j], sums[0]);
+                    }
+                }
+                ta += 16;
+                tb += 16;
+            }
+#endif
         }
         if (part < parts) {
             UNROLL for (uint l = 0; l < LOADS_A; l++) {
-                TILE(stash)(a_tiles + part % 2 * TK * LDA, LDA, a_k_fastest, TILE(load_outer)(l, TM, a_k_fastest),
+                TILE(stash)(a_tiles + part % 2 * TILE_VALUES(TM), TM, a_k_fastest, TILE(load_outer)(l, TM, a_k_fastest),
                             TILE(load_k)(l, TM, a_k_fastest), next_a[l]);
             }
             UNROLL for (uint l = 0; l < LOADS_B; l++) {
-                TILE(stash)(b_tiles + part % 2 * TK * LDB, LDB, b_k_fastest, TILE(load_outer)(l, TN, b_k_fastest),
+                TILE(stash)(b_tiles + part % 2 * TILE_VALUES(TN), TN, b_k_fastest, TILE(load_outer)(l, TN, b_k_fastest),
                             TILE(load_k)(l, TN, b_k_fastest), next_b[l]);
             }
             barrier(CLK_LOCAL_MEM_FENCE);
@@ -144,10 +180,18 @@ DEVICE float TILE(product)(LOCAL float *a_tiles, LOCAL float *b_tiles, __global 
  */
 DEVICE void TILE(keep)(__global float *c, uint m, uint n, uint row0, uint column0, const float *sums) {
     UNROLL for (uint r = 0; r < RM; r++) {
+        uint row = row0 + SPREAD(THREAD_ROW, r, RM, TM);
         UNROLL for (uint q = 0; q < RN; q++) {
-            uint row = row0 + SPREAD(THREAD_ROW, r, RM, TM), column = column0 + SPREAD(THREAD_COLUMN, q, RN, TN);
-            if (THREAD_SLICE == 0 && row < m && column < n) {
-                c[row * n + column] = sums[r * RN + q];
+            uint column = column0 + SPREAD(THREAD_COLUMN, q, RN, TN);
+            __global float *to = c + row * n + column;
+            if (THREAD_SLICE != 0 || row >= m || column >= n) {
+                continue;
+            }
+            if (!FOURS(n)) {
+                *to = sums[r * RN + q];
+            } else if (q % 4 == 0) {
+                uint i = r * RN + q;
+                STORE4(MAKE4(sums[i], sums[i + 1], sums[i + 2], sums[i + 3]), to);
             }
         }
     }

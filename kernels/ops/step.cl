@@ -10,31 +10,8 @@
  * finite_check: 256 threads, four values a thread. Bytes: 4 n.
  * uniform_initial: 256 threads, four values a thread, one Philox block. Bytes: 4 n; flops: 3 n.
  */
+#include "../shared/moment.h"
 #include "../shared/philox.h"
-
-DEVICE void next_step(__global uint *pass) {
-    uint index = pass[PASS_INDEX] + 1, rows = pass[PASS_DATA_ROWS], batch = pass[PASS_BATCH];
-    uint first = pass[PASS_FIRST] + batch;
-    pass[PASS_INDEX] = index;
-    pass[PASS_STEP_LOW] += 1;
-    if (pass[PASS_STEP_LOW] == 0) {
-        pass[PASS_STEP_HIGH] += 1;
-    }
-    /* `first` has wrapped where the data set has nearly 2^32 rows */
-    if (first >= rows || first < batch) {
-        first = 0;
-        pass[PASS_EPOCH_LOW] += 1;
-        if (pass[PASS_EPOCH_LOW] == 0) {
-            pass[PASS_EPOCH_HIGH] += 1;
-        }
-    }
-    pass[PASS_FIRST] = first;
-    pass[PASS_ROWS] = min(batch, rows - first);
-    if (index < pass[PASS_COUNT]) {
-        pass[PASS_RATE] = pass[PASS_WORDS + index];
-        pass[PASS_DECAY] = pass[PASS_WORDS + pass[PASS_COUNT] + index];
-    }
-}
 
 KERNEL(256)
 metrics_forward(__global const float *arena, __global uint *pass, __global volatile uint *log, uint loss_at,
@@ -43,26 +20,40 @@ metrics_forward(__global const float *arena, __global uint *pass, __global volat
     SHARED float hits[256];
     uint t = get_local_id(0);
     float loss = 0.0f, hit = 0.0f;
-    for (uint b = t; b < pass[PASS_ROWS]; b += 256) {
+    /* all that is read of the pass, before anything is waited for */
+    Moment now = {pass[PASS_INDEX],    pass[PASS_ROWS],      pass[PASS_FIRST],     pass[PASS_STEP_LOW],
+                  pass[PASS_STEP_HIGH], pass[PASS_EPOCH_LOW], pass[PASS_EPOCH_HIGH]};
+    uint count = pass[PASS_COUNT];
+    Moment next = moment_after(now, pass[PASS_DATA_ROWS], pass[PASS_BATCH]);
+    __global const uint *table = pass + PASS_WORDS + min(next.index, count - 1);
+    uint rate = table[0], decay = table[count];
+    for (uint b = t; b < now.rows; b += 256) {
         loss += arena[loss_at + b];
         hit += arena[hits_at + b];
     }
     losses[t] = loss;
     hits[t] = hit;
     for (uint gap = 128; gap > 0; gap /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
+        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE); /* global: the pass changes below */
         if (t < gap) {
             losses[t] += losses[t + gap];
             hits[t] += hits[t + gap];
         }
     }
     if (t == 0) {
-        uint index = pass[PASS_INDEX];
-        log[1 + 2 * index] = as_uint(losses[0]);
-        log[2 + 2 * index] = (uint)hits[0];
+        log[1 + 2 * now.index] = as_uint(losses[0]);
+        log[2 + 2 * now.index] = (uint)hits[0];
         FENCE_HOST();
-        log[0] = index + 1;
-        next_step(pass);
+        log[0] = next.index;
+        pass[PASS_INDEX] = next.index;
+        pass[PASS_ROWS] = next.rows;
+        pass[PASS_FIRST] = next.first;
+        pass[PASS_STEP_LOW] = next.step_low;
+        pass[PASS_STEP_HIGH] = next.step_high;
+        pass[PASS_EPOCH_LOW] = next.epoch_low;
+        pass[PASS_EPOCH_HIGH] = next.epoch_high;
+        pass[PASS_RATE] = rate;
+        pass[PASS_DECAY] = decay;
     }
 }
 

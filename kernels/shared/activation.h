@@ -65,4 +65,32 @@ DEVICE float slope(int activation, float y, float z) {
     }
 }
 
+DEVICE float4 activate_four(int activation, float4 z) {
+    switch (activation) {
+#define ONE(name, v) activate(ACTIVATION_##name, v)
+#define CASE(name, value, slope) \
+    case ACTIVATION_##name:      \
+        return MAKE4(ONE(name, z.x), ONE(name, z.y), ONE(name, z.z), ONE(name, z.w));
+        ACTIVATIONS_HERE(CASE)
+#undef CASE
+#undef ONE
+        default:
+            return z;
+    }
+}
+
+DEVICE float4 slope_four(int activation, float4 y, float4 z) {
+    switch (activation) {
+#define ONE(name, i) slope(ACTIVATION_##name, y.i, z.i)
+#define CASE(name, value, by) \
+    case ACTIVATION_##name:   \
+        return MAKE4(ONE(name, x), ONE(name, y), ONE(name, z), ONE(name, w));
+        ACTIVATIONS_HERE(CASE)
+#undef CASE
+#undef ONE
+        default:
+            return MAKE4(1.0f, 1.0f, 1.0f, 1.0f);
+    }
+}
+
 #endif

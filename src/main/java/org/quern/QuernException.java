@@ -1,8 +1,11 @@
 package org.quern;
 
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
@@ -147,17 +150,27 @@ public final class QuernException extends RuntimeException {
      *
      * @param what they are, for the message
      * @param text the name of each
-     * @throws QuernException if there is none (usage); the message lists all
+     * @param elsewhere what others call them, as keys in lower case
+     * @throws QuernException if there is none (usage); the message names the one that was meant, or
+     *     lists all
      */
-    public static <T> T choice(String what, String name, T[] all, Function<T, String> text) {
+    public static <T> T choice(
+            String what,
+            String name,
+            T[] all,
+            Function<T, String> text,
+            Map<String, String> elsewhere) {
         for (T one : all) {
             if (text.apply(one).equalsIgnoreCase(name)) {
                 return one;
             }
         }
+        List<String> names = Arrays.stream(all).map(text).toList();
+        String here = elsewhere.get(name.toLowerCase(Locale.ROOT));
+        String cure = here == null ? nearest(name, names, "") : "here it is called " + here;
         throw usage(
-                "unknown %s \"%s\": use %s",
-                what, name, either(Arrays.stream(all).map(text).toList()));
+                "unknown %s \"%s\": %s",
+                what, name, cure.isEmpty() ? "use " + either(names) : cure);
     }
 
     /** What a future gives, or what its work threw, as it was thrown; waits. */
@@ -178,5 +191,40 @@ public final class QuernException extends RuntimeException {
         return last == 0
                 ? names.get(0)
                 : String.join(", ", names.subList(0, last)) + " or " + names.get(last);
+    }
+
+    /**
+     * What somebody probably meant to type: the word with the least edit distance (Levenshtein, a
+     * swap of neighbours counting as one), if that is at most a third of its length, but 2 at
+     * least; as a question, or else {@code otherwise}.
+     */
+    public static String nearest(String typed, Collection<String> words, String otherwise) {
+        return words.stream()
+                .filter(word -> distance(typed, word) <= Math.max(2, typed.length() / 3))
+                .min(Comparator.comparingInt(word -> distance(typed, word)))
+                .map("did you mean \"%s\"?"::formatted)
+                .orElse(otherwise);
+    }
+
+    private static int distance(String a, String b) {
+        int[][] d = new int[a.length() + 1][b.length() + 1];
+        for (int i = 0; i <= a.length(); i++) {
+            for (int j = 0; j <= b.length(); j++) {
+                if (i == 0 || j == 0) {
+                    d[i][j] = i + j;
+                    continue;
+                }
+                int change = a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1;
+                d[i][j] =
+                        Math.min(Math.min(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + change);
+                if (i > 1
+                        && j > 1
+                        && a.charAt(i - 1) == b.charAt(j - 2)
+                        && a.charAt(i - 2) == b.charAt(j - 1)) {
+                    d[i][j] = Math.min(d[i][j], d[i - 2][j - 2] + 1);
+                }
+            }
+        }
+        return d[a.length()][b.length()];
     }
 }

@@ -202,5 +202,10 @@ public interface Backend {
         public Availability(boolean usable, String detail) {
             this(usable, usable, detail);
         }
+
+        /** Whether there is no such device or driver, rather than one that fails. */
+        public boolean isNone() {
+            return !usable && detail.matches(".*was (not )?found.*|.*CUDA_ERROR_NO_DEVICE.*");
+        }
     }
 }

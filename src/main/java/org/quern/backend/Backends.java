@@ -97,6 +97,10 @@ public final class Backends {
                     && candidate.availability().usable()) {
                 throw cannot(candidate, availability);
             }
+            if (availability.isNone()) {
+                skipped.add(candidate.name() + ": none here, see quern doctor -v");
+                continue;
+            }
             String problem = availability.usable() ? "its device is no GPU" : availability.detail();
             if (availability.automatic()) {
                 problem = problem(candidate, options);

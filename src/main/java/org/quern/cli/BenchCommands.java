@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.bench.BenchTarget;
@@ -276,7 +277,7 @@ final class BenchCommands {
                 Set<String> kinds = new TreeSet<>();
                 all.forEach(one -> kinds.add(one.kind()));
                 String known = "there are " + String.join(", ", kinds);
-                String near = Options.nearest(only.split(" ")[0], kinds, known);
+                String near = QuernException.nearest(only.split(" ")[0], kinds, known);
                 throw usage("unknown kernel \"%s\": %s", only, near);
             }
             return named;

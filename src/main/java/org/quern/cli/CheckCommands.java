@@ -3,6 +3,7 @@ package org.quern.cli;
 import static org.quern.QuernException.backend;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.format;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,9 +19,11 @@ import org.quern.data.Mnist;
 import org.quern.verify.Checkup;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.ReferenceCheck;
+import picocli.AutoComplete;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** {@code quern gradcheck} and {@code quern doctor}: whether all is as it should be. */
 final class CheckCommands {
@@ -137,16 +140,22 @@ final class CheckCommands {
             description = "Tells what works here: backends, data, cache.",
             footer = {
                 "  quern doctor",
+                "  quern doctor -v",
                 "  quern doctor | grep FAIL",
                 "  quern train --backend java",
                 "",
                 "Exit codes: 4 if no backend works, else 0."
             })
-    static void doctor(@Mixin Options.Common common) {
+    static void doctor(
+            @Option(
+                            names = {"-v", "--verbose"},
+                            description = "Also say why a device is none here.")
+                    boolean verbose,
+            @Mixin Options.Common common) {
         Console console = common.console();
         boolean works = false;
         for (Backend backend : Backends.all()) {
-            works |= devices(console, backend);
+            works |= devices(console, backend, verbose);
         }
         data(console);
         cache(console);
@@ -157,17 +166,47 @@ final class CheckCommands {
         if (!works) {
             throw backend("no backend works here: see the reasons above");
         }
+        Backends.Choice choice = Backends.choose(Backends.AUTO);
+        String gpu = choice.backend().onHost() ? ", the CPU: no GPU is used" : "";
+        console.result("verdict", "ready: train runs on " + choice.backend().name() + gpu);
+    }
+
+    @Command(
+            name = "completion",
+            description = "Prints a script by which bash or zsh completes commands and options.",
+            footer = {
+                "  quern completion bash > ~/.local/share/bash-completion/completions/quern",
+                "  quern completion bash > quern.sh && source quern.sh",
+                "  quern completion zsh > quern.sh && source quern.sh"
+            })
+    static void completion(
+            @Parameters(paramLabel = "SHELL", description = "bash or zsh") String shell,
+            @Mixin Options.Common common) {
+        expect(shell.matches("bash|zsh"), "completion %s: give bash or zsh", shell);
+        // for both: the script turns on what zsh has of bash's
+        common.console()
+                .out()
+                .print(AutoComplete.bash("quern", common.command.root().commandLine()));
     }
 
     /** Whether any device of a backend works; each is tried, by number if there are several. */
-    private static boolean devices(Console console, Backend backend) {
+    private static boolean devices(Console console, Backend backend, boolean verbose) {
+        Console.RedrawnLine line = new Console.RedrawnLine(console);
         int count = backend.devices();
         boolean works = false;
         for (int i = 0; i < count; i++) {
             String number = count == 1 ? null : Integer.toString(i);
-            Checkup checkup = Checkup.of(backend, Backend.Options.DEFAULT.withDevice(number));
             String name = count == 1 ? backend.name() : backend.name() + " " + i;
-            console.verdict(name, checkup.works(), "%s", checkup.detail());
+            if (line.isDue()) {
+                line.draw(format("%-9s running kernels, some seconds ...", name));
+            }
+            Checkup checkup = Checkup.of(backend, Backend.Options.DEFAULT.withDevice(number));
+            line.clear();
+            if (checkup.none()) {
+                console.about(name, "none here" + (verbose ? ": " + checkup.detail() : ""));
+            } else {
+                console.verdict(name, checkup.works(), "%s", checkup.detail());
+            }
             works |= checkup.works();
             if (checkup.lost() && i + 1 < count) {
                 String skipped =

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.LongSupplier;
-import java.util.regex.Pattern;
 import org.quern.QuernException;
+import org.quern.report.Look;
 import picocli.CommandLine.Help.Ansi;
 
 /** All that commands see of the world outside; who watches may have a line redrawn. */
@@ -25,14 +25,31 @@ record Console(
         PrintStream err,
         boolean terminal,
         Map<String, String> environment,
-        LongSupplier nanoTime) {
+        LongSupplier nanoTime,
+        boolean quiet) {
     private static final int BUFFER = 1 << 13;
 
-    /** Control characters but for new lines and tabs, and what reverses the direction of text. */
-    private static final Pattern COMMANDS =
-            Pattern.compile("[\\p{Cc}\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}&&[^\n\t]]");
+    /** Columns of a terminal that does not say how many it has. */
+    private static final int COLUMNS = 80;
+
+    /** Where the text of a line begins that starts with what it is about. */
+    private static final int INDENT = 10;
 
     private static final String SYSTEM = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+
+    Console(
+            PrintStream out,
+            PrintStream err,
+            boolean terminal,
+            Map<String, String> environment,
+            LongSupplier nanoTime) {
+        this(out, err, terminal, environment, nanoTime, false);
+    }
+
+    /** The same that leaves out what is said on the way to the results. */
+    Console quietly() {
+        return new Console(out, err, terminal, environment, nanoTime, true);
+    }
 
     static Console system() {
         Map<String, String> environment = System.getenv();
@@ -49,6 +66,14 @@ record Console(
         return terminal && !isSet("NO_COLOR") && !"dumb".equals(environment.get("TERM"));
     }
 
+    /** How wide it is and whether it has colours; {@code COLUMNS} is set by the launcher. */
+    Look look() {
+        String columns = environment.getOrDefault("COLUMNS", "");
+        boolean known = columns.matches("[1-9]\\d{0,3}");
+        int width = known ? Integer.parseInt(columns) : COLUMNS;
+        return terminal ? new Look(width, colour()) : Look.PLAIN;
+    }
+
     private boolean isSet(String variable) {
         return !environment.getOrDefault(variable, "").isEmpty();
     }
@@ -59,34 +84,50 @@ record Console(
 
     /** Writes a line; without arguments, what is given as it is. */
     void line(String text, Object... arguments) {
-        out.println(shown(arguments.length == 0 ? text : format(text, arguments)));
+        show(Look.clean(arguments.length == 0 ? text : format(text, arguments)));
+    }
+
+    /** Writes what is {@linkplain Look#clean clean} and may be coloured. */
+    void show(String text) {
+        show(text, 2);
+    }
+
+    private void show(String text, int indent) {
+        out.println(terminal ? look().wrapped(text, indent) : text);
     }
 
     /** Writes a line of what went wrong, behind what was written so far. */
     void error(String text) {
         out.flush();
-        err.println("quern: " + shown(text));
+        err.println("quern: " + Look.clean(text));
     }
 
-    /** Text that may be out of a file: it commands no terminal, nor turns the line around. */
-    private static String shown(String text) {
-        return COMMANDS.matcher(text).replaceAll("?");
-    }
-
-    /** Writes a line that starts with what it is about. */
+    /** Writes a line that starts with what it is about, unless it is {@linkplain #quiet}. */
     void about(String subject, String text, Object... arguments) {
-        line("%-9s %s", subject, arguments.length == 0 ? text : format(text, arguments));
+        if (!quiet) {
+            told(subject, text, arguments);
+        }
+    }
+
+    private void told(String subject, String text, Object... arguments) {
+        String what = arguments.length == 0 ? text : format(text, arguments);
+        show(look().dim(format("%-9s ", subject)) + Look.clean(what), INDENT);
+    }
+
+    /** Writes such a line of what all was done for. */
+    void result(String subject, String text) {
+        show(look().bold(format("%-9s %s", subject, text)), INDENT);
     }
 
     void note(String text, Object... arguments) {
-        about("note", text, arguments);
+        told("note", text, arguments);
     }
 
     void verdict(String subject, boolean passed, String text, Object... arguments) {
         String verdict = passed ? "@|green PASS|@" : "@|bold,red FAIL|@";
         Ansi ansi = colour() ? Ansi.ON : Ansi.OFF;
-        String what = shown(format(text, arguments));
-        out.println(format("%-9s %s  %s", subject, ansi.string(verdict), what));
+        String what = Look.clean(format(text, arguments));
+        show(format("%-9s %s  %s", subject, ansi.string(verdict), what), INDENT + 6);
     }
 
     /** Opens a page by the system's own means; java.awt.Desktop would bring a window system. */
@@ -222,7 +263,13 @@ record Console(
             return due;
         }
 
-        void draw(String text) {
+        /** Columns that may be drawn on: a line that is redrawn must not wrap. */
+        int columns() {
+            return console.look().width() - 1;
+        }
+
+        void draw(String whole) {
+            String text = whole.substring(0, Math.min(columns(), whole.length()));
             String blanks = " ".repeat(Math.max(0, width - text.length()));
             console.out.print((width > 0 ? "\r" : "") + text + blanks);
             console.out.flush();
@@ -230,11 +277,16 @@ record Console(
         }
 
         void stay(String text) {
-            if (console.terminal) {
-                draw(text);
-                end();
-            } else {
-                console.line(text);
+            clear();
+            console.line(text);
+        }
+
+        /** Takes back what was drawn. */
+        void clear() {
+            if (width > 0) {
+                draw("");
+                console.out.print('\r');
+                width = 0;
             }
         }
 

@@ -81,7 +81,7 @@ final class DataCommands {
         columns(console, splits);
         Exploration exploration = Exploration.of(splits, seed);
         console.line("");
-        console.line(DataText.of(exploration, console.colour()));
+        console.show(DataText.of(exploration, console.look()));
         if (out != null) {
             Map<String, byte[]> files = new ExplorePage(exploration).files();
             try {

@@ -63,7 +63,26 @@ final class ModelCommands {
                                 + " (their numbers from 0).")
         List<String> classes = List.of();
 
+        @Option(
+                names = "--use",
+                paramLabel = "WEIGHTS",
+                description =
+                        "Of a run: best (by validation loss) or last. Default: last, or best if the"
+                                + " run had --early-stopping.")
+        Use use;
+
+        enum Use {
+            BEST,
+            LAST
+        }
+
         TrainedModel open() {
+            String run = "--use goes with a run's folder: leave it out for a file";
+            expect(use == null || Files.isDirectory(path), run);
+            if (use != null) {
+                TrainedModel of = TrainedModel.ofRun(path, use.name().toLowerCase(Locale.ROOT));
+                return classes.isEmpty() ? of : of.named(classes);
+            }
             String alone = "--input goes with --model: add the model, or leave --input out";
             expect(network.input == null || !network.given().isEmpty(), alone);
             TrainedModel model =
@@ -80,7 +99,7 @@ final class ModelCommands {
                 paramLabel = "N",
                 arity = "0..1",
                 fallbackValue = "10",
-                description = "Show the N surest mistakes as pictures (10).")
+                description = "Show the N most confident mistakes as pictures (10).")
         Integer count;
 
         void check() {
@@ -90,7 +109,7 @@ final class ModelCommands {
         void print(Console console, Evaluation evaluation, Dataset rows) {
             if (count != null) {
                 console.line("");
-                console.line(TextReport.gallery(evaluation, rows, count, console.colour()));
+                console.show(TextReport.gallery(evaluation, rows, count, console.look()));
             }
         }
     }
@@ -202,8 +221,12 @@ final class ModelCommands {
         try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
             rows.tell(console);
             console.about("model", model.saved().model().text());
+            if (model.epoch() > 0) {
+                console.about("", format("the weights of epoch %d", model.epoch()));
+            }
             Evaluation evaluation = predictor.evaluate(rows.set());
-            console.line(TextReport.of(trained.part.name().toLowerCase(Locale.ROOT), evaluation));
+            String part = trained.part.name().toLowerCase(Locale.ROOT);
+            console.show(TextReport.of(part, evaluation, console.look()));
             gallery.print(console, evaluation, rows.set());
         }
     }

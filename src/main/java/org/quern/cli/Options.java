@@ -1,11 +1,12 @@
 package org.quern.cli;
 
 import java.nio.file.Path;
-import java.util.Collection;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
@@ -16,6 +17,7 @@ import org.quern.run.Setting;
 import org.quern.run.Setting.Group;
 import org.quern.train.Predictor;
 import org.quern.train.TrainingConfig;
+import picocli.CommandLine.Help;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -43,6 +45,57 @@ final class Options {
 
         Console console() {
             return quern().console;
+        }
+    }
+
+    /** What commands that train have besides. */
+    static final class Trains {
+        /** What the brief help shows: all else is under --help-all. */
+        private static final Set<String> BRIEF =
+                Set.of(
+                        ("data label validation folds recipe model width dropout loss optimizer lr"
+                                        + " batch epochs early-stopping seed seeds backend device out"
+                                        + " resume save report watch gallery csv json quiet help"
+                                        + " help-all")
+                                .split(" "));
+
+        @Option(
+                names = {"-q", "--quiet"},
+                description = "Print notes and results only.")
+        boolean quiet;
+
+        @Option(names = "--help-all", description = "Show all options.")
+        boolean all;
+
+        Console console(Common common) {
+            return quiet ? common.console().quietly() : common.console();
+        }
+
+        /** The list of options of a command's help, in groups. */
+        static String grouped(Help help) {
+            List<OptionSpec> options = help.commandSpec().options();
+            boolean all = help.commandSpec().findOption("--help-all").getValue();
+            Map<String, List<OptionSpec>> groups = new LinkedHashMap<>();
+            Setting.Group.headings().forEach(heading -> groups.put(heading, new ArrayList<>()));
+            for (OptionSpec option : options) {
+                String name = option.longestName().substring(2);
+                Setting<?> setting = Setting.named(name);
+                boolean about = name.startsWith("help") || name.equals("stacktrace");
+                String other = name.equals("seeds") ? "Training" : about ? "Help" : "Output";
+                if (all || BRIEF.contains(name)) {
+                    String heading = setting == null ? other : setting.heading();
+                    groups.computeIfAbsent(heading, any -> new ArrayList<>()).add(option);
+                }
+            }
+            StringBuilder text = new StringBuilder();
+            groups.forEach(
+                    (heading, list) -> {
+                        Help.Layout layout =
+                                help.createDefaultLayout(options, List.of(), help.colorScheme());
+                        layout.addOptions(list, help.parameterLabelRenderer());
+                        text.append('\n').append(heading).append(":\n").append(layout);
+                    });
+            return text.toString();
         }
     }
 
@@ -125,40 +178,5 @@ final class Options {
     /** Refuses files that cannot be written, before anything is done; null is a file not wanted. */
     static void checkWritable(Path... files) {
         Stream.of(files).filter(Objects::nonNull).forEach(AtomicFile::check);
-    }
-
-    /**
-     * What somebody probably meant to type: the word with the least edit distance (Levenshtein, a
-     * swap of neighbours counting as one), if that is at most a third of its length, but 2 at
-     * least; as a question, or else {@code otherwise}.
-     */
-    static String nearest(String typed, Collection<String> words, String otherwise) {
-        return words.stream()
-                .filter(word -> distance(typed, word) <= Math.max(2, typed.length() / 3))
-                .min(Comparator.comparingInt(word -> distance(typed, word)))
-                .map("did you mean \"%s\"?"::formatted)
-                .orElse(otherwise);
-    }
-
-    private static int distance(String a, String b) {
-        int[][] d = new int[a.length() + 1][b.length() + 1];
-        for (int i = 0; i <= a.length(); i++) {
-            for (int j = 0; j <= b.length(); j++) {
-                if (i == 0 || j == 0) {
-                    d[i][j] = i + j;
-                    continue;
-                }
-                int change = a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1;
-                d[i][j] =
-                        Math.min(Math.min(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + change);
-                if (i > 1
-                        && j > 1
-                        && a.charAt(i - 1) == b.charAt(j - 2)
-                        && a.charAt(i - 2) == b.charAt(j - 1)) {
-                    d[i][j] = Math.min(d[i][j], d[i - 2][j - 2] + 1);
-                }
-            }
-        }
-        return d[a.length()][b.length()];
     }
 }

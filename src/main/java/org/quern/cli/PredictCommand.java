@@ -32,7 +32,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "predict",
-        description = "Says what a trained model takes an example for.",
+        description = "Predicts the class of an image or row.",
         footer = {
             "  quern predict runs/a digit.png",
             "  quern predict runs/a scans/ digit.jpg",
@@ -207,10 +207,10 @@ final class PredictCommand implements Runnable {
         if (rows.rows() == 1) {
             Pictures pictures = Pictures.of(rows);
             if (pictures != null) {
-                console.line(TextReport.picture(pictures, 0, console.colour()));
+                console.show(TextReport.picture(pictures, 0, console.look()));
             }
             if (predicted.length > 1 || logits) {
-                console.line(text.full(predicted, raw));
+                console.line(text.full(predicted, raw, console.look()));
             }
         }
     }

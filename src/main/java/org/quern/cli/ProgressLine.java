@@ -5,6 +5,7 @@ import static org.quern.report.Numbers.format;
 import static org.quern.report.Numbers.four;
 import static org.quern.report.Numbers.rate;
 
+import java.util.stream.Stream;
 import org.quern.data.Dataset;
 import org.quern.plan.Batches;
 import org.quern.plan.Loss;
@@ -20,22 +21,38 @@ import org.quern.train.Trainer;
  */
 record ProgressLine(Console.RedrawnLine line, Dataset train, Loss loss, int epochs)
         implements Listener {
-    private static final int BAR = 10;
-
-    /** A line that is redrawn must not wrap. */
-    private static final int WIDEST = 79;
+    private static final int WIDEST_BAR = 30;
+    private static final int LEAST_BAR = 4;
 
     @Override
     public Verdict progress(Progress p) {
         if (line.isDue()) {
-            int filled = (int) ((long) BAR * p.step() / p.steps());
-            String bar = " [" + "=".repeat(filled) + " ".repeat(BAR - filled) + "] ";
-            String measured = measured("", " ", p.loss(), p.accuracy());
-            String eta = " ETA " + clock(p.secondsLeft(train.rows()));
-            String live = epoch(p.epoch()) + bar + measured + " " + speed(p.rowsPerSecond()) + eta;
-            line.draw(live.substring(0, Math.min(WIDEST, live.length())));
+            String width = Integer.toString(Integer.toString(p.steps()).length());
+            String step = format(" step %" + width + "d/%d", p.step(), p.steps());
+            String loss = " loss " + four(p.loss());
+            String measured = " " + measured("", " ", p.loss(), p.accuracy());
+            String eta = " ETA of the run " + clock(p.secondsLeft(train.rows()));
+            String speed = " " + speed(p.rowsPerSecond());
+            String head = epoch(p.epoch());
+            String brief = head + step.replace("step ", "") + loss + eta.replace("of the run ", "");
+            String tail =
+                    Stream.of(step + measured + speed + eta, step + measured + eta)
+                            .filter(one -> bar(head, one) >= LEAST_BAR)
+                            .findFirst()
+                            .orElse("");
+            line.draw(tail.isEmpty() ? brief : head + bar(p, bar(head, tail)) + tail);
         }
         return Verdict.GO_ON;
+    }
+
+    /** Room for a bar between two texts, without its brackets and a blank. */
+    private int bar(String before, String after) {
+        return Math.min(WIDEST_BAR, line.columns() - before.length() - after.length() - 3);
+    }
+
+    private static String bar(Progress p, int width) {
+        int filled = (int) ((long) width * p.step() / p.steps());
+        return " [" + "=".repeat(filled) + " ".repeat(width - filled) + "]";
     }
 
     @Override

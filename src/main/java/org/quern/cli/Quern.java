@@ -37,10 +37,13 @@ public final class Quern implements Callable<Integer> {
 
     private static final int MOST_IN_SYNOPSIS = 11;
 
+    /** Columns below which picocli writes no help. */
+    private static final int LEAST_HELP = 55;
+
     private static final List<String> COMMANDS =
             List.of(
                     ("explore train sweep evaluate predict export draw report compare bench summary"
-                                    + " gradcheck doctor data")
+                                    + " gradcheck doctor data completion")
                             .split(" "));
 
     final Console console;
@@ -77,9 +80,16 @@ public final class Quern implements Callable<Integer> {
         CommandLine line = new CommandLine(quern);
         // reading annotations takes picocli hundredths of a second: only those asked for are read
         boolean known = arguments.length > 0 && COMMANDS.contains(arguments[0]);
-        for (String name : known ? List.of(arguments[0]) : COMMANDS) {
+        boolean alone = known && !arguments[0].equals("completion"); // which is about all
+        for (String name : alone ? List.of(arguments[0]) : COMMANDS) {
             line.addSubcommand(name, command(name));
         }
+        if (!alone) {
+            CommandLine help = new CommandLine(new CommandLine.HelpCommand());
+            help.getCommandSpec().usageMessage().description("Shows the help of a command.");
+            line.addSubcommand("help", help);
+        }
+        line.setUsageHelpWidth(Math.max(LEAST_HELP, Math.min(80, console.look().width())));
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
         String packed = Quern.class.getPackage().getImplementationVersion(); // the jar's manifest's
@@ -98,7 +108,11 @@ public final class Quern implements Callable<Integer> {
 
     private int execute(CommandLine line, String... arguments) {
         try {
-            int code = line.execute(arguments);
+            Stream<String> given = Stream.of(arguments); // picocli knows one option for help
+            if (List.of(arguments).contains("--help-all")) {
+                given = Stream.concat(given, Stream.of("--help"));
+            }
+            int code = line.execute(given.toArray(String[]::new));
             console.out().flush();
             return code;
         } catch (Console.OutputLost e) {
@@ -123,7 +137,7 @@ public final class Quern implements Callable<Integer> {
             case "bench" ->
                     methods(BenchCommands.class, name, "kernels", "steps")
                             .addSubcommand(command(new BenchCommands.Mnist()));
-            case "gradcheck", "doctor" -> methods(CheckCommands.class, name);
+            case "gradcheck", "doctor", "completion" -> methods(CheckCommands.class, name);
             default -> methods(ModelCommands.class, name);
         };
     }
@@ -139,6 +153,10 @@ public final class Quern implements Callable<Integer> {
         CommandLine line = new CommandLine(of);
         UsageMessageSpec usage = line.getCommandSpec().usageMessage().sortOptions(false);
         usage.abbreviateSynopsis(line.getCommandSpec().options().size() > MOST_IN_SYNOPSIS);
+        if (line.getCommandSpec().findOption("--help-all") != null) {
+            line.getHelpSectionMap()
+                    .put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, Options.Trains::grouped);
+        }
         if (!usage.footer()[0].isEmpty()) { // which would come before them
             usage.footerHeading("%nExamples:%n");
         }
@@ -155,9 +173,20 @@ public final class Quern implements Callable<Integer> {
         String message =
                 e instanceof UnmatchedArgumentException unmatched
                         ? unmatched(unmatched.getUnmatched().get(0), command)
-                        : e.getMessage().lines().findFirst().orElse("");
+                        : inWords(e.getMessage().lines().findFirst().orElse(""));
         console.out().flush();
         return failed(Kind.USAGE, "%s (%s --help)", message, command.qualifiedName());
+    }
+
+    /** What picocli says of a value, without the names that Java has for types. */
+    private static String inWords(String message) {
+        return message.replaceFirst(
+                        "^Invalid value for .*'(\\S+)'.*: ('.*' is not a)n? (int|long)$",
+                        "$1: $2 whole number")
+                .replaceFirst(
+                        "^Invalid value for .*'(\\S+)'.*: ('.*' is not a) (float|double)$",
+                        "$1: $2 number")
+                .replace(" (case-insensitive)", "");
     }
 
     private static String unmatched(String word, CommandSpec command) {
@@ -165,7 +194,7 @@ public final class Quern implements Callable<Integer> {
         String name = option ? word.split("=", 2)[0] : word;
         String what = option ? "option" : command.parent() == null ? "command" : "argument";
         Set<String> known = option ? command.optionsMap().keySet() : command.subcommands().keySet();
-        String near = Options.nearest(name, known, "");
+        String near = QuernException.nearest(name, known, "");
         return "unknown %s \"%s\"%s".formatted(what, name, near.isEmpty() ? "" : ": " + near);
     }
 

@@ -2,6 +2,7 @@ package org.quern.cli;
 
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
+import static org.quern.report.Numbers.clock;
 import static org.quern.report.Numbers.format;
 
 import java.math.BigDecimal;
@@ -74,6 +75,8 @@ final class SweepCommand implements Runnable {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all results to this file.")
     Path json;
 
+    @Mixin final Options.Trains trains = new Options.Trains();
+
     @Mixin Options.Common common;
 
     @Mixin final Options.Settings options = new Options.Settings(true, Setting.Group.ofRun());
@@ -85,7 +88,7 @@ final class SweepCommand implements Runnable {
 
     @Override
     public void run() {
-        Console console = common.console();
+        Console console = trains.console(common);
         Options.checkWritable(csv, json);
         settle();
         RunSettings asked = RunSettings.DEFAULT.with(same);
@@ -118,7 +121,21 @@ final class SweepCommand implements Runnable {
         String text = "%,d %s, %d at a time";
         console.about("sweep", text, members.size(), trainings, sweep.workers(members));
         long start = console.nanoTime().getAsLong();
-        Consumer<Sweep.Result> tell = result -> console.line(SweepText.brief(result));
+        Console.RedrawnLine line = new Console.RedrawnLine(console);
+        int[] done = {0};
+        Consumer<Sweep.Result> tell =
+                result -> {
+                    done[0]++;
+                    if (trains.quiet) {
+                        return;
+                    }
+                    line.stay(format("%d/%d  ", done[0], members.size()) + SweepText.brief(result));
+                    int left = members.size() - done[0];
+                    if (left > 0 && console.terminal()) {
+                        double eta = console.secondsSince(start) / done[0] * left;
+                        line.draw(format("%,d left, ETA of the sweep %s", left, clock(eta)));
+                    }
+                };
         List<Sweep.Result> results =
                 common.quern().interrupts.during(() -> sweep.run(members, tell), sweep::stop);
         if (csv != null) {
@@ -132,12 +149,12 @@ final class SweepCommand implements Runnable {
         if (!results.isEmpty()) {
             console.line(SweepText.table(results));
             String winner = SweepText.winner(results);
-            console.about("best", winner == null ? "none: all diverged" : winner);
+            console.result("best", winner == null ? "none: all diverged" : winner);
         }
         console.about("seconds", "%.2f", seconds);
         if (results.size() < members.size()) {
-            String done = format("%,d of %,d trainings are done", results.size(), members.size());
-            throw new QuernException(QuernException.Kind.INTERRUPTED, "interrupted: " + done);
+            String all = format("%,d of %,d trainings are done", results.size(), members.size());
+            throw new QuernException(QuernException.Kind.INTERRUPTED, "interrupted: " + all);
         }
     }
 

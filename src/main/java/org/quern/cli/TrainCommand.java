@@ -78,7 +78,7 @@ final class TrainCommand implements Runnable {
     @Option(
             names = "--resume",
             paramLabel = "RUN",
-            description = "Go on with the run in this folder, with its settings.")
+            description = "Continue the run in this folder, with its settings.")
     Path resume;
 
     @Option(
@@ -125,10 +125,10 @@ final class TrainCommand implements Runnable {
             description = "Say where the wall time went, from the process's start on.")
     boolean timing;
 
-    @Option(
-            names = "--dry-run",
-            description = "One batch of everything, nothing kept: does it all fit together?")
+    @Option(names = "--dry-run", description = "Run one batch to check the setup; save nothing.")
     boolean dryRun;
+
+    @Mixin final Options.Trains trains = new Options.Trains();
 
     @Mixin Options.Common common;
 
@@ -141,7 +141,7 @@ final class TrainCommand implements Runnable {
 
     @Override
     public void run() {
-        console = common.console();
+        console = trains.console(common);
         times = new WallTime(console, timing);
         expect(keep == null || keep >= 0, "keep %d: give 0 or more", keep);
         gallery.check();
@@ -258,7 +258,12 @@ final class TrainCommand implements Runnable {
         Sweep sweep = new Sweep(splits, choice.backend(), settings.get(Setting.THREADS));
         String how = format("; %,d at a time, no model is kept", sweep.workers(members));
         RunHeader.folds(console, splits, settings, how);
-        Consumer<Sweep.Result> tell = result -> console.line(SweepText.fold(result));
+        Consumer<Sweep.Result> tell =
+                result -> {
+                    if (!trains.quiet) {
+                        console.line(SweepText.fold(result));
+                    }
+                };
         List<Sweep.Result> results =
                 common.quern().interrupts.during(() -> sweep.run(members, tell), sweep::stop);
         String done = format("%,d of %,d folds are done", results.size(), members.size());
@@ -270,7 +275,7 @@ final class TrainCommand implements Runnable {
             String text = "%,d of %,d folds diverged: there is no mean";
             throw new QuernException(Kind.TARGET, format(text, failed, results.size()));
         }
-        console.line(SweepText.folds(results));
+        console.show(console.look().bold(SweepText.folds(results)));
         checkTarget(SweepText.accuracy(results));
     }
 
@@ -323,15 +328,24 @@ final class TrainCommand implements Runnable {
             trainer.listen(folder.saving(told, console::error));
         }
         Console.RedrawnLine line = new Console.RedrawnLine(console);
-        trainer.listen(new ProgressLine(line, training.rows(), trainer.config().loss(), epochs));
+        if (!trains.quiet) {
+            trainer.listen(
+                    new ProgressLine(line, training.rows(), trainer.config().loss(), epochs));
+        }
+        if (parts.validation() != null && epochs > 1) {
+            console.about("", "* marks the lowest validation loss so far");
+        }
         History history = common.quern().interrupts.during(training::fit, trainer::interrupt);
         times.trained();
         if (history.end() == History.End.INTERRUPTED) {
             throw interrupted(trainer);
         }
+        if (parts.validation() != null) {
+            console.about("tested", tested(history));
+        }
         Evaluation evaluation = training.test();
         times.lap("evaluation");
-        console.line(TextReport.of("test", evaluation));
+        console.show(TextReport.of("test", evaluation, console.look()));
         gallery.print(console, evaluation, parts.test());
         times.tell(told.end(history).test(evaluation));
         save(training);
@@ -348,6 +362,26 @@ final class TrainCommand implements Runnable {
         times.print(trainer);
         keep(trainer, told);
         checkTarget(evaluation.score());
+    }
+
+    /** Says which weights are tested: the last, or under early stopping the best. */
+    private String tested(History history) {
+        int last = history.epochs().size();
+        int best = history.bestEpoch();
+        if (best == last || settings.get(Setting.EARLY_STOPPING) > 0) {
+            String which =
+                    best == last
+                            ? "the last and the best by validation loss"
+                            : "the best by validation loss";
+            return format("the weights of epoch %d, %s", best, which);
+        }
+        String how =
+                folder == null
+                        ? "--early-stopping takes the best"
+                        : "quern evaluate --use best takes it";
+        return format(
+                "the weights of epoch %d, the last; by validation loss, epoch %d is the best (%s)",
+                last, best, how);
     }
 
     private void checkTarget(double score) {

@@ -4,6 +4,7 @@ import static org.quern.QuernException.choice;
 import static org.quern.QuernException.either;
 
 import java.util.Arrays;
+import java.util.Map;
 
 /**
  * What a dense layer does to each of its sums z: all that Java knows of it. Value and slope are
@@ -117,7 +118,7 @@ public enum Activation {
 
     /** The activation of that name, in any case; an unknown one is a usage error that lists all. */
     public static Activation parse(String name) {
-        return choice("activation", name, values(), Activation::text);
+        return choice("activation", name, values(), Activation::text, Map.of("swish", "silu"));
     }
 
     /**

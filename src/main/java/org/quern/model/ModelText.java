@@ -43,6 +43,11 @@ public final class ModelText {
                 switch (words[i]) {
                     case "glorot" -> init = Init.GLOROT;
                     case "he" -> init = Init.HE;
+                    case "softmax" ->
+                            throw usage(
+                                    "model layer \"%s\": leave softmax out, cross-entropy has it in"
+                                            + " it: write \"dense %s\"",
+                                    part, words[1]);
                     default -> activation = Activation.parse(words[i]);
                 }
             }

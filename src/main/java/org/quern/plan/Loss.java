@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
@@ -95,9 +96,20 @@ public record Loss(Kind kind, List<Double> values) {
             return Arrays.stream(values()).map(Kind::option).toList();
         }
 
+        /** What Keras and PyTorch call them. */
+        private static final Map<String, String> ELSEWHERE =
+                Map.of(
+                        "sparse_categorical_crossentropy", "cross-entropy",
+                        "categorical_crossentropy", "cross-entropy",
+                        "cross_entropy", "cross-entropy",
+                        "crossentropyloss", "cross-entropy",
+                        "binary_crossentropy", "binary",
+                        "bce", "binary",
+                        "mean_squared_error", "mse");
+
         /** The kind of that word; an unknown one is a usage error that lists all. */
         public static Kind of(String option) {
-            return choice("loss", option, values(), Kind::option);
+            return choice("loss", option, values(), Kind::option, ELSEWHERE);
         }
     }
 
@@ -155,7 +167,7 @@ public record Loss(Kind kind, List<Double> values) {
     /** The loss of a {@link #text}. */
     public static Loss parse(String text) {
         String[] words = text.split(" ");
-        Kind kind = choice("loss", words[0], Kind.values(), Kind::text);
+        Kind kind = choice("loss", words[0], Kind.values(), Kind::text, Map.of());
         return new Loss(kind, Arrays.stream(words).skip(1).map(Double::valueOf).toList());
     }
 

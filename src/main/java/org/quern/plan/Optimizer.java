@@ -72,7 +72,7 @@ public sealed interface Optimizer {
 
         /** The kind of that word; an unknown one is a usage error that lists all. */
         public static Kind of(String option) {
-            return choice("optimizer", option, values(), Kind::option);
+            return choice("optimizer", option, values(), Kind::option, Map.of());
         }
     }
 

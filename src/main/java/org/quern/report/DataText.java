@@ -17,7 +17,7 @@ import org.quern.data.Pictures;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 
-/** What data looks like, for a terminal of 80 columns or a log. */
+/** What data looks like, for a terminal or a log. */
 public final class DataText {
     private static final int BAR = 50;
     private static final int MOST_CLASSES = 30;
@@ -46,7 +46,7 @@ public final class DataText {
         }
         Statistics s = Statistics.of(set);
         String shape = shape(set.shape());
-        String text = "%s of %s, values %s, mean %.4f, deviation %.4f, %.1f %% not 0";
+        String text = "%s of %s, values %s, mean %.4f, std dev %.4f, %.1f %% non-zero";
         double nonZero = 100 * s.nonZero();
         return format(text, rows(set), shape, range(s), s.mean(), s.deviation(), nonZero);
     }
@@ -73,7 +73,7 @@ public final class DataText {
         }
         Columns columns = Columns.fit(set, false, false);
         Table table = new Table("  ", -1, 4, 1, 1, 1, 1, -1);
-        table.row("column", "gaps", "min", "mean", "max", "deviation", "values");
+        table.row("column", "gaps", "min", "mean", "max", "std dev", "values");
         int width = set.features();
         for (int c = 0; c < Math.min(width, MOST_COLUMNS); c++) {
             Columns.Input input = columns.inputs().get(c);
@@ -224,36 +224,34 @@ public final class DataText {
     /**
      * Counts of each class as bars, the examples, the mean image of each class, and rows that are
      * there twice.
-     *
-     * @param colour whether a terminal will show it, with colours
      */
-    public static String of(Exploration data, boolean colour) {
+    public static String of(Exploration data, Look look) {
         Dataset train = data.splits().train();
         List<String> parts = new ArrayList<>();
         String numbers = numbers(data);
         if (numbers != null) {
-            parts.add(numbers);
+            parts.add(Look.clean(numbers));
         } else if (train.hasLabels()) {
-            parts.add(rowsOfClasses(data));
+            parts.add(Look.clean(rowsOfClasses(data, look)));
         }
         Pictures pictures = Pictures.of(train);
         if (pictures == null) {
             parts.add("rows are no images: there are no pictures to show");
         } else {
-            PictureRows examples = new PictureRows(pictures, colour);
+            PictureRows examples = new PictureRows(pictures, look);
             for (int row : data.examples()) {
                 examples.add(pictures.pixels(row), train.label(row));
             }
             parts.addAll(List.of("examples (training rows drawn at random)", examples.text()));
             if (train.hasLabels() && numbers == null) {
-                PictureRows means = new PictureRows(pictures, colour);
+                PictureRows means = new PictureRows(pictures, look);
                 for (int c = 0; c < Math.min(train.classes().size(), MOST_CLASSES); c++) {
                     means.add(pictures.mean(data.rowsOf(c)), train.classes().get(c));
                 }
                 parts.addAll(List.of("the mean image of each class", means.text()));
             }
         }
-        parts.add(String.join("\n", duplicates(data)));
+        parts.add(Look.clean(String.join("\n", duplicates(data))));
         return String.join("\n\n", parts);
     }
 
@@ -266,12 +264,12 @@ public final class DataText {
         int classes = data.splits().train().classes().size();
         String different = classes == 0 ? "" : format("%,d different ones, ", classes);
         String cure = classes == 0 ? "" : "; train --loss mse predicts them";
-        String text = "labels are numbers: %s%s, mean %.4f, deviation %.4f%s";
+        String text = "labels are numbers: %s%s, mean %.4f, std dev %.4f%s";
         double deviation = numbers.deviation();
         return format(text, different, range(numbers), numbers.mean(), deviation, cure);
     }
 
-    private static String rowsOfClasses(Exploration data) {
+    private static String rowsOfClasses(Exploration data, Look look) {
         Dataset rows = data.splits().test(); // its classes are training's, and any more
         boolean test = rows != null && rows.hasLabels();
         List<String> names = (test ? rows : data.splits().train()).classes();
@@ -279,13 +277,14 @@ public final class DataText {
         int most = Math.max(1, IntStream.of(counts).max().orElse(1));
         int name = names.stream().mapToInt(String::length).max().orElse(0);
         Table table = test ? new Table("  ", -name, 8, 7, -1) : new Table("  ", -name, 8, -1);
+        int bar = Math.max(10, Math.min(BAR, look.width() - name - (test ? 21 : 12)));
         table.row("rows of each class" + (rows == null ? "" : " (training, then test)"));
         for (int c = 0; c < Math.min(names.size(), MOST_CLASSES); c++) {
             List<String> cells = new ArrayList<>(List.of(format("%,d", counts[c])));
             if (test) {
                 cells.add(format("%,d", data.test().perClass()[c]));
             }
-            cells.add("#".repeat(Math.round((float) BAR * counts[c] / most)));
+            cells.add("#".repeat(Math.round((float) bar * counts[c] / most)));
             table.row(names.get(c), cells);
         }
         if (names.size() > MOST_CLASSES) {
@@ -296,13 +295,13 @@ public final class DataText {
 
     public static List<String> duplicates(Exploration data) {
         int rows = data.train().rows();
-        String twice = format("twice in training: %,d of %,d rows", data.repeated(), rows);
+        String twice = format("duplicates within training: %,d of %,d rows", data.repeated(), rows);
         List<Exploration.Duplicate> pairs = data.leaked();
         if (pairs == null) {
             return List.of(twice);
         }
         int found = pairs.size();
-        String leaked = "in training and test: %,d of %,d test rows";
+        String leaked = "duplicates of training rows in the test: %,d of %,d rows";
         leaked = format(leaked, found, data.test().rows());
         long others = pairs.stream().filter(pair -> !pair.sameLabel()).count();
         if (others > 0) {

@@ -7,35 +7,38 @@ import java.util.Collections;
 import java.util.List;
 import org.quern.data.Pictures;
 
-/** Pictures with captions side by side, as many as 80 columns hold. */
+/** Pictures with captions side by side, as many as a line holds. */
 final class PictureRows {
-    private static final int COLUMNS = 80;
     private static final String GAP = "  ";
 
-    /** Wider pictures are halved, so that five stand side by side in 80 columns. */
-    private static final int WIDEST = 20;
+    /** Pictures are made smaller until so many stand side by side, unless nothing would be left. */
+    private static final int ABREAST = 5;
+
+    private static final int SMALLEST = 14;
 
     private static final String INK = " .:-=+*#%@";
     private static final int DARKEST = 232;
     private static final int GREYS = 24;
 
     private final Pictures pictures;
-    private final boolean colour;
+    private final Look look;
 
     /** The lines of each row, the captions first. */
     private final List<List<String>> rows = new ArrayList<>();
 
-    PictureRows(Pictures pictures, boolean colour) {
+    PictureRows(Pictures pictures, Look look) {
         this.pictures = pictures;
-        this.colour = colour;
+        this.look = look;
     }
 
-    void add(byte[] pixels, String caption) {
-        Picture picture = new Picture(pixels, pictures.width(), pictures.height());
+    void add(byte[] pixels, String name) {
+        int widest = Math.max(SMALLEST, look.width() / ABREAST - GAP.length());
+        Picture picture = new Picture(pixels, pictures.width(), pictures.height(), widest);
+        String caption = Look.clean(name);
         int width = Math.max(picture.width(), caption.length());
-        List<String> cell = picture.lines(colour);
+        List<String> cell = picture.lines(look.colour());
         List<String> row = rows.isEmpty() ? null : rows.get(rows.size() - 1);
-        if (row == null || row.get(0).length() + width > COLUMNS) {
+        if (row == null || row.get(0).length() + width > look.width()) {
             row = new ArrayList<>(Collections.nCopies(1 + cell.size(), ""));
             rows.add(row);
         }
@@ -55,11 +58,11 @@ final class PictureRows {
     /**
      * A grey picture as text, of unsigned bytes, 0 black: on a terminal half blocks, two pixels a
      * character, in the 24 greys of xterm's 256 colours; elsewhere characters from light to dense
-     * ink.
+     * ink. A picture that is wider than {@code widest} is made smaller by a whole factor.
      */
-    record Picture(byte[] pixels, int columns, int rows) {
+    record Picture(byte[] pixels, int columns, int rows, int widest) {
         private int factor() {
-            return (columns + WIDEST - 1) / WIDEST;
+            return (columns + widest - 1) / widest;
         }
 
         int width() {

@@ -32,8 +32,10 @@ public record PredictionText(List<String> names, Loss loss) {
      *
      * @param logits what the last layer gave, to be shown too; null for not
      */
-    public String full(float[] outputs, float[] logits) {
+    public String full(float[] outputs, float[] logits, Look look) {
         Table table = new Table("  ", -1);
+        int name = names.stream().mapToInt(String::length).max().orElse(0);
+        int bar = Math.max(10, Math.min(BAR, look.width() - name - (logits == null ? 10 : 21)));
         for (int i : shown(outputs)) {
             List<String> cells = new ArrayList<>();
             boolean number = !loss.takesLogits();
@@ -42,7 +44,7 @@ public record PredictionText(List<String> names, Loss loss) {
                 cells.add(format("%9.4f", logits[i]));
             }
             if (!number) {
-                cells.add("#".repeat(Math.round(outputs[i] * BAR)));
+                cells.add("#".repeat(Math.round(outputs[i] * bar)));
             }
             table.row(names.get(i), cells);
         }

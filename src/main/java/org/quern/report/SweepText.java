@@ -79,7 +79,7 @@ public final class SweepText {
             int folds = folds(one);
             String runs = results.size() == folds ? "folds" : format("runs in %,d folds", folds);
             return told(hasRmse(one), accuracy, error, errorText(one, baseline))
-                    + format(": mean and deviation of %,d %s", results.size(), runs);
+                    + format(": mean and standard deviation of %,d %s", results.size(), runs);
         }
     }
 
@@ -111,7 +111,7 @@ public final class SweepText {
         List<String> head = new ArrayList<>(groups.get(0).varied().keySet());
         boolean several = groups.stream().anyMatch(group -> group.results().size() > 1);
         String score = "val " + score(results.get(0));
-        List<String> spread = List.of("runs", "val mean", "deviation", "least", "most");
+        List<String> spread = List.of("runs", "val mean", "std dev", "val min", "val max");
         head.addAll(several ? spread : List.of(score));
         head.addAll(List.of("val " + errorName(results.get(0)), "seconds"));
         Table table = new Table("  ", 1).row(head.toArray(String[]::new));

@@ -7,6 +7,7 @@ import static org.quern.report.Numbers.four;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.data.Dataset;
@@ -17,11 +18,15 @@ import org.quern.train.Labels;
 import org.quern.train.Ranking;
 import org.quern.train.RegressionScore;
 
-/** The result of a test, for a terminal of 80 columns or a log. */
+/** The result of a test, for a terminal or a log. */
 public final class TextReport {
     private static final int MOST = 5;
     private static final int MOST_OUTPUTS = 20;
-    private static final int WIDEST = 100;
+
+    /** Backgrounds of a matrix's cells in xterm's 256 colours: the more, the brighter. */
+    private static final int[] RIGHT = {17, 18, 19, 20, 26};
+
+    private static final int[] WRONG = {52, 88, 124, 130, 166};
 
     private TextReport() {}
 
@@ -29,16 +34,21 @@ public final class TextReport {
      * In regression R², RMSE beside that of the targets' mean, and MAE, of each output if there are
      * several. Of labels the same as of classes, of each label. For a classifier accuracy beside
      * that of the most common class, loss, macro-F1 and balanced accuracy, of two classes the areas
-     * under the curves; the confusion matrix (unless it is too wide to be read), rows, mistakes,
-     * precision, recall and F1 of each class, the most confused pairs and the surest mistakes by
-     * row.
+     * under the curves; the confusion matrix (unless it is too wide for a line), rows, mistakes,
+     * precision, recall and F1 of each class, the most confused pairs and the most confident
+     * mistakes by row.
      */
     public static String of(String part, Evaluation evaluation) {
+        return of(part, evaluation, Look.PLAIN);
+    }
+
+    /** The same, the first line in bold and the matrix as a heat map where there are colours. */
+    public static String of(String part, Evaluation evaluation, Look look) {
         if (!evaluation.numbers().isEmpty()) {
-            return regression(part, evaluation);
+            return styled(regression(part, evaluation), look);
         }
         if (evaluation.labels() != null) {
-            return labels(part, evaluation);
+            return styled(labels(part, evaluation), look);
         }
         ConfusionMatrix confusion = evaluation.confusion();
         int wrong = evaluation.mistakes().size();
@@ -59,8 +69,8 @@ public final class TextReport {
         if (evaluation.ranking() != null) {
             lines.add(ranking(evaluation.ranking()));
         }
-        lines.addAll(matrix(confusion));
-        lines.addAll(scores(confusion));
+        int matrix = lines.size();
+        lines.addAll(scores(confusion, look));
         if (wrong > 0) {
             List<String> confused = new ArrayList<>();
             for (ConfusionMatrix.Confusion of : confusion.mostConfused(MOST)) {
@@ -69,7 +79,15 @@ public final class TextReport {
             lines.addAll(List.of("", "most confused   " + String.join(", ", confused)));
             lines.add("worst mistakes  " + told(evaluation, MOST, ", "));
         }
+        lines.replaceAll(Look::clean);
+        lines.set(0, look.bold(lines.get(0)));
+        lines.addAll(matrix, matrix(confusion, look));
         return String.join("\n", lines);
+    }
+
+    private static String styled(String text, Look look) {
+        String[] parts = text.split("\n", 2);
+        return look.bold(parts[0]) + (parts.length > 1 ? "\n" + Look.clean(parts[1]) : "");
     }
 
     private static String regression(String part, Evaluation evaluation) {
@@ -143,12 +161,14 @@ public final class TextReport {
                 ranking.positive(), ranking.rocAuc(), ranking.prAuc(), ranking.prevalence());
     }
 
-    private static List<String> matrix(ConfusionMatrix confusion) {
+    private static List<String> matrix(ConfusionMatrix confusion, Look look) {
         List<String> names = confusion.classes();
         int name = names.stream().mapToInt(String::length).max().orElse(0);
         int cell = Math.max(name, Integer.toString(confusion.total()).length()) + 1;
-        if (name + cell * names.size() > WIDEST) {
-            return List.of();
+        int width = name + cell * names.size();
+        if (width > look.width()) {
+            return List.of(
+                    "", format("the confusion matrix needs a line of %,d characters", width));
         }
         Table table = new Table("", name, cell).row("");
         table.row("confusion (rows true, columns predicted)").row("", names);
@@ -157,17 +177,55 @@ public final class TextReport {
             Stream<String> cells = counts.mapToObj(n -> n == 0 ? "." : Integer.toString(n));
             table.row(names.get(c), cells.toList());
         }
-        return table.lines();
+        List<String> lines = new ArrayList<>(table.lines());
+        lines.replaceAll(Look::clean);
+        int most = mostWrong(confusion);
+        for (int c = 0; c < names.size() && look.colour(); c++) {
+            int line = lines.size() - names.size() + c;
+            lines.set(line, heat(lines.get(line), confusion.counts()[c], c, most, cell, look));
+        }
+        return lines;
     }
 
-    private static List<String> scores(ConfusionMatrix confusion) {
-        Table table = new Table("  ", -1, 7, 6, 9, 6).row("");
-        table.row("class", "rows", "wrong", "precision", "recall", "F1");
+    private static int mostWrong(ConfusionMatrix confusion) {
+        List<ConfusionMatrix.Confusion> most = confusion.mostConfused(1);
+        return most.isEmpty() ? 1 : most.get(0).count();
+    }
+
+    /** A line of the matrix, right ones by their share of the row, wrong ones by the most. */
+    private static String heat(
+            String line, int[] counts, int right, int most, int cell, Look look) {
+        int total = Math.max(1, IntStream.of(counts).sum());
+        int at = line.length() - cell * counts.length;
+        StringBuilder shown = new StringBuilder(line.substring(0, at));
+        for (int i = 0; i < counts.length; i++, at += cell) {
+            String text = line.substring(at, at + cell);
+            int[] ramp = i == right ? RIGHT : WRONG;
+            long level = (long) counts[i] * ramp.length / (1 + (i == right ? total : most));
+            shown.append(counts[i] == 0 ? look.dim(text) : look.white(ramp[(int) level], text));
+        }
+        return shown.toString();
+    }
+
+    private static List<String> scores(ConfusionMatrix confusion, Look look) {
+        List<String> full = scores(confusion, true);
+        return full.get(1).length() <= look.width() ? full : scores(confusion, false);
+    }
+
+    private static List<String> scores(ConfusionMatrix confusion, boolean withRows) {
+        int[] least = withRows ? new int[] {-1, 7, 6, 9, 6} : new int[] {-1, 5, 9, 6};
+        Table table = new Table("  ", least).row("");
+        List<String> head = List.of("rows", "wrong", "precision", "recall", "F1");
+        table.row("class", withRows ? head : head.subList(1, head.size()));
         for (ConfusionMatrix.ClassScore score : confusion.scores()) {
-            String rows = format("%,d", score.rows());
-            String wrong = format("%,d", score.wrong());
-            String precision = four(score.precision());
-            table.row(score.name(), rows, wrong, precision, four(score.recall()), four(score.f1()));
+            List<String> cells = new ArrayList<>();
+            if (withRows) {
+                cells.add(format("%,d", score.rows()));
+            }
+            cells.add(format("%,d", score.wrong()));
+            DoubleStream scores = DoubleStream.of(score.precision(), score.recall(), score.f1());
+            scores.mapToObj(Numbers::four).forEach(cells::add);
+            table.row(score.name(), cells);
         }
         return table.lines();
     }
@@ -186,20 +244,19 @@ public final class TextReport {
     }
 
     /** One image. */
-    public static String picture(Pictures pictures, int row, boolean colour) {
+    public static String picture(Pictures pictures, int row, Look look) {
         byte[] pixels = pictures.pixels(row);
+        int width = pictures.width();
         PictureRows.Picture picture =
-                new PictureRows.Picture(pixels, pictures.width(), pictures.height());
-        return String.join("\n", picture.lines(colour));
+                new PictureRows.Picture(pixels, width, pictures.height(), look.width());
+        return String.join("\n", picture.lines(look.colour()));
     }
 
     /**
-     * The surest mistakes as pictures in text, each with its true class, the predicted one and the
-     * probability that it was given; rows that are no images, as a list.
-     *
-     * @param colour whether a terminal will show it, with colours
+     * The most confident mistakes as pictures in text, each with its true class, the predicted one
+     * and the probability that it was given; rows that are no images, as a list.
      */
-    public static String gallery(Evaluation evaluation, Dataset rows, int most, boolean colour) {
+    public static String gallery(Evaluation evaluation, Dataset rows, int most, Look look) {
         if (evaluation.confusion() == null) {
             String measure = evaluation.measure().title();
             return "no gallery: a model trained by " + measure + " has no mistakes to show";
@@ -209,16 +266,16 @@ public final class TextReport {
             return "no gallery: there are no mistakes";
         }
         Pictures pictures = Pictures.of(rows);
-        String shown = told(evaluation, most, "\n");
+        String shown = Look.clean(told(evaluation, most, "\n"));
         if (pictures != null) {
-            PictureRows drawn = new PictureRows(pictures, colour);
+            PictureRows drawn = new PictureRows(pictures, look);
             for (Evaluation.Mistake one : mistakes) {
                 drawn.add(pictures.pixels(one.row()), told(evaluation, one, " %.4f"));
             }
             shown = drawn.text();
         }
         return format(
-                "the %s surest of %,d mistakes (true as predicted, probability)\n\n%s",
+                "the %s most confident mistakes of %,d (true as predicted, probability)\n\n%s",
                 mistakes.size(), evaluation.mistakes().size(), shown);
     }
 }

@@ -60,6 +60,11 @@ public final class Setting<T> {
             return new Group[] {ROWS, TABLE, NETWORK, TRAINING, RUNNING};
         }
 
+        /** What options are about, in the order in which help lists them. */
+        public static List<String> headings() {
+            return List.of("Data", "Model", "Training", "Output", "Device");
+        }
+
         /** An entry: the name, what help calls its value ({@code lr=RATE}), the default. */
         private <T> Setting<T> setting(String option, T byDefault) {
             return new Setting<>(this, option.split("=", 2), byDefault);
@@ -227,7 +232,10 @@ public final class Setting<T> {
             TRAINING.setting("batch=N", TrainingConfig.DEFAULT_BATCH).help("Rows of a batch (%s).");
     public static final Setting<Integer> EPOCHS =
             TRAINING.setting("epochs=N", 5)
-                    .help("Times all rows are seen (%s; " + EPOCHS_OF_A_TABLE + " for a table).")
+                    .help(
+                            "Passes over the training data (%s; "
+                                    + EPOCHS_OF_A_TABLE
+                                    + " for a table).")
                     .where(n -> n >= 1, "epochs %d: give at least 1");
     public static final Setting<Integer> EARLY_STOPPING =
             TRAINING.setting("early-stopping=N", 0)
@@ -239,7 +247,7 @@ public final class Setting<T> {
     public static final Setting<String> DISTORT =
             TRAINING.setting("distort=TEXT", Distortion.NONE.text())
                     .help(
-                            "Draw images anew for each epoch: such as \"rotate 10, scale 0.1, shift"
+                            "Augment images every epoch: such as \"rotate 10, scale 0.1, shift"
                                     + " 1, bend 2\", in degrees, parts and pixels (%s).")
                     .as(text -> Distortion.parse(text).text());
     public static final Setting<Boolean> BALANCE =
@@ -249,7 +257,7 @@ public final class Setting<T> {
                                     + " equally often.");
     public static final Setting<Long> SEED =
             TRAINING.setting("seed=N", 1L)
-                    .help("Key of all that is random in training (%s); rows have --split-seed.");
+                    .help("Random seed of training (%s); for drawing rows: --split-seed.");
 
     public static final Setting<String> BACKEND =
             RUNNING.setting("backend=NAME", Backends.AUTO)
@@ -397,6 +405,16 @@ public final class Setting<T> {
     /** The name of its option, without dashes; of its text in a run's folder, too. */
     public String name() {
         return name;
+    }
+
+    /** Under which of the {@link Group#headings} help lists it. */
+    public String heading() {
+        return switch (group) {
+            case ROWS, TABLE -> "Data";
+            case NETWORK, SWEEP -> "Model";
+            case TRAINING -> "Training";
+            case RUNNING -> "Device";
+        };
     }
 
     /** What help calls its value; empty if the option has none. */

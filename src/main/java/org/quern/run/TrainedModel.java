@@ -24,13 +24,16 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      * or under early stopping the best.
      */
     public static TrainedModel open(Path path) {
-        if (!Files.isDirectory(path)) {
-            return open(path, null);
-        }
-        RunSettings settings = RunSettings.ofRun(RunFolder.settings(path), path);
-        Path best = path.resolve("best.safetensors");
+        return Files.isDirectory(path) ? ofRun(path, null) : open(path, (Model) null);
+    }
+
+    /** Those of a run's folder: the {@code best} or the {@code last}; null as {@link #open}. */
+    public static TrainedModel ofRun(Path folder, String weights) {
+        RunSettings settings = RunSettings.ofRun(RunFolder.settings(folder), folder);
+        Path best = folder.resolve("best.safetensors");
         boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
-        Path file = stopped ? best : path.resolve("last.safetensors");
+        String taken = weights == null ? stopped ? "best" : "last" : weights;
+        Path file = folder.resolve(taken + ".safetensors");
         return new TrainedModel(ModelFile.read(file, null), settings, true);
     }
 
@@ -91,7 +94,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     }
 
     /** The epoch of a run that it is of; -1 if its file does not say. */
-    int epoch() {
+    public int epoch() {
         String epoch = saved.notes().getOrDefault("epoch", "");
         return epoch.matches("\\d{1,9}") ? Integer.parseInt(epoch) : -1;
     }

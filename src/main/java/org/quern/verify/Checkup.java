@@ -21,10 +21,11 @@ import org.quern.plan.Plan;
  * Whether a backend works: real kernels on it, checked against the float64 reference.
  *
  * @param works whether it can run and all cases are within their bounds
+ * @param none whether there is no such device to examine
  * @param lost whether its device is {@linkplain QuernException#isDeviceLost lost} to the process
  * @param detail on what it ran and how long that took, or what is wrong
  */
-public record Checkup(boolean works, boolean lost, String detail) {
+public record Checkup(boolean works, boolean none, boolean lost, String detail) {
     /** Of a loss after a few steps, relative: float32 is well within it, an error is not. */
     private static final float LOSS_TOLERANCE = 1e-4f;
 
@@ -33,7 +34,7 @@ public record Checkup(boolean works, boolean lost, String detail) {
         Backend.Availability availability = backend.availability(options.device());
         String detail = availability.detail();
         if (!availability.usable()) {
-            return new Checkup(false, false, detail);
+            return new Checkup(false, availability.isNone(), false, detail);
         }
         List<KernelCase> cases = KernelCases.quick();
         Executor.KernelImage code = Executor.KernelImage.NONE;
@@ -45,7 +46,7 @@ public record Checkup(boolean works, boolean lost, String detail) {
                 try (Executor executor = backend.open(kernel.plan(), options)) {
                     Optional<String> problem = kernel.check(executor);
                     if (problem.isPresent()) {
-                        return new Checkup(false, false, detail + ": " + problem.get());
+                        return new Checkup(false, false, false, detail + ": " + problem.get());
                     }
                     code = executor.code();
                 }
@@ -53,18 +54,20 @@ public record Checkup(boolean works, boolean lost, String detail) {
             tried = "training";
             String engine = steps(backend, options);
             if (engine == null) {
-                return new Checkup(false, false, detail + ": losses differ from the reference's");
+                return new Checkup(
+                        false, false, false, detail + ": losses differ from the reference's");
             }
             long millis = (System.nanoTime() - started) / 1_000_000;
             if (!code.what().isEmpty()) {
                 detail += ", %s loaded in %d ms".formatted(code.what(), code.nanos() / 1_000_000);
             }
             String all = ": %d kernel cases within bounds%s, %d ms";
-            return new Checkup(true, false, detail + all.formatted(cases.size(), engine, millis));
+            return new Checkup(
+                    true, false, false, detail + all.formatted(cases.size(), engine, millis));
         } catch (RuntimeException e) {
             String reason = e instanceof QuernException ? e.getMessage() : e.toString();
             detail += ": %s failed: %s".formatted(tried, reason);
-            return new Checkup(false, QuernException.isDeviceLost(e), detail);
+            return new Checkup(false, false, QuernException.isDeviceLost(e), detail);
         }
     }
 

@@ -2,8 +2,19 @@ package org.quern.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.data.Dataset;
+import org.quern.plan.Loss;
+import org.quern.report.TextReport;
+import org.quern.train.Evaluation;
 
 class ConsoleTest {
     private static boolean colour(boolean terminal, Map<String, String> environment) {
@@ -18,5 +29,48 @@ class ConsoleTest {
         assertThat(colour(false, Map.of("TERM", "xterm-256color"))).isFalse();
         assertThat(colour(true, Map.of("NO_COLOR", "1"))).isFalse();
         assertThat(colour(true, Map.of("TERM", "dumb"))).isFalse();
+    }
+
+    private static String shown(Map<String, String> environment, Consumer<Console> what) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+        what.accept(new Console(out, out, true, environment, System::nanoTime));
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    private static final String WORDS =
+            "libcuda.so.1 was not found: install the driver, or set QUERN_LIBCUDA to it";
+
+    @ParameterizedTest
+    @ValueSource(ints = {40, 80, 200})
+    void linesWrapAtWordsAndGoOnBelowTheirText(int columns) {
+        Map<String, String> environment = Map.of("NO_COLOR", "1", "COLUMNS", "" + columns);
+        String shown = shown(environment, console -> console.about("device", WORDS));
+        assertThat(shown.lines()).allMatch(line -> line.length() <= columns);
+        assertThat(shown.lines().skip(1)).allMatch(line -> line.matches(" {10}\\S.*"));
+        assertThat(shown.strip().replaceAll("\\s+", " ")).isEqualTo("device " + WORDS);
+    }
+
+    /** What is coloured reaches the terminal; what a file says commands none. */
+    @Test
+    void ownColoursAreShownAndThoseOfFilesAreNot() {
+        Dataset images =
+                Dataset.ofPixels("images", new int[] {2, 2}, new byte[12])
+                        .withLabels(new int[] {0, 1, 1}, List.of("a\u001b[2Jx", "b"));
+        float[] logits = {3, 0, 5, 0, 1, 0};
+        Evaluation evaluation = Evaluation.of(Loss.CROSS_ENTROPY, logits, images);
+        String shown =
+                shown(
+                        Map.of(),
+                        console -> {
+                            console.show(TextReport.of("test", evaluation, console.look()));
+                            console.show(TextReport.gallery(evaluation, images, 2, console.look()));
+                        });
+        assertThat(shown)
+                .startsWith("\u001b[1mtest accuracy 0.3333")
+                .contains("a?[2Jx")
+                .doesNotContain("?[38;5", "\u001b[2J")
+                .contains("\u001b[38;5;232;48;5;232m▀")
+                .containsPattern("\u001b\\[38;5;231;48;5;\\d+m +2\u001b\\[0m");
     }
 }

@@ -38,10 +38,10 @@ class FoldsTest {
     private static final Pattern MEAN =
             Pattern.compile(
                     "test accuracy (\\S+) ± (\\S+) \\(baseline: (0\\.66\\d\\d)\\), loss (\\S+) ± (\\S+):"
-                            + " mean and deviation of 4 folds");
+                            + " mean and standard deviation of 4 folds");
     private static final Pattern MEAN_OF_NUMBERS =
             Pattern.compile(
-                    "test R2 (\\S+) ± (\\S+), RMSE (\\S+) ± (\\S+) \\(the mean: (\\S+)\\): mean and"
+                    "test R2 (\\S+) ± (\\S+), RMSE (\\S+) ± (\\S+) \\(the mean: (\\S+)\\): mean and standard"
                             + " deviation of 4 folds");
 
     @TempDir Path folder;
@@ -191,12 +191,12 @@ class FoldsTest {
                         said ->
                                 said.matches(
                                         "best      lr 1e-2: val accuracy \\S+ ± \\S+ \\(baseline:"
-                                                + " 0.6667\\), loss \\S+ ± \\S+: mean and deviation of 6 runs in 3"
+                                                + " 0.6667\\), loss \\S+ ± \\S+: mean and standard deviation of 6 runs in 3"
                                                 + " folds"))
                 .anyMatch(
                         said ->
                                 said.matches(
-                                        " *lr  runs  val mean  deviation +least +most +val loss"
+                                        " *lr  runs  val mean +std dev +val min +val max +val loss"
                                                 + " +seconds"))
                 .anyMatch(said -> said.matches("1e-2 +6( +[0-9.]+){6}"));
         List<String> lines = Files.readAllLines(table);

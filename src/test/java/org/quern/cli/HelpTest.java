@@ -30,6 +30,7 @@ class HelpTest {
                 "compare",
                 "summary",
                 "doctor",
+                "completion",
                 "bench",
                 "bench kernels",
                 "bench steps",
@@ -59,7 +60,7 @@ class HelpTest {
         assertThat(outcome.out())
                 .contains("Trains a network and tests it.")
                 .contains("Measures a trained model")
-                .contains("Says what a trained model takes an example for.")
+                .contains("Predicts the class of an image or row.")
                 .contains("Prints a model's layers")
                 .contains("Tells what works here")
                 .contains("Fetches data sets");

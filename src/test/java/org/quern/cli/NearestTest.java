@@ -4,12 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.quern.QuernException;
 
 class NearestTest {
     private static final List<String> WORDS = List.of("--epochs", "--epsilon", "--lr", "--batch");
 
     private static String nearest(String typed, List<String> words) {
-        return Options.nearest(typed, words, "");
+        return QuernException.nearest(typed, words, "");
     }
 
     @Test

@@ -89,13 +89,13 @@ class PagesTest {
                         page.toString(),
                         "--gallery");
         assertThat(trained.err()).isEmpty();
-        assertThat(trained.out()).contains("surest of ", "row ");
+        assertThat(trained.out()).contains("most confident mistakes of ", "row ");
         assertThat(Files.readString(page))
                 .doesNotContain("<b>rose")
                 .contains("\\u003cb\\u003erose");
         Path explored = folder.resolve("explored");
         assertThat(quern("explore", csv.toString(), "--out", explored.toString()).out())
-                .contains("rows are no images", "twice in training: 0 of 90 rows");
+                .contains("rows are no images", "duplicates within training: 0 of 90 rows");
         assertThat(explored).isDirectoryContaining("glob:**classes.svg");
         assertThat(explored.resolve("examples.png")).doesNotExist();
         assertThat(Files.readString(explored.resolve("classes.svg")))
@@ -284,7 +284,7 @@ class PagesTest {
         Cli.Outcome evaluated = quern("evaluate", run.toString(), "--gallery=3");
         assertThat(evaluated.err()).isEmpty();
         assertThat(evaluated.out())
-                .containsPattern("the 3 surest of \\d+ mistakes")
+                .containsPattern("the 3 most confident mistakes of \\d+")
                 .containsPattern("\\d as \\d 0\\.\\d{4}")
                 .doesNotContain("\u001b")
                 .containsPattern("[-+*#%@]{3}");

@@ -109,9 +109,9 @@ class SweepCommandTest {
                         "lr",
                         "runs",
                         "val mean",
-                        "deviation",
-                        "least",
-                        "most",
+                        "std dev",
+                        "val min",
+                        "val max",
                         "val loss",
                         "seconds");
         assertThat(table).hasSize(1 + 4 + 2);

@@ -850,7 +850,9 @@ public final class Torture {
     private String sanitized() throws Exception {
         List<String> done = new ArrayList<>();
         Path suppressed = scratch.resolve("suppressed"); // the JVM is not compiled so
-        Files.writeString(suppressed, "called_from_lib:libjvm.so\nrace:libjvm.so\n");
+        Files.writeString(
+                suppressed,
+                "race:libjvm.so\nrace:libjimage.so\nrace:libjava.so\nrace:libzip.so\nrace:libnio.so\n");
         for (String kind : List.of("asan", "tsan")) {
             Path out = scratch.resolve(kind + ".log");
             List<String> command = new ArrayList<>(List.of("setarch", "-R"));

@@ -58,8 +58,7 @@ class UsageTest {
                         "unknown data set \"cifar\": mnist is the one that can be fetched"),
                 arguments(
                         "train --batch x",
-                        "Invalid value for option '--batch': 'x' is not an int (quern train"
-                                + " --help)"),
+                        "--batch: 'x' is not a whole number (quern train --help)"),
                 arguments(
                         "train --batch",
                         "Missing required parameter for option '--batch' (N) (quern train"
@@ -101,6 +100,19 @@ class UsageTest {
                 arguments(
                         "train --loss hinge",
                         "unknown loss \"hinge\": use " + either(Loss.Kind.options())),
+                arguments(
+                        "train --loss sparse_categorical_crossentropy",
+                        "unknown loss \"sparse_categorical_crossentropy\": here it is called"
+                                + " cross-entropy"),
+                arguments(
+                        "train --loss Categorical_CrossEntropy",
+                        "unknown loss \"Categorical_CrossEntropy\": here it is called"
+                                + " cross-entropy"),
+                arguments("train --lr abc", "--lr: 'abc' is not a number (quern train --help)"),
+                arguments(
+                        "evaluate m.safetensors --use best",
+                        "--use goes with a run's folder: leave it out for a file"),
+                arguments("completion fish", "completion fish: give bash or zsh"),
                 arguments(
                         "train --recipe third",
                         "unknown recipe \"third\": use one of first, tutorial, 97, 98, 98.5, 99"),
@@ -161,7 +173,13 @@ class UsageTest {
 
     @Test
     void refusesActivationsThatThereAreNot() throws IOException {
-        refuses("dense 4 swish", "unknown activation \"swish\": use " + Activation.names());
+        refuses("dense 4 mish", "unknown activation \"mish\": use " + Activation.names());
+        refuses("dense 4 swish", "unknown activation \"swish\": here it is called silu");
+        refuses("dense 4 rleu", "unknown activation \"rleu\": did you mean \"relu\"?");
+        refuses(
+                "dense 48 relu, dense 10 softmax",
+                "model layer \"dense 10 softmax\": leave softmax out, cross-entropy has it in it:"
+                        + " write \"dense 10\"");
     }
 
     private void refuses(String model, String message) throws IOException {

@@ -102,8 +102,8 @@ class ModelTest {
     @Test
     void anUnknownActivationIsToldWithAllThereAre() {
         String all = Activation.names();
-        assertThatThrownBy(() -> ModelText.parse(IMAGES, "dense 5 swish"))
-                .hasMessage("unknown activation \"swish\": use " + all);
+        assertThatThrownBy(() -> ModelText.parse(IMAGES, "dense 5 mish"))
+                .hasMessage("unknown activation \"mish\": use " + all);
         assertThat(all).startsWith("linear, relu, tanh, ");
     }
 

@@ -16,7 +16,7 @@ class PicturesTextTest {
     @CsvSource({"1,1,1,1", "2,2,2,1", "31,31,16,8", "33,33,17,9", "257,257,20,10", "20,3,20,2"})
     void aPictureOfAnySize(int width, int height, int columns, int rows) {
         PictureRows.Picture picture =
-                new PictureRows.Picture(new byte[width * height], width, height);
+                new PictureRows.Picture(new byte[width * height], width, height, 20);
         assertThat(picture.width()).isEqualTo(columns);
         assertThat(picture.lines(false)).hasSize(rows).allMatch(line -> line.length() == columns);
         assertThat(picture.lines(true))
@@ -28,11 +28,11 @@ class PicturesTextTest {
     @Test
     void halfBlocksInGreysAndInkInCharacters() {
         byte[] pixels = {0, (byte) 255, (byte) 255, 0};
-        PictureRows.Picture picture = new PictureRows.Picture(pixels, 2, 2);
+        PictureRows.Picture picture = new PictureRows.Picture(pixels, 2, 2, 20);
         assertThat(picture.lines(true))
                 .containsExactly("\u001b[38;5;232;48;5;255m▀\u001b[38;5;255;48;5;232m▀\u001b[0m");
         assertThat(picture.lines(false)).containsExactly("==".replace('=', '='));
-        assertThat(new PictureRows.Picture(new byte[] {-1, 0, -1, 0}, 2, 2).lines(false))
+        assertThat(new PictureRows.Picture(new byte[] {-1, 0, -1, 0}, 2, 2, 20).lines(false))
                 .containsExactly("@ ");
     }
 
@@ -43,7 +43,7 @@ class PicturesTextTest {
 
     @Test
     void fivePicturesSideBySideInEightyColumns() {
-        PictureRows rows = new PictureRows(pictures(28), false);
+        PictureRows rows = new PictureRows(pictures(28), new Look(80, false));
         for (int i = 0; i < 7; i++) {
             rows.add(new byte[784], "4 as 9 0.9999");
         }
@@ -55,7 +55,7 @@ class PicturesTextTest {
 
     @Test
     void aLongNameIsNotCut() {
-        PictureRows rows = new PictureRows(pictures(4), false);
+        PictureRows rows = new PictureRows(pictures(4), Look.PLAIN);
         for (String name : List.of("iris-versicolor", "iris-virginica-with-a-long-name", "rose")) {
             rows.add(new byte[16], name + " as tulip 0.9999");
         }
@@ -72,15 +72,16 @@ class PicturesTextTest {
                         .withLabels(new int[] {0, 1, 1}, List.of("a", "b"));
         float[] logits = {3, 0, 5, 0, 1, 0};
         Evaluation evaluation = Evaluation.of(Loss.CROSS_ENTROPY, logits, images);
-        assertThat(TextReport.gallery(evaluation, images, 10, false))
-                .startsWith("the 2 surest of 2 mistakes (true as predicted, probability)\n\n")
+        assertThat(TextReport.gallery(evaluation, images, 10, Look.PLAIN))
+                .startsWith(
+                        "the 2 most confident mistakes of 2 (true as predicted, probability)\n\n")
                 .containsSubsequence("b as a 0.9933", "b as a 0.7311");
-        assertThat(TextReport.gallery(evaluation, images, 1, true))
-                .startsWith("the 1 surest of 2 mistakes")
+        assertThat(TextReport.gallery(evaluation, images, 1, new Look(80, true)))
+                .startsWith("the 1 most confident mistakes of 2")
                 .contains("\u001b[38;5;232;48;5;232m▀");
         Evaluation right =
                 Evaluation.of(Loss.CROSS_ENTROPY, new float[] {1, 0, 0, 1, 0, 1}, images);
-        assertThat(TextReport.gallery(right, images, 10, false))
+        assertThat(TextReport.gallery(right, images, 10, Look.PLAIN))
                 .isEqualTo("no gallery: there are no mistakes");
         Dataset numbers =
                 Dataset.ofValues("numbers", new int[] {1}, new float[] {1})
@@ -90,7 +91,7 @@ class PicturesTextTest {
                                 Evaluation.of(Loss.MEAN_SQUARED_ERROR, new float[] {1}, numbers),
                                 numbers,
                                 10,
-                                false))
+                                Look.PLAIN))
                 .startsWith("no gallery: a model trained by mean squared error");
     }
 }

@@ -255,7 +255,7 @@ final class Launches implements AutoCloseable {
     }
 
     private Call elements(String kernel, int rows, int columns) {
-        return call(kernel, Call.groups((long) rows * columns, Device.THREADS));
+        return call(kernel, Call.groups((long) rows * columns, 4 * Device.THREADS));
     }
 
     /** What a product and all that is done to it is called where it is measured. */

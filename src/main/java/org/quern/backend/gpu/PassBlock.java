@@ -57,7 +57,7 @@ final class PassBlock {
     /** A single pass; its op finds its log entry at index 0. */
     void write(StepContext single, int dataRows, int chunk) {
         put(words.clear(), single, dataRows, 1, single.rows(), chunk).writeTo(host.clear());
-        host.putFloat(0).putFloat(0); // tables of one entry, which nobody reads
+        host.putFloat(single.rate()).putFloat(single.decay()); // tables of one entry
         device.write(buffer, 0, host.flip());
     }
 

@@ -65,8 +65,8 @@ class CudaMessagesTest {
                 "libcuda.so.1 was not found: install the NVIDIA driver (nvidia-smi must work), or"
                         + " set QUERN_LIBCUDA to it";
         fails(outcome, 4, "backend cuda cannot run: " + message);
-        Jvm.Outcome doctor = jvm().with("QUERN_LIBCUDA", null).run(Quern.class, "doctor");
-        assertThat(doctor.out().lines().toList()).contains("cuda      FAIL  " + message);
+        Jvm.Outcome doctor = jvm().with("QUERN_LIBCUDA", null).run(Quern.class, "doctor", "-v");
+        assertThat(doctor.out().lines().toList()).contains("cuda      none here: " + message);
         assertThat(doctor.code()).isZero();
     }
 
