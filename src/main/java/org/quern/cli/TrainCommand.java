@@ -10,8 +10,10 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.QuernException.Kind;
 import org.quern.backend.Backends;
@@ -153,7 +155,10 @@ final class TrainCommand implements Runnable {
         if (dryRun && (out != null || resume != null || save != null || report != null)) {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
-        Options.checkWritable(save, report);
+        Stream.of(save, report)
+                .filter(Objects::nonNull)
+                .filter(file -> out == null || !out.equals(file.getParent())) // made by then
+                .forEach(Options::checkWritable);
         if (options.settings().get(Setting.FOLDS) > 0) {
             checkFolds();
         }

@@ -427,7 +427,7 @@ class BrowserTest {
         browser.until("/^training: epoch/.test(document.querySelector('.state').textContent)");
         process.destroy();
         browser.until("document.querySelector('.state').textContent === 'interrupted'");
-        assertThat(jvm.end(process).err()).startsWith("quern: interrupted in epoch ");
+        assertThat(jvm.end(process).err()).contains("\nquern: interrupted in epoch ");
     }
 
     private static String address(Jvm jvm, Process process, String subject) throws Exception {

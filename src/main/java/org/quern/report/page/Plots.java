@@ -33,14 +33,12 @@ final class Plots {
      */
     record Predictions(String name, List<float[]> points, double reach, int[] bars, int beyond) {}
 
-    /** The first outputs; none where a figure is not finite. */
+    /** The first outputs. */
     static List<Predictions> predictions(Evaluation evaluation, float[] targets) {
         List<Predictions> plots = new ArrayList<>();
-        List<RegressionScore> scores = evaluation.numbers();
-        for (int output = 0; output < Math.min(MOST_OUTPUTS, scores.size()); output++) {
-            if (Double.isFinite(scores.get(output).rmse())) {
-                plots.add(predictions(evaluation, targets, output));
-            }
+        int outputs = evaluation.numbers().size();
+        for (int output = 0; output < Math.min(MOST_OUTPUTS, outputs); output++) {
+            plots.add(predictions(evaluation, targets, output));
         }
         return plots;
     }
