@@ -27,12 +27,11 @@ record ProgressLine(Console.RedrawnLine line, Dataset train, Loss loss, int epoc
     @Override
     public Verdict progress(Progress p) {
         if (line.isDue()) {
-            double left = (double) (p.steps() - p.step()) / p.steps() + p.epochs() - p.epoch();
             String width = Integer.toString(Integer.toString(p.steps()).length());
             String step = format(" step %" + width + "d/%d", p.step(), p.steps());
             String loss = " loss " + four(p.loss());
             String measured = " " + measured("", " ", p.loss(), p.accuracy());
-            String eta = " ETA of the run " + clock(left * train.rows() / p.rowsPerSecond());
+            String eta = " ETA of the run " + clock(p.secondsLeft(train.rows()));
             String speed = " " + speed(p.rowsPerSecond());
             String head = epoch(p.epoch());
             String brief = head + step.replace("step ", "") + loss + eta.replace("of the run ", "");

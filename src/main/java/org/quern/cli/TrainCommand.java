@@ -10,8 +10,10 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.QuernException.Kind;
 import org.quern.backend.Backends;
@@ -153,7 +155,10 @@ final class TrainCommand implements Runnable {
         if (dryRun && (out != null || resume != null || save != null || report != null)) {
             throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
         }
-        Options.checkWritable(save, report);
+        Stream.of(save, report)
+                .filter(Objects::nonNull)
+                .filter(file -> out == null || !out.equals(file.getParent())) // made by then
+                .forEach(Options::checkWritable);
         if (options.settings().get(Setting.FOLDS) > 0) {
             checkFolds();
         }
@@ -288,53 +293,80 @@ final class TrainCommand implements Runnable {
         if (settings.get(Setting.BALANCE)) {
             told.with("balancedRows", training.rows().rows());
         }
-        try (LivePage live = watch == null ? null : live(trainer, told)) {
-            open(trainer, parts);
-            if (resume != null) {
-                told.with("resumedAfter", folder.checkpoint().epochs().size());
-            }
-            if (folder != null) {
-                if (folder.notice() != null) {
-                    console.note(folder.notice());
-                }
-                trainer.listen(folder.saving(told, console::error));
-            }
-            Console.RedrawnLine line = new Console.RedrawnLine(console);
-            if (!trains.quiet) {
-                trainer.listen(
-                        new ProgressLine(line, training.rows(), trainer.config().loss(), epochs));
-            }
-            if (parts.validation() != null && epochs > 1) {
-                console.about("", "* marks the lowest validation loss so far");
-            }
-            History history = common.quern().interrupts.during(training::fit, trainer::interrupt);
-            times.trained();
-            if (history.end() == History.End.INTERRUPTED) {
-                throw interrupted(trainer);
-            }
-            if (parts.validation() != null) {
-                console.about("tested", tested(history));
-            }
-            Evaluation evaluation = training.test();
-            times.lap("evaluation");
-            console.show(TextReport.of("test", evaluation, console.look()));
-            gallery.print(console, evaluation, parts.test());
-            times.tell(told.end(history).test(evaluation));
-            save(training);
-            if (live != null || report != null) {
-                RunPage page = page(trainer, told).test(evaluation, parts.test());
-                page.weights(trainer.parameters());
+        told.with("version", common.command.root().version()[0].split(",")[0]);
+        told.with("command", command());
+        try (LivePage live = watch == null ? null : live(training, told)) {
+            try {
+                train(training, told, live);
+            } catch (QuernException e) {
                 if (live != null) {
-                    live.end(page);
+                    live.stop(e);
                 }
-                if (report != null) {
-                    ModelCommands.writePage(console, report, page.html());
-                }
+                throw e;
             }
-            times.print(trainer);
-            keep(trainer, told);
-            checkTarget(evaluation.score());
         }
+    }
+
+    /** The command as it was given, for a shell to repeat. */
+    private String command() {
+        return common.command.commandLine().getParseResult().originalArgs().stream()
+                .map(word -> word.matches("[\\w@%+=:,./~-]+") ? word : quoted(word))
+                .collect(joining(" ", "quern ", ""));
+    }
+
+    private static String quoted(String word) {
+        return "'" + word.replace("'", "'\\''") + "'";
+    }
+
+    private void train(Training training, RunReport told, LivePage live) {
+        Trainer trainer = training.trainer();
+        Splits parts = training.parts();
+        int epochs = settings.get(Setting.EPOCHS);
+        open(trainer, parts);
+        if (resume != null) {
+            told.with("resumedAfter", folder.checkpoint().epochs().size());
+        }
+        if (folder != null) {
+            if (folder.notice() != null) {
+                console.note(folder.notice());
+            }
+            trainer.listen(folder.saving(told, console::error));
+        }
+        Console.RedrawnLine line = new Console.RedrawnLine(console);
+        if (!trains.quiet) {
+            trainer.listen(
+                    new ProgressLine(line, training.rows(), trainer.config().loss(), epochs));
+        }
+        if (parts.validation() != null && epochs > 1) {
+            console.about("", "* marks the lowest validation loss so far");
+        }
+        History history = common.quern().interrupts.during(training::fit, trainer::interrupt);
+        times.trained();
+        if (history.end() == History.End.INTERRUPTED) {
+            throw interrupted(trainer);
+        }
+        if (parts.validation() != null) {
+            console.about("tested", tested(history));
+        }
+        Evaluation evaluation = training.test();
+        times.lap("evaluation");
+        console.show(TextReport.of("test", evaluation, console.look()));
+        gallery.print(console, evaluation, parts.test());
+        times.tell(told.end(history).test(evaluation));
+        save(training);
+        if (live != null || report != null) {
+            RunPage page = page(trainer, told).test(evaluation, parts.test());
+            page.weights(trainer.parameters());
+            if (live != null) {
+                live.end(page);
+            }
+            if (report != null) {
+                ModelCommands.writePage(console, report, page.html());
+            }
+        }
+        times.print(trainer);
+        keep(trainer, told);
+        checkTarget(evaluation.score());
     }
 
     /** Says which weights are tested: the last, or under early stopping the best. */
@@ -365,8 +397,9 @@ final class TrainCommand implements Runnable {
         }
     }
 
-    private LivePage live(Trainer trainer, RunReport told) {
-        LivePage live = new LivePage(watch, page(trainer, told), told.values());
+    private LivePage live(Training training, RunReport told) {
+        Trainer trainer = training.trainer();
+        LivePage live = new LivePage(watch, page(trainer, told), training.rows().rows());
         console.about("watch", live.address());
         trainer.listen(live);
         return live;

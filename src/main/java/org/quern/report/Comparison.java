@@ -10,11 +10,11 @@ import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.DoubleFunction;
 import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Runs side by side: how each went, and which settings differ.
@@ -24,25 +24,48 @@ import java.util.function.Function;
  * @param settings a row for each setting, those that differ first
  */
 public record Comparison(List<String> names, List<Row> results, List<Row> settings) {
-    private static final Set<String> NO_SETTINGS =
-            Set.of(
-                    "quern epochs test seconds timing end bestEpoch parameters resumedAfter"
-                            .split(" "));
-
     /** Characters of a cell above which a setting is told below the table. */
     private static final int LONG = 20;
 
     /** Characters of a line; more runs go into a further table. */
     private static final int WIDEST = 100;
 
-    /** A line of the comparison, and whether the runs do not all have the same there. */
-    public record Row(String name, List<String> cells, boolean differs) {
+    /**
+     * A line of the comparison.
+     *
+     * @param differs whether the runs do not all have the same there
+     * @param best which runs have the best of different figures; empty where none is better
+     * @param difference of two runs, the second less the first; null if there is none to tell
+     */
+    public record Row(
+            String name,
+            List<String> cells,
+            boolean differs,
+            List<Integer> best,
+            String difference) {
         private boolean isLong() {
             return cells.stream().anyMatch(cell -> cell.length() > LONG);
         }
     }
 
-    private record Runs(List<String> names, List<JsonObject> json) {}
+    private record Runs(List<String> names, List<JsonObject> json) {
+        /** What each of them gives under a name. */
+        <T> List<T> map(String name, Function<JsonObject, T> of) {
+            List<T> all = new ArrayList<>();
+            for (int i = 0; i < json.size(); i++) {
+                try {
+                    all.add(of.apply(json.get(i)));
+                } catch (ClassCastException
+                        | IllegalStateException
+                        | NumberFormatException
+                        | UnsupportedOperationException e) { // what Gson throws of another type
+                    String text = "%s: run.json is damaged: its %s is not what Quern writes";
+                    throw data(e, text, names.get(i), name);
+                }
+            }
+            return all;
+        }
+    }
 
     /**
      * Compares runs by what {@code run.json} of each says.
@@ -52,96 +75,109 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     public static Comparison of(List<String> names, List<JsonObject> json) {
         Runs runs = new Runs(names, json);
         List<Row> results = new ArrayList<>();
-        results.add(row("test accuracy", runs, Numbers::four, "test.accuracy"));
-        results.add(row("baseline accuracy", runs, Numbers::four, "test.baselineAccuracy"));
-        results.add(row("balanced accuracy", runs, Numbers::four, "test.balancedAccuracy"));
-        results.add(row("macro-F1", runs, Numbers::four, "test.macroF1"));
-        results.add(row("ROC AUC", runs, Numbers::four, "test.rocAuc"));
-        results.add(row("PR AUC", runs, Numbers::four, "test.prAuc"));
-        results.add(row("wrong", runs, Comparison::wrong));
-        results.add(row("test R2", runs, Numbers::four, "test.r2"));
-        results.add(row("RMSE", runs, Numbers::digits, "test.rmse"));
-        results.add(row("baseline RMSE", runs, Numbers::digits, "test.baselineRmse"));
-        results.add(row("MAE", runs, Numbers::digits, "test.mae"));
-        results.add(row("test loss", runs, Numbers::four, "test.loss"));
-        results.add(row("best epoch", runs, "%.0f", "bestEpoch"));
-        results.add(row("epochs", runs, Comparison::epochs));
-        results.add(row("last loss", runs, Numbers::four, "epochs.loss"));
-        results.add(row("last validation loss", runs, Numbers::four, "epochs.validationLoss"));
-        results.add(row("us a step", runs, "%.1f", "epochs.stepMicros"));
-        results.add(row("seconds", runs, "%.2f", "seconds.total"));
-        results.add(row("parameters", runs, "%,.0f", "parameters"));
+        results.add(row("test accuracy", runs, 1, Numbers::four, "test.accuracy"));
+        results.add(row("baseline accuracy", runs, 0, Numbers::four, "test.baselineAccuracy"));
+        results.add(row("balanced accuracy", runs, 1, Numbers::four, "test.balancedAccuracy"));
+        results.add(row("macro-F1", runs, 1, Numbers::four, "test.macroF1"));
+        results.add(row("ROC AUC", runs, 1, Numbers::four, "test.rocAuc"));
+        results.add(row("PR AUC", runs, 1, Numbers::four, "test.prAuc"));
+        results.add(row("wrong", runs, -1, Comparison::whole, Comparison::wrong));
+        results.add(row("test R2", runs, 1, Numbers::four, "test.r2"));
+        results.add(row("RMSE", runs, -1, Numbers::digits, "test.rmse"));
+        results.add(row("baseline RMSE", runs, 0, Numbers::digits, "test.baselineRmse"));
+        results.add(row("MAE", runs, -1, Numbers::digits, "test.mae"));
+        results.add(row("test loss", runs, -1, Numbers::four, "test.loss"));
+        results.add(row("best epoch", runs, 0, Comparison::whole, "bestEpoch"));
+        results.add(row("epochs", runs.map("epochs", Comparison::epochs)));
+        results.add(row("last loss", runs, 0, Numbers::four, "epochs.loss"));
+        results.add(row("last validation loss", runs, -1, Numbers::four, "epochs.validationLoss"));
+        results.add(row("us a step", runs, -1, x -> format("%.1f", x), "epochs.stepMicros"));
+        results.add(row("seconds", runs, -1, x -> format("%.2f", x), "seconds.total"));
+        results.add(row("parameters", runs, 0, Comparison::whole, "parameters"));
         results.removeIf(row -> row.cells().stream().allMatch(Numbers.NONE::equals));
+        List<Map<String, String>> words = json.stream().map(RunWords::of).toList();
         Set<String> keys = new LinkedHashSet<>();
-        json.forEach(run -> keys.addAll(run.keySet()));
-        keys.removeAll(NO_SETTINGS);
+        words.forEach(run -> keys.addAll(run.keySet()));
         List<Row> settings = new ArrayList<>();
         for (String key : keys) {
-            String words = key.replaceAll("([A-Z])", " $1").toLowerCase(Locale.ROOT);
-            settings.add(row(words, runs, run -> setting(run.get(key))));
+            List<String> cells =
+                    words.stream().map(run -> run.getOrDefault(key, Numbers.NONE)).toList();
+            settings.add(row(key, cells));
         }
         settings.sort((a, b) -> Boolean.compare(b.differs(), a.differs()));
         return new Comparison(List.copyOf(names), List.copyOf(results), List.copyOf(settings));
     }
 
-    private static Row row(String name, Runs runs, String format, String path) {
-        return row(name, runs, number -> format(format, number), path);
-    }
-
-    private static Row row(String name, Runs runs, DoubleFunction<String> format, String path) {
-        return row(name, runs, run -> number(run, format, path));
-    }
-
-    private static Row row(String name, Runs runs, Function<JsonObject, String> of) {
+    /** A figure of each run; {@code sign} is 1 if more is better, -1 if less is, 0 if neither. */
+    private static Row row(
+            String name,
+            Runs runs,
+            int sign,
+            DoubleFunction<String> format,
+            ToDoubleFunction<JsonObject> of) {
+        List<Double> all = runs.map(name, of::applyAsDouble);
+        double[] numbers = all.stream().mapToDouble(number -> number).toArray();
         List<String> cells = new ArrayList<>();
-        for (int i = 0; i < runs.json.size(); i++) {
-            try {
-                cells.add(of.apply(runs.json.get(i)));
-            } catch (ClassCastException
-                    | IllegalStateException
-                    | NumberFormatException
-                    | UnsupportedOperationException e) { // what Gson throws of another type
-                String text = "%s: run.json is damaged: its %s is not what Quern writes";
-                throw data(e, text, runs.names.get(i), name);
+        double most = Double.NEGATIVE_INFINITY;
+        for (double number : numbers) {
+            cells.add(Double.isNaN(number) ? Numbers.NONE : format.apply(number));
+            most = Double.isNaN(number) ? most : Math.max(most, sign * number);
+        }
+        Row row = row(name, cells);
+        List<Integer> best = new ArrayList<>();
+        for (int i = 0; sign != 0 && row.differs() && i < numbers.length; i++) {
+            if (sign * numbers[i] == most) {
+                best.add(i);
             }
         }
-        return new Row(name, List.copyOf(cells), cells.stream().distinct().count() > 1);
-    }
-
-    private static String setting(JsonElement value) {
-        if (value == null) {
-            return Numbers.NONE;
+        String difference = null;
+        if (numbers.length == 2 && row.differs() && !cells.contains(Numbers.NONE)) {
+            double more = numbers[1] - numbers[0];
+            difference = (more < 0 ? "−" : "+") + format.apply(Math.abs(more));
         }
-        return value.isJsonPrimitive() ? value.getAsString() : value.toString();
+        return new Row(name, cells, row.differs(), best, difference);
     }
 
-    /** The number that a path leads to, in an array through its last element. */
-    private static String number(JsonElement at, DoubleFunction<String> format, String path) {
+    private static Row row(
+            String name, Runs runs, int sign, DoubleFunction<String> format, String path) {
+        return row(name, runs, sign, format, run -> number(run, path));
+    }
+
+    private static String whole(double number) {
+        return format("%,.0f", number);
+    }
+
+    private static Row row(String name, List<String> cells) {
+        return new Row(name, cells, cells.stream().distinct().count() > 1, List.of(), null);
+    }
+
+    /** The number that a path leads to, in an array through its last element; NaN if none. */
+    private static double number(JsonElement at, String path) {
         for (String name : path.split("\\.")) {
             if (at instanceof JsonArray all && !all.isEmpty()) {
                 at = all.get(all.size() - 1);
             }
             at = at.isJsonObject() ? at.getAsJsonObject().get(name) : null;
             if (at == null || at.isJsonNull()) {
-                return Numbers.NONE;
+                return Double.NaN;
             }
         }
-        return format.apply(at.getAsDouble());
+        return at.getAsDouble();
     }
 
     private static String epochs(JsonObject run) {
-        return run.getAsJsonArray("epochs").size()
-                + " of "
-                + number(run, asked -> format("%.0f", asked), "epochsAsked");
+        double asked = number(run, "epochsAsked");
+        String of = Double.isNaN(asked) ? Numbers.NONE : whole(asked);
+        return run.getAsJsonArray("epochs").size() + " of " + of;
     }
 
-    private static String wrong(JsonObject run) {
+    private static double wrong(JsonObject run) {
         JsonObject test = run.getAsJsonObject("test");
         if (test == null || !test.has("wrongPerClass")) {
-            return Numbers.NONE;
+            return Double.NaN;
         }
         List<JsonElement> perClass = test.getAsJsonArray("wrongPerClass").asList();
-        return format("%,d", perClass.stream().mapToInt(JsonElement::getAsInt).sum());
+        return perClass.stream().mapToInt(JsonElement::getAsInt).sum();
     }
 
     /**

@@ -1,10 +1,17 @@
 package org.quern.run;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.OffsetDateTime;
+import java.time.temporal.ChronoUnit;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.quern.data.Splits;
 import org.quern.io.Json;
 import org.quern.train.ConfusionMatrix;
@@ -18,10 +25,15 @@ import org.quern.train.Trainer;
 /** What {@code run.json} says: settings, epochs, the test's result and where the time went. */
 public final class RunReport {
     private final Map<String, Object> report = new LinkedHashMap<>();
+    private final Curve curve = new Curve();
 
     /** Begins a report: the backend's name, one line on the data, and the epochs asked for. */
     public RunReport(Trainer trainer, String backend, String data, int epochs) {
+        trainer.listen(curve);
+        OffsetDateTime now = OffsetDateTime.now();
         with("quern", 1)
+                .with("started", now.truncatedTo(ChronoUnit.SECONDS).toString())
+                .with("host", host())
                 .with("backend", backend)
                 .with("device", trainer.executor().device())
                 .with("java", System.getProperty("java.version"))
@@ -48,8 +60,23 @@ public final class RunReport {
                 .with("testRows", parts.test().rows());
     }
 
+    /** The finished epochs, and the steps so far. */
     public RunReport epochs(List<EpochResult> epochs) {
-        return with("epochs", epochs);
+        return with("epochs", epochs).with("steps", curve.points());
+    }
+
+    /** What this machine is called; null where nobody says. */
+    private static String host() {
+        Stream<String> names = Stream.of("HOSTNAME", "COMPUTERNAME").map(System::getenv);
+        try {
+            // not by InetAddress, which may ask a name server and wait for it
+            Path linux = Path.of("/proc/sys/kernel/hostname");
+            return Files.exists(linux)
+                    ? Files.readString(linux).strip()
+                    : names.filter(Objects::nonNull).findFirst().orElse(null);
+        } catch (IOException e) {
+            return null; // not told
+        }
     }
 
     /** Why the run ended, and its best epoch. */

@@ -14,4 +14,10 @@ public record Progress(
         int steps,
         double loss,
         double accuracy,
-        double rowsPerSecond) {}
+        double rowsPerSecond) {
+
+    /** Of training all that is left at this speed, given the rows of an epoch. */
+    public double secondsLeft(int rows) {
+        return ((double) (steps - step) / steps + epochs - epoch) * rows / rowsPerSecond;
+    }
+}

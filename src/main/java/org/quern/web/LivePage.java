@@ -8,8 +8,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.quern.QuernException;
 import org.quern.io.Json;
+import org.quern.report.Numbers;
 import org.quern.report.page.RunPage;
+import org.quern.run.Curve;
 import org.quern.train.EpochResult;
 import org.quern.train.Listener;
 import org.quern.train.Progress;
@@ -26,31 +29,32 @@ public final class LivePage implements Listener, AutoCloseable {
     /** How long the end of a run waits for the last news to be on their way. */
     private static final long PATIENCE_MILLIS = 2000;
 
-    /** More points of a curve than this are thinned to half of them. */
-    private static final int MOST_POINTS = 400;
-
     private final LocalServer server;
-    private final Map<String, Object> run;
+    private final Curve curve = new Curve();
     private final List<EpochResult> epochs = new ArrayList<>();
-    private final List<Point> points = new ArrayList<>();
+    private final int rows;
     private Progress progress;
-    private int stride = 1;
-    private long seen;
     private long news;
     private String last;
     private boolean closed;
     private int watchers;
 
-    /** A point of a curve within an epoch: 1.5 is the middle of the second. */
-    private record Point(double epoch, double loss, double accuracy) {}
-
     /** What the page's script takes as news. */
     private record State(
-            String state, Map<String, Object> run, List<Point> points, Progress progress) {}
+            String state,
+            List<EpochResult> epochs,
+            List<Curve.Point> points,
+            Progress progress,
+            String left) {}
 
-    /** Takes the port, 0 for any; the page and {@code run.json} are those before the first step. */
-    public LivePage(int port, RunPage page, Map<String, Object> run) {
-        this.run = new LinkedHashMap<>(run);
+    /**
+     * Takes the port, 0 for any.
+     *
+     * @param page as it is before the first step
+     * @param rows of an epoch
+     */
+    public LivePage(int port, RunPage page, int rows) {
+        this.rows = rows;
         String html = page.live().html();
         server = new LocalServer(port, "--watch", html, "GET", "events", this::events);
     }
@@ -61,6 +65,7 @@ public final class LivePage implements Listener, AutoCloseable {
 
     @Override
     public void begin(Trainer trainer) {
+        curve.begin(trainer);
         List<EpochResult> before = trainer.checkpoint().epochs();
         synchronized (this) {
             epochs.addAll(before);
@@ -71,16 +76,7 @@ public final class LivePage implements Listener, AutoCloseable {
     @Override
     public synchronized Verdict progress(Progress now) {
         progress = now;
-        if (seen++ % stride == 0) {
-            double epoch = now.epoch() - 1 + (double) now.step() / now.steps();
-            points.add(new Point(epoch, now.loss(), now.accuracy()));
-            if (points.size() > MOST_POINTS) {
-                for (int i = points.size() - 1; i > 0; i -= 2) {
-                    points.remove(i);
-                }
-                stride *= 2;
-            }
-        }
+        curve.progress(now);
         changed();
         return Verdict.GO_ON;
     }
@@ -101,7 +97,22 @@ public final class LivePage implements Listener, AutoCloseable {
     public void end(RunPage page) {
         Map<String, Object> data = new LinkedHashMap<>(page.data());
         data.put("state", "finished");
-        String event = event("end", data);
+        over("end", data);
+    }
+
+    /** Tells everybody that the run ended before its time, and why, or how to go on with it. */
+    public void stop(QuernException why) {
+        synchronized (this) {
+            if (last != null) {
+                return; // all was told already
+            }
+        }
+        boolean asked = why.kind() == QuernException.Kind.INTERRUPTED;
+        over("stop", Map.of("state", asked ? "interrupted" : "failed", "note", why.getMessage()));
+    }
+
+    private void over(String name, Object data) {
+        String event = event(name, data);
         synchronized (this) {
             last = event;
             changed();
@@ -145,15 +156,15 @@ public final class LivePage implements Listener, AutoCloseable {
     }
 
     private State state() {
-        Map<String, Object> now = new LinkedHashMap<>(run);
-        now.put("epochs", List.copyOf(epochs));
         String text = RunPage.WAITING;
+        String left = null;
         Progress p = progress;
         if (p != null) {
             text = "training: epoch %d of %d, step %,d of %,d";
             text = text.formatted(p.epoch(), p.epochs(), p.step(), p.steps());
+            left = Numbers.clock(p.secondsLeft(rows));
         }
-        return new State(text, now, List.copyOf(points), p);
+        return new State(text, List.copyOf(epochs), curve.points(), p, left);
     }
 
     private static String event(String name, Object data) {

@@ -86,8 +86,8 @@ class CommandsTest {
         }
         Cli.Outcome predicted = run("predict", model.toString(), image.toString());
         assertThat(predicted.err()).isEmpty();
-        assertThat(predicted.lines()).hasSize(1 + 7 + 10); // the class, the picture, the bars
-        assertThat(predicted.lines().get(8)).matches("0  [01]\\.\\d{4}(  #+)?");
+        assertThat(predicted.lines()).hasSize(1 + 14 + 10); // the class, the picture, the bars
+        assertThat(predicted.lines().get(15)).matches("0  [01]\\.\\d{4}(  #+)?");
 
         Cli.Outcome again = run("train", "--data", data.toString(), "--out", runFolder.toString());
         assertThat(again.code()).isEqualTo(3);

@@ -214,7 +214,7 @@ class FoldsTest {
                 outcome.lines().stream()
                         .map(
                                 Pattern.compile(
-                                                "lr 1e-2, seed 1, fold \\d: val accuracy (\\S+), .*")
+                                                "\\d+/\\d+  lr 1e-2, seed 1, fold \\d: val accuracy (\\S+), .*")
                                         ::matcher)
                         .filter(Matcher::matches)
                         .mapToDouble(found -> Double.parseDouble(found.group(1)))

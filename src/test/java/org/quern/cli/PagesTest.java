@@ -72,8 +72,8 @@ class PagesTest {
 
     @Test
     void namesFromTheDataAreText() throws IOException {
-        Path page = folder.resolve("flowers.html");
         Path out = folder.resolve("flowers");
+        Path page = out.resolve("flowers.html"); // in a folder that the command makes
         Cli.Outcome trained =
                 quern(
                         "train",

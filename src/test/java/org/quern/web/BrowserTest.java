@@ -93,13 +93,14 @@ class BrowserTest {
                         "Confusion matrix",
                         "Classes",
                         "Mistakes",
+                        "Sample predictions",
                         "Reliability",
                         "First layer",
                         "Time",
                         "Model and settings");
         List<List<Long>> shown =
                 browser.ask(
-                        "return [...document.querySelectorAll('table.heat tbody tr')].map(row =>"
+                        "return [...document.querySelectorAll('[aria-labelledby=confusion-matrix] tbody tr')].map(row =>"
                                 + " [...row.querySelectorAll('td')].map(td =>"
                                 + " Number(td.textContent.replace(',', ''))))");
         assertThat(shown).isEqualTo(test.get("confusion"));
@@ -114,6 +115,13 @@ class BrowserTest {
                 .isSortedAccordingTo((a, b) -> Double.compare(b.doubleValue(), a.doubleValue()));
         // curves: a dot for each of five epochs, in training and validation, of loss and accuracy
         assertThat(browser.all("figure svg circle title")).hasSize(20);
+        assertThat(browser.all("nav a")).hasSize(9);
+        // a cell shows its rows, a chart is read by the arrow keys
+        browser.ask("document.querySelector('button.cell').click()");
+        assertThat(browser.text(".shown h3")).isEqualTo("0 predicted as 0");
+        assertThat(browser.all(".shown img")).hasSize(8);
+        browser.all("figure[tabindex]").get(0).sendKeys(org.openqa.selenium.Keys.ARROW_RIGHT);
+        assertThat(browser.text(".legend")).contains("at epoch 1");
     }
 
     @Test
@@ -265,7 +273,7 @@ class BrowserTest {
         assertThat(browser.all("h2").stream().map(WebElement::getText))
                 .containsExactly("Loss", "Predictions", "Model and settings");
         assertThat(browser.text(".figures dt")).isEqualTo("test R²");
-        assertThat(browser.all("figure svg circle:not(:has(title))")).hasSize(400);
+        assertThat(browser.all("figure svg circle[r='2.2']")).hasSize(400);
         assertThat(browser.all("figure svg rect")).hasSize(21);
     }
 
@@ -418,8 +426,8 @@ class BrowserTest {
         browser.open(address(jvm, process, "watch"));
         browser.until("/^training: epoch/.test(document.querySelector('.state').textContent)");
         process.destroy();
-        browser.until("/^connection lost/.test(document.querySelector('.state').textContent)");
-        assertThat(jvm.end(process).err()).startsWith("quern: interrupted in epoch ");
+        browser.until("document.querySelector('.state').textContent === 'interrupted'");
+        assertThat(jvm.end(process).err()).contains("\nquern: interrupted in epoch ");
     }
 
     private static String address(Jvm jvm, Process process, String subject) throws Exception {

@@ -88,7 +88,8 @@ class DrawBrowserTest {
                     row++;
                 }
                 draw(Pictures.of(test).pixels(row), PointerInput.Kind.MOUSE);
-                browser.until("document.querySelector('#verdict').textContent === '" + digit + "'");
+                browser.until(
+                        "document.querySelector('li.best')?.dataset.class === '" + digit + "'");
                 assertThat(browser.text("li.best .name")).isEqualTo(Integer.toString(digit));
                 if (digit == 3) {
                     browser.check("draw-3", 1280);
@@ -171,7 +172,7 @@ class DrawBrowserTest {
             rest.addAction(to(second, canvas, 260, 140));
             rest.addAction(second.createPointerUp(left));
             browser.driver().perform(List.of(line, rest));
-            browser.until("document.querySelector('#verdict').textContent === '1'");
+            browser.until("document.querySelector('li.best')?.dataset.class === '1'");
             assertThat(
                             browser.<Boolean>ask(
                                     "const pixels = document.querySelector('canvas[tabindex]')"
@@ -198,13 +199,13 @@ class DrawBrowserTest {
                     " ",
                     Keys.ARROW_DOWN.toString().repeat(28),
                     " ");
-            browser.until("document.querySelector('#verdict').textContent === '1'");
+            browser.until("document.querySelector('li.best')?.dataset.class === '1'");
             browser.check("draw-keyboard", 1280);
             browser.size(1280, 900);
             canvas.sendKeys(Keys.BACK_SPACE);
             browser.until("document.querySelector('#verdict').textContent === 'Draw a digit.'");
             draw(Pictures.of(RealMnist.splits().test()).pixels(0), PointerInput.Kind.TOUCH);
-            browser.until("document.querySelector('#verdict').textContent === '7'");
+            browser.until("document.querySelector('li.best')?.dataset.class === '7'");
             canvas.sendKeys(Keys.DELETE);
             browser.until("document.querySelector('#verdict').textContent === 'Draw a digit.'");
         }

@@ -33,14 +33,12 @@ final class Plots {
      */
     record Predictions(String name, List<float[]> points, double reach, int[] bars, int beyond) {}
 
-    /** The first outputs; none where a figure is not finite. */
+    /** The first outputs. */
     static List<Predictions> predictions(Evaluation evaluation, float[] targets) {
         List<Predictions> plots = new ArrayList<>();
-        List<RegressionScore> scores = evaluation.numbers();
-        for (int output = 0; output < Math.min(MOST_OUTPUTS, scores.size()); output++) {
-            if (Double.isFinite(scores.get(output).rmse())) {
-                plots.add(predictions(evaluation, targets, output));
-            }
+        int outputs = evaluation.numbers().size();
+        for (int output = 0; output < Math.min(MOST_OUTPUTS, outputs); output++) {
+            plots.add(predictions(evaluation, targets, output));
         }
         return plots;
     }
@@ -74,6 +72,40 @@ final class Plots {
             }
         }
         return new Predictions(score.name(), points, reach, bars, beyond);
+    }
+
+    /** Parts of [0, 1] that probabilities are counted in. */
+    private static final int PARTS = 10;
+
+    /** The probabilities of a row by softmax of its logits. */
+    static double[] probabilities(Evaluation evaluation, int row) {
+        int width = evaluation.confusion().classes().size();
+        double[] all = new double[width];
+        double most = Double.NEGATIVE_INFINITY;
+        for (int j = 0; j < width; j++) {
+            all[j] = evaluation.outputs()[row * width + j];
+            most = Math.max(most, all[j]);
+        }
+        double sum = 0;
+        for (int j = 0; j < width; j++) {
+            all[j] = Math.exp(all[j] - most);
+            sum += all[j];
+        }
+        for (int j = 0; j < width; j++) {
+            all[j] /= sum;
+        }
+        return all;
+    }
+
+    /** Of each class, its rows by the probability that they were given of being of it. */
+    static int[][] histograms(Evaluation evaluation, int[] labels) {
+        int[][] histograms = new int[evaluation.confusion().classes().size()][PARTS];
+        for (int row = 0; row < evaluation.rows(); row++) {
+            int label = labels[row];
+            double probability = probabilities(evaluation, row)[label];
+            histograms[label][Math.min(PARTS - 1, (int) (probability * PARTS))]++;
+        }
+        return histograms;
     }
 
     /** Points of the two curves: false against true positive rate, recall against precision. */

@@ -1,17 +1,24 @@
 package org.quern.report.page;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.quern.data.Dataset;
 import org.quern.data.Pictures;
+import org.quern.io.Json;
 import org.quern.model.Model;
 import org.quern.model.Summary;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
+import org.quern.report.RunWords;
 import org.quern.run.RunReport;
 import org.quern.train.Calibration;
 import org.quern.train.Evaluation;
@@ -31,6 +38,15 @@ public final class RunPage {
     /** Weights of more units would be many, and say no more. */
     private static final int UNITS = 64;
 
+    /** Rows that are shown with what the network says of them, evenly spaced. */
+    private static final int SAMPLES = 12;
+
+    /** Of a cell of the confusion matrix, rows that are shown. */
+    private static final int OF_A_CELL = 8;
+
+    /** Characters of the images of all cells, so that a page stays small. */
+    private static final int MOST_OF_CELLS = 700_000;
+
     private final Map<String, Object> data = new LinkedHashMap<>();
     private final Model model;
 
@@ -39,6 +55,10 @@ public final class RunPage {
         this.model = model;
         data.put("title", title);
         data.put("run", run);
+        JsonObject json = JsonParser.parseString(Json.forPage(run)).getAsJsonObject();
+        Map<String, String> settings = RunWords.of(json);
+        settings.keySet().removeAll(List.of("columns", "model"));
+        data.put("settings", settings);
         data.put("classifies", loss.takesLogits());
         data.put("layers", Summary.rows(model));
     }
@@ -70,27 +90,86 @@ public final class RunPage {
             Calibration calibration = Calibration.of(evaluation);
             test.put("reliability", calibration.bins());
             test.put("calibrationError", calibration.error());
-            test.put("gallery", gallery(evaluation, rows));
+            test.put("histograms", Plots.histograms(evaluation, rows.labels()));
+            new Examples(evaluation, rows).putInto(test);
         }
         data.put("test", test);
         return this;
     }
 
-    private record Shown(
-            int row, String actual, String predicted, float confidence, String image) {}
+    /** Rows that are shown: each image is in the page once, whatever shows it. */
+    private static final class Examples {
+        /** A row and what was made of it: the likeliest classes with their probabilities. */
+        private record Example(int actual, int predicted, List<double[]> likeliest, String image) {}
 
-    private static List<Shown> gallery(Evaluation evaluation, Dataset rows) {
-        List<String> classes = evaluation.confusion().classes();
-        Pictures pictures = Pictures.of(rows);
-        List<Shown> gallery = new ArrayList<>();
-        for (Evaluation.Mistake mistake : evaluation.mistakes().stream().limit(GALLERY).toList()) {
-            int row = mistake.row();
-            String actual = classes.get(mistake.actual());
-            String predicted = classes.get(mistake.predicted());
-            String image = pictures == null ? null : Page.address(pictures, pictures.pixels(row));
-            gallery.add(new Shown(row, actual, predicted, mistake.confidence(), image));
+        private final Evaluation evaluation;
+        private final Dataset rows;
+        private final Pictures pictures;
+        private final Map<Integer, Example> examples = new LinkedHashMap<>();
+        private int size;
+
+        Examples(Evaluation evaluation, Dataset rows) {
+            this.evaluation = evaluation;
+            this.rows = rows;
+            pictures = Pictures.of(rows);
         }
-        return gallery;
+
+        private int add(int row) {
+            examples.computeIfAbsent(
+                    row,
+                    index -> {
+                        double[] all = Plots.probabilities(evaluation, index);
+                        List<double[]> likeliest =
+                                IntStream.range(0, all.length)
+                                        .boxed()
+                                        .sorted(Comparator.comparingDouble(j -> -all[j]))
+                                        .limit(3)
+                                        .map(j -> new double[] {j, (float) all[j]})
+                                        .toList();
+                        String image =
+                                pictures == null
+                                        ? null
+                                        : Page.address(pictures, pictures.pixels(index));
+                        size += image == null ? 100 : image.length() + 100;
+                        int predicted = evaluation.predicted()[index];
+                        return new Example(rows.labels()[index], predicted, likeliest, image);
+                    });
+            return row;
+        }
+
+        void putInto(Map<String, Object> test) {
+            test.put("gallery", mistakes().limit(GALLERY).map(this::add).toList());
+            int shown = Math.min(SAMPLES, evaluation.rows());
+            IntStream samples =
+                    IntStream.range(0, shown)
+                            .map(i -> (int) ((long) i * evaluation.rows() / shown));
+            test.put("samples", samples.map(this::add).boxed().toList());
+            test.put("cells", cells());
+            test.put("examples", examples);
+        }
+
+        private Stream<Integer> mistakes() {
+            return evaluation.mistakes().stream().map(Evaluation.Mistake::row);
+        }
+
+        /** Rows by "true,predicted": the surest mistakes, and the first ones that are right. */
+        private Map<String, List<Integer>> cells() {
+            Map<String, List<Integer>> cells = new LinkedHashMap<>();
+            IntStream right =
+                    IntStream.range(0, evaluation.rows())
+                            .filter(row -> evaluation.predicted()[row] == rows.labels()[row]);
+            Stream.concat(mistakes(), right.boxed())
+                    .forEach(
+                            row -> {
+                                String key = rows.labels()[row] + "," + evaluation.predicted()[row];
+                                List<Integer> cell =
+                                        cells.computeIfAbsent(key, of -> new ArrayList<>());
+                                if (cell.size() < OF_A_CELL && size < MOST_OF_CELLS) {
+                                    cell.add(add(row));
+                                }
+                            });
+            return cells;
+        }
     }
 
     /**

@@ -2,15 +2,16 @@
 // Charts as SVG, drawn by d3 to the width of their place and drawn again when that changes.
 
 /** A figure that is drawn by draw(svg, width, height). */
-function chart(label, height, draw) {
-    const place = h("div", {style: `min-height: ${height}px`});
+function chart(label, height, draw, square = false) {
+    const place = h("div", {style: `min-height: ${height}px${square ? "; max-width: 32rem" : ""}`});
     const figure = h("figure", {role: "img", "aria-label": label}, place);
     let drawnFor = 0;
     const paint = width => {
         if (width > 0 && width !== drawnFor) {
             drawnFor = width;
             place.replaceChildren();
-            draw(d3.select(place).append("svg").attr("viewBox", [0, 0, width, height]), width, height);
+            const high = square ? Math.min(width, 512) : height;
+            draw(d3.select(place).append("svg").attr("viewBox", [0, 0, width, high]), width, high);
         }
     };
     const redraw = () => paint(Math.round(place.clientWidth));
@@ -18,6 +19,10 @@ function chart(label, height, draw) {
     // Paper is laid out after this event: a chart is drawn for about the room that it will have there.
     addEventListener("beforeprint", () => paint(figure.closest(".charts") ? PAPER / 2 : PAPER));
     addEventListener("afterprint", redraw);
+    figure.redraw = () => {
+        drawnFor = 0;
+        redraw();
+    };
     return figure;
 }
 
@@ -81,34 +86,109 @@ function legend(series) {
     }));
 }
 
-/** Lines over epochs: each series {name, colour, dashed, dots, points: [[x, y], …]}. */
-function lineChart({title, yDomain, yFormat, series}) {
-    const shown = series.filter(s => s.points.length > 0);
-    const last = shown.filter(s => s.name).map(s => `${s.name} ends at ${yFormat(s.points.at(-1)[1])}`).join(", ");
-    return h("div", {}, h("h3", {}, title), legend(shown.filter(s => s.name)),
-        chart(`${title} by epoch: ${last}`, 280, (svg, width, height) => {
-            const [xs, ys] = inner(width, height);
-            const all = shown.flatMap(s => s.points).filter(p => p[1] !== null);
-            const end = Math.max(1, d3.max(all, p => p[0]) || 1);
-            const x = d3.scaleLinear([Math.min(d3.min(all, p => p[0]) ?? 0, end === 1 ? 0 : 1), end], xs);
-            const y = d3.scaleLinear(yDomain(all.map(p => p[1])), ys).nice(5);
-            const yText = tickText(y);
-            const left = Math.max(margin.left, 14 + widest(y, yText));
-            x.range([left, xs[1]]);
-            const whole = d3.axisBottom(x).ticks(Math.min(end, width / 50)).tickFormat(v => Number.isInteger(v) ? v : "");
-            axes(svg, width, height, y, whole, d3.axisLeft(y).ticks(5).tickFormat(yText), "epoch", "", left);
-            const line = d3.line().defined(p => p[1] !== null).x(p => x(p[0])).y(p => y(p[1]));
-            for (const s of shown) {
-                svg.append("path").attr("d", line(s.points)).attr("fill", "none").attr("stroke", s.colour)
-                    .attr("stroke-width", s.thin ? 1 : 2).attr("stroke-opacity", s.thin ? .6 : 1)
-                    .attr("stroke-dasharray", s.dashed ? "5 4" : null).attr("stroke-linejoin", "round");
-                if (!s.thin && s.points.length <= 30) {
-                    svg.append("g").selectAll("circle").data(s.points).join("circle")
-                        .attr("cx", p => x(p[0])).attr("cy", p => y(p[1])).attr("r", 3).attr("fill", s.colour)
-                        .append("title").text(p => `${s.name}, epoch ${p[0]}: ${yFormat(p[1])}`);
-                }
+/** From the least to the largest value; from 0 on where that is not far below. */
+function domainOf(values, log) {
+    const [low, high] = log ? d3.extent(values.filter(v => v > 0)) : d3.extent(values);
+    if (low === undefined) return [log ? .1 : 0, 1];
+    if (low === high) return log ? [low / 2, high * 2] : low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
+    return [!log && low >= 0 && low < .3 * high ? 0 : low, high];
+}
+
+/**
+ * Lines over epochs, with a crosshair that reads them: each series {name, colour, dashed, thin, points: [[x, y], …]}. Axes show all values
+ * from the first epoch's end on, and those in shared; mark is the best epoch. update() takes other options.
+ */
+function lineChart(options) {
+    let at = null, log = false, scales = null;
+    const key = h("ul", {class: "legend", "aria-live": "off"});
+    const toggle = h("button", {type: "button", class: "toggle screen", "aria-pressed": "false"}, "log scale");
+    const named = () => options.series.filter(s => s.name && s.points.some(p => p[1] !== null));
+    const valueAt = (s, x) => x === null ? s.points.findLast(p => p[1] !== null) : s.points.find(p => p[0] === x);
+    const read = () => {
+        key.replaceChildren(...legend(named()).children);
+        named().forEach((s, i) => {
+            const point = valueAt(s, at);
+            key.children[i].append(h("b", {class: "value"}, " " + (point && point[1] !== null ? options.yFormat(point[1]) : "–")));
+        });
+        if (options.mark) key.append(h("li", {}, `◯ best epoch: ${options.mark}`));
+        key.append(h("li", {class: "muted"}, at === null ? "" : `at epoch ${+at.toFixed(2)}`));
+    };
+    const xs = () => [...new Set((named().length ? named() : options.series).flatMap(s => s.points.map(p => p[0])))].sort(d3.ascending);
+    const cross = () => {
+        read();
+        if (!scales) return;
+        scales.svg.selectAll(".cross").remove();
+        if (at !== null) scales.svg.append("line").attr("class", "cross").attr("x1", scales.x(at)).attr("x2", scales.x(at)).attr("y1", scales.y.range()[0]).attr("y2", scales.y.range()[1]);
+    };
+    const label = () => `${options.title} by epoch: ${named().map(s => `${s.name} ends at ${options.yFormat(valueAt(s, null)[1])}`).join(", ")}`;
+    const figure = chart(label(), 280, (svg, width, height) => {
+        const [across, down] = inner(width, height);
+        const shown = options.series.filter(s => s.points.length > 0);
+        const all = shown.flatMap(s => s.points).filter(p => p[1] !== null);
+        const settled = all.filter(p => p[0] >= 1);
+        const seen = (settled.length ? settled : all).map(p => p[1]).concat(options.shared || []);
+        const end = Math.max(1, d3.max(all, p => p[0]) || 1);
+        const x = d3.scaleLinear([Math.min(d3.min(all, p => p[0]) ?? 0, end === 1 ? 0 : 1), end], across);
+        const y = (log ? d3.scaleLog : d3.scaleLinear)(domainOf(seen, log), down).nice(5);
+        const yText = log ? d3.format("~g") : tickText(y);
+        const left = log ? 64 : Math.max(margin.left, 14 + widest(y, yText));
+        x.range([left, across[1]]);
+        const whole = d3.axisBottom(x).ticks(Math.min(end, width / 50)).tickFormat(v => Number.isInteger(v) ? v : "");
+        const yAxis = log ? d3.axisLeft(y).ticks(4, "~g") : d3.axisLeft(y).ticks(5).tickFormat(yText);
+        axes(svg, width, height, y, whole, yAxis, "epoch", "", left);
+        const [bottom, top] = y.domain();
+        const line = d3.line().defined(p => p[1] !== null && p[1] >= bottom && p[1] <= top).x(p => x(p[0])).y(p => y(p[1]));
+        for (const s of shown) {
+            svg.append("path").attr("d", line(s.points)).attr("fill", "none").attr("stroke", s.colour)
+                .attr("stroke-width", s.thin ? 1 : 2).attr("stroke-opacity", s.thin ? .5 : 1)
+                .attr("stroke-dasharray", s.dashed ? "5 4" : null).attr("stroke-linejoin", "round");
+            const dots = s.points.filter(line.defined());
+            if (!s.thin && dots.length <= 30) {
+                svg.append("g").selectAll("circle").data(dots).join("circle")
+                    .attr("cx", p => x(p[0])).attr("cy", p => y(p[1])).attr("r", 3).attr("fill", s.colour)
+                    .append("title").text(p => `${s.name}, epoch ${p[0]}: ${options.yFormat(p[1])}`);
             }
-        }));
+        }
+        const best = options.mark && named().length ? valueAt(named().at(-1), options.mark) : null;
+        if (best && line.defined()(best)) {
+            svg.append("circle").attr("cx", x(best[0])).attr("cy", y(best[1])).attr("r", 7).attr("fill", "none").attr("stroke", "var(--ink)").attr("stroke-width", 1.5);
+        }
+        scales = {svg, x, y};
+        svg.on("pointermove", event => {
+            const wanted = x.invert(d3.pointer(event, svg.node())[0]);
+            at = d3.least(xs(), v => Math.abs(v - wanted)) ?? null;
+            cross();
+        }).on("pointerleave", () => {
+            at = null;
+            cross();
+        });
+        cross();
+    });
+    figure.setAttribute("tabindex", "0");
+    figure.addEventListener("keydown", event => {
+        const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+        if (!step && event.key !== "Escape") return;
+        event.preventDefault();
+        key.setAttribute("aria-live", "polite");
+        const places = xs();
+        const from = at === null ? (step > 0 ? -1 : places.length) : places.indexOf(at);
+        at = step ? places[Math.max(0, Math.min(places.length - 1, from + step))] ?? null : null;
+        cross();
+    });
+    toggle.addEventListener("click", () => {
+        log = !log;
+        toggle.setAttribute("aria-pressed", String(log));
+        figure.redraw();
+    });
+    read();
+    const element = h("div", {}, h("h3", {}, options.title, options.log ? toggle : null), key, figure);
+    element.update = changed => {
+        options = changed;
+        figure.setAttribute("aria-label", label());
+        read();
+        figure.redraw();
+    };
+    return element;
 }
 
 /** A text that ends in an ellipsis where it has more letters than fit into so many pixels. */
@@ -151,7 +231,7 @@ function reliabilityChart(bins) {
             .attr("cx", b => x(b.confidence)).attr("cy", b => y(b.accuracy)).attr("r", 3.5).attr("fill", "var(--first)");
         svg.append("g").attr("font-size", width < 600 ? 9 : 11).selectAll("text").data(filled).join("text")
             .attr("x", b => x((b.from + b.to) / 2)).attr("y", y(0) - 5).attr("text-anchor", "middle").text(rows);
-    });
+    }, true);
 }
 
 /** A dashed line between two points: what a chart is held against. */
@@ -170,7 +250,7 @@ function rateChart({title, xTitle, yTitle, points, steps, area, blind, blindArea
             comparedLine(svg, x, y, blind);
             svg.append("path").attr("d", d3.line(p => x(p[0]), p => y(p[1])).curve(steps ? d3.curveStepBefore : d3.curveLinear)(points))
                 .attr("fill", "none").attr("stroke", "var(--first)").attr("stroke-width", 2).attr("stroke-linejoin", "round");
-        }));
+        }, true));
 }
 
 /** Dots of [true, predicted], and the dashed line on which both are the same. */
@@ -183,7 +263,7 @@ function dotChart(title, points) {
             svg.append("g").attr("fill", "var(--first)").attr("fill-opacity", Math.max(.25, Math.min(.8, 150 / points.length)))
                 .selectAll("circle").data(points).join("circle").attr("cx", p => x(p[0]).toFixed(1)).attr("cy", p => y(p[1]).toFixed(1)).attr("r", 2.2);
             comparedLine(svg, x, y, [0, 1].map(end => [x.domain()[end], y.domain()[end]]));
-        }));
+        }, true));
 }
 
 /** Bars of equal width from -reach to reach, and the dashed line at 0. */
@@ -203,15 +283,23 @@ function histogram(title, reach, bars, xTitle) {
 /** More classes than this are shown in small cells, without zeros. */
 const MANY = 20;
 
+/** A button in a cell. */
+function press(text, label, pressed) {
+    const button = h("button", {type: "button", class: "cell", "aria-label": label}, text);
+    button.addEventListener("click", pressed);
+    return button;
+}
+
 /** Counts of a true class (rows) predicted as each class (columns): the right ones blue, the wrong ones orange. */
-function confusionTable(classes, counts) {
+function confusionTable(classes, counts, shows, show) {
     const wrongest = d3.max(counts, (row, a) => d3.max(row, (n, p) => a === p ? 0 : n)) || 1;
     const many = classes.length > MANY;
     const cell = (n, a, p) => {
         const all = d3.sum(counts[a]) || 1;
         const share = a === p ? n / all : Math.sqrt(n / wrongest);
         return h("td", {class: n ? null : "zero", title: `${classes[a]} predicted as ${classes[p]}: ${n}`,
-            style: `--hue: var(--${a === p ? "right" : "wrong"}); --share: ${n ? share.toFixed(3) : 0}`}, n ? count(n) : many ? "" : "0");
+            style: `--hue: var(--${a === p ? "right" : "wrong"}); --share: ${n ? share.toFixed(3) : 0}`}, 
+            !n ? many ? "" : "0" : shows(a, p) ? press(count(n), `${count(n)} rows of ${classes[a]} predicted as ${classes[p]}: show some`, () => show(a, p)) : count(n));
     };
     return h("div", {class: "scroll"}, h("table", {class: many ? "heat many" : "heat"},
         h("caption", {class: "note"}, "rows: true class; columns: predicted class"),

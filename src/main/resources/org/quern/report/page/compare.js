@@ -3,20 +3,18 @@
 
 const {names, results, settings} = given.comparison;
 const colour = i => `var(--series-${i % 8})`;
-const cells = names.map((name, i) => ({title: name, of: row => row.cells[i]}));
+const cells = names.map((name, i) => ({title: name, of: row => row.best.includes(i) ? h("b", {class: "best"}, row.cells[i]) : row.cells[i]}));
+if (names.length === 2) cells.push({title: "difference", of: row => row.difference ?? ""});
 const epochs = name => given.runs.map((run, i) => ({
     name: names[i], colour: colour(i), dashed: i % 2 === 1,
-    points: run.epochs.filter(e => e[name] !== undefined && e[name] !== null).map(e => [e.epoch, e[name]]),
+    points: run.epochs.filter(e => !none(e[name])).map(e => [e.epoch, e[name]]),
 }));
-const curve = (title, name, yDomain) => epochs(name).some(s => s.points.length)
-    ? lineChart({title, yFormat: four, yDomain, series: epochs(name)}) : null;
-const fromZero = values => [0, d3.max(values)];
-const nearOne = values => [Math.min(.9, d3.min(values)), 1];
-const start = name => {
-    const values = epochs(name).flatMap(s => s.points.map(p => p[1]));
-    return values.length ? d3.scaleLinear(nearOne(values), [0, 1]).nice(5).domain()[0] : 0;
+/** Two charts on axes of the same values, so that they can be held against each other. */
+const curves = (...charts) => {
+    const shared = charts.flatMap(([, name]) => epochs(name).flatMap(s => s.points.map(p => p[1])));
+    return charts.filter(([, name]) => epochs(name).some(s => s.points.length))
+        .map(([title, name]) => lineChart({title, yFormat: four, log: name.endsWith("oss"), shared, series: epochs(name)}));
 };
-const starts = ["accuracy", "validationAccuracy"].map(start).filter(from => from > 0);
 
 function perClass() {
     const tested = given.runs.map((run, i) => ({name: names[i], test: run.test})).filter(r => r.test && r.test.wrongPerClass);
@@ -32,14 +30,16 @@ document.title = "Runs: " + names.join(", ");
 document.getElementById("page").append(
     h("h1", {}, "Runs compared"),
     h("p", {class: "muted"}, names.join(", ")),
-    section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ").replace("R2", "R²")}, ...cells], results)),
+    h("nav", {"aria-label": "Contents", class: "screen"}),
+    section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ").replace("R2", "R²")}, ...cells], results), h("p", {class: "note"}, "Bold: the better one, where one is.")),
     ...[
         section("Curves", h("div", {class: "pair charts"},
-            curve("Training loss", "loss", fromZero), curve("Training accuracy", "accuracy", nearOne),
-            curve("Validation loss", "validationLoss", fromZero), curve("Validation accuracy", "validationAccuracy", nearOne)),
-        starts.length ? h("p", {class: "note"}, `Accuracy axes start at ${[...new Set(starts)].join(" and ")}.`) : null),
+            curves(["Training loss", "loss"], ["Validation loss", "validationLoss"]),
+            curves(["Training accuracy", "accuracy"], ["Validation accuracy", "validationAccuracy"])),
+        h("p", {class: "note"}, "Training and validation have the same axis.")),
         perClass(),
     ].filter(part => part),
-    section("Settings", table([{title: "setting", text: true, of: row => row.name}, ...cells.map(c => ({...c, text: true}))],
+    section("Settings", table([{title: "setting", text: true, of: row => row.name}, ...cells.slice(0, names.length).map(c => ({...c, text: true}))],
         settings, row => row.differs ? "differs" : null), h("p", {class: "note"}, "Settings that differ come first.")),
     h("footer", {}, "Made by Quern. Charts by d3 (ISC licence, in the source of this page)."));
+contents();

@@ -36,8 +36,10 @@ function table(columns, rows, rowClass) {
             columns.map((c, i) => h(i ? "td" : "th", {...(i ? {} : {scope: "row"}), ...align(c)}, c.of(row))))))));
 }
 
-/** A name such as learningRate as words. */
-const spaced = name => name.replace(/([A-Z])/g, " $1").toLowerCase();
+/** Fills the list of contents. */
+function contents() {
+    document.querySelector("nav").replaceChildren(...[...document.querySelectorAll("h2")].map(title => h("a", {href: "#" + title.id}, title.textContent)));
+}
 
 const count = value => value.toLocaleString("en");
 const none = value => value === null || value === undefined;

@@ -21,15 +21,20 @@ const meters = given.classes.map(name => {
 });
 const undo = h("button", {type: "button", id: "undo"}, "Undo");
 const clear = h("button", {type: "button", id: "clear"}, "Clear");
+const save = h("button", {type: "button", id: "save"}, "Save as PNG");
+const large = h("button", {type: "button", id: "large", "aria-pressed": "false"}, "Larger");
+
+/** The probability below which the answer is only a guess. */
+const SURE = .8;
 
 document.getElementById("page").append(
     h("h1", {}, "Draw"),
     h("p", {class: "muted"}, given.model),
     h("div", {class: "drawing"},
-        h("div", {}, h("h3", {}, "Your digit"), canvas, h("p", {}, undo, " ", clear)),
+        h("div", {}, h("h3", {}, "Your digit"), canvas, h("p", {}, undo, " ", clear, " ", save, " ", large)),
+        h("div", {class: "answer"}, h("h3", {}, "What it makes of it"), verdict, spoken, h("ul", {class: "meters"}, meters.map(m => m.row))),
         h("div", {}, h("h3", {}, "What the network sees"), h("div", {class: "seen"}, seen),
-            h("p", {class: "note"}, "Fitted into a box and centred by mass, as MNIST's makers did.")),
-        h("div", {class: "answer"}, h("h3", {}, "What it makes of it"), verdict, spoken, h("ul", {class: "meters"}, meters.map(m => m.row)))),
+            h("p", {class: "note"}, "Fitted into a box and centred by mass, as MNIST's makers did."))),
     h("p", {class: "note"}, instructions),
     h("footer", {}, "Made by Quern. The drawing goes to the process on this machine that serves this page, nowhere else."));
 
@@ -110,7 +115,9 @@ function show(answer) {
         meter.figure.textContent = probabilities ? probabilities[i].toFixed(4) : "–";
         meter.row.classList.toggle("best", i === best);
     });
-    verdict.textContent = probabilities ? given.classes[best] : "Draw a digit.";
+    const sure = probabilities && probabilities[best] >= SURE;
+    const second = probabilities ? probabilities.indexOf(Math.max(...probabilities.filter((p, i) => i !== best))) : -1;
+    verdict.textContent = !probabilities ? "Draw a digit." : sure || second < 0 ? given.classes[best] : `Not sure: ${given.classes[best]} or ${given.classes[second]}?`;
     seen.setAttribute("aria-label", probabilities ? `what the network sees: taken for ${given.classes[best]}` : "what the network sees: nothing yet");
     clearTimeout(speaking);
     speaking = setTimeout(() => spoken.textContent = probabilities
@@ -181,6 +188,11 @@ function wipe() {
     strokes.length = 0;
     changed();
 }
+save.addEventListener("click", () => {
+    paint();
+    h("a", {href: canvas.toDataURL("image/png"), download: "drawing.png"}).click();
+});
+large.addEventListener("click", () => large.setAttribute("aria-pressed", String(document.body.classList.toggle("large"))));
 undo.addEventListener("click", takeBack);
 clear.addEventListener("click", wipe);
 paint();

@@ -8,9 +8,12 @@ function header(data) {
     const trained = run.epochs ? d3.sum(run.epochs, e => e.seconds) : 0;
     return [
         h("h1", {}, data.title),
-        h("p", {class: "muted"}, `${run.data}; ${run.backend}: ${run.device}; Java ${run.java}`),
-        data.state ? h("p", {}, h("span", {class: "state"}, data.state)) : null,
-        data.note ? h("p", {class: "note"}, data.note) : null,
+        h("p", {class: "muted"}, `${run.data}; ${run.backend}: ${run.device}`),
+        h("p", {class: "muted"}, [run.started ? run.started.replace("T", " ") : null, run.host ? "on " + run.host : null, run.version, "Java " + run.java].filter(part => part).join(" · ")),
+        run.command ? h("p", {}, h("code", {}, run.command)) : null,
+        data.state ? h("p", {}, h("span", {class: "state " + data.state.split(":")[0]}, data.state)) : null,
+        data.note ? h("p", {class: "note"}, ...data.note.split(/(quern train --resume \S+)/).map((part, i) => i % 2 ? h("code", {}, part) : part)) : null,
+        data.note || !test || !run.bestEpoch ? null : h("p", {class: "note"}, tested(run)),
         figures([
             ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
             ["baseline accuracy", test && test.baselineAccuracy !== undefined ? four(test.baselineAccuracy) : null],
@@ -25,38 +28,60 @@ function header(data) {
             ["baseline RMSE", test && test.baselineRmse !== undefined ? digits(test.baselineRmse) : null],
             ["mean absolute error", test && test.mae !== undefined ? digits(test.mae) : null],
             ["test loss", test && test.loss !== undefined ? four(test.loss) : null],
+            ["time left", !test && data.left ? data.left : null],
+            [run.input && run.input.includes(",") ? "images a second" : "rows a second", !test && data.progress ? count(Math.round(data.progress.rowsPerSecond)) : null],
+            ["validation loss", !test && last && !none(last.validationLoss) ? four(last.validationLoss) : null],
+            ["validation " + (data.classifies ? "accuracy" : "R²"), !test && last && !none(last.validationAccuracy) ? four(last.validationAccuracy) : null],
+            ["best epoch", best(run) ? withUnit(best(run), ` of ${last.epoch}`) : null],
             ["accuracy in training", !test && data.progress && data.classifies ? four(data.progress.accuracy) : null],
             ["loss in training", !test && data.progress ? four(data.progress.loss) : null],
             ["epochs", withUnit(last ? last.epoch : 0, ` of ${run.epochsAsked}`)],
             ["parameters", count(run.parameters)],
             ["time in steps", last ? seconds(trained) : null],
-            ["a step", last ? last.stepMicros.toFixed(1) + " µs" : null],
+            ["one step", last ? last.stepMicros.toFixed(1) + " µs" : null],
         ]),
     ];
 }
 
-function curves(data) {
+/** The epoch of the least validation loss, or without validation training loss. */
+const best = run => run.epochs && run.epochs.length ? d3.least(run.epochs, e => e.validationLoss ?? e.loss).epoch : 0;
+
+function tested(run) {
+    const restored = run.earlyStopping && run.earlyStopping !== "none";
+    const last = run.epochs.length;
+    return run.bestEpoch === last ? `The weights of epoch ${last} were tested: the last and the best.`
+        : restored ? `The weights of the best epoch, ${run.bestEpoch} of ${last}, were tested.`
+            : `The weights of the last epoch, ${last}, were tested; the best by ${none(run.epochs[0].validationLoss) ? "training" : "validation"} loss was ${run.bestEpoch}.`;
+}
+
+/** What the line charts show; null without anything to show. */
+function lines(data) {
     const epochs = data.run.epochs || [];
-    const of = name => epochs.map(e => [e.epoch, e[name] === undefined ? null : e[name]]);
-    const within = name => (data.points || []).map(p => [p.epoch, p[name]]);
-    const both = (training, validation) => {
-        const series = [{name: "training", colour: "var(--first)", points: of(training)}];
-        if (data.points) series.unshift({name: "", thin: true, colour: "var(--first)", points: within(training)});
-        if (epochs.some(e => e[validation] !== undefined && e[validation] !== null)) {
-            series.push({name: "validation", dashed: true, colour: "var(--second)", points: of(validation)});
-        }
-        return series;
+    const points = data.points || data.run.steps || [];
+    if (epochs.length + points.length === 0) return null;
+    const of = name => epochs.map(e => [e.epoch, e[name] ?? null]);
+    const series = (training, validation) => {
+        const all = [{name: "training", colour: "var(--first)", points: of(training)}];
+        all.unshift({name: "", thin: true, colour: "var(--first)", points: points.map(p => [p.epoch, p[training] ?? null])});
+        if (validation && epochs.some(e => !none(e[validation]))) all.push({name: "validation", dashed: true, colour: "var(--second)", points: of(validation)});
+        return all;
     };
-    const accuracies = [...of("accuracy"), ...of("validationAccuracy"), ...within("accuracy")].map(p => p[1]).filter(v => v !== null);
-    const start = d3.scaleLinear([Math.min(.9, d3.min(accuracies)), 1], [0, 1]).nice(5).domain()[0];
-    if (epochs.length === 0 && !(data.points && data.points.length)) return null;
-    return section(data.classifies ? "Loss and accuracy" : "Loss",
-        h("div", {class: "pair charts"},
-            lineChart({title: "Loss", yFormat: four, yDomain: values => [0, d3.max(values)], series: both("loss", "validationLoss")}),
-            data.classifies
-                ? lineChart({title: "Accuracy", yFormat: four, yDomain: () => [start, 1], series: both("accuracy", "validationAccuracy")})
-                : null),
-        h("p", {class: "note"}, meaning(data.run, epochs) + (data.classifies && start > 0 ? ` The accuracy axis starts at ${start}.` : "")));
+    const mark = best(data.run);
+    return [
+        {title: "Loss", yFormat: four, log: true, mark, series: series("loss", "validationLoss")},
+        data.classifies ? {title: "Accuracy", yFormat: four, mark, series: series("accuracy", "validationAccuracy")} : null,
+        new Set(points.map(p => p.learningRate)).size < 2 ? null : {title: "Learning rate", yFormat: digits, log: true, series: series("learningRate", null)},
+    ].filter(chart => chart);
+}
+
+let drawn = null;
+
+function curves(data) {
+    const all = lines(data);
+    if (!all) return null;
+    drawn = all.map(lineChart);
+    return section(data.classifies ? "Loss and accuracy" : "Loss", h("div", {class: "pair charts"}, drawn),
+        h("p", {class: "note"}, meaning(data.run, data.run.epochs || []) + " The thin line is the mean over a few steps. Point at a chart, or use the arrow keys, to read it."));
 }
 
 /** What the two kinds of figures are, so that nobody wonders why the network does better on rows that it never saw. */
@@ -71,9 +96,12 @@ function mistakes(data) {
     const test = data.test;
     if (!test || !test.confusion) return [];
     const bars = test.scores.map(s => ({name: s.name, value: s.wrong, text: count(s.wrong)}));
+    const cell = h("div", {class: "shown", "aria-live": "polite"}, h("p", {class: "note"}, "Press a number to see such rows here."));
+    const show = (a, p) => cell.replaceChildren(h("h3", {}, `${test.classes[a]} predicted as ${test.classes[p]}`),
+        pictures(test, test.cells[a + "," + p]), h("p", {class: "note"}, `${count(test.cells[a + "," + p].length)} of ${count(test.confusion[a][p])} rows${a === p ? "." : ", the most confident first."}`));
     return [
-        section("Confusion matrix", confusionTable(test.classes, test.confusion),
-            h("p", {class: "note"}, "Blue: share of the class that was right. Orange: mistakes, deeper where more frequent (by square root).")),
+        section("Confusion matrix", h("div", {class: "pair"}, h("div", {}, confusionTable(test.classes, test.confusion, (a, p) => test.cells && test.cells[a + "," + p]?.length, show),
+            h("p", {class: "note"}, "Blue: share of the class that was right. Orange: mistakes, deeper where more frequent (by square root).")), cell)),
         section("Classes", h("div", {class: "pair"},
             table([
                 {title: "class", text: true, of: s => s.name}, {title: "rows", of: s => count(s.rows)},
@@ -84,10 +112,45 @@ function mistakes(data) {
             h("p", {class: "note"}, `Balanced accuracy is the mean recall, macro-F1 the mean F1; a class without a figure (–) is left out. Baseline accuracy is that of always saying “${test.baselineClass}”, the most common class of these rows.`)),
         test.curves ? rates(test) : null,
         test.gallery.length ? gallery(test) : null,
-        section("Reliability",
-            h("p", {}, `When the network gives a probability, how often is it right? On the dashed line it knows how sure it may be. The number in a bar says how many rows it stands for. Expected calibration error: ${four(test.calibrationError)}.`),
-            reliabilityChart(test.reliability)),
+        test.samples.length ? section("Sample predictions", h("p", {}, "Test rows at equal distances, right or wrong, with the likeliest classes."), samples(test)) : null,
+        section("Reliability", h("div", {class: "pair"},
+            h("div", {}, h("p", {}, `When the network gives a probability, how often is it right? On the dashed line, confidence equals accuracy. The number in a bar is its count of rows. Expected calibration error: ${four(test.calibrationError)}.`),
+                reliabilityChart(test.reliability)),
+            test.classes.length <= MANY ? h("div", {}, h("h3", {}, "Probability given to the true class"),
+                h("p", {class: "note"}, "A row for each class, a column for each tenth of probability, deeper where more rows are. Ideally, all are at the right."), histograms(test)) : null)),
     ];
+}
+
+/** For each class, its rows by the probability of the right answer. */
+function histograms(test) {
+    const share = (n, row) => Math.sqrt(n / (d3.sum(row) || 1));
+    return h("div", {class: "scroll"}, h("table", {class: "heat"},
+        h("thead", {}, h("tr", {}, h("th", {scope: "col"}, "class"), d3.range(10).map(i => h("th", {scope: "col"}, `${(i / 10).toFixed(1)}`)))),
+        h("tbody", {}, test.histograms.map((row, c) => h("tr", {}, h("th", {scope: "row"}, test.classes[c]), row.map((n, i) => h("td", {
+            class: n ? null : "zero", title: `${test.classes[c]}: ${count(n)} rows with ${(i / 10).toFixed(1)} to ${((i + 1) / 10).toFixed(1)}`,
+            style: `--hue: var(--${i < 5 ? "wrong" : "right"}); --share: ${n ? share(n, row).toFixed(3) : 0}`}, count(n))))))));
+}
+
+const probability = example => example.likeliest[0][1];
+
+/** Rows as images, or by their numbers, with what they were predicted as. */
+function pictures(test, rows, kind = "few") {
+    return h("ul", {class: "gallery " + kind}, rows.map(row => {
+        const e = test.examples[row];
+        const text = `${test.classes[e.actual]} → ${test.classes[e.predicted]}`;
+        return h("li", {}, e.image ? h("img", {src: e.image, alt: `row ${row}: ${test.classes[e.actual]}, predicted as ${test.classes[e.predicted]}`}) : `row ${count(row)}`,
+            e.image ? text : [h("br"), text], h("br"), h("span", {class: "muted"}, probability(e).toFixed(4)));
+    }));
+}
+
+function samples(test) {
+    return h("ul", {class: "gallery samples"}, test.samples.map(row => {
+        const e = test.examples[row];
+        return h("li", {}, e.image ? h("img", {src: e.image, alt: `row ${row}: ${test.classes[e.actual]}`}) : `row ${count(row)}`,
+            h("b", {}, `${e.actual === e.predicted ? "✓" : "✗"} ${test.classes[e.actual]}`),
+            h("ul", {class: "meters"}, e.likeliest.map(([c, p]) => h("li", {}, h("span", {class: "name"}, test.classes[c]),
+                h("span", {class: "bar", "aria-hidden": "true"}, h("span", {class: "fill" + (c === e.actual ? "" : " other"), style: `width: ${(100 * p).toFixed(1)}%`})), h("span", {class: "figure"}, p.toFixed(2))))));
+    }));
 }
 
 /** Of two classes, how well the second is told from the first. */
@@ -147,17 +210,12 @@ function predictions(data) {
 
 function gallery(test) {
     const shown = test.gallery.length;
-    const what = `${shown < test.wrong ? `The ${shown} surest of ${count(test.wrong)} mistakes` : `All ${shown} mistakes`}, the surest first.`;
-    if (!test.gallery[0].image) {
-        return section("Mistakes", h("p", {}, what), table([
-            {title: "row", of: m => count(m.row)}, {title: "true", text: true, of: m => m.actual},
-            {title: "predicted", text: true, of: m => m.predicted}, {title: "probability", of: m => four(m.confidence)},
-        ], test.gallery));
-    }
-    return section("Mistakes", h("p", {}, what), h("ul", {class: "gallery seven"}, test.gallery.map(m => h("li", {},
-        h("img", {src: m.image, alt: `row ${m.row}: ${m.actual}, predicted as ${m.predicted}`}),
-        `${m.actual} → ${m.predicted}`, h("br"), h("span", {class: "muted"}, m.confidence.toFixed(4))))),
-    h("p", {class: "note"}, "True class → predicted class, with the probability given to it."));
+    const what = shown < test.wrong ? `The ${shown} most confident mistakes (of ${count(test.wrong)}).` : `All ${shown} mistakes, the most confident first.`;
+    const rows = test.gallery.map(row => ({row, ...test.examples[row]}));
+    return section("Mistakes", h("p", {}, what), rows[0].image ? pictures(test, test.gallery, "seven") : table([
+        {title: "row", of: m => count(m.row)}, {title: "true", text: true, of: m => test.classes[m.actual]},
+        {title: "predicted", text: true, of: m => test.classes[m.predicted]}, {title: "probability", of: m => four(probability(m))},
+    ], rows), h("p", {class: "note"}, "True class → predicted class, with the probability given to it."));
 }
 
 function weights(data) {
@@ -196,39 +254,55 @@ function time(run) {
 
 function settings(data) {
     const run = data.run;
-    const skip = new Set(["quern", "epochs", "test", "seconds", "timing", "columns", "model", "parameters", "end", "bestEpoch", "resumedAfter"]);
-    const rows = Object.entries(run).filter(([name]) => !skip.has(name));
+    const rows = Object.entries(data.settings);
     if (run.end) rows.push(["ended", run.end], ["best epoch", run.bestEpoch]);
     return section("Model and settings", h("div", {class: "pair"},
         table([{title: "layer", text: true, of: l => l.layer}, {title: "output", of: l => l.shape}, {title: "parameters", of: l => l.parameters}], data.layers),
-        table([{title: "setting", text: true, of: r => spaced(r[0])}, {title: "value", text: true, of: r => String(r[1])}], rows)));
+        table([{title: "setting", text: true, of: r => r[0]}, {title: "value", text: true, of: r => String(r[1])}], rows)));
 }
 
 function render(data) {
     document.title = data.title;
     document.getElementById("page").replaceChildren(...[
-        h("div", {id: "header"}, header(data)), h("div", {id: "curves"}, curves(data)), mistakes(data), labels(data), predictions(data), weights(data), columns(data.run), time(data.run), settings(data),
+        h("div", {id: "header"}, header(data)), h("nav", {"aria-label": "Contents", class: "screen"}), h("div", {id: "curves"}, curves(data)), mistakes(data), labels(data), predictions(data), weights(data), columns(data.run), time(data.run), settings(data),
         h("footer", {}, "Made by Quern. Charts by d3 (ISC licence, in the source of this page)."),
     ].flat(Infinity).filter(part => part));
+    contents();
 }
 
-/** What changes while a run goes on. */
+/** What changes while a run goes on; charts stay, with their crosshair. */
 function refresh(data) {
     document.getElementById("header").replaceChildren(...header(data).filter(part => part));
-    document.getElementById("curves").replaceChildren(...[curves(data)].filter(part => part));
+    const all = lines(data);
+    if (drawn && all && drawn.length === all.length) drawn.forEach((chart, i) => chart.update(all[i]));
+    else if (all) document.getElementById("curves").replaceChildren(curves(data));
 }
 
 /** Follows a run until it ends; the page then stays as it is. */
 function follow(data) {
     const events = new EventSource("events");
-    events.addEventListener("state", event => refresh(Object.assign(data, JSON.parse(event.data))));
+    let told = false;
+    const heard = ({epochs, ...news}) => {
+        if (epochs) data.run.epochs = epochs;
+        Object.assign(data, news);
+    };
+    events.addEventListener("state", event => {
+        heard(JSON.parse(event.data));
+        refresh(data);
+    });
+    events.addEventListener("stop", event => {
+        told = true;
+        events.close();
+        heard({...JSON.parse(event.data), left: null});
+        refresh(data);
+    });
     events.addEventListener("end", event => {
         events.close();
         render(Object.assign(data, {points: null}, JSON.parse(event.data)));
     });
     events.onerror = () => {
         events.close();
-        refresh(Object.assign(data, {state: "connection lost: the run was stopped"}));
+        if (!told) refresh(Object.assign(data, {state: "connection lost: the run was stopped", left: null}));
     };
 }
 
