@@ -56,8 +56,8 @@ class PlantedFaultTest {
             textBlock =
 """
 a removed barrier|ops/product.h|            barrier(CLK_LOCAL_MEM_FENCE);|            ;|DenseForward 2x2x31|race in shared memory
-a barrier removed from a reduction|ops/step.cl|        barrier(CLK_LOCAL_MEM_FENCE);|        ;|Metrics|race in shared memory
-a store past a buffer|ops/step.cl|log[2 + 2 * index] =|log[3 + 2 * index] =|Metrics|a store of 4 bytes 4 bytes past the end of allocation
+a barrier removed from a reduction|ops/step.cl|'        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);'|        ;|Metrics|race in shared memory
+a store past a buffer|ops/step.cl|log[2 + 2 * now.index] =|log[3 + 2 * now.index] =|Metrics|a store of 4 bytes 4 bytes past the end of allocation
 a missing tail guard|ops/loss.cl|if (row < rows && lane == 0) {|if (lane == 0) {|SquaredError|bytes past the end of allocation
 a barrier that some threads miss|ops/gather.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    if (t < 5) barrier(CLK_LOCAL_MEM_FENCE);|Gather|a barrier that 251 of 256 threads do not reach
 a removed barrier before a word of bits|cuda/convert.cl|    barrier(CLK_LOCAL_MEM_FENCE);|    ;|bf16 DenseForward 32x784x48|race in shared memory
