@@ -94,7 +94,7 @@ public final class Guard implements Executor {
     }
 
     /** A data set of one executor. */
-    private static final class Resident implements DeviceDataset {
+    static final class Resident implements DeviceDataset {
         final Held owner;
         final DeviceDataset data;
         boolean isClosed;

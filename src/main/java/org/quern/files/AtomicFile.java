@@ -58,12 +58,8 @@ public final class AtomicFile {
         check(target);
         Path real = followed(target);
         try {
-            uninterrupted(
-                    () -> {
-                        replaceOnce(real, writer);
-                        sync(real.toAbsolutePath().getParent());
-                        return null;
-                    });
+            replace(real, writer);
+            sync(real.toAbsolutePath().getParent());
         } catch (IOException e) {
             throw unwritable(target, e);
         }
@@ -232,9 +228,13 @@ public final class AtomicFile {
         // Windows opens no folders; elsewhere one may write to a folder that one may not list
         if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")
                 && Files.isReadable(folder)) {
-            try (FileChannel channel = FileChannel.open(folder, READ)) {
-                channel.force(true);
-            }
+            uninterrupted(
+                    () -> {
+                        try (FileChannel channel = FileChannel.open(folder, READ)) {
+                            channel.force(true);
+                        }
+                        return null;
+                    });
         }
     }
 }

@@ -192,8 +192,7 @@ class ModelFileTest {
                 "quern.scale | NaN | '$scaling x · NaN + 0.0: give a finite scale other than 0 and a"
                         + " finite shift'",
                 "quern.classes | [\"a\",\"b\"] | '$2 classes, but 1 outputs'",
-                "quern.loss | hubert | '$unknown loss \"hubert\": use cross_entropy, mean_squared_error,"
-                        + " huber or binary_cross_entropy'",
+                "quern.loss | hubert | '$unknown loss \"hubert\": did you mean \"huber\"?'",
                 "quern.loss | huber | '$loss huber: 0 settings given, 1 expected'",
                 "quern.loss | huber 1 2 | '$loss huber: 2 settings given, 1 expected'",
                 "quern.loss | huber 0 | '$Huber: delta 0.0 must be above 0 and finite'",

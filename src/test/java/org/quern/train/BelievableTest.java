@@ -99,7 +99,7 @@ class BelievableTest {
                         e -> assertThat(e.kind()).isEqualTo(QuernException.Kind.DEVICE))
                 .hasMessageContaining(what)
                 .hasMessageEndingWith(
-                        " at step 1, and reported no error: what it computes cannot be trusted: see"
+                        " at step 2, and reported no error: what it computes cannot be trusted: see"
                                 + " quern doctor, and use another --backend or --device");
     }
 
