@@ -29,8 +29,7 @@ enum {
     PROGRAM_BUILD_LOG = 0x1183,
     KERNEL_FUNCTION_NAME = 0x1190,
     TYPE_CPU = 2,
-    TYPE_GPU = 4,
-    FUSED_LIMIT = 7 /* the argument of fused_train_block that says how many steps a launch does */
+    TYPE_GPU = 4
 };
 
 /* Handles of what does not exist: addresses that nobody else has. */
@@ -190,16 +189,6 @@ int clEnqueueNDRangeKernel(Handle queue, Handle kernel, unsigned dimensions, con
         return 0;
     }
     return ask(queue, kernel, dimensions, offset, global, local, waits, wait, event);
-}
-
-/* Fused steps: a launch ends its loop halfway. */
-int clSetKernelArg(Handle kernel, unsigned index, size_t size, const void *value) {
-    int (*ask)(Handle, unsigned, size_t, const void *) = real("clSetKernelArg");
-    if (is("steps") && index == FUSED_LIMIT && is_kernel(kernel, "fused_train_block")) {
-        int half = *(const int *)value / 2;
-        return ask(kernel, index, size, &half);
-    }
-    return ask(kernel, index, size, value);
 }
 
 #ifdef HALF

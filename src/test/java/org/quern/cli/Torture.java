@@ -412,9 +412,10 @@ public final class Torture {
             return text.lines().count() + " lines of " + text.split("\n")[0];
         } else if (name.endsWith(".json")) {
             String score = "(?i)\"(\\w*(?:loss|accuracy))\":\\s*([^,}\\s]+)";
+            String steps = "(?s)\"steps\":\\s*\\[[^\\]]*\\]"; // means over as many as time allowed
             String scores =
                     Pattern.compile(score)
-                            .matcher(text)
+                            .matcher(text.replaceAll(steps, ""))
                             .results()
                             .map(MatchResult::group)
                             .toList()

@@ -42,7 +42,7 @@ final class OpenclProgram {
         this.context = context;
         this.source = source;
         options =
-                "-cl-std=CL1.2"
+                "-cl-std=CL1.2 -w" // PoCL tells of loops that it does not unroll on standard error
                         + (device.exact() ? " -cl-fp32-correctly-rounded-divide-sqrt" : "")
                         + (device.type().equals("CPU") ? " -D QUERN_CALLS" : "");
         String driver = device.versionText() + "\n" + device.driver();
