@@ -114,7 +114,7 @@ class OpenclShimTest {
                     context     | cannot be opened: clCreateContext gave CL_OUT_OF_HOST_MEMORY: use another --device or --backend
                     queue       | cannot be opened: clCreateCommandQueue gave CL_OUT_OF_HOST_MEMORY: use another --device or --backend
                     build       | : CL_BUILD_PROGRAM_FAILURE: quern.cl:3:1: error: out of registers
-                    half        | half.so lacks clCreateBuffer and 21 other functions: it is damaged or older than OpenCL 1.2: install
+                    half        | half.so lacks clCreateBuffer and 22 other functions: it is damaged or older than OpenCL 1.2: install
                     """)
     void autoGoesOnAndAnOpenclThatWasAskedForDoesNot(String shim, String reason)
             throws IOException {
