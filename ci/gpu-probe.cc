@@ -149,8 +149,17 @@ static void clusters(CUfunction function, const std::string &name, int most_shar
     tell(line, text("\"cluster\":\"%s\",\"atOnceByKiB\":{%s}", name.c_str(), json.c_str()));
 }
 
-static void cubin(const std::string &file, const std::string &unit, int most_shared) {
+/* Whether a cubin has the format of CUDA 13, which drivers of CUDA 12 do not read: Quern then takes the PTX. */
+static bool is_newer(const std::vector<char> &cubin, int version) {
+    return version < 13000 && cubin.size() > EI_ABIVERSION && cubin[EI_ABIVERSION] >= 8;
+}
+
+static void cubin(const std::string &file, const std::string &unit, int most_shared, int version) {
     std::vector<char> image = content(file);
+    if (is_newer(image, version)) {
+        tell(unit + ": left out, it is of CUDA 13, and the driver of CUDA 12", "");
+        return;
+    }
     std::vector<std::string> names = kernels(image);
     auto ask = DRIVER(cuFuncGetAttribute);
     CUmodule module;
@@ -321,7 +330,7 @@ int main(int count, char **arguments) {
     if (folder != nullptr) closedir(folder);
     std::sort(units_there.begin(), units_there.end());
     if (units_there.empty()) tell(text("%s has no cubin for this device", arguments[3]), "");
-    for (const std::string &file : units_there) cubin(std::string(arguments[3]) + "/" + file, file, most_shared);
+    for (const std::string &file : units_there) cubin(std::string(arguments[3]) + "/" + file, file, most_shared, version);
 
     std::vector<char> image = content(arguments[2]);
     if (library != nullptr) {
