@@ -29,7 +29,8 @@ enum {
     PROGRAM_BUILD_LOG = 0x1183,
     KERNEL_FUNCTION_NAME = 0x1190,
     TYPE_CPU = 2,
-    TYPE_GPU = 4
+    TYPE_GPU = 4,
+    FUSED_LIMIT = 6 /* the argument of fused_train_block that says how many steps a launch does */
 };
 
 /* Handles of what does not exist: addresses that nobody else has. */
@@ -115,7 +116,7 @@ int clGetDeviceInfo(Handle device, unsigned what, size_t size, void *to, size_t 
     device = device == &clover ? only_device : device;
     switch (what) {
     case DEVICE_TYPE:
-        return number(is("cpu") ? TYPE_CPU : TYPE_GPU, 8, size, to, needed);
+        return number(is("cpu") || is("steps") ? TYPE_CPU : TYPE_GPU, 8, size, to, needed);
     case DEVICE_NAME:
         return is_clover ? text("Clover", size, to, needed) : ask(device, what, size, to, needed);
     case DEVICE_VERSION:
@@ -189,6 +190,15 @@ int clEnqueueNDRangeKernel(Handle queue, Handle kernel, unsigned dimensions, con
         return 0;
     }
     return ask(queue, kernel, dimensions, offset, global, local, waits, wait, event);
+}
+
+/* Fused steps: a launch does none. */
+int clSetKernelArg(Handle kernel, unsigned index, size_t size, const void *value) {
+    int (*ask)(Handle, unsigned, size_t, const void *) = real("clSetKernelArg");
+    if (is("steps") && index == FUSED_LIMIT && is_kernel(kernel, "fused_train_block")) {
+        return ask(kernel, index, size, &(int){0});
+    }
+    return ask(kernel, index, size, value);
 }
 
 #ifdef HALF
