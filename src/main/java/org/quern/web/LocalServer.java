@@ -14,16 +14,16 @@ import java.nio.channels.SocketChannel;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Stream;
 import org.quern.QuernException;
 
 /**
@@ -42,6 +42,9 @@ final class LocalServer implements AutoCloseable {
     /** Connections whose request is not whole; for one more, the oldest of them is closed. */
     private static final int MOST_WAITING = 1024;
 
+    /** At a time; then requests are read. */
+    private static final int MOST_ACCEPTED = 64;
+
     /** How long a request may take until it is whole. */
     private static final long PATIENCE_NANOS = 2_000_000_000;
 
@@ -51,9 +54,6 @@ final class LocalServer implements AutoCloseable {
      * Of those who know the address, so many at a time: browsers that watch a run hold one each.
      */
     private static final int MOST_THREADS = 64;
-
-    private static final Comparator<SelectionKey> AGE =
-            Comparator.comparing(key -> request(key).nanos());
 
     /** Answers a request, whose connection is closed then; what it throws is that nobody reads. */
     interface Handler {
@@ -69,6 +69,10 @@ final class LocalServer implements AutoCloseable {
     private final String root;
     private final Map<String, Route> routes;
     private final int port;
+
+    /** The connections whose requests are not whole, the oldest first. */
+    private final Set<SelectionKey> waiting = new LinkedHashSet<>();
+
     private final List<SelectionKey> whole = new ArrayList<>();
     private volatile boolean closed;
 
@@ -130,24 +134,23 @@ final class LocalServer implements AutoCloseable {
                 server) {
             while (!closed) {
                 selector.select(this::ready, TICK_MILLIS);
-                waiting()
-                        .filter(key -> request(key).nanos() > PATIENCE_NANOS)
-                        .forEach(LocalServer::hangUp);
+                while (!waiting.isEmpty() && request(oldest()).nanos() > PATIENCE_NANOS) {
+                    hangUp(oldest());
+                }
                 if (!whole.isEmpty()) {
                     selector.selectNow(key -> {}); // lets go of them
                     whole.forEach(key -> answer(request(key)));
                     whole.clear();
                 }
             }
-            waiting().forEach(LocalServer::hangUp);
+            List.copyOf(waiting).forEach(this::hangUp);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    /** Of the connections whose requests are not whole. */
-    private Stream<SelectionKey> waiting() {
-        return selector.keys().stream().filter(key -> key.isValid() && request(key) != null);
+    private SelectionKey oldest() {
+        return waiting.iterator().next();
     }
 
     private static Request request(SelectionKey key) {
@@ -162,6 +165,7 @@ final class LocalServer implements AutoCloseable {
         try {
             if (request(key).read()) {
                 key.cancel();
+                waiting.remove(key);
                 whole.add(key);
             }
         } catch (IOException e) { // it was closed from there
@@ -170,26 +174,30 @@ final class LocalServer implements AutoCloseable {
     }
 
     private void accept() {
-        List<SelectionKey> all = waiting().toList();
-        if (all.size() >= MOST_WAITING) {
-            all.stream().max(AGE).ifPresent(LocalServer::hangUp);
-        }
         try {
-            SocketChannel channel = server.accept();
-            if (channel != null) {
+            for (int i = 0; i < MOST_ACCEPTED; i++) {
+                SocketChannel channel = server.accept();
+                if (channel == null) {
+                    return;
+                }
                 channel.configureBlocking(false);
-                channel.register(selector, SelectionKey.OP_READ, new Request(channel));
+                Request request = new Request(channel);
+                waiting.add(channel.register(selector, SelectionKey.OP_READ, request));
+                if (waiting.size() > MOST_WAITING) {
+                    hangUp(oldest());
+                }
             }
         } catch (IOException e) { // it has left, or there are no file handles
-            all.stream()
-                    .max(AGE)
-                    .ifPresentOrElse(
-                            LocalServer::hangUp,
-                            () -> LockSupport.parkNanos(TICK_MILLIS * 1_000_000L));
+            if (waiting.isEmpty()) {
+                LockSupport.parkNanos(TICK_MILLIS * 1_000_000L);
+            } else {
+                hangUp(oldest());
+            }
         }
     }
 
-    private static void hangUp(SelectionKey key) {
+    private void hangUp(SelectionKey key) {
+        waiting.remove(key);
         try {
             request(key).close();
         } catch (IOException e) {
