@@ -137,7 +137,6 @@ class ArchitectureTest {
         onlyUserOf("org.lwjgl..", "backend.opencl");
         onlyUserOf("jcuda..", "backend.cuda");
         onlyUserOf("picocli..", "cli");
-        onlyUserOf("com.sun.net.httpserver..", "web");
         onlyUserOf("de.siegmar.fastcsv..", "data");
     }
 
