@@ -261,7 +261,7 @@ final class TrainCommand implements Runnable {
     private void crossValidate(Splits splits, Backends.Choice choice) {
         List<Sweep.Member> members = Sweep.members(settings, Map.of());
         Sweep sweep = new Sweep(splits, choice.backend(), settings.get(Setting.THREADS));
-        String how = format("; %,d at a time, no model is kept", sweep.workers(members));
+        String how = format("; %,d at a time, no model is kept", sweep.sideBySide(members).most());
         RunHeader.folds(console, splits, settings, how);
         Consumer<Sweep.Result> tell =
                 result -> {
