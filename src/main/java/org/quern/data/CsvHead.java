@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -82,9 +83,7 @@ record CsvHead(char separator, boolean isHeader, List<String> first, List<List<S
                         return lines.size() <= LOOKED_AT;
                     }
                 });
-        if (lines.isEmpty()) {
-            throw data("%s is empty: it needs a line for each example", text.file());
-        }
+        require(!lines.isEmpty(), "%s is empty: it needs a line for each example", text.file());
         return new CsvHead(separator, false, lines.get(0), lines.subList(1, lines.size()));
     }
 

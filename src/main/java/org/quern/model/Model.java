@@ -1,5 +1,6 @@
 package org.quern.model;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
@@ -35,9 +36,8 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         long features = 1;
         for (int extent : inputShape) {
             features *= extent;
-            if (features > Integer.MAX_VALUE) {
-                throw usage("input shape %s has more than 2³¹ − 1 values", inputShape);
-            }
+            String message = "input shape %s has more than 2³¹ − 1 values";
+            expect(features <= Integer.MAX_VALUE, message, inputShape);
         }
         for (int i = 1; i < layers.size(); i++) {
             if (layers.get(i) instanceof Layer.Dropout

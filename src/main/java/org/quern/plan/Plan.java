@@ -1,6 +1,6 @@
 package org.quern.plan;
 
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import java.util.List;
 import org.quern.model.Activation;
@@ -105,9 +105,7 @@ public record Plan(
 
     /** Compiles a model; one that cannot be trained so is a usage error. */
     public static Plan of(Model model, Loss loss, Optimizer optimizer, int batch) {
-        if (batch < 1) {
-            throw usage("batch %d: a batch has at least 1 row", batch);
-        }
+        expect(batch >= 1, "batch %d: a batch has at least 1 row", batch);
         return new PlanBuilder(model, loss, optimizer, batch).build();
     }
 

@@ -96,9 +96,8 @@ public final class RunSettings {
         settings.config(1);
         int limit = settings.get(Setting.LIMIT);
         int overfit = settings.get(Setting.OVERFIT);
-        if (limit < 0 || overfit < 0) {
-            throw usage("limit %d, overfit %d: give at least 1 row", limit, overfit);
-        }
+        String text = "limit %d, overfit %d: give at least 1 row";
+        expect(limit >= 0 && overfit >= 0, text, limit, overfit);
         int folds = settings.get(Setting.FOLDS);
         if (folds > 0 && (overfit > 0 || settings.asksFor(Setting.SPLIT))) {
             String option = overfit > 0 ? "overfit" : "split";
@@ -271,12 +270,10 @@ public final class RunSettings {
             String name = setting.name();
             String was = quoted(text(name));
             String is = quoted(Setting.textOf(others.get(name)));
-            if (!setting.mayChange() && !is.equals(was)) {
-                throw usage(
-                        "--%s %s contradicts %s, which was started with %s: leave the option out,"
-                                + " or start a new run",
-                        name, is, where, was);
-            }
+            String message =
+                    "--%s %s contradicts %s, which was started with %s: leave the option out, or"
+                            + " start a new run";
+            expect(setting.mayChange() || is.equals(was), message, name, is, where, was);
         }
     }
 
