@@ -345,17 +345,17 @@ final class Csv {
         require(from.length > 0, NARROW, file);
         Header known = format.known();
         Labels kind = labelsAre();
-        List<CsvColumn> inputs = columns(from);
-        List<CsvColumn> targets = kind == Labels.NUMBERS ? targets() : List.of();
+        List<TableColumn> inputs = columns(from);
+        List<TableColumn> targets = kind == Labels.NUMBERS ? targets() : List.of();
         CsvRows rows = read(inputs, targets, kind, mayLackLabels);
-        if (rows.hasTooManyClasses()) {
+        if (rows.tooMany) {
             kind = Labels.NUMBERS;
             areNumbers = true;
             inputs = inputs.stream().map(column -> column.again(0)).toList();
             targets = targets();
             rows = read(inputs, targets, kind, mayLackLabels);
         }
-        require(rows.rows() > 0, "%s has a header but no rows", file);
+        require(rows.rows > 0, "%s has a header but no rows", file);
         isPicture = like != null ? like.isPicture : known == null && isPicture(inputs);
         if (!isPicture && (known == null && needOffset(inputs) || needOffset(targets))) {
             inputs =
@@ -366,37 +366,37 @@ final class Csv {
             rows = read(inputs, targets, kind, mayLackLabels);
         }
         decimalCommas = rows.hasDecimalCommas();
-        if (rows.empty() > 0) {
-            String some = rows.empty() == 1 ? "1 row is" : rows.empty() + " rows are";
+        if (rows.empty > 0) {
+            String some = rows.empty == 1 ? "1 row is" : rows.empty + " rows are";
             notes.add(some + " empty: left out");
         }
-        if (rows.unlabelled() > 0) {
+        if (rows.unlabelled > 0) {
             refuseOrNote(rows, mayLackLabels);
         }
         return set(rows, inputs, targets, kind);
     }
 
-    private static boolean needOffset(List<CsvColumn> columns) {
+    private static boolean needOffset(List<TableColumn> columns) {
         return columns.stream().anyMatch(column -> column.offset() != 0);
     }
 
-    private List<CsvColumn> targets() {
+    private List<TableColumn> targets() {
         return IntStream.range(0, labels.length)
-                .mapToObj(i -> CsvColumn.of(labels[i], i, name(labels[i]), Kind.NUMBERS))
+                .mapToObj(i -> TableColumn.of(labels[i], i, name(labels[i]), Kind.NUMBERS))
                 .toList();
     }
 
-    private List<CsvColumn> columns(int[] from) {
+    private List<TableColumn> columns(int[] from) {
         Header known = format.known();
         List<Integer> categories = categories();
-        List<CsvColumn> all = new ArrayList<>();
+        List<TableColumn> all = new ArrayList<>();
         for (int i = 0; i < from.length; i++) {
             int index = from[i];
             Kind kind = categories.contains(index) ? Kind.CATEGORY : head.kind(index, format);
             all.add(
                     known != null
-                            ? CsvColumn.of(index, i, known.inputs().get(i))
-                            : CsvColumn.of(index, i, name(index), kind));
+                            ? TableColumn.of(index, i, known.inputs().get(i))
+                            : TableColumn.of(index, i, name(index), kind));
         }
         return all;
     }
@@ -416,7 +416,7 @@ final class Csv {
     }
 
     private CsvRows read(
-            List<CsvColumn> inputs, List<CsvColumn> targets, Labels kind, boolean keepsEmpty) {
+            List<TableColumn> inputs, List<TableColumn> targets, Labels kind, boolean keepsEmpty) {
         int classes = targets.isEmpty() && labels.length > 0 ? labels[0] : -1;
         boolean mayBeNumbers = kind == Labels.AUTO;
         CsvRows rows =
@@ -434,29 +434,29 @@ final class Csv {
     }
 
     /** Whether columns are as many as MNIST's pixels, and hold numbers from 0 to 255 alone. */
-    private static boolean isPicture(List<CsvColumn> columns) {
+    private static boolean isPicture(List<TableColumn> columns) {
         return Dataset.shapeOf(columns.size()).length > 1
-                && columns.stream().allMatch(CsvColumn::isPixel);
+                && columns.stream().allMatch(TableColumn::isPixel);
     }
 
     private void refuseOrNote(CsvRows rows, boolean mayLackLabels) {
-        int none = rows.unlabelled();
+        int none = rows.unlabelled;
         String more = "; %,d rows have none: fill them in, or remove the rows";
         String mend = none == 1 ? ": fill it in, or remove the row" : more;
-        require(mayLackLabels, "%s" + mend, rows.firstUnlabelled(), none);
-        notes.add(String.format(Locale.ROOT, "%,d of %,d rows have no label", none, rows.rows()));
+        require(mayLackLabels, "%s" + mend, rows.firstUnlabelled, none);
+        notes.add(String.format(Locale.ROOT, "%,d of %,d rows have no label", none, rows.rows));
     }
 
     private Dataset set(
-            CsvRows rows, List<CsvColumn> inputs, List<CsvColumn> targets, Labels kind) {
-        List<CsvColumn> kept = inputs.stream().filter(column -> !isLeftOut(column)).toList();
+            CsvRows rows, List<TableColumn> inputs, List<TableColumn> targets, Labels kind) {
+        List<TableColumn> kept = inputs.stream().filter(column -> !isLeftOut(column)).toList();
         require(!kept.isEmpty(), NARROW, file);
         int[] places = kept.stream().mapToInt(column -> column.place).toArray();
         float[] values = rows.values.take(places, file.toString());
-        List<Column> columns = kept.stream().map(CsvColumn::column).toList();
+        List<Column> columns = kept.stream().map(TableColumn::column).toList();
         if (!targets.isEmpty()) {
-            boolean complete = rows.unlabelled() == 0;
-            header = new Header(columns, targets.stream().map(CsvColumn::column).toList());
+            boolean complete = rows.unlabelled == 0;
+            header = new Header(columns, targets.stream().map(TableColumn::column).toList());
             int[] all = IntStream.range(0, targets.size()).toArray();
             Dataset set = table(complete ? header : new Header(columns, List.of()), values);
             float[] numbers = complete ? rows.numbers.take(all, file.toString()) : null;
@@ -466,7 +466,7 @@ final class Csv {
             return table(header, values);
         }
         String name = name(labels[0]);
-        header = new Header(columns, List.of(new Column(name, rows.labelTexts(), 0)));
+        header = new Header(columns, List.of(new Column(name, rows.labelTexts, 0)));
         Dataset set = rows.label(table(header, values));
         List<String> classes = set.classes();
         boolean fraction = classes.stream().anyMatch(one -> one.indexOf('.') >= 0);
@@ -490,7 +490,7 @@ final class Csv {
         return table(header, set.values()).withTargets(targets, 1);
     }
 
-    private boolean isLeftOut(CsvColumn column) {
+    private boolean isLeftOut(TableColumn column) {
         boolean is = format.known() == null && head.isHeader() && column.isEmpty();
         if (is) {
             boolean unnamed = head.first().get(column.index).isEmpty();

@@ -24,9 +24,9 @@ final class CsvRows extends CsvText.Records {
     private final int columns;
 
     /** Of each column of the file the input and the target that it is, or null. */
-    private final CsvColumn[] inputs;
+    private final TableColumn[] inputs;
 
-    private final CsvColumn[] targets;
+    private final TableColumn[] targets;
     private final int labelColumn;
     private final boolean mayBeNumbers;
     private final boolean keepsEmpty;
@@ -35,20 +35,33 @@ final class CsvRows extends CsvText.Records {
     final FloatRows numbers;
 
     private final Map<String, Integer> labelOf = new HashMap<>();
-    private final List<String> labelTexts = new ArrayList<>();
+
+    /** The different labels, in order of first appearance. */
+    final List<String> labelTexts = new ArrayList<>();
+
     private int[] labels = new int[1 << 10];
     private boolean hasText;
-    private boolean tooMany;
+
+    /** Whether all labels are numbers, and so many that reading has ended. */
+    boolean tooMany;
 
     private char point;
     private boolean skips;
     private RuntimeException wrong;
     private boolean isEmpty = true;
-    private int empty;
+
+    /** Lines of separators alone, which are left out. */
+    int empty;
+
     private String lacks;
-    private String firstUnlabelled;
-    private int unlabelled;
-    private int rows;
+
+    /** Where the first of them is, and what it has in place of a label. */
+    String firstUnlabelled;
+
+    /** Rows that have no label. */
+    int unlabelled;
+
+    int rows;
 
     /**
      * Rows to be read.
@@ -63,8 +76,8 @@ final class CsvRows extends CsvText.Records {
             Path file,
             TableFormat format,
             CsvHead head,
-            List<CsvColumn> inputs,
-            List<CsvColumn> targets,
+            List<TableColumn> inputs,
+            List<TableColumn> targets,
             int labelColumn,
             boolean mayBeNumbers,
             boolean keepsEmpty) {
@@ -84,29 +97,10 @@ final class CsvRows extends CsvText.Records {
         numbers = new FloatRows(Math.max(1, targets.size()));
     }
 
-    private CsvColumn[] byColumn(List<CsvColumn> list) {
-        CsvColumn[] all = new CsvColumn[columns];
+    private TableColumn[] byColumn(List<TableColumn> list) {
+        TableColumn[] all = new TableColumn[columns];
         list.forEach(column -> all[column.index] = column);
         return all;
-    }
-
-    int rows() {
-        return rows;
-    }
-
-    /** Lines of separators alone, which are left out. */
-    int empty() {
-        return empty;
-    }
-
-    /** Rows that have no label. */
-    int unlabelled() {
-        return unlabelled;
-    }
-
-    /** Where the first of them is, and what it has in place of a label. */
-    String firstUnlabelled() {
-        return firstUnlabelled;
     }
 
     /** Whether numbers have a decimal comma. */
@@ -114,19 +108,9 @@ final class CsvRows extends CsvText.Records {
         return point == ',';
     }
 
-    /** Whether all labels are numbers, and so many that reading has ended. */
-    boolean hasTooManyClasses() {
-        return tooMany;
-    }
-
     /** Whether all labels are numbers. */
     boolean hasNumbersForLabels() {
         return !hasText && unlabelled == 0;
-    }
-
-    /** The different labels, in order of first appearance. */
-    List<String> labelTexts() {
-        return labelTexts;
     }
 
     /** The rows with their labels as classes; of one that has none, the class "". */
@@ -146,11 +130,11 @@ final class CsvRows extends CsvText.Records {
             return;
         }
         isEmpty &= length == 0;
-        CsvColumn input = inputs[index];
+        TableColumn input = inputs[index];
         if (input != null) {
             values.set(input.place, value(input, text, from, length));
         }
-        CsvColumn target = targets[index];
+        TableColumn target = targets[index];
         if (target != null) {
             float number = value(target, text, from, length);
             if (Float.isNaN(number)) {
@@ -167,9 +151,9 @@ final class CsvRows extends CsvText.Records {
     boolean end(int fields) {
         if (fields != columns) {
             String text = "%s:%d has %d field%s, but the first line has %d";
-            refuse(data(text, file, line(), fields, fields == 1 ? "" : "s", columns));
+            throw data(text, file, line(), fields, fields == 1 ? "" : "s", columns);
         } else if (wrong != null) {
-            refuse(wrong);
+            throw wrong;
         } else if (isEmpty && !keepsEmpty) {
             empty += skips ? 0 : 1;
         } else if (!skips) {
@@ -186,7 +170,7 @@ final class CsvRows extends CsvText.Records {
     }
 
     /** The value of a number, the index of a category's text, or NaN for a gap. */
-    private float value(CsvColumn column, char[] text, int from, int length) {
+    private float value(TableColumn column, char[] text, int from, int length) {
         if (column.isCategory()) {
             return category(column, new String(text, from, length));
         }
@@ -224,17 +208,17 @@ final class CsvRows extends CsvText.Records {
         return Double.NaN;
     }
 
-    private float category(CsvColumn column, String text) {
+    private float category(TableColumn column, String text) {
         int seen = column.seen(text);
         if (seen < 0 && format.isGap(text)) {
             column.hasGaps = true;
             return Float.NaN;
         }
-        return seen < 0 ? column.indexOf(text) : seen;
+        return seen < 0 ? column.indexOf(text, Decimal.canonical(text)) : seen;
     }
 
     /** The value of what is no number in a column of numbers, or in one that has no value yet. */
-    private float other(CsvColumn column, String text) {
+    private float other(TableColumn column, String text) {
         boolean isDressed = Decimal.isDressed(text);
         if (format.isGap(text)) {
             column.hasGaps = true;
@@ -253,7 +237,7 @@ final class CsvRows extends CsvText.Records {
     }
 
     /** Refuses the record for a field, unless it has another number of fields, too. */
-    private void refuse(CsvColumn column, String text, String why) {
+    private void refuse(TableColumn column, String text, String why) {
         if (wrong != null) {
             return;
         }

@@ -12,6 +12,9 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.quern.random.Permutation;
+import org.quern.random.Streams;
 
 /**
  * Examples to train on or to predict: an immutable table of {@code rows × features} values with, if
@@ -233,7 +236,8 @@ public record Dataset(
                 String unknown = set.classes.get(set.labels[row]);
                 String all = Columns.shown(known, CLASSES_SHOWN);
                 String text =
-                        "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows %s";
+                        "%s: row %d (from 0) is of class \"%s\", which %s does not know: it knows"
+                                + " %s";
                 throw data(text, name, row, unknown, who, all);
             }
         }
@@ -246,12 +250,37 @@ public record Dataset(
      * 1, and is not one of the classes.
      */
     public List<Double> balancedWeights() {
-        long[] rowsOf = new long[classes.size()];
-        for (int label : labels) {
-            rowsOf[label]++;
-        }
+        int[] rowsOf = Statistics.perClass(this);
         double each = (double) labels.length / Arrays.stream(rowsOf).filter(n -> n > 0).count();
         return Arrays.stream(rowsOf).mapToObj(n -> n == 0 ? 1 : each / n).toList();
+    }
+
+    /**
+     * The same rows, those of rarer classes several times over, until each class that has rows has
+     * as many as the largest: all of its rows as often as that goes, and once more some that are
+     * drawn. A row that is repeated is copied.
+     *
+     * @param seed decides which are drawn
+     * @throws org.quern.QuernException if rows have no classes, or would be too many
+     */
+    public Dataset balanced(long seed) {
+        require(hasLabels(), "%s has no classes to balance", name);
+        int[] counts = Statistics.perClass(this);
+        int most = IntStream.of(counts).max().orElseThrow();
+        long rows = IntStream.of(counts).filter(count -> count > 0).count() * most;
+        String many = "%s would be %,d rows with its classes balanced, too many to hold";
+        require(rows * features() < Integer.MAX_VALUE, many, name, rows);
+        int[] seen = new int[counts.length];
+        int[] repeated = new int[(int) rows];
+        int at = 0;
+        for (int row = 0; row < rows(); row++) {
+            int c = labels[row];
+            int place = Permutation.apply(counts[c], seed, Streams.BALANCE.of(0), c, seen[c]++);
+            int times = most / counts[c] + (place < most % counts[c] ? 1 : 0);
+            Arrays.fill(repeated, at, at + times, row);
+            at += times;
+        }
+        return select(repeated);
     }
 
     /** The same rows with neither labels nor targets. */

@@ -18,7 +18,6 @@ import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
-import org.quern.data.Balance;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Distortion;
@@ -378,7 +377,7 @@ public final class RunSettings {
 
     /** Rows to train on, as the trainer is to see them: balanced, if somebody asks for it. */
     public Dataset toTrain(Splits parts) {
-        return get(Setting.BALANCE) ? Balance.of(parts.train(), get(Setting.SEED)) : parts.train();
+        return get(Setting.BALANCE) ? parts.train().balanced(get(Setting.SEED)) : parts.train();
     }
 
     /** What is known of a table in a file. */
