@@ -13,6 +13,8 @@ import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.zip.CRC32C;
+import java.nio.ByteBuffer;
 import org.quern.random.Permutation;
 import org.quern.random.Streams;
 
@@ -52,6 +54,7 @@ public record Dataset(
     private static final int MID_GREY = 128;
     private static final int CLASSES_SHOWN = 20;
     private static final int MNIST_FEATURES = 784;
+    private static final int BLOCK = 1 << 14;
 
     /** Refuses what does not fit, and a value that is not finite, by its row and column. */
     public Dataset {
@@ -532,6 +535,35 @@ public record Dataset(
     /** Whether the rows have regression targets. */
     public boolean hasTargets() {
         return targets != null;
+    }
+
+    /**
+     * What two equal data sets have in common: rows, features and a CRC-32C of all their contents,
+     * for instance {@code 60000x784 1a2b3c4d}. About 10 ms for MNIST.
+     */
+    public String fingerprint() {
+        CRC32C crc = new CRC32C();
+        if (pixels != null) {
+            crc.update(pixels);
+        }
+        update(crc, values);
+        if (labels != null) {
+            ByteBuffer buffer = ByteBuffer.allocate(4 * labels.length);
+            buffer.asIntBuffer().put(labels);
+            crc.update(buffer);
+        }
+        update(crc, targets);
+        return String.format(Locale.ROOT, "%dx%d %08x", rows(), features(), crc.getValue());
+    }
+
+    private static void update(CRC32C crc, float[] numbers) {
+        ByteBuffer buffer = ByteBuffer.allocate(4 * BLOCK);
+        for (int from = 0; numbers != null && from < numbers.length; from += BLOCK) {
+            int count = Math.min(BLOCK, numbers.length - from);
+            buffer.clear();
+            buffer.asFloatBuffer().put(numbers, from, count);
+            crc.update(buffer.limit(4 * count));
+        }
     }
 
     /** One line: what there is of what, such as "MNIST test: 10,000 rows of 28 x 28 pixels". */
