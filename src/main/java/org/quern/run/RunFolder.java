@@ -181,8 +181,8 @@ public final class RunFolder implements AutoCloseable {
     private static void checkEmpty(Path folder) {
         if (holdsRun(folder)) {
             throw data(
-                    "%s holds a run already: go on with it by --resume %s, or give --out another"
-                            + " folder",
+                    "%s holds a run already: go on with it by --auto-resume or --resume %s, or"
+                            + " give --out another folder",
                     folder, folder);
         }
         List<Path> content = list(folder, "*");
