@@ -88,7 +88,8 @@ class ArchitectureTest {
                         .should()
                         .resideInAnyPackage(trees("", layers))
                         .orShould()
-                        .haveNameMatching("org\\.quern\\.(QuernException(\\$.*)?|package-info)"));
+                        .haveNameMatching(
+                                "org\\.quern\\.(QuernException(\\$.*)?|Version|package-info)"));
         check(
                 noClasses()
                         .that(resideInAPackage(ROOT))

@@ -417,7 +417,8 @@ public final class RunSettings {
                 get(Setting.GEMM),
                 get(Setting.PRECISION),
                 orNull(get(Setting.CUBLAS)),
-                get(Setting.ENGINE));
+                get(Setting.ENGINE),
+                1);
     }
 
     private static String orNull(String text) {
@@ -426,12 +427,17 @@ public final class RunSettings {
 
     /** A trainer for rows of this run, to be closed. */
     public Trainer open(Splits parts, Backend backend) {
+        return open(parts, backend, options());
+    }
+
+    /** The same with other options than {@link #options}. */
+    Trainer open(Splits parts, Backend backend, Backend.Options options) {
         TrainingConfig config = config(parts.train().shape());
         if (loss().classifies()) {
             config =
                     config.withLoss(
                             ClassWeights.parse(get(Setting.CLASS_WEIGHTS)).of(parts.train()));
         }
-        return Trainer.open(config, backend, options());
+        return Trainer.open(config, backend, options);
     }
 }

@@ -73,7 +73,7 @@ class LocalServerTest {
     void nobodyElseIsAnswered() throws Exception {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {
             RunReport report = new RunReport(trainer, "java", "digits", 1);
-            try (LivePage live = new LivePage(0, page(trainer, report), 2000)) {
+            try (LivePage live = new LivePage(0, page(trainer, report), report.curve(), 2000)) {
                 String address = live.address();
                 int port = URI.create(address).getPort();
                 assertThat(send(address, "GET", null).statusCode()).isEqualTo(200);
@@ -152,7 +152,7 @@ class LocalServerTest {
     void newsOfARunAndItsEnd() throws Exception {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {
             RunReport report = new RunReport(trainer, "java", "digits", 1);
-            try (LivePage live = new LivePage(0, page(trainer, report), 2000)) {
+            try (LivePage live = new LivePage(0, page(trainer, report), report.curve(), 2000)) {
                 HttpRequest request =
                         HttpRequest.newBuilder(URI.create(live.address() + "events")).build();
                 var events = client.sendAsync(request, BodyHandlers.ofString());
@@ -185,9 +185,11 @@ class LocalServerTest {
     void aLongCurveIsThinned() throws Exception {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {
             RunReport report = new RunReport(trainer, "java", "digits", 1);
-            LivePage live = new LivePage(0, page(trainer, report), 2000);
+            LivePage live = new LivePage(0, page(trainer, report), report.curve(), 2000);
             for (int i = 0; i < 100_000; i++) {
-                live.progress(new Progress(1 + i / 1000, 100, i % 1000, 1000, 1, 0.5, 1e5));
+                Progress now = new Progress(1 + i / 1000, 100, i % 1000, 1000, 1, 0.5, 1e5);
+                report.curve().progress(now);
+                live.progress(now);
             }
             HttpRequest request =
                     HttpRequest.newBuilder(URI.create(live.address() + "events")).build();
@@ -333,7 +335,7 @@ class LocalServerTest {
     void theListenerNeverStopsARun() {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {
             RunReport report = new RunReport(trainer, "java", "digits", 1);
-            try (LivePage live = new LivePage(0, page(trainer, report), 2000)) {
+            try (LivePage live = new LivePage(0, page(trainer, report), report.curve(), 2000)) {
                 assertThat(live.progress(new Progress(1, 1, 1, 2, Double.NaN, 0, 1)))
                         .isEqualTo(Listener.Verdict.GO_ON);
             }
