@@ -178,8 +178,8 @@ public final class RunFolder implements AutoCloseable {
 
     private static void checkEmpty(Path folder) {
         String text =
-                "%s holds a run already: go on with it by --resume %s, or give --out another"
-                        + " folder";
+                "%s holds a run already: go on with it by --auto-resume or --resume %s, or give"
+                        + " --out another folder";
         require(!holdsRun(folder), text, folder, folder);
         List<Path> content = list(folder, "*");
         content.remove(folder.resolve(RunLock.FILE));
