@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 final class Svg {
     private static final String INK = "fill: var(--ink, #1b2026)";
     private static final List<String> FILLS =
-            List.of("fill: var(--first, #0067a8)", "fill: var(--second, #c2500a)");
+            List.of("fill: var(--first, #0067a8)", "fill: var(--second, #007a5a)");
     private static final double LETTER = 8.2;
     private static final int WIDTH = 400;
     private static final int BAR = 14;
