@@ -29,7 +29,6 @@ import org.quern.run.Setting;
 import org.quern.run.Sweep;
 import org.quern.run.TensorBoard;
 import org.quern.run.Training;
-import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
@@ -273,7 +272,7 @@ final class TrainCommand implements Runnable {
     private void crossValidate(Splits splits, Backends.Choice choice) {
         List<Sweep.Member> members = Sweep.members(settings, Map.of());
         Sweep sweep = new Sweep(splits, choice.backend(), settings.get(Setting.THREADS));
-        String how = format("; %,d at a time, no model is kept", sweep.workers(members));
+        String how = format("; %,d at a time, no model is kept", sweep.sideBySide(members).most());
         RunHeader.folds(console, splits, settings, how);
         Consumer<Sweep.Result> tell =
                 result -> {
@@ -435,7 +434,7 @@ final class TrainCommand implements Runnable {
     }
 
     private void open(Trainer trainer, Splits parts) {
-        String is = DataFingerprint.of(parts.train());
+        String is = parts.train().fingerprint();
         if (resume != null) {
             String was = folder.settings().get(FINGERPRINT);
             if (!is.equals(was)) {

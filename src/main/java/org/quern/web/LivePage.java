@@ -1,6 +1,5 @@
 package org.quern.web;
 
-import com.sun.net.httpserver.HttpExchange;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -119,11 +118,11 @@ public final class LivePage implements Listener, AutoCloseable {
         }
     }
 
-    private void events(HttpExchange exchange) throws IOException {
+    private void events(Request request) throws IOException {
         synchronized (this) {
             watchers++;
         }
-        try (OutputStream out = LocalServer.begin(exchange, 200, "text/event-stream", 0)) {
+        try (OutputStream out = request.begin(200, "text/event-stream", List.of())) {
             long told = -1;
             int known = -1;
             for (boolean over = false; !over; ) {

@@ -148,7 +148,7 @@ public final class Page {
     }
 
     /** A picture as the address of an image; a large one in a smaller size, by means. */
-    static String address(Pictures size, byte[] pixels) {
+    public static String address(Pictures size, byte[] pixels) {
         int by = smaller(size);
         int width = size.width() / by;
         byte[] small = new byte[width * (size.height() / by)];

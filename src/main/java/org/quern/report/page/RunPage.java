@@ -15,7 +15,6 @@ import org.quern.data.Dataset;
 import org.quern.data.Pictures;
 import org.quern.io.Json;
 import org.quern.model.Model;
-import org.quern.model.Summary;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
@@ -77,7 +76,7 @@ public final class RunPage {
                                             json.getAsJsonArray("epochs").asList(), Page.EPOCHS)));
         }
         data.put("classifies", loss.takesLogits());
-        data.put("layers", Summary.rows(model));
+        data.put("layers", model.rows());
     }
 
     /** Epochs to draw curves of: all, or of many some. */
