@@ -103,7 +103,7 @@ public final class KernelReport {
                 """
                 # What the kernels take
 
-                Made by `ci/kernel-report` of the attributes of the cubins; not to be edited, but for the last table. For each
+                Made by `ci/kernel-report` of the attributes of the cubins; not to be edited, but for stack frames. For each
                 architecture: registers of a thread, and the share of a multiprocessor's warps that these and static shared memory
                 leave room for; a launch's dynamic shared memory is not counted. Code and static shared memory in KiB, the largest
                 of all architectures.
@@ -154,7 +154,7 @@ public final class KernelReport {
                 }
             }
         }
-        System.out.print(text);
+        System.out.println(text);
         System.exit(bad ? 1 : 0);
     }
 

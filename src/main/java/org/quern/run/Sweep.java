@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.either;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -137,9 +138,8 @@ public final class Sweep {
                 }
             }
             combinations = longer;
-            if ((long) combinations.size() * Math.max(1, folds) > MOST) {
-                throw usage("a sweep of more than %,d trainings: vary less at once", MOST);
-            }
+            String message = "a sweep of more than %,d trainings: vary less at once";
+            expect((long) combinations.size() * Math.max(1, folds) <= MOST, message, MOST);
         }
         List<Member> members = new ArrayList<>();
         for (int i = 0; i < combinations.size(); i++) {
