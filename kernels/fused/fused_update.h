@@ -242,19 +242,4 @@ PART void fused_log(MEM float *mem, Description net, __global volatile uint *log
     }
 }
 
-/* Leaves the pass as metrics_forward would after the last step. */
-PART void fused_leave(__global uint *pass, Moment next) {
-    pass[PASS_INDEX] = next.index;
-    pass[PASS_ROWS] = next.rows;
-    pass[PASS_FIRST] = next.first;
-    pass[PASS_STEP_LOW] = next.step_low;
-    pass[PASS_STEP_HIGH] = next.step_high;
-    pass[PASS_EPOCH_LOW] = next.epoch_low;
-    pass[PASS_EPOCH_HIGH] = next.epoch_high;
-    if (next.index < pass[PASS_COUNT]) {
-        pass[PASS_RATE] = pass[PASS_WORDS + next.index];
-        pass[PASS_DECAY] = pass[PASS_WORDS + pass[PASS_COUNT] + next.index];
-    }
-}
-
 #endif

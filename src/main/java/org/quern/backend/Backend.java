@@ -1,5 +1,6 @@
 package org.quern.backend;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 
 import java.util.Locale;
@@ -148,12 +149,8 @@ public interface Backend {
         public static final Options DEFAULT = new Options(0);
 
         public Options {
-            if (threads < 0) {
-                throw usage("threads %d: give 1 or more, or 0", threads);
-            }
-            if (deviceMemory < 0) {
-                throw usage("device memory %d MiB: give 1 or more, or 0", deviceMemory);
-            }
+            expect(threads >= 0, "threads %d: give 1 or more, or 0", threads);
+            expect(deviceMemory >= 0, "device memory %d MiB: give 1 or more, or 0", deviceMemory);
         }
 
         /** So many threads, all else left to the backend. */
@@ -228,14 +225,11 @@ public interface Backend {
 
         /** Fails if something is asked for that only CUDA can do. */
         public void checkNoCublas(String backend) {
-            if (precision != Precision.FP32) {
-                throw usage(
-                        "--precision %s needs cuBLAS: use --backend cuda, or fp32 on %s",
-                        precision.name().toLowerCase(Locale.ROOT), backend);
-            }
-            if (gemm == Gemm.CUBLAS || cublas != null) {
-                throw usage("cuBLAS runs with --backend cuda, not with %s", backend);
-            }
+            String text = "--precision %s needs cuBLAS: use --backend cuda, or fp32 on %s";
+            boolean fits = precision == Precision.FP32;
+            expect(fits, text, precision.name().toLowerCase(Locale.ROOT), backend);
+            String message = "cuBLAS runs with --backend cuda, not with %s";
+            expect(gemm != Gemm.CUBLAS && cublas == null, message, backend);
         }
 
         /** The same for a backend that has but one device. */

@@ -29,7 +29,6 @@ import org.quern.run.Setting;
 import org.quern.run.Sweep;
 import org.quern.run.TensorBoard;
 import org.quern.run.Training;
-import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
@@ -435,7 +434,7 @@ final class TrainCommand implements Runnable {
     }
 
     private void open(Trainer trainer, Splits parts) {
-        String is = DataFingerprint.of(parts.train());
+        String is = parts.train().fingerprint();
         if (resume != null) {
             String was = folder.settings().get(FINGERPRINT);
             if (!is.equals(was)) {

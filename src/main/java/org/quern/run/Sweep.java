@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.either;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -20,6 +21,7 @@ import org.quern.backend.Backend;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.plan.Plan;
+import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
@@ -85,7 +87,7 @@ public final class Sweep {
             Member member,
             Score validation,
             Score test,
-            int epochs,
+            List<EpochResult> epochs,
             double seconds,
             String failure) {}
 
@@ -137,9 +139,8 @@ public final class Sweep {
                 }
             }
             combinations = longer;
-            if ((long) combinations.size() * Math.max(1, folds) > MOST) {
-                throw usage("a sweep of more than %,d trainings: vary less at once", MOST);
-            }
+            String message = "a sweep of more than %,d trainings: vary less at once";
+            expect((long) combinations.size() * Math.max(1, folds) <= MOST, message, MOST);
         }
         List<Member> members = new ArrayList<>();
         for (int i = 0; i < combinations.size(); i++) {
@@ -197,7 +198,7 @@ public final class Sweep {
         long start = System.nanoTime();
         Score validation = Score.NONE;
         Score test = Score.NONE;
-        int epochs = 0;
+        List<EpochResult> epochs = List.of();
         String failure = null;
         Splits parts = member.parts(data);
         try (Training training = new Training(member.settings(), parts, backend, options)) {
@@ -215,7 +216,7 @@ public final class Sweep {
                 Dataset rows = byHeart ? parts.train() : parts.validation();
                 validation = Score.of(training.trainer().evaluate(rows));
             }
-            epochs = history.epochs().size();
+            epochs = history.epochs();
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
                 throw e;
