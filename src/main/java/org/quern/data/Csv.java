@@ -701,7 +701,9 @@ final class Csv {
             return seen < 0 ? column.indexOf(text, Decimal.canonical(text)) : seen;
         }
 
-        /** The value of what is no number in a column of numbers, or in one that has no value yet. */
+        /**
+         * The value of what is no number in a column of numbers, or in one that has no value yet.
+         */
         private float other(TableColumn column, String text) {
             boolean isDressed = Decimal.isDressed(text);
             if (format.isGap(text)) {

@@ -5,6 +5,7 @@ import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +15,6 @@ import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
-import java.nio.ByteBuffer;
 import org.quern.random.Permutation;
 import org.quern.random.Streams;
 

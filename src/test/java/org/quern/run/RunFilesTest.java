@@ -212,8 +212,7 @@ class RunFilesTest {
                                 data.withTargets(new float[] {0, 1}, 1).fingerprint(),
                                 Dataset.ofValues("d", new int[] {1}, values).fingerprint()))
                 .doesNotHaveDuplicates();
-        assertThat(labelled.named("other").fingerprint())
-                .isEqualTo(labelled.fingerprint());
+        assertThat(labelled.named("other").fingerprint()).isEqualTo(labelled.fingerprint());
     }
 
     private static void refused(

@@ -35,8 +35,7 @@ class PredictorTest {
 
     private static Predictor open(Backend backend) {
         Plan plan = TrainingConfig.of(MODEL).plan();
-        float[] parameters =
-                Arrays.copyOf(plan.initialState(1), (int) plan.parameters().size());
+        float[] parameters = Arrays.copyOf(plan.initialState(1), (int) plan.parameters().size());
         // a measured choice may compute one row in another way than many
         return new Predictor(
                 MODEL,
