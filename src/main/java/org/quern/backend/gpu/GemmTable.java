@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -44,7 +45,7 @@ public final class GemmTable {
     private final Path file;
     private final LongSupplier nanos;
     private final Map<String, Map<String, Double>> micros;
-    private boolean isNew;
+    private final boolean isNew;
     private String problem;
 
     /**
@@ -64,6 +65,13 @@ public final class GemmTable {
             micros = SHARED.computeIfAbsent(file, name -> new TreeMap<>());
             read();
             isNew = micros.isEmpty();
+        }
+        if (isNew) {
+            try {
+                lock().close();
+            } catch (IOException e) {
+                problem = "%s cannot be written (%s)".formatted(file, e.getClass().getSimpleName());
+            }
         }
     }
 
@@ -124,8 +132,8 @@ public final class GemmTable {
         String shape = "%s,%d,%d,%d".formatted(what, m, n, k);
         synchronized (SHARED) {
             Map<String, Double> times = micros.computeIfAbsent(shape, s -> new LinkedHashMap<>());
-            if (ways.stream().anyMatch(way -> !times.containsKey(way.name()))
-                    && !measure(times, ways)) {
+            boolean known = ways.stream().allMatch(way -> times.containsKey(way.name()));
+            if (!known && (problem != null || !measure(times, ways))) {
                 return ways.get(0);
             }
             return Collections.min(ways, Comparator.comparing(way -> times.get(way.name())));
@@ -134,28 +142,29 @@ public final class GemmTable {
 
     /** Measures what neither this process nor another has, and keeps it; false if it cannot be. */
     private boolean measure(Map<String, Double> times, List<Device.GemmVariant> ways) {
-        Path lock = file.resolveSibling(file.getFileName() + ".lock");
-        try {
-            Files.createDirectories(file.getParent());
-            try (FileChannel channel =
-                            FileChannel.open(
-                                    lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-                    FileLock held = channel.lock()) {
-                read();
-                for (Device.GemmVariant way : ways) {
-                    times.computeIfAbsent(way.name(), name -> measure(way.launches()));
-                }
-                byte[] text = text().getBytes(StandardCharsets.UTF_8);
-                if (held.isValid() && Caches.keep(file, out -> out.write(text))) {
-                    return true;
-                }
-                problem = file + " cannot be written";
+        Set<String> known = Set.copyOf(times.keySet());
+        try (FileChannel channel = lock();
+                FileLock held = channel.lock()) {
+            read();
+            for (Device.GemmVariant way : ways) {
+                times.computeIfAbsent(way.name(), name -> measure(way.launches()));
             }
+            byte[] text = text().getBytes(StandardCharsets.UTF_8);
+            if (held.isValid() && Caches.keep(file, out -> out.write(text))) {
+                return true;
+            }
+            problem = file + " cannot be written";
         } catch (IOException e) {
-            problem = "%s cannot be written (%s)".formatted(lock, e.getClass().getSimpleName());
+            problem = "%s cannot be written (%s)".formatted(file, e.getClass().getSimpleName());
         }
-        times.clear();
+        times.keySet().retainAll(known);
         return false;
+    }
+
+    private FileChannel lock() throws IOException {
+        Files.createDirectories(file.getParent());
+        Path lock = file.resolveSibling("lock");
+        return FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     }
 
     /** Median microseconds of a run. */

@@ -129,9 +129,9 @@ class TilingTest {
     void whereNothingCanBeKeptTheRuleChoosesAndThatIsSaid() throws IOException {
         Files.createFile(file.getParent());
         Timed device = new Timed(file, Tiling.LARGE);
+        assertThat(device.table().notice()).contains("cannot be written", "chosen by a rule");
         List<Map<String, Long>> counts = measured(device);
         assertThat(counts).isEqualTo(train(new TraceDevice(), Tiling.forUnits(UNITS)));
-        assertThat(device.table().notice()).contains("cannot be written", "chosen by a rule");
     }
 
     /**
