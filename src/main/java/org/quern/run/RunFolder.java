@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
@@ -28,6 +29,7 @@ import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.io.ModelFile;
 import org.quern.train.Checkpoint;
+import org.quern.train.DataFingerprint;
 import org.quern.train.EpochResult;
 import org.quern.train.Listener;
 import org.quern.train.Trainer;
@@ -60,6 +62,9 @@ public final class RunFolder implements AutoCloseable {
 
     /** Among the settings in the state; not in those of {@link #create}. */
     private static final String KEEP = "keep";
+
+    /** Among them: of the rows that it is trained on. */
+    private static final String FINGERPRINT = "fingerprint";
 
     private final Path folder;
     private final Map<String, String> settings;
@@ -108,13 +113,15 @@ public final class RunFolder implements AutoCloseable {
         try {
             AtomicFile.createFolder(folder);
         } catch (IOException e) {
-            String why = e.getClass().getSimpleName();
+            String why = AtomicFile.reason(e);
             throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
         }
         if (!Files.isWritable(folder)) {
             throw data("no permission to write in %s: give --out another folder", folder);
         }
-        RunFolder run = new RunFolder(folder, settings, keep);
+        Map<String, String> all = new LinkedHashMap<>(settings);
+        all.put(FINGERPRINT, DataFingerprint.of(parts.train()));
+        RunFolder run = new RunFolder(folder, all, keep);
         run.take(parts);
         return run;
     }
@@ -157,7 +164,7 @@ public final class RunFolder implements AutoCloseable {
         try {
             Files.deleteIfExists(file);
         } catch (IOException e) {
-            throw data(e, "%s cannot be removed (%s)", file, e.getClass().getSimpleName());
+            throw data(e, "%s cannot be removed (%s)", file, AtomicFile.reason(e));
         }
     }
 
@@ -205,6 +212,10 @@ public final class RunFolder implements AutoCloseable {
 
     /** Brings a trainer to where the run stands; refused if its configuration is another. */
     public void restore(Trainer trainer, Splits rows) {
+        String print = DataFingerprint.of(rows.train());
+        String other = "%s was trained on other data (%s, not %s): resume it with the same data";
+        String before = settings.get(FINGERPRINT);
+        require(print.equals(before), other, folder, before, print);
         for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
             // runs older than distortion do not mention it
             String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
@@ -389,7 +400,7 @@ public final class RunFolder implements AutoCloseable {
         } catch (CharacterCodingException e) {
             throw data(e, "%s is damaged: it is not UTF-8 text", file);
         } catch (IOException e) {
-            throw data(e, "%s cannot be read (%s)", file, e.getClass().getSimpleName());
+            throw data(e, "%s cannot be read (%s)", file, AtomicFile.reason(e));
         }
         throw data("%s is not what Quern wrote of a run", file);
     }
