@@ -148,6 +148,7 @@ final class SweepCommand implements Runnable {
         console.line("");
         if (!results.isEmpty()) {
             console.line(SweepText.table(results));
+            console.about("columns", SweepText.columns(results));
             String winner = SweepText.winner(results);
             console.result("best", winner == null ? "none: all diverged" : winner);
         }

@@ -12,6 +12,8 @@ import static org.quern.QuernException.require;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
+import java.net.HttpURLConnection;
+import java.net.ProtocolException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -27,6 +29,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -53,8 +56,8 @@ public final class MnistFetch {
     /** The largest of the files has 9.9 MB. */
     private static final long MOST_BYTES = 20_000_000;
 
-    private final HttpClient client =
-            HttpClient.newBuilder().connectTimeout(CONNECT).followRedirects(NORMAL).build();
+    private final Proxies proxies;
+    private final HttpClient client;
     private final List<URI> mirrors;
     private final Duration stall;
 
@@ -65,15 +68,26 @@ public final class MnistFetch {
         void progress(String file, long done, long total);
     }
 
-    /** From the known {@link #MIRRORS}. */
-    public MnistFetch() {
-        this(MIRRORS, Duration.ofSeconds(20));
+    /**
+     * From the known {@link #MIRRORS}, through the proxy that {@code https_proxy} in the
+     * environment names, if it does; not so for hosts in {@code no_proxy}.
+     */
+    public MnistFetch(Map<String, String> environment) {
+        this(MIRRORS, Duration.ofSeconds(20), environment);
     }
 
     /** From folders, each with a slash at the end, that may keep silent for so long. */
-    MnistFetch(List<URI> mirrors, Duration stall) {
+    MnistFetch(List<URI> mirrors, Duration stall, Map<String, String> environment) {
         this.mirrors = List.copyOf(mirrors);
         this.stall = stall;
+        proxies = new Proxies(environment);
+        client =
+                HttpClient.newBuilder()
+                        .connectTimeout(CONNECT)
+                        .followRedirects(NORMAL)
+                        .proxy(proxies)
+                        .authenticator(proxies.authenticator())
+                        .build();
     }
 
     /**
@@ -96,7 +110,7 @@ public final class MnistFetch {
                 }
             }
         } catch (IOException e) {
-            throw data(e, "%s cannot be written: %s", folder, e);
+            throw data(e, "%s cannot be written: %s", folder, AtomicFile.reason(e));
         }
     }
 
@@ -104,6 +118,7 @@ public final class MnistFetch {
         Path part = folder.resolve(file.gzipped() + ".part");
         Set<String> reasons = new LinkedHashSet<>();
         for (URI mirror : mirrors) {
+            URI proxy = proxies.of(mirror);
             try {
                 download(mirror, file.gzipped(), part, meter);
                 require(file.isWhole(part), "its contents are not MNIST's (SHA-256 differs)");
@@ -113,8 +128,13 @@ public final class MnistFetch {
             } catch (QuernException e) {
                 Files.deleteIfExists(part); // whole, but wrong
                 reasons.add(mirror.getHost() + ": " + e.getMessage());
+            } catch (ProtocolException e) { // which is what the mirror says, by whatever way
+                reasons.add(mirror.getHost() + ": " + e.getMessage());
             } catch (IOException e) {
-                reasons.add(reason(mirror, e));
+                reasons.add(
+                        reason(
+                                proxy == null ? mirror.getHost() : "the proxy " + proxy.getHost(),
+                                e));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new QuernException(INTERRUPTED, "interrupted while fetching MNIST", e);
@@ -138,8 +158,11 @@ public final class MnistFetch {
             if (status == 416) { // it was whole already, or is of another size
                 return;
             }
+            if (status == HttpURLConnection.HTTP_PROXY_AUTH) {
+                throw new IOException("it wants http://NAME:PASSWORD@HOST:PORT for its address");
+            }
             if (status != 200 && status != 206) {
-                throw new IOException("HTTP status " + status);
+                throw new ProtocolException("HTTP status " + status);
             }
             StandardOpenOption from = status == 206 ? APPEND : TRUNCATE_EXISTING;
             try (FileChannel out = FileChannel.open(part, CREATE, WRITE, from)) {
@@ -176,15 +199,15 @@ public final class MnistFetch {
         }
     }
 
-    /** What a mirror did; without the mirror's name where none can be reached. */
-    private static String reason(URI mirror, IOException e) {
+    /** What a host did; without its name where none can be reached. */
+    private static String reason(String host, IOException e) {
         Throwable cause = e;
         while (cause.getCause() != null && cause.getMessage() == null) {
             cause = cause.getCause();
         }
         String message = cause.getMessage();
         if (cause instanceof UnresolvedAddressException) {
-            return "no network";
+            return host.contains(" ") ? host + ": not found" : "no network";
         } else if (e instanceof HttpTimeoutException) {
             message = "no answer in time";
         } else if (e instanceof ConnectException && e.getMessage() == null) {
@@ -192,6 +215,6 @@ public final class MnistFetch {
         } else if (message == null) {
             message = cause.getClass().getSimpleName();
         }
-        return mirror.getHost() + ": " + message;
+        return host + ": " + message;
     }
 }
