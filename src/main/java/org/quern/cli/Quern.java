@@ -136,8 +136,8 @@ public final class Quern implements Callable<Integer> {
         } catch (OutOfMemoryError e) {
             long most = Runtime.getRuntime().maxMemory() >> 20;
             String text =
-                    "out of memory: Java takes %,d MiB at most (%s): allow twice that by"
-                            + " JAVA_TOOL_OPTIONS=-Xmx%dm, or take fewer rows (--limit)";
+                    "out of memory: Java may use %,d MiB at most (%s): allow twice that with"
+                            + " JAVA_TOOL_OPTIONS=-Xmx%dm, or give fewer rows";
             return failed(Kind.DEVICE, text, most, e.getMessage(), 2 * most);
         }
     }

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.Jvm;
 import org.quern.model.Activation;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
@@ -274,6 +275,20 @@ class UsageTest {
         assertThat(outcome.code()).isEqualTo(3);
         assertThat(new Cli(folder).with("QUERN_MNIST", folder.toString()).run("train").err())
                 .startsWith("quern: QUERN_MNIST is " + folder + ", which does not hold MNIST: no ");
+    }
+
+    @Test
+    void saysHowMuchMoreMemoryJavaMayHave() throws IOException {
+        Jvm.Outcome outcome =
+                new Jvm(folder)
+                        .option("-Xmx32m")
+                        .run(Quern.class, "explore", "generated:60000,10000");
+        assertThat(outcome.err())
+                .isEqualTo(
+                        "quern: out of memory: Java may use 31 MiB at most (Java heap space): allow"
+                                + " twice that with JAVA_TOOL_OPTIONS=-Xmx62m, or give fewer"
+                                + " rows\n");
+        assertThat(outcome.code()).isEqualTo(5);
     }
 
     @Test
