@@ -18,6 +18,7 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.quern.QuernException;
+import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
@@ -118,8 +119,10 @@ final class SweepCommand implements Runnable {
                     by.rows());
         }
         String trainings = members.size() == 1 ? "training" : "trainings";
-        String text = "%,d %s, %d at a time";
-        console.about("sweep", text, members.size(), trainings, sweep.workers(members));
+        Backend.SideBySide beside = sweep.sideBySide(members);
+        String each = beside.by().isEmpty() ? "" : ", each by " + beside.by();
+        String text = "%,d %s, %d at a time%s";
+        console.about("sweep", text, members.size(), trainings, beside.most(), each);
         long start = console.nanoTime().getAsLong();
         Console.RedrawnLine line = new Console.RedrawnLine(console);
         int[] done = {0};

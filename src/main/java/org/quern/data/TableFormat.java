@@ -1,5 +1,6 @@
 package org.quern.data;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 
 import java.util.List;
@@ -79,9 +80,7 @@ public record TableFormat(
                     case "semicolon" -> ';';
                     case "tab", "\\t" -> '\t';
                     default -> {
-                        if (!isSeparator(separator)) {
-                            throw usage(SEPARATORS, separator);
-                        }
+                        expect(isSeparator(separator), SEPARATORS, separator);
                         yield separator.charAt(0);
                     }
                 };

@@ -1,6 +1,6 @@
 package org.quern.model;
 
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import java.util.Objects;
 
@@ -15,9 +15,7 @@ public sealed interface Layer {
         public Dense {
             Objects.requireNonNull(activation);
             Objects.requireNonNull(init);
-            if (units < 1) {
-                throw usage("dense %d: a layer has at least 1 unit", units);
-            }
+            expect(units >= 1, "dense %d: a layer has at least 1 unit", units);
         }
 
         @Override
@@ -33,11 +31,8 @@ public sealed interface Layer {
      */
     record Dropout(float rate) implements Layer {
         public Dropout {
-            if (!(rate >= 0 && rate < 1)) {
-                throw usage(
-                        "dropout %s: the rate is the fraction to drop, at least 0 and below 1",
-                        Float.toString(rate));
-            }
+            String message = "dropout %s: the rate is the fraction to drop, at least 0 and below 1";
+            expect(rate >= 0 && rate < 1, message, Float.toString(rate));
         }
 
         @Override

@@ -29,7 +29,6 @@ import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.io.ModelFile;
 import org.quern.train.Checkpoint;
-import org.quern.train.DataFingerprint;
 import org.quern.train.EpochResult;
 import org.quern.train.Listener;
 import org.quern.train.Trainer;
@@ -116,11 +115,10 @@ public final class RunFolder implements AutoCloseable {
             String why = AtomicFile.reason(e);
             throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
         }
-        if (!Files.isWritable(folder)) {
-            throw data("no permission to write in %s: give --out another folder", folder);
-        }
+        String text = "no permission to write in %s: give --out another folder";
+        require(Files.isWritable(folder), text, folder);
         Map<String, String> all = new LinkedHashMap<>(settings);
-        all.put(FINGERPRINT, DataFingerprint.of(parts.train()));
+        all.put(FINGERPRINT, parts.train().fingerprint());
         RunFolder run = new RunFolder(folder, all, keep);
         run.take(parts);
         return run;
@@ -131,9 +129,8 @@ public final class RunFolder implements AutoCloseable {
         if (!Files.exists(folder)) {
             return;
         }
-        if (!Files.isDirectory(folder)) {
-            throw data("%s is a file: give --out a new or empty folder", folder);
-        }
+        String message = "%s is a file: give --out a new or empty folder";
+        require(Files.isDirectory(folder), message, folder);
         if (Files.exists(folder.resolve(RunLock.FILE))) {
             try (RunLock lock = RunLock.of(folder)) { // says who holds it
                 clear(folder, lock);
@@ -179,25 +176,21 @@ public final class RunFolder implements AutoCloseable {
 
     /** Refuses a file that would be written elsewhere than in its folder. */
     public static Path refuseLink(Path file) {
-        if (Files.isSymbolicLink(file)) {
-            throw data("%s is a symbolic link, which no run makes: remove it", file);
-        }
+        String other = "%s is a symbolic link, which no run makes: remove it";
+        require(!Files.isSymbolicLink(file), other, file);
         return file;
     }
 
     private static void checkEmpty(Path folder) {
-        if (holdsRun(folder)) {
-            throw data(
-                    "%s holds a run already: go on with it by --resume %s, or give --out another"
-                            + " folder",
-                    folder, folder);
-        }
+        String text =
+                "%s holds a run already: go on with it by --auto-resume or --resume %s, or give"
+                        + " --out another folder";
+        require(!holdsRun(folder), text, folder, folder);
         List<Path> content = list(folder, "*");
         content.remove(folder.resolve(RunLock.FILE));
         if (!content.isEmpty()) {
-            throw data(
-                    "%s is not empty (%s): give --out a new or empty folder",
-                    folder, content.get(0).getFileName());
+            String message = "%s is not empty (%s): give --out a new or empty folder";
+            throw data(message, folder, content.get(0).getFileName());
         }
     }
 
@@ -212,20 +205,19 @@ public final class RunFolder implements AutoCloseable {
 
     /** Brings a trainer to where the run stands; refused if its configuration is another. */
     public void restore(Trainer trainer, Splits rows) {
-        String print = DataFingerprint.of(rows.train());
-        String other = "%s was trained on other data (%s, not %s): resume it with the same data";
+        String print = rows.train().fingerprint();
+        String unlike = "%s was trained on other data (%s, not %s): resume it with the same data";
         String before = settings.get(FINGERPRINT);
-        require(print.equals(before), other, folder, before, print);
+        require(print.equals(before), unlike, folder, before, print);
         for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
             // runs older than distortion do not mention it
             String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
             String was = saved.config().getOrDefault(is.getKey(), old);
-            if (!is.getValue().equals(was)) {
-                throw data(
-                        "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was,"
-                                + " or start a new run",
-                        folder.resolve(STATE), is.getKey(), was, is.getValue());
-            }
+            String other =
+                    "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was, or"
+                            + " start a new run";
+            boolean fits = is.getValue().equals(was);
+            require(fits, other, folder.resolve(STATE), is.getKey(), was, is.getValue());
         }
         trainer.restore(saved.checkpoint());
         take(rows);
@@ -272,9 +264,8 @@ public final class RunFolder implements AutoCloseable {
     }
 
     private static Path stateOf(Path folder) {
-        if (!holdsRun(folder)) {
-            throw data("%s holds no run to go on with: there is no %s in it", folder, STATE);
-        }
+        String text = "%s holds no run to go on with: there is no %s in it";
+        require(holdsRun(folder), text, folder, STATE);
         return folder.resolve(STATE);
     }
 

@@ -1,5 +1,12 @@
 package org.quern.run;
 
+import static org.quern.QuernException.data;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.quern.Version;
 import org.quern.data.Splits;
 import org.quern.io.Json;
 import org.quern.train.ConfusionMatrix;
@@ -36,6 +44,7 @@ public final class RunReport {
         with("quern", 1)
                 .with("started", now.truncatedTo(ChronoUnit.SECONDS).toString())
                 .with("host", host())
+                .with("version", Version.TEXT)
                 .with("backend", backend)
                 .with("device", trainer.executor().device())
                 .with("java", System.getProperty("java.version"))
@@ -67,8 +76,43 @@ public final class RunReport {
         return with("epochs", epochs).with("steps", curve.points());
     }
 
+    /**
+     * Goes on with the report of a run that is resumed.
+     *
+     * @param before what {@code run.json} says of it
+     * @param epochs that were finished, behind which it goes on
+     * @throws org.quern.QuernException if the steps in it are not what Quern writes
+     */
+    public RunReport resumed(JsonObject before, int epochs) {
+        with("resumed", report.get("started"));
+        with("started", before.get("started"));
+        if (before.get("command") instanceof JsonPrimitive command) {
+            String now = "; " + report.get("command");
+            boolean again = ("; " + command.getAsString()).endsWith(now);
+            with("command", command.getAsString() + (again ? "" : now));
+        }
+        try {
+            JsonElement steps = before.get("steps"); // runs of older versions have none
+            Curve.Point[] points = new Gson().fromJson(steps, Curve.Point[].class);
+            if (points != null) {
+                curve.resume(
+                        Stream.of(points)
+                                .filter(one -> one.steps() > 0 && one.epoch() <= epochs)
+                                .toList());
+            }
+            return this;
+        } catch (JsonParseException e) {
+            throw data(e, "the steps in run.json are damaged (%s)", Json.why(e));
+        }
+    }
+
+    /** Loss, accuracy and learning rate within the epochs, as far as they are known. */
+    public Curve curve() {
+        return curve;
+    }
+
     /** What this machine is called; null where nobody says. */
-    private static String host() {
+    static String host() {
         Stream<String> names = Stream.of("HOSTNAME", "COMPUTERNAME").map(System::getenv);
         try {
             // not by InetAddress, which may ask a name server and wait for it

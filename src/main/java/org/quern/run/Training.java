@@ -47,9 +47,14 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if they do not fit together
      */
     public Training(RunSettings settings, Splits parts, Backend backend) {
+        this(settings, parts, backend, settings.options());
+    }
+
+    /** One of several, for which the device is opened otherwise. */
+    Training(RunSettings settings, Splits parts, Backend backend, Backend.Options options) {
         this.settings = settings;
         this.parts = parts;
-        trainer = settings.open(parts, backend);
+        trainer = settings.open(parts, backend, options);
         try {
             DeviceDataset.checkTargets(trainer.plan(), parts.train());
             DeviceDataset.checkTargets(trainer.plan(), parts.test());

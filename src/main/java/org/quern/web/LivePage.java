@@ -1,6 +1,5 @@
 package org.quern.web;
 
-import com.sun.net.httpserver.HttpExchange;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -30,7 +29,7 @@ public final class LivePage implements Listener, AutoCloseable {
     private static final long PATIENCE_MILLIS = 2000;
 
     private final LocalServer server;
-    private final Curve curve = new Curve();
+    private final Curve curve;
     private final List<EpochResult> epochs = new ArrayList<>();
     private final int rows;
     private Progress progress;
@@ -51,9 +50,11 @@ public final class LivePage implements Listener, AutoCloseable {
      * Takes the port, 0 for any.
      *
      * @param page as it is before the first step
+     * @param curve that listens to the trainer before this does
      * @param rows of an epoch
      */
-    public LivePage(int port, RunPage page, int rows) {
+    public LivePage(int port, RunPage page, Curve curve, int rows) {
+        this.curve = curve;
         this.rows = rows;
         String html = page.live().html();
         server = new LocalServer(port, "--watch", html, "GET", "events", this::events);
@@ -65,7 +66,6 @@ public final class LivePage implements Listener, AutoCloseable {
 
     @Override
     public void begin(Trainer trainer) {
-        curve.begin(trainer);
         List<EpochResult> before = trainer.checkpoint().epochs();
         synchronized (this) {
             epochs.addAll(before);
@@ -76,7 +76,6 @@ public final class LivePage implements Listener, AutoCloseable {
     @Override
     public synchronized Verdict progress(Progress now) {
         progress = now;
-        curve.progress(now);
         changed();
         return Verdict.GO_ON;
     }
@@ -119,11 +118,11 @@ public final class LivePage implements Listener, AutoCloseable {
         }
     }
 
-    private void events(HttpExchange exchange) throws IOException {
+    private void events(Request request) throws IOException {
         synchronized (this) {
             watchers++;
         }
-        try (OutputStream out = LocalServer.begin(exchange, 200, "text/event-stream", 0)) {
+        try (OutputStream out = request.begin(200, "text/event-stream", List.of())) {
             long told = -1;
             for (boolean over = false; !over; ) {
                 State state;

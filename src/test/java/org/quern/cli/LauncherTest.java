@@ -5,51 +5,99 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the launcher starts Java with; the jar is there, and Java is a script that tells it. */
+/** When the launcher builds, and what it starts Java with: Maven and Java are scripts that tell. */
 @Tag("jdk")
 class LauncherTest {
-    private static final String CONNECTIONS = "CUDA_DEVICE_MAX_CONNECTIONS";
+    private static final String VARIABLE = "CUDA_DEVICE_MAX_CONNECTIONS";
 
     @TempDir Path folder;
 
-    /** A checkout in which {@code java} is a script. */
-    private Path launcher(String java) throws IOException {
-        Path launcher = folder.resolve("quern");
-        if (!Files.exists(launcher)) {
-            Files.copy(Path.of("quern"), launcher);
-            Files.createFile(folder.resolve("pom.xml"));
-            Files.createDirectories(folder.resolve("src/main"));
-            Files.createDirectories(folder.resolve("target"));
-            program("jdk/bin/java", java);
-        }
-        return launcher;
-    }
-
-    private void program(String name, String script) throws IOException {
-        Path file = folder.resolve(name);
+    private void script(String path, String text) throws IOException {
+        Path file = folder.resolve(path);
         Files.createDirectories(file.getParent());
-        Files.writeString(file, "#!/bin/sh\n" + script + "\n");
+        Files.writeString(file, "#!/bin/sh\n" + text);
         assertThat(file.toFile().setExecutable(true)).isTrue();
     }
 
-    private String run(String variable, String value) throws IOException, InterruptedException {
-        Path launcher = launcher("echo \"$%s|$*\"".formatted(variable));
-        Files.write(folder.resolve("target/quern.jar"), new byte[0]);
+    @BeforeEach
+    void checkout() throws IOException {
+        Files.copy(Path.of("quern"), folder.resolve("quern"));
+        Files.createFile(folder.resolve("pom.xml"));
+        Files.createDirectories(folder.resolve("src/main"));
+        script("jdk/bin/java", "echo \"$" + VARIABLE + "|$*\"\n");
+        script(
+                "bin/mvn",
+                "echo built >>builds\nsleep 0.5\n[ ! -e meanwhile ] || mv meanwhile src/main\n>target/quern.jar\n");
+    }
+
+    private ProcessBuilder launcher() {
+        Path launcher = folder.resolve("quern");
         ProcessBuilder builder = new ProcessBuilder("sh", launcher.toString(), "doctor", "a b");
         builder.environment().put("JAVA_HOME", folder.resolve("jdk").toString());
-        builder.environment().remove(variable);
-        if (value != null) {
-            builder.environment().put(variable, value);
-        }
-        Process process = builder.redirectErrorStream(true).start();
+        builder.environment().merge("PATH", folder + "/bin:", (path, first) -> first + path);
+        builder.environment().remove(VARIABLE);
+        return builder.redirectErrorStream(true);
+    }
+
+    private static String out(Process process) throws IOException, InterruptedException {
         String out = new String(process.getInputStream().readAllBytes());
         assertThat(process.waitFor()).as(out).isZero();
         assertThat(out).endsWith("/target/quern.jar doctor a b\n");
-        return out.substring(0, out.indexOf('|'));
+        return out;
+    }
+
+    private int builds() throws IOException {
+        return Files.readAllLines(folder.resolve("builds")).size();
+    }
+
+    private String run(String connections) throws IOException, InterruptedException {
+        ProcessBuilder builder = launcher();
+        if (connections != null) {
+            builder.environment().put(VARIABLE, connections);
+        }
+        String out = out(builder.start());
+        return out.substring(out.lastIndexOf('\n', out.length() - 2) + 1, out.indexOf('|'));
+    }
+
+    /** The lock is flock's, which macOS does not have. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void twoAtOnceBuildOnce() throws Exception {
+        Process[] both = {launcher().start(), launcher().start()};
+        String outs = out(both[0]) + out(both[1]);
+        assertThat(outs.split("building Quern", -1)).hasSize(2);
+        assertThat(builds()).isEqualTo(1);
+    }
+
+    /** Of a source that changes while it is built, nobody knows which of both was built. */
+    @Test
+    void whatChangesDuringABuildIsBuiltAgain() throws Exception {
+        Files.createFile(folder.resolve("meanwhile"));
+        for (int builds : new int[] {1, 2, 2}) {
+            out(launcher().start());
+            assertThat(builds()).isEqualTo(builds);
+        }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void afterAKilledBuildTheNextOneBuilds() throws Exception {
+        Process killed = launcher().start();
+        while (!Files.exists(folder.resolve("builds"))) {
+            Thread.sleep(10);
+        }
+        killed.descendants().forEach(ProcessHandle::destroyForcibly);
+        killed.destroyForcibly().waitFor();
+        assertThat(folder.resolve("target/quern.jar")).doesNotExist();
+        out(launcher().start());
+        assertThat(builds()).isEqualTo(2);
     }
 
     /**
@@ -57,32 +105,34 @@ class LauncherTest {
      */
     @Test
     void streamsHaveQueuesOfTheirOwn() throws Exception {
-        assertThat(run(CONNECTIONS, null)).isEqualTo("32");
-        assertThat(run(CONNECTIONS, "8")).isEqualTo("8");
+        assertThat(run(null)).isEqualTo("32");
+        assertThat(run("8")).isEqualTo("8");
     }
 
-    /** In the C locale, and in one that is not installed, Java knows no path that is not ASCII. */
+    /** In the C locale, and in place of one that is not installed, Java's paths are ASCII. */
     @Test
+    @EnabledOnOs(OS.LINUX)
     void pathsMayHaveAllLetters() throws Exception {
-        assertThat(run("LC_ALL", "C")).isEqualTo("C.UTF-8");
-        assertThat(run("LC_ALL", "xx_XX.UTF-8")).isEqualTo("C.UTF-8");
-        assertThat(run("LC_ALL", "C.UTF-8")).isEqualTo("C.UTF-8");
+        script("jdk/bin/java", "echo $LC_ALL:$*\n");
+        for (String locale : new String[] {"C", "xx_XX.UTF-8", "C.UTF-8"}) {
+            ProcessBuilder builder = launcher();
+            builder.environment().put("LC_ALL", locale);
+            assertThat(out(builder.start())).contains("C.UTF-8:-XX").doesNotContain("xx_XX");
+        }
     }
 
     /** On a terminal the first build says what it does and for how long. */
     @Test
+    @EnabledOnOs(OS.LINUX)
     void theFirstBuildShowsItsProgress() throws Exception {
-        Path launcher = launcher("echo started");
-        program(
+        script(
                 "bin/mvn",
                 "echo '[INFO] --- compiler:3.11:compile (default-compile) @ quern ---'\n"
-                        + "sleep 1.5\necho jar >target/quern.jar");
+                        + "sleep 1.5\n>target/quern.jar\n");
+        script("jdk/bin/java", "echo started\n");
         ProcessBuilder builder =
-                new ProcessBuilder("script", "-qec", "sh " + launcher, "/dev/null");
-        builder.environment().put("JAVA_HOME", folder.resolve("jdk").toString());
-        program("jdk/bin/javac", "");
-        builder.environment().merge("PATH", folder + "/bin", (path, bin) -> bin + ":" + path);
-        Process process = builder.redirectErrorStream(true).start();
+                launcher().command("script", "-qec", "sh " + folder.resolve("quern"), "/dev/null");
+        Process process = builder.start();
         process.getOutputStream().close();
         String out = new String(process.getInputStream().readAllBytes()).replace("\r\n", "\n");
         assertThat(process.waitFor()).as(out).isZero();

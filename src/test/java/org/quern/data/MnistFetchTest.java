@@ -138,8 +138,9 @@ class MnistFetchTest {
             Jvm jvm = new Jvm(folder).with("HTTPS_PROXY", "me:se%40cret@" + at);
             assertThat(fetch(jvm).err())
                     .isEqualTo(
-                            "quern: MNIST cannot be fetched (the proxy 127.0.0.1: Tunnel failed,"
-                                    + " got: 502); give the folder of its four files with"
+                            "quern: MNIST cannot be fetched (the proxy 127.0.0.1: Unable to tunnel"
+                                    + " through proxy. Proxy returns \"HTTP/1.1 502 Bad"
+                                    + " Gateway\"); give the folder of its four files with"
                                     + " --data\n");
             String login = Base64.getEncoder().encodeToString("me:se@cret".getBytes(UTF_8));
             assertThat(heard)

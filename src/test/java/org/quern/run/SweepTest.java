@@ -119,8 +119,8 @@ class SweepTest {
                 .isEqualTo(alone.stream().map(Sweep.Result::test).toList());
         assertThat(beside.stream().map(Sweep.Result::test).distinct()).hasSize(4);
         // four multiprocessors are less than a cluster of twelve
-        assertThat(new Sweep(few, cuda, 0).workers(members)).isEqualTo(1);
-        assertThat(new Sweep(few, Usable.named("java"), 0).workers(members))
+        assertThat(new Sweep(few, cuda, 0).sideBySide(members).most()).isEqualTo(1);
+        assertThat(new Sweep(few, Usable.named("java"), 0).sideBySide(members).most())
                 .isEqualTo(Math.min(4, Runtime.getRuntime().availableProcessors()));
     }
 

@@ -120,7 +120,7 @@ public final class Page {
     }
 
     /** A picture as the address of an image. */
-    static String address(Pictures size, byte[] pixels) {
+    public static String address(Pictures size, byte[] pixels) {
         return address(Pictures.png(pixels, size.width(), size.height()));
     }
 

@@ -14,7 +14,6 @@ import org.quern.data.Dataset;
 import org.quern.data.Pictures;
 import org.quern.io.Json;
 import org.quern.model.Model;
-import org.quern.model.Summary;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
@@ -60,7 +59,7 @@ public final class RunPage {
         settings.keySet().removeAll(List.of("columns", "model"));
         data.put("settings", settings);
         data.put("classifies", loss.takesLogits());
-        data.put("layers", Summary.rows(model));
+        data.put("layers", model.rows());
     }
 
     /** Puts a sentence at the top that the reader should know. */

@@ -9,7 +9,7 @@ function header(data) {
     return [
         h("h1", {}, data.title),
         h("p", {class: "muted"}, `${run.data}; ${run.backend}: ${run.device}`),
-        h("p", {class: "muted"}, [run.started ? run.started.replace("T", " ") : null, run.host ? "on " + run.host : null, run.version, "Java " + run.java].filter(part => part).join(" · ")),
+        h("p", {class: "muted"}, [when(run.started), run.resumed ? "resumed " + when(run.resumed) : null, run.host ? "on " + run.host : null, run.version, "Java " + run.java].filter(part => part).join(" · ")),
         run.command ? h("p", {}, h("code", {}, run.command)) : null,
         data.state ? h("p", {}, h("span", {class: "state " + data.state.split(":")[0]}, data.state)) : null,
         data.note ? h("p", {class: "note"}, ...data.note.split(/(quern train --resume \S+)/).map((part, i) => i % 2 ? h("code", {}, part) : part)) : null,
@@ -42,6 +42,8 @@ function header(data) {
         ]),
     ];
 }
+
+const when = time => time ? time.replace("T", " ").replace(/:\d\d(?=[Z+-])/, " ") : null;
 
 /** The epoch of the least validation loss, or without validation training loss. */
 const best = run => run.epochs && run.epochs.length ? d3.least(run.epochs, e => e.validationLoss ?? e.loss).epoch : 0;

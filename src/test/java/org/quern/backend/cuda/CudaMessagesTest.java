@@ -98,7 +98,12 @@ class CudaMessagesTest {
                         + " CUDA_VISIBLE_DEVICES hides it");
         assertThat(
                         jvm().with("QUERN_CUDASIM_DEVICES", "0")
-                                .run(Quern.class, "train", "--data", "generated:64,20", "--epochs=1")
+                                .run(
+                                        Quern.class,
+                                        "train",
+                                        "--data",
+                                        "generated:64,20",
+                                        "--epochs=1")
                                 .out())
                 .contains("not cuda: none here, see quern doctor -v");
     }
