@@ -138,6 +138,9 @@ public final class MnistFetch {
         if (status == 416) { // it was whole already, or is of another size
             return;
         }
+        if (status == HttpURLConnection.HTTP_PROXY_AUTH) {
+            throw new IOException("it wants http://NAME:PASSWORD@HOST:PORT for its address");
+        }
         if (status != 200 && status != 206) {
             throw new ProtocolException("HTTP status " + status);
         }
@@ -171,8 +174,6 @@ public final class MnistFetch {
         String message = e.getMessage();
         if (e instanceof UnknownHostException) {
             return host.contains(" ") ? host + ": not found" : "no network";
-        } else if (String.valueOf(message).contains("HTTP/1.1 407")) {
-            message = "it wants http://NAME:PASSWORD@HOST:PORT for its address";
         } else if (e instanceof SocketTimeoutException) {
             message = "no answer in time";
         } else if (e instanceof ConnectException) {

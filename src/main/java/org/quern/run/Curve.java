@@ -48,7 +48,7 @@ public final class Curve implements Listener {
     /** Goes on behind the points of the run so far. */
     synchronized void resume(List<Point> earlier) {
         points.addAll(earlier);
-        least = earlier.stream().mapToInt(Point::steps).max().orElse(1);
+        least = even();
     }
 
     @Override
@@ -96,8 +96,14 @@ public final class Curve implements Listener {
             for (int i = 0; i + 1 < points.size(); i++) {
                 points.set(i, points.get(i).and(points.remove(i + 1)));
             }
-            least = points.get(0).steps();
+            least = even();
         }
+    }
+
+    /** Steps of a point, in the mean: later points stand for no fewer. */
+    private int even() {
+        int steps = points.stream().mapToInt(Point::steps).sum();
+        return Math.max(1, steps / Math.max(1, points.size()));
     }
 
     public synchronized List<Point> points() {

@@ -40,20 +40,26 @@ public final class RunReport {
     public RunReport(Trainer trainer, String backend, String data, int epochs) {
         trainer.listen(curve);
         restores = trainer.config().earlyStopping() != null;
-        OffsetDateTime now = OffsetDateTime.now();
-        with("quern", 1)
-                .with("started", now.truncatedTo(ChronoUnit.SECONDS).toString())
-                .with("host", host())
-                .with("version", Version.TEXT)
-                .with("backend", backend)
-                .with("device", trainer.executor().device())
-                .with("java", System.getProperty("java.version"))
-                .with("data", data)
-                .with("parameters", trainer.config().model().parameters());
+        with("quern", 1);
+        report.putAll(about(backend, trainer.executor().device(), data));
+        with("parameters", trainer.config().model().parameters());
         report.putAll(trainer.config().texts());
         with("seed", trainer.config().seed())
                 .with("batch", trainer.config().batch())
                 .with("epochsAsked", epochs);
+    }
+
+    /** When, where and on what something is done, and by which build. */
+    public static Map<String, Object> about(String backend, String device, String data) {
+        Map<String, Object> about = new LinkedHashMap<>();
+        about.put("started", OffsetDateTime.now().truncatedTo(ChronoUnit.SECONDS).toString());
+        about.put("host", host());
+        about.put("version", Version.TEXT);
+        about.put("backend", backend);
+        about.put("device", device);
+        about.put("java", System.getProperty("java.version"));
+        about.put("data", data);
+        return about;
     }
 
     /** The same with one thing more, or another. */

@@ -21,6 +21,7 @@ import org.quern.backend.Backend;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.plan.Plan;
+import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
@@ -86,7 +87,7 @@ public final class Sweep {
             Member member,
             Score validation,
             Score test,
-            int epochs,
+            List<EpochResult> epochs,
             double seconds,
             String failure) {}
 
@@ -197,7 +198,7 @@ public final class Sweep {
         long start = System.nanoTime();
         Score validation = Score.NONE;
         Score test = Score.NONE;
-        int epochs = 0;
+        List<EpochResult> epochs = List.of();
         String failure = null;
         Splits parts = member.parts(data);
         try (Training training = new Training(member.settings(), parts, backend, options)) {
@@ -215,7 +216,7 @@ public final class Sweep {
                 Dataset rows = byHeart ? parts.train() : parts.validation();
                 validation = Score.of(training.trainer().evaluate(rows));
             }
-            epochs = history.epochs().size();
+            epochs = history.epochs();
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
                 throw e;

@@ -19,11 +19,11 @@ import org.quern.train.Trainer;
 
 /**
  * The page of a run while it goes on, on 127.0.0.1. Who has it open is told of news by server-sent
- * events, at most five times a second; the page takes nothing from anybody. The training thread
- * only notes a few numbers; all else is done by the threads of those who watch.
+ * events, at most twice a second; the page takes nothing from anybody. The training thread only
+ * notes a few numbers; all else is done by the threads of those who watch.
  */
 public final class LivePage implements Listener, AutoCloseable {
-    private static final long PAUSE_MILLIS = 200;
+    private static final long PAUSE_MILLIS = 500;
 
     /** How long the end of a run waits for the last news to be on their way. */
     private static final long PATIENCE_MILLIS = 2000;
@@ -124,6 +124,7 @@ public final class LivePage implements Listener, AutoCloseable {
         }
         try (OutputStream out = request.begin(200, "text/event-stream", List.of())) {
             long told = -1;
+            int known = -1;
             for (boolean over = false; !over; ) {
                 State state;
                 synchronized (this) {
@@ -132,7 +133,8 @@ public final class LivePage implements Listener, AutoCloseable {
                     }
                     told = news;
                     over = last != null || closed;
-                    state = over ? null : state();
+                    state = over ? null : state(known);
+                    known = epochs.size();
                 }
                 // made outside of the lock, which the training thread takes too
                 String event = over ? last : event("state", state);
@@ -154,7 +156,8 @@ public final class LivePage implements Listener, AutoCloseable {
         }
     }
 
-    private State state() {
+    /** The news; the epochs if there are others than so many. */
+    private State state(int known) {
         String text = RunPage.WAITING;
         String left = null;
         Progress p = progress;
@@ -163,7 +166,8 @@ public final class LivePage implements Listener, AutoCloseable {
             text = text.formatted(p.epoch(), p.epochs(), p.step(), p.steps());
             left = Numbers.clock(p.secondsLeft(rows));
         }
-        return new State(text, List.copyOf(epochs), curve.points(), p, left);
+        List<EpochResult> some = known == epochs.size() ? null : RunPage.some(epochs);
+        return new State(text, some, curve.points(), p, left);
     }
 
     private static String event(String name, Object data) {

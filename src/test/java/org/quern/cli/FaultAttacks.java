@@ -17,6 +17,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.quern.cli.TortureJobs.Fault;
@@ -110,37 +111,14 @@ final class FaultAttacks {
         }
     }
 
-    /**
-     * Goes through tries, so many at a time, until there are no more or time is up; how many there
-     * were.
-     */
-    private int side(int atATime, Iterator<Runnable> tries) throws InterruptedException {
+    /** Goes through tries until there are no more or time is up; how many there were. */
+    private int go(Iterator<Runnable> tries) {
         long end = System.nanoTime() + seconds * 1_000_000_000;
-        AtomicInteger done = new AtomicInteger();
-        List<Thread> threads = new ArrayList<>();
-        for (int i = 0; i < atATime; i++) {
-            Thread thread =
-                    new Thread(
-                            () -> {
-                                while (System.nanoTime() < end) {
-                                    Runnable next;
-                                    synchronized (tries) {
-                                        if (!tries.hasNext()) {
-                                            return;
-                                        }
-                                        next = tries.next();
-                                    }
-                                    next.run();
-                                    done.incrementAndGet();
-                                }
-                            });
-            thread.start();
-            threads.add(thread);
+        int done = 0;
+        for (; System.nanoTime() < end && tries.hasNext(); done++) {
+            tries.next().run();
         }
-        for (Thread thread : threads) {
-            thread.join();
-        }
-        return done.get();
+        return done;
     }
 
     /** A try in a folder of its own, which stays if something is wrong. */
@@ -193,7 +171,7 @@ final class FaultAttacks {
             }
         }
         Collections.shuffle(tries, new Random(seconds));
-        return side(1, tries.iterator()) + " of all " + tries.size() + " faults";
+        return go(tries.iterator()) + " of all " + tries.size() + " faults";
     }
 
     private void fail(Job job, Path folder, Fault fault) throws Exception {
@@ -222,25 +200,17 @@ final class FaultAttacks {
         List<Job> all = jobs.jobs();
         AtomicInteger ends = new AtomicInteger();
         Random random = new Random(seconds);
-        Iterator<Runnable> endless =
-                Stream.generate(
-                                () -> {
-                                    // half of all tries are trainings
-                                    Job job =
-                                            all.get(
-                                                    random.nextBoolean()
-                                                            ? 0
-                                                            : random.nextInt(all.size()));
-                                    long seed = random.nextInt();
-                                    return on(
-                                            job,
-                                            action + " with seed " + seed,
-                                            folder ->
-                                                    ends.addAndGet(
-                                                            chain(job, folder, action, seed)));
-                                })
-                        .iterator();
-        int chains = side(1, endless);
+        Supplier<Runnable> next =
+                () -> {
+                    // half of all tries are trainings
+                    int which = random.nextBoolean() ? 0 : random.nextInt(all.size());
+                    Job job = all.get(which);
+                    long seed = random.nextInt();
+                    String what = action + " with seed " + seed;
+                    return on(
+                            job, what, folder -> ends.addAndGet(chain(job, folder, action, seed)));
+                };
+        int chains = go(Stream.generate(next).iterator());
         return "%d %s in %d chains"
                 .formatted(ends.get(), action.equals("kill") ? "kills" : "power cuts", chains);
     }
@@ -310,25 +280,16 @@ final class FaultAttacks {
         jobs.expected.put(plain.name(), jobs.expected.get("train"));
         all.add(plain);
         AtomicInteger refused = new AtomicInteger();
-        Iterator<Job> endless = Stream.generate(() -> all).flatMap(List::stream).iterator();
-        int pairs =
-                side(
-                        1,
-                        new Iterator<>() {
-                            @Override
-                            public boolean hasNext() {
-                                return true;
-                            }
-
-                            @Override
-                            public Runnable next() {
-                                Job job = endless.next();
-                                return on(
-                                        job,
-                                        "twice at once",
-                                        folder -> refused.addAndGet(both(job, folder)));
-                            }
-                        });
+        Stream<Runnable> endless =
+                Stream.generate(() -> all)
+                        .flatMap(List::stream)
+                        .map(
+                                job ->
+                                        on(
+                                                job,
+                                                "twice at once",
+                                                in -> refused.addAndGet(both(job, in))));
+        int pairs = go(endless.iterator());
         return "%d pairs, in %d of which one was refused".formatted(pairs, refused.get());
     }
 

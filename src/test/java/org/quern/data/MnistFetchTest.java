@@ -145,7 +145,7 @@ class MnistFetchTest {
             String login = Base64.getEncoder().encodeToString("me:se@cret".getBytes(UTF_8));
             assertThat(heard)
                     .contains("CONNECT ossci-datasets.s3.amazonaws.com:443 HTTP/1.1")
-                    .contains("Proxy-Authorization: Basic " + login);
+                    .contains("Proxy-authorization: Basic " + login);
             assertThat(fetch(jvm.with("HTTPS_PROXY", at)).err())
                     .startsWith(
                             "quern: MNIST cannot be fetched (the proxy 127.0.0.1: it wants"
@@ -188,7 +188,7 @@ class MnistFetchTest {
             boolean known = false;
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 heard.add(line);
-                known |= line.startsWith("Proxy-Authorization");
+                known |= line.startsWith("Proxy-authorization");
                 if (line.isEmpty()) {
                     String ask = "407 Who\r\nProxy-Authenticate: Basic realm=\"us\"";
                     String answer = known ? "502 Bad Gateway" : ask;

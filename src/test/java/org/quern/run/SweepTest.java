@@ -57,7 +57,7 @@ class SweepTest {
                         .isEqualTo(Sweep.Score.of(alone.evaluate(parts.test())));
                 assertThat(result.validation())
                         .isEqualTo(Sweep.Score.of(alone.evaluate(parts.validation())));
-                assertThat(result.epochs()).isEqualTo(2);
+                assertThat(result.epochs()).hasSize(2);
                 assertThat(result.failure()).isNull();
             }
         }

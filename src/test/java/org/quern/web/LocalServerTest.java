@@ -145,9 +145,7 @@ class LocalServerTest {
         }
     }
 
-    /**
-     * Listens to a run as a browser does: news come at most five times a second, the end at once.
-     */
+    /** Listens to a run as a browser does: news come at most twice a second, the end at once. */
     @Test
     void newsOfARunAndItsEnd() throws Exception {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {

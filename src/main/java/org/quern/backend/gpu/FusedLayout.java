@@ -98,7 +98,7 @@ final class FusedLayout {
 
     /**
      * Cycles of a step, for teams to be compared: fitted to the emulator's timeline of clusters in
-     * bench/results/2026-11-28-populations.md.
+     * bench/results/2026-11-28-teams.md.
      */
     double cycles() {
         long above = plan.dense().stream().skip(1).mapToLong(d -> d.weights().size()).sum();

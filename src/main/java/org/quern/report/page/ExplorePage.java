@@ -51,6 +51,7 @@ public final class ExplorePage {
             files.put("classes.svg", utf8(bars()));
         }
         if (pictures != null) {
+            data.put("shrunk", Page.shrunk(pictures));
             List<Integer> rows = IntStream.of(exploration.examples()).boxed().toList();
             List<byte[]> examples = rows.stream().map(pictures::pixels).toList();
             List<String> labels = rows.stream().map(exploration.splits().train()::label).toList();

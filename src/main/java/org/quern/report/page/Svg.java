@@ -15,7 +15,7 @@ public final class Svg {
     private static final String INK = "fill: var(--ink, #1b2026)";
     private static final String RULE = "stroke: var(--rule, #d5dbe1)";
     private static final List<String> COLOURS =
-            List.of("var(--first, #0067a8)", "var(--second, #c2500a)");
+            List.of("var(--first, #0067a8)", "var(--second, #007a5a)");
     private static final double LETTER = 8.2;
     private static final int WIDTH = 400;
     private static final int BAR = 14;
