@@ -28,6 +28,12 @@ import org.quern.QuernException;
  * @param byOpacity whether levels are the opacity of an image in one colour
  */
 record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean byOpacity) {
+    /** As many may be of one colour in a file of any size. */
+    private static final int FEW_PIXELS = 1 << 20;
+
+    /** Pixels a byte, of one bit each: deflate makes 1 byte of 1032 at most. */
+    private static final int MOST_PIXELS = 8 * 1032;
+
     /** Memory for the image of a file of any size: 12 million pixels in colour. */
     private static final long LEAST_ROOM = 48 << 20;
 
@@ -74,11 +80,14 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
 
     /** Refuses what a few bytes can claim, or really hold, in one colour: gigabytes of pixels. */
     private static void requireRoom(Path file, ImageReader reader) throws IOException {
+        long size = Files.size(file);
+        long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
+        String claim = "%s says that it has %,d pixels, more than its %,d bytes can hold";
+        boolean canBe = pixels <= Math.max(FEW_PIXELS, size * MOST_PIXELS);
+        require(canBe, claim, file, pixels, size);
         Iterator<ImageTypeSpecifier> types = reader.getImageTypes(0);
         int bits = types.hasNext() ? types.next().getColorModel().getPixelSize() : Integer.SIZE;
-        long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
         long takes = pixels * (bits + Byte.SIZE) / Byte.SIZE; // decoded, and as levels
-        long size = Files.size(file);
         long room = Math.max(LEAST_ROOM, MOST_INFLATION * size);
         room = Math.min(room, Runtime.getRuntime().maxMemory() / 2);
         String text =

@@ -74,8 +74,11 @@ class HostileFilesTest {
             long before = thread.getCurrentThreadAllocatedBytes();
             assertThatThrownBy(() -> ImageFile.read(file))
                     .isInstanceOf(QuernException.class)
-                    .hasMessageContaining("has 64,000,000 pixels, which take 122 MiB of memory")
-                    .hasMessageEndingWith(" MiB are the most: save it with fewer pixels");
+                    .hasMessageContaining("has 64,000,000 pixels, ")
+                    .hasMessageEndingWith(
+                            pixels.length == 0
+                                    ? "more than its 57 bytes can hold"
+                                    : " MiB are the most: save it with fewer pixels");
             assertThat(thread.getCurrentThreadAllocatedBytes() - before).isLessThan(10 << 20);
         }
     }
