@@ -28,6 +28,8 @@ public final class QuernException extends RuntimeException {
         DATA(3),
         /** A backend that cannot run here. */
         BACKEND(4),
+        /** A backend whose device, or the driver of it, is not on this machine at all. */
+        ABSENT(4),
         /** A device that failed and can be used again, for instance out of memory. */
         DEVICE(5),
         /**
@@ -143,6 +145,11 @@ public final class QuernException extends RuntimeException {
     /** A backend that cannot run: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException backend(String message, Object... arguments) {
         return new QuernException(Kind.BACKEND, filled(message, arguments));
+    }
+
+    /** A backend without a device: {@code message} filled in as by {@link String#formatted}. */
+    public static QuernException absent(String message, Object... arguments) {
+        return new QuernException(Kind.ABSENT, filled(message, arguments));
     }
 
     /**

@@ -248,18 +248,14 @@ public interface Backend {
      * Whether a backend can run, in a sentence.
      *
      * @param automatic whether {@code auto} may take it; not so a CPU that poses as a GPU
+     * @param none whether there is no such device or driver, rather than one that fails
      * @param detail if usable, on what (device, instruction set, threads); if not, the reason and
      *     the cure
      */
-    record Availability(boolean usable, boolean automatic, String detail) {
+    record Availability(boolean usable, boolean automatic, boolean none, String detail) {
         /** One that {@code auto} may take if it is usable. */
         public Availability(boolean usable, String detail) {
-            this(usable, usable, detail);
-        }
-
-        /** Whether there is no such device or driver, rather than one that fails. */
-        public boolean isNone() {
-            return !usable && detail.matches(".*was (not )?found.*|.*CUDA_ERROR_NO_DEVICE.*");
+            this(usable, usable, false, detail);
         }
     }
 }

@@ -97,7 +97,7 @@ public final class Backends {
                     && candidate.availability().usable()) {
                 throw cannot(candidate, availability);
             }
-            if (availability.isNone()) {
+            if (availability.none()) {
                 skipped.add(candidate.name() + ": none here, see quern doctor -v");
                 continue;
             }

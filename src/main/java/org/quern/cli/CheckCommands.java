@@ -16,6 +16,8 @@ import org.quern.backend.Executor;
 import org.quern.bench.Machine;
 import org.quern.data.Dataset;
 import org.quern.data.Mnist;
+import org.quern.files.AtomicFile;
+import org.quern.files.Caches;
 import org.quern.verify.Checkup;
 import org.quern.verify.GradientCheck;
 import org.quern.verify.ReferenceCheck;
@@ -222,22 +224,27 @@ final class CheckCommands {
     private static void data(Console console) {
         try {
             Path found = Mnist.find(console.environment()).orElse(null);
-            String missing = "not found: fetch it with quern data fetch mnist";
-            console.verdict("mnist", found != null, found == null ? missing : "found in %s", found);
+            if (found == null) {
+                console.about("mnist", "none here: fetch it with quern data fetch mnist");
+            } else {
+                console.verdict("mnist", true, "found in %s", found);
+            }
         } catch (QuernException e) {
             console.verdict("mnist", false, "%s", e.getMessage());
         }
     }
 
     private static void cache(Console console) {
-        Path cache = Mnist.cacheFolder(console.environment()).getParent();
+        Path cache = Caches.folder(console.environment());
+        Path usual = Caches.folders(console.environment()).get(0);
         try {
             Files.createDirectories(cache);
             Files.delete(Files.createTempFile(cache, "doctor", ".part"));
-            console.verdict("cache", true, "%s can be written", cache);
+            String not = cache.equals(usual) ? "" : format(" (and %s cannot)", usual);
+            console.verdict("cache", true, "%s can be written%s", cache, not);
         } catch (IOException e) {
             String refused = "%s cannot be written (%s): set XDG_CACHE_HOME to another folder";
-            console.verdict("cache", false, refused, cache, e);
+            console.verdict("cache", false, refused, cache, AtomicFile.reason(e));
         }
     }
 }

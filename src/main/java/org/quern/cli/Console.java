@@ -99,7 +99,8 @@ record Console(
     /** Writes a line of what went wrong, behind what was written so far. */
     void error(String text) {
         out.flush();
-        err.println("quern: " + Look.clean(text));
+        String line = "quern: " + Look.clean(text);
+        err.println(terminal ? look().wrapped(line, 2) : line);
     }
 
     /** Writes a line that starts with what it is about, unless it is {@linkplain #quiet}. */

@@ -87,7 +87,7 @@ final class DataCommands {
             try {
                 AtomicFile.createFolder(out);
             } catch (IOException e) {
-                String why = e.getClass().getSimpleName();
+                String why = AtomicFile.reason(e);
                 String refused = "%s cannot be made a folder (%s): give --out another one";
                 throw QuernException.data(e, refused, out, why);
             }

@@ -141,7 +141,7 @@ final class DataSource {
                     }
                 };
         try {
-            new MnistFetch().into(folder, meter);
+            new MnistFetch(console.environment()).into(folder, meter);
         } finally {
             line.end();
         }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.Backends;
@@ -45,6 +46,17 @@ final class Options {
 
         Console console() {
             return quern().console;
+        }
+
+        /** The command as it was given, for a shell to repeat. */
+        String words() {
+            return command.commandLine().getParseResult().originalArgs().stream()
+                    .map(word -> word.matches("[\\w@%+=:,./~-]+") ? word : quoted(word))
+                    .collect(Collectors.joining(" ", "quern ", ""));
+        }
+
+        private static String quoted(String word) {
+            return "'" + word.replace("'", "'\\''") + "'";
         }
     }
 

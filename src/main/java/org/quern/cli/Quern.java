@@ -1,10 +1,14 @@
 package org.quern.cli;
 
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.QuernException.Kind;
@@ -37,6 +41,15 @@ public final class Quern implements Callable<Integer> {
     static final int EXIT_FAULT = 70;
 
     private static final int MOST_IN_SYNOPSIS = 11;
+
+    /** Why Java knows no path of letters that its locale has not, and what to do. */
+    private static final String LOCALE =
+            "this locale has ASCII letters only, set LC_ALL=C.UTF-8 for others";
+
+    /** What picocli says of a value that is none of some. */
+    private static final Pattern CHOICE =
+            Pattern.compile(
+                    "Invalid value for .*'(\\S+)'.*: expected one of \\[(.*)] .*but was ('.*')");
 
     /** Columns below which picocli writes no help. */
     private static final int LEAST_HELP = 55;
@@ -120,9 +133,11 @@ public final class Quern implements Callable<Integer> {
             }
             return e.exitCode();
         } catch (OutOfMemoryError e) {
+            long most = Runtime.getRuntime().maxMemory() >> 20;
             String text =
-                    "out of memory (%s): give the JVM more with -Xmx, or use a smaller --batch";
-            return failed(Kind.DEVICE, text, e.getMessage());
+                    "out of memory: Java may use %,d MiB at most (%s): allow twice that with"
+                            + " JAVA_TOOL_OPTIONS=-Xmx%dm, or give fewer rows";
+            return failed(Kind.DEVICE, text, most, e.getMessage(), 2 * most);
         }
     }
 
@@ -179,13 +194,17 @@ public final class Quern implements Callable<Integer> {
 
     /** What picocli says of a value, without the names that Java has for types. */
     private static String inWords(String message) {
+        Matcher choice = CHOICE.matcher(message);
+        if (choice.matches()) {
+            String choices = choice.group(2).toLowerCase(Locale.ROOT);
+            return "%s: %s is none of %s".formatted(choice.group(1), choice.group(3), choices);
+        }
         return message.replaceFirst(
                         "^Invalid value for .*'(\\S+)'.*: ('.*' is not a)n? (int|long)$",
                         "$1: $2 whole number")
                 .replaceFirst(
                         "^Invalid value for .*'(\\S+)'.*: ('.*' is not a) (float|double)$",
-                        "$1: $2 number")
-                .replace(" (case-insensitive)", "");
+                        "$1: $2 number");
     }
 
     private static String unmatched(String word, CommandSpec command) {
@@ -211,15 +230,17 @@ public final class Quern implements Callable<Integer> {
             e.printStackTrace(console.err());
         }
         if (e instanceof QuernException known) {
-            return failed(known.kind(), "%s", known.getMessage());
+            boolean lost = known.kind() == Kind.DATA && !Files.isDirectory(Path.of(""));
+            String cure = lost ? "; the folder that this runs in cannot be found: " + LOCALE : "";
+            return failed(known.kind(), "%s%s", known.getMessage(), cure);
         }
         if (e instanceof InvalidPathException path) {
-            String text =
-                    "\"%s\" cannot be a path here (%s): if it is not ASCII, set LC_ALL=C.UTF-8";
-            return failed(Kind.USAGE, text, path.getInput(), path.getReason());
+            boolean nul = path.getInput().indexOf('\0') >= 0;
+            String cure = nul ? "a NUL is in it" : LOCALE;
+            return failed(Kind.USAGE, "\"%s\" cannot be a path: %s", path.getInput(), cure);
         }
         String where = stacktrace ? "see above" : "--stacktrace shows where";
-        console.err().println("quern: " + e + " (a fault of Quern's; " + where + ")");
+        console.error(e + " (a fault of Quern's; " + where + ")");
         return EXIT_FAULT;
     }
 }

@@ -161,7 +161,7 @@ final class SweepCommand implements Runnable {
         }
         double seconds = console.secondsSince(start);
         if (report != null && !results.isEmpty()) {
-            about.put("command", TrainCommand.command(common));
+            about.put("command", common.words());
             about.put("trainings", members.size());
             about.put("seconds", seconds);
             ModelCommands.writePage(console, report, SweepPage.html(results, about));
@@ -169,6 +169,7 @@ final class SweepCommand implements Runnable {
         console.line("");
         if (!results.isEmpty()) {
             console.line(SweepText.table(results));
+            console.about("columns", SweepText.columns(results));
             String winner = SweepText.winner(results);
             console.result("best", winner == null ? "none: all diverged" : winner);
         }

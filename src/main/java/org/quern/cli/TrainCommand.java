@@ -1,13 +1,11 @@
 package org.quern.cli;
 
 import static java.util.stream.Collectors.joining;
-import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -52,11 +50,6 @@ import picocli.CommandLine.Option;
             "4 backend, 5 device, 130 interrupted."
         })
 final class TrainCommand implements Runnable {
-    private static final String FINGERPRINT = "fingerprint";
-
-    /** Before an option's name: as it was given, where the data made something else of it. */
-    private static final String GIVEN = "given ";
-
     /** Options that keep or show the model of one training, or tell of it alone. */
     private static final Set<String> OF_ONE =
             Set.of(
@@ -211,13 +204,7 @@ final class TrainCommand implements Runnable {
                     out, resume);
         }
         folder = RunFolder.resume(resume, keep);
-        RunSettings saved = RunSettings.ofRun(folder.settings(), resume);
-        Map<String, String> kept = folder.settings();
-        Map<String, Object> others = new HashMap<>(options.given());
-        others.entrySet()
-                .removeIf(e -> e.getValue().toString().equals(kept.get(GIVEN + e.getKey())));
-        saved.refuseOthers(others, resume.toString());
-        return saved.with(others);
+        return RunSettings.resumed(folder.settings(), options.given(), resume);
     }
 
     private void train() {
@@ -304,7 +291,7 @@ final class TrainCommand implements Runnable {
         if (settings.get(Setting.BALANCE)) {
             told.with("balancedRows", training.rows().rows());
         }
-        told.with("command", command(common));
+        told.with("command", common.words());
         try (LivePage live = watch == null ? null : live(training, told);
                 TensorBoard events = tensorboard == null ? null : events()) {
             try {
@@ -319,17 +306,6 @@ final class TrainCommand implements Runnable {
                 throw e;
             }
         }
-    }
-
-    /** The command as it was given, for a shell to repeat. */
-    static String command(Options.Common common) {
-        return common.command.commandLine().getParseResult().originalArgs().stream()
-                .map(word -> word.matches("[\\w@%+=:,./~-]+") ? word : quoted(word))
-                .collect(joining(" ", "quern ", ""));
-    }
-
-    private static String quoted(String word) {
-        return "'" + word.replace("'", "'\\''") + "'";
     }
 
     private void train(Training training, RunReport told, LivePage live) {
@@ -359,14 +335,15 @@ final class TrainCommand implements Runnable {
         if (history.end() == History.End.INTERRUPTED) {
             throw interrupted(trainer);
         }
-        if (parts.validation() != null) {
-            console.about("tested", tested(history));
+        told.end(history);
+        if (parts.validation() != null || settings.get(Setting.EARLY_STOPPING) > 0) {
+            console.about("tested", told.tested() + cure(history));
         }
         Evaluation evaluation = training.test();
         times.lap("evaluation");
         console.show(TextReport.of("test", evaluation, console.look()));
         gallery.print(console, evaluation, parts.test());
-        times.tell(told.end(history).test(evaluation));
+        times.tell(told.test(evaluation));
         save(training);
         if (live != null || report != null) {
             RunPage page = page(trainer, told).test(evaluation, parts.test());
@@ -383,24 +360,15 @@ final class TrainCommand implements Runnable {
         checkTarget(evaluation.score());
     }
 
-    /** Says which weights are tested: the last, or under early stopping the best. */
-    private String tested(History history) {
-        int last = history.epochs().size();
-        int best = history.bestEpoch();
-        if (best == last || settings.get(Setting.EARLY_STOPPING) > 0) {
-            String which =
-                    best == last
-                            ? "the last and the best by validation loss"
-                            : "the best by validation loss";
-            return format("the weights of epoch %d, %s", best, which);
+    /** How the best weights would be tested, where the last ones are. */
+    private String cure(History history) {
+        if (history.bestEpoch() == history.epochs().size()
+                || settings.get(Setting.EARLY_STOPPING) > 0) {
+            return "";
         }
-        String how =
-                folder == null
-                        ? "--early-stopping takes the best"
-                        : "quern evaluate --use best takes it";
-        return format(
-                "the weights of epoch %d, the last; by validation loss, epoch %d is the best (%s)",
-                last, best, how);
+        return folder == null
+                ? " (--early-stopping takes the best)"
+                : " (quern evaluate --use best takes it)";
     }
 
     private void checkTarget(double score) {
@@ -434,20 +402,11 @@ final class TrainCommand implements Runnable {
     }
 
     private void open(Trainer trainer, Splits parts) {
-        String is = parts.train().fingerprint();
         if (resume != null) {
-            String was = folder.settings().get(FINGERPRINT);
-            if (!is.equals(was)) {
-                throw data(
-                        "%s was trained on other data (%s, not %s): resume it with the same data",
-                        resume, was, is);
-            }
             folder.restore(trainer, parts);
         } else if (out != null) {
-            Map<String, String> saved = settings.texts();
-            saved.put(FINGERPRINT, is);
-            options.given().forEach((name, value) -> saved.put(GIVEN + name, value.toString()));
-            folder = RunFolder.create(out, saved, parts, keep == null ? 0 : keep);
+            Map<String, String> texts = settings.texts(options.given());
+            folder = RunFolder.create(out, texts, parts, keep == null ? 0 : keep);
             folder.saveState(trainer);
         }
     }

@@ -18,6 +18,7 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.QuernException;
+import org.quern.files.AtomicFile;
 
 /**
  * Image files in folders: one for each class, with images or folders of images in it, all of one
@@ -291,9 +292,8 @@ final class ImageFolder {
         try (Stream<Path> paths = Files.walk(folder, depth, FileVisitOption.FOLLOW_LINKS)) {
             return paths.filter(path -> isVisible(folder.relativize(path))).sorted().toList();
         } catch (IOException | UncheckedIOException e) {
-            Throwable cause = e instanceof IOException ? e : e.getCause();
-            String why = cause.getClass().getSimpleName();
-            throw data(e, "%s cannot be listed: %s (%s)", folder, cause.getMessage(), why);
+            IOException why = e instanceof UncheckedIOException u ? u.getCause() : (IOException) e;
+            throw data(e, "%s cannot be listed: %s", folder, AtomicFile.reason(why));
         }
     }
 

@@ -91,11 +91,13 @@ public final class Mnist {
         }
     }
 
+    private static final String FOLDER = "mnist"; // in the cache
+
     private Mnist() {}
 
     /** The folder into which MNIST is fetched: {@code quern/mnist} in the user's cache. */
     public static Path cacheFolder(Map<String, String> environment) {
-        return Caches.folder(environment).resolve("mnist");
+        return Caches.folder(environment).resolve(FOLDER);
     }
 
     /** Whether a folder holds all four files. */
@@ -117,8 +119,10 @@ public final class Mnist {
             require(missing.isEmpty(), message, VARIABLE, folder, missing);
             return Optional.of(folder);
         }
-        Path cache = cacheFolder(environment);
-        return isIn(cache) ? Optional.of(cache) : Optional.empty();
+        return Caches.folders(environment).stream()
+                .map(cache -> cache.resolve(FOLDER))
+                .filter(Mnist::isIn)
+                .findFirst();
     }
 
     private static String missing(Path folder) {

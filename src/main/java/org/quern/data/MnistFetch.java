@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.HttpURLConnection;
+import java.net.ProtocolException;
 import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.UnknownHostException;
@@ -24,6 +25,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.quern.QuernException;
 import org.quern.files.AtomicFile;
@@ -48,6 +50,7 @@ public final class MnistFetch {
 
     private final List<URI> mirrors;
     private final Duration stall;
+    private final Proxies proxies;
 
     /** Hears how far a download is. */
     @FunctionalInterface
@@ -56,15 +59,19 @@ public final class MnistFetch {
         void progress(String file, long done, long total);
     }
 
-    /** From the known {@link #MIRRORS}. */
-    public MnistFetch() {
-        this(MIRRORS, Duration.ofSeconds(20));
+    /**
+     * From the known {@link #MIRRORS}, through the proxy that {@code https_proxy} in the
+     * environment names, if it does; not so for hosts in {@code no_proxy}.
+     */
+    public MnistFetch(Map<String, String> environment) {
+        this(MIRRORS, Duration.ofSeconds(20), environment);
     }
 
     /** From folders, each with a slash at the end, that may keep silent for so long. */
-    MnistFetch(List<URI> mirrors, Duration stall) {
+    MnistFetch(List<URI> mirrors, Duration stall, Map<String, String> environment) {
         this.mirrors = List.copyOf(mirrors);
         this.stall = stall;
+        proxies = new Proxies(environment);
     }
 
     /**
@@ -87,7 +94,7 @@ public final class MnistFetch {
                 }
             }
         } catch (IOException e) {
-            throw data(e, "%s cannot be written: %s", folder, e);
+            throw data(e, "%s cannot be written: %s", folder, AtomicFile.reason(e));
         }
     }
 
@@ -95,6 +102,7 @@ public final class MnistFetch {
         Path part = folder.resolve(file.gzipped() + ".part");
         Set<String> reasons = new LinkedHashSet<>();
         for (URI mirror : mirrors) {
+            URI proxy = proxies.of(mirror);
             try {
                 download(mirror, file.gzipped(), part, meter);
                 require(file.isWhole(part), "its contents are not MNIST's (SHA-256 differs)");
@@ -107,8 +115,11 @@ public final class MnistFetch {
                 }
                 Files.deleteIfExists(part); // whole, but wrong
                 reasons.add(mirror.getHost() + ": " + e.getMessage());
+            } catch (ProtocolException e) { // which the mirror says, by whatever way
+                reasons.add(mirror.getHost() + ": " + e.getMessage());
             } catch (IOException e) {
-                reasons.add(reason(mirror, e));
+                boolean direct = proxy == null;
+                reasons.add(reason(direct ? mirror.getHost() : "the proxy " + proxy.getHost(), e));
             }
         }
         String text = "MNIST cannot be fetched (%s); give the folder of its four files with --data";
@@ -117,7 +128,7 @@ public final class MnistFetch {
 
     private void download(URI mirror, String name, Path part, Meter meter) throws IOException {
         long have = Files.exists(part) ? Files.size(part) : 0;
-        var connection = (HttpURLConnection) mirror.resolve(name).toURL().openConnection();
+        HttpURLConnection connection = proxies.open(mirror.resolve(name));
         connection.setConnectTimeout(CONNECT_MILLIS);
         connection.setReadTimeout(Math.toIntExact(stall.toMillis()));
         if (have > 0) {
@@ -127,8 +138,11 @@ public final class MnistFetch {
         if (status == 416) { // it was whole already, or is of another size
             return;
         }
+        if (status == HttpURLConnection.HTTP_PROXY_AUTH) {
+            throw new IOException("it wants http://NAME:PASSWORD@HOST:PORT for its address");
+        }
         if (status != 200 && status != 206) {
-            throw new IOException("HTTP status " + status);
+            throw new ProtocolException("HTTP status " + status);
         }
         StandardOpenOption from = status == 206 ? APPEND : TRUNCATE_EXISTING;
         try (InputStream body = connection.getInputStream();
@@ -155,19 +169,18 @@ public final class MnistFetch {
         }
     }
 
-    /** What a mirror did; without the mirror's name where none can be reached. */
-    private static String reason(URI mirror, IOException e) {
-        if (e instanceof UnknownHostException) {
-            return "no network";
-        }
+    /** What a host did; without its name where none can be reached. */
+    private static String reason(String host, IOException e) {
         String message = e.getMessage();
-        if (e instanceof SocketTimeoutException) {
+        if (e instanceof UnknownHostException) {
+            return host.contains(" ") ? host + ": not found" : "no network";
+        } else if (e instanceof SocketTimeoutException) {
             message = "no answer in time";
         } else if (e instanceof ConnectException) {
             message = "no connection";
         } else if (message == null) {
             message = e.getClass().getSimpleName();
         }
-        return mirror.getHost() + ": " + message;
+        return host + ": " + message;
     }
 }

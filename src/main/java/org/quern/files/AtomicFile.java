@@ -18,8 +18,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -37,6 +39,9 @@ public final class AtomicFile {
 
     /** A file that was not written to for so long has no writer on another machine either. */
     private static final long OLD_MILLIS = 60_000;
+
+    private static final String NO_PERMISSION = "no permission";
+    private static final String FULL = "the disk is full";
 
     private AtomicFile() {}
 
@@ -209,15 +214,29 @@ public final class AtomicFile {
     }
 
     private static QuernException unwritable(Path target, IOException e) {
-        String text = e instanceof FileSystemException system ? system.getReason() : e.getMessage();
+        String cure =
+                switch (reason(e)) {
+                    case NO_PERMISSION -> " to write there";
+                    case FULL -> ": make room, or write elsewhere";
+                    default -> "";
+                };
+        return data(e, "%s cannot be written: %s%s", target, reason(e), cure);
+    }
+
+    /** Why something cannot be done with a file or a folder, in a few words. */
+    public static String reason(IOException e) {
         if (e instanceof AccessDeniedException) {
-            text = "no permission to write there";
-        } else if (text == null) {
-            text = e.getClass().getSimpleName();
-        } else if (text.contains("No space left")) {
-            text = "the disk is full: make room, or write elsewhere";
+            return NO_PERMISSION;
+        } else if (e instanceof NoSuchFileException) {
+            return "there is no such file or folder";
+        } else if (e instanceof FileAlreadyExistsException) {
+            return "there is a file of that name";
         }
-        return data(e, "%s cannot be written: %s", target, text);
+        String text = e instanceof FileSystemException system ? system.getReason() : e.getMessage();
+        if (text == null) {
+            return e.getClass().getSimpleName();
+        }
+        return text.contains("No space left") ? FULL : text;
     }
 
     /**

@@ -1,9 +1,12 @@
 package org.quern.files;
 
+import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -18,27 +21,79 @@ public final class Caches {
     /**
      * Quern's folder in the user's cache: {@code $XDG_CACHE_HOME/quern} if that is set; else {@code
      * %LOCALAPPDATA%\quern} on Windows, {@code ~/Library/Caches/quern} on macOS, {@code
-     * ~/.cache/quern} elsewhere.
+     * ~/.cache/quern} elsewhere. Where that cannot be written, as in a container whose user has no
+     * home, a folder of the user's own among the temporary files; where there is none either, the
+     * first all the same.
      */
     public static Path folder(Map<String, String> environment) {
         return folder(environment, System.getProperty("user.home"));
     }
 
     static Path folder(Map<String, String> environment, String userHome) {
+        List<Path> all = folders(environment, userHome);
+        return all.stream().filter(Caches::isUsable).findFirst().orElse(all.get(0));
+    }
+
+    /** Where something that is only read may be, too: the folder, and those it may be instead. */
+    public static List<Path> folders(Map<String, String> environment) {
+        return folders(environment, System.getProperty("user.home"));
+    }
+
+    private static List<Path> folders(Map<String, String> environment, String userHome) {
         String xdg = environment.get("XDG_CACHE_HOME");
         if (xdg != null && !xdg.isBlank()) {
-            return Path.of(xdg, "quern");
+            return List.of(Path.of(xdg, "quern"));
         }
         String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
         String local = environment.get("LOCALAPPDATA");
         if (os.startsWith("windows") && local != null) {
-            return Path.of(local, "quern");
+            return List.of(Path.of(local, "quern"));
         }
-        String home = userHome;
-        if (home.equals("?")) { // what Java 17 says of a user whom the system does not know
-            home = environment.getOrDefault("HOME", System.getProperty("java.io.tmpdir"));
+        String below = os.startsWith("mac") ? "Library/Caches" : ".cache";
+        String user = System.getProperty("user.name", "").replaceAll("[^\\w.-]", "_");
+        return Stream.concat(
+                        // Java knows no home ("?") of a user whom the system does not know
+                        Stream.of(userHome, environment.getOrDefault("HOME", "?"))
+                                .filter(home -> !home.equals("?") && !home.isBlank())
+                                .map(home -> Path.of(home, below, "quern")),
+                        Stream.of(System.getProperty("java.io.tmpdir"))
+                                .map(temporary -> Path.of(temporary, "quern-" + user)))
+                .toList();
+    }
+
+    /** Whether a folder is there and can be written, or can be made. */
+    private static boolean isUsable(Path folder) {
+        if (folder.getParent().equals(Path.of(System.getProperty("java.io.tmpdir")))) {
+            return isOwn(folder);
         }
-        return Path.of(home, os.startsWith("mac") ? "Library/Caches" : ".cache", "quern");
+        Path there = folder;
+        while (there != null && !Files.exists(there)) {
+            there = there.getParent();
+        }
+        // below the root are homes that nobody made
+        return there != null
+                && there.getNameCount() > 0
+                && Files.isDirectory(there)
+                && Files.isWritable(there);
+    }
+
+    /** Makes a folder where anybody may make one: whether it is this user's and nobody else's. */
+    private static boolean isOwn(Path folder) {
+        try {
+            if (!folder.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+                return Files.isWritable(folder.getParent());
+            }
+            var owner = PosixFilePermissions.fromString("rwx------");
+            if (!Files.isDirectory(folder, NOFOLLOW_LINKS)) {
+                Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(owner));
+            }
+            Path probe = Files.createTempFile(folder, "", ".part");
+            boolean mine = Files.getOwner(probe).equals(Files.getOwner(folder, NOFOLLOW_LINKS));
+            Files.delete(probe);
+            return mine && Files.getPosixFilePermissions(folder, NOFOLLOW_LINKS).equals(owner);
+        } catch (IOException e) {
+            return false; // somebody else's, or not to be written
+        }
     }
 
     /**

@@ -18,8 +18,8 @@ public final class RunWords {
     /** What of {@code run.json} is a result, or says when and where the run was. */
     private static final Set<String> NO_SETTINGS =
             Set.of(
-                    ("quern epochs steps test seconds timing end bestEpoch parameters resumedAfter"
-                                    + " started resumed host command shift")
+                    ("quern epochs steps test seconds timing end bestEpoch tested parameters"
+                                    + " resumedAfter started resumed host command shift")
                             .split(" "));
 
     private RunWords() {}

@@ -126,6 +126,20 @@ public final class SweepText {
         return table.text();
     }
 
+    /** What the columns of the table mean. */
+    public static String columns(List<Sweep.Result> results) {
+        Sweep.Result one = results.get(0);
+        String loss = "val " + errorName(one);
+        String rows = folds(one) > 0 ? "the rows of each fold" : "the validation rows";
+        boolean several = ranked(results).stream().anyMatch(group -> group.results().size() > 1);
+        return several
+                ? format(
+                        "val mean, std dev, val min and val max: %s on %s, over the runs of each"
+                                + " line; %s and seconds: their means; best first",
+                        score(one), rows, loss)
+                : format("val %s and %s: on %s; best first", score(one), loss, rows);
+    }
+
     /**
      * The settings that did best by validation, and what they do on the test rows, which had no say
      * in it; with folds, which leave no test rows, what they did on these. Null if all trainings

@@ -62,6 +62,9 @@ public final class RunFolder implements AutoCloseable {
     /** Among the settings in the state; not in those of {@link #create}. */
     private static final String KEEP = "keep";
 
+    /** Among them: of the rows that it is trained on. */
+    private static final String FINGERPRINT = "fingerprint";
+
     private final Path folder;
     private final Map<String, String> settings;
     private final int keep;
@@ -109,12 +112,14 @@ public final class RunFolder implements AutoCloseable {
         try {
             AtomicFile.createFolder(folder);
         } catch (IOException e) {
-            String why = e.getClass().getSimpleName();
+            String why = AtomicFile.reason(e);
             throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
         }
         String text = "no permission to write in %s: give --out another folder";
         require(Files.isWritable(folder), text, folder);
-        RunFolder run = new RunFolder(folder, settings, keep);
+        Map<String, String> all = new LinkedHashMap<>(settings);
+        all.put(FINGERPRINT, parts.train().fingerprint());
+        RunFolder run = new RunFolder(folder, all, keep);
         run.take(parts);
         return run;
     }
@@ -156,7 +161,7 @@ public final class RunFolder implements AutoCloseable {
         try {
             Files.deleteIfExists(file);
         } catch (IOException e) {
-            throw data(e, "%s cannot be removed (%s)", file, e.getClass().getSimpleName());
+            throw data(e, "%s cannot be removed (%s)", file, AtomicFile.reason(e));
         }
     }
 
@@ -200,6 +205,10 @@ public final class RunFolder implements AutoCloseable {
 
     /** Brings a trainer to where the run stands; refused if its configuration is another. */
     public void restore(Trainer trainer, Splits rows) {
+        String print = rows.train().fingerprint();
+        String unlike = "%s was trained on other data (%s, not %s): resume it with the same data";
+        String before = settings.get(FINGERPRINT);
+        require(print.equals(before), unlike, folder, before, print);
         for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
             // runs older than distortion do not mention it
             String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
@@ -382,7 +391,7 @@ public final class RunFolder implements AutoCloseable {
         } catch (CharacterCodingException e) {
             throw data(e, "%s is damaged: it is not UTF-8 text", file);
         } catch (IOException e) {
-            throw data(e, "%s cannot be read (%s)", file, e.getClass().getSimpleName());
+            throw data(e, "%s cannot be read (%s)", file, AtomicFile.reason(e));
         }
         throw data("%s is not what Quern wrote of a run", file);
     }

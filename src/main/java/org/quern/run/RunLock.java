@@ -73,7 +73,7 @@ final class RunLock implements AutoCloseable {
                 throw e;
             }
         } catch (IOException e) {
-            String why = e.getClass().getSimpleName();
+            String why = AtomicFile.reason(e);
             throw data(e, "%s cannot be locked (%s): give another folder", folder, why);
         }
     }
@@ -122,7 +122,7 @@ final class RunLock implements AutoCloseable {
         try (channel) {
             AtomicFile.uninterrupted(() -> channel.truncate(0)); // nobody holds it
         } catch (IOException e) {
-            throw data(e, "%s cannot be unlocked: %s", folder, e);
+            throw data(e, "%s cannot be unlocked: %s", folder, AtomicFile.reason(e));
         } finally {
             HELD.remove(folder);
         }

@@ -34,10 +34,12 @@ import org.quern.train.Trainer;
 public final class RunReport {
     private final Map<String, Object> report = new LinkedHashMap<>();
     private final Curve curve = new Curve();
+    private final boolean restores;
 
     /** Begins a report: the backend's name, one line on the data, and the epochs asked for. */
     public RunReport(Trainer trainer, String backend, String data, int epochs) {
         trainer.listen(curve);
+        restores = trainer.config().earlyStopping() != null;
         with("quern", 1);
         report.putAll(about(backend, trainer.executor().device(), data));
         with("parameters", trainer.config().model().parameters());
@@ -129,11 +131,35 @@ public final class RunReport {
         }
     }
 
-    /** Why the run ended, and its best epoch. */
+    /** Why the run ended, its best epoch, and which weights are tested. */
     public RunReport end(History history) {
         return with("end", history.end().name().toLowerCase(Locale.ROOT))
                 .with("bestEpoch", history.bestEpoch())
+                .with("tested", tested(history))
                 .epochs(history.epochs());
+    }
+
+    /**
+     * Which weights are tested, once the run has ended: the last, or under early stopping the best.
+     */
+    public String tested() {
+        return (String) report.get("tested");
+    }
+
+    private String tested(History history) {
+        int last = history.epochs().size();
+        int best = history.bestEpoch();
+        if (best == 0) {
+            return "the weights that it began with";
+        }
+        boolean validated = history.epochs().get(best - 1).validationLoss() != null;
+        String by = validated ? "by validation loss" : "by training loss";
+        if (best == last || restores) {
+            String which = best == last ? "the last and the best" : "the best";
+            return "the weights of epoch %d, %s %s".formatted(best, which, by);
+        }
+        String text = "the weights of epoch %d, the last; %s, epoch %d is the best";
+        return text.formatted(last, by, best);
     }
 
     /** The result on the test rows. */

@@ -6,6 +6,7 @@ import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -44,6 +45,9 @@ public final class RunSettings {
                     Setting.kept().stream()
                             .collect(Collectors.toMap(Setting::name, one -> one.byDefault)),
                     Set.of());
+
+    /** Before a setting's name: as it was given, where the data made something else of it. */
+    private static final String GIVEN = "given ";
 
     private final Map<String, Object> values;
     private final Set<String> asked;
@@ -262,8 +266,23 @@ public final class RunSettings {
         return with(Map.of("limit", batches * get(Setting.BATCH), "epochs", 1));
     }
 
+    /**
+     * Those of a run that goes on, with what somebody gives now: the same as then, or what it is
+     * computed on.
+     *
+     * @param kept what the run's folder has of them
+     */
+    public static RunSettings resumed(Map<String, String> kept, Map<String, ?> given, Path folder) {
+        RunSettings saved = ofRun(kept, folder);
+        Map<String, Object> others = new HashMap<>(given);
+        others.entrySet()
+                .removeIf(e -> e.getValue().toString().equals(kept.get(GIVEN + e.getKey())));
+        saved.refuseOthers(others, folder.toString());
+        return saved.with(others);
+    }
+
     /** Refuses options that contradict these, of {@code where}; on what is computed may change. */
-    public void refuseOthers(Map<String, ?> given, String where) {
+    private void refuseOthers(Map<String, ?> given, String where) {
         Map<String, Object> others = Setting.replaced(values, given);
         for (Setting<?> setting : Setting.kept()) {
             String name = setting.name();
@@ -288,7 +307,14 @@ public final class RunSettings {
         return Setting.textOf(values.get(name));
     }
 
-    /** The settings as texts by name, for a run's folder. */
+    /** The settings as texts by name, for a run's folder, which also keeps what was given. */
+    public Map<String, String> texts(Map<String, ?> given) {
+        Map<String, String> texts = texts();
+        given.forEach((name, value) -> texts.put(GIVEN + name, value.toString()));
+        return texts;
+    }
+
+    /** The settings as texts by name. */
     public Map<String, String> texts() {
         Map<String, String> texts = new LinkedHashMap<>();
         Setting.kept().forEach(setting -> texts.put(setting.name(), text(setting.name())));

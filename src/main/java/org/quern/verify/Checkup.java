@@ -34,7 +34,7 @@ public record Checkup(boolean works, boolean none, boolean lost, String detail) 
         Backend.Availability availability = backend.availability(options.device());
         String detail = availability.detail();
         if (!availability.usable()) {
-            return new Checkup(false, availability.isNone(), false, detail);
+            return new Checkup(false, availability.none(), false, detail);
         }
         List<KernelCase> cases = KernelCases.quick();
         Executor.KernelImage code = Executor.KernelImage.NONE;

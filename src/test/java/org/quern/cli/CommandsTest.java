@@ -1,17 +1,21 @@
 package org.quern.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
+import org.quern.run.RunFolder;
 
 /** Whole commands: train, then everything that a trained model is for. */
 @Tag("jdk")
@@ -151,5 +155,51 @@ class CommandsTest {
         Cli.Outcome doctor = run("doctor");
         assertThat(doctor.code()).isZero();
         assertThat(doctor.lines()).anyMatch(line -> line.matches("java +PASS  .*within bounds.*"));
+        assertThat(doctor.lines())
+                .contains("mnist     none here: fetch it with quern data fetch mnist")
+                .contains("cache     PASS  " + folder.resolve("cache/quern") + " can be written")
+                .last()
+                .asString()
+                .matches("verdict   ready: train runs on \\w+(, the CPU: no GPU is used)?");
+    }
+
+    /** The last weights and the best, which are not those of one epoch here. */
+    @Test
+    void theWeightsOfARunAreTestedByName() {
+        String run = folder.resolve("run").toString();
+        String train =
+                "train --data generated:300,200 --backend java --epochs 6 --lr 0.1 --seed 3"
+                        + " --validation 0.3 --quiet --out ";
+        Cli.Outcome trained = run((train + run).split(" "));
+        assertThat(trained.err()).isEmpty();
+        assertThat(trained.lines().get(0)).startsWith("test accuracy "); // --quiet
+        String tested = RunFolder.readRun(folder.resolve("run")).get("tested").getAsString();
+        assertThat(tested)
+                .matches("the weights of epoch 6, the last; by validation loss, epoch [1-5] is .*");
+        List<String> results =
+                Stream.of("last", "best")
+                        .map(use -> run("evaluate", run, "--use", use).lines())
+                        .map(lines -> lines.stream().filter(l -> l.startsWith("test accuracy")))
+                        .map(lines -> lines.findFirst().orElseThrow())
+                        .toList();
+        assertThat(results.get(0)).isEqualTo(trained.lines().get(0)).isNotEqualTo(results.get(1));
+    }
+
+    /** The script completes in bash: its function is asked as the shell does. */
+    @Test
+    void completionCompletes() throws Exception {
+        Path script = folder.resolve("quern.sh");
+        Files.writeString(script, run("completion", "bash").out());
+        String ask =
+                "source %s; COMP_WORDS=(quern train --ear); COMP_CWORD=2; _complete_quern;"
+                        + " echo ${COMPREPLY[@]}; COMP_WORDS=(quern swe); COMP_CWORD=1;"
+                        + " _complete_quern; echo ${COMPREPLY[@]}";
+        Process bash =
+                new ProcessBuilder("bash", "-c", ask.formatted(script))
+                        .redirectError(
+                                ProcessBuilder.Redirect.DISCARD) // it is no shell of a person
+                        .start();
+        assertThat(new String(bash.getInputStream().readAllBytes(), UTF_8))
+                .isEqualTo("--early-stopping\nsweep\n");
     }
 }

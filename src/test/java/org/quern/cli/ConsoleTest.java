@@ -51,6 +51,36 @@ class ConsoleTest {
         assertThat(shown.strip().replaceAll("\\s+", " ")).isEqualTo("device " + WORDS);
     }
 
+    /** A line for a person is broken at words; one for a file or a program stays one. */
+    @Test
+    void errorsWrapAtWordsOnATerminalAlone() {
+        String text = "no data: " + WORDS;
+        String shown = shown(Map.of("COLUMNS", "40"), console -> console.error(text));
+        assertThat(shown.lines()).hasSizeGreaterThan(1).allMatch(line -> line.length() <= 40);
+        assertThat(shown.strip().replaceAll("\\s+", " ")).isEqualTo("quern: " + text);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        PrintStream err = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+        new Console(err, err, false, Map.of("COLUMNS", "40"), System::nanoTime).error(text);
+        assertThat(bytes.toString(StandardCharsets.UTF_8))
+                .isEqualTo("quern: " + text + System.lineSeparator());
+    }
+
+    @Test
+    void noColorLeavesNoneAndFitsFortyColumns() {
+        Map<String, String> environment = Map.of("NO_COLOR", "1", "COLUMNS", "40");
+        String shown =
+                shown(
+                        environment,
+                        console -> {
+                            console.about("device", WORDS);
+                            console.result("verdict", "ready: train runs on cpu");
+                            console.verdict("cuda", false, "%s", WORDS);
+                            console.note(WORDS);
+                        });
+        assertThat(shown).doesNotContain("\u001b");
+        assertThat(shown.lines()).allMatch(line -> line.length() <= 40);
+    }
+
     /** What is coloured reaches the terminal; what a file says commands none. */
     @Test
     void ownColoursAreShownAndThoseOfFilesAreNot() {

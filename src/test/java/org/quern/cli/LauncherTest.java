@@ -108,4 +108,37 @@ class LauncherTest {
         assertThat(run(null)).isEqualTo("32");
         assertThat(run("8")).isEqualTo("8");
     }
+
+    /** In the C locale, and in place of one that is not installed, Java's paths are ASCII. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void pathsMayHaveAllLetters() throws Exception {
+        script("jdk/bin/java", "echo $LC_ALL:$*\n");
+        for (String locale : new String[] {"C", "xx_XX.UTF-8", "C.UTF-8"}) {
+            ProcessBuilder builder = launcher();
+            builder.environment().put("LC_ALL", locale);
+            assertThat(out(builder.start())).contains("C.UTF-8:-XX").doesNotContain("xx_XX");
+        }
+    }
+
+    /** On a terminal the first build says what it does and for how long. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void theFirstBuildShowsItsProgress() throws Exception {
+        script(
+                "bin/mvn",
+                "echo '[INFO] --- compiler:3.11:compile (default-compile) @ quern ---'\n"
+                        + "sleep 1.5\n>target/quern.jar\n");
+        script("jdk/bin/java", "echo started\n");
+        ProcessBuilder builder =
+                launcher().command("script", "-qec", "sh " + folder.resolve("quern"), "/dev/null");
+        Process process = builder.start();
+        process.getOutputStream().close();
+        String out = new String(process.getInputStream().readAllBytes()).replace("\r\n", "\n");
+        assertThat(process.waitFor()).as(out).isZero();
+        assertThat(out)
+                .startsWith("building Quern (once; takes a few minutes) ...\n")
+                .containsPattern("\r +1 s  compiler:3.11:compile ")
+                .endsWith("\r" + " ".repeat(59) + "\rstarted\n");
+    }
 }

@@ -115,8 +115,13 @@ class SweepCommandTest {
                         "val max",
                         "val loss",
                         "seconds");
-        assertThat(table).hasSize(1 + 4 + 2);
+        assertThat(table).hasSize(1 + 4 + 3);
         assertThat(table.get(5))
+                .isEqualTo(
+                        "columns   val mean, std dev, val min and val max: accuracy on the"
+                                + " validation rows, over the runs of each line; val loss and"
+                                + " seconds: their means; best first");
+        assertThat(table.get(6))
                 .matches(
                         "best +model .*, lr .*: test accuracy 0\\.\\d{4} \\(baseline: 0\\.1\\d{3}\\), loss \\d\\.\\d{4}, the mean of 2 runs");
         List<String> lines = Files.readAllLines(csv);

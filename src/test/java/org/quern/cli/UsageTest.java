@@ -5,8 +5,10 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import static org.quern.QuernException.either;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -112,6 +114,9 @@ class UsageTest {
                 arguments(
                         "evaluate m.safetensors --use best",
                         "--use goes with a run's folder: leave it out for a file"),
+                arguments(
+                        "evaluate m.safetensors --use first",
+                        "--use: 'first' is none of best, last (quern evaluate --help)"),
                 arguments("completion fish", "completion fish: give bash or zsh"),
                 arguments(
                         "train --recipe third",
@@ -272,22 +277,60 @@ class UsageTest {
                 .startsWith("quern: QUERN_MNIST is " + folder + ", which does not hold MNIST: no ");
     }
 
-    /** In the C locale the JVM knows no path that is not ASCII; nor has any a NUL. */
     @Test
-    void saysWhatCannotBeAPath() throws IOException {
+    void saysHowMuchMoreMemoryJavaMayHave() throws IOException {
+        Jvm.Outcome outcome =
+                new Jvm(folder)
+                        .option("-Xmx32m")
+                        .run(Quern.class, "explore", "generated:60000,10000");
+        assertThat(outcome.err())
+                .matches(
+                        "quern: out of memory: Java may use 3\\d MiB at most \\(Java heap space\\):"
+                                + " allow twice that with JAVA_TOOL_OPTIONS=-Xmx6\\dm, or give fewer"
+                                + " rows\n");
+        assertThat(outcome.code()).isEqualTo(5);
+    }
+
+    @Test
+    void aPathHasNoNul() {
         Cli.Outcome nul = new Cli(folder).run("data", "info", "a\0b");
         assertThat(nul.err())
-                .isEqualTo(
-                        "quern: \"a?b\" cannot be a path here (Nul character not allowed): if it is"
-                                + " not ASCII, set LC_ALL=C.UTF-8%n".formatted());
+                .isEqualTo("quern: \"a?b\" cannot be a path: a NUL is in it%n".formatted());
         assertThat(nul.code()).isEqualTo(2);
-        Jvm.Outcome locale =
-                new Jvm(folder)
-                        .with("LC_ALL", "C")
-                        .run(Quern.class, "data", "info", "\u00e9t\u00e9");
-        assertThat(locale.err())
-                .matches("quern: \".*t.*\" (cannot be a path here .*|does not exist)\\R");
-        assertThat(locale.code()).isBetween(2, 3);
+    }
+
+    /** In the C locale Java knows no path that is not ASCII: neither one given nor its own. */
+    @Test
+    void saysWhyAPathIsNoneInTheCLocale() throws Exception {
+        String program =
+                Path.of(System.getProperty("java.home"), "bin", "java")
+                        + " -XX:TieredStopAtLevel=1 -cp \"$CLASSPATH\" org.quern.cli.Quern data info ";
+        assertThat(inTheCLocale(program + "$(printf 't\\303\\251')"))
+                .isEqualTo(
+                        "quern: \"t\ufffd\ufffd\" cannot be a path: this locale has ASCII letters"
+                                + " only, set LC_ALL=C.UTF-8 for others\n2\n");
+        assertThat(
+                        inTheCLocale(
+                                "mkdir $(printf 't\\303\\251') && cd t* && echo a,b >t.csv && "
+                                        + program
+                                        + "t.csv"))
+                .isEqualTo(
+                        "quern: t.csv does not exist; the folder that this runs in cannot be found:"
+                                + " this locale has ASCII letters only, set LC_ALL=C.UTF-8 for"
+                                + " others\n3\n");
+    }
+
+    /** What a shell says, which has all letters, and the exit code. */
+    private String inTheCLocale(String script) throws IOException {
+        ProcessBuilder shell = new ProcessBuilder("sh", "-c", script + "; echo $?");
+        shell.environment().put("LC_ALL", "C");
+        String classes =
+                Stream.of(System.getProperty("java.class.path").split(":"))
+                        .map(one -> Path.of(one).toAbsolutePath().toString())
+                        .collect(Collectors.joining(":"));
+        shell.environment().put("CLASSPATH", classes);
+        Process process = shell.directory(folder.toFile()).redirectErrorStream(true).start();
+        return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }
 
     private void assertNothingWritten() throws IOException {

@@ -1,22 +1,30 @@
 package org.quern.data;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -24,6 +32,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.quern.Jvm;
+import org.quern.QuernException;
 import org.quern.RealMnist;
 
 /**
@@ -35,6 +45,7 @@ class MnistFetchTest {
     private final List<HttpServer> servers = new ArrayList<>();
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final List<String> ranges = new ArrayList<>();
+    private final Map<String, String> environment = new HashMap<>();
     private final CountDownLatch over = new CountDownLatch(1);
 
     @AfterEach
@@ -89,13 +100,112 @@ class MnistFetchTest {
     }
 
     private void fetch(Duration stall, URI... mirrors) {
-        new MnistFetch(Arrays.asList(mirrors), stall).into(folder, (file, done, total) -> {});
+        new MnistFetch(Arrays.asList(mirrors), stall, environment)
+                .into(folder, (file, done, total) -> {});
+    }
+
+    /** The mirror has no address that anybody could find: the proxy knows it. */
+    @Test
+    void theProxyOfTheEnvironmentIsAsked() throws IOException {
+        URI proxy = mirror(this::good);
+        environment.put("http_proxy", "http://127.0.0.1:" + proxy.getPort());
+        URI mirror = URI.create("http://mirror.invalid/mnist/");
+        fetch(Duration.ofSeconds(5), mirror);
+        assertThat(Mnist.isIn(folder)).isTrue();
+
+        environment.put("NO_PROXY", "example.org, .invalid");
+        Files.delete(folder.resolve("t10k-labels-idx1-ubyte.gz"));
+        assertThatThrownBy(() -> fetch(Duration.ofSeconds(5), mirror))
+                .hasMessage(
+                        "MNIST cannot be fetched (no network); give the folder of its four files"
+                                + " with --data");
+        environment.put("http_proxy", "socks5://me:secret@127.0.0.1");
+        environment.remove("NO_PROXY");
+        assertThatThrownBy(() -> fetch(Duration.ofSeconds(5), mirror))
+                .hasMessage(
+                        "http_proxy is not the address of a proxy that speaks HTTP: write"
+                                + " http://HOST:PORT");
+    }
+
+    /** A proxy that lets HTTPS through for those alone who give their name and password. */
+    @Test
+    void aProxyIsGivenItsPassword() throws Exception {
+        List<String> heard = Collections.synchronizedList(new ArrayList<>());
+        try (ServerSocket socket = new ServerSocket(0, 0, InetAddress.getLoopbackAddress())) {
+            threads.execute(() -> answer(socket, heard));
+            String at = "127.0.0.1:" + socket.getLocalPort();
+            // of a process of its own: Java asks once what a proxy may want
+            Jvm jvm = new Jvm(folder).with("HTTPS_PROXY", "me:se%40cret@" + at);
+            assertThat(fetch(jvm).err())
+                    .isEqualTo(
+                            "quern: MNIST cannot be fetched (the proxy 127.0.0.1: Unable to tunnel"
+                                    + " through proxy. Proxy returns \"HTTP/1.1 502 Bad"
+                                    + " Gateway\"); give the folder of its four files with"
+                                    + " --data\n");
+            String login = Base64.getEncoder().encodeToString("me:se@cret".getBytes(UTF_8));
+            assertThat(heard)
+                    .contains("CONNECT ossci-datasets.s3.amazonaws.com:443 HTTP/1.1")
+                    .contains("Proxy-authorization: Basic " + login);
+            assertThat(fetch(jvm.with("HTTPS_PROXY", at)).err())
+                    .startsWith(
+                            "quern: MNIST cannot be fetched (the proxy 127.0.0.1: it wants"
+                                    + " http://NAME:PASSWORD@HOST:PORT for its address); give ");
+        }
+    }
+
+    private static Jvm.Outcome fetch(Jvm jvm) throws IOException {
+        return jvm.with("https_proxy", null).with("no_proxy", null).run(Fetch.class);
+    }
+
+    /** Fetches as the command does, which is of a package above. */
+    static final class Fetch {
+        public static void main(String[] arguments) {
+            try {
+                new MnistFetch(System.getenv())
+                        .into(Path.of(System.getenv("XDG_CACHE_HOME")), (file, done, total) -> {});
+            } catch (QuernException e) {
+                System.err.println("quern: " + e.getMessage());
+            }
+        }
+    }
+
+    /** Asks whom it does not know for a password, and has no way to what the others want. */
+    private void answer(ServerSocket socket, List<String> heard) {
+        try {
+            while (true) {
+                Socket one = socket.accept();
+                threads.execute(() -> answer(one, heard));
+            }
+        } catch (IOException e) {
+            return; // it was closed
+        }
+    }
+
+    private static void answer(Socket socket, List<String> heard) {
+        try (socket;
+                BufferedReader in =
+                        new BufferedReader(new InputStreamReader(socket.getInputStream(), UTF_8))) {
+            boolean known = false;
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+                heard.add(line);
+                known |= line.startsWith("Proxy-authorization");
+                if (line.isEmpty()) {
+                    String ask = "407 Who\r\nProxy-Authenticate: Basic realm=\"us\"";
+                    String answer = known ? "502 Bad Gateway" : ask;
+                    String all = "HTTP/1.1 " + answer + "\r\nContent-Length: 0\r\n\r\n";
+                    socket.getOutputStream().write(all.getBytes(UTF_8));
+                    known = false;
+                }
+            }
+        } catch (IOException e) {
+            return; // it went away
+        }
     }
 
     @Test
     void aGoodMirrorGivesAllFour() throws IOException {
         List<Long> progress = new ArrayList<>();
-        new MnistFetch(List.of(mirror(this::good)), Duration.ofSeconds(5))
+        new MnistFetch(List.of(mirror(this::good)), Duration.ofSeconds(5), Map.of())
                 .into(
                         folder,
                         (file, done, total) -> {

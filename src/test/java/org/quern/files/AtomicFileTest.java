@@ -216,13 +216,19 @@ class AtomicFileTest {
     }
 
     @Test
-    void aUserWhomTheSystemDoesNotKnowHasACacheToo() {
-        assertThat(Caches.folder(Map.of("HOME", "/home/of"), "?"))
-                .startsWithRaw(Path.of("/home/of"));
-        assertThat(Caches.folder(Map.of(), "?"))
-                .startsWithRaw(Path.of(System.getProperty("java.io.tmpdir")));
-        assertThat(Caches.folder(Map.of("HOME", "/other"), "/root"))
-                .startsWithRaw(Path.of("/root"));
+    void aUserWhomTheSystemDoesNotKnowHasACacheToo() throws IOException {
+        String home = folder.toString();
+        String other = folder.resolve("other").toString();
+        assertThat(Caches.folder(Map.of("HOME", home), "?")).startsWithRaw(folder);
+        assertThat(Caches.folder(Map.of("HOME", other), home)).startsWithRaw(folder);
+        // as in a container: no home, or one that nobody made
+        for (Map<String, String> of : List.of(Map.<String, String>of(), Map.of("HOME", "/none"))) {
+            Path cache = Caches.folder(of, "/nonexistent");
+            assertThat(cache.getParent()).isEqualTo(Path.of(System.getProperty("java.io.tmpdir")));
+            assertThat(cache).isDirectory();
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(cache)))
+                    .isEqualTo("rwx------");
+        }
     }
 
     /** The exit code of a command; -1 if there is no such program. */

@@ -154,7 +154,7 @@ class RunFolderTest {
             folder.restore(again, PARTS);
             again.listen(folder.saving(report(), text -> {}));
             again.fitUntil(PARTS.train(), PARTS.train(), 5);
-            assertThat(folder.settings()).isEqualTo(RunSettings.DEFAULT.texts());
+            assertThat(folder.settings()).containsAllEntriesOf(RunSettings.DEFAULT.texts());
         }
         assertThat(run.resolve("epoch-0003.safetensors")).doesNotExist();
         assertThat(run.resolve("epoch-0004.safetensors")).exists();

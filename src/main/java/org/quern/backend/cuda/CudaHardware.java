@@ -6,6 +6,7 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+import static org.quern.QuernException.absent;
 import static org.quern.QuernException.backend;
 import static org.quern.backend.cuda.CudaErrors.check;
 
@@ -88,7 +89,7 @@ final class CudaHardware implements GpuBackend.Hardware {
 
     private static GpuBackend.Found<CudaHardware> look() {
         List<CudaHardware> all = List.of();
-        String problem = null;
+        QuernException problem = null;
         try {
             JCudaNatives.loadDriver();
             all = IntStream.range(0, initialise()).mapToObj(CudaHardware::new).toList();
@@ -98,10 +99,10 @@ final class CudaHardware implements GpuBackend.Hardware {
                         driver / 1000, driver % 1000 / 10);
             }
             if (all.isEmpty()) {
-                throw backend(NO_DEVICE);
+                throw absent(NO_DEVICE);
             }
         } catch (QuernException e) {
-            problem = e.getMessage();
+            problem = e;
         }
         String others = all.size() > 1 ? "; devices: " + GpuBackend.numbered(all) : "";
         return new GpuBackend.Found<>(all, problem, others);
@@ -111,7 +112,7 @@ final class CudaHardware implements GpuBackend.Hardware {
     private static int initialise() {
         int code = JCudaDriver.cuInit(0);
         if (code == CUresult.CUDA_ERROR_NO_DEVICE) {
-            throw backend(NO_DEVICE);
+            throw absent(NO_DEVICE);
         }
         if (code != CUresult.CUDA_SUCCESS) {
             throw backend(

@@ -1,5 +1,6 @@
 package org.quern.backend.cuda;
 
+import static org.quern.QuernException.absent;
 import static org.quern.QuernException.backend;
 
 import java.nio.file.Files;
@@ -35,7 +36,7 @@ final class JCudaNatives {
         if (given != null) {
             loadGiven(given);
         } else if (!NATIVES.isInSystem("libcuda.so.1")) {
-            throw backend(NO_DRIVER);
+            throw absent(NO_DRIVER);
         }
         initialise(
                 "libJCudaDriver-12.6.0-linux-x86_64.so",
@@ -89,7 +90,7 @@ final class JCudaNatives {
             touch.run();
         } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
             throw String.valueOf(e.getMessage()).contains("cannot open shared object file")
-                    ? backend(missing)
+                    ? absent(missing)
                     : NativeLibraries.refused(unpacked, e);
         } finally {
             System.setProperty(property, before);

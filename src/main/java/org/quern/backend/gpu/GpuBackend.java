@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Guard;
@@ -62,10 +63,10 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
      * What there is.
      *
      * @param all devices in the API's order, those that cannot be used too
-     * @param problem why nothing can run, in a sentence; null if something can
+     * @param problem why nothing can run; null if something can
      * @param others what is told after a device that nobody asked for
      */
-    public record Found<H extends Hardware>(List<H> all, String problem, String others) {}
+    public record Found<H extends Hardware>(List<H> all, QuernException problem, String others) {}
 
     protected abstract Found<H> found();
 
@@ -93,15 +94,17 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
     @Override
     public Availability availability(String wanted) {
-        if (found().problem() != null) {
-            return new Availability(false, found().problem());
+        QuernException problem = found().problem();
+        if (problem != null) {
+            boolean none = problem.kind() == QuernException.Kind.ABSENT;
+            return new Availability(false, false, none, problem.getMessage());
         }
         H device = choose(found().all(), wanted);
         if (device.lacks() != null) {
             return new Availability(false, refusal(device));
         }
         String detail = detail(device) + (wanted == null ? found().others() : "");
-        return new Availability(true, device.isAutomatic(), detail);
+        return new Availability(true, device.isAutomatic(), false, detail);
     }
 
     private String refusal(H device) {
@@ -116,7 +119,7 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
     /** The device that the options name. */
     protected H hardware(Options options) {
         if (found().problem() != null) {
-            throw backend("backend %s cannot run: %s", name, found().problem());
+            throw backend("backend %s cannot run: %s", name, found().problem().getMessage());
         }
         H device = choose(found().all(), options.device());
         if (device.lacks() != null) {

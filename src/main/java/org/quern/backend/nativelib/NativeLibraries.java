@@ -182,8 +182,8 @@ public final class NativeLibraries {
             return target;
         } catch (IOException e) {
             throw backend(
-                    "cannot unpack %s into %s (%s: %s): set %s to a folder that can be written",
-                    what, folder, e.getClass().getSimpleName(), e.getMessage(), FOLDER_VARIABLE);
+                    "cannot unpack %s into %s (%s): set %s to a folder that can be written",
+                    what, folder, AtomicFile.reason(e), FOLDER_VARIABLE);
         }
     }
 

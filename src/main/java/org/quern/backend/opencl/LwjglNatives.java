@@ -1,5 +1,6 @@
 package org.quern.backend.opencl;
 
+import static org.quern.QuernException.absent;
 import static org.quern.QuernException.backend;
 
 import java.nio.file.Path;
@@ -50,8 +51,7 @@ final class LwjglNatives {
         NativeLibraries.requireLinux("OpenCL", "cpu");
         String given = NATIVES.variable(LOADER_VARIABLE);
         if (given == null && !NATIVES.isInSystem(LOADER)) {
-            throw backend(
-                    "%s was not found: %s, or set %s to it", LOADER, INSTALL, LOADER_VARIABLE);
+            throw absent("%s was not found: %s, or set %s to it", LOADER, INSTALL, LOADER_VARIABLE);
         }
         return given != null ? given : LOADER;
     }

@@ -1,6 +1,7 @@
 package org.quern.backend.opencl;
 
 import static org.lwjgl.system.MemoryUtil.memAddressSafe;
+import static org.quern.QuernException.absent;
 import static org.quern.QuernException.backend;
 import static org.quern.backend.gpu.GpuDevice.direct;
 
@@ -30,7 +31,7 @@ final class OpenclDevices {
 
     private final List<OpenclHardware> all = new ArrayList<>();
     private final List<String> refusals = new ArrayList<>();
-    private String problem;
+    private QuernException problem;
     private boolean byBridge;
 
     private OpenclDevices() {}
@@ -53,7 +54,7 @@ final class OpenclDevices {
                 LwjglNatives.load();
             }
         } catch (QuernException e) {
-            problem = e.getMessage();
+            problem = e;
         }
         if (problem != null) {
             all.clear();
@@ -66,9 +67,10 @@ final class OpenclDevices {
         if (problem == null && all.stream().allMatch(device -> device.lacks() != null)) {
             problem =
                     parts.isEmpty()
-                            ? "no OpenCL device was found: " + LwjglNatives.INSTALL
-                            : "no OpenCL device can be used: %s; %s"
-                                    .formatted(listed, LwjglNatives.INSTALL);
+                            ? absent("no OpenCL device was found: %s", LwjglNatives.INSTALL)
+                            : backend(
+                                    "no OpenCL device can be used: %s; %s",
+                                    listed, LwjglNatives.INSTALL);
         }
         boolean isPlain = all.size() == 1 && refusals.isEmpty();
         return new GpuBackend.Found<>(all, problem, isPlain ? "" : "; devices: " + listed);
@@ -241,7 +243,7 @@ final class OpenclDevices {
             try {
                 LwjglNatives.load(); // which has the names
             } catch (QuernException e) {
-                problem = e.getMessage();
+                problem = e;
                 throw e;
             }
             throw backend("%s gave %s", call.function, OpenclErrors.name(code));

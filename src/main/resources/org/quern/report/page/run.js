@@ -11,7 +11,7 @@ function header(data) {
         origin(run),
         data.state ? h("p", {}, h("span", {class: "state " + data.state.split(":")[0]}, data.state)) : null,
         data.note ? h("p", {class: "note wide"}, ...data.note.split(/(quern train --resume \S+)/).map((part, i) => i % 2 ? h("code", {}, part) : part)) : null,
-        data.note || !test || !run.bestEpoch ? null : h("p", {class: "note"}, tested(run)),
+        data.note || !test || !run.tested ? null : h("p", {class: "note"}, `Tested: ${run.tested}.`),
         figures([
             ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
             ["baseline accuracy", test && test.baselineAccuracy !== undefined ? four(test.baselineAccuracy) : null],
@@ -43,14 +43,6 @@ function header(data) {
 
 /** The epoch of the least validation loss, or without validation training loss. */
 const best = run => run.bestEpoch || (run.epochs?.length ? d3.least(run.epochs, e => e.validationLoss ?? e.loss).epoch : 0);
-
-function tested(run) {
-    const restored = run.earlyStopping && run.earlyStopping !== "none";
-    const last = run.epochs.at(-1).epoch;
-    return run.bestEpoch === last ? `The weights of epoch ${last} were tested: the last and the best.`
-        : restored ? `The weights of the best epoch, ${run.bestEpoch} of ${last}, were tested.`
-            : `The weights of the last epoch, ${last}, were tested; the best by ${none(run.epochs[0].validationLoss) ? "training" : "validation"} loss was ${run.bestEpoch}.`;
-}
 
 /** What the line charts show; null without anything to show. */
 function lines(data) {

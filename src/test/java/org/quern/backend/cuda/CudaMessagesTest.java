@@ -96,6 +96,16 @@ class CudaMessagesTest {
                 4,
                 "backend cuda cannot run: no CUDA device is visible: see nvidia-smi, and whether"
                         + " CUDA_VISIBLE_DEVICES hides it");
+        assertThat(
+                        jvm().with("QUERN_CUDASIM_DEVICES", "0")
+                                .run(
+                                        Quern.class,
+                                        "train",
+                                        "--data",
+                                        "generated:64,20",
+                                        "--epochs=1")
+                                .out())
+                .contains("not cuda: none here, see quern doctor -v");
     }
 
     @Test
@@ -262,7 +272,7 @@ class CudaMessagesTest {
         assertThat(outcome.code()).isEqualTo(4);
         assertThat(outcome.err())
                 .matches(
-                        "quern: backend cuda cannot run: cannot unpack JCuda's driver binding into %s/[0-9a-f]{16} \\(FileSystemException: .*: Read-only file system\\): set QUERN_NATIVE_DIR to a folder that can be written\n"
+                        "quern: backend cuda cannot run: cannot unpack JCuda's driver binding into %s/[0-9a-f]{16} \\(Read-only file system\\): set QUERN_NATIVE_DIR to a folder that can be written\n"
                                 .formatted(folder.resolve("mounted")));
     }
 

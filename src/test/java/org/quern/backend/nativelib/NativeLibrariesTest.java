@@ -87,7 +87,7 @@ class NativeLibrariesTest {
         assertThatThrownBy(() -> libraries(file).unpack("libx.so", CONTENT, "C kernels"))
                 .isInstanceOf(QuernException.class)
                 .hasMessageMatching(
-                        "cannot unpack C kernels into .+/quern/native/[0-9a-f]{16} \\(\\w+: .+\\): set"
+                        "cannot unpack C kernels into .+/quern/native/[0-9a-f]{16} \\(Not a directory\\): set"
                                 + " QUERN_NATIVE_DIR to a folder that can be written");
     }
 
