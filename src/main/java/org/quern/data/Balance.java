@@ -1,5 +1,6 @@
 package org.quern.data;
 
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import java.util.stream.IntStream;
@@ -19,7 +20,7 @@ public final class Balance {
      * @throws org.quern.QuernException if rows have no classes, or would be too many
      */
     public static Dataset of(Dataset set, long seed) {
-        require(set.hasLabels(), "%s has no classes to balance", set.name());
+        require(given(set, "set").hasLabels(), "%s has no classes to balance", set.name());
         int[] counts = Statistics.perClass(set);
         int most = IntStream.of(counts).max().orElseThrow();
         long rows = IntStream.of(counts).filter(count -> count > 0).count() * most;

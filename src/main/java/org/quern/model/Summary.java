@@ -1,5 +1,7 @@
 package org.quern.model;
 
+import static org.quern.QuernException.given;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -20,7 +22,8 @@ public final class Summary {
 
     public static List<Row> rows(Model model) {
         List<Row> rows = new ArrayList<>();
-        String shape = model.inputShape().toString().replace('[', '(').replace(']', ')');
+        String shape =
+                given(model, "model").inputShape().toString().replace('[', '(').replace(']', ')');
         rows.add(new Row("input", shape, "0"));
         long width = model.inputSize();
         for (Layer layer : model.layers()) {

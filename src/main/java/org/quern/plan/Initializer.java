@@ -5,7 +5,11 @@ import org.quern.model.Layer;
 import org.quern.random.Philox;
 import org.quern.random.Streams;
 
-/** The state at step 0: parameters drawn by {@link org.quern.model.Init}, biases and moments 0. */
+/**
+ * The state at step 0: parameters drawn by {@link org.quern.model.Init}, biases and moments 0.
+ *
+ * @hidden
+ */
 public final class Initializer {
     private Initializer() {}
 

@@ -1,6 +1,8 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
@@ -121,7 +123,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Refuses a folder with a run or anything else in it, or that a run is about to use. */
     public static void check(Path folder) {
-        if (!Files.exists(folder)) {
+        if (!Files.exists(given(folder, "folder"))) {
             return;
         }
         if (!Files.isDirectory(folder)) {
@@ -137,7 +139,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Whether a run can be gone on with in a folder: it was not killed before it kept anything. */
     public static boolean holdsRun(Path folder) {
-        return Files.exists(folder.resolve(STATE));
+        return Files.exists(given(folder, "folder").resolve(STATE));
     }
 
     /** Removes what killed processes left half written: who holds the lock is the only writer. */
@@ -172,7 +174,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Refuses a file that would be written elsewhere than in its folder. */
     public static Path refuseLink(Path file) {
-        if (Files.isSymbolicLink(file)) {
+        if (Files.isSymbolicLink(given(file, "file"))) {
             throw data("%s is a symbolic link, which no run makes: remove it", file);
         }
         return file;
@@ -205,6 +207,9 @@ public final class RunFolder implements AutoCloseable {
 
     /** Brings a trainer to where the run stands; refused if its configuration is another. */
     public void restore(Trainer trainer, Splits rows) {
+        given(trainer, "trainer");
+        given(rows, "rows");
+        Checkpoint checkpoint = checkpoint();
         for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
             // runs older than distortion do not mention it
             String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
@@ -216,7 +221,7 @@ public final class RunFolder implements AutoCloseable {
                         folder.resolve(STATE), is.getKey(), was, is.getValue());
             }
         }
-        trainer.restore(saved.checkpoint());
+        trainer.restore(checkpoint);
         take(rows);
     }
 
@@ -227,6 +232,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Where the run stood when it was opened to go on. */
     public Checkpoint checkpoint() {
+        expect(saved != null, "%s was begun here: there is nothing to go on with", folder);
         return saved.checkpoint();
     }
 
@@ -313,13 +319,14 @@ public final class RunFolder implements AutoCloseable {
     /** Tries once more to save the last epoch, if it is not; throws why it cannot be. */
     public void saveAtLast(Trainer trainer) {
         if (unsaved) {
-            save(trainer);
+            save(given(trainer, "trainer"));
             unsaved = false;
         }
     }
 
     /** Saves where a run stands after an epoch, which may be the best so far. */
     public void save(Trainer trainer, boolean best) {
+        given(trainer, "trainer");
         bestUnsaved = best ? trainer.checkpoint().epochs().size() : bestUnsaved;
         save(trainer);
     }
@@ -340,7 +347,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Saves where a run stands within an epoch: at its start, or where it was interrupted. */
     public void saveState(Trainer trainer) {
-        Checkpoint checkpoint = trainer.checkpoint();
+        Checkpoint checkpoint = given(trainer, "trainer").checkpoint();
         writeBest(trainer, checkpoint);
         writeState(trainer, checkpoint);
         writeWeights(trainer, checkpoint.state(), checkpoint.epochs().size(), LAST);
@@ -368,7 +375,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** What {@code run.json} says; refused where no epoch of a run was finished. */
     public static JsonObject readRun(Path folder) {
-        Path file = folder.resolve(RUN);
+        Path file = given(folder, "folder").resolve(RUN);
         if (!Files.exists(file)) {
             String none =
                     "%s holds no run: there is no %s in it; give the folder that train --out was"
@@ -403,7 +410,7 @@ public final class RunFolder implements AutoCloseable {
     public static JsonObject readRun(Path folder, TrainedModel model) {
         JsonObject run = readRun(folder);
         JsonArray epochs = run.getAsJsonArray("epochs");
-        int of = model.epoch();
+        int of = given(model, "model").epoch();
         if (run.has("end")) {
             return of == epochs.size() || model.settings().get(Setting.EARLY_STOPPING) > 0 || of < 0
                     ? run
@@ -418,7 +425,7 @@ public final class RunFolder implements AutoCloseable {
     }
 
     public void writeRun(String json) {
-        AtomicFile.write(file(RUN), json);
+        AtomicFile.write(file(RUN), given(json, "json"));
     }
 
     /** Writes the parameters that {@code numbers} starts with. */

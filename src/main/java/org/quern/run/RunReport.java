@@ -1,5 +1,7 @@
 package org.quern.run;
 
+import static org.quern.QuernException.given;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,7 +31,7 @@ public final class RunReport {
 
     /** Begins a report: the backend's name, one line on the data, and the epochs asked for. */
     public RunReport(Trainer trainer, String backend, String data, int epochs) {
-        trainer.listen(curve);
+        given(trainer, "trainer").listen(curve);
         OffsetDateTime now = OffsetDateTime.now();
         with("quern", 1)
                 .with("started", now.truncatedTo(ChronoUnit.SECONDS).toString())
@@ -52,7 +54,7 @@ public final class RunReport {
     }
 
     public RunReport parts(Splits parts) {
-        if (parts.columns() != null) {
+        if (given(parts, "parts").columns() != null) {
             with("columns", parts.columns());
         }
         return with("trainingRows", parts.train().rows())
@@ -81,7 +83,7 @@ public final class RunReport {
 
     /** Why the run ended, and its best epoch. */
     public RunReport end(History history) {
-        return with("end", history.end().name().toLowerCase(Locale.ROOT))
+        return with("end", given(history, "history").end().name().toLowerCase(Locale.ROOT))
                 .with("bestEpoch", history.bestEpoch())
                 .epochs(history.epochs());
     }
@@ -94,7 +96,7 @@ public final class RunReport {
     /** All figures of an evaluation by name, as {@code run.json} and the run's page have them. */
     public static Map<String, Object> figures(Evaluation evaluation) {
         Map<String, Object> figures = new LinkedHashMap<>();
-        figures.put("rows", evaluation.rows());
+        figures.put("rows", given(evaluation, "evaluation").rows());
         if (!evaluation.numbers().isEmpty()) {
             figures.put("r2", evaluation.r2());
             figures.put("rmse", evaluation.rmse());

@@ -1,5 +1,7 @@
 package org.quern.run;
 
+import static org.quern.QuernException.copied;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -98,12 +100,12 @@ public final class Sweep {
     public int workers(List<Member> members) {
         int most = workers == 0 ? Integer.MAX_VALUE : workers;
         if (workers == 0) {
-            for (Member member : members) {
+            for (Member member : given(members, "members")) {
                 Plan plan = member.settings().config(data.train().shape()).plan();
                 most = Math.min(most, backend.sideBySide(plan, member.settings().options()));
             }
         }
-        return Math.max(1, Math.min(most, members.size()));
+        return Math.max(1, Math.min(most, given(members, "members").size()));
     }
 
     /**
@@ -111,13 +113,13 @@ public final class Sweep {
      * folds, a training for each.
      */
     public static List<Member> members(RunSettings base, Map<String, List<String>> varied) {
-        int folds = base.get(Setting.FOLDS);
+        int folds = given(base, "settings").get(Setting.FOLDS);
         if (folds == 0 && base.get(Setting.VALIDATION) == 0 && base.get(Setting.OVERFIT) == 0) {
             throw usage(
                     "validation 0: a sweep compares by validation rows, give a fraction above 0");
         }
         List<Map<String, String>> combinations = List.of(Map.of());
-        for (Map.Entry<String, List<String>> axis : varied.entrySet()) {
+        for (Map.Entry<String, List<String>> axis : given(varied, "varied").entrySet()) {
             List<Map<String, String>> longer = new ArrayList<>();
             for (Map<String, String> combination : combinations) {
                 for (String value : axis.getValue()) {
@@ -150,7 +152,7 @@ public final class Sweep {
      * too.
      */
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
-        ExecutorService threads = Executors.newFixedThreadPool(workers(members));
+        ExecutorService threads = Executors.newFixedThreadPool(workers(copied(members, "members")));
         try {
             List<CompletableFuture<Result>> all = new ArrayList<>();
             for (Member member : members) {

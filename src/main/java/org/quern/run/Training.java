@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -47,8 +48,8 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if they do not fit together
      */
     public Training(RunSettings settings, Splits parts, Backend backend) {
-        this.settings = settings;
-        this.parts = parts;
+        this.settings = given(settings, "settings");
+        this.parts = given(parts, "parts");
         trainer = settings.open(parts, backend);
         try {
             DeviceDataset.checkTargets(trainer.plan(), parts.train());
@@ -63,7 +64,7 @@ public final class Training implements AutoCloseable {
     public static Training open(Dataset rows, RunSettings settings) {
         for (Setting<?> one : Setting.of(Setting.Group.TABLE)) {
             String text = "%s is for a file: of a program's rows, a Header says what they are";
-            expect(!settings.asksFor(one), text, one.name());
+            expect(!given(settings, "settings").asksFor(one), text, one.name());
         }
         return open(Splits.of(rows), settings);
     }
@@ -77,7 +78,7 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if the settings do not fit the data
      */
     public static Training open(Splits data, RunSettings asked) {
-        int folds = asked.get(Setting.FOLDS);
+        int folds = given(asked, "settings").get(Setting.FOLDS);
         expect(folds == 0, "folds %d are several trainings: Sweep runs them", folds);
         RunSettings validated = asked.get(Setting.EARLY_STOPPING) > 0 ? asked.validated() : asked;
         RunSettings settings = validated.on(data);

@@ -5,7 +5,11 @@ import java.util.Locale;
 import java.util.zip.CRC32C;
 import org.quern.data.Dataset;
 
-/** Tells whether two data sets are the same: rows, features and a CRC-32C of all their contents. */
+/**
+ * Tells whether two data sets are the same: rows, features and a CRC-32C of all their contents.
+ *
+ * @hidden
+ */
 public final class DataFingerprint {
     private static final int BLOCK = 1 << 14;
 

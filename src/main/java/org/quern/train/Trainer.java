@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
@@ -119,7 +120,9 @@ public final class Trainer implements AutoCloseable {
                         throw usage("a listener cannot train the trainer that it listens to");
                     }
                     try {
-                        int total = inAll ? count : Math.addExact(epochs.size(), count);
+                        int done = inAll ? 0 : epochs.size();
+                        expect(count <= Integer.MAX_VALUE - done, "epochs %d: too many", count);
+                        int total = done + count;
                         classes = train.classes();
                         return new Fit(this, train, validation, total).run();
                     } finally {

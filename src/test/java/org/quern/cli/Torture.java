@@ -902,11 +902,11 @@ public final class Torture {
         return String.join(", ", done);
     }
 
-    /** Trains networks that chance chooses, until time is up. */
+    /** Trains networks that chance chooses, until time is up or there were a thousand. */
     private static void networks(long seconds) {
         long end = System.nanoTime() + seconds * 1_000_000_000;
         int networks = 0;
-        for (; System.nanoTime() < end; networks++) {
+        for (; networks < 1000 && System.nanoTime() < end; networks++) {
             Random random = new Random(networks);
             StringBuilder model = new StringBuilder();
             for (int layers = random.nextInt(4); layers > 0; layers--) {
@@ -948,7 +948,7 @@ public final class Torture {
                 training.fit();
                 training.test();
             } catch (QuernException e) {
-                if (e.kind() != QuernException.Kind.TARGET) { // diverged
+                if (!e.getMessage().contains("diverged")) {
                     throw new AssertionError(settings + ": " + e.getMessage(), e);
                 }
             }
