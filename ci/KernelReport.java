@@ -5,6 +5,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -13,9 +15,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What the kernels in cubins take of a multiprocessor, by the cubins' own attributes: {@code KernelReport FOLDER} prints
- * kernels/report.md. {@code KernelReport FOLDER REPORT} also exits with 1, naming each, where a kernel has a larger stack
- * frame than that report allows: what the compiler spills, and arrays that it indexes, lie there. Run by ci/kernel-report.
+ * Prints kernels/report.md: what the kernels in cubins take of a multiprocessor, by the cubins' own attributes; the loops of
+ * their machine code; what ci/emulate tells of steps. Exits with 1, naming each, where a kernel has a larger stack frame than
+ * the report allowed until now: what the compiler spills, and arrays that it indexes, lie there. Arguments: the folder of
+ * cubins, the report until now, and nvdisasm and the output of ci/emulate, without which the report's sections on loops and
+ * steps stay as they are. Run by ci/kernel-report.
  */
 public final class KernelReport {
     /** Attributes of .nv.info, as cuobjdump prints them; each has a kernel's symbol, then a value. */
@@ -36,6 +40,23 @@ public final class KernelReport {
 
     private static final int ALL_REGISTERS = 65_536; // of each of them, given to warps by 256
     private static final Pattern NAME = Pattern.compile("(.+)-(sm_\\d+)\\.cubin");
+    private static final String DISASSEMBLED = "sm_90";
+    private static final int SHORTEST = 16; // instructions of a loop that is told of
+
+    /** Kinds of instructions, by the units that execute them; the rest is integers, predicates and jumps. */
+    private static final Map<String, Pattern> KINDS = new LinkedHashMap<>();
+
+    static {
+        KINDS.put("float", Pattern.compile("FFMA|FMUL|FADD"));
+        KINDS.put("tensor", Pattern.compile("[HI]MMA"));
+        KINDS.put("special", Pattern.compile("MUFU|I2F|F2I"));
+        KINDS.put("shared", Pattern.compile("LDS|STS|LDSM|STAS"));
+        KINDS.put("global", Pattern.compile("LDG|STG|LD|ST|LDGSTS"));
+        KINDS.put("shuffle", Pattern.compile("SHFL|REDUX|VOTE"));
+    }
+
+    private static final Pattern INSTRUCTION = Pattern.compile("/\\*([0-9a-f]{4,6})\\*/\\s+(?:@\\S+ +)?([A-Z0-9]+)([^;]*);");
+    private static final Pattern BACK = Pattern.compile(".*\\b0x([0-9a-f]+)\\s*");
     private static final Pattern ALLOWED = Pattern.compile("\\| (\\w+) \\| (sm_\\d+) \\| (\\d+) \\|");
 
     /** Of one kernel; shared memory is what is static. */
@@ -45,6 +66,7 @@ public final class KernelReport {
         int shared;
         int code;
         int threads;
+        byte[] text;
 
         String text(String architecture) {
             int most = WARPS.get(architecture);
@@ -81,7 +103,7 @@ public final class KernelReport {
                 """
                 # What the kernels take
 
-                Made by `ci/kernel-report` of the attributes of the cubins; not to be edited, but for the last table. For each
+                Made by `ci/kernel-report` of the attributes of the cubins; not to be edited, but for stack frames. For each
                 architecture: registers of a thread, and the share of a multiprocessor's warps that these and static shared memory
                 leave room for; a launch's dynamic shared memory is not counted. Code and static shared memory in KiB, the largest
                 of all architectures.
@@ -99,6 +121,12 @@ public final class KernelReport {
                     architectures.forEach(a -> text.append(" %s |".formatted(by.containsKey(a) ? by.get(a).text(a) : "")));
                     text.append('\n');
                 });
+        if (arguments.length > 2) {
+            text.append(loops(kernels, arguments[2])).append(steps(Files.readAllLines(Path.of(arguments[3]))));
+        } else {
+            Matcher section = Pattern.compile("(?s)\n## Loops.*(?=\n## Stack frames)").matcher(Files.readString(Path.of(arguments[1])));
+            text.append(section.find() ? section.group() : "");
+        }
         text.append(
                 """
 
@@ -110,7 +138,7 @@ public final class KernelReport {
                 | kernel | architecture | bytes |
                 | --- | --- | ---: |
                 """);
-        Map<String, Integer> allowed = arguments.length > 1 ? allowed(Path.of(arguments[1])) : null;
+        Map<String, Integer> allowed = allowed(Path.of(arguments[1]));
         boolean bad = false;
         for (var kernel : kernels.entrySet()) {
             for (var by : kernel.getValue().entrySet()) {
@@ -118,7 +146,7 @@ public final class KernelReport {
                 if (frame > 0) {
                     text.append("| %s | %s | %d |\n".formatted(kernel.getKey(), by.getKey(), frame));
                 }
-                int most = allowed == null ? frame : allowed.getOrDefault(kernel.getKey() + by.getKey(), 0);
+                int most = allowed.getOrDefault(kernel.getKey() + by.getKey(), 0);
                 if (frame > most) {
                     bad = true;
                     System.err.printf("%s on %s has a stack frame of %d bytes, of %d that kernels/report.md allows%n",
@@ -126,8 +154,92 @@ public final class KernelReport {
                 }
             }
         }
-        System.out.print(text);
+        System.out.println(text);
         System.exit(bad ? 1 : 0);
+    }
+
+    /** Innermost loops of the kernels; of those whose names differ in their last number alone, the first one's. */
+    private static String loops(Map<String, Map<String, Kernel>> kernels, String nvdisasm) throws IOException {
+        StringBuilder text = new StringBuilder(
+                """
+
+                ## Loops
+
+                Warp instructions in each innermost loop of %d and more on sm_90, by the unit that executes them. Clusters of other sizes
+                have the same loops, or nearly.
+
+                """.formatted(SHORTEST));
+        text.append("| kernel | loop at | instructions |");
+        KINDS.keySet().forEach(kind -> text.append(" %s |".formatted(kind)));
+        text.append("\n| --- | --- | ---: |").append(" ---: |".repeat(KINDS.size())).append('\n');
+        TreeSet<String> seen = new TreeSet<>();
+        for (var kernel : kernels.entrySet()) {
+            Kernel of = kernel.getValue().get(DISASSEMBLED);
+            if (of != null && seen.add(kernel.getKey().replaceFirst("_\\d+$", ""))) {
+                loops(kernel.getKey(), of.text, nvdisasm, text);
+            }
+        }
+        return text.toString();
+    }
+
+    private static void loops(String name, byte[] code, String nvdisasm, StringBuilder text) throws IOException {
+        Path raw = Files.createTempFile("kernel", ".bin");
+        List<String> names = new ArrayList<>();
+        TreeMap<Integer, Integer> ends = new TreeMap<>(); // of loops, by where they begin
+        try {
+            Files.write(raw, code);
+            Process process = new ProcessBuilder(nvdisasm, "-b", "SM90", raw.toString()).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+            Matcher line = INSTRUCTION.matcher(new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII));
+            while (line.find()) {
+                int at = Integer.parseInt(line.group(1), 16) / 16;
+                Matcher to = BACK.matcher(line.group(3));
+                if (line.group(2).equals("BRA") && to.matches() && Integer.parseInt(to.group(1), 16) / 16 < at) {
+                    ends.put(Integer.parseInt(to.group(1), 16) / 16, at);
+                }
+                names.add(line.group(2));
+            }
+        } finally {
+            Files.delete(raw);
+        }
+        if (names.size() != code.length / 16) {
+            throw new IllegalStateException("%s: nvdisasm gave %d of %d instructions".formatted(name, names.size(), code.length / 16));
+        }
+        ends.forEach((from, end) -> {
+            if (end - from + 1 < SHORTEST || ends.subMap(from, false, end, true).values().stream().anyMatch(inner -> inner <= end)) {
+                return;
+            }
+            text.append("| `%s` | 0x%x | %d |".formatted(name, 16 * from, end - from + 1));
+            KINDS.values().forEach(kind -> {
+                long count = names.subList(from, end + 1).stream().filter(kind.asMatchPredicate()).count();
+                text.append(count == 0 ? " |" : " %d |".formatted(count));
+            });
+            text.append('\n');
+        });
+    }
+
+    /** What ci/emulate tells of steps' parts: lines with a kernel's name, then with an address, cycles and instructions. */
+    private static String steps(List<String> emulated) {
+        StringBuilder text = new StringBuilder(
+                """
+
+                ## Steps
+
+                What `ci/emulate` tells of a training step of each network in `ci/emulated`, from one barrier of a block to the next: cycles of
+                its model, which is uncalibrated, and warp instructions of a block.
+
+                | kernel | until the barrier at | cycles | instructions |
+                | --- | --- | ---: | ---: |
+                """);
+        String kernel = "";
+        for (String line : emulated) {
+            String[] columns = line.strip().split(" +");
+            if (line.contains(", cycles by the timeline ")) {
+                kernel = line.substring(0, line.indexOf(','));
+            } else if (line.startsWith("  0x")) {
+                text.append("| `%s` | %s | %s | %s |\n".formatted(kernel, columns[0], columns[1], columns[2]));
+            }
+        }
+        return text.toString();
     }
 
     private static int number(String architecture) {
@@ -174,6 +286,7 @@ public final class KernelReport {
                 Kernel kernel = section.name.startsWith(prefix) ? kernels.get(section.name.substring(prefix.length())) : null;
                 if (kernel != null && prefix.equals(".text.")) {
                     kernel.code = section.size;
+                    kernel.text = Arrays.copyOfRange(image, section.offset, section.offset + section.size);
                 } else if (kernel != null) {
                     kernel.shared = section.size;
                 }

@@ -25,20 +25,16 @@ done
 flags="-std=c11 -O3 -fPIC -fvisibility=hidden -ffp-contract=fast -fno-math-errno -fno-trapping-math
     -Wall -Wextra -Werror -Wno-unknown-pragmas ${3-}"
 
-# compile NAME SOURCE FLAGS...
+# compile NAME SOURCE FLAGS...: starts it; all are at work side by side
+started=
 compile() {
     name=$1 source=$2
     shift 2
     # shellcheck disable=SC2086
-    $cc $flags "$@" -c "$here/$source" -o "$work/$name.o"
+    $cc $flags "$@" -c "$here/$source" -o "$work/$name.o" &
+    started="$started $!"
 }
 
-compile pool pool.c
-compile net net.c
-# shellcheck disable=SC2086
-compile jni jni.c $jni
-# shellcheck disable=SC2086
-compile peak peak.c $jni
 compile baseline kernels.c
 case $($cc -dumpmachine) in
     x86_64-*)
@@ -47,6 +43,15 @@ case $($cc -dumpmachine) in
             -DQUERN_ISA=avx512 '-DQUERN_ISA_NAME="AVX-512"'
         ;;
 esac
+compile pool pool.c
+compile net net.c
+# shellcheck disable=SC2086
+compile jni jni.c $jni
+# shellcheck disable=SC2086
+compile peak peak.c $jni
+for one in $started; do
+    wait "$one"
+done
 mkdir -p "$out"
 # shellcheck disable=SC2086
 $cc -shared -o "$work/libquern.so" "$work"/*.o -lm -lpthread

@@ -882,7 +882,7 @@ DEVICE void role(Memory &s, const Net &net, const Arguments &a, uint warp, uint 
     cluster_arrive();
     cluster_wait(); /* all have read the pass */
     if (warp == 7 && rank == 0 && lane == 0) {
-        fused_leave(a.pass, s.at[step % 8]);
+        moment_store(a.pass, s.at[step % 8]);
     }
 }
 
@@ -896,8 +896,7 @@ DEVICE void train(const Net &net, const Arguments &a, uint limit) {
     }
     __syncthreads();
     const uint *pass = a.pass;
-    Moment now = {pass[PASS_INDEX],     pass[PASS_ROWS],      pass[PASS_FIRST],     pass[PASS_STEP_LOW],
-                  pass[PASS_STEP_HIGH], pass[PASS_EPOCH_LOW], pass[PASS_EPOCH_HIGH]};
+    Moment now = moment_of(pass);
     uint left = pass[PASS_COUNT] - now.index, steps = min(left, limit);
     if (steps == 0) { /* in all blocks alike */
         return;

@@ -9,7 +9,7 @@
 #include "fused.h"
 
 #define FUSED(name) name##_alone
-#define FUSED_BODY DEVICE
+#define FUSED_BODY __attribute__((always_inline)) DEVICE /* as a call it would keep registers in scratch memory */
 #define TEAM_MEMORY scratch
 #define TEAM_RANK 0
 #define TEAM_PUT(at, v, half) \

@@ -181,8 +181,7 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
     bool pixels = NET(NET_PIXELS) != 0, ahead = pixels && NET(NET_X_NEXT) != 0;
     bool copies = COPIERS == 0 ? works : !works;
     uint copiers = COPIERS == 0 ? FUSED_THREADS : TEAM_HELPERS;
-    Moment now = {pass[PASS_INDEX],     pass[PASS_ROWS],      pass[PASS_FIRST],     pass[PASS_STEP_LOW],
-                  pass[PASS_STEP_HIGH], pass[PASS_EPOCH_LOW], pass[PASS_EPOCH_HIGH]};
+    Moment now = moment_of(pass);
     Moment next = moment_after(now, data_rows, batch);
     uint last = min(steps, now.index + limit), slot = 0, since = now.index;
     if (works) {
@@ -310,7 +309,7 @@ FUSED_BODY void FUSED(fused_train)(__global float *arena, __global uint *pass, _
         fused_state(mem, net, arena, false, c0, own, rank == 0, t);
     }
     if (rank == 0 && t == 0) {
-        fused_leave(pass, now);
+        moment_store(pass, now);
     }
 }
 

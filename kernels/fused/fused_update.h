@@ -15,21 +15,28 @@ DEVICE uint update_fours_by(const uint rule, Update u, const int count, const fl
                             uint size) {
     float4 w4[4], m4[4], v4[4];
     uint top = 0;
-    UNROLL for (int i = 0; i < count; i++) {
-        w4[i] = LOAD4(w + i * stride);
-        m4[i] = MOMENTS(rule) > 0 ? LOAD4(w + i * stride + size) : g[i];
-        v4[i] = MOMENTS(rule) > 1 ? LOAD4(w + i * stride + 2 * size) : g[i];
+    /* not up to `count`: the compilers of OpenCL unroll before they inline, or leave the arrays in memory */
+    UNROLL for (int i = 0; i < 4; i++) {
+        if (i < count) {
+            w4[i] = LOAD4(w + i * stride);
+            m4[i] = MOMENTS(rule) > 0 ? LOAD4(w + i * stride + size) : g[i];
+            v4[i] = MOMENTS(rule) > 1 ? LOAD4(w + i * stride + 2 * size) : g[i];
+        }
     }
-    UNROLL for (int i = 0; i < count; i++) {
-        w4[i] = update_values(rule, u, w4[i], g[i], &m4[i], &v4[i]);
-        top = larger4(top, w4[i]);
+    UNROLL for (int i = 0; i < 4; i++) {
+        if (i < count) {
+            w4[i] = update_values(rule, u, w4[i], g[i], &m4[i], &v4[i]);
+            top = larger4(top, w4[i]);
+        }
     }
-    UNROLL for (int i = 0; i < count; i++) {
-        STORE4(w4[i], w + i * stride);
-        if (MOMENTS(rule) > 0) {
+    UNROLL for (int i = 0; i < 4; i++) {
+        if (i < count) {
+            STORE4(w4[i], w + i * stride);
+        }
+        if (i < count && MOMENTS(rule) > 0) {
             STORE4(m4[i], w + i * stride + size);
         }
-        if (MOMENTS(rule) > 1) {
+        if (i < count && MOMENTS(rule) > 1) {
             STORE4(v4[i], w + i * stride + 2 * size);
         }
     }
@@ -232,21 +239,6 @@ PART void fused_log(MEM float *mem, Description net, __global volatile uint *log
         }
         FENCE_HOST();
         log[0] = index + 1;
-    }
-}
-
-/* Leaves the pass as metrics_forward would after the last step. */
-PART void fused_leave(__global uint *pass, Moment next) {
-    pass[PASS_INDEX] = next.index;
-    pass[PASS_ROWS] = next.rows;
-    pass[PASS_FIRST] = next.first;
-    pass[PASS_STEP_LOW] = next.step_low;
-    pass[PASS_STEP_HIGH] = next.step_high;
-    pass[PASS_EPOCH_LOW] = next.epoch_low;
-    pass[PASS_EPOCH_HIGH] = next.epoch_high;
-    if (next.index < pass[PASS_COUNT]) {
-        pass[PASS_RATE] = pass[PASS_WORDS + next.index];
-        pass[PASS_DECAY] = pass[PASS_WORDS + pass[PASS_COUNT] + next.index];
     }
 }
 

@@ -4,7 +4,7 @@
 #ifndef QUERN_ABI_H
 #define QUERN_ABI_H
 
-#define QUERN_ABI 0xd3db3527u /* of all that follows */
+#define QUERN_ABI 0x6cfbd0cau /* of all that follows */
 
 /* org.quern.model.Activation */
 enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU, ACTIVATION_SILU };
@@ -44,8 +44,20 @@ enum {
     PASS_INDEX, /* number of the step within this run of steps */
     PASS_COUNT, /* steps of this run */
     PASS_BATCH, /* rows of a full batch */
+    PASS_KEPT_ROWS, /* rows of the step whose losses were taken last */
     PASS_CHUNK, /* rows in the data buffer, where data is streamed, else 0 */
     PASS_WORDS
+};
+
+/* A layer whose gradients are computed: org.quern.backend.gpu.Launches. */
+enum {
+    GRADIENT_X, /* the operands' offsets in the arena */
+    GRADIENT_DY,
+    GRADIENT_DW,
+    GRADIENT_DB,
+    GRADIENT_IN,
+    GRADIENT_OUT,
+    GRADIENT_WORDS
 };
 
 /* A network. */

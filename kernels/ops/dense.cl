@@ -7,14 +7,21 @@
  * for products that a library has computed, what comes after them: dense_forward_after, dense_backward_input_after
  * (in place) and column_sums, which gives db.
  *
- * Z is stored only where z_at is not NOWHERE. Masks are drawn again, not stored. B is the pass's rows.
+ * dense_backward_weights takes `count` layers from `first` on, whose tiles follow each other; with a rule that is not NOWHERE
+ * it also updates their parameters (update.cl), each as soon as its gradient is there; with a group more than there are
+ * tiles it ends the step, as metrics_forward does. Whatever else reads weights has run before.
  *
- * Launch: 256 threads; a group for each tile, columns along x. Deterministic: each output is written by one thread, in
+ * Z is stored only where z_at is not NOWHERE. Masks are drawn again, not stored. B is the pass's rows, of weights those that
+ * the loss was taken for.
+ *
+ * Launch: 256 threads; a group for each tile, columns along x; of weights all along x. Deterministic: each output is written by one thread, in
  * an order of sums that depends on the shapes alone.
  * Bytes: 4 (B I + I O + O + B O), and B O more with Z (forward); 4 (B O + I O + 2 B I) (input); 4 (B I + B O + I O + O)
  * (weights); flops: 2 B I O, and a few for each output.
  */
 #include "../shared/activation.h"
+#include "../shared/log.h"
+#include "../shared/optimizer.h"
 #include "../shared/philox.h"
 
 /* Y, and Z if wanted, at one position from the sum z. */

@@ -76,18 +76,59 @@ TILE(dense_backward_input)(__global float *arena, __global const uint *pass, uin
 }
 
 TILE_KERNEL
-TILE(dense_backward_weights)(__global float *arena, __global const uint *pass, uint x_at, uint dy_at, uint dw_at,
-                             uint db_at, uint inputs, uint outputs) {
+TILE(dense_backward_weights)(__global float *arena, __global uint *pass, __global const uint *layers, uint first,
+                             uint count, uint w_at, uint g_at, uint m_at, uint v_at, uint rule, float form0,
+                             float form1, float form2, __global volatile uint *log, uint loss_at, uint hits_at) {
     SHARED float a_tiles[2 * TILE_VALUES(TM)] ALIGNED;
     SHARED float b_tiles[2 * TILE_VALUES(TN)] ALIGNED;
     float sums[RM * RN];
-    uint rows = pass[PASS_ROWS], row0 = get_group_id(1) * TM, column0 = get_group_id(0) * TN;
-    float bias = TILE(product)(a_tiles, b_tiles, arena + x_at, inputs, false, arena + dy_at, outputs, false, inputs,
-                               outputs, rows, row0, column0, sums, row0 == 0);
+    uint group = get_group_id(0), columns = 0;
+    __global const uint *layer = layers + GRADIENT_WORDS * first;
+    for (; count > 0; count--) {
+        columns = (layer[GRADIENT_OUT] + TN - 1) / TN;
+        uint tiles = columns * ((layer[GRADIENT_IN] + TM - 1) / TM);
+        if (group < tiles) {
+            break;
+        }
+        group -= tiles;
+        layer += GRADIENT_WORDS;
+    }
+    if (count == 0) { /* a group more than there are tiles */
+        log_step(arena, pass, log, loss_at, hits_at, a_tiles);
+        return;
+    }
+    uint inputs = layer[GRADIENT_IN], outputs = layer[GRADIENT_OUT], row0 = group / columns * TM,
+         column0 = group % columns * TN, dw_at = layer[GRADIENT_DW], db_at = layer[GRADIENT_DB];
+    float bias = TILE(product)(a_tiles, b_tiles, arena + layer[GRADIENT_X], inputs, false, arena + layer[GRADIENT_DY],
+                               outputs, false, inputs, outputs, pass[PASS_KEPT_ROWS], row0, column0, sums, row0 == 0);
     TILE(keep)(arena + dw_at, inputs, outputs, row0, column0, sums);
     uint j = column0 + get_local_id(0);
-    if (row0 == 0 && get_local_id(0) < TN && j < outputs) {
+    bool with_bias = row0 == 0 && get_local_id(0) < TN && j < outputs;
+    if (with_bias) {
         arena[db_at + j] = bias;
+    }
+    if (rule == NOWHERE) {
+        return;
+    }
+    Update u = {as_float(pass[PASS_RATE]), as_float(pass[PASS_DECAY]), form0, form1, form2};
+    __global float *w = arena + w_at, *g = arena + g_at, *m = arena + m_at, *v = arena + v_at;
+    ROLLED for (uint r = 0; r < RM; r++) {
+        uint row = row0 + SPREAD(THREAD_ROW, r, RM, TM), step = FOURS(outputs) ? 4 : 1;
+        ROLLED for (uint c = 0; c < RN; c += step) {
+            uint column = column0 + SPREAD(THREAD_COLUMN, c, RN, TN), i = dw_at - g_at + row * outputs + column;
+            if (THREAD_SLICE != 0 || row >= inputs || column >= outputs) {
+                continue;
+            }
+            if (FOURS(outputs)) {
+                update_four(rule, u, LOAD4(g + i), w + i, m + i, v + i);
+            } else {
+                update_at(rule, u, g[i], w + i, m + i, v + i);
+            }
+        }
+    }
+    if (with_bias) {
+        uint i = db_at - g_at + j;
+        update_at(rule, u, bias, w + i, m + i, v + i);
     }
 }
 

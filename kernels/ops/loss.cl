@@ -6,7 +6,7 @@
  * elementwise_loss_forward of Y [B x C] and targets T [B x C]: L[b] = sum over j of loss(Y, T) / C,
  *                         G[b,j] = loss'(Y, T) / (B C) * act', hits[b] = how many j are decided rightly
  *
- * loss, gradient and hits in one launch; any C.
+ * loss, gradient and hits in one launch; any C. What the step's last launch is to know of the pass is kept for it.
  *
  * Launch: 256 threads, `lanes` (a power of 2 up to 256) for a row. Deterministic: every lane sums its columns in
  * order, the lanes are summed in a fixed tree.
@@ -14,6 +14,7 @@
  */
 #include "../shared/activation.h"
 #include "../shared/loss.h"
+#include "../shared/moment.h"
 
 /* The sum of the lanes of a row, in all of them. */
 DEVICE float row_sum(LOCAL float *lane_sums, uint lanes, float sum) {
@@ -30,7 +31,7 @@ DEVICE float row_sum(LOCAL float *lane_sums, uint lanes, float sum) {
 }
 
 KERNEL(256)
-cross_entropy_forward(__global float *arena, __global const uint *pass, uint logits_at, uint targets_at,
+cross_entropy_forward(__global float *arena, __global uint *pass, uint logits_at, uint targets_at,
                       uint gradient_at, uint loss_at, uint hits_at, uint columns, uint target_columns, uint lanes) {
     SHARED float lane_values[256];
     SHARED uint lane_columns[256];
@@ -38,6 +39,9 @@ cross_entropy_forward(__global float *arena, __global const uint *pass, uint log
     uint row = get_group_id(0) * (256 / lanes) + t / lanes;
     uint rows = pass[PASS_ROWS];
     bool real = row < rows;
+    if (get_group_id(0) == 0 && t == 0) {
+        moment_keep(pass);
+    }
     __global const float *z = arena + logits_at + (real ? row : 0) * columns;
     bool vector = columns % 4 == 0;
 
@@ -98,7 +102,7 @@ cross_entropy_forward(__global float *arena, __global const uint *pass, uint log
 }
 
 KERNEL(256)
-elementwise_loss_forward(__global float *arena, __global const uint *pass, uint y_at, uint z_at, uint targets_at,
+elementwise_loss_forward(__global float *arena, __global uint *pass, uint y_at, uint z_at, uint targets_at,
                         uint gradient_at, uint loss_at, uint hits_at, uint columns, int activation, uint lanes, int loss,
                         float form) {
     SHARED float lane_sums[256];
@@ -106,6 +110,9 @@ elementwise_loss_forward(__global float *arena, __global const uint *pass, uint 
     uint t = get_local_id(0), lane = t % lanes;
     uint row = get_group_id(0) * (256 / lanes) + t / lanes;
     uint rows = pass[PASS_ROWS];
+    if (get_group_id(0) == 0 && t == 0) {
+        moment_keep(pass);
+    }
     float scale = 1.0f / ((float)rows * (float)columns);
     float sum = 0.0f, hits = 0.0f;
     for (uint j = lane; row < rows && j < columns; j += lanes) {

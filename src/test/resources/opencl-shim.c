@@ -30,7 +30,8 @@ enum {
     KERNEL_FUNCTION_NAME = 0x1190,
     TYPE_CPU = 2,
     TYPE_GPU = 4,
-    FUSED_LIMIT = 6 /* the argument of fused_train_block that says how many steps a launch does */
+    FUSED_LIMIT = 6, /* the argument of fused_train_block that says how many steps a launch does */
+    ENDS_WITH_LOSS = 14 /* that of dense_backward_weights_* that says where the losses are; -1 where no step ends */
 };
 
 /* Handles of what does not exist: addresses that nobody else has. */
@@ -180,13 +181,15 @@ static int is_kernel(Handle kernel, const char *name) {
     return ask(kernel, KERNEL_FUNCTION_NAME, sizeof got, got, NULL) == 0 && strcmp(got, name) == 0;
 }
 
-/* Steps by the op: every second kernel that ends a step is left out, and nobody is told. */
+/* The kernel that takes all gradients and ends a step, in which every second such launch is left out, and nobody is told. */
+static Handle ending;
+
 int clEnqueueNDRangeKernel(Handle queue, Handle kernel, unsigned dimensions, const size_t *offset, const size_t *global,
                            const size_t *local, unsigned waits, const Handle *wait, Handle *event) {
     static unsigned steps;
     int (*ask)(Handle, Handle, unsigned, const size_t *, const size_t *, const size_t *, unsigned, const Handle *,
                Handle *) = real("clEnqueueNDRangeKernel");
-    if (is("steps") && is_kernel(kernel, "metrics_forward") && steps++ % 2 == 1) {
+    if (is("steps") && (kernel == ending || is_kernel(kernel, "metrics_forward")) && steps++ % 2 == 1) {
         return 0;
     }
     return ask(queue, kernel, dimensions, offset, global, local, waits, wait, event);
@@ -195,6 +198,14 @@ int clEnqueueNDRangeKernel(Handle queue, Handle kernel, unsigned dimensions, con
 /* Fused steps: a launch does none. */
 int clSetKernelArg(Handle kernel, unsigned index, size_t size, const void *value) {
     int (*ask)(Handle, unsigned, size_t, const void *) = real("clSetKernelArg");
+    if (is("steps") && index == ENDS_WITH_LOSS) {
+        char got[64] = "";
+        int (*name)(Handle, unsigned, size_t, void *, size_t *) = real("clGetKernelInfo");
+        name(kernel, KERNEL_FUNCTION_NAME, sizeof got, got, NULL);
+        if (strncmp(got, "dense_backward_weights", 22) == 0) {
+            ending = *(const int *)value != -1 ? kernel : kernel == ending ? NULL : ending;
+        }
+    }
     if (is("steps") && index == FUSED_LIMIT && is_kernel(kernel, "fused_train_block")) {
         return ask(kernel, index, size, &(int){0});
     }

@@ -19,7 +19,6 @@ import org.quern.backend.Backends;
 import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.data.Dataset;
-import org.quern.plan.Initializer;
 import org.quern.plan.Plan;
 
 /** The tutorial network's outputs for 10,000 resident rows, and for one row from the host. */
@@ -45,7 +44,7 @@ public class PredictBenchmark {
     public void open() {
         Plan plan = Workload.TUTORIAL.plan();
         executor = Backends.choose(backend).backend().open(plan, new Backend.Options(1));
-        executor.write(plan.state(), Initializer.state(plan, 1), 0);
+        executor.write(plan.state(), plan.initialState(1), 0);
         data = executor.upload(Workload.digits());
         one = Workload.digits().select(new int[] {3});
         outputs = new float[ROWS * plan.outputSize()];

@@ -20,7 +20,6 @@ import org.quern.backend.DeviceDataset;
 import org.quern.backend.Executor;
 import org.quern.backend.Steps;
 import org.quern.data.Dataset;
-import org.quern.plan.Initializer;
 import org.quern.plan.Plan;
 
 /** Whole training steps on a resident data set: shuffle, dropout, Adam and metrics included. */
@@ -55,7 +54,7 @@ public class StepBenchmark {
         plan = Workload.valueOf(net.toUpperCase(java.util.Locale.ROOT)).plan();
         Dataset digits = Workload.digits();
         executor = Backends.choose(backend).backend().open(plan, new Backend.Options(threads));
-        executor.write(plan.state(), Initializer.state(plan, 1), 0);
+        executor.write(plan.state(), plan.initialState(1), 0);
         data = executor.upload(digits);
         steps = new Steps(1, STEPS);
         next = 0;

@@ -1,5 +1,6 @@
 package org.quern.backend;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 
 import java.util.Locale;
@@ -59,10 +60,22 @@ public interface Backend {
         return Optional.empty();
     }
 
-    /** Trainings of a plan that can run side by side, each in the time that it takes alone. */
-    default int sideBySide(Plan plan, Options options) {
-        return onHost() ? Runtime.getRuntime().availableProcessors() : 1;
+    /**
+     * Trainings of a plan that can run side by side.
+     *
+     * @param pixels whether the rows are bytes
+     */
+    default SideBySide sideBySide(Plan plan, boolean pixels, Options options) {
+        return new SideBySide(onHost() ? Runtime.getRuntime().availableProcessors() : 1, "");
     }
+
+    /**
+     * How trainings run side by side.
+     *
+     * @param most how many at a time
+     * @param by what each has of the device; empty where there is nothing to tell
+     */
+    record SideBySide(int most, String by) {}
 
     /** How matrix products are computed where there is a choice. */
     enum Gemm {
@@ -119,6 +132,8 @@ public interface Backend {
      *     backend; a larger one is streamed
      * @param sync whether to wait after each op, so that a fault on the device is told with its op
      * @param cublas the library or its folder, or null to look for it
+     * @param beside trainings like this one that there are, itself included: a device is shared out
+     *     so that all end soonest; bits do not depend on it
      */
     record Options(
             int threads,
@@ -128,54 +143,93 @@ public interface Backend {
             Gemm gemm,
             Precision precision,
             String cublas,
-            Engine engine) {
+            Engine engine,
+            int beside) {
         /** Everything left to the backend. */
         public static final Options DEFAULT = new Options(0);
 
         public Options {
-            if (threads < 0) {
-                throw usage("threads %d: give 1 or more, or 0", threads);
-            }
-            if (deviceMemory < 0) {
-                throw usage("device memory %d MiB: give 1 or more, or 0", deviceMemory);
-            }
+            expect(threads >= 0, "threads %d: give 1 or more, or 0", threads);
+            expect(deviceMemory >= 0, "device memory %d MiB: give 1 or more, or 0", deviceMemory);
         }
 
         /** So many threads, all else left to the backend. */
         public Options(int threads) {
-            this(threads, null, 0, false, Gemm.AUTO, Precision.FP32, null, Engine.AUTO);
+            this(threads, null, 0, false, Gemm.AUTO, Precision.FP32, null, Engine.AUTO, 1);
         }
 
         public Options with(Gemm newGemm) {
             return new Options(
-                    threads, device, deviceMemory, sync, newGemm, precision, cublas, engine);
+                    threads,
+                    device,
+                    deviceMemory,
+                    sync,
+                    newGemm,
+                    precision,
+                    cublas,
+                    engine,
+                    beside);
         }
 
         public Options with(Precision newPrecision) {
             return new Options(
-                    threads, device, deviceMemory, sync, gemm, newPrecision, cublas, engine);
+                    threads,
+                    device,
+                    deviceMemory,
+                    sync,
+                    gemm,
+                    newPrecision,
+                    cublas,
+                    engine,
+                    beside);
         }
 
         public Options withDevice(String newDevice) {
             return new Options(
-                    threads, newDevice, deviceMemory, sync, gemm, precision, cublas, engine);
+                    threads,
+                    newDevice,
+                    deviceMemory,
+                    sync,
+                    gemm,
+                    precision,
+                    cublas,
+                    engine,
+                    beside);
         }
 
         public Options with(Engine newEngine) {
             return new Options(
-                    threads, device, deviceMemory, sync, gemm, precision, cublas, newEngine);
+                    threads,
+                    device,
+                    deviceMemory,
+                    sync,
+                    gemm,
+                    precision,
+                    cublas,
+                    newEngine,
+                    beside);
+        }
+
+        public Options withBeside(int newBeside) {
+            return new Options(
+                    threads,
+                    device,
+                    deviceMemory,
+                    sync,
+                    gemm,
+                    precision,
+                    cublas,
+                    engine,
+                    newBeside);
         }
 
         /** Fails if something is asked for that only CUDA can do. */
         public void checkNoCublas(String backend) {
-            if (precision != Precision.FP32) {
-                throw usage(
-                        "--precision %s needs cuBLAS: use --backend cuda, or fp32 on %s",
-                        precision.name().toLowerCase(Locale.ROOT), backend);
-            }
-            if (gemm == Gemm.CUBLAS || cublas != null) {
-                throw usage("cuBLAS runs with --backend cuda, not with %s", backend);
-            }
+            String text = "--precision %s needs cuBLAS: use --backend cuda, or fp32 on %s";
+            boolean fits = precision == Precision.FP32;
+            expect(fits, text, precision.name().toLowerCase(Locale.ROOT), backend);
+            String message = "cuBLAS runs with --backend cuda, not with %s";
+            expect(gemm != Gemm.CUBLAS && cublas == null, message, backend);
         }
 
         /** The same for a backend that has but one device. */

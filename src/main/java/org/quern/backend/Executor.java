@@ -1,7 +1,6 @@
 package org.quern.backend;
 
 import org.quern.data.Dataset;
-import org.quern.plan.Initializer;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
@@ -51,9 +50,9 @@ public interface Executor extends AutoCloseable {
     /** Copies the slice's {@code slice.size()} values into {@code target[to…]}. */
     void read(Slice slice, float[] target, int to);
 
-    /** Writes the state before the first step of a seed, that of {@link Initializer}. */
+    /** Writes the state before the first step of a seed, that of {@link Plan#initialState}. */
     default void initialise(long seed) {
-        write(plan().state(), Initializer.state(plan(), seed), 0);
+        write(plan().state(), plan().initialState(seed), 0);
     }
 
     /** Whether no value of a slice is NaN or infinite. */

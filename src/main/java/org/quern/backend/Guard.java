@@ -29,6 +29,7 @@ public final class Guard implements Executor {
     private final Plan plan;
     private final Held held;
     private final Cleaner.Cleanable cleanable;
+    private final Turn turn = this::leave;
 
     /** Takes over an executor that checks nothing. */
     public Guard(Executor executor) {
@@ -128,6 +129,12 @@ public final class Guard implements Executor {
         }
     }
 
+    /** A call that has been let in. */
+    private interface Turn extends AutoCloseable {
+        @Override
+        void close();
+    }
+
     private void enter() {
         held.checkOutside();
         held.lock.lock();
@@ -171,10 +178,8 @@ public final class Guard implements Executor {
     public String engine(Dataset set) {
         given(set, "data");
         enter();
-        try {
+        try (turn) {
             return held.executor.engine(set);
-        } finally {
-            leave();
         }
     }
 
@@ -209,10 +214,8 @@ public final class Guard implements Executor {
     public void write(Slice slice, float[] source, int from) {
         check(slice, source, from);
         enter();
-        try {
+        try (turn) {
             held.executor.write(slice, source, from);
-        } finally {
-            leave();
         }
     }
 
@@ -220,20 +223,16 @@ public final class Guard implements Executor {
     public void read(Slice slice, float[] target, int to) {
         check(slice, target, to);
         enter();
-        try {
+        try (turn) {
             held.executor.read(slice, target, to);
-        } finally {
-            leave();
         }
     }
 
     @Override
     public void initialise(long seed) {
         enter();
-        try {
+        try (turn) {
             held.executor.initialise(seed);
-        } finally {
-            leave();
         }
     }
 
@@ -241,10 +240,8 @@ public final class Guard implements Executor {
     public boolean finite(Slice slice) {
         check(given(slice, "slice"));
         enter();
-        try {
+        try (turn) {
             return held.executor.finite(slice);
-        } finally {
-            leave();
         }
     }
 
@@ -252,12 +249,10 @@ public final class Guard implements Executor {
     public DeviceDataset upload(Dataset set) {
         DeviceDataset.check(plan, given(set, "data"));
         enter();
-        try {
+        try (turn) {
             Resident resident = new Resident(held, held.executor.upload(set));
             held.residents.add(resident);
             return resident;
-        } finally {
-            leave();
         }
     }
 
@@ -265,15 +260,13 @@ public final class Guard implements Executor {
     public void train(DeviceDataset data, Steps steps) {
         given(steps, "steps");
         enter();
-        try {
+        try (turn) {
             Resident own = held.own(data);
             if (!own.hasTargets) {
                 DeviceDataset.checkTargets(plan, own.set());
                 own.hasTargets = true;
             }
             held.executor.train(own.data, steps);
-        } finally {
-            leave();
         }
     }
 
@@ -281,13 +274,11 @@ public final class Guard implements Executor {
     public void infer(DeviceDataset data, int first, int rows, float[] outputs) {
         given(outputs, "outputs");
         enter();
-        try {
+        try (turn) {
             Resident own = held.own(data);
             checkRows(first, rows, own.rows());
             checkRoom((long) rows * plan.outputSize(), 0, outputs.length);
             held.executor.infer(own.data, first, rows, outputs);
-        } finally {
-            leave();
         }
     }
 
@@ -297,10 +288,8 @@ public final class Guard implements Executor {
         given(outputs, "outputs");
         checkRoom((long) rows.rows() * plan.outputSize(), 0, outputs.length);
         enter();
-        try {
+        try (turn) {
             held.executor.infer(rows, outputs);
-        } finally {
-            leave();
         }
     }
 
@@ -313,10 +302,8 @@ public final class Guard implements Executor {
         }
         checkRoom((long) rows * plan.outputSize(), 0, outputs.length);
         enter();
-        try {
+        try (turn) {
             held.executor.infer(pixels, values, rows, outputs);
-        } finally {
-            leave();
         }
     }
 
@@ -337,15 +324,13 @@ public final class Guard implements Executor {
             throw usage("a pass of %,d rows: the plan takes %,d", pass.rows(), most);
         }
         enter();
-        try {
+        try (turn) {
             Resident own = held.own(data);
             checkRows(pass.first(), pass.rows(), own.rows());
             if (op instanceof Op.CrossEntropy loss) {
                 checkClasses(loss, pass.rows());
             }
             held.executor.run(op, own.data, pass, times);
-        } finally {
-            leave();
         }
     }
 

@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.QuernException.Kind;
+import org.quern.Version;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
@@ -92,10 +93,8 @@ public final class Quern implements Callable<Integer> {
         line.setUsageHelpWidth(Math.max(LEAST_HELP, Math.min(80, console.look().width())));
         line.setColorScheme(
                 CommandLine.Help.defaultColorScheme(console.colour() ? Ansi.ON : Ansi.OFF));
-        String packed = Quern.class.getPackage().getImplementationVersion(); // the jar's manifest's
-        String version = packed == null ? "(not from a jar)" : packed;
         String java = System.getProperty("java.version");
-        line.getCommandSpec().version("quern " + version + ", Java " + java);
+        line.getCommandSpec().version("quern " + Version.TEXT + ", Java " + java);
         line.setOut(new java.io.PrintWriter(console.out(), true));
         line.setErr(new java.io.PrintWriter(console.err(), true));
         line.setCaseInsensitiveEnumValuesAllowed(true);

@@ -18,12 +18,15 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.quern.QuernException;
+import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.Json;
 import org.quern.report.SweepText;
+import org.quern.report.page.SweepPage;
+import org.quern.run.RunReport;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Sweep;
@@ -47,7 +50,7 @@ import picocli.CommandLine.Option;
         },
         footer = {
             "  quern sweep --lr 1e-4..1e-2 --seeds 4",
-            "  quern sweep --dropout 0,0.1,0.3 --width 32,64,128 --csv sweep.csv",
+            "  quern sweep --dropout 0,0.1,0.3 --width 32,64,128 --report sweep.html",
             "  quern sweep --batch 16,32,64 --optimizer adam,sgd --epochs 2",
             "  quern sweep --data iris.csv --folds 5 --width 8,16,32"
         })
@@ -75,6 +78,12 @@ final class SweepCommand implements Runnable {
     @Option(names = "--json", paramLabel = "FILE", description = "Write all results to this file.")
     Path json;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Write a page (HTML) with table, curves and each setting's effect.")
+    Path report;
+
     @Mixin final Options.Trains trains = new Options.Trains();
 
     @Mixin Options.Common common;
@@ -89,7 +98,7 @@ final class SweepCommand implements Runnable {
     @Override
     public void run() {
         Console console = trains.console(common);
-        Options.checkWritable(csv, json);
+        Options.checkWritable(csv, json, report);
         settle();
         RunSettings asked = RunSettings.DEFAULT.with(same);
         boolean folds = asked.get(Setting.FOLDS) > 0;
@@ -118,8 +127,14 @@ final class SweepCommand implements Runnable {
                     by.rows());
         }
         String trainings = members.size() == 1 ? "training" : "trainings";
-        String text = "%,d %s, %d at a time";
-        console.about("sweep", text, members.size(), trainings, sweep.workers(members));
+        Backend.SideBySide beside = sweep.sideBySide(members);
+        String each = beside.by().isEmpty() ? "" : ", each by " + beside.by();
+        String text = "%,d %s, %d at a time%s";
+        console.about("sweep", text, members.size(), trainings, beside.most(), each);
+        String device = choice.backend().name();
+        Map<String, Object> about =
+                RunReport.about(
+                        device, choice.reason().replaceFirst(" \\(not .*", ""), data.description());
         long start = console.nanoTime().getAsLong();
         Console.RedrawnLine line = new Console.RedrawnLine(console);
         int[] done = {0};
@@ -145,6 +160,12 @@ final class SweepCommand implements Runnable {
             AtomicFile.write(json, Json.indented(SweepText.records(results)));
         }
         double seconds = console.secondsSince(start);
+        if (report != null && !results.isEmpty()) {
+            about.put("command", TrainCommand.command(common));
+            about.put("trainings", members.size());
+            about.put("seconds", seconds);
+            ModelCommands.writePage(console, report, SweepPage.html(results, about));
+        }
         console.line("");
         if (!results.isEmpty()) {
             console.line(SweepText.table(results));

@@ -27,8 +27,8 @@ import org.quern.run.RunReport;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Sweep;
+import org.quern.run.TensorBoard;
 import org.quern.run.Training;
-import org.quern.train.DataFingerprint;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
@@ -65,6 +65,7 @@ final class TrainCommand implements Runnable {
                     "--keep",
                     "--save",
                     "--report",
+                    "--tensorboard",
                     "--watch",
                     "--gallery",
                     "--timing");
@@ -114,6 +115,12 @@ final class TrainCommand implements Runnable {
             description = "Show that page while training, on this machine alone (a free port).")
     Integer watch;
 
+    @Option(
+            names = "--tensorboard",
+            paramLabel = "DIR",
+            description = "Write events for TensorBoard to this folder.")
+    Path tensorboard;
+
     @Mixin ModelCommands.Gallery gallery;
 
     @Option(
@@ -152,8 +159,12 @@ final class TrainCommand implements Runnable {
             resume = out;
             out = null;
         }
-        if (dryRun && (out != null || resume != null || save != null || report != null)) {
-            throw usage("--dry-run keeps nothing: leave --out, --resume, --save and --report out");
+        boolean keeps =
+                Stream.of(out, resume, save, report, tensorboard).anyMatch(Objects::nonNull);
+        if (dryRun && keeps) {
+            throw usage(
+                    "--dry-run keeps nothing: leave --out, --resume, --save, --report and"
+                            + " --tensorboard out");
         }
         Stream.of(save, report)
                 .filter(Objects::nonNull)
@@ -261,7 +272,7 @@ final class TrainCommand implements Runnable {
     private void crossValidate(Splits splits, Backends.Choice choice) {
         List<Sweep.Member> members = Sweep.members(settings, Map.of());
         Sweep sweep = new Sweep(splits, choice.backend(), settings.get(Setting.THREADS));
-        String how = format("; %,d at a time, no model is kept", sweep.workers(members));
+        String how = format("; %,d at a time, no model is kept", sweep.sideBySide(members).most());
         RunHeader.folds(console, splits, settings, how);
         Consumer<Sweep.Result> tell =
                 result -> {
@@ -293,10 +304,13 @@ final class TrainCommand implements Runnable {
         if (settings.get(Setting.BALANCE)) {
             told.with("balancedRows", training.rows().rows());
         }
-        told.with("version", common.command.root().version()[0].split(",")[0]);
-        told.with("command", command());
-        try (LivePage live = watch == null ? null : live(training, told)) {
+        told.with("command", command(common));
+        try (LivePage live = watch == null ? null : live(training, told);
+                TensorBoard events = tensorboard == null ? null : events()) {
             try {
+                if (events != null) {
+                    trainer.listen(events);
+                }
                 train(training, told, live);
             } catch (QuernException e) {
                 if (live != null) {
@@ -308,7 +322,7 @@ final class TrainCommand implements Runnable {
     }
 
     /** The command as it was given, for a shell to repeat. */
-    private String command() {
+    static String command(Options.Common common) {
         return common.command.commandLine().getParseResult().originalArgs().stream()
                 .map(word -> word.matches("[\\w@%+=:,./~-]+") ? word : quoted(word))
                 .collect(joining(" ", "quern ", ""));
@@ -324,7 +338,7 @@ final class TrainCommand implements Runnable {
         int epochs = settings.get(Setting.EPOCHS);
         open(trainer, parts);
         if (resume != null) {
-            told.with("resumedAfter", folder.checkpoint().epochs().size());
+            resume(told);
         }
         if (folder != null) {
             if (folder.notice() != null) {
@@ -399,10 +413,18 @@ final class TrainCommand implements Runnable {
 
     private LivePage live(Training training, RunReport told) {
         Trainer trainer = training.trainer();
-        LivePage live = new LivePage(watch, page(trainer, told), training.rows().rows());
+        LivePage live =
+                new LivePage(watch, page(trainer, told), told.curve(), training.rows().rows());
         console.about("watch", live.address());
         trainer.listen(live);
         return live;
+    }
+
+    private TensorBoard events() {
+        boolean classifies = settings.loss().takesLogits();
+        TensorBoard events = new TensorBoard(tensorboard, classifies, console::error);
+        console.about("events", "%s (tensorboard --logdir %1$s)", tensorboard);
+        return events;
     }
 
     private RunPage page(Trainer trainer, RunReport told) {
@@ -412,7 +434,7 @@ final class TrainCommand implements Runnable {
     }
 
     private void open(Trainer trainer, Splits parts) {
-        String is = DataFingerprint.of(parts.train());
+        String is = parts.train().fingerprint();
         if (resume != null) {
             String was = folder.settings().get(FINGERPRINT);
             if (!is.equals(was)) {
@@ -427,6 +449,18 @@ final class TrainCommand implements Runnable {
             options.given().forEach((name, value) -> saved.put(GIVEN + name, value.toString()));
             folder = RunFolder.create(out, saved, parts, keep == null ? 0 : keep);
             folder.saveState(trainer);
+        }
+    }
+
+    private void resume(RunReport told) {
+        int epochs = folder.checkpoint().epochs().size();
+        told.with("resumedAfter", epochs);
+        if (epochs > 0) {
+            try {
+                told.resumed(RunFolder.readRun(resume), epochs);
+            } catch (QuernException e) {
+                console.note("the curves of the steps begin anew: " + e.getMessage());
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 package org.quern.data;
 
-import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -61,30 +61,16 @@ record CsvHead(char separator, boolean isHeader, List<String> first, List<List<S
 
     private static CsvHead read(CsvText text, char separator) {
         List<List<String>> lines = new ArrayList<>();
-        text.read(
+        text.lines(
                 separator,
-                new CsvText.Records() {
-                    private List<String> line = new ArrayList<>();
-
-                    @Override
-                    void field(int index, char[] chars, int from, int length) {
-                        line.add(new String(chars, from, length));
-                        if (line.get(index).indexOf('\0') >= 0) {
-                            String none = "%s:%d is not text: it holds characters of code 0";
-                            refuse(data(none, text.file(), line()));
-                        }
-                    }
-
-                    @Override
-                    boolean end(int fields) {
-                        lines.add(line);
-                        line = new ArrayList<>();
-                        return lines.size() <= LOOKED_AT;
-                    }
+                (number, line) -> {
+                    String none = "%s:%d is not text: it holds characters of code 0";
+                    boolean isText = line.stream().noneMatch(field -> field.indexOf('\0') >= 0);
+                    require(isText, none, text.file(), number);
+                    lines.add(line);
+                    return lines.size() <= LOOKED_AT;
                 });
-        if (lines.isEmpty()) {
-            throw data("%s is empty: it needs a line for each example", text.file());
-        }
+        require(!lines.isEmpty(), "%s is empty: it needs a line for each example", text.file());
         return new CsvHead(separator, false, lines.get(0), lines.subList(1, lines.size()));
     }
 

@@ -10,10 +10,10 @@ import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.quern.files.AtomicFile;
 
@@ -45,71 +45,42 @@ public final class CsvOutput {
             String there = "%s has a column called %s: rename it, so that predictions can be added";
             require(!head.first().contains(name), there, table, name);
         }
-        boolean commas = head.separator() == ';' && hasDecimalCommas(text);
-        IntFunction<List<String>> more =
-                row -> {
-                    Stream<String> fields = (row < 0 ? columns : cells.apply(row)).stream();
-                    return fields.map(
-                                    field ->
-                                            commas && Decimal.isNumber(field)
-                                                    ? field.replace('.', ',')
-                                                    : field)
-                            .toList();
-                };
-        int first = head.isHeader() ? -1 : 0;
         char separator = head.separator();
-        write(out, separator, csv -> text.read(separator, new Copy(csv, out, more, first)));
-    }
-
-    /** Writes each record that is read, and more behind it. */
-    private static final class Copy extends CsvText.Records {
-        private final CsvWriter csv;
-        private final Path out;
-        private final IntFunction<List<String>> more;
-        private final List<String> fields = new ArrayList<>();
-        private int row;
-
-        Copy(CsvWriter csv, Path out, IntFunction<List<String>> more, int row) {
-            this.csv = csv;
-            this.out = out;
-            this.more = more;
-            this.row = row;
-        }
-
-        @Override
-        void field(int index, char[] chars, int from, int length) {
-            fields.add(new String(chars, from, length));
-        }
-
-        @Override
-        boolean end(int count) {
-            fields.addAll(more.apply(row++));
-            try {
-                csv.writeRecord(fields);
-            } catch (UncheckedIOException e) {
-                refuse(data(e, "%s cannot be written: %s", out, e.getCause().getMessage()));
-            }
-            fields.clear();
-            return true;
-        }
+        boolean commas = separator == ';' && hasDecimalCommas(text);
+        UnaryOperator<String> spelled =
+                one -> commas && Decimal.isNumber(one) ? one.replace('.', ',') : one;
+        int[] row = {head.isHeader() ? -1 : 0};
+        write(
+                out,
+                separator,
+                csv ->
+                        text.lines(
+                                separator,
+                                (number, line) -> {
+                                    List<String> more = row[0] < 0 ? columns : cells.apply(row[0]);
+                                    row[0]++;
+                                    Stream<String> added = more.stream().map(spelled);
+                                    List<String> all = Stream.concat(line.stream(), added).toList();
+                                    try {
+                                        csv.writeRecord(all);
+                                    } catch (UncheckedIOException e) {
+                                        String why = e.getCause().getMessage();
+                                        throw data(e, "%s cannot be written: %s", out, why);
+                                    }
+                                    return true;
+                                }));
     }
 
     private static boolean hasDecimalCommas(CsvText text) {
         boolean[] found = {false};
-        text.read(
+        text.lines(
                 ';',
-                new CsvText.Records() {
-                    @Override
-                    void field(int index, char[] chars, int from, int length) {
-                        String field = new String(chars, from, length);
-                        boolean comma = field.indexOf(',') >= 0;
-                        found[0] |= comma && Decimal.isNumber(field.replace(',', '.'));
-                    }
-
-                    @Override
-                    boolean end(int count) {
-                        return !found[0];
-                    }
+                (number, line) -> {
+                    found[0] =
+                            line.stream()
+                                    .filter(field -> field.indexOf(',') >= 0)
+                                    .anyMatch(field -> Decimal.isNumber(field.replace(',', '.')));
+                    return !found[0];
                 });
         return found[0];
     }

@@ -20,8 +20,11 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.List;
 import java.util.zip.GZIPInputStream;
+import org.quern.QuernException;
 
 /**
  * The text of a CSV file as records of fields: UTF-8, or UTF-16 with a byte order mark, as it is or
@@ -48,18 +51,12 @@ record CsvText(Path file, Character separator) {
         private boolean blank;
         private boolean ended;
         private boolean open;
-        private RuntimeException refusal;
 
         /** Takes a field; the array is the parser's. */
         abstract void field(int index, char[] text, int from, int length);
 
         /** Ends a record of so many fields; whether the next one is wanted. */
         abstract boolean end(int fields);
-
-        /** Ends the reading. (The parser would wrap an exception into one of its own.) */
-        final void refuse(RuntimeException why) {
-            refusal = why;
-        }
 
         /** The line on which the record begins, from 1. */
         final long line() {
@@ -93,7 +90,7 @@ record CsvText(Path file, Character separator) {
         @Override
         protected final Boolean buildRecord() {
             boolean isEmpty = blank && getFieldCount() == 1;
-            return !ended && (isEmpty || end(getFieldCount())) && refusal == null;
+            return !ended && (isEmpty || end(getFieldCount()));
         }
     }
 
@@ -123,6 +120,9 @@ record CsvText(Path file, Character separator) {
                 more = reader.hasNext() && reader.next();
             }
         } catch (CsvParseException e) {
+            if (e.getCause() instanceof QuernException refusal) {
+                throw refusal; // of one who takes the records
+            }
             String why = (e.getCause() == null ? e : e.getCause()).getMessage();
             throw data(e, "%s:%d cannot be read: %s", file, records.line(), why);
         } catch (UncheckedIOException e) {
@@ -131,9 +131,31 @@ record CsvText(Path file, Character separator) {
             throw unreadable(file, e);
         }
         require(!records.open, "%s:%d opens a quote that is never closed", file, records.line());
-        if (records.refusal != null) {
-            throw records.refusal;
-        }
+    }
+
+    /** Takes a record's first line, from 1, and its fields; says whether the next is wanted. */
+    interface Lines {
+        boolean line(long number, List<String> fields);
+    }
+
+    /** The same for records as texts. */
+    void lines(char between, Lines lines) {
+        List<String> fields = new ArrayList<>();
+        read(
+                between,
+                new Records() {
+                    @Override
+                    void field(int index, char[] text, int from, int length) {
+                        fields.add(new String(text, from, length));
+                    }
+
+                    @Override
+                    boolean end(int count) {
+                        List<String> all = List.copyOf(fields);
+                        fields.clear();
+                        return lines.line(line(), all);
+                    }
+                });
     }
 
     private static RuntimeException unreadable(Path file, IOException e) {

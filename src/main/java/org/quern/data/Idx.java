@@ -117,9 +117,10 @@ record Idx(TypedArray array, long crc) {
         String large = "%s: its header says %s values, more than the file can hold: fetch it again";
         require(bytes <= Integer.MAX_VALUE - 16 && all <= most, large, file, shape);
         byte[] values = exactly(in, (int) bytes, "");
+        long sum = crc.getAsLong(); // not below: at the end, newer JDKs begin another
         String more = "%s goes on behind the %s values that its header says: fetch it again";
         require(in.read() < 0, more, file, shape);
-        return new Idx(new TypedArray(type, extents, ByteBuffer.wrap(values)), crc.getAsLong());
+        return new Idx(new TypedArray(type, extents, ByteBuffer.wrap(values)), sum);
     }
 
     /**

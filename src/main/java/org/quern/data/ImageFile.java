@@ -14,6 +14,7 @@ import java.util.Collections;
 import java.util.Iterator;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
+import javax.imageio.ImageTypeSpecifier;
 import javax.imageio.stream.ImageInputStream;
 import org.quern.QuernException;
 
@@ -27,11 +28,11 @@ import org.quern.QuernException;
  * @param byOpacity whether levels are the opacity of an image in one colour
  */
 record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean byOpacity) {
-    /** As many may be of one colour in a file of any size. */
-    private static final int FEW_PIXELS = 1 << 20;
+    /** Memory for the image of a file of any size: 12 million pixels in colour. */
+    private static final long LEAST_ROOM = 48 << 20;
 
-    /** Pixels a byte, of one bit each: deflate makes 1 byte of 1032 at most. */
-    private static final int MOST_INFLATION = 8 * 1032;
+    /** Of a larger file, so many times its size: a JPEG of one bit a pixel takes 32 times. */
+    private static final int MOST_INFLATION = 64;
 
     /**
      * Reads an image. Colours become grey by Rec. 601, (299 R + 587 G + 114 B) / 1000 rounded. Of
@@ -63,10 +64,7 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
             ImageReader reader = readers.next();
             try {
                 reader.setInput(in, true, true);
-                long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
-                long most = Math.max(FEW_PIXELS, Files.size(file) * MOST_INFLATION);
-                String text = "%s says that it has %,d pixels, more than its %,d bytes can hold";
-                require(pixels <= most, text, file, pixels, Files.size(file));
+                requireRoom(file, reader);
                 return reader.read(0);
             } finally {
                 reader.dispose();
@@ -74,22 +72,41 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
         }
     }
 
+    /** Refuses what a few bytes can claim, or really hold, in one colour: gigabytes of pixels. */
+    private static void requireRoom(Path file, ImageReader reader) throws IOException {
+        Iterator<ImageTypeSpecifier> types = reader.getImageTypes(0);
+        int bits = types.hasNext() ? types.next().getColorModel().getPixelSize() : Integer.SIZE;
+        long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
+        long takes = pixels * (bits + Byte.SIZE) / Byte.SIZE; // decoded, and as levels
+        long size = Files.size(file);
+        long room = Math.max(LEAST_ROOM, MOST_INFLATION * size);
+        room = Math.min(room, Runtime.getRuntime().maxMemory() / 2);
+        String text =
+                "%s has %,d pixels, which take %,d MiB of memory, but for a file of %,d bytes %,d"
+                        + " MiB are the most: save it with fewer pixels";
+        require(takes <= room, text, file, pixels, takes >> 20, size, room >> 20);
+    }
+
     private static ImageFile of(BufferedImage image) {
-        int[] argb = argb(image);
+        Argb argb = new Argb(image);
         int densest = 0;
         boolean isOpaque = true;
         boolean coloured = false;
-        for (int pixel : argb) {
-            densest = opacity(pixel) > opacity(densest) ? pixel : densest;
-            isOpaque &= opacity(pixel) == 255;
-            boolean isGrey = (pixel & 0xffffff) == (pixel & 0xff) * 0x010101;
-            coloured |= !isGrey && opacity(pixel) > 0;
+        for (int y = 0; y < image.getHeight(); y++) {
+            for (int pixel : argb.row(y)) {
+                densest = opacity(pixel) > opacity(densest) ? pixel : densest;
+                isOpaque &= opacity(pixel) == 255;
+                boolean isGrey = (pixel & 0xffffff) == (pixel & 0xff) * 0x010101;
+                coloured |= !isGrey && opacity(pixel) > 0;
+            }
         }
-        boolean byOpacity = !isOpaque && opacity(densest) > 0 && isOfOneColour(argb, densest);
-        byte[] pixels = new byte[argb.length];
-        for (int i = 0; i < pixels.length; i++) {
-            int overBlack = (luma(argb[i]) * opacity(argb[i]) / 255 + 500) / 1000;
-            pixels[i] = (byte) (byOpacity ? opacity(argb[i]) : overBlack);
+        boolean byOpacity = !isOpaque && opacity(densest) > 0 && argb.isOfOneColour(densest);
+        byte[] pixels = new byte[Math.multiplyExact(image.getWidth(), image.getHeight())];
+        for (int y = 0, i = 0; y < image.getHeight(); y++) {
+            for (int pixel : argb.row(y)) {
+                int overBlack = (luma(pixel) * opacity(pixel) / 255 + 500) / 1000;
+                pixels[i++] = (byte) (byOpacity ? opacity(pixel) : overBlack);
+            }
         }
         boolean madeGrey = coloured && !byOpacity;
         return new ImageFile(image.getWidth(), image.getHeight(), pixels, madeGrey, byOpacity);
@@ -104,53 +121,6 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
         return 299 * (argb >> 16 & 0xff) + 587 * (argb >> 8 & 0xff) + 114 * (argb & 0xff);
     }
 
-    /** A faint pixel may be off the colour by what a level of its opacity is worth. */
-    private static boolean isOfOneColour(int[] argb, int colour) {
-        int luma = luma(colour);
-        for (int pixel : argb) {
-            if (Math.abs(luma(pixel) - luma) * opacity(pixel) > 255 * 1000) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /** The samples of the raster as levels; getRGB would turn linear grey into sRGB. */
-    private static int[] argb(BufferedImage image) {
-        int width = image.getWidth();
-        int[] argb = new int[Math.multiplyExact(width, image.getHeight())];
-        Raster raster = image.getRaster();
-        int bands = raster.getNumBands();
-        ColorModel model = image.getColorModel();
-        int[] palette = null;
-        if (model instanceof IndexColorModel indexed) {
-            palette = new int[Math.max(256, indexed.getMapSize())]; // an index may be off it
-            indexed.getRGBs(palette);
-        }
-        int colours = model.hasAlpha() ? bands - 1 : bands;
-        int green = colours < 3 ? 0 : 1;
-        int blue = colours < 3 ? 0 : 2;
-        int[] bits = model.getComponentSize();
-        int[] row = new int[bands * width];
-        for (int i = 0; i < argb.length; i++) {
-            int at = i % width * bands;
-            if (at == 0) {
-                raster.getPixels(0, i / width, width, 1, row);
-            }
-            if (palette != null) {
-                argb[i] = palette[row[at]];
-                continue;
-            }
-            int opacity = colours < bands ? level(row[at + colours], bits[colours]) : 255;
-            argb[i] =
-                    opacity << 24
-                            | level(row[at], bits[0]) << 16
-                            | level(row[at + green], bits[green]) << 8
-                            | level(row[at + blue], bits[blue]);
-        }
-        return argb;
-    }
-
     /** A sample of so many bits as a level from 0 to 255, rounded. */
     private static int level(int sample, int bits) {
         if (bits == 8) {
@@ -158,5 +128,68 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
         }
         long most = (1L << bits) - 1;
         return (int) ((sample * 255L + most / 2) / most);
+    }
+
+    /**
+     * The samples of a raster as levels, a row at a time, all of which would take twice what the
+     * image takes; getRGB would turn linear grey into sRGB.
+     */
+    private static final class Argb {
+        private final Raster raster;
+        private final boolean hasAlpha;
+        private final int[] bits;
+        private final int[] palette;
+        private final int[] samples;
+        private final int[] row;
+
+        Argb(BufferedImage image) {
+            raster = image.getRaster();
+            ColorModel model = image.getColorModel();
+            hasAlpha = model.hasAlpha();
+            bits = model.getComponentSize();
+            samples = new int[raster.getNumBands() * image.getWidth()];
+            row = new int[image.getWidth()];
+            if (model instanceof IndexColorModel indexed) {
+                palette = new int[Math.max(256, indexed.getMapSize())]; // an index may be off it
+                indexed.getRGBs(palette);
+            } else {
+                palette = null;
+            }
+        }
+
+        /** Good until the next one is asked for. */
+        int[] row(int y) {
+            raster.getPixels(0, y, row.length, 1, samples);
+            int bands = samples.length / row.length;
+            int colours = hasAlpha ? bands - 1 : bands;
+            int green = colours < 3 ? 0 : 1;
+            int blue = colours < 3 ? 0 : 2;
+            for (int x = 0, at = 0; x < row.length; x++, at += bands) {
+                if (palette != null) {
+                    row[x] = palette[samples[at]];
+                    continue;
+                }
+                int opacity = hasAlpha ? level(samples[at + colours], bits[colours]) : 255;
+                row[x] =
+                        opacity << 24
+                                | level(samples[at], bits[0]) << 16
+                                | level(samples[at + green], bits[green]) << 8
+                                | level(samples[at + blue], bits[blue]);
+            }
+            return row;
+        }
+
+        /** A faint pixel may be off the colour by what a level of its opacity is worth. */
+        boolean isOfOneColour(int colour) {
+            int luma = luma(colour);
+            for (int y = 0; y < raster.getHeight(); y++) {
+                for (int pixel : row(y)) {
+                    if (Math.abs(luma(pixel) - luma) * opacity(pixel) > 255 * 1000) {
+                        return false;
+                    }
+                }
+            }
+            return true;
+        }
     }
 }

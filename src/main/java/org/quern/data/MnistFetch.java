@@ -1,6 +1,5 @@
 package org.quern.data;
 
-import static java.net.http.HttpClient.Redirect.NORMAL;
 import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
@@ -12,14 +11,12 @@ import static org.quern.QuernException.require;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
+import java.net.HttpURLConnection;
+import java.net.SocketTimeoutException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpTimeoutException;
+import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -28,10 +25,6 @@ import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.quern.QuernException;
 import org.quern.files.AtomicFile;
 
@@ -50,13 +43,11 @@ public final class MnistFetch {
                     URI.create("https://storage.googleapis.com/cvdf-datasets/mnist/"),
                     URI.create("https://yann.lecun.com/exdb/mnist/"));
 
-    private static final Duration CONNECT = Duration.ofSeconds(3);
+    private static final int CONNECT_MILLIS = 3000;
 
     /** The largest of the files has 9.9 MB. */
     private static final long MOST_BYTES = 20_000_000;
 
-    private final HttpClient client =
-            HttpClient.newBuilder().connectTimeout(CONNECT).followRedirects(NORMAL).build();
     private final List<URI> mirrors;
     private final Duration stall;
 
@@ -113,86 +104,71 @@ public final class MnistFetch {
                 AtomicFile.sync(folder);
                 return;
             } catch (QuernException e) {
+                if (e.kind() == INTERRUPTED) {
+                    throw e;
+                }
                 Files.deleteIfExists(part); // whole, but wrong
                 reasons.add(mirror.getHost() + ": " + e.getMessage());
             } catch (IOException e) {
                 reasons.add(reason(mirror, e));
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new QuernException(INTERRUPTED, "interrupted while fetching MNIST", e);
             }
         }
         String text = "MNIST cannot be fetched (%s); give the folder of its four files with --data";
         throw data(text, String.join("; ", reasons));
     }
 
-    private void download(URI mirror, String name, Path part, Meter meter)
-            throws IOException, InterruptedException {
+    private void download(URI mirror, String name, Path part, Meter meter) throws IOException {
         long have = Files.exists(part) ? Files.size(part) : 0;
-        HttpRequest.Builder request = HttpRequest.newBuilder(mirror.resolve(name)).timeout(stall);
+        var connection = (HttpURLConnection) mirror.resolve(name).toURL().openConnection();
+        connection.setConnectTimeout(CONNECT_MILLIS);
+        connection.setReadTimeout(Math.toIntExact(stall.toMillis()));
         if (have > 0) {
-            request.header("Range", "bytes=" + have + "-");
+            connection.setRequestProperty("Range", "bytes=" + have + "-");
         }
-        HttpResponse<InputStream> response =
-                client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
-        try (InputStream body = response.body()) {
-            int status = response.statusCode();
-            if (status == 416) { // it was whole already, or is of another size
-                return;
-            }
-            if (status != 200 && status != 206) {
-                throw new IOException("HTTP status " + status);
-            }
-            StandardOpenOption from = status == 206 ? APPEND : TRUNCATE_EXISTING;
-            try (FileChannel out = FileChannel.open(part, CREATE, WRITE, from)) {
-                long done = out.size();
-                long length = response.headers().firstValueAsLong("Content-Length").orElse(-1);
-                long total = length < 0 ? -1 : done + length;
-                byte[] buffer = new byte[1 << 16];
-                for (int n = read(body, buffer); n >= 0; n = read(body, buffer)) {
-                    out.write(ByteBuffer.wrap(buffer, 0, n));
-                    done += n;
-                    require(done <= MOST_BYTES, "it sends more than %,d bytes", MOST_BYTES);
-                    meter.progress(name, done, total);
-                }
-                if (total >= 0 && done < total) {
-                    throw new IOException("the connection broke off");
-                }
-                out.force(true);
-            }
+        int status = connection.getResponseCode();
+        if (status == 416) { // it was whole already, or is of another size
+            return;
         }
-    }
-
-    /** Reads in another thread, so that a sender who falls silent is noticed. */
-    private int read(InputStream body, byte[] buffer) throws IOException, InterruptedException {
-        FutureTask<Integer> read = new FutureTask<>(() -> body.read(buffer));
-        Thread thread = new Thread(read, "download");
-        thread.setDaemon(true);
-        thread.start();
-        try {
-            return read.get(stall.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException e) {
-            throw new IOException("silent for " + stall.toSeconds() + " s");
-        } catch (ExecutionException e) {
-            throw e.getCause() instanceof IOException cause ? cause : new IOException(e.getCause());
+        if (status != 200 && status != 206) {
+            throw new IOException("HTTP status " + status);
+        }
+        StandardOpenOption from = status == 206 ? APPEND : TRUNCATE_EXISTING;
+        try (InputStream body = connection.getInputStream();
+                FileChannel out = FileChannel.open(part, CREATE, WRITE, from)) {
+            long done = out.size();
+            long length = connection.getContentLengthLong();
+            long total = length < 0 ? -1 : done + length;
+            byte[] buffer = new byte[1 << 16];
+            for (int n = body.read(buffer); n >= 0; n = body.read(buffer)) {
+                if (Thread.currentThread().isInterrupted()) {
+                    throw new QuernException(INTERRUPTED, "interrupted while fetching MNIST");
+                }
+                out.write(ByteBuffer.wrap(buffer, 0, n));
+                done += n;
+                require(done <= MOST_BYTES, "it sends more than %,d bytes", MOST_BYTES);
+                meter.progress(name, done, total);
+            }
+            if (total >= 0 && done < total) {
+                throw new IOException("the connection broke off");
+            }
+            out.force(true);
+        } catch (SocketTimeoutException e) {
+            throw new IOException("silent for " + stall.toSeconds() + " s", e);
         }
     }
 
     /** What a mirror did; without the mirror's name where none can be reached. */
     private static String reason(URI mirror, IOException e) {
-        Throwable cause = e;
-        while (cause.getCause() != null && cause.getMessage() == null) {
-            cause = cause.getCause();
-        }
-        String message = cause.getMessage();
-        if (cause instanceof UnresolvedAddressException) {
+        if (e instanceof UnknownHostException) {
             return "no network";
-        } else if (e instanceof HttpTimeoutException) {
+        }
+        String message = e.getMessage();
+        if (e instanceof SocketTimeoutException) {
             message = "no answer in time";
-        } else if (e instanceof ConnectException && e.getMessage() == null) {
+        } else if (e instanceof ConnectException) {
             message = "no connection";
         } else if (message == null) {
-            message = cause.getClass().getSimpleName();
+            message = e.getClass().getSimpleName();
         }
         return mirror.getHost() + ": " + message;
     }

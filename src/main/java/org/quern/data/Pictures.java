@@ -4,6 +4,7 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.List;
 import javax.imageio.ImageIO;
 
 /**
@@ -69,6 +70,34 @@ public final class Pictures {
     }
 
     /**
+     * Pictures side by side in one grey image, a black line between neighbours.
+     *
+     * @param images each as {@link #pixels} gives it
+     * @param columns pictures of a line
+     * @param scale a pixel becomes a square of so many
+     */
+    public BufferedImage sheet(List<byte[]> images, int columns, int scale) {
+        int across = Math.min(columns, images.size());
+        int down = (images.size() + columns - 1) / columns;
+        int wide = (width() + 1) * scale;
+        int high = (height() + 1) * scale;
+        int type = BufferedImage.TYPE_BYTE_GRAY;
+        BufferedImage sheet = new BufferedImage(across * wide - scale, down * high - scale, type);
+        for (int y = 0; y < sheet.getHeight(); y++) {
+            for (int x = 0; x < sheet.getWidth(); x++) {
+                int image = y / high * columns + x / wide;
+                int row = y % high / scale;
+                int column = x % wide / scale;
+                if (image < images.size() && row < height() && column < width()) {
+                    byte level = images.get(image)[row * width() + column];
+                    sheet.getRaster().setSample(x, y, 0, level & 0xff);
+                }
+            }
+        }
+        return sheet;
+    }
+
+    /**
      * The PNG file of an image in grey.
      *
      * @param pixels {@code width × height} unsigned bytes, row after row, 0 black, 255 white
@@ -89,6 +118,11 @@ public final class Pictures {
     private static byte[] png(int type, Object pixels, int width, int height) {
         BufferedImage image = new BufferedImage(width, height, type);
         image.getRaster().setDataElements(0, 0, width, height, pixels);
+        return png(image);
+    }
+
+    /** The PNG file of an image. */
+    public static byte[] png(BufferedImage image) {
         ImageIO.setUseCache(false); // otherwise it goes through a file in the temporary folder
         ByteArrayOutputStream file = new ByteArrayOutputStream();
         try {

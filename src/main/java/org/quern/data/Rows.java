@@ -8,14 +8,11 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /** Makes a table of rows that a program has, one after the other. */
 final class Rows {
@@ -45,20 +42,10 @@ final class Rows {
     private final int inputs;
 
     /** Inputs first, then targets. */
-    private final List<Column> columns;
-
-    /** Of each category, its values by their index; of numbers null. */
-    private final List<Map<String, Integer>> indices = new ArrayList<>();
-
-    /** Of each column its least and most number so far. */
-    private final double[] least;
-
-    private final double[] most;
+    private final List<TableColumn> columns = new ArrayList<>();
 
     /** Rows in float64, until it is known what to take from each number: {@link Column#offset}. */
     private List<double[]> first = new ArrayList<>();
-
-    private final double[] offsets;
 
     private final FloatRows values;
     private final FloatRows predicted;
@@ -67,25 +54,15 @@ final class Rows {
     private Rows(String name, Header header) {
         this.name = name;
         inputs = header.inputs().size();
-        columns = Stream.concat(header.inputs().stream(), header.targets().stream()).toList();
+        int targets = header.targets().size();
         require(inputs > 0, "%s: its header has no column that a model could learn from", name);
         boolean label = header.targets().stream().anyMatch(Column::isCategory);
         String several = "%s: a label is predicted alone, but there are %d columns to predict";
-        require(!label || header.targets().size() == 1, several, name, columns.size() - inputs);
-        for (Column column : columns) {
-            Map<String, Integer> index = column.isCategory() ? new HashMap<>() : null;
-            for (int i = 0; index != null && i < column.values().size(); i++) {
-                index.put(column.values().get(i), i);
-            }
-            indices.add(index);
-        }
+        require(!label || targets == 1, several, name, targets);
+        header.inputs().forEach(one -> columns.add(TableColumn.of(0, columns.size(), one)));
+        header.targets().forEach(one -> columns.add(TableColumn.of(0, columns.size(), one)));
         values = new FloatRows(inputs);
-        predicted = new FloatRows(Math.max(1, columns.size() - inputs));
-        least = new double[columns.size()];
-        most = new double[columns.size()];
-        Arrays.fill(least, Double.POSITIVE_INFINITY);
-        Arrays.fill(most, Double.NEGATIVE_INFINITY);
-        offsets = columns.stream().mapToDouble(Column::offset).toArray();
+        predicted = new FloatRows(Math.max(1, targets));
     }
 
     /** See {@link Dataset#ofRows(String, Header, Iterable)}. */
@@ -115,33 +92,28 @@ final class Rows {
         first.add(numbers);
         boolean settled = true;
         for (int c = 0; c < numbers.length; c++) {
-            least[c] = Double.isNaN(numbers[c]) ? least[c] : Math.min(least[c], numbers[c]);
-            most[c] = Double.isNaN(numbers[c]) ? most[c] : Math.max(most[c], numbers[c]);
-            settled &= !needsOffset(c) || Column.isSpread(least[c], most[c]);
+            TableColumn column = columns.get(c);
+            column.narrow(numbers[c]);
+            settled &=
+                    column.isCategory()
+                            || column.offset != 0
+                            || Column.isSpread(column.least, column.most);
         }
         if (settled) {
             settle();
         }
     }
 
-    private boolean needsOffset(int c) {
-        return !columns.get(c).isCategory() && columns.get(c).offset() == 0;
-    }
-
     /** Keeps the rows until now, less what is to be taken from their numbers. */
     private void settle() {
-        for (int c = 0; c < offsets.length; c++) {
-            if (needsOffset(c)) {
-                offsets[c] = Column.offset(least[c], most[c]);
-            }
-        }
+        columns.replaceAll(one -> one.offset == 0 ? one.again(one.offset()) : one);
         first.forEach(this::keep);
         first = null;
     }
 
     private void keep(double[] numbers) {
         for (int c = 0; c < numbers.length; c++) {
-            float number = (float) (numbers[c] - offsets[c]);
+            float number = columns.get(c).narrow(numbers[c]);
             if (c < inputs) {
                 values.set(c, number);
             } else {
@@ -189,7 +161,7 @@ final class Rows {
     }
 
     private String key(int c) {
-        String key = columns.get(c).name();
+        String key = columns.get(c).name;
         if (key.isEmpty()) {
             throw data("%s: column %d has no name: give arrays or lists", at(), c + 1);
         }
@@ -198,8 +170,8 @@ final class Rows {
 
     private void requireLength(int length) {
         if (length != columns.size()) {
-            String names = Columns.shown(columns.stream().map(Column::name).toList());
-            String named = columns.get(0).name().isEmpty() ? "" : " (" + names + ")";
+            String names = Columns.shown(columns.stream().map(one -> one.name).toList());
+            String named = columns.get(0).name.isEmpty() ? "" : " (" + names + ")";
             String text = "%s: %d values for %d columns%s";
             throw data(text, at(), length, columns.size(), named);
         }
@@ -249,9 +221,9 @@ final class Rows {
             String other = "%s: %s is %s, which is no text, enum, boolean or number";
             throw data(other, at(), column(c), shown(cell));
         }
-        Map<String, Integer> index = indices.get(c);
-        String value = c < inputs ? Decimal.canonical(text) : text;
-        return index.computeIfAbsent(value, one -> index.size());
+        int seen = columns.get(c).seen(text);
+        String value = seen < 0 && c < inputs ? Decimal.canonical(text) : text;
+        return seen < 0 ? columns.get(c).indexOf(text, value) : seen;
     }
 
     /** What a class or a category is called: 3 where it is the number 3.0; else null. */
@@ -287,7 +259,7 @@ final class Rows {
     }
 
     private String column(int c) {
-        String of = columns.get(c).name();
+        String of = columns.get(c).name;
         return of.isEmpty() ? "column " + (c + 1) : of;
     }
 
@@ -296,16 +268,7 @@ final class Rows {
         if (first != null) {
             settle();
         }
-        List<Column> found = new ArrayList<>();
-        for (int c = 0; c < columns.size(); c++) {
-            Map<String, Integer> index = indices.get(c);
-            String[] texts = index == null ? null : new String[index.size()];
-            if (index != null) {
-                index.forEach((text, i) -> texts[i] = text);
-            }
-            List<String> known = index == null ? null : List.of(texts);
-            found.add(new Column(columns.get(c).name(), known, offsets[c]));
-        }
+        List<Column> found = columns.stream().map(TableColumn::column).toList();
         List<Column> targets = found.subList(inputs, found.size());
         Header header = new Header(found.subList(0, inputs), targets);
         Dataset set =

@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.copied;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
@@ -81,9 +82,7 @@ public record TableFormat(
                     case "semicolon" -> ';';
                     case "tab", "\\t" -> '\t';
                     default -> {
-                        if (!isSeparator(separator)) {
-                            throw usage(SEPARATORS, separator);
-                        }
+                        expect(isSeparator(separator), SEPARATORS, separator);
                         yield separator.charAt(0);
                     }
                 };

@@ -3,10 +3,8 @@ package org.quern.io;
 import static org.quern.QuernException.given;
 
 import com.google.gson.Gson;
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -37,7 +35,7 @@ public final class OnnxFile {
 
     private final SavedModel saved;
     private final Plan plan;
-    private final Message graph = new Message();
+    private final ProtoMessage graph = new ProtoMessage();
     private String last = "input";
     private int nodes;
 
@@ -58,27 +56,29 @@ public final class OnnxFile {
 
     private byte[] model() {
         graph();
-        Message model = new Message().number(1, IR_VERSION).text(2, "quern").message(7, graph);
-        model.message(8, new Message().text(1, "").number(2, OPSET));
+        ProtoMessage model =
+                new ProtoMessage().number(1, IR_VERSION).text(2, "quern").message(7, graph);
+        model.message(8, new ProtoMessage().text(1, "").number(2, OPSET));
         if (!saved.classes().isEmpty()) {
             property(model, "classes", String.join(",", saved.classes()));
         }
         if (saved.columns() != null) {
             property(model, "columns", new Gson().toJson(saved.columns().names()));
         }
-        return model.out.toByteArray();
+        return model.bytes();
     }
 
-    private static void property(Message model, String key, String value) {
-        model.message(14, new Message().text(1, key).text(2, value));
+    private static void property(ProtoMessage model, String key, String value) {
+        model.message(14, new ProtoMessage().text(1, key).text(2, value));
     }
 
     private void graph() {
         Model model = saved.model();
         int[] shape = model.inputShape().stream().mapToInt(Integer::intValue).toArray();
         if (shape.length > 1) {
-            Message axis = new Message().text(1, "axis").number(3, 1).number(20, INT_ATTRIBUTE);
-            node(new Message().message(5, axis), "Flatten", "rows", last);
+            ProtoMessage axis =
+                    new ProtoMessage().text(1, "axis").number(3, 1).number(20, INT_ATTRIBUTE);
+            node(new ProtoMessage().message(5, axis), "Flatten", "rows", last);
         }
         Scaling scaling = model.scaling();
         if (scaling.scale() != 1) {
@@ -133,14 +133,14 @@ public final class OnnxFile {
     }
 
     private void node(String type, String output, String... inputs) {
-        node(new Message(), type, output, inputs);
+        node(new ProtoMessage(), type, output, inputs);
     }
 
-    private void node(Message attributes, String type, String output, String... inputs) {
-        Message node = new Message();
+    private void node(ProtoMessage attributes, String type, String output, String... inputs) {
+        ProtoMessage node = new ProtoMessage();
         Stream.of(inputs).forEach(input -> node.text(1, input));
         node.text(2, output).text(3, type + nodes++).text(4, type);
-        node.out.writeBytes(attributes.out.toByteArray());
+        node.append(attributes);
         graph.message(1, node);
         last = output;
     }
@@ -150,7 +150,7 @@ public final class OnnxFile {
     }
 
     private String initializer(String name, float[] values, int... extents) {
-        Message tensor = new Message();
+        ProtoMessage tensor = new ProtoMessage();
         IntStream.of(extents).forEach(extent -> tensor.number(1, extent));
         ByteBuffer raw = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         raw.asFloatBuffer().put(values);
@@ -160,52 +160,11 @@ public final class OnnxFile {
     }
 
     /** A tensor with a free batch dimension. */
-    private static Message value(String name, int... extents) {
-        Message shape = new Message().message(1, new Message().text(2, BATCH));
-        IntStream.of(extents).forEach(extent -> shape.message(1, new Message().number(1, extent)));
-        Message tensor = new Message().number(1, FLOAT).message(2, shape);
-        return new Message().text(1, name).message(2, new Message().message(1, tensor));
-    }
-
-    /** A message in Protocol Buffers' wire format: numbers, texts, bytes and inner messages. */
-    private static final class Message {
-        private static final int VARINT = 0;
-        private static final int LENGTH_DELIMITED = 2;
-
-        private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-
-        /** A field with a number that is not negative. */
-        Message number(int field, long value) {
-            varint((long) field << 3 | VARINT);
-            varint(value);
-            return this;
-        }
-
-        Message text(int field, String value) {
-            return bytes(field, value.getBytes(StandardCharsets.UTF_8));
-        }
-
-        Message message(int field, Message inner) {
-            return bytes(field, inner.out.toByteArray());
-        }
-
-        Message bytes(int field, byte[] value) {
-            varint((long) field << 3 | LENGTH_DELIMITED);
-            varint(value.length);
-            out.writeBytes(value);
-            return this;
-        }
-
-        /**
-         * A number that is not negative, seven bits a byte, lowest first; the upper bit: more
-         * follow.
-         */
-        private void varint(long value) {
-            long rest = value;
-            for (; rest > 0x7F; rest >>>= 7) {
-                out.write((int) (rest & 0x7F | 0x80));
-            }
-            out.write((int) rest);
-        }
+    private static ProtoMessage value(String name, int... extents) {
+        ProtoMessage shape = new ProtoMessage().message(1, new ProtoMessage().text(2, BATCH));
+        IntStream.of(extents)
+                .forEach(extent -> shape.message(1, new ProtoMessage().number(1, extent)));
+        ProtoMessage tensor = new ProtoMessage().number(1, FLOAT).message(2, shape);
+        return new ProtoMessage().text(1, name).message(2, new ProtoMessage().message(1, tensor));
     }
 }

@@ -1,7 +1,7 @@
 package org.quern.model;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
-import static org.quern.QuernException.usage;
 
 /** One layer of a {@link Model}. */
 public sealed interface Layer {
@@ -14,9 +14,7 @@ public sealed interface Layer {
         public Dense {
             given(activation, "activation");
             given(init, "init");
-            if (units < 1) {
-                throw usage("dense %d: a layer has at least 1 unit", units);
-            }
+            expect(units >= 1, "dense %d: a layer has at least 1 unit", units);
         }
 
         @Override
@@ -32,11 +30,8 @@ public sealed interface Layer {
      */
     record Dropout(float rate) implements Layer {
         public Dropout {
-            if (!(rate >= 0 && rate < 1)) {
-                throw usage(
-                        "dropout %s: the rate is the fraction to drop, at least 0 and below 1",
-                        Float.toString(rate));
-            }
+            String message = "dropout %s: the rate is the fraction to drop, at least 0 and below 1";
+            expect(rate >= 0 && rate < 1, message, Float.toString(rate));
         }
 
         @Override

@@ -1,12 +1,14 @@
 package org.quern.model;
 
 import static org.quern.QuernException.copied;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
@@ -36,9 +38,8 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         long features = 1;
         for (int extent : inputShape) {
             features *= extent;
-            if (features > Integer.MAX_VALUE) {
-                throw usage("input shape %s has more than 2³¹ − 1 values", inputShape);
-            }
+            String message = "input shape %s has more than 2³¹ − 1 values";
+            expect(features <= Integer.MAX_VALUE, message, inputShape);
         }
         for (int i = 1; i < layers.size(); i++) {
             if (layers.get(i) instanceof Layer.Dropout
@@ -135,8 +136,44 @@ public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layer
         return layers.stream().map(Layer::text).collect(Collectors.joining(", "));
     }
 
-    /** A table of the layers with their output shapes and parameters, and the total. */
+    /** The table that Keras' {@code summary()} prints: layer, output shape, parameters, total. */
     public String summary() {
-        return Summary.of(this);
+        List<Row> rows = new ArrayList<>(rows());
+        rows.add(0, new Row("Layer", "Output shape", "Parameters"));
+        rows.add(new Row("Total", "", count(parameters())));
+        int first = rows.stream().mapToInt(row -> row.layer.length()).max().orElse(0);
+        int second = rows.stream().mapToInt(row -> row.shape.length()).max().orElse(0);
+        int third = rows.stream().mapToInt(row -> row.parameters.length()).max().orElse(0);
+        String format = "%-" + first + "s  %-" + second + "s  %" + third + "s";
+        String rule = "-".repeat(first + second + third + 4);
+        List<String> lines = new ArrayList<>();
+        rows.forEach(row -> lines.add(format.formatted(row.layer, row.shape, row.parameters)));
+        lines.add(1, rule);
+        lines.add(lines.size() - 1, rule);
+        return String.join("\n", lines);
+    }
+
+    /** A layer, the shape of what it puts out, and its parameters; or the input. */
+    public record Row(String layer, String shape, String parameters) {}
+
+    /** The rows of {@link #summary}, without headings and total. */
+    public List<Row> rows() {
+        List<Row> rows = new ArrayList<>();
+        String shape = inputShape.toString().replace('[', '(').replace(']', ')');
+        rows.add(new Row("input", shape, "0"));
+        long width = inputSize();
+        for (Layer layer : layers) {
+            long parameters = 0;
+            if (layer instanceof Layer.Dense dense) {
+                parameters = (width + 1) * dense.units();
+                width = dense.units();
+            }
+            rows.add(new Row(layer.text(), "(" + width + ")", count(parameters)));
+        }
+        return rows;
+    }
+
+    private static String count(long number) {
+        return String.format(Locale.ROOT, "%,d", number);
     }
 }

@@ -1,6 +1,6 @@
 package org.quern.model;
 
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 /**
  * How a model sees its raw input: {@code x · scale + shift}, in float32. It belongs to the model
@@ -14,10 +14,8 @@ public record Scaling(float scale, float shift) {
     public static final Scaling UNIT = new Scaling(1 / 255f, 0);
 
     public Scaling {
-        if (!Float.isFinite(scale) || scale == 0 || !Float.isFinite(shift)) {
-            throw usage(
-                    "scaling x · %s + %s: give a finite scale other than 0 and a finite shift",
-                    Float.toString(scale), Float.toString(shift));
-        }
+        String text = "scaling x · %s + %s: give a finite scale other than 0 and a finite shift";
+        boolean fits = Float.isFinite(scale) && scale != 0 && Float.isFinite(shift);
+        expect(fits, text, Float.toString(scale), Float.toString(shift));
     }
 }

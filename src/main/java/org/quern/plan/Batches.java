@@ -1,6 +1,6 @@
 package org.quern.plan;
 
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 /**
  * How global steps, counted from 0 over all epochs, fall on a data set: each epoch takes all rows
@@ -8,9 +8,8 @@ import static org.quern.QuernException.usage;
  */
 public record Batches(int rows, int batch) {
     public Batches {
-        if (rows < 1 || batch < 1) {
-            throw usage("batch %d of %d rows: both must be at least 1", batch, rows);
-        }
+        String text = "batch %d of %d rows: both must be at least 1";
+        expect(rows >= 1 && batch >= 1, text, batch, rows);
     }
 
     /** Steps of an epoch: ⌈rows / batch⌉. */

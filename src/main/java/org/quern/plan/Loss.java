@@ -3,6 +3,7 @@ package org.quern.plan;
 import static org.quern.QuernException.choice;
 import static org.quern.QuernException.copied;
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
@@ -133,13 +134,11 @@ public record Loss(Kind kind, List<Double> values) {
 
     private static void checkWeights(List<Double> weights) {
         for (double weight : weights) {
-            if (!(weight >= 0 && weight < Double.POSITIVE_INFINITY)) {
-                throw usage("class weights: %s must be 0 or more, and finite", weight);
-            }
+            String text = "class weights: %s must be 0 or more, and finite";
+            expect(weight >= 0 && weight < Double.POSITIVE_INFINITY, text, weight);
         }
-        if (!weights.isEmpty() && weights.stream().allMatch(weight -> weight == 0)) {
-            throw usage("class weights: all are 0, so there is nothing to learn");
-        }
+        String message = "class weights: all are 0, so there is nothing to learn";
+        expect(weights.isEmpty() || weights.stream().anyMatch(weight -> weight != 0), message);
     }
 
     public String title() {

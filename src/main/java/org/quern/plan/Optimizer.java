@@ -1,7 +1,7 @@
 package org.quern.plan;
 
 import static org.quern.QuernException.choice;
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -170,9 +170,7 @@ public sealed interface Optimizer {
 
         public Adam {
             checkBetas("Adam", beta1, beta2);
-            if (!(epsilon > 0)) {
-                throw usage("Adam: epsilon %s must be above 0", epsilon);
-            }
+            expect(epsilon > 0, "Adam: epsilon %s must be above 0", epsilon);
             checkDecay(weightDecay);
         }
 
@@ -270,9 +268,7 @@ public sealed interface Optimizer {
      */
     record Sgd(double momentum, double weightDecay) implements Optimizer {
         public Sgd {
-            if (!(momentum >= 0 && momentum < 1)) {
-                throw usage("SGD: momentum %s must be in [0, 1)", momentum);
-            }
+            expect(momentum >= 0 && momentum < 1, "SGD: momentum %s must be in [0, 1)", momentum);
             checkDecay(weightDecay);
         }
 
@@ -420,14 +416,12 @@ public sealed interface Optimizer {
     }
 
     private static void checkBetas(String name, double beta1, double beta2) {
-        if (!(beta1 >= 0 && beta1 < 1) || !(beta2 >= 0 && beta2 < 1)) {
-            throw usage("%s: beta1 %s and beta2 %s must be in [0, 1)", name, beta1, beta2);
-        }
+        String text = "%s: beta1 %s and beta2 %s must be in [0, 1)";
+        expect(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, text, name, beta1, beta2);
     }
 
     private static void checkDecay(double weightDecay) {
-        if (!(weightDecay >= 0 && weightDecay < Double.POSITIVE_INFINITY)) {
-            throw usage("weight decay %s must be 0 or more", weightDecay);
-        }
+        String message = "weight decay %s must be 0 or more";
+        expect(weightDecay >= 0 && weightDecay < Double.POSITIVE_INFINITY, message, weightDecay);
     }
 }

@@ -1,12 +1,14 @@
 package org.quern.plan;
 
 import static org.quern.QuernException.copied;
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import java.util.List;
 import org.quern.model.Activation;
 import org.quern.model.Layer;
 import org.quern.model.Model;
+import org.quern.random.Philox;
+import org.quern.random.Streams;
 
 /**
  * A model compiled for a loss, an optimizer and a batch size: a list of {@link Op}s for a training
@@ -106,15 +108,35 @@ public record Plan(
 
     /** Compiles a model; one that cannot be trained so is a usage error. */
     public static Plan of(Model model, Loss loss, Optimizer optimizer, int batch) {
-        if (batch < 1) {
-            throw usage("batch %d: a batch has at least 1 row", batch);
-        }
+        expect(batch >= 1, "batch %d: a batch has at least 1 row", batch);
         return new PlanBuilder(model, loss, optimizer, batch).build();
     }
 
     /** A plan for inference alone; its training ops are those of plain SGD at batch 1. */
     public static Plan forInference(Model model) {
         return of(model, Loss.MEAN_SQUARED_ERROR, new Optimizer.Sgd(0, 0), 1);
+    }
+
+    /**
+     * The whole {@link #state} before the first step: parameters drawn by {@link
+     * org.quern.model.Init}, biases and moments 0.
+     */
+    public float[] initialState(long seed) {
+        float[] values = new float[Math.toIntExact(state.size())];
+        int[] words = new int[4];
+        for (int l = 0; l < dense.size(); l++) {
+            Slice w = dense.get(l).weights();
+            float limit = dense.get(l).layer().init().limit(w.rows(), w.columns());
+            int first = Math.toIntExact(w.offset() - state.offset());
+            int size = Math.toIntExact(w.size());
+            for (int i = 0; i < size; i++) {
+                if (i % 4 == 0) {
+                    Philox.block(seed, Streams.INIT.of(l), 0, i / 4, words, 0);
+                }
+                values[first + i] = (2 * Philox.unit(words[i % 4]) - 1) * limit;
+            }
+        }
+        return values;
     }
 
     /** Most rows of an inference pass. */

@@ -1,5 +1,6 @@
 package org.quern.plan;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
@@ -28,11 +29,9 @@ final class PlanBuilder {
         this.optimizer = given(optimizer, "optimizer");
         this.batch = batch;
         Layer.Dense output = model.output();
-        if (loss.takesLogits() && output.activation() != Activation.LINEAR) {
-            throw usage(
-                    "%s takes logits, but the last layer is \"%s\": make it \"dense %d\"",
-                    loss.title(), output.text(), output.units());
-        }
+        String text = "%s takes logits, but the last layer is \"%s\": make it \"dense %d\"";
+        boolean fits = !loss.takesLogits() || output.activation() == Activation.LINEAR;
+        expect(fits, text, loss.title(), output.text(), output.units());
         if (loss.isWeighted() && loss.values().size() > output.units()) {
             throw usage(
                     "%d class weights, but the model has %d outputs",
@@ -144,12 +143,10 @@ final class PlanBuilder {
     private Slice slice(String name, int rows, int columns) {
         Slice slice = new Slice(name, end, rows, columns);
         long aligned = (slice.end() + Plan.ALIGNMENT - 1) / Plan.ALIGNMENT * Plan.ALIGNMENT;
-        if (aligned > Integer.MAX_VALUE) {
-            throw usage(
-                    "the network needs more than 2³¹ − 1 numbers at batch %d (%s alone has %,d):"
-                            + " use a smaller batch or narrower layers",
-                    batch, name, slice.size());
-        }
+        String message =
+                "the network needs more than 2³¹ − 1 numbers at batch %d (%s alone has %,d): use a"
+                        + " smaller batch or narrower layers";
+        expect(aligned <= Integer.MAX_VALUE, message, batch, name, slice.size());
         end = aligned;
         return slice;
     }

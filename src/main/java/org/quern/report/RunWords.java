@@ -23,7 +23,7 @@ public final class RunWords {
     private static final Set<String> NO_SETTINGS =
             Set.of(
                     ("quern epochs steps test seconds timing end bestEpoch parameters resumedAfter"
-                                    + " started host command shift")
+                                    + " started resumed host command shift")
                             .split(" "));
 
     private RunWords() {}

@@ -245,13 +245,21 @@ public final class SweepText {
                 record.put("validation_loss", result.validation().loss());
                 record.put("test_" + score(result), test == null ? null : test.accuracy());
                 record.put("test_loss", test == null ? null : test.loss());
-                record.put("epochs", result.epochs());
+                record.put("epochs", result.epochs().size());
                 record.put("seconds", result.seconds());
                 record.put("failure", result.failure());
             }
             records.add(record);
         }
         return records;
+    }
+
+    /** The numbers of the combination that did best, one for each seed; none if all failed. */
+    public static List<Integer> best(List<Sweep.Result> results) {
+        Group best = ranked(results).get(0);
+        return Double.isNaN(best.accuracy())
+                ? List.of()
+                : best.results().stream().map(one -> one.member().number()).distinct().toList();
     }
 
     private static void folds(Map<String, Object> record, Group group) {
@@ -262,7 +270,7 @@ public final class SweepText {
         String error = "validation_" + errorName(group.results().get(0)).toLowerCase(Locale.ROOT);
         record.put(error, group.error());
         record.put(error + "_deviation", group.deviation(ERROR));
-        record.put("epochs", group.mean(Sweep.Result::epochs));
+        record.put("epochs", group.mean(one -> one.epochs().size()));
         record.put("seconds", group.mean(Sweep.Result::seconds));
         Stream<String> failures = group.results().stream().map(Sweep.Result::failure);
         record.put("failure", failures.filter(Objects::nonNull).findFirst().orElse(null));

@@ -47,19 +47,35 @@ public final class Curve implements Listener {
         trainer = begun;
     }
 
+    /** Goes on behind the points of the run so far. */
+    synchronized void resume(List<Point> earlier) {
+        points.addAll(earlier);
+        least = even();
+    }
+
     @Override
     public synchronized Verdict progress(Progress now) {
+        Point point = since(now);
+        if (point != null) {
+            add(point);
+        }
+        return Verdict.GO_ON;
+    }
+
+    /** The steps since it was last asked; null if there were none. */
+    Point since(Progress now) {
         boolean same = before != null && before.epoch() == now.epoch();
         int from = same ? before.step() : 0;
         int steps = now.step() - from;
-        if (steps > 0) {
-            double loss = now.loss() * now.step() - (same ? before.loss() * from : 0);
-            double hits = now.accuracy() * now.step() - (same ? before.accuracy() * from : 0);
-            double epoch = now.epoch() - 1 + (double) now.step() / now.steps();
-            add(new Point(epoch, steps, Math.max(0, loss / steps), hits / steps, rate(now)));
-        }
+        Progress last = before;
         before = now;
-        return Verdict.GO_ON;
+        if (steps <= 0) {
+            return null;
+        }
+        double loss = now.loss() * now.step() - (same ? last.loss() * from : 0);
+        double hits = now.accuracy() * now.step() - (same ? last.accuracy() * from : 0);
+        double epoch = now.epoch() - 1 + (double) now.step() / now.steps();
+        return new Point(epoch, steps, Math.max(0, loss / steps), hits / steps, rate(now));
     }
 
     private double rate(Progress now) {
@@ -82,8 +98,14 @@ public final class Curve implements Listener {
             for (int i = 0; i + 1 < points.size(); i++) {
                 points.set(i, points.get(i).and(points.remove(i + 1)));
             }
-            least = points.get(0).steps();
+            least = even();
         }
+    }
+
+    /** Steps of a point, in the mean: later points stand for no fewer. */
+    private int even() {
+        int steps = points.stream().mapToInt(Point::steps).sum();
+        return Math.max(1, steps / Math.max(1, points.size()));
     }
 
     public synchronized List<Point> points() {

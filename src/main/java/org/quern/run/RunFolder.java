@@ -3,6 +3,7 @@ package org.quern.run;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
+import static org.quern.QuernException.require;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
@@ -113,9 +114,8 @@ public final class RunFolder implements AutoCloseable {
             String why = e.getClass().getSimpleName();
             throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
         }
-        if (!Files.isWritable(folder)) {
-            throw data("no permission to write in %s: give --out another folder", folder);
-        }
+        String text = "no permission to write in %s: give --out another folder";
+        require(Files.isWritable(folder), text, folder);
         RunFolder run = new RunFolder(folder, settings, keep);
         run.take(parts);
         return run;
@@ -126,9 +126,8 @@ public final class RunFolder implements AutoCloseable {
         if (!Files.exists(given(folder, "folder"))) {
             return;
         }
-        if (!Files.isDirectory(folder)) {
-            throw data("%s is a file: give --out a new or empty folder", folder);
-        }
+        String message = "%s is a file: give --out a new or empty folder";
+        require(Files.isDirectory(folder), message, folder);
         if (Files.exists(folder.resolve(RunLock.FILE))) {
             try (RunLock lock = RunLock.of(folder)) { // says who holds it
                 clear(folder, lock);
@@ -174,25 +173,21 @@ public final class RunFolder implements AutoCloseable {
 
     /** Refuses a file that would be written elsewhere than in its folder. */
     public static Path refuseLink(Path file) {
-        if (Files.isSymbolicLink(given(file, "file"))) {
-            throw data("%s is a symbolic link, which no run makes: remove it", file);
-        }
+        String other = "%s is a symbolic link, which no run makes: remove it";
+        require(!Files.isSymbolicLink(given(file, "file")), other, file);
         return file;
     }
 
     private static void checkEmpty(Path folder) {
-        if (holdsRun(folder)) {
-            throw data(
-                    "%s holds a run already: go on with it by --resume %s, or give --out another"
-                            + " folder",
-                    folder, folder);
-        }
+        String text =
+                "%s holds a run already: go on with it by --auto-resume or --resume %s, or give"
+                        + " --out another folder";
+        require(!holdsRun(folder), text, folder, folder);
         List<Path> content = list(folder, "*");
         content.remove(folder.resolve(RunLock.FILE));
         if (!content.isEmpty()) {
-            throw data(
-                    "%s is not empty (%s): give --out a new or empty folder",
-                    folder, content.get(0).getFileName());
+            String message = "%s is not empty (%s): give --out a new or empty folder";
+            throw data(message, folder, content.get(0).getFileName());
         }
     }
 
@@ -214,12 +209,11 @@ public final class RunFolder implements AutoCloseable {
             // runs older than distortion do not mention it
             String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
             String was = saved.config().getOrDefault(is.getKey(), old);
-            if (!is.getValue().equals(was)) {
-                throw data(
-                        "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was,"
-                                + " or start a new run",
-                        folder.resolve(STATE), is.getKey(), was, is.getValue());
-            }
+            String other =
+                    "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was, or"
+                            + " start a new run";
+            boolean fits = is.getValue().equals(was);
+            require(fits, other, folder.resolve(STATE), is.getKey(), was, is.getValue());
         }
         trainer.restore(checkpoint);
         take(rows);
@@ -267,9 +261,8 @@ public final class RunFolder implements AutoCloseable {
     }
 
     private static Path stateOf(Path folder) {
-        if (!holdsRun(folder)) {
-            throw data("%s holds no run to go on with: there is no %s in it", folder, STATE);
-        }
+        String text = "%s holds no run to go on with: there is no %s in it";
+        require(holdsRun(folder), text, folder, STATE);
         return folder.resolve(STATE);
     }
 

@@ -1,7 +1,13 @@
 package org.quern.run;
 
+import static org.quern.QuernException.data;
 import static org.quern.QuernException.given;
 
+import com.google.gson.Gson;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +20,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.quern.Version;
 import org.quern.data.Splits;
 import org.quern.io.Json;
 import org.quern.train.ConfusionMatrix;
@@ -32,19 +39,26 @@ public final class RunReport {
     /** Begins a report: the backend's name, one line on the data, and the epochs asked for. */
     public RunReport(Trainer trainer, String backend, String data, int epochs) {
         given(trainer, "trainer").listen(curve);
-        OffsetDateTime now = OffsetDateTime.now();
-        with("quern", 1)
-                .with("started", now.truncatedTo(ChronoUnit.SECONDS).toString())
-                .with("host", host())
-                .with("backend", backend)
-                .with("device", trainer.executor().device())
-                .with("java", System.getProperty("java.version"))
-                .with("data", data)
-                .with("parameters", trainer.config().model().parameters());
+        with("quern", 1);
+        report.putAll(about(backend, trainer.executor().device(), data));
+        with("parameters", trainer.config().model().parameters());
         report.putAll(trainer.config().texts());
         with("seed", trainer.config().seed())
                 .with("batch", trainer.config().batch())
                 .with("epochsAsked", epochs);
+    }
+
+    /** When, where and on what something is done, and by which build. */
+    public static Map<String, Object> about(String backend, String device, String data) {
+        Map<String, Object> about = new LinkedHashMap<>();
+        about.put("started", OffsetDateTime.now().truncatedTo(ChronoUnit.SECONDS).toString());
+        about.put("host", host());
+        about.put("version", Version.TEXT);
+        about.put("backend", backend);
+        about.put("device", device);
+        about.put("java", System.getProperty("java.version"));
+        about.put("data", data);
+        return about;
     }
 
     /** The same with one thing more, or another. */
@@ -67,8 +81,43 @@ public final class RunReport {
         return with("epochs", epochs).with("steps", curve.points());
     }
 
+    /**
+     * Goes on with the report of a run that is resumed.
+     *
+     * @param before what {@code run.json} says of it
+     * @param epochs that were finished, behind which it goes on
+     * @throws org.quern.QuernException if the steps in it are not what Quern writes
+     */
+    public RunReport resumed(JsonObject before, int epochs) {
+        with("resumed", report.get("started"));
+        with("started", given(before, "before").get("started"));
+        if (before.get("command") instanceof JsonPrimitive command) {
+            String now = "; " + report.get("command");
+            boolean again = ("; " + command.getAsString()).endsWith(now);
+            with("command", command.getAsString() + (again ? "" : now));
+        }
+        try {
+            JsonElement steps = before.get("steps"); // runs of older versions have none
+            Curve.Point[] points = new Gson().fromJson(steps, Curve.Point[].class);
+            if (points != null) {
+                curve.resume(
+                        Stream.of(points)
+                                .filter(one -> one.steps() > 0 && one.epoch() <= epochs)
+                                .toList());
+            }
+            return this;
+        } catch (JsonParseException e) {
+            throw data(e, "the steps in run.json are damaged (%s)", Json.why(e));
+        }
+    }
+
+    /** Loss, accuracy and learning rate within the epochs, as far as they are known. */
+    public Curve curve() {
+        return curve;
+    }
+
     /** What this machine is called; null where nobody says. */
-    private static String host() {
+    static String host() {
         Stream<String> names = Stream.of("HOSTNAME", "COMPUTERNAME").map(System::getenv);
         try {
             // not by InetAddress, which may ask a name server and wait for it

@@ -19,7 +19,6 @@ import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
-import org.quern.data.Balance;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Distortion;
@@ -97,9 +96,8 @@ public final class RunSettings {
         settings.config(1);
         int limit = settings.get(Setting.LIMIT);
         int overfit = settings.get(Setting.OVERFIT);
-        if (limit < 0 || overfit < 0) {
-            throw usage("limit %d, overfit %d: give at least 1 row", limit, overfit);
-        }
+        String text = "limit %d, overfit %d: give at least 1 row";
+        expect(limit >= 0 && overfit >= 0, text, limit, overfit);
         int folds = settings.get(Setting.FOLDS);
         if (folds > 0 && (overfit > 0 || settings.asksFor(Setting.SPLIT))) {
             String option = overfit > 0 ? "overfit" : "split";
@@ -272,12 +270,10 @@ public final class RunSettings {
             String name = setting.name();
             String was = quoted(text(name));
             String is = quoted(Setting.textOf(others.get(name)));
-            if (!setting.mayChange() && !is.equals(was)) {
-                throw usage(
-                        "--%s %s contradicts %s, which was started with %s: leave the option out,"
-                                + " or start a new run",
-                        name, is, where, was);
-            }
+            String message =
+                    "--%s %s contradicts %s, which was started with %s: leave the option out, or"
+                            + " start a new run";
+            expect(setting.mayChange() || is.equals(was), message, name, is, where, was);
         }
     }
 
@@ -383,8 +379,8 @@ public final class RunSettings {
 
     /** Rows to train on, as the trainer is to see them: balanced, if somebody asks for it. */
     public Dataset toTrain(Splits parts) {
-        Dataset rows = given(parts, "parts").train();
-        return get(Setting.BALANCE) ? Balance.of(rows, get(Setting.SEED)) : rows;
+        given(parts, "parts");
+        return get(Setting.BALANCE) ? parts.train().balanced(get(Setting.SEED)) : parts.train();
     }
 
     /** What is known of a table in a file. */
@@ -420,7 +416,8 @@ public final class RunSettings {
                 get(Setting.GEMM),
                 get(Setting.PRECISION),
                 orNull(get(Setting.CUBLAS)),
-                get(Setting.ENGINE));
+                get(Setting.ENGINE),
+                1);
     }
 
     private static String orNull(String text) {
@@ -429,12 +426,17 @@ public final class RunSettings {
 
     /** A trainer for rows of this run, to be closed. */
     public Trainer open(Splits parts, Backend backend) {
-        TrainingConfig config = config(given(parts, "parts").train().shape());
+        return open(given(parts, "parts"), backend, options());
+    }
+
+    /** The same with other options than {@link #options}. */
+    Trainer open(Splits parts, Backend backend, Backend.Options options) {
+        TrainingConfig config = config(parts.train().shape());
         if (loss().classifies()) {
             config =
                     config.withLoss(
                             ClassWeights.parse(get(Setting.CLASS_WEIGHTS)).of(parts.train()));
         }
-        return Trainer.open(config, backend, options());
+        return Trainer.open(config, backend, options);
     }
 }

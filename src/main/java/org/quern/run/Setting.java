@@ -374,9 +374,8 @@ public final class Setting<T> {
             List<?> all = List.of(byDefault.getClass().getEnumConstants());
             List<String> names = all.stream().map(Setting::textOf).toList();
             String asked = text.toLowerCase(Locale.ROOT);
-            if (!names.contains(asked)) {
-                throw usage("unknown %s \"%s\": use %s", name, asked, String.join(", ", names));
-            }
+            String message = "unknown %s \"%s\": use %s";
+            expect(names.contains(asked), message, name, asked, String.join(", ", names));
             return all.get(names.indexOf(asked));
         }
         try {

@@ -55,12 +55,10 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
         SafeTensors tensors = SafeTensors.read(file);
         Map<String, String> metadata = tensors.metadata();
         SafeTensors.Tensor state = tensors.tensor("state");
-        if (!metadata.containsKey(KIND) || state == null) {
-            throw data("%s is not the state of a run: give the run's folder", file);
-        }
-        if (!metadata.get(KIND).equals(FORMAT)) {
-            throw data("%s is of another version of Quern: start a new run", file);
-        }
+        String text = "%s is not the state of a run: give the run's folder";
+        require(metadata.containsKey(KIND) && state != null, text, file);
+        String message = "%s is of another version of Quern: start a new run";
+        require(metadata.get(KIND).equals(FORMAT), message, file);
         try {
             SafeTensors.Tensor best = tensors.tensor("best");
             Checkpoint checkpoint =

@@ -1,11 +1,14 @@
 package org.quern.run;
 
 import static org.quern.QuernException.copied;
+import static org.quern.QuernException.either;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -20,6 +23,7 @@ import org.quern.backend.Backend;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.plan.Plan;
+import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
@@ -85,7 +89,7 @@ public final class Sweep {
             Member member,
             Score validation,
             Score test,
-            int epochs,
+            List<EpochResult> epochs,
             double seconds,
             String failure) {}
 
@@ -96,16 +100,26 @@ public final class Sweep {
         this.workers = workers;
     }
 
-    /** How many of some trainings run side by side, at most. */
-    public int workers(List<Member> members) {
-        int most = workers == 0 ? Integer.MAX_VALUE : workers;
-        if (workers == 0) {
-            for (Member member : given(members, "members")) {
-                Plan plan = member.settings().config(data.train().shape()).plan();
-                most = Math.min(most, backend.sideBySide(plan, member.settings().options()));
-            }
+    /** How many of some trainings run side by side, and by what, or by which of several. */
+    public Backend.SideBySide sideBySide(List<Member> members) {
+        copied(members, "members");
+        expect(!members.isEmpty(), "there is nothing to train");
+        int most = members.size();
+        Set<String> by = new LinkedHashSet<>();
+        for (Member member : members) {
+            Plan plan = member.settings().config(data.train().shape()).plan();
+            Backend.Options options = options(member, members.size());
+            Backend.SideBySide room = backend.sideBySide(plan, data.train().isPixels(), options);
+            most = Math.min(most, workers == 0 ? room.most() : workers);
+            by.add(room.by());
         }
-        return Math.max(1, Math.min(most, given(members, "members").size()));
+        return new Backend.SideBySide(Math.max(1, most), either(List.copyOf(by)));
+    }
+
+    /** One of so many is as good as alone if no other runs beside it. */
+    private Backend.Options options(Member member, int members) {
+        int beside = workers == 0 ? members : Math.min(workers, members);
+        return member.settings().options().withBeside(beside);
     }
 
     /**
@@ -129,9 +143,8 @@ public final class Sweep {
                 }
             }
             combinations = longer;
-            if ((long) combinations.size() * Math.max(1, folds) > MOST) {
-                throw usage("a sweep of more than %,d trainings: vary less at once", MOST);
-            }
+            String message = "a sweep of more than %,d trainings: vary less at once";
+            expect((long) combinations.size() * Math.max(1, folds) <= MOST, message, MOST);
         }
         List<Member> members = new ArrayList<>();
         for (int i = 0; i < combinations.size(); i++) {
@@ -152,11 +165,14 @@ public final class Sweep {
      * too.
      */
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
-        ExecutorService threads = Executors.newFixedThreadPool(workers(copied(members, "members")));
+        ExecutorService threads =
+                Executors.newFixedThreadPool(sideBySide(copied(members, "members")).most());
         try {
             List<CompletableFuture<Result>> all = new ArrayList<>();
             for (Member member : members) {
-                all.add(CompletableFuture.supplyAsync(() -> told(member, heard), threads));
+                all.add(
+                        CompletableFuture.supplyAsync(
+                                () -> told(member, members.size(), heard), threads));
             }
             // waits for all, failed or not: nothing is to go on in native code when the caller
             // does, who may end the process
@@ -168,9 +184,9 @@ public final class Sweep {
     }
 
     /** Trains one; null if it was stopped. A failure stops the others: it would meet them too. */
-    private Result told(Member member, Consumer<Result> heard) {
+    private Result told(Member member, int members, Consumer<Result> heard) {
         try {
-            Result result = stopped ? null : train(member);
+            Result result = stopped ? null : train(member, options(member, members));
             if (result != null) {
                 synchronized (this) {
                     heard.accept(result);
@@ -183,14 +199,14 @@ public final class Sweep {
         }
     }
 
-    private Result train(Member member) {
+    private Result train(Member member, Backend.Options options) {
         long start = System.nanoTime();
         Score validation = Score.NONE;
         Score test = Score.NONE;
-        int epochs = 0;
+        List<EpochResult> epochs = List.of();
         String failure = null;
         Splits parts = member.parts(data);
-        try (Training training = new Training(member.settings(), parts, backend)) {
+        try (Training training = new Training(member.settings(), parts, backend, options)) {
             History history = fit(training);
             if (history.end() == History.End.INTERRUPTED) {
                 return null;
@@ -205,7 +221,7 @@ public final class Sweep {
                 Dataset rows = byHeart ? parts.train() : parts.validation();
                 validation = Score.of(training.trainer().evaluate(rows));
             }
-            epochs = history.epochs().size();
+            epochs = history.epochs();
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
                 throw e;

@@ -1,7 +1,8 @@
 package org.quern.run;
 
-import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import java.nio.file.Files;
@@ -47,9 +48,9 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      * @throws org.quern.QuernException if it is damaged, or of another model
      */
     public static TrainedModel open(Path file, Model spec) {
-        if (!Files.exists(given(file, "file"))) {
-            throw data("%s does not exist: give a safetensors file or a run's folder", file);
-        }
+        given(file, "file");
+        String text = "%s does not exist: give a safetensors file or a run's folder";
+        require(Files.exists(file), text, file);
         ModelFile.SavedModel saved = ModelFile.read(file, spec);
         Map<String, String> asked = Map.of("label", saved.notes().getOrDefault("label", ""));
         return new TrainedModel(saved, RunSettings.DEFAULT.with(asked), false);
@@ -57,12 +58,11 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
 
     /** The same with a name for each output; refused if its file says otherwise. */
     public TrainedModel named(List<String> classes) {
+        given(classes, "classes");
         int outputs = saved.model().outputSize();
-        if (given(classes, "classes").size() != outputs || Set.copyOf(classes).size() != outputs) {
-            throw usage(
-                    "classes %s: the model has %d outputs, so give %d different names",
-                    String.join(",", classes), outputs, outputs);
-        }
+        String message = "classes %s: the model has %d outputs, so give %d different names";
+        boolean fits = classes.size() == outputs && Set.copyOf(classes).size() == outputs;
+        expect(fits, message, String.join(",", classes), outputs, outputs);
         if (!saved.classes().isEmpty() && !saved.classes().equals(classes)) {
             throw usage(
                     "classes %s: the model's file names them %s: leave --classes out",

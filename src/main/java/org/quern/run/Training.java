@@ -48,9 +48,15 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if they do not fit together
      */
     public Training(RunSettings settings, Splits parts, Backend backend) {
+        given(settings, "settings");
+        this(settings, parts, backend, settings.options());
+    }
+
+    /** One of several, for which the device is opened otherwise. */
+    Training(RunSettings settings, Splits parts, Backend backend, Backend.Options options) {
         this.settings = given(settings, "settings");
         this.parts = given(parts, "parts");
-        trainer = settings.open(parts, backend);
+        trainer = settings.open(parts, backend, options);
         try {
             DeviceDataset.checkTargets(trainer.plan(), parts.train());
             DeviceDataset.checkTargets(trainer.plan(), parts.test());

@@ -1,6 +1,6 @@
 package org.quern.train;
 
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import java.util.List;
 
@@ -14,11 +14,8 @@ import java.util.List;
  */
 public record EarlyStopping(int patience, double minDelta) {
     public EarlyStopping {
-        if (patience < 1 || !(minDelta >= 0)) {
-            throw usage(
-                    "early stopping: patience %d must be at least 1, min delta %s at least 0",
-                    patience, minDelta);
-        }
+        String text = "early stopping: patience %d must be at least 1, min delta %s at least 0";
+        expect(patience >= 1 && minDelta >= 0, text, patience, minDelta);
     }
 
     String text() {

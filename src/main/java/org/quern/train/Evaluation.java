@@ -2,6 +2,7 @@ package org.quern.train;
 
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.given;
+import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -113,20 +114,13 @@ public record Evaluation(
     }
 
     private static Evaluation classification(float[] logits, Dataset set) {
-        if (!set.hasLabels()) {
-            throw data("%s has no class labels to compare with", set.name());
-        }
+        require(set.hasLabels(), "%s has no class labels to compare with", set.name());
         int columns = logits.length / set.rows();
-        if (columns == 0 || logits.length % set.rows() != 0) {
-            throw data(
-                    "%,d outputs are not a whole number for each of %,d rows",
-                    logits.length, set.rows());
-        }
-        if (set.classes().size() > columns) {
-            throw data(
-                    "%s has %d classes, but the model knows %d",
-                    set.name(), set.classes().size(), columns);
-        }
+        String text = "%,d outputs are not a whole number for each of %,d rows";
+        require(columns != 0 && logits.length % set.rows() == 0, text, logits.length, set.rows());
+        String message = "%s has %d classes, but the model knows %d";
+        boolean fits = set.classes().size() <= columns;
+        require(fits, message, set.name(), set.classes().size(), columns);
         List<String> names = Classes.ofOutputs(set.classes(), columns);
         int[] predicted = new int[set.rows()];
         float[] confidence = new float[set.rows()];
@@ -179,9 +173,8 @@ public record Evaluation(
 
     private static Evaluation ofTargets(Loss form, float[] outputs, Dataset set) {
         float[] targets = set.targets();
-        if (targets == null || targets.length != outputs.length) {
-            throw data("%s has no targets to compare with, or not as many as outputs", set.name());
-        }
+        String other = "%s has no targets to compare with, or not as many as outputs";
+        require(targets != null && targets.length == outputs.length, other, set.name());
         int width = set.targetWidth();
         form.check(set.name(), targets, width);
         List<String> names = Classes.ofOutputs(set.classes(), width);

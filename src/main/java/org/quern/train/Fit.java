@@ -1,7 +1,7 @@
 package org.quern.train;
 
-import static org.quern.QuernException.data;
 import static org.quern.QuernException.device;
+import static org.quern.QuernException.require;
 
 import java.util.Arrays;
 import java.util.Locale;
@@ -75,12 +75,11 @@ final class Fit {
         if (validation != null) {
             DeviceDataset.checkTargets(plan, validation);
         }
-        if (batches.epoch(trainer.step) < trainer.epochs.size()) {
-            throw data(
-                    "the checkpoint is at step %,d after %d epochs, which does not fit %s with"
-                            + " %,d steps an epoch: resume with the same data and batch",
-                    trainer.step, trainer.epochs.size(), train.name(), perEpoch);
-        }
+        String text =
+                "the checkpoint is at step %,d after %d epochs, which does not fit %s with %,d"
+                        + " steps an epoch: resume with the same data and batch";
+        boolean fits = batches.epoch(trainer.step) >= trainer.epochs.size();
+        require(fits, text, trainer.step, trainer.epochs.size(), train.name(), perEpoch);
     }
 
     History run() {

@@ -1,7 +1,7 @@
 package org.quern.train;
 
-import static org.quern.QuernException.data;
 import static org.quern.QuernException.given;
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import org.quern.backend.Backend;
@@ -49,11 +49,9 @@ public final class Predictor implements AutoCloseable {
         plan = Plan.forInference(given(model, "model"));
         given(parameters, "parameters");
         given(options, "options");
-        if (parameters.length != plan.parameters().size()) {
-            throw data(
-                    "%,d parameters do not fit the model, which has %,d",
-                    parameters.length, plan.parameters().size());
-        }
+        String text = "%,d parameters do not fit the model, which has %,d";
+        boolean fits = parameters.length == plan.parameters().size();
+        require(fits, text, parameters.length, plan.parameters().size());
         float[] own = parameters.clone();
         pool =
                 new ExecutorPool(

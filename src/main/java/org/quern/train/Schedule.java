@@ -38,11 +38,9 @@ public sealed interface Schedule {
     record Step(double rate, int every, double factor) implements Schedule {
         public Step {
             checkRate(rate);
-            if (every < 1 || !(factor > 0 && factor < Double.POSITIVE_INFINITY)) {
-                throw usage(
-                        "schedule step %d %s: give epochs of at least 1 and a factor above 0",
-                        every, factor);
-            }
+            String text = "schedule step %d %s: give epochs of at least 1 and a factor above 0";
+            boolean fits = every >= 1 && factor > 0 && factor < Double.POSITIVE_INFINITY;
+            expect(fits, text, every, factor);
         }
 
         @Override
@@ -65,9 +63,8 @@ public sealed interface Schedule {
     record Cosine(double rate, double floor) implements Schedule {
         public Cosine {
             checkRate(rate);
-            if (!(floor >= 0 && floor <= 1)) {
-                throw usage("schedule cosine %s: the floor is a fraction from 0 to 1", floor);
-            }
+            String message = "schedule cosine %s: the floor is a fraction from 0 to 1";
+            expect(floor >= 0 && floor <= 1, message, floor);
         }
 
         @Override
@@ -134,8 +131,7 @@ public sealed interface Schedule {
     }
 
     private static void checkRate(double rate) {
-        if (!(rate > 0 && rate < Double.POSITIVE_INFINITY)) {
-            throw usage("learning rate %s must be above 0 and finite", rate);
-        }
+        String other = "learning rate %s must be above 0 and finite";
+        expect(rate > 0 && rate < Double.POSITIVE_INFINITY, other, rate);
     }
 }

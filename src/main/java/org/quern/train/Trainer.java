@@ -1,8 +1,8 @@
 package org.quern.train;
 
-import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -111,14 +111,11 @@ public final class Trainer implements AutoCloseable {
 
     private History fit(Dataset train, Dataset validation, int count, boolean inAll) {
         given(train, "training data");
-        if (count < 1) {
-            throw usage("epochs %d: give at least 1", count);
-        }
+        expect(count >= 1, "epochs %d: give at least 1", count);
         return alone(
                 () -> {
-                    if (lock.getHoldCount() > 1) {
-                        throw usage("a listener cannot train the trainer that it listens to");
-                    }
+                    String text = "a listener cannot train the trainer that it listens to";
+                    expect(lock.getHoldCount() <= 1, text);
                     try {
                         int done = inAll ? 0 : epochs.size();
                         expect(count <= Integer.MAX_VALUE - done, "epochs %d: too many", count);
@@ -190,12 +187,9 @@ public final class Trainer implements AutoCloseable {
     /** An array for the outputs of a data set's rows, unless there are more than one holds. */
     static float[] roomForOutputs(Plan plan, Dataset set) {
         long size = (long) set.rows() * plan.outputSize();
-        if (size > Integer.MAX_VALUE - 8) {
-            throw usage(
-                    "%s: %,d rows of %,d outputs are more than an array holds: take fewer rows at"
-                            + " once",
-                    set.name(), set.rows(), plan.outputSize());
-        }
+        String text =
+                "%s: %,d rows of %,d outputs are more than an array holds: take fewer rows at once";
+        expect(size <= Integer.MAX_VALUE - 8, text, set.name(), set.rows(), plan.outputSize());
         return new float[(int) size];
     }
 
@@ -224,16 +218,12 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void goBack(Checkpoint checkpoint) {
-        if (checkpoint.state().length != plan.state().size()) {
-            throw data(
-                    "the checkpoint has %,d numbers of state, the model %,d: it is of another model",
-                    checkpoint.state().length, plan.state().size());
-        }
-        if (checkpoint.seed() != config.seed()) {
-            throw data(
-                    "the checkpoint is of a run with seed %d, not %d",
-                    checkpoint.seed(), config.seed());
-        }
+        String text =
+                "the checkpoint has %,d numbers of state, the model %,d: it is of another model";
+        boolean fits = checkpoint.state().length == plan.state().size();
+        require(fits, text, checkpoint.state().length, plan.state().size());
+        String message = "the checkpoint is of a run with seed %d, not %d";
+        require(checkpoint.seed() == config.seed(), message, checkpoint.seed(), config.seed());
         executor.write(plan.state(), checkpoint.state(), 0);
         step = checkpoint.step();
         epochs.clear();

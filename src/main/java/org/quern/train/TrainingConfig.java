@@ -1,7 +1,7 @@
 package org.quern.train;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
-import static org.quern.QuernException.usage;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -40,9 +40,7 @@ public record TrainingConfig(
         given(optimizer, "optimizer");
         given(schedule, "schedule");
         given(distortion, "distortion");
-        if (batch < 1) {
-            throw usage("batch %d: a batch has at least 1 row", batch);
-        }
+        expect(batch >= 1, "batch %d: a batch has at least 1 row", batch);
     }
 
     /** Keras' defaults: cross-entropy, Adam at 1e-3, batch 32; seed 1, no early stopping. */

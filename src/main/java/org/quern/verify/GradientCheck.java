@@ -16,7 +16,6 @@ import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 import org.quern.plan.Batches;
-import org.quern.plan.Initializer;
 import org.quern.plan.Loss;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
@@ -182,7 +181,7 @@ public final class GradientCheck {
 
     /** The initial state, with biases that are not 0. */
     private float[] parameters() {
-        float[] state = Initializer.state(plan, SEED);
+        float[] state = plan.initialState(SEED);
         for (Plan.DenseSlices dense : plan.dense()) {
             for (int j = 0; j < dense.bias().columns(); j++) {
                 int at = (int) dense.bias().offset() + j;

@@ -13,7 +13,6 @@ import org.quern.data.Dataset;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.plan.Batches;
-import org.quern.plan.Initializer;
 import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
@@ -63,7 +62,7 @@ public class ReferenceCheck {
     public static List<String> ofStep(Executor executor, Dataset data, long seed, long step) {
         Plan plan = executor.plan();
         int size = Math.toIntExact(plan.arena());
-        float[] arena = Arrays.copyOf(Initializer.state(plan, seed), size); // state comes first
+        float[] arena = Arrays.copyOf(plan.initialState(seed), size); // state comes first
         // gradients are next: the gaps between them are 0 by contract
         Arrays.fill(arena, (int) plan.gradients().end(), size, Float.NaN);
         List<String> wrong = new ArrayList<>();

@@ -2,7 +2,6 @@ package org.quern.web;
 
 import static org.quern.QuernException.require;
 
-import com.sun.net.httpserver.HttpExchange;
 import java.io.IOException;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -46,10 +45,11 @@ public final class DrawServer implements AutoCloseable {
         return server.address();
     }
 
-    private void predict(HttpExchange exchange) throws IOException {
-        byte[] ink = exchange.getRequestBody().readNBytes(SIDE * SIDE + 1);
+    private void predict(Request request) throws IOException {
+        byte[] ink = request.body();
         if (ink.length != SIDE * SIDE) {
-            LocalServer.text(exchange, 400, "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE));
+            String text = "Send %d x %d bytes of ink.\n".formatted(SIDE, SIDE);
+            request.answer(400, Request.TEXT, text);
             return;
         }
         Map<String, Object> answer = new LinkedHashMap<>();
@@ -60,7 +60,7 @@ public final class DrawServer implements AutoCloseable {
             predictor.predict(image, probabilities);
             answer.put("probabilities", probabilities);
         }
-        LocalServer.send(exchange, 200, "application/json", Json.forPage(answer));
+        request.answer(200, "application/json", Json.forPage(answer));
     }
 
     @Override

@@ -1,6 +1,5 @@
 package org.quern.web;
 
-import com.sun.net.httpserver.HttpExchange;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -20,17 +19,17 @@ import org.quern.train.Trainer;
 
 /**
  * The page of a run while it goes on, on 127.0.0.1. Who has it open is told of news by server-sent
- * events, at most five times a second; the page takes nothing from anybody. The training thread
- * only notes a few numbers; all else is done by the threads of those who watch.
+ * events, at most twice a second; the page takes nothing from anybody. The training thread only
+ * notes a few numbers; all else is done by the threads of those who watch.
  */
 public final class LivePage implements Listener, AutoCloseable {
-    private static final long PAUSE_MILLIS = 200;
+    private static final long PAUSE_MILLIS = 500;
 
     /** How long the end of a run waits for the last news to be on their way. */
     private static final long PATIENCE_MILLIS = 2000;
 
     private final LocalServer server;
-    private final Curve curve = new Curve();
+    private final Curve curve;
     private final List<EpochResult> epochs = new ArrayList<>();
     private final int rows;
     private Progress progress;
@@ -51,9 +50,11 @@ public final class LivePage implements Listener, AutoCloseable {
      * Takes the port, 0 for any.
      *
      * @param page as it is before the first step
+     * @param curve that listens to the trainer before this does
      * @param rows of an epoch
      */
-    public LivePage(int port, RunPage page, int rows) {
+    public LivePage(int port, RunPage page, Curve curve, int rows) {
+        this.curve = curve;
         this.rows = rows;
         String html = page.live().html();
         server = new LocalServer(port, "--watch", html, "GET", "events", this::events);
@@ -65,7 +66,6 @@ public final class LivePage implements Listener, AutoCloseable {
 
     @Override
     public void begin(Trainer trainer) {
-        curve.begin(trainer);
         List<EpochResult> before = trainer.checkpoint().epochs();
         synchronized (this) {
             epochs.addAll(before);
@@ -76,7 +76,6 @@ public final class LivePage implements Listener, AutoCloseable {
     @Override
     public synchronized Verdict progress(Progress now) {
         progress = now;
-        curve.progress(now);
         changed();
         return Verdict.GO_ON;
     }
@@ -119,12 +118,13 @@ public final class LivePage implements Listener, AutoCloseable {
         }
     }
 
-    private void events(HttpExchange exchange) throws IOException {
+    private void events(Request request) throws IOException {
         synchronized (this) {
             watchers++;
         }
-        try (OutputStream out = LocalServer.begin(exchange, 200, "text/event-stream", 0)) {
+        try (OutputStream out = request.begin(200, "text/event-stream", List.of())) {
             long told = -1;
+            int known = -1;
             for (boolean over = false; !over; ) {
                 State state;
                 synchronized (this) {
@@ -133,7 +133,8 @@ public final class LivePage implements Listener, AutoCloseable {
                     }
                     told = news;
                     over = last != null || closed;
-                    state = over ? null : state();
+                    state = over ? null : state(known);
+                    known = epochs.size();
                 }
                 // made outside of the lock, which the training thread takes too
                 String event = over ? last : event("state", state);
@@ -155,7 +156,8 @@ public final class LivePage implements Listener, AutoCloseable {
         }
     }
 
-    private State state() {
+    /** The news; the epochs if there are others than so many. */
+    private State state(int known) {
         String text = RunPage.WAITING;
         String left = null;
         Progress p = progress;
@@ -164,7 +166,8 @@ public final class LivePage implements Listener, AutoCloseable {
             text = text.formatted(p.epoch(), p.epochs(), p.step(), p.steps());
             left = Numbers.clock(p.secondsLeft(rows));
         }
-        return new State(text, List.copyOf(epochs), curve.points(), p, left);
+        List<EpochResult> some = known == epochs.size() ? null : RunPage.some(epochs);
+        return new State(text, some, curve.points(), p, left);
     }
 
     private static String event(String name, Object data) {

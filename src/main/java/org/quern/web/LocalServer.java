@@ -2,28 +2,36 @@ package org.quern.web;
 
 import static org.quern.QuernException.expect;
 
-import com.sun.net.httpserver.Headers;
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpHandler;
-import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.quern.QuernException;
 
 /**
  * Pages for one user of this machine: bound to 127.0.0.1 alone, below a token that only who is told
  * the address knows, and deaf to requests under any other name (DNS rebinding) or from any other
- * origin.
+ * origin. One thread reads all requests; only one that is whole, and knows the token, gets a thread
+ * of its own, so that whoever sends half of a request keeps nobody waiting. (The JDK's own server
+ * has a thread wait for each of them.)
  */
 final class LocalServer implements AutoCloseable {
     private static final int LARGEST_PORT = 65_535;
@@ -31,40 +39,62 @@ final class LocalServer implements AutoCloseable {
     /** Bits of a token that nobody guesses. */
     private static final int TOKEN_BYTES = 16;
 
+    /** Connections whose request is not whole; for one more, the oldest of them is closed. */
+    private static final int MOST_WAITING = 1024;
+
+    /** At a time; then requests are read. */
+    private static final int MOST_ACCEPTED = 64;
+
+    /** How long a request may take until it is whole. */
+    private static final long PATIENCE_NANOS = 2_000_000_000;
+
+    private static final int TICK_MILLIS = 200;
+
     /**
-     * Connections, each of which may take a thread: one that asks for nothing keeps nobody waiting.
+     * Of those who know the address, so many at a time: browsers that watch a run hold one each.
      */
-    private static final int MOST_CONNECTIONS = 1024;
+    private static final int MOST_THREADS = 64;
 
-    /** Enough for what is answered here, a tenth of a thread's usual stack. */
-    private static final int STACK_BYTES = 1 << 17;
-
-    static {
-        // of the whole process, read once: a request that does not arrive in time is hung up on
-        deadline("sun.net.httpserver.maxReqTime", 2);
-        deadline("sun.net.httpserver.maxIdleConnections", 64);
-        deadline("jdk.httpserver.maxConnections", MOST_CONNECTIONS);
+    /** Answers a request, whose connection is closed then; what it throws is that nobody reads. */
+    interface Handler {
+        void answer(Request request) throws IOException;
     }
 
-    private final HttpServer server;
+    private record Route(String method, Handler handler) {}
+
+    private final ServerSocketChannel server;
+    private final Selector selector;
     private final ExecutorService threads;
+    private final Thread reader;
     private final String root;
+    private final Map<String, Route> routes;
+    private final int port;
+
+    /** The connections whose requests are not whole, the oldest first. */
+    private final Set<SelectionKey> waiting = new LinkedHashSet<>();
+
+    private final List<SelectionKey> whole = new ArrayList<>();
+    private volatile boolean closed;
 
     /**
      * Takes a port of 127.0.0.1 and begins to answer: the first address with a page, another with
-     * what {@code handler} says, where what it throws ends the connection.
+     * what {@code handler} says.
      *
      * @param port 0 for any that is free
      * @param option that the port was given by, for messages
      */
-    LocalServer(
-            int port, String option, String html, String method, String path, HttpHandler handler) {
+    LocalServer(int port, String option, String html, String method, String path, Handler handler) {
         boolean isPort = port >= 0 && port <= LARGEST_PORT;
         String range = "%s %d: a port is 0 to %d, 0 for any free one";
         expect(isPort, range, option, port, LARGEST_PORT);
         try {
             InetAddress here = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
-            server = HttpServer.create(new InetSocketAddress(here, port), 0);
+            selector = Selector.open();
+            server = ServerSocketChannel.open();
+            server.configureBlocking(false);
+            server.bind(new InetSocketAddress(here, port), MOST_WAITING);
+            server.register(selector, SelectionKey.OP_ACCEPT);
+            this.port = server.socket().getLocalPort();
         } catch (IOException e) {
             String text =
                     e instanceof BindException
@@ -77,97 +107,160 @@ final class LocalServer implements AutoCloseable {
         byte[] token = new byte[TOKEN_BYTES];
         new SecureRandom().nextBytes(token);
         root = "/" + Base64.getUrlEncoder().withoutPadding().encodeToString(token) + "/";
+        Handler page = request -> request.answer(200, "text/html; charset=utf-8", html);
+        routes = Map.of(root, new Route("GET", page), root + path, new Route(method, handler));
         threads =
                 new ThreadPoolExecutor(
                         0,
-                        Integer.MAX_VALUE, // there are no more than connections
+                        MOST_THREADS,
                         10,
                         TimeUnit.SECONDS,
                         new SynchronousQueue<>(),
-                        task -> {
-                            Thread thread = new Thread(null, task, "web", STACK_BYTES);
-                            thread.setDaemon(true);
-                            return thread;
-                        });
-        server.setExecutor(threads);
-        on("GET", "/", exchange -> text(exchange, 404, "There is nothing here.\n"));
-        on("GET", root, exchange -> send(exchange, 200, "text/html; charset=utf-8", html));
-        on(method, root + path, handler);
-        server.start();
+                        task -> daemon(task, "web"));
+        reader = daemon(this::read, "web requests");
+        reader.start();
     }
 
-    private static void deadline(String property, int value) {
-        if (System.getProperty(property) == null) {
-            System.setProperty(property, Integer.toString(value));
+    private static Thread daemon(Runnable task, String name) {
+        Thread thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    // ---- the thread that reads
+
+    private void read() {
+        try (selector;
+                server) {
+            while (!closed) {
+                selector.select(this::ready, TICK_MILLIS);
+                while (!waiting.isEmpty() && request(oldest()).nanos() > PATIENCE_NANOS) {
+                    hangUp(oldest());
+                }
+                if (!whole.isEmpty()) {
+                    selector.selectNow(key -> {}); // lets go of them
+                    whole.forEach(key -> answer(request(key)));
+                    whole.clear();
+                }
+            }
+            List.copyOf(waiting).forEach(this::hangUp);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
-    private void on(String method, String path, HttpHandler handler) {
-        server.createContext(
-                path,
-                exchange -> {
-                    try (exchange) {
-                        if (!isForUs(exchange)) {
-                            text(exchange, 403, "This server answers to 127.0.0.1 alone.\n");
-                        } else if (!exchange.getRequestURI().getPath().equals(path)) {
-                            text(exchange, 404, "There is nothing here.\n");
-                        } else if (!exchange.getRequestMethod().equals(method)) {
-                            exchange.getResponseHeaders().set("Allow", method);
-                            text(exchange, 405, "Only " + method + ".\n");
-                        } else {
-                            handler.handle(exchange);
-                        }
-                    }
-                });
+    private SelectionKey oldest() {
+        return waiting.iterator().next();
     }
 
-    private boolean isForUs(HttpExchange exchange) {
-        String host = exchange.getRequestHeaders().getFirst("Host");
-        String origin = exchange.getRequestHeaders().getFirst("Origin");
-        boolean isOurs =
-                ("127.0.0.1:" + port()).equals(host) || ("localhost:" + port()).equals(host);
+    private static Request request(SelectionKey key) {
+        return (Request) key.attachment();
+    }
+
+    private void ready(SelectionKey key) {
+        if (request(key) == null) {
+            accept();
+            return;
+        }
+        try {
+            if (request(key).read()) {
+                key.cancel();
+                waiting.remove(key);
+                whole.add(key);
+            }
+        } catch (IOException e) { // it was closed from there
+            hangUp(key);
+        }
+    }
+
+    private void accept() {
+        try {
+            for (int i = 0; i < MOST_ACCEPTED; i++) {
+                SocketChannel channel = server.accept();
+                if (channel == null) {
+                    return;
+                }
+                channel.configureBlocking(false);
+                Request request = new Request(channel);
+                waiting.add(channel.register(selector, SelectionKey.OP_READ, request));
+                if (waiting.size() > MOST_WAITING) {
+                    hangUp(oldest());
+                }
+            }
+        } catch (IOException e) { // it has left, or there are no file handles
+            if (waiting.isEmpty()) {
+                LockSupport.parkNanos(TICK_MILLIS * 1_000_000L);
+            } else {
+                hangUp(oldest());
+            }
+        }
+    }
+
+    private void hangUp(SelectionKey key) {
+        waiting.remove(key);
+        try {
+            request(key).close();
+        } catch (IOException e) {
+            key.cancel(); // it cannot be closed, but is forgotten
+        }
+    }
+
+    private void answer(Request request) {
+        Route route = routes.get(request.path());
+        if (request.fault() != 0) {
+            refuse(request, request.fault(), "This request is not understood.\n");
+        } else if (!isForUs(request)) {
+            refuse(request, 403, "This server answers to 127.0.0.1 alone.\n");
+        } else if (route == null) {
+            refuse(request, 404, "There is nothing here.\n");
+        } else if (!request.method().equals(route.method)) {
+            refuse(request, 405, "Only " + route.method + ".\n", "Allow: " + route.method);
+        } else {
+            try {
+                threads.execute(() -> answer(request, route.handler));
+            } catch (RejectedExecutionException e) {
+                refuse(request, 503, "Too many pages are open.\n");
+            }
+        }
+    }
+
+    /** So few bytes that nobody has to read them for them to be sent. */
+    private static void refuse(Request request, int status, String text, String... headers) {
+        answer(request, of -> of.answer(status, Request.TEXT, text, headers));
+    }
+
+    private static void answer(Request request, Handler handler) {
+        try (request) {
+            handler.answer(request);
+        } catch (IOException e) {
+            return; // who asked has left
+        }
+    }
+
+    private boolean isForUs(Request request) {
+        String host = request.header("Host");
+        String origin = request.header("Origin");
+        boolean isOurs = ("127.0.0.1:" + port).equals(host) || ("localhost:" + port).equals(host);
         return isOurs && (origin == null || origin.equals("http://" + host));
     }
 
-    static void text(HttpExchange exchange, int status, String text) throws IOException {
-        send(exchange, status, "text/plain; charset=utf-8", text);
-    }
-
-    static void send(HttpExchange exchange, int status, String type, String text)
-            throws IOException {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        if (exchange.getRequestMethod().equals("HEAD")) { // the JDK would complain of a text
-            begin(exchange, status, type, -1);
-        } else {
-            begin(exchange, status, type, bytes.length).write(bytes);
-        }
-    }
-
-    /** Begins an answer of so many bytes: 0 if their number is not known, −1 for none. */
-    static OutputStream begin(HttpExchange exchange, int status, String type, long length)
-            throws IOException {
-        Headers headers = exchange.getResponseHeaders();
-        headers.set("Content-Type", type);
-        headers.set("Content-Security-Policy", "frame-ancestors 'none'"); // the rest is in pages
-        headers.set("Cross-Origin-Resource-Policy", "same-origin");
-        headers.set("Referrer-Policy", "no-referrer");
-        headers.set("X-Content-Type-Options", "nosniff");
-        headers.set("Cache-Control", "no-store");
-        exchange.sendResponseHeaders(status, length);
-        return exchange.getResponseBody();
-    }
-
     int port() {
-        return server.getAddress().getPort();
+        return port;
     }
 
     String address() {
-        return "http://127.0.0.1:" + port() + root;
+        return "http://127.0.0.1:" + port + root;
     }
 
     @Override
     public void close() {
-        server.stop(0);
+        closed = true;
+        selector.wakeup();
         threads.shutdownNow();
+        try {
+            reader.join(); // the port is free then
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -75,7 +75,8 @@ class BackendsTest {
                         Backend.Gemm.AUTO,
                         Backend.Precision.FP32,
                         null,
-                        Backend.Engine.AUTO);
+                        Backend.Engine.AUTO,
+                        1);
         assertThatThrownBy(() -> Backends.choose(all, Backends.AUTO, named))
                 .hasMessage("it does not compile");
     }

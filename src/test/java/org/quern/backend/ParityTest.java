@@ -18,7 +18,6 @@ import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 import org.quern.plan.Batches;
-import org.quern.plan.Initializer;
 import org.quern.plan.Loss;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
@@ -217,7 +216,7 @@ class ParityTest {
         float[] host = new float[rows * 10];
         int[] indices = new int[rows];
         Arrays.setAll(indices, i -> 7 + i);
-        float[] state = Initializer.state(plan, seed);
+        float[] state = plan.initialState(seed);
         float[] expected =
                 OUTPUTS.computeIfAbsent(
                         new Run(REFERENCE, net, seed),
@@ -258,7 +257,7 @@ class ParityTest {
     private static float[] losses(Executor executor, Net net, long seed, long first, int count) {
         Plan plan = executor.plan();
         if (first == 0) {
-            executor.write(plan.state(), Initializer.state(plan, seed), 0);
+            executor.write(plan.state(), plan.initialState(seed), 0);
         }
         Steps steps = new Steps(seed, count).select(first, count, plan.optimizer(), s -> 1e-3);
         try (DeviceDataset data = executor.upload(net.data())) {

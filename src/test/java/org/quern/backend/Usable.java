@@ -44,6 +44,7 @@ public final class Usable {
                 Backend.Gemm.AUTO,
                 Backend.Precision.FP32,
                 null,
-                Backend.Engine.AUTO);
+                Backend.Engine.AUTO,
+                1);
     }
 }

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Runs commands in this process, as if off a terminal, and catches what they say. */
-final class Cli {
+public final class Cli {
     private final Map<String, String> environment = new HashMap<>();
 
     /**
@@ -17,7 +17,7 @@ final class Cli {
      *
      * @param cache stands for the user's cache
      */
-    Cli(Path cache) {
+    public Cli(Path cache) {
         environment.put("XDG_CACHE_HOME", cache.toString());
     }
 
@@ -28,7 +28,7 @@ final class Cli {
     }
 
     /** What a command said, and its exit code. */
-    record Outcome(int code, String out, String err) {
+    public record Outcome(int code, String out, String err) {
         /** The lines on standard output. */
         List<String> lines() {
             return out.lines().toList();
@@ -36,7 +36,7 @@ final class Cli {
     }
 
     /** Runs a command. */
-    Outcome run(String... arguments) {
+    public Outcome run(String... arguments) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         Console console =

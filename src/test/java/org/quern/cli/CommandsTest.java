@@ -93,7 +93,7 @@ class CommandsTest {
         assertThat(again.code()).isEqualTo(3);
         assertThat(again.err())
                 .isEqualTo(
-                        "quern: %s holds a run already: go on with it by --resume %s, or give --out"
+                        "quern: %s holds a run already: go on with it by --auto-resume or --resume %s, or give --out"
                                         .formatted(runFolder, runFolder)
                                 + " another folder\n");
         Cli.Outcome missed =

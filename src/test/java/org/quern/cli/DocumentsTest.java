@@ -2,6 +2,10 @@ package org.quern.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,7 +53,9 @@ class DocumentsTest {
         all.add(Path.of("kernels/README.md"));
         all.add(Path.of("bench/METHOD.md"));
         try (Stream<Path> docs = Files.list(Path.of("docs"))) {
-            docs.filter(file -> file.toString().endsWith(".md")).sorted().forEach(all::add);
+            docs.filter(file -> file.toString().matches(".*\\.(md|ipynb)"))
+                    .sorted()
+                    .forEach(all::add);
         }
         return all;
     }
@@ -59,7 +65,16 @@ class DocumentsTest {
         types = new TreeSet<>();
         StringBuilder names = new StringBuilder();
         for (String folder :
-                List.of("src", "bench", "kernels", "native", "ci", "docs", ".ci", "quern")) {
+                List.of(
+                        "src",
+                        "bench",
+                        "kernels",
+                        "native",
+                        "ci",
+                        "docs",
+                        ".ci",
+                        "quern",
+                        "quern.jsh")) {
             try (Stream<Path> found = Files.walk(Path.of(folder))) {
                 for (Path file : found.toList()) {
                     names.append(file).append(Files.isDirectory(file) ? "/\n" : "\n");
@@ -81,7 +96,7 @@ class DocumentsTest {
     @MethodSource("documents")
     void linksLeadSomewhere(Path document) throws IOException {
         Path folder = document.toAbsolutePath().getParent();
-        assertThat(all(LINK, Files.readString(document)))
+        assertThat(all(LINK, text(document)))
                 .filteredOn(link -> !link.startsWith("http"))
                 .allSatisfy(link -> assertThat(folder.resolve(link)).exists());
     }
@@ -89,7 +104,7 @@ class DocumentsTest {
     @ParameterizedTest
     @MethodSource("documents")
     void filesAndClassesThatAreNamedAreThere(Path document) throws IOException {
-        String text = withoutBlocks(Files.readString(document));
+        String text = withoutBlocks(text(document));
         List<String> missing = new ArrayList<>();
         for (String code : all(CODE, text)) {
             if (TYPE.matcher(code).matches() && !types.contains(code)) {
@@ -108,7 +123,7 @@ class DocumentsTest {
     @ParameterizedTest
     @MethodSource("documents")
     void testsThatAreNamedAreThere(Path document) throws IOException {
-        for (String named : all(TEST, Files.readString(document))) {
+        for (String named : all(TEST, text(document))) {
             assertThat(types).contains(named.split(","));
         }
     }
@@ -117,7 +132,7 @@ class DocumentsTest {
     @ParameterizedTest
     @MethodSource("documents")
     void commandsHaveTheOptionsThatTheyAreGiven(Path document) throws IOException {
-        String text = Files.readString(document).replaceAll("\\\\\n *|\\n(?=--|\"|32)", " ");
+        String text = text(document).replaceAll("\\\\\n *|\\n(?=--|\"|32)", " ");
         for (String command : all(COMMAND, text)) {
             List<String> words = new ArrayList<>();
             Matcher word = Pattern.compile("\"([^\"]*)\"|(\\S+)").matcher(command.strip());
@@ -131,6 +146,25 @@ class DocumentsTest {
             assertThat(outcome.err()).as(command).isEmpty();
             assertThat(outcome.code()).as(command).isZero();
         }
+    }
+
+    /** A document's text; of a notebook, what it says between its programs. */
+    private static String text(Path document) throws IOException {
+        String text = Files.readString(document);
+        if (!document.toString().endsWith("ipynb")) {
+            return text;
+        }
+        StringBuilder prose = new StringBuilder();
+        JsonObject notebook = JsonParser.parseString(text).getAsJsonObject();
+        for (JsonElement cell : notebook.getAsJsonArray("cells")) {
+            if (cell.getAsJsonObject().get("cell_type").getAsString().equals("markdown")) {
+                JsonArray lines = cell.getAsJsonObject().getAsJsonArray("source");
+                lines.forEach(line -> prose.append(line.getAsString()));
+                prose.append('\n');
+            }
+        }
+        assertThat(prose).isNotEmpty();
+        return prose.toString();
     }
 
     private static String withoutBlocks(String text) {

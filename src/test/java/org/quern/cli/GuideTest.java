@@ -49,7 +49,8 @@ class GuideTest {
 
     /** Files that a page's commands write, or that its reader has. */
     private static final Pattern MADE =
-            Pattern.compile("runs/.*|data/.*|[\\w./-]+\\.(html|csv|safetensors|onnx|png)|pictures");
+            Pattern.compile(
+                    "runs/.*|data/.*|[\\w./-]+\\.(html|csv|safetensors|onnx|png|svg)|pictures");
 
     private static final Pattern TIMES =
             Pattern.compile(
@@ -89,6 +90,37 @@ class GuideTest {
                 .isNotEmpty()
                 .flatMap(Block::lines)
                 .allSatisfy(line -> assertThat(line.strip()).doesNotStartWith("."));
+    }
+
+    /** What the script imports, and both of its helpers, in a jshell as a reader starts it. */
+    @Test
+    void theScriptForJshell() throws Exception {
+        Path picture = folder.resolve("four.png");
+        Path chart = folder.resolve("bars.svg");
+        String typed =
+                """
+                save(Show.pictures(mnist().test(), 2, 0, 1, 2, 3), "%s")
+                save(Show.bars("rows", List.of("a", "b"), new int[] {1, 2}), "%s")
+                System.out.println(mnist().train())
+                System.out.println(TrainingConfig.of(Model.input(4).dense(3)).withBatch(7).batch())
+                """
+                        .formatted(picture, chart);
+        ProcessBuilder builder =
+                new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "jshell").toString(),
+                        "-s",
+                        "-R--enable-native-access=ALL-UNNAMED",
+                        "--class-path",
+                        System.getProperty("java.class.path"),
+                        "quern.jsh");
+        builder.environment().put(Mnist.VARIABLE, mnist());
+        Process jshell = builder.redirectErrorStream(true).start();
+        jshell.outputWriter().append(typed).close();
+        String said = new String(jshell.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(said.replaceAll("->|[^\\p{Print}\n]", "").strip().lines().map(String::strip))
+                .containsExactly("MNIST train: 60,000 rows of 28 x 28 pixels, 10 classes", "7");
+        assertThat(ImageIO.read(picture.toFile()).getWidth()).isGreaterThan(2 * 28);
+        assertThat(chart).content().startsWith("<svg ");
     }
 
     @Test
@@ -306,13 +338,14 @@ class GuideTest {
     /** Reports and pictures of the page are kept: {@code DocumentPictures} is made of them. */
     private void keep(String page) throws IOException {
         try (Stream<Path> made = Files.walk(folder)) {
-            for (Path file : made.filter(one -> one.toString().matches(".*(html|png)")).toList()) {
+            for (Path file :
+                    made.filter(one -> one.toString().matches(".*(html|png|svg)")).toList()) {
                 Path to = Path.of("target/guide").resolve(page).resolve(folder.relativize(file));
                 Files.createDirectories(to.getParent());
-                if (file.toString().endsWith("png")) {
-                    Files.copy(file, to, StandardCopyOption.REPLACE_EXISTING);
-                } else {
+                if (file.toString().endsWith("html")) {
                     Files.writeString(to, seen(Files.readString(file)));
+                } else {
+                    Files.copy(file, to, StandardCopyOption.REPLACE_EXISTING);
                 }
             }
         }

@@ -70,6 +70,9 @@ class HelpTest {
     @Test
     void versionNamesTheJavaItRunsOn() {
         assertThat(new Cli(cache).run("--version").out())
-                .matches("quern \\S.*, Java " + System.getProperty("java.version") + "\\R");
+                .matches(
+                        "quern \\S+ \\(commit ([0-9a-f]{12}(, changed)?|unknown)\\), Java "
+                                + System.getProperty("java.version")
+                                + "\\R");
     }
 }

@@ -3,6 +3,7 @@ package org.quern.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -183,10 +184,16 @@ class ResumeTest {
 
     @Test
     void aPageSaysWhatItsTimeIsOf() throws IOException {
-        assertThat(Files.readString(run.resolve("run.json"))).doesNotContain("resumedAfter");
+        String before = Files.readString(run.resolve("run.json"));
+        assertThat(before).doesNotContain("resumedAfter");
         Cli cli = new Cli(folder.resolve("cache"));
         assertThat(cli.run("train", "--resume", run.toString()).err()).isEmpty();
-        assertThat(Files.readString(run.resolve("run.json"))).contains("\"resumedAfter\": 2");
+        String after = Files.readString(run.resolve("run.json"));
+        assertThat(after).contains("\"resumedAfter\": 2", "; quern train --resume " + run);
+        for (String of : List.of("started", "epochs", "steps")) { // of the whole run
+            assertThat(JsonParser.parseString(after).getAsJsonObject().get(of))
+                    .isEqualTo(JsonParser.parseString(before).getAsJsonObject().get(of));
+        }
         assertThat(cli.run("report", run.toString()).err()).isEmpty();
         assertThat(Files.readString(run.resolve("report.html"))).contains("\"resumedAfter\":2");
     }

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.RepetitionInfo;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,8 +26,8 @@ class RunRaceTest {
         return folder.resolve("run");
     }
 
-    private String[] train(int seed) {
-        return new String[] {
+    private String[] train(int seed, String... more) {
+        String[] command = {
             "train",
             "--data",
             "generated:500,50",
@@ -40,6 +42,7 @@ class RunRaceTest {
             "--out",
             run().toString()
         };
+        return Stream.concat(Stream.of(command), Stream.of(more)).toArray(String[]::new);
     }
 
     /** Starts both at once, and gives what the one said that did its work. */
@@ -59,9 +62,14 @@ class RunRaceTest {
         return outcomes[winner];
     }
 
-    @RepeatedTest(5)
-    void oneOfTwoNewRunsGetsTheFolder() throws IOException {
-        Jvm.Outcome won = one(train(1), train(2));
+    /** By hand, and by two supervisors at once. */
+    @RepeatedTest(6)
+    void oneOfTwoNewRunsGetsTheFolder(RepetitionInfo info) throws IOException {
+        String[] more =
+                info.getCurrentRepetition() % 2 == 0
+                        ? new String[] {"--auto-resume"}
+                        : new String[0];
+        Jvm.Outcome won = one(train(1, more), train(2, more));
         String seed = RunFolder.settings(run()).get("seed");
         assertThat(won.out()).contains(", seed " + seed);
         assertThat(Files.readAllLines(run().resolve("history.csv"))).hasSize(1 + EPOCHS);

@@ -21,6 +21,7 @@ import org.quern.plan.Optimizer;
 import org.quern.report.SweepText;
 import org.quern.run.RunSettings;
 import org.quern.run.Sweep;
+import org.quern.train.EpochResult;
 
 class SweepCommandTest {
     @TempDir Path folder;
@@ -133,13 +134,15 @@ class SweepCommandTest {
                 .hasSize(2); // the best, with each seed
     }
 
+    private static final EpochResult EPOCH = new EpochResult(1, 1, 0, null, null, 1e-3, 1, 1);
+
     private static Sweep.Result result(int number, String lr, double validation, double test) {
         RunSettings settings = RunSettings.DEFAULT.with(Map.of("lr", lr));
         return new Sweep.Result(
                 new Sweep.Member(number, 0, Map.of("lr", lr), settings),
                 new Sweep.Score(validation, 0.5, Double.NaN, 0.7),
                 new Sweep.Score(test, 0.25, Double.NaN, 0.8),
-                2,
+                List.of(EPOCH, EPOCH),
                 1,
                 Double.isNaN(validation) ? "diverged in epoch 1" : null);
     }

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
+import java.util.zip.DeflaterOutputStream;
 import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -52,18 +53,31 @@ class HostileFilesTest {
         }
     }
 
+    /** A claim without pixels, and 60 kB that really are so many. */
     @Test
     void aSmallFileIsNoLargeImage() throws IOException {
-        ByteArrayOutputStream png = new ByteArrayOutputStream();
-        png.write(new byte[] {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'});
-        byte[] header = {0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30, 8, 0, 0, 0, 0};
-        chunk(png, "IHDR", header);
-        chunk(png, "IDAT", new byte[] {0x78, (byte) 0x9c, 3, 0, 0, 0, 0, 1});
-        chunk(png, "IEND", new byte[0]);
-        Path file = Files.write(folder.resolve("a.png"), png.toByteArray());
-        assertThatThrownBy(() -> ImageFile.read(file))
-                .isInstanceOf(QuernException.class)
-                .hasMessageContaining("says that it has 900,000,000 pixels, more than its ");
+        ByteArrayOutputStream zeros = new ByteArrayOutputStream();
+        try (OutputStream deflated = new DeflaterOutputStream(zeros)) {
+            for (int i = 0; i < 62; i++) {
+                deflated.write(new byte[1 << 20]);
+            }
+        }
+        for (byte[] pixels : List.of(new byte[0], zeros.toByteArray())) {
+            ByteArrayOutputStream png = new ByteArrayOutputStream();
+            png.write(new byte[] {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'});
+            byte[] header = {0, 0, 0x1f, 0x40, 0, 0, 0x1f, 0x40, 8, 0, 0, 0, 0};
+            chunk(png, "IHDR", header);
+            chunk(png, "IDAT", pixels);
+            chunk(png, "IEND", new byte[0]);
+            Path file = Files.write(folder.resolve("a.png"), png.toByteArray());
+            ThreadMXBean thread = ManagementFactory.getPlatformMXBean(ThreadMXBean.class);
+            long before = thread.getCurrentThreadAllocatedBytes();
+            assertThatThrownBy(() -> ImageFile.read(file))
+                    .isInstanceOf(QuernException.class)
+                    .hasMessageContaining("has 64,000,000 pixels, which take 122 MiB of memory")
+                    .hasMessageEndingWith(" MiB are the most: save it with fewer pixels");
+            assertThat(thread.getCurrentThreadAllocatedBytes() - before).isLessThan(10 << 20);
+        }
     }
 
     /** A header may say more than there is: here 520,093,696 bytes, of which 600,000 come. */

@@ -209,7 +209,7 @@ class SplitTest {
                     }
                     Dataset set = numbered(rows).withLabels(labels, List.of("a", "b", "c", "d"));
                     long seed = draw.any();
-                    Dataset balanced = Balance.of(set, seed);
+                    Dataset balanced = set.balanced(seed);
                     int[] before = Statistics.perClass(set);
                     int most = IntStream.of(before).max().orElseThrow();
                     int[] after = Statistics.perClass(balanced);
@@ -226,13 +226,13 @@ class SplitTest {
                         int own = before[labels[row]];
                         assertThat(times[row]).isBetween(most / own, (most + own - 1) / own);
                     }
-                    assertThat(Balance.of(set, seed).values()).isEqualTo(balanced.values());
+                    assertThat(set.balanced(seed).values()).isEqualTo(balanced.values());
                 });
         int[] rare = new int[1000];
         Arrays.fill(rare, 0, 300, 1);
         Dataset set = numbered(1000).withLabels(rare, List.of("a", "b"));
-        assertThat(Balance.of(set, 1).values()).isNotEqualTo(Balance.of(set, 2).values());
-        assertThatThrownBy(() -> Balance.of(numbered(3).withTargets(new float[3], 1), 1))
+        assertThat(set.balanced(1).values()).isNotEqualTo(set.balanced(2).values());
+        assertThatThrownBy(() -> numbered(3).withTargets(new float[3], 1).balanced(1))
                 .hasMessage("numbers has no classes to balance");
     }
 
@@ -245,7 +245,7 @@ class SplitTest {
         Dataset set =
                 Dataset.ofPixels("images", new int[] {8, 8}, new byte[64 * labels.length])
                         .withLabels(labels, classes);
-        assertThatThrownBy(() -> Balance.of(set, 1))
+        assertThatThrownBy(() -> set.balanced(1))
                 .hasMessage(
                         "images would be 46,000,000 rows with its classes balanced, too many to"
                                 + " hold");

@@ -24,7 +24,6 @@ import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.model.Scaling;
-import org.quern.plan.Initializer;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.train.Predictor;
@@ -69,8 +68,7 @@ class OnnxFileTest {
                         .dense(31, activation)
                         .dense(7, activation);
         Plan plan = Plan.forInference(model);
-        float[] parameters =
-                Arrays.copyOf(Initializer.state(plan, 3), (int) plan.parameters().size());
+        float[] parameters = Arrays.copyOf(plan.initialState(3), (int) plan.parameters().size());
         compare(
                 new SavedModel(model, Loss.MEAN_SQUARED_ERROR, parameters, List.of(), Map.of()),
                 Digits.generate("digits", 500, 0, 1));
@@ -80,8 +78,7 @@ class OnnxFileTest {
     void oneLayerOnPlainRows() throws Exception {
         Model model = Model.input(3).dense(2);
         Plan plan = Plan.forInference(model);
-        float[] parameters =
-                Arrays.copyOf(Initializer.state(plan, 3), (int) plan.parameters().size());
+        float[] parameters = Arrays.copyOf(plan.initialState(3), (int) plan.parameters().size());
         Dataset rows = Dataset.ofValues("rows", new int[] {3}, new float[] {1, -2, 3, 0.5f, 0, -7});
         compare(new SavedModel(model, Loss.CROSS_ENTROPY, parameters, List.of(), Map.of()), rows);
         SavedModel binary =

@@ -135,7 +135,7 @@ class PlanTest {
     @Test
     void initialStateIsUniformWithinTheLimitAndZeroElsewhere() {
         Plan plan = plan(TUTORIAL, Optimizer.Adam.DEFAULT, 32);
-        float[] state = Initializer.state(plan, 9);
+        float[] state = plan.initialState(9);
         Slice w = plan.dense().get(0).weights();
         double limit = Math.sqrt(6.0 / (784 + 48));
         double sum = 0;
@@ -155,8 +155,8 @@ class PlanTest {
         for (int i = (int) plan.parameters().end(); i < state.length; i++) {
             assertThat(state[i]).isZero();
         }
-        assertThat(Initializer.state(plan, 9)).isEqualTo(state);
-        assertThat(Initializer.state(plan, 10)).isNotEqualTo(state);
+        assertThat(plan.initialState(9)).isEqualTo(state);
+        assertThat(plan.initialState(10)).isNotEqualTo(state);
     }
 
     @Test

@@ -25,7 +25,6 @@ import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.train.Checkpoint;
-import org.quern.train.DataFingerprint;
 import org.quern.train.EpochResult;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
@@ -204,17 +203,16 @@ class RunFilesTest {
         float[] values = {1, 2, 3, 4};
         Dataset data = Dataset.ofValues("d", new int[] {2}, values);
         Dataset labelled = data.withLabels(new int[] {0, 1}, CLASSES);
-        assertThat(DataFingerprint.of(data)).matches("2x2 [0-9a-f]{8}");
+        assertThat(data.fingerprint()).matches("2x2 [0-9a-f]{8}");
         assertThat(
                         List.of(
-                                DataFingerprint.of(data),
-                                DataFingerprint.of(labelled),
-                                DataFingerprint.of(data.withLabels(new int[] {1, 0}, CLASSES)),
-                                DataFingerprint.of(data.withTargets(new float[] {0, 1}, 1)),
-                                DataFingerprint.of(Dataset.ofValues("d", new int[] {1}, values))))
+                                data.fingerprint(),
+                                labelled.fingerprint(),
+                                data.withLabels(new int[] {1, 0}, CLASSES).fingerprint(),
+                                data.withTargets(new float[] {0, 1}, 1).fingerprint(),
+                                Dataset.ofValues("d", new int[] {1}, values).fingerprint()))
                 .doesNotHaveDuplicates();
-        assertThat(DataFingerprint.of(labelled.named("other")))
-                .isEqualTo(DataFingerprint.of(labelled));
+        assertThat(labelled.named("other").fingerprint()).isEqualTo(labelled.fingerprint());
     }
 
     private static void refused(

@@ -57,7 +57,7 @@ class SweepTest {
                         .isEqualTo(Sweep.Score.of(alone.evaluate(parts.test())));
                 assertThat(result.validation())
                         .isEqualTo(Sweep.Score.of(alone.evaluate(parts.validation())));
-                assertThat(result.epochs()).isEqualTo(2);
+                assertThat(result.epochs()).hasSize(2);
                 assertThat(result.failure()).isNull();
             }
         }
@@ -119,8 +119,8 @@ class SweepTest {
                 .isEqualTo(alone.stream().map(Sweep.Result::test).toList());
         assertThat(beside.stream().map(Sweep.Result::test).distinct()).hasSize(4);
         // four multiprocessors are less than a cluster of twelve
-        assertThat(new Sweep(few, cuda, 0).workers(members)).isEqualTo(1);
-        assertThat(new Sweep(few, Usable.named("java"), 0).workers(members))
+        assertThat(new Sweep(few, cuda, 0).sideBySide(members).most()).isEqualTo(1);
+        assertThat(new Sweep(few, Usable.named("java"), 0).sideBySide(members).most())
                 .isEqualTo(Math.min(4, Runtime.getRuntime().availableProcessors()));
     }
 

@@ -22,7 +22,6 @@ import org.quern.data.Digits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
-import org.quern.plan.Initializer;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 
@@ -36,8 +35,7 @@ class PredictorTest {
 
     private static Predictor open(Backend backend) {
         Plan plan = TrainingConfig.of(MODEL).plan();
-        float[] parameters =
-                Arrays.copyOf(Initializer.state(plan, 1), (int) plan.parameters().size());
+        float[] parameters = Arrays.copyOf(plan.initialState(1), (int) plan.parameters().size());
         // a measured choice may compute one row in another way than many
         return new Predictor(
                 MODEL,

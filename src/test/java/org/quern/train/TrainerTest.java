@@ -274,7 +274,7 @@ class TrainerTest {
         assertThatThrownBy(() -> RunFolder.create(run, Map.of(), PARTS, 0))
                 .hasMessage(
                         run
-                                + " holds a run already: go on with it by --resume "
+                                + " holds a run already: go on with it by --auto-resume or --resume "
                                 + run
                                 + ", or give --out another folder");
         Path other = Files.createDirectory(folder.resolve("other"));

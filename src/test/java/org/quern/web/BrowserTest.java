@@ -2,29 +2,38 @@ package org.quern.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
 import org.quern.Jvm;
 import org.quern.RealMnist;
+import org.quern.cli.Cli;
 import org.quern.cli.Quern;
 import org.quern.data.Dataset;
 import org.quern.data.Pictures;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
+import org.quern.report.Comparison;
+import org.quern.report.page.Page;
 import org.quern.report.page.RunPage;
 import org.quern.run.RunReport;
+import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
@@ -66,13 +75,12 @@ class BrowserTest {
         return folder.resolve(name + ".html");
     }
 
-    private static String quern(Object... arguments) throws IOException {
+    private static String quern(Object... arguments) {
         String[] texts = new String[arguments.length];
         for (int i = 0; i < texts.length; i++) {
             texts[i] = arguments[i].toString();
         }
-        Jvm jvm = new Jvm(folder);
-        Jvm.Outcome outcome = jvm.end(jvm.start(Quern.class, texts));
+        Cli.Outcome outcome = new Cli(folder.resolve("cache")).run(texts);
         assertThat(outcome.err()).isEmpty();
         assertThat(outcome.code()).as(outcome.out()).isZero();
         return outcome.out();
@@ -116,12 +124,28 @@ class BrowserTest {
         // curves: a dot for each of five epochs, in training and validation, of loss and accuracy
         assertThat(browser.all("figure svg circle title")).hasSize(20);
         assertThat(browser.all("nav a")).hasSize(9);
-        // a cell shows its rows, a chart is read by the arrow keys
-        browser.ask("document.querySelector('button.cell').click()");
+        // a cell shows its rows, by the keyboard too; at first those of the commonest mistake
+        assertThat(browser.text(".shown h3")).matches("(\\d) predicted as (?!\\1)\\d");
+        browser.all("button.cell").get(0).sendKeys(Keys.ENTER);
         assertThat(browser.text(".shown h3")).isEqualTo("0 predicted as 0");
         assertThat(browser.all(".shown img")).hasSize(8);
-        browser.all("figure[tabindex]").get(0).sendKeys(org.openqa.selenium.Keys.ARROW_RIGHT);
+        browser.driver().switchTo().activeElement().sendKeys(Keys.TAB);
+        assertThat(browser.driver().switchTo().activeElement().getAccessibleName())
+                .matches("\\d+ rows? of 0 predicted as \\d: show some");
+        // a chart is read by the arrow keys, and what it says of the last epoch is in run.json
+        WebElement chart = browser.all("figure[tabindex]").get(0);
+        chart.sendKeys(Keys.ARROW_RIGHT);
         assertThat(browser.text(".legend")).contains("at epoch 1");
+        chart.sendKeys(Keys.ARROW_LEFT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT);
+        double loss =
+                browser.<Number>ask("return JSON.parse(arguments[0]).epochs[2].loss", json)
+                        .doubleValue();
+        assertThat(browser.text(".legend")).contains("training %.4f".formatted(loss), "at epoch 3");
+        chart.sendKeys(Keys.ESCAPE);
+        assertThat(browser.text(".legend")).doesNotContain("at epoch");
+        // the scale is pressed by the keyboard
+        browser.all("button.toggle").get(0).sendKeys(Keys.SPACE);
+        assertThat(browser.all("button.toggle[aria-pressed=true]")).hasSize(1);
     }
 
     @Test
@@ -149,8 +173,112 @@ class BrowserTest {
         quern("compare", run, other, "--out", page("compare"));
         browser.open(page("compare"));
         browser.checkEverywhere("compare");
-        assertThat(browser.all("tr.differs")).isNotEmpty();
+        assertThat(browser.text("[aria-labelledby=settings-that-differ] tbody")).contains("model");
         assertThat(browser.text("h1 + p")).isEqualTo("run, other");
+    }
+
+    @Test
+    void trainingsOfASweep() throws IOException {
+        String out =
+                quern(
+                        "sweep",
+                        "--data",
+                        "generated:600,100",
+                        "--lr",
+                        "1e-4..1e-1",
+                        "--model",
+                        "dense 8 relu, dense 10|dense 10",
+                        "--seeds",
+                        "2",
+                        "--epochs",
+                        "2",
+                        "--report",
+                        page("sweep"));
+        browser.open(page("sweep"));
+        browser.checkEverywhere("sweep");
+        assertThat(browser.text("p.best"))
+                .isEqualTo(
+                        out.lines()
+                                .filter(line -> line.startsWith("best "))
+                                .map(line -> line.replaceFirst("best +", "Best: "))
+                                .findFirst()
+                                .orElseThrow());
+        assertThat(browser.all("[aria-labelledby=settings] h3").stream().map(WebElement::getText))
+                .containsExactly("lr", "model");
+        assertThat(browser.all("tbody tr")).hasSize(20);
+        assertThat(browser.all("tr.differs")).hasSize(2);
+        // sorted by the keyboard: the least training time, then the most
+        WebElement seconds =
+                browser.all("button.sort").stream()
+                        .filter(one -> one.getText().startsWith("seconds"))
+                        .findFirst()
+                        .orElseThrow();
+        for (int sign : new int[] {-1, 1}) {
+            seconds.sendKeys(Keys.ENTER);
+            List<Number> sorted =
+                    browser.ask(
+                            "return [...document.querySelectorAll('tbody tr')].map(row => Number(row.lastChild.textContent))");
+            assertThat(sorted)
+                    .hasSize(20)
+                    .isSortedAccordingTo(
+                            (a, b) -> sign * Double.compare(a.doubleValue(), b.doubleValue()));
+        }
+    }
+
+    /** What could be large: images, classes, epochs. */
+    @Test
+    void noPageIsLarge() throws IOException {
+        int rows = 400;
+        int side = 300;
+        byte[] noise = new byte[rows * side * side];
+        Random random = new Random(1);
+        random.nextBytes(noise);
+        int[] labels = IntStream.range(0, rows).toArray();
+        List<String> classes = IntStream.range(0, rows).mapToObj(i -> "class " + i).toList();
+        Dataset set =
+                Dataset.ofPixels("noise", new int[] {side, side}, noise)
+                        .withLabels(labels, classes);
+        Model model = Model.input(side, side).dense(40).dense(rows);
+        float[] logits = new float[rows * rows];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = (float) random.nextGaussian();
+        }
+        Evaluation evaluation = Evaluation.of(Loss.CROSS_ENTROPY, logits, set);
+        try (Trainer trainer = Trainer.open(TrainingConfig.of(model))) {
+            RunReport report = new RunReport(trainer, "any", "noise", 20_000).test(evaluation);
+            report.epochs(
+                    IntStream.rangeClosed(1, 20_000)
+                            .mapToObj(
+                                    i ->
+                                            new EpochResult(
+                                                    i,
+                                                    1.0 / i,
+                                                    1 - 1.0 / i,
+                                                    Math.sqrt(1.0 / i),
+                                                    0.3,
+                                                    1e-3,
+                                                    1e-3 * i,
+                                                    1.5))
+                            .toList());
+            String html =
+                    new RunPage("Large", report.values(), model, Loss.CROSS_ENTROPY)
+                            .test(evaluation, set)
+                            .weights(trainer.parameters())
+                            .html();
+            assertThat(html).hasSizeLessThan(MOST_BYTES);
+            Files.writeString(page("large"), html);
+            JsonObject run = JsonParser.parseString(report.json()).getAsJsonObject();
+            List<String> names = IntStream.range(0, 8).mapToObj(i -> "run " + i).toList();
+            List<JsonObject> runs = Collections.nCopies(8, run);
+            assertThat(Page.compare(Comparison.of(names, runs), runs)).hasSizeLessThan(MOST_BYTES);
+        }
+        browser.open(page("large"));
+        browser.check("large", 1280);
+        assertThat(browser.text("body"))
+                .contains(
+                        "The curves are of 500 of 20,000 epochs.",
+                        "That of 400 classes is left out",
+                        "Images of 300 x 300 pixels are shown smaller");
     }
 
     @Test

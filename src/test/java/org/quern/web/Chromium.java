@@ -165,7 +165,9 @@ final class Chromium implements AutoCloseable {
     void check(String name, int width) throws IOException {
         size(width, 900);
         until("document.fonts.status === 'loaded'");
-        picture(name);
+        if (Boolean.getBoolean("quern.pictures")) { // which takes longer than all else here
+            picture(name);
+        }
         assertThat(driver.manage().logs().get(LogType.BROWSER).getAll())
                 .as("the console of " + name)
                 .isEmpty();

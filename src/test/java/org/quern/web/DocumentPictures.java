@@ -1,5 +1,6 @@
 package org.quern.web;
 
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.awt.image.BufferedImage;
@@ -69,8 +70,9 @@ class DocumentPictures {
     @Test
     void theTutorial() throws IOException {
         Path made = MADE.resolve("tutorial.md");
-        pixels(made.resolve("first.png"), 7);
-        pixels(made.resolve("mistakes.png"), 3);
+        for (String name : List.of("first.png", "mistakes.svg")) {
+            Files.copy(made.resolve(name), IMAGES.resolve(name), REPLACE_EXISTING);
+        }
         section(made.resolve("pictures/explore.html"), "Examples", "examples");
         section(made.resolve("pictures/explore.html"), "Classes", "classes");
         Path second = made.resolve("second.html");
@@ -98,21 +100,6 @@ class DocumentPictures {
                 "document.querySelectorAll('h2').forEach(h => { h.style.fontSize = 0;"
                         + " h.style.border = 'none'; h.style.margin = 0; h.style.padding = 0 })");
         keep(name, "//section[h2='" + title + "']");
-    }
-
-    /** A small picture, so large that its pixels are seen. */
-    private static void pixels(Path png, int times) throws IOException {
-        BufferedImage small = ImageIO.read(png.toFile());
-        int width = small.getWidth() * times;
-        int height = small.getHeight() * times;
-        BufferedImage large = new BufferedImage(width, height, BufferedImage.TYPE_BYTE_GRAY);
-        for (int y = 0; y < height; y++) {
-            for (int x = 0; x < width; x++) {
-                large.getRaster()
-                        .setSample(x, y, 0, small.getRaster().getSample(x / times, y / times, 0));
-            }
-        }
-        write(large, png.getFileName().toString());
     }
 
     private static void keep(String name, String xpath) throws IOException {

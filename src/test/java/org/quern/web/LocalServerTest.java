@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
@@ -72,7 +73,7 @@ class LocalServerTest {
     void nobodyElseIsAnswered() throws Exception {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {
             RunReport report = new RunReport(trainer, "java", "digits", 1);
-            try (LivePage live = new LivePage(0, page(trainer, report), 2000)) {
+            try (LivePage live = new LivePage(0, page(trainer, report), report.curve(), 2000)) {
                 String address = live.address();
                 int port = URI.create(address).getPort();
                 assertThat(send(address, "GET", null).statusCode()).isEqualTo(200);
@@ -144,14 +145,12 @@ class LocalServerTest {
         }
     }
 
-    /**
-     * Listens to a run as a browser does: news come at most five times a second, the end at once.
-     */
+    /** Listens to a run as a browser does: news come at most twice a second, the end at once. */
     @Test
     void newsOfARunAndItsEnd() throws Exception {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {
             RunReport report = new RunReport(trainer, "java", "digits", 1);
-            try (LivePage live = new LivePage(0, page(trainer, report), 2000)) {
+            try (LivePage live = new LivePage(0, page(trainer, report), report.curve(), 2000)) {
                 HttpRequest request =
                         HttpRequest.newBuilder(URI.create(live.address() + "events")).build();
                 var events = client.sendAsync(request, BodyHandlers.ofString());
@@ -184,16 +183,18 @@ class LocalServerTest {
     void aLongCurveIsThinned() throws Exception {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {
             RunReport report = new RunReport(trainer, "java", "digits", 1);
-            LivePage live = new LivePage(0, page(trainer, report), 2000);
+            LivePage live = new LivePage(0, page(trainer, report), report.curve(), 2000);
             for (int i = 0; i < 100_000; i++) {
-                live.progress(new Progress(1 + i / 1000, 100, i % 1000, 1000, 1, 0.5, 1e5));
+                Progress now = new Progress(1 + i / 1000, 100, i % 1000, 1000, 1, 0.5, 1e5);
+                report.curve().progress(now);
+                live.progress(now);
             }
             HttpRequest request =
                     HttpRequest.newBuilder(URI.create(live.address() + "events")).build();
-            var events = client.sendAsync(request, BodyHandlers.ofString());
-            Thread.sleep(100);
+            InputStream events = client.send(request, BodyHandlers.ofInputStream()).body();
+            String text = (char) events.read() + ""; // it is told of the state
             live.close(); // hangs up on those who listen
-            String text = events.get(20, java.util.concurrent.TimeUnit.SECONDS).body();
+            text += new String(events.readAllBytes(), StandardCharsets.UTF_8);
             assertThat(text.split("\"epoch\":", -1).length).isBetween(150, 405);
             assertThatThrownBy(() -> send(live.address(), "GET", null))
                     .isInstanceOf(ConnectException.class);
@@ -236,20 +237,43 @@ class LocalServerTest {
         }
     }
 
+    private static int webThreads() {
+        return (int)
+                Thread.getAllStackTraces().keySet().stream()
+                        .filter(thread -> thread.getName().startsWith("web"))
+                        .count();
+    }
+
     /**
-     * A thousand who begin a request and never end it; how fast it answers, ci/torture measures.
+     * A thousand and more who begin a request and never end it, at every place: none of them has a
+     * thread, and those who ask for the page get it.
      */
     @Test
-    void halfRequestsLeaveThePageAnswering() throws Exception {
+    void halfRequestsKeepNobodyWaiting() throws Exception {
         List<Socket> half = new ArrayList<>();
+        int before = webThreads();
         try (LocalServer server =
-                new LocalServer(0, "--port", "page", "GET", "none", exchange -> {})) {
-            for (int i = 0; i < 1000; i++) {
+                new LocalServer(0, "--port", "page", "POST", "to", request -> {})) {
+            String path = URI.create(server.address()).getPath();
+            String host = "\r\nHost: 127.0.0.1:" + server.port() + "\r\n";
+            String whole =
+                    "POST " + path + "to HTTP/1.1" + host + "Content-Length: 9\r\n\r\n12345678";
+            for (int i = 0; i < 1100; i++) {
                 Socket socket = new Socket("127.0.0.1", server.port());
                 half.add(socket);
-                socket.getOutputStream().write("GET / HTTP/1.1\r\nHo".getBytes());
+                String begun = whole.substring(0, i % (whole.length() + 1));
+                socket.getOutputStream().write(begun.getBytes(StandardCharsets.US_ASCII));
+                if (i % 200 == 0) {
+                    assertThat(send(server.address(), "GET", null).body()).isEqualTo("page");
+                }
             }
             assertThat(send(server.address(), "GET", null).body()).isEqualTo("page");
+            assertThat(webThreads() - before).isLessThan(5);
+            // hung up on at last, each of them
+            for (Socket socket : half) {
+                socket.setSoTimeout(20_000);
+                assertThat(socket.getInputStream().read()).isEqualTo(-1);
+            }
         } finally {
             for (Socket socket : half) {
                 socket.close();
@@ -257,11 +281,59 @@ class LocalServerTest {
         }
     }
 
+    private static String answer(int port, String request) throws IOException {
+        try (Socket socket = new Socket("127.0.0.1", port)) {
+            for (byte part : request.getBytes(StandardCharsets.ISO_8859_1)) {
+                socket.getOutputStream().write(part); // may come in any pieces
+            }
+            byte[] all = socket.getInputStream().readAllBytes();
+            return new String(all, StandardCharsets.ISO_8859_1);
+        }
+    }
+
+    @Test
+    void aRequestIsWholeOrRefused() throws Exception {
+        LocalServer.Handler echo =
+                request -> request.answer(200, Request.TEXT, new String(request.body()));
+        try (LocalServer server = new LocalServer(0, "--port", "page", "POST", "to", echo)) {
+            String path = URI.create(server.address()).getPath();
+            String host = "HTTP/1.1\r\nhost:\t127.0.0.1:" + server.port() + " \r\n";
+            String post = "POST " + path + "to?a=b " + host;
+            assertThat(answer(server.port(), post + "content-length: 3\r\n\r\nabc"))
+                    .startsWith("HTTP/1.1 200 OK\r\n")
+                    .contains("\r\nContent-Length: 3\r\n")
+                    .endsWith("\r\n\r\nabc");
+            assertThat(answer(server.port(), "HEAD " + path + " " + host + "\r\n"))
+                    .startsWith("HTTP/1.1 405 ")
+                    .contains("\r\nAllow: GET\r\n")
+                    .endsWith("\r\n\r\n");
+            Map<String, String> refused = new LinkedHashMap<>();
+            refused.put("Content-Length: 1\r\nContent-Length: 2\r\n\r\n", "400");
+            refused.put("Content-Length: -1\r\n\r\n", "400");
+            refused.put("Content-Length: 70000\r\n\r\n", "413");
+            refused.put("Transfer-Encoding: chunked\r\n\r\n", "501");
+            refused.put("Host: 127.0.0.1:" + server.port() + "\r\n\r\n", "403");
+            refused.put("no header\r\n\r\n", "400");
+            refused.put(" folded: yes\r\n\r\n", "400");
+            for (Map.Entry<String, String> each : refused.entrySet()) {
+                assertThat(answer(server.port(), post + each.getKey()))
+                        .as(each.getKey())
+                        .startsWith("HTTP/1.1 " + each.getValue() + " ");
+            }
+            for (String first :
+                    List.of("GET / HTTP/2\r\n", "get / HTTP/1.1\r\n", "\r\n", "\0\r\n")) {
+                assertThat(answer(server.port(), first + "\r\n")).startsWith("HTTP/1.1 400 ");
+            }
+            assertThat(answer(server.port(), post + "a: " + "b".repeat(16_384 - post.length() - 2)))
+                    .startsWith("HTTP/1.1 431 ");
+        }
+    }
+
     @Test
     void theListenerNeverStopsARun() {
         try (Trainer trainer = Trainer.open(TrainingConfig.of(MODEL))) {
             RunReport report = new RunReport(trainer, "java", "digits", 1);
-            try (LivePage live = new LivePage(0, page(trainer, report), 2000)) {
+            try (LivePage live = new LivePage(0, page(trainer, report), report.curve(), 2000)) {
                 assertThat(live.progress(new Progress(1, 1, 1, 2, Double.NaN, 0, 1)))
                         .isEqualTo(Listener.Verdict.GO_ON);
             }

@@ -22,6 +22,7 @@ import org.quern.backend.Backend;
 import org.quern.backend.Release;
 import org.quern.backend.gpu.Device;
 import org.quern.backend.gpu.Gemm;
+import org.quern.backend.gpu.GemmTable;
 
 /**
  * Matrix products by cuBLAS, in the device's stream and with a workspace of our own, so that they
@@ -41,7 +42,7 @@ final class Cublas implements Device.Library, AutoCloseable {
     private final int version;
     final Backend.Precision precision;
     private final boolean mayBeOwn;
-    private final GemmTable table;
+    final GemmTable table;
     private CublasLt light;
     private String lightProblem; // why products may not have epilogues; else null
 
@@ -63,7 +64,9 @@ final class Cublas implements Device.Library, AutoCloseable {
             int[] number = new int[1];
             check(JCublas2.cublasGetVersion(handle, number), "cublasGetVersion");
             version = number[0];
-            table = new GemmTable(device, this);
+            table =
+                    new GemmTable(
+                            device, device.key() + " " + versionText() + " " + text(precision));
             openLight(library);
         } catch (RuntimeException | Error e) {
             Release.after(e, this::close);
@@ -155,7 +158,11 @@ final class Cublas implements Device.Library, AutoCloseable {
     public Device.GemmVariant choose(Gemm product, List<Device.GemmVariant> ways) {
         List<Device.GemmVariant> allowed =
                 ways.stream().filter(way -> mayBeOwn || !way.name().equals(Device.OWN)).toList();
-        return allowed.size() == 1 ? allowed.get(0) : table.fastest(product, allowed);
+        return allowed.size() == 1 ? allowed.get(0) : fastest(product, allowed);
+    }
+
+    private Device.GemmVariant fastest(Gemm p, List<Device.GemmVariant> ways) {
+        return table.fastest(p.what(), p.m(), p.n(), p.k(), ways);
     }
 
     @Override

@@ -32,13 +32,13 @@ public class CudaBackend extends GpuBackend<CudaHardware> {
     }
 
     @Override
-    public int sideBySide(Plan plan, Options options) {
+    public SideBySide sideBySide(Plan plan, boolean pixels, Options options) {
         CudaHardware hardware = hardware(options);
         hardware.enter();
         return FusedEngine.sideBySide(
                 plan,
                 CudaTeams.of(hardware),
-                hardware.units(),
+                pixels,
                 options,
                 (team, bytes) -> CudaTeams.room(hardware, team, bytes));
     }

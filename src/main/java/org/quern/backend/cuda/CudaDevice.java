@@ -5,10 +5,12 @@ import static org.quern.backend.cuda.CudaErrors.check;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUevent;
@@ -23,6 +25,7 @@ import org.quern.backend.Executor;
 import org.quern.backend.Release;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.GemmTable;
 import org.quern.backend.gpu.GpuDevice;
 
 /** A CUDA device in use: one stream for kernels and one for copies beside them. */
@@ -40,6 +43,7 @@ final class CudaDevice extends GpuDevice {
 
     private final CudaModule module;
     private final Cublas cublas;
+    private final GemmTable table;
     private final long budget;
 
     /** While the device copies from one, the host fills the other. */
@@ -70,6 +74,8 @@ final class CudaDevice extends GpuDevice {
             if (cublas != null) {
                 undo.push(cublas::close);
             }
+            boolean measures = GemmTable.measuresTiles();
+            table = !measures ? null : cublas != null ? cublas.table : new GemmTable(this, key());
         } catch (RuntimeException | Error e) {
             Release.after(e, this::close);
             throw e;
@@ -102,7 +108,23 @@ final class CudaDevice extends GpuDevice {
 
     @Override
     public String notice() {
-        return cublas != null && cublas.notice() != null ? cublas.notice() : module.notice();
+        String library = cublas == null ? null : cublas.notice();
+        GemmTable measured = cublas == null ? table : cublas.table;
+        String times = measured == null ? null : measured.notice();
+        return Arrays.asList(library, module.notice(), times).stream()
+                .filter(Objects::nonNull)
+                .reduce((a, b) -> a + "; " + b)
+                .orElse(null);
+    }
+
+    /** What times depend on here, beside kernels and libraries. */
+    String key() {
+        return hardware.name() + " " + CudaHardware.driver();
+    }
+
+    @Override
+    public GemmTable table() {
+        return table;
     }
 
     @Override

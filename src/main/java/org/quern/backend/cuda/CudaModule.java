@@ -3,7 +3,7 @@ package org.quern.backend.cuda;
 import static jcuda.driver.CUjit_option.CU_JIT_ERROR_LOG_BUFFER;
 import static jcuda.driver.CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES;
 import static org.quern.QuernException.backend;
-import static org.quern.QuernException.usage;
+import static org.quern.QuernException.expect;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -46,9 +46,8 @@ final class CudaModule {
     /** Loads a unit of the jar into the current context. */
     static CudaModule of(String unit, int capability) {
         String wanted = System.getenv().getOrDefault(VARIABLE, "");
-        if (!List.of("", "ptx", "cubin").contains(wanted)) {
-            throw usage("%s is \"%s\": set it to ptx or cubin, or unset it", VARIABLE, wanted);
-        }
+        String message = "%s is \"%s\": set it to ptx or cubin, or unset it";
+        expect(List.of("", "ptx", "cubin").contains(wanted), message, VARIABLE, wanted);
         long started = System.nanoTime();
         String refused = null;
         for (String architecture : wanted.equals("ptx") ? List.<String>of() : fitting(capability)) {

@@ -152,6 +152,11 @@ public interface Device extends AutoCloseable {
 
     Slot slot(long bytes, String what);
 
+    /** What is known of which tiles are fastest here; null where a rule chooses them. */
+    default GemmTable table() {
+        return null;
+    }
+
     /** The library that computes products here; null if there is none. */
     default Library library() {
         return null;

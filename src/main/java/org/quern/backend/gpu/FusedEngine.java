@@ -72,6 +72,31 @@ public final class FusedEngine {
             return null;
         }
 
+        /**
+         * Puts those first that end so many trainings soonest: a small team takes longer, and there
+         * is room for more. A kernel for one network stays the first: no team makes up for it, and
+         * it rounds otherwise.
+         */
+        private void suit(int trainings, Request<Integer> room) {
+            if (trainings > 1) {
+                Map<FusedLayout, Double> ends = new HashMap<>();
+                layouts.forEach(layout -> ends.put(layout, end(layout, trainings, room)));
+                layouts.sort(Comparator.comparing(ends::get));
+            }
+        }
+
+        private static double end(FusedLayout layout, int trainings, Request<Integer> room) {
+            if (layout.team().shape() != null) {
+                return 0;
+            }
+            try {
+                int most = room.of(layout.team(), layout.bytes());
+                return layout.cycles() * ((trainings + most - 1) / most);
+            } catch (BlockTeam.Refused e) {
+                return Double.POSITIVE_INFINITY; // it will be again, and this be told
+            }
+        }
+
         private BlockTeam team() {
             return layouts.get(0).team();
         }
@@ -101,26 +126,27 @@ public final class FusedEngine {
     }
 
     /**
-     * Trainings of a plan that a device can run side by side, each in the time that it takes alone:
-     * as many as it has room for teams, each of whose blocks has a multiprocessor to itself, or one
-     * if the plan takes no team.
+     * Trainings of a plan that a device can run side by side: as many as it has room for teams, or
+     * one if the plan takes no team.
      */
-    public static int sideBySide(
+    public static Backend.SideBySide sideBySide(
             Plan plan,
             List<BlockTeam> teams,
-            int units,
+            boolean pixels,
             Backend.Options options,
             Request<Integer> room) {
-        Choice choice = among(plan, teams, true, options);
+        Choice choice = among(plan, teams, pixels, options);
+        choice.suit(options.beside(), room);
         Integer most = choice.ask(room);
-        return most == null || choice.team().blocks() == 1
-                ? 1
-                : Math.max(1, Math.min(most, units / choice.team().blocks()));
+        return most == null
+                ? new Backend.SideBySide(1, "")
+                : new Backend.SideBySide(most, choice.team().description());
     }
 
     /** What is left when the device was asked for the teams, until it has room for one. */
     private Choice choice(boolean pixels) {
         Choice choice = among(plan, device.teams(), pixels, options);
+        choice.suit(options.beside(), device::room);
         choice.ask(device::room);
         return choice;
     }

@@ -96,6 +96,15 @@ final class FusedLayout {
         return four(columns);
     }
 
+    /**
+     * Cycles of a step, for teams to be compared: fitted to the emulator's timeline of clusters in
+     * bench/results/2026-11-28-teams.md.
+     */
+    double cycles() {
+        long above = plan.dense().stream().skip(1).mapToLong(d -> d.weights().size()).sum();
+        return 6600 + plan.batch() * (plan.inputSize() * (double) columns() / 19 + above / 8.0);
+    }
+
     int[] words() {
         return Arrays.stream(net.followedBy(layers)).mapToInt(Math::toIntExact).toArray();
     }

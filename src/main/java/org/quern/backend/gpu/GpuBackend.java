@@ -134,7 +134,9 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
     @Override
     public Executor open(Plan plan, Options options) {
         Device device = device(given(options, "options"));
-        Tiling.Choice tiling = Tiling.forUnits(device.computeUnits());
+        int units = device.computeUnits();
+        Tiling.Choice tiling =
+                device.table() == null ? Tiling.forUnits(units) : Tiling.measured(units);
         return new Guard(new KernelExecutor(device, given(plan, "plan"), tiling, options));
     }
 

@@ -38,6 +38,7 @@ public final class KernelExecutor implements Executor {
     private final List<Device.Buffer> buffers = new ArrayList<>();
     private final Device.Buffer arena;
     private final Device.Buffer partialSums;
+    private final Device.Buffer layers;
     private final Bf16Shadow shadow;
     private final StepContext inference = StepContext.inference();
     private PassBlock pass;
@@ -63,6 +64,7 @@ public final class KernelExecutor implements Executor {
             arena = allocate(4 * plan.arena(), what);
             device.fill(arena, 0, plan.arena(), 0);
             partialSums = allocate(4 * Launches.partialSums(plan), "partial sums of biases");
+            layers = allocate(Launches.layers(plan), "the table of layers");
             shadow = new Bf16Shadow(device, arena, plan, this::allocate);
             reserve(1);
         } catch (RuntimeException | Error e) {
@@ -132,7 +134,16 @@ public final class KernelExecutor implements Executor {
         pass = newPass;
         log = newLog;
         launches =
-                new Launches(device, tiling, shadow, arena, pass.buffer, log.buffer, partialSums);
+                new Launches(
+                        device,
+                        tiling,
+                        shadow,
+                        arena,
+                        pass.buffer,
+                        log.buffer,
+                        partialSums,
+                        layers,
+                        plan);
     }
 
     @Override
@@ -297,10 +308,7 @@ public final class KernelExecutor implements Executor {
 
     private Device.Launch sequence(DeviceData data, Kept kept, int rows, int repeats) {
         if (data.kept(kept) == null) {
-            List<Device.Launch> all = new ArrayList<>();
-            for (Op op : stepOps) {
-                all.addAll(launches.of(op, data, extent(rows, true, false)));
-            }
+            List<Device.Launch> all = launches.ofStep(stepOps, data, extent(rows, true, false));
             data.keep(kept, device.sequence(all, repeats));
         }
         return data.kept(kept);

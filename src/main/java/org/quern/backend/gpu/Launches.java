@@ -1,12 +1,16 @@
 package org.quern.backend.gpu;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
 import org.quern.backend.PlanWords;
+import org.quern.backend.Words;
 import org.quern.backend.gpu.DeviceData.Kept;
 import org.quern.model.Activation;
 import org.quern.plan.Mask;
@@ -34,7 +38,12 @@ final class Launches implements AutoCloseable {
     private final Device.Buffer pass;
     private final Device.Buffer log;
     private final Device.Buffer partialSums;
+    private final Device.Buffer layers;
+    private final List<Op.DenseBackwardWeights> gradients;
     private final Map<Key, List<Device.Launch>> prepared = new HashMap<>();
+
+    /** The launches that end a step, once they are asked for. */
+    private final List<Device.Launch> end = new ArrayList<>();
 
     /** The outputs whose forward pass, for so many rows, leaves the bits of ReLU's derivative. */
     private final Set<List<Long>> bitsLeft = new HashSet<>();
@@ -62,7 +71,9 @@ final class Launches implements AutoCloseable {
             Device.Buffer arena,
             Device.Buffer pass,
             Device.Buffer log,
-            Device.Buffer partialSums) {
+            Device.Buffer partialSums,
+            Device.Buffer layers,
+            Plan plan) {
         this.device = device;
         this.tiling = tiling;
         this.shadow = shadow;
@@ -70,6 +81,40 @@ final class Launches implements AutoCloseable {
         this.pass = pass;
         this.log = log;
         this.partialSums = partialSums;
+        this.layers = layers;
+        gradients = gradients(plan);
+        write(0, gradients);
+    }
+
+    static List<Op.DenseBackwardWeights> gradients(Plan plan) {
+        return plan.training().stream()
+                .filter(Op.DenseBackwardWeights.class::isInstance)
+                .map(Op.DenseBackwardWeights.class::cast)
+                .toList();
+    }
+
+    /** What the kernels know of the products that gradients of parameters are. */
+    static Words words(Op.DenseBackwardWeights o) {
+        return new Words()
+                .put("X: the operands' offsets in the arena", o.x().offset())
+                .put("DY", o.dy().offset())
+                .put("DW", o.dw().offset())
+                .put("DB", o.db().offset())
+                .put("IN", o.dw().rows())
+                .put("OUT", o.dw().columns());
+    }
+
+    /** Bytes of the table of layers: each as it comes, and again by the launch that has them. */
+    static long layers(Plan plan) {
+        return 2 * gradients(plan).stream().mapToLong(o -> 4L * words(o).size()).sum();
+    }
+
+    private void write(int first, List<Op.DenseBackwardWeights> some) {
+        ByteBuffer to = device.staging().clear();
+        for (Op.DenseBackwardWeights one : some) {
+            words(one).writeTo(to);
+        }
+        device.write(layers, (long) first * to.position() / some.size(), to.flip());
     }
 
     /** Values of partial sums that a plan needs room for. */
@@ -93,6 +138,74 @@ final class Launches implements AutoCloseable {
             return List.of(data.kept(kept));
         }
         return prepared.computeIfAbsent(new Key(op, extent), key -> prepare(op, extent));
+    }
+
+    /**
+     * The launches of a whole step. Where the device has no library, the last ones take all
+     * gradients of parameters, those in tiles of one size together, update with them and end the
+     * step.
+     */
+    List<Device.Launch> ofStep(List<Op> ops, DeviceData data, Extent extent) {
+        List<Device.Launch> all = new ArrayList<>();
+        boolean merged = device.library() == null;
+        for (Op op : ops) {
+            boolean isLast =
+                    op instanceof Op.DenseBackwardWeights
+                            || op instanceof Op.Update
+                            || op instanceof Op.Metrics;
+            if (!merged || !isLast) {
+                all.addAll(of(op, data, extent));
+            }
+        }
+        if (merged && end.isEmpty()) {
+            end(ops);
+        }
+        all.addAll(end);
+        return all;
+    }
+
+    private void end(List<Op> ops) {
+        Map<Tiling, List<Op.DenseBackwardWeights>> byTile = new TreeMap<>();
+        gradients.forEach(o -> byTile.computeIfAbsent(tile(o), t -> new ArrayList<>()).add(o));
+        Op.Update update = only(Op.Update.class, ops);
+        Op.Metrics metrics = only(Op.Metrics.class, ops);
+        int first = gradients.size();
+        for (var one : byTile.entrySet()) {
+            List<Op.DenseBackwardWeights> some = one.getValue();
+            write(first, some);
+            boolean isLast = first + some.size() == 2 * gradients.size();
+            Call call = gradients(one.getKey(), first, some, update, isLast ? metrics : null);
+            end.add(device.prepare(call));
+            first += some.size();
+        }
+    }
+
+    private static <T> T only(Class<T> type, List<Op> ops) {
+        return ops.stream().filter(type::isInstance).map(type::cast).findFirst().orElseThrow();
+    }
+
+    /**
+     * Gradients of layers that are in the table from one on; what updates with them, and what ends
+     * the step, or null.
+     */
+    private Call gradients(
+            Tiling tile,
+            int first,
+            List<Op.DenseBackwardWeights> some,
+            Op.Update update,
+            Op.Metrics last) {
+        int groups = last == null ? 0 : 1;
+        for (Op.DenseBackwardWeights o : some) {
+            groups += tile.groups(o.dw().rows()) * tile.groups(o.dw().columns());
+        }
+        Call call =
+                call(tile.kernel("dense_backward_weights"), groups)
+                        .with(layers, first, some.size());
+        call =
+                update == null
+                        ? call.with(0, 0, 0, 0, Call.NOWHERE, 0f, 0f, 0f)
+                        : rule(call, update, false);
+        return last == null ? call.with(log, null, null) : call.with(log, last.loss(), last.hits());
     }
 
     private List<Device.Launch> prepare(Op op, Extent extent) {
@@ -147,16 +260,21 @@ final class Launches implements AutoCloseable {
     }
 
     private Call update(Op.Update o) {
-        int count = o.parameters().columns();
-        int groups = Call.groups(count, 4 * Device.THREADS);
-        float[] form = PlanWords.form(o.form());
-        Call call =
+        int groups = Call.groups(o.parameters().columns(), 4 * Device.THREADS);
+        return rule(
                 shadow.rounds
                         ? call("optimizer_update_bfloat16", groups).with(shadow.values)
-                        : call("optimizer_update", groups);
+                        : call("optimizer_update", groups),
+                o,
+                true);
+    }
+
+    private static Call rule(Call call, Op.Update o, boolean counted) {
+        float[] form = PlanWords.form(o.form());
         Slice[] moments = o.moments().toArray(new Slice[2]); // null for those that it lacks
-        return call.with(o.parameters(), o.gradients(), moments[0], moments[1])
-                .with(count, PlanWords.rule(o.form()), form[0], form[1], form[2]);
+        Call with = call.with(o.parameters(), o.gradients(), moments[0], moments[1]);
+        return (counted ? with.with(o.parameters().columns()) : with)
+                .with(PlanWords.rule(o.form()), form[0], form[1], form[2]);
     }
 
     /** Threads for a row of some columns: a power of two, each thread with about four columns. */
@@ -249,8 +367,34 @@ final class Launches implements AutoCloseable {
         }
     }
 
-    private Call tiled(String kernel, int m, int n) {
-        Tiling tile = tiling.of(m, n);
+    /** The tile for a product, and all that it takes beside: the fastest of those in question. */
+    private Tiling tile(String what, int m, int n, int k, Function<Tiling, Call> own) {
+        List<Tiling> among = tiling.among(m, n);
+        if (among.size() == 1) {
+            return among.get(0);
+        }
+        List<Device.GemmVariant> ways = new ArrayList<>();
+        for (Tiling tile : among) {
+            List<Device.Launch> launch = List.of(device.prepare(own.apply(tile)));
+            ways.add(new Device.GemmVariant(tile.text(), launch));
+        }
+        int taken = ways.indexOf(device.table().fastest(what, m, n, k, ways));
+        ways.forEach(way -> way.launches().forEach(Device.Launch::close));
+        return among.get(taken);
+    }
+
+    private Tiling tile(Op.DenseBackwardWeights o) {
+        int m = o.dw().rows();
+        int n = o.dw().columns();
+        int k = o.dy().rows();
+        return tile("dense_backward_weights", m, n, k, tile -> gradients(tile, o));
+    }
+
+    private Call gradients(Tiling tile, Op.DenseBackwardWeights o) {
+        return gradients(tile, gradients.indexOf(o), List.of(o), null, null);
+    }
+
+    private Call tiled(String kernel, Tiling tile, int m, int n) {
         return new Call(tile.kernel(kernel), tile.groups(n), tile.groups(m), List.of(arena, pass));
     }
 
@@ -273,16 +417,17 @@ final class Launches implements AutoCloseable {
         boolean drops = extent.drops(o.mask());
         boolean narrow = shadow.rounds && !shadow.isOutput(o.y());
         boolean bits = extent.training() && shadow.hasBits(o.y());
-        Call own =
-                tiled("dense_forward", extent.most(), out)
-                        .with(o.x(), o.weights(), o.bias(), o.z(), o.y())
-                        .with(in, out, o.activation(), o.mask());
+        String name = name("dense_forward", o.activation(), drops);
+        Function<Tiling, Call> own =
+                tile ->
+                        tiled("dense_forward", tile, extent.most(), out)
+                                .with(o.x(), o.weights(), o.bias(), o.z(), o.y())
+                                .with(in, out, o.activation(), o.mask());
         Call after =
                 narrow || bits
                         ? finish(o, extent.most(), bits)
                         : elements("dense_forward_after", extent.most(), out)
                                 .with(o.bias(), o.z(), o.y(), out, o.activation(), o.mask());
-        String name = name("dense_forward", o.activation(), drops);
         Gemm.Operand x = shadow.factor(o.x());
         Gemm.Operand w = shadow.factor(o.weights());
         Gemm.Operand y = shadow.operand(o.y(), false);
@@ -296,7 +441,8 @@ final class Launches implements AutoCloseable {
             whole = plain.with(kind, bias, signs, 1, shadow.operand(o.y(), narrow));
         }
         round(to, o.x(), extent, extent.alone() || shadow.isInput(o.x()));
-        String taken = product(to, own, plain, List.of(after), List.of(), whole);
+        Tiling tile = tile(name, extent.most(), out, in, own);
+        String taken = product(to, own.apply(tile), plain, List.of(after), List.of(), whole);
         if (bits && !extent.alone() && !taken.equals(Device.OWN)) {
             bitsLeft.add(key(o.y(), extent));
         }
@@ -320,16 +466,17 @@ final class Launches implements AutoCloseable {
         int out = o.weights().columns();
         boolean drops = extent.drops(o.mask());
         boolean done = o.activation() == Activation.LINEAR && !drops;
-        Call own =
-                tiled("dense_backward_input", extent.most(), in)
-                        .with(o.dy(), o.weights(), o.x(), o.z(), o.dx())
-                        .with(in, out, o.activation(), o.mask());
+        String name = name("dense_backward_input", o.activation(), drops);
+        Function<Tiling, Call> own =
+                tile ->
+                        tiled("dense_backward_input", tile, extent.most(), in)
+                                .with(o.dy(), o.weights(), o.x(), o.z(), o.dx())
+                                .with(in, out, o.activation(), o.mask());
         Call after =
                 shadow.rounds
                         ? finish(o, extent.most())
                         : elements("dense_backward_input_after", extent.most(), in)
                                 .with(o.x(), o.z(), o.dx(), in, o.activation(), o.mask());
-        String name = name("dense_backward_input", o.activation(), drops);
         Gemm.Operand dy = shadow.factor(o.dy());
         Gemm.Operand w = shadow.factor(o.weights());
         Gemm.Operand last = shadow.factor(o.dx());
@@ -346,7 +493,9 @@ final class Launches implements AutoCloseable {
         }
         round(to, o.dy(), extent, extent.alone());
         round(to, o.x(), extent, extent.alone() && !shadow.keeps(o.x()));
-        product(to, own, plain, done ? List.of() : List.of(after), before, whole);
+        Tiling tile = tile(name, extent.most(), in, out, own);
+        List<Call> then = done ? List.of() : List.of(after);
+        product(to, own.apply(tile), plain, then, before, whole);
         expand(to, o.dx(), extent);
     }
 
@@ -371,9 +520,7 @@ final class Launches implements AutoCloseable {
     private void backwardWeights(List<Device.Launch> to, Op.DenseBackwardWeights o, Extent extent) {
         int in = o.dw().rows();
         int out = o.dw().columns();
-        Call own =
-                tiled("dense_backward_weights", in, out)
-                        .with(o.x(), o.dy(), o.dw(), o.db(), in, out);
+        Call own = gradients(tile(o), o);
         Gemm.Operand x = shadow.factor(o.x());
         Gemm.Operand dy = shadow.factor(o.dy());
         Gemm.Operand dw = shadow.operand(o.dw(), false);
@@ -418,5 +565,7 @@ final class Launches implements AutoCloseable {
     public void close() {
         prepared.values().forEach(all -> all.forEach(Device.Launch::close));
         prepared.clear();
+        end.forEach(Device.Launch::close);
+        end.clear();
     }
 }

@@ -84,6 +84,7 @@ final class PassBlock {
                 .put("INDEX: number of the step within this run of steps", 0)
                 .put("COUNT: steps of this run", count)
                 .put("BATCH: rows of a full batch", batch)
+                .put("KEPT_ROWS: rows of the step whose losses were taken last", pass.rows())
                 .put("CHUNK: rows in the data buffer, where data is streamed, else 0", chunk);
     }
 }

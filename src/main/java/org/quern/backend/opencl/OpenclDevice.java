@@ -18,6 +18,7 @@ import org.quern.backend.Executor;
 import org.quern.backend.Release;
 import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
+import org.quern.backend.gpu.GemmTable;
 import org.quern.backend.gpu.GpuDevice;
 import org.quern.backend.gpu.KernelSource;
 
@@ -44,6 +45,7 @@ final class OpenclDevice extends GpuDevice {
     private final PointerBuffer group = PointerBuffer.allocateDirect(2).put(0, THREADS).put(1, 1);
     private final long context;
     private final Map<String, Long> programs = new HashMap<>();
+    private final GemmTable table;
     private long queue;
     private long nanos;
     private long budget;
@@ -61,10 +63,33 @@ final class OpenclDevice extends GpuDevice {
             long started = System.nanoTime();
             program(KERNELS);
             nanos = System.nanoTime() - started;
+            table =
+                    hardware.isAutomatic() && GemmTable.measuresTiles()
+                            ? new GemmTable(this, key())
+                            : null;
         } catch (RuntimeException | Error e) {
             Release.after(e, this::close);
             throw e;
         }
+    }
+
+    private String key() {
+        return String.join(
+                " ",
+                hardware.name(),
+                hardware.platformName(),
+                hardware.versionText(),
+                hardware.driver());
+    }
+
+    @Override
+    public GemmTable table() {
+        return table;
+    }
+
+    @Override
+    public String notice() {
+        return table == null ? null : table.notice();
     }
 
     private long newQueue() {

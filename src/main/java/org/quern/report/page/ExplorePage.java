@@ -51,6 +51,7 @@ public final class ExplorePage {
             files.put("classes.svg", utf8(bars()));
         }
         if (pictures != null) {
+            data.put("shrunk", Page.shrunk(pictures));
             List<Integer> rows = IntStream.of(exploration.examples()).boxed().toList();
             List<byte[]> examples = rows.stream().map(pictures::pixels).toList();
             List<String> labels = rows.stream().map(exploration.splits().train()::label).toList();
@@ -72,34 +73,21 @@ public final class ExplorePage {
         // in the same order in each process, as Map.of is not
         data.put(name, new TreeMap<>(Map.of("images", addresses, "labels", labels)));
         files.put(name + ".svg", utf8(Svg.images(title, addresses, labels, COLUMNS)));
-        files.put(name + ".png", sheet(images));
-    }
-
-    /** Images in rows of five, a black pixel between. */
-    private byte[] sheet(List<byte[]> images) {
-        int wide = pictures.width() + 1;
-        int high = pictures.height() + 1;
-        int columns = Math.min(COLUMNS, images.size());
-        int width = columns * wide - 1;
-        int height = (images.size() + columns - 1) / columns * high - 1;
-        byte[] sheet = new byte[width * height];
-        for (int i = 0; i < images.size(); i++) {
-            int corner = i / columns * high * width + i % columns * wide;
-            byte[] image = images.get(i);
-            for (int y = 0; y < high - 1; y++) {
-                System.arraycopy(image, y * (wide - 1), sheet, corner + y * width, wide - 1);
-            }
-        }
-        return Pictures.png(sheet, width, height);
+        files.put(name + ".png", Pictures.png(pictures.sheet(images, COLUMNS, 1)));
     }
 
     private String bars() {
-        Map<String, int[]> counts = new LinkedHashMap<>();
-        counts.put("training", exploration.train().perClass());
+        Map<String, double[]> counts = new LinkedHashMap<>();
+        counts.put("training", counts(exploration.train()));
         if (exploration.test() != null) {
-            counts.put("test", Arrays.copyOf(exploration.test().perClass(), classes.size()));
+            counts.put("test", counts(exploration.test()));
         }
-        return Svg.bars("Rows of each class", classes, counts);
+        return Svg.bars("Rows of each class", classes, counts, "%,.0f");
+    }
+
+    private double[] counts(Statistics numbers) {
+        double[] counts = IntStream.of(numbers.perClass()).asDoubleStream().toArray();
+        return Arrays.copyOf(counts, classes.size());
     }
 
     private record Part(String name, String shape, int classes, String range, Statistics numbers) {}

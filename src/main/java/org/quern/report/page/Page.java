@@ -1,7 +1,9 @@
 package org.quern.report.page;
 
 import static java.util.stream.Collectors.joining;
+import static org.quern.report.Numbers.format;
 
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,6 +14,8 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import org.quern.Version;
 import org.quern.data.Pictures;
 import org.quern.io.Json;
 import org.quern.report.Comparison;
@@ -27,13 +31,32 @@ public final class Page {
 
     private Page() {}
 
-    private record Compared(Comparison comparison, List<JsonObject> runs) {}
+    /** Width or height of a picture in a page, at most. */
+    private static final int SIDE = 96;
+
+    /** Epochs that curves are drawn of. */
+    static final int EPOCHS = 500;
+
+    private record Compared(Comparison comparison, List<Run> runs) {}
+
+    /** What the page of a comparison draws of a run. */
+    private record Run(List<JsonElement> epochs, JsonElement classes, JsonElement wrongPerClass) {
+        static Run of(JsonObject run) {
+            JsonObject test = run.has("test") ? run.getAsJsonObject("test") : new JsonObject();
+            List<JsonElement> epochs = some(run.getAsJsonArray("epochs").asList(), EPOCHS);
+            return new Run(epochs, test.get("classes"), test.get("wrongPerClass"));
+        }
+    }
 
     private record Drawing(String model, List<String> classes, int width, int height) {}
 
     /** The page of runs side by side, with what {@code run.json} of each says. */
     public static String compare(Comparison comparison, List<JsonObject> runs) {
-        return html("Runs compared", new Compared(comparison, runs), true, "compare.js");
+        return html(
+                "Runs compared",
+                new Compared(comparison, runs.stream().map(Run::of).toList()),
+                true,
+                "compare.js");
     }
 
     /** The page that a digit is drawn on, for a model that takes images of such a size. */
@@ -70,14 +93,19 @@ public final class Page {
                 <style>%s</style>
                 </head>
                 <body>
-                <main id="page"></main>
+                <main id="page" data-version="%s"></main>
                 <noscript>This page draws itself with JavaScript: allow it.</noscript>
                 <script type="application/json" id="data">%s</script>
                 %s</body>
                 </html>
                 """
                 .formatted(
-                        policy(style, scripts), escaped(title), style, Json.forPage(data), scripts);
+                        policy(style, scripts),
+                        escaped(title),
+                        style,
+                        Version.TEXT,
+                        Json.forPage(data),
+                        scripts);
     }
 
     /**
@@ -119,9 +147,42 @@ public final class Page {
         return "data:image/png;base64," + Base64.getEncoder().encodeToString(png);
     }
 
-    /** A picture as the address of an image. */
-    static String address(Pictures size, byte[] pixels) {
-        return address(Pictures.png(pixels, size.width(), size.height()));
+    /** A picture as the address of an image; a large one in a smaller size, by means. */
+    public static String address(Pictures size, byte[] pixels) {
+        int by = smaller(size);
+        int width = size.width() / by;
+        byte[] small = new byte[width * (size.height() / by)];
+        for (int i = 0; i < small.length; i++) {
+            int corner = i / width * by * size.width() + i % width * by;
+            int sum = by * by / 2; // rounds
+            for (int at = 0; at < by * by; at++) {
+                sum += pixels[corner + at / by * size.width() + at % by] & 0xff;
+            }
+            small[i] = (byte) (sum / (by * by));
+        }
+        return address(Pictures.png(small, width, small.length / width));
+    }
+
+    /** How many pixels across become one in a page. */
+    private static int smaller(Pictures size) {
+        int larger = (Math.max(size.width(), size.height()) + SIDE - 1) / SIDE;
+        return Math.max(1, Math.min(larger, Math.min(size.width(), size.height())));
+    }
+
+    /** What a page says of pictures that it shows in a smaller size; null if it does not. */
+    static String shrunk(Pictures size) {
+        String text =
+                "Images of %,d x %,d pixels are shown smaller: each pixel is the mean of %d x %3$d.";
+        return size == null || smaller(size) == 1
+                ? null
+                : format(text, size.width(), size.height(), smaller(size));
+    }
+
+    /** Of a list of many, so many evenly spaced, the last among them. */
+    static <T> List<T> some(List<T> all, int most) {
+        int every = (all.size() + most - 1) / most;
+        IntStream kept = IntStream.range(0, all.size());
+        return kept.filter(i -> (all.size() - 1 - i) % every == 0).mapToObj(all::get).toList();
     }
 
     static String escaped(String text) {

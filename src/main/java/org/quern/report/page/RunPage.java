@@ -1,5 +1,6 @@
 package org.quern.report.page;
 
+import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.util.ArrayList;
@@ -14,13 +15,13 @@ import org.quern.data.Dataset;
 import org.quern.data.Pictures;
 import org.quern.io.Json;
 import org.quern.model.Model;
-import org.quern.model.Summary;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 import org.quern.report.RunWords;
 import org.quern.run.RunReport;
 import org.quern.train.Calibration;
+import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 
 /**
@@ -38,6 +39,12 @@ public final class RunPage {
     /** Weights of more units would be many, and say no more. */
     private static final int UNITS = 64;
 
+    /** Pixels of their images in all. */
+    private static final int PIXELS = 150_000;
+
+    /** The confusion matrix of more classes would be all that a page has room for. */
+    private static final int MATRIX = 300;
+
     /** Rows that are shown with what the network says of them, evenly spaced. */
     private static final int SAMPLES = 12;
 
@@ -54,13 +61,27 @@ public final class RunPage {
     public RunPage(String title, Object run, Model model, Loss loss) {
         this.model = model;
         data.put("title", title);
-        data.put("run", run);
         JsonObject json = JsonParser.parseString(Json.forPage(run)).getAsJsonObject();
+        data.put("run", json);
         Map<String, String> settings = RunWords.of(json);
         settings.keySet().removeAll(List.of("columns", "model"));
         data.put("settings", settings);
+        json.remove("test"); // see test()
+        if (json.has("epochs")) {
+            json.add(
+                    "epochs",
+                    new Gson()
+                            .toJsonTree(
+                                    Page.some(
+                                            json.getAsJsonArray("epochs").asList(), Page.EPOCHS)));
+        }
         data.put("classifies", loss.takesLogits());
-        data.put("layers", Summary.rows(model));
+        data.put("layers", model.rows());
+    }
+
+    /** Epochs to draw curves of: all, or of many some. */
+    public static List<EpochResult> some(List<EpochResult> epochs) {
+        return Page.some(epochs, Page.EPOCHS);
     }
 
     /** Puts a sentence at the top that the reader should know. */
@@ -79,6 +100,9 @@ public final class RunPage {
 
     public RunPage test(Evaluation evaluation, Dataset rows) {
         Map<String, Object> test = RunReport.figures(evaluation);
+        if (evaluation.confusion() != null && evaluation.confusion().classes().size() > MATRIX) {
+            test.put("confusion", List.of());
+        }
         if (!evaluation.numbers().isEmpty()) {
             test.put("predictions", Plots.predictions(evaluation, rows.targets()));
         }
@@ -138,6 +162,7 @@ public final class RunPage {
         }
 
         void putInto(Map<String, Object> test) {
+            test.put("shrunk", Page.shrunk(pictures));
             test.put("gallery", mistakes().limit(GALLERY).map(this::add).toList());
             int shown = Math.min(SAMPLES, evaluation.rows());
             IntStream samples =
@@ -183,7 +208,8 @@ public final class RunPage {
         }
         Slice weights = Plan.forInference(model).dense().get(0).weights();
         List<String> images = new ArrayList<>();
-        for (int unit = 0; unit < Math.min(UNITS, weights.columns()); unit++) {
+        int most = Math.min(UNITS, Math.max(1, PIXELS / weights.rows()));
+        for (int unit = 0; unit < Math.min(most, weights.columns()); unit++) {
             images.add(Page.address(image(parameters, weights, unit)));
         }
         data.put("weights", new TreeMap<>(Map.of("units", weights.columns(), "images", images)));

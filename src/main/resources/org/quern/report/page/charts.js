@@ -132,7 +132,7 @@ function lineChart(options) {
         const y = (log ? d3.scaleLog : d3.scaleLinear)(domainOf(seen, log), down).nice(5);
         const yText = log ? d3.format("~g") : tickText(y);
         const left = log ? 64 : Math.max(margin.left, 14 + widest(y, yText));
-        x.range([left, across[1]]);
+        x.range([left, across[1] - Math.max(0, LETTER * String(end).length / 2 - margin.right)]);
         const whole = d3.axisBottom(x).ticks(Math.min(end, width / 50)).tickFormat(v => Number.isInteger(v) ? v : "");
         const yAxis = log ? d3.axisLeft(y).ticks(4, "~g") : d3.axisLeft(y).ticks(5).tickFormat(yText);
         axes(svg, width, height, y, whole, yAxis, "epoch", "", left);

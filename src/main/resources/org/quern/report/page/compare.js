@@ -17,7 +17,7 @@ const curves = (...charts) => {
 };
 
 function perClass() {
-    const tested = given.runs.map((run, i) => ({name: names[i], test: run.test})).filter(r => r.test && r.test.wrongPerClass);
+    const tested = given.runs.map((run, i) => ({name: names[i], test: run})).filter(r => r.test.wrongPerClass);
     if (tested.length < 2 || tested.some(r => r.test.classes.join() !== tested[0].test.classes.join())) return null;
     const most = d3.max(tested, r => d3.max(r.test.wrongPerClass)) || 1;
     const cell = n => h("td", {style: `--hue: var(--wrong); --share: ${n / most}`}, count(n));
@@ -26,12 +26,18 @@ function perClass() {
         h("tbody", {}, tested.map(r => h("tr", {}, h("th", {scope: "row"}, r.name), r.test.wrongPerClass.map(cell)))))));
 }
 
+function settingsTable(title, rows) {
+    const columns = rows.some(row => row.differs) ? cells.slice(0, names.length) : [{title: "all runs", of: row => row.cells[0]}];
+    return rows.length ? section(title, table([{title: "setting", text: true, of: row => row.name}, ...columns.map(c => ({...c, text: true}))], rows)) : null;
+}
+
 document.title = "Runs: " + names.join(", ");
 document.getElementById("page").append(
     h("h1", {}, "Runs compared"),
     h("p", {class: "muted"}, names.join(", ")),
     h("nav", {"aria-label": "Contents", class: "screen"}),
-    section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ").replace("R2", "R²")}, ...cells], results), h("p", {class: "note"}, "Bold: the better one, where one is.")),
+    h("div", {class: names.length < 4 ? "pair" : ""}, section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ").replace("R2", "R²")}, ...cells], results), h("p", {class: "note"}, "Bold: the better one, where one is.")),
+    ...[settingsTable("Settings that differ", settings.filter(row => row.differs))].filter(part => part)),
     ...[
         section("Curves", h("div", {class: "pair charts"},
             curves(["Training loss", "loss"], ["Validation loss", "validationLoss"]),
@@ -39,7 +45,6 @@ document.getElementById("page").append(
         h("p", {class: "note"}, "Training and validation have the same axis.")),
         perClass(),
     ].filter(part => part),
-    section("Settings", table([{title: "setting", text: true, of: row => row.name}, ...cells.slice(0, names.length).map(c => ({...c, text: true}))],
-        settings, row => row.differs ? "differs" : null), h("p", {class: "note"}, "Settings that differ come first.")),
-    h("footer", {}, "Made by Quern. Charts by d3 (ISC licence, in the source of this page)."));
+    ...[settingsTable("Settings that are the same", settings.filter(row => !row.differs))].filter(part => part),
+    footer(CHARTS));
 contents();

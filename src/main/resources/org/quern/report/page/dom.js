@@ -36,9 +36,47 @@ function table(columns, rows, rowClass) {
             columns.map((c, i) => h(i ? "td" : "th", {...(i ? {} : {scope: "row"}), ...align(c)}, c.of(row))))))));
 }
 
+/** Lets the rows of a table be sorted by a column, the largest first, then the least; texts and what is missing come last. */
+function sortable(scroll) {
+    const body = scroll.querySelector("tbody");
+    scroll.classList.add("sortable");
+    scroll.querySelectorAll("thead th").forEach((head, i) => {
+        const button = h("button", {type: "button", class: "sort"}, head.textContent);
+        button.addEventListener("click", () => {
+            const sign = head.getAttribute("aria-sort") === "descending" ? 1 : -1;
+            scroll.querySelectorAll("thead th").forEach(other => other.removeAttribute("aria-sort"));
+            head.setAttribute("aria-sort", sign < 0 ? "descending" : "ascending");
+            const text = row => row.children[i].textContent;
+            const value = row => parseFloat(text(row).replaceAll(",", ""));
+            body.append(...[...body.children].sort((a, b) => isNaN(value(a)) || isNaN(value(b))
+                ? isNaN(value(a)) - isNaN(value(b)) || text(a).localeCompare(text(b)) : sign * (value(a) - value(b))));
+        });
+        head.replaceChildren(button);
+    });
+    return scroll;
+}
+
+/** When, where, by what and by which command a page's figures were made, as run.json says it. */
+function origin(run) {
+    const when = time => time ? time.replace("T", " ").replace(/:\d\d(?=[Z+-])/, " ").replace("Z", "UTC") : null;
+    const by = [when(run.started), run.resumed ? "resumed " + when(run.resumed) : null, run.host ? "on " + run.host : null,
+        run.version ? "Quern " + run.version.replace("quern ", "") : null, "Java " + run.java];
+    return [
+        h("p", {class: "muted wide"}, `${run.data}; ${run.backend}: ${run.device}`),
+        h("p", {class: "muted wide"}, by.filter(part => part).join(" · ")),
+        run.command ? h("p", {class: "wide"}, h("code", {}, run.command)) : null,
+    ];
+}
+
+/** The last line of a page. */
+const footer = more => h("footer", {}, `Made by Quern ${document.getElementById("page").dataset.version}. ${more}`);
+const CHARTS = "Charts by d3 (ISC licence, in the source of this page).";
+
 /** Fills the list of contents. */
 function contents() {
-    document.querySelector("nav").replaceChildren(...[...document.querySelectorAll("h2")].map(title => h("a", {href: "#" + title.id}, title.textContent)));
+    const titles = [...document.querySelectorAll("h2")];
+    const nav = document.querySelector("nav");
+    if (nav.children.length !== titles.length) nav.replaceChildren(...titles.map(title => h("a", {href: "#" + title.id}, title.textContent)));
 }
 
 const count = value => value.toLocaleString("en");

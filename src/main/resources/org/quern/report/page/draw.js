@@ -36,7 +36,7 @@ document.getElementById("page").append(
         h("div", {}, h("h3", {}, "What the network sees"), h("div", {class: "seen"}, seen),
             h("p", {class: "note"}, "Fitted into a box and centred by mass, as MNIST's makers did."))),
     h("p", {class: "note"}, instructions),
-    h("footer", {}, "Made by Quern. The drawing goes to the process on this machine that serves this page, nowhere else."));
+    footer("The drawing goes to the process on this machine that serves this page, nowhere else."));
 
 const pen = canvas.getContext("2d");
 
@@ -59,11 +59,15 @@ function ink(context) {
 function paint() {
     ink(pen);
     if (cursor.shown) {
-        pen.strokeStyle = cursor.down ? "#f0a04b" : "#5cb8f2";
+        pen.strokeStyle = "#5cb8f2"; // what the program shows is blue; a pen that is down is filled
         pen.lineWidth = 2;
         pen.beginPath();
         pen.arc(cursor.x, cursor.y, PEN / 2, 0, 2 * Math.PI);
         pen.stroke();
+        if (cursor.down) {
+            pen.fillStyle = pen.strokeStyle;
+            pen.fill();
+        }
     }
 }
 

@@ -14,18 +14,19 @@ if (bars) bars.innerHTML = given.bars;
 document.title = given.title;
 document.getElementById("page").append(
     h("h1", {}, given.title),
-    section("Values", table([
+    h("div", {class: "pair"}, section("Values", table([
         {title: "", text: true, of: row => row[0]},
         ...given.splits.map(split => ({title: split.name, of: row => row[1](split)})),
     ], [
         ["rows", s => count(s.numbers.rows)], ["shape", s => s.shape], ["classes", s => s.classes || "–"], ["range", s => s.range],
         ["mean", s => four(s.numbers.mean)], ["deviation", s => four(s.numbers.deviation)], ["not 0", s => percent(s.numbers.nonZero)],
-    ]), h("p", {class: "note"}, "Raw values, before any scaling.")),
+    ]), h("p", {class: "note"}, "Raw values, before any scaling."), ...given.duplicates.map(line => h("p", {}, sentence(line)))),
     ...[
         bars ? section("Classes", bars) : null,
         given.numbers ? section("Labels", h("p", {}, sentence(given.numbers))) : null,
+    ].filter(part => part)),
+    h("div", {class: "pair"}, ...[
         given.examples ? section("Examples", h("p", {}, "Training rows drawn at random, with their labels."), gallery(given.examples, "example of class", "five")) : null,
         given.averages ? section("Mean images", h("p", {}, "Each pixel is the mean over the training rows of the class."), gallery(given.averages, "mean image of class", "five")) : null,
-    ].filter(part => part),
-    section("Duplicates", given.duplicates.map(line => h("p", {}, sentence(line)))),
-    h("footer", {}, "Made by Quern."));
+    ].filter(part => part)),
+    given.shrunk ? h("p", {class: "note"}, given.shrunk) : "", footer(""));

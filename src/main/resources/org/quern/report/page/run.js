@@ -8,11 +8,9 @@ function header(data) {
     const trained = run.epochs ? d3.sum(run.epochs, e => e.seconds) : 0;
     return [
         h("h1", {}, data.title),
-        h("p", {class: "muted"}, `${run.data}; ${run.backend}: ${run.device}`),
-        h("p", {class: "muted"}, [run.started ? run.started.replace("T", " ") : null, run.host ? "on " + run.host : null, run.version, "Java " + run.java].filter(part => part).join(" · ")),
-        run.command ? h("p", {}, h("code", {}, run.command)) : null,
+        origin(run),
         data.state ? h("p", {}, h("span", {class: "state " + data.state.split(":")[0]}, data.state)) : null,
-        data.note ? h("p", {class: "note"}, ...data.note.split(/(quern train --resume \S+)/).map((part, i) => i % 2 ? h("code", {}, part) : part)) : null,
+        data.note ? h("p", {class: "note wide"}, ...data.note.split(/(quern train --resume \S+)/).map((part, i) => i % 2 ? h("code", {}, part) : part)) : null,
         data.note || !test || !run.bestEpoch ? null : h("p", {class: "note"}, tested(run)),
         figures([
             ["test accuracy", test && test.accuracy !== undefined ? four(test.accuracy) : null],
@@ -37,18 +35,18 @@ function header(data) {
             ["loss in training", !test && data.progress ? four(data.progress.loss) : null],
             ["epochs", withUnit(last ? last.epoch : 0, ` of ${run.epochsAsked}`)],
             ["parameters", count(run.parameters)],
-            ["time in steps", last ? seconds(trained) : null],
+            ["time in steps", last && last.epoch === run.epochs.length ? seconds(trained) : null],
             ["one step", last ? last.stepMicros.toFixed(1) + " µs" : null],
         ]),
     ];
 }
 
 /** The epoch of the least validation loss, or without validation training loss. */
-const best = run => run.epochs && run.epochs.length ? d3.least(run.epochs, e => e.validationLoss ?? e.loss).epoch : 0;
+const best = run => run.bestEpoch || (run.epochs?.length ? d3.least(run.epochs, e => e.validationLoss ?? e.loss).epoch : 0);
 
 function tested(run) {
     const restored = run.earlyStopping && run.earlyStopping !== "none";
-    const last = run.epochs.length;
+    const last = run.epochs.at(-1).epoch;
     return run.bestEpoch === last ? `The weights of epoch ${last} were tested: the last and the best.`
         : restored ? `The weights of the best epoch, ${run.bestEpoch} of ${last}, were tested.`
             : `The weights of the last epoch, ${last}, were tested; the best by ${none(run.epochs[0].validationLoss) ? "training" : "validation"} loss was ${run.bestEpoch}.`;
@@ -75,20 +73,22 @@ function lines(data) {
 }
 
 let drawn = null;
+let said = "";
 
 function curves(data) {
     const all = lines(data);
     if (!all) return null;
     drawn = all.map(lineChart);
+    said = meaning(data.run, data.run.epochs || []);
     return section(data.classifies ? "Loss and accuracy" : "Loss", h("div", {class: "pair charts"}, drawn),
-        h("p", {class: "note"}, meaning(data.run, data.run.epochs || []) + " The thin line is the mean over a few steps. Point at a chart, or use the arrow keys, to read it."));
+        h("p", {class: "note"}, said + " The thin line is the mean over a few steps. Point at a chart, or use the arrow keys, to read it."));
 }
 
 /** What the two kinds of figures are, so that nobody wonders why the network does better on rows that it never saw. */
 function meaning(run, epochs) {
     const dropout = String(run.model).includes("dropout");
     const validated = epochs.some(e => e.validationLoss !== undefined && e.validationLoss !== null);
-    return "Training figures are means over the epoch" + (dropout ? ", with dropout on" : "")
+    return (epochs.length && epochs.length < epochs.at(-1).epoch ? `The curves are of ${count(epochs.length)} of ${count(epochs.at(-1).epoch)} epochs. ` : "") + "Training figures are means over the epoch" + (dropout ? ", with dropout on" : "")
         + (validated ? "; those of validation are from its end" + (dropout ? ", without dropout, and may be better." : ".") : ".");
 }
 
@@ -97,10 +97,13 @@ function mistakes(data) {
     if (!test || !test.confusion) return [];
     const bars = test.scores.map(s => ({name: s.name, value: s.wrong, text: count(s.wrong)}));
     const cell = h("div", {class: "shown", "aria-live": "polite"}, h("p", {class: "note"}, "Press a number to see such rows here."));
+    const shows = (a, p) => test.cells && test.cells[a + "," + p]?.length;
     const show = (a, p) => cell.replaceChildren(h("h3", {}, `${test.classes[a]} predicted as ${test.classes[p]}`),
-        pictures(test, test.cells[a + "," + p]), h("p", {class: "note"}, `${count(test.cells[a + "," + p].length)} of ${count(test.confusion[a][p])} rows${a === p ? "." : ", the most confident first."}`));
+        pictures(test, test.cells[a + "," + p]), h("p", {class: "note"}, `${count(test.cells[a + "," + p].length)} of ${count(test.confusion[a][p])} rows${a === p ? "." : ", the most confident first."} Press a number of the matrix to see its rows.`));
+    const worst = d3.greatest(d3.cross(d3.range(test.confusion.length), d3.range(test.confusion.length)).filter(([a, p]) => a !== p && shows(a, p)), ([a, p]) => test.confusion[a][p]);
+    if (worst) show(...worst);
     return [
-        section("Confusion matrix", h("div", {class: "pair"}, h("div", {}, confusionTable(test.classes, test.confusion, (a, p) => test.cells && test.cells[a + "," + p]?.length, show),
+        !test.confusion.length ? section("Confusion matrix", h("p", {}, `That of ${count(test.classes.length)} classes is left out; run.json has it.`)) : section("Confusion matrix", h("div", {class: "pair"}, h("div", {}, confusionTable(test.classes, test.confusion, shows, show),
             h("p", {class: "note"}, "Blue: share of the class that was right. Orange: mistakes, deeper where more frequent (by square root).")), cell)),
         section("Classes", h("div", {class: "pair"},
             table([
@@ -215,7 +218,7 @@ function gallery(test) {
     return section("Mistakes", h("p", {}, what), rows[0].image ? pictures(test, test.gallery, "seven") : table([
         {title: "row", of: m => count(m.row)}, {title: "true", text: true, of: m => test.classes[m.actual]},
         {title: "predicted", text: true, of: m => test.classes[m.predicted]}, {title: "probability", of: m => four(probability(m))},
-    ], rows), h("p", {class: "note"}, "True class → predicted class, with the probability given to it."));
+    ], rows), h("p", {class: "note"}, "True class → predicted class, with the probability given to it. " + (test.shrunk ?? "")));
 }
 
 function weights(data) {
@@ -265,17 +268,19 @@ function render(data) {
     document.title = data.title;
     document.getElementById("page").replaceChildren(...[
         h("div", {id: "header"}, header(data)), h("nav", {"aria-label": "Contents", class: "screen"}), h("div", {id: "curves"}, curves(data)), mistakes(data), labels(data), predictions(data), weights(data), columns(data.run), time(data.run), settings(data),
-        h("footer", {}, "Made by Quern. Charts by d3 (ISC licence, in the source of this page)."),
+        footer(CHARTS),
     ].flat(Infinity).filter(part => part));
     contents();
 }
 
 /** What changes while a run goes on; charts stay, with their crosshair. */
 function refresh(data) {
-    document.getElementById("header").replaceChildren(...header(data).filter(part => part));
+    document.getElementById("header").replaceChildren(...header(data).flat().filter(part => part));
     const all = lines(data);
-    if (drawn && all && drawn.length === all.length) drawn.forEach((chart, i) => chart.update(all[i]));
+    const same = drawn && all && drawn.length === all.length && said === meaning(data.run, data.run.epochs || []);
+    if (same) drawn.forEach((chart, i) => chart.update(all[i]));
     else if (all) document.getElementById("curves").replaceChildren(curves(data));
+    contents();
 }
 
 /** Follows a run until it ends; the page then stays as it is. */

@@ -23,7 +23,6 @@ import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
 import org.quern.plan.Batches;
-import org.quern.plan.Initializer;
 import org.quern.plan.Loss;
 import org.quern.plan.Op;
 import org.quern.plan.Optimizer;
@@ -84,7 +83,7 @@ class CpuExecutorTest {
         Plan plan = TrainingConfig.of(model).withBatch(batch).plan();
         try (CpuExecutor executor = new CpuExecutor(plan, threads, isa);
                 DeviceDataset data = executor.upload(DIGITS)) {
-            executor.write(plan.state(), Initializer.state(plan, 1), 0);
+            executor.write(plan.state(), plan.initialState(1), 0);
             Steps steps = new Steps(1, 12).select(0, 12, plan.optimizer(), s -> 1e-3);
             executor.train(data, steps);
             float[] state = new float[(int) plan.state().size()];
@@ -264,7 +263,7 @@ class CpuExecutorTest {
             Plan plan = TrainingConfig.of(model.scaled(scaling)).plan();
             try (CpuExecutor executor = new CpuExecutor(plan, 1, 0);
                     DeviceDataset data = executor.upload(k == 0 ? DIGITS : dense)) {
-                executor.write(plan.state(), Initializer.state(plan, 1), 0);
+                executor.write(plan.state(), plan.initialState(1), 0);
                 Steps steps = new Steps(1, 30).select(0, 30, plan.optimizer(), s -> 1e-3);
                 executor.train(data, steps);
                 losses[k] = steps.losses().clone();

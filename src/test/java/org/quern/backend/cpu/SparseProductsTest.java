@@ -18,7 +18,6 @@ import org.quern.data.Digits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
-import org.quern.plan.Initializer;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
@@ -182,7 +181,7 @@ class SparseProductsTest {
     private static float[] stepped(Executor executor, Dataset set) {
         Plan plan = executor.plan();
         try (DeviceDataset data = executor.upload(set)) {
-            executor.write(plan.state(), Initializer.state(plan, 1), 0);
+            executor.write(plan.state(), plan.initialState(1), 0);
             Steps steps = new Steps(1, 1).select(0, 1, plan.optimizer(), s -> 0.5);
             executor.train(data, steps);
             float[] state = new float[(int) plan.state().size()];

@@ -51,7 +51,7 @@ final class CudaTrouble {
                 case "pieces" -> pieces(true);
                 case "hasty" -> pieces(false);
                 case "image" -> image();
-                case "beside" -> sideBySide(arguments[1]);
+                case "beside" -> sideBySide(Integer.parseInt(arguments[1]), arguments[2]);
                 case "foreign" -> foreign(arguments[1]);
                 default -> throw new IllegalArgumentException(arguments[0]);
             }
@@ -168,15 +168,17 @@ final class CudaTrouble {
         }
     }
 
-    /** Tells how many trainings of a network the device has room for. */
-    private static void sideBySide(String layers) {
+    /** Tells how so many trainings of a network run side by side. */
+    private static void sideBySide(int trainings, String layers) {
         Plan plan =
                 Plan.of(
                         ModelText.parse(Model.input(28, 28).scaled(Scaling.UNIT), layers),
                         Loss.CROSS_ENTROPY,
                         Optimizer.Adam.DEFAULT,
                         32);
-        System.out.println(new CudaBackend().sideBySide(plan, Backend.Options.DEFAULT));
+        Backend.Options options = Backend.Options.DEFAULT.withBeside(trainings);
+        Backend.SideBySide room = new CudaBackend().sideBySide(plan, true, options);
+        System.out.println(room.most() + " by " + room.by());
     }
 
     /** Loads a cubin of the jar, whatever the device is. */

@@ -60,9 +60,13 @@ class PtxTest {
         }
     }
 
-    /** Without driver, toolkit or GPU: NVIDIA's compiler is in JCuda's natives, not in our jar. */
+    /**
+     * Without driver, toolkit or GPU: NVIDIA's compiler is in JCuda's natives, not in our jar. The
+     * first and the last architecture that it knows; hashes tell of the others that they are what
+     * this compiler made of this PTX.
+     */
     @ParameterizedTest
-    @ValueSource(strings = {"sm_75", "sm_80", "sm_86", "sm_89", "sm_90"})
+    @ValueSource(strings = {"sm_75", "sm_90"})
     void isAssembledByNvidiasCompilerWithoutSpillsToTheCubinOfTheJar(String architecture)
             throws Exception {
         Assumptions.assumeTrue(

@@ -91,6 +91,15 @@ class AbiTest {
                 "PASS_",
                 "",
                 PassBlock.names());
+        words(
+                "A layer whose gradients are computed: org.quern.backend.gpu.Launches",
+                "GRADIENT_",
+                "",
+                Launches.gradients(RICH).stream()
+                        .map(Launches::words)
+                        .findFirst()
+                        .orElseThrow()
+                        .names());
         List<List<String>> cpu = CpuAbi.names(RICH);
         List<List<String>> block = new FusedLayout(RICH, BlockTeam.ALONE, true).names();
         words("A network", "NET_", "PLAN_", PlanWords.net(RICH, 1).names());

@@ -44,21 +44,24 @@ final class FusedRun {
         Backend.Options options =
                 Backend.Options.DEFAULT.with(
                         Backend.Engine.valueOf(arguments[2].toUpperCase(Locale.ROOT)));
-        try (Executor executor = new CudaBackend().open(plan, options);
-                DeviceDataset resident = executor.upload(data)) {
-            executor.initialise(3);
-            Steps got = steps(plan);
-            executor.train(resident, got);
-            System.out.println(executor.engine(data));
-            float worst = 0;
-            for (int i = 0; i < STEPS; i++) {
-                float loss = expected.losses()[i];
-                worst = Math.max(worst, Math.abs(got.losses()[i] - loss) / loss);
+        // Twice: the simulator runs blocks, warps and copies in an order of its own each time.
+        for (int run = 0; run < 2; run++) {
+            try (Executor executor = new CudaBackend().open(plan, options);
+                    DeviceDataset resident = executor.upload(data)) {
+                executor.initialise(3);
+                Steps got = steps(plan);
+                executor.train(resident, got);
+                System.out.println(executor.engine(data));
+                float worst = 0;
+                for (int i = 0; i < STEPS; i++) {
+                    float loss = expected.losses()[i];
+                    worst = Math.max(worst, Math.abs(got.losses()[i] - loss) / loss);
+                }
+                System.out.println(String.format(Locale.ROOT, "%.1e", worst));
+                float[] state = new float[(int) plan.state().size()];
+                executor.read(plan.state(), state, 0);
+                System.out.println(Arrays.hashCode(state));
             }
-            System.out.println(String.format(Locale.ROOT, "%.1e", worst));
-            float[] state = new float[(int) plan.state().size()];
-            executor.read(plan.state(), state, 0);
-            System.out.println(Arrays.hashCode(state));
         }
     }
 

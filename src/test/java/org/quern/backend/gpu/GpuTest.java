@@ -29,7 +29,6 @@ import org.quern.data.Digits;
 import org.quern.model.Model;
 import org.quern.model.ModelText;
 import org.quern.model.Scaling;
-import org.quern.plan.Initializer;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
@@ -133,7 +132,7 @@ class GpuTest {
             try (Executor executor = backend.open(PLAN, Backend.Options.DEFAULT)) {
                 executor.write(PLAN.state(), filled((int) PLAN.state().size(), 5), 0);
                 executor.initialise(seed);
-                assertThat(state(executor)).isEqualTo(Initializer.state(PLAN, seed));
+                assertThat(state(executor)).isEqualTo(PLAN.initialState(seed));
             }
         }
     }

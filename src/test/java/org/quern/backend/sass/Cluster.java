@@ -22,6 +22,9 @@ final class Cluster {
     final List<Block> blocks = new ArrayList<>();
     final List<Runnable> sent = new ArrayList<>(); // by st.async, not yet there
     int phases; // of mbarriers, of all blocks
+    int x; // where its first block is in the grid
+    int y;
+    long wavefronts; // of shared memory
     private final ByteBuffer arguments;
     private final List<ByteBuffer> global;
     private final Random order;
@@ -60,6 +63,11 @@ final class Cluster {
             memory.putInt(i, POISON);
         }
         return memory.limit(bytes);
+    }
+
+    /** Instructions that its warps have issued. */
+    long instructions() {
+        return warps().stream().mapToLong(warp -> warp.trace.instructions()).sum();
     }
 
     List<Warp> warps() {

@@ -25,6 +25,8 @@ import org.quern.model.Scaling;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
+import org.quern.verify.KernelCase;
+import org.quern.verify.KernelCases;
 
 /**
  * Trains networks by the machine code of the fused kernels for sm_90, as the product launches them,
@@ -54,6 +56,7 @@ final class Emulate {
     private final Dataset data;
     private final Path nvdisasm;
     private final Path cubins;
+    private final StringBuilder cases = new StringBuilder();
     private final StringBuilder parts = new StringBuilder();
     private final List<String> wrong = new ArrayList<>();
 
@@ -80,12 +83,60 @@ final class Emulate {
                         + "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         for (String line : Files.readAllLines(Path.of(arguments[1]))) {
             if (!line.isBlank() && !line.startsWith("#")) {
-                emulate.subject(line.split(" +", 6));
+                String[] columns = line.split(" +", 6);
+                if (columns[1].equals("case")) {
+                    emulate.kernel(columns);
+                } else {
+                    emulate.subject(columns);
+                }
             }
         }
+        System.out.print(
+                "\n| kernel, case | instructions | wavefronts | timeline of a block |\n"
+                        + "| --- | ---: | ---: | ---: |\n"
+                        + emulate.cases);
         System.out.print(emulate.parts);
         emulate.wrong.forEach(System.out::println);
         System.exit(emulate.wrong.isEmpty() ? 0 : 1);
+    }
+
+    /** Columns: the most instructions, case, the most wavefronts, the tile, the case's name. */
+    private void kernel(String[] columns) {
+        String name = columns[4] + " " + columns[5];
+        KernelCase one =
+                KernelCases.quickBench().stream()
+                        .filter(some -> some.name().equals(name))
+                        .findFirst()
+                        .orElseThrow();
+        Tiling tile = Tiling.valueOf(columns[3].toUpperCase(Locale.ROOT));
+        SassDevice device = new SassDevice(nvdisasm, cubins, BlockTeam.ALONE, false);
+        try (Executor executor =
+                new KernelExecutor(device, one.plan(), (m, n) -> tile, Backend.Options.DEFAULT)) {
+            one.check(executor).ifPresent(wrong::add);
+        }
+        long[] counts = device.count();
+        cases.append(
+                "| %s, %s | %,d | %,d | %,d |%n"
+                        .formatted(
+                                device.kernel(),
+                                name,
+                                counts[0],
+                                counts[1],
+                                cycles(Timeline.parts(device.last(), LINE).get(0))));
+        hold(device.kernel(), "warp instructions", counts[0], columns[0]);
+        hold(device.kernel(), "wavefronts", counts[1], columns[2]);
+    }
+
+    /** Notes a number that is more, or less, than {@code ci/emulated} has. */
+    private void hold(String name, String what, long number, String allowed) {
+        long most = Long.parseLong(allowed);
+        if (number > most) {
+            wrong.add("%s: %,d %s, of %,d at most".formatted(name, number, what, most));
+        } else if (number < most) {
+            parts.append(
+                    "%s has %,d %s less than ci/emulated allows: lower it%n"
+                            .formatted(name, most - number, what));
+        }
     }
 
     /**
@@ -153,16 +204,7 @@ final class Emulate {
                         parts.append(
                                 "  0x%05x %,7d %,7d%n"
                                         .formatted(at, part.cycles, part.instructions)));
-        long most = Long.parseLong(columns[0]);
-        if (instructions > most) {
-            wrong.add(
-                    "%s: %,d warp instructions, of %,d at most"
-                            .formatted(name, instructions, most));
-        } else if (instructions < most) {
-            parts.append(
-                    "%s has %,d warp instructions less than ci/emulated allows: lower it%n"
-                            .formatted(name, most - instructions));
-        }
+        hold(name, "warp instructions", instructions, columns[0]);
         for (int i = 0; i < LIMITS.length; i++) {
             if (!(errors[i] <= LIMITS[i])) {
                 wrong.add(

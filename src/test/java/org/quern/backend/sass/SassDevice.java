@@ -14,12 +14,13 @@ import org.quern.backend.gpu.BlockTeam;
 import org.quern.backend.gpu.Call;
 import org.quern.backend.trace.TraceDevice;
 
-/** A device whose teams execute the machine code of a cubin; it has no other kernels. */
+/** A device that executes the machine code of cubins. */
 final class SassDevice extends TraceDevice {
     private final List<ByteBuffer> buffers = new ArrayList<>();
     private static final int ARGUMENTS = 0x210; // where they begin in constant bank 0
     private static final int BLOCKS = 0x188; // where their number is
     private static final int STACK = 0x28; // where it begins
+    private static final int STATIC = 48 << 10; // bytes of shared memory, at most, of a kernel
 
     private final Path nvdisasm;
     private final Path cubins;
@@ -28,6 +29,8 @@ final class SassDevice extends TraceDevice {
     private Random order;
     private String name;
     private Cluster last;
+    private long instructions;
+    private long wavefronts;
 
     private record Memory(long handle, long bytes) implements Buffer {}
 
@@ -49,9 +52,14 @@ final class SassDevice extends TraceDevice {
         return name;
     }
 
-    /** What the last launch left. */
+    /** What the last launch left, of its last block or cluster. */
     Cluster last() {
         return last;
+    }
+
+    /** Warp instructions of all blocks of the last launch, and wavefronts of shared memory. */
+    long[] count() {
+        return new long[] {instructions, wavefronts};
     }
 
     @Override
@@ -59,25 +67,41 @@ final class SassDevice extends TraceDevice {
         if (team.shape() != null != shapes) {
             throw new BlockTeam.Refused("another kernel is asked for");
         }
-        Kernel kernel = kernels.computeIfAbsent(call.kernel(), entry -> read(team, entry));
+        return launch(call, team.unit(), team.blocks(), team.threads(), (int) bytes);
+    }
+
+    @Override
+    public Launch prepare(Call call) {
+        return launch(call, "quern", 1, THREADS, STATIC);
+    }
+
+    private Launch launch(Call call, String unit, int blocks, int threads, int bytes) {
         ByteBuffer bank = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
-        bank.putInt(BLOCKS, team.blocks());
+        bank.putInt(BLOCKS, blocks);
         bank.putInt(STACK, Warp.STACK);
         int at = ARGUMENTS;
         for (int i = 0; i < call.arguments().size(); i++) {
             at += call.put(i, bank, at);
         }
-        int threads = team.threads();
         return () -> {
             name = call.kernel();
-            last = new Cluster(kernel, team.blocks(), threads, (int) bytes, bank, buffers, order);
-            last.run();
+            instructions = 0;
+            wavefronts = 0;
+            Kernel kernel = kernels.computeIfAbsent(name, entry -> read(unit, entry));
+            for (int group = 0; group < call.groupsX() * call.groupsY() / blocks; group++) {
+                last = new Cluster(kernel, blocks, threads, bytes, bank, buffers, order);
+                last.x = group * blocks % call.groupsX();
+                last.y = group * blocks / call.groupsX();
+                last.run();
+                instructions += last.instructions();
+                wavefronts += last.wavefronts;
+            }
         };
     }
 
-    private Kernel read(BlockTeam team, String entry) {
+    private Kernel read(String unit, String entry) {
         try {
-            return Kernel.of(nvdisasm, cubins.resolve(team.unit() + "-sm_90.cubin"), entry);
+            return Kernel.of(nvdisasm, cubins.resolve(unit + "-sm_90.cubin"), entry);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

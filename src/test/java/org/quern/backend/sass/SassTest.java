@@ -15,6 +15,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -393,6 +394,32 @@ class SassTest {
         Warp warp = cluster.warps().get(0);
         warp.now = Instruction.parse(0, "MOV R0, R0", 0);
         return warp.register(0, 0, 3);
+    }
+
+    /** 32 lanes, each so many bytes further, or all at one place. */
+    @ParameterizedTest
+    @CsvSource({
+        "LDS R2, 0, 1",
+        "LDS R2, 4, 1",
+        "LDS R2, 8, 2",
+        "LDS R2, 128, 32",
+        "LDS R2, 132, 1",
+        "LDS.64 R2, 8, 2",
+        "LDS.128 R4, 16, 4",
+        "LDS.128 R4, 32, 8",
+        "LDS.U8 R2, 1, 1"
+    })
+    void wavefrontsAreOfTheWordsInABank(String load, int stride, int wavefronts) {
+        String[] program = {
+            "S2R R0, SR_LANEID",
+            "IMAD R1, R0, 0x%x, RZ".formatted(stride),
+            load + ", [R1+0x400]",
+            "EXIT"
+        };
+        Cluster cluster = new Cluster(kernel(program), 1, 32, 8192, null, List.of(), null);
+        cluster.run();
+        assertThat(cluster.wavefronts).isEqualTo(wavefronts);
+        assertThat(cluster.instructions()).isEqualTo(4);
     }
 
     @Test

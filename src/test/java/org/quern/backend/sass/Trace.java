@@ -38,6 +38,11 @@ final class Trace {
         items[place] = item;
     }
 
+    /** How many of its items are instructions. */
+    long instructions() {
+        return Arrays.stream(items, 0, size).filter(item -> item < 0).count() * -2 + size;
+    }
+
     int get(int place) {
         return items[place];
     }

@@ -5,7 +5,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.quern.backend.sass.Instruction.Kind;
 import org.quern.backend.sass.Instruction.Operand;
@@ -91,12 +93,36 @@ final class Warp {
             trace.add(2 * index + (lanes != 0 ? 1 : 0));
             if (lanes != 0) {
                 try {
+                    if (now.name().equals("LDS") || now.name().equals("STS")) {
+                        block.cluster.wavefronts += wavefronts(lanes);
+                    }
                     Opcodes.execute(this, lanes);
                 } catch (IndexOutOfBoundsException e) {
                     throw (IllegalStateException) error("other operands").initCause(e);
                 }
             }
         }
+    }
+
+    /**
+     * Of as many lanes as fill the banks, the most words that lie in one; of all these, the sum.
+     */
+    private int wavefronts(int lanes) {
+        int words = Math.max(1, now.bytes() / 4);
+        int address = now.name().equals("LDS") ? 1 : 0;
+        int sum = 0;
+        for (lane = 0; lane < LANES; ) {
+            int[] banks = new int[LANES];
+            Set<Integer> different = new HashSet<>();
+            for (int end = lane + LANES / words; lane < end; lane++) {
+                int first = has(lanes, lane) ? (int) address(address) / 4 : 0;
+                for (int word = first; has(lanes, lane) && word < first + words; word++) {
+                    banks[word % LANES] += different.add(word) ? 1 : 0;
+                }
+            }
+            sum += Arrays.stream(banks).max().getAsInt();
+        }
+        return sum;
     }
 
     void jump(int to) {
@@ -339,7 +365,9 @@ final class Warp {
             case "SRZ", "SR_SWINLO" -> 0;
             case "SR_TID.X" -> LANES * number + lane;
             case "SR_LANEID" -> lane;
-            case "SR_CTAID.X", "SR_CgaCtaId" -> block.rank;
+            case "SR_CTAID.X" -> block.cluster.x + block.rank;
+            case "SR_CTAID.Y" -> block.cluster.y;
+            case "SR_CgaCtaId" -> block.rank;
             case "SR_SWINHI" -> WINDOW;
             default -> throw error("a special register that is not known");
         };

@@ -5,8 +5,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A column of a CSV file while it is read. */
-final class CsvColumn {
+/** A column of a table while it is read. */
+final class TableColumn {
     /** Where it is in the file, from 0. */
     final int index;
 
@@ -31,7 +31,7 @@ final class CsvColumn {
     private List<String> values;
     private boolean open;
 
-    private CsvColumn(int index, int place, String name, double offset) {
+    private TableColumn(int index, int place, String name, double offset) {
         this.index = index;
         this.place = place;
         this.name = name;
@@ -39,8 +39,8 @@ final class CsvColumn {
     }
 
     /** A column that holds, as its first values tell, such values. */
-    static CsvColumn of(int index, int place, String name, CsvHead.Kind kind) {
-        CsvColumn column = new CsvColumn(index, place, name, 0);
+    static TableColumn of(int index, int place, String name, CsvHead.Kind kind) {
+        TableColumn column = new TableColumn(index, place, name, 0);
         column.open = kind == CsvHead.Kind.OPEN;
         if (kind == CsvHead.Kind.CATEGORY) {
             column.becomeCategory();
@@ -49,8 +49,8 @@ final class CsvColumn {
     }
 
     /** A column that holds what one of a table that was read before does. */
-    static CsvColumn of(int index, int place, Column known) {
-        CsvColumn column = new CsvColumn(index, place, known.name(), known.offset());
+    static TableColumn of(int index, int place, Column known) {
+        TableColumn column = new TableColumn(index, place, known.name(), known.offset());
         if (known.isCategory()) {
             column.becomeCategory();
             column.values.addAll(known.values());
@@ -63,11 +63,11 @@ final class CsvColumn {
     }
 
     /** The same before its numbers have been read, from which an offset is taken this time. */
-    CsvColumn again(double newOffset) {
+    TableColumn again(double newOffset) {
         if (isCategory()) {
             return this;
         }
-        CsvColumn column = new CsvColumn(index, place, name, newOffset);
+        TableColumn column = new TableColumn(index, place, name, newOffset);
         column.open = open;
         return column;
     }
@@ -101,19 +101,14 @@ final class CsvColumn {
         return indices.getOrDefault(text, -1);
     }
 
-    /** The index of a category's text. Equal numbers are one value, however they are written. */
-    int indexOf(String text) {
-        Integer known = indices.get(text);
+    /** The index of a category's text that has not been seen, which stands for {@code value}. */
+    int indexOf(String text, String value) {
+        Integer known = indices.putIfAbsent(value, values.size());
         if (known == null) {
-            String one = Decimal.canonical(text);
-            known = indices.get(one);
-            if (known == null) {
-                known = values.size();
-                values.add(one);
-                indices.put(one, known);
-            }
-            indices.put(text, known);
+            known = values.size();
+            values.add(value);
         }
+        indices.put(text, known);
         return known;
     }
 
