@@ -1,6 +1,7 @@
 #!/bin/sh
-# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-gpu.so: build.sh OUT_DIR HEADERS, with the
-# compiler in CC, the JDK in JAVA_HOME, and in HEADERS what javac -h makes of the classes with native methods.
+# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-gpu.so: build.sh OUT_DIR HEADERS
+# [FLAGS], with the compiler in CC, the JDK in JAVA_HOME, in HEADERS what javac -h makes of the classes with native methods,
+# and in FLAGS what comes after the kernels' other flags.
 # On x86-64 the kernels are compiled three times; the library chooses when it is loaded.
 set -eu
 out=$1 headers=$2
@@ -22,7 +23,7 @@ done
 
 # Sums keep the order in which they are written (no -ffast-math); a * b + c may become one operation.
 flags="-std=c11 -O3 -fPIC -fvisibility=hidden -ffp-contract=fast -fno-math-errno -fno-trapping-math
-    -Wall -Wextra -Werror -Wno-unknown-pragmas"
+    -Wall -Wextra -Werror -Wno-unknown-pragmas ${3-}"
 
 # compile NAME SOURCE FLAGS...: starts it; all are at work side by side
 started=

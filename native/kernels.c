@@ -221,6 +221,7 @@ static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
 /* For the products of gemm.h and the panels of sparse.h. */
 static size_t pack_size(const Net *net) {
     size_t size = largest(MOST_LISTED, PANEL_ROWS) * PANEL_WIDTH + 16; /* to align it */
+    size = largest(size, largest((size_t)net->capacity, (size_t)net->batch) * LANES); /* the edge of quads.h */
     for (int i = 0; i < net->layers; i++) {
         size = largest(size, largest(gemm_pack(net->layer[i].in), gemm_pack(net->layer[i].out)));
     }

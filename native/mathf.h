@@ -10,7 +10,7 @@
 
 #include "simd.h"
 
-INLINE float bits_to_float(int32_t bits) {
+INLINE float bits_to_float(uint32_t bits) {
     float f;
     memcpy(&f, &bits, sizeof f);
     return f;
@@ -39,7 +39,8 @@ INLINE float exp_f(float x) {
     /* 2^n in two factors, since n may be 128 */
     int32_t k = n - 0x4B400000;
     int32_t half = k >> 1;
-    float scaled = p * bits_to_float((half + 127) << 23) * bits_to_float((k - half + 127) << 23);
+    /* unsigned: of NaN k is anything */
+    float scaled = p * bits_to_float((uint32_t)(half + 127) << 23) * bits_to_float((uint32_t)(k - half + 127) << 23);
     scaled = x < -87.33f ? 0.0f : scaled;
     return scaled;
 }
@@ -98,7 +99,7 @@ INLINE double exp_d(double x) {
     p = p * f + 0.5;
     p = p * f + 1.0;
     p = p * f + 1.0;
-    int64_t bits = (n - 0x4338000000000000 + 1023) << 52;
+    uint64_t bits = (uint64_t)(n - 0x4338000000000000 + 1023) << 52;
     double scale;
     memcpy(&scale, &bits, sizeof scale);
     return p * scale;

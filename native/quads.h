@@ -79,12 +79,18 @@ INLINE Quads quads_from(const Net *net, const Data *data, const Pass *pass, int 
     return (Quads){net->quad_rows, net->entry_value, next, (l->in + 3) / 4, l->in, l->out, pass->rows};
 }
 
-/* nv vectors of columns of Y = X W, the last of them with `last` columns, from columns of W; nv is a constant after inlining. */
-INLINE void multiply_quads(const int nv, int last, Quads s, const float *w, float *y) {
+/*
+ * nv vectors of columns of Y = X W, the last of them with `last` columns, from columns of W; nv is a constant after inlining.
+ * A vector that is not whole is summed in `edge` [rows x LANES]: behind it is the next row, whose columns another thread may have.
+ */
+INLINE void multiply_quads(const int nv, int last, Quads s, const float *w, float *y, float *edge) {
+    int partial = last < LANES;
+    float *end = partial ? edge : y + (nv - 1) * LANES;
+    int64_t stride = partial ? LANES : s.out;
     for (int b = 0; b < s.rows; b++) {
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++) {
-            store_first(y + (int64_t)b * s.out + v * LANES, (vfloat){0}, v == nv - 1 ? last : LANES);
+            store(v == nv - 1 ? end + b * stride : y + (int64_t)b * s.out + v * LANES, (vfloat){0});
         }
     }
     for (int q = 0; q < s.quads; q++) {
@@ -109,19 +115,19 @@ INLINE void multiply_quads(const int nv, int last, Quads s, const float *w, floa
                 vfloat xv[4] = {all_kept(x[0]), all_kept(x[1]), all_kept(x[2]), all_kept(x[3])};
 #pragma GCC unroll 4
                 for (int v = 0; v < nv; v++) {
-                    vfloat sum = load(to + v * LANES);
+                    float *at = v == nv - 1 ? end + b * stride : to + v * LANES;
+                    vfloat sum = load(at);
 #pragma GCC unroll 4
                     for (int c = 0; c < 4; c++) {
                         sum = multiply_add(xv[c], wv[c][v], sum);
                     }
-                    if (v == nv - 1 && last < LANES) {
-                        store_first(to + v * LANES, sum, last);
-                    } else {
-                        store(to + v * LANES, sum);
-                    }
+                    store(at, sum);
                 }
             }
         }
+    }
+    for (int b = 0; partial && b < s.rows; b++) {
+        store_first(y + (int64_t)b * s.out + (nv - 1) * LANES, load(edge + b * LANES), last);
     }
 }
 
@@ -131,22 +137,23 @@ static void forward_quads_part(void *argument, int thread, int threads) {
     Layer *l = t->layer;
     int from, to;
     share(l->out, LANES, thread, threads, &from, &to);
+    float *edge = pack_of(net, thread);
     for (int j = from; j < to; j += PANEL * LANES) {
         Quads s = quads_from(net, t->data, t->pass, thread, 0);
         int left = to - j < PANEL * LANES ? to - j : PANEL * LANES;
         switch ((left + LANES - 1) / LANES) {
             case 1:
-                multiply_quads(1, left, s, l->w + j, l->y + j);
+                multiply_quads(1, left, s, l->w + j, l->y + j, edge);
                 break;
             case 2:
-                multiply_quads(2, left - LANES, s, l->w + j, l->y + j);
+                multiply_quads(2, left - LANES, s, l->w + j, l->y + j, edge);
                 break;
 #if PANEL > 2
             case 3:
-                multiply_quads(3, left - 2 * LANES, s, l->w + j, l->y + j);
+                multiply_quads(3, left - 2 * LANES, s, l->w + j, l->y + j, edge);
                 break;
             default:
-                multiply_quads(4, left - 3 * LANES, s, l->w + j, l->y + j);
+                multiply_quads(4, left - 3 * LANES, s, l->w + j, l->y + j, edge);
 #endif
         }
     }

@@ -68,8 +68,8 @@ public final class QuernException extends RuntimeException {
      * out of files are in it.
      */
     public QuernException(Kind kind, String message, Throwable cause) {
-        super(LINE_ENDS.matcher(message).replaceAll(" "), cause);
-        this.kind = kind;
+        super(LINE_ENDS.matcher(given(message, "message")).replaceAll(" "), cause);
+        this.kind = given(kind, "kind");
     }
 
     /** What went wrong. */
@@ -91,13 +91,13 @@ public final class QuernException extends RuntimeException {
     }
 
     private static String filled(String message, Object... arguments) {
-        Object[] shown = arguments.clone();
+        Object[] shown = given(arguments, "arguments").clone();
         for (int i = 0; i < shown.length; i++) {
             if (shown[i] instanceof String text && text.length() > LONGEST) {
                 shown[i] = text.substring(0, LONGEST) + "...";
             }
         }
-        return String.format(Locale.ROOT, message, shown);
+        return String.format(Locale.ROOT, given(message, "message"), shown);
     }
 
     /** A wrong argument: {@code message} filled in as by {@link String#formatted}. */
@@ -137,6 +137,16 @@ public final class QuernException extends RuntimeException {
         return argument;
     }
 
+    /** A copy of a list that must be there, as must all that is in it. */
+    public static <T> List<T> copied(List<T> list, String name) {
+        for (T one : given(list, name)) {
+            if (one == null) {
+                throw usage("%s must not hold null", name);
+            }
+        }
+        return List.copyOf(list);
+    }
+
     /** A device that failed: {@code message} filled in as by {@link String#formatted}. */
     public static QuernException device(String message, Object... arguments) {
         return new QuernException(Kind.DEVICE, filled(message, arguments));
@@ -160,6 +170,7 @@ public final class QuernException extends RuntimeException {
      * @param elsewhere what others call them, as keys in lower case
      * @throws QuernException if there is none (usage); the message names the one that was meant, or
      *     lists all
+     * @hidden
      */
     public static <T> T choice(
             String what,
@@ -167,6 +178,7 @@ public final class QuernException extends RuntimeException {
             T[] all,
             Function<T, String> text,
             Map<String, String> elsewhere) {
+        given(name, what);
         for (T one : all) {
             if (text.apply(one).equalsIgnoreCase(name)) {
                 return one;
@@ -180,7 +192,11 @@ public final class QuernException extends RuntimeException {
                 what, name, cure.isEmpty() ? "use " + either(names) : cure);
     }
 
-    /** What a future gives, or what its work threw, as it was thrown; waits. */
+    /**
+     * What a future gives, or what its work threw, as it was thrown; waits.
+     *
+     * @hidden
+     */
     public static <T> T join(CompletableFuture<T> future) {
         try {
             return future.join();
@@ -192,7 +208,11 @@ public final class QuernException extends RuntimeException {
         }
     }
 
-    /** Names as a choice: {@code one, another or a third}. */
+    /**
+     * Names as a choice: {@code one, another or a third}.
+     *
+     * @hidden
+     */
     public static String either(List<String> names) {
         int last = names.size() - 1;
         return last == 0
@@ -204,6 +224,8 @@ public final class QuernException extends RuntimeException {
      * What somebody probably meant to type: the word with the least edit distance (Levenshtein, a
      * swap of neighbours counting as one), if that is at most a third of its length, but 2 at
      * least; as a question, or else {@code otherwise}.
+     *
+     * @hidden
      */
     public static String nearest(String typed, Collection<String> words, String otherwise) {
         return words.stream()

@@ -1,6 +1,7 @@
 package org.quern.backend;
 
 import static org.quern.QuernException.backend;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -55,12 +56,13 @@ public final class Backends {
     }
 
     static Choice choose(List<Backend> all, String name, Backend.Options options) {
-        if (name.equals(AUTO)) {
+        if (given(name, "backend").equals(AUTO)) {
             return auto(all, options);
         }
         for (Backend candidate : all) {
             if (candidate.name().equals(name)) {
-                Backend.Availability availability = candidate.availability(options.device());
+                Backend.Availability availability =
+                        candidate.availability(given(options, "options").device());
                 if (!availability.usable()) {
                     throw cannot(candidate, availability);
                 }

@@ -1,6 +1,7 @@
 package org.quern.backend;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.given;
 
 import org.quern.data.Dataset;
 import org.quern.plan.Plan;
@@ -20,13 +21,13 @@ public interface DeviceDataset extends AutoCloseable {
 
     /** Fails unless a data set has the features and the classes or targets that a plan takes. */
     static void check(Plan plan, Dataset set) {
-        if (set.header() != null) {
+        if (given(set, "data").header() != null) {
             throw data(
                     "%s is a table: Columns make of it what a network takes (Training and"
                             + " RowPredictor fit and apply them)",
                     set.name());
         }
-        if (set.features() != plan.inputSize()) {
+        if (set.features() != given(plan, "plan").inputSize()) {
             throw data(
                     "%s has %d values a row, but the model takes %d: use data of shape %s",
                     set.name(), set.features(), plan.inputSize(), plan.model().inputShape());
@@ -68,6 +69,8 @@ public interface DeviceDataset extends AutoCloseable {
     /**
      * What the loss of a plan compares rows with, [rows × {@link Plan#targetSize}]: targets, or
      * classes, each with its weight if the loss has weights. Empty where a data set has none.
+     *
+     * @hidden
      */
     static float[] targets(Plan plan, Dataset set) {
         if (!plan.loss().classifies()) {
@@ -81,7 +84,11 @@ public interface DeviceDataset extends AutoCloseable {
         return targets;
     }
 
-    /** One of these; a label is looked at again, since its array is the caller's. */
+    /**
+     * One of these; a label is looked at again, since its array is the caller's.
+     *
+     * @hidden
+     */
     static float target(Plan plan, Dataset set, int row, int column) {
         if (!plan.loss().classifies()) {
             return set.targets()[row * plan.targetSize() + column];

@@ -19,6 +19,8 @@ import org.quern.plan.Slice;
  * device: one call at a time, each looked at first; data that knows its owner; after {@link
  * #close}, which waits for the call in progress, nothing but a sentence. What nobody closes is
  * closed when the garbage collector finds it, and a warning says so, once.
+ *
+ * @hidden
  */
 public final class Guard implements Executor {
     private static final Cleaner CLEANER = Cleaner.create();

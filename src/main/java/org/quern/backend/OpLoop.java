@@ -6,7 +6,11 @@ import org.quern.plan.Op;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
-/** An executor that takes a plan's ops one by one, on data sets that stay on the host. */
+/**
+ * An executor that takes a plan's ops one by one, on data sets that stay on the host.
+ *
+ * @hidden
+ */
 public abstract class OpLoop implements Executor {
     private final Plan plan;
     private final StepContext inference = StepContext.inference();

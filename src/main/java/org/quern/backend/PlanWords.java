@@ -8,7 +8,11 @@ import org.quern.plan.Optimizer;
 import org.quern.plan.Plan;
 import org.quern.plan.Slice;
 
-/** What C and the fused kernels are both told of a plan; each is told more behind it. */
+/**
+ * What C and the fused kernels are both told of a plan; each is told more behind it.
+ *
+ * @hidden
+ */
 public final class PlanWords {
     /** One more than an optimizer can have moments. */
     public static final int RULES = 4;

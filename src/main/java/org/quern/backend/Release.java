@@ -3,6 +3,8 @@ package org.quern.backend;
 /**
  * Gives back several things, each whatever becomes of those before: a device that is lost takes
  * nothing back, and host memory is to be freed all the same.
+ *
+ * @hidden
  */
 public final class Release {
     private RuntimeException first;

@@ -1,5 +1,7 @@
 package org.quern.backend;
 
+import static org.quern.QuernException.given;
+
 import org.quern.plan.Batches;
 import org.quern.plan.Mask;
 import org.quern.random.Permutation;
@@ -20,7 +22,7 @@ public final class StepContext {
 
     /** Training steps over a data set; {@link #step} selects which. */
     public static StepContext training(Steps steps, Batches batches) {
-        return new StepContext(steps, batches).step(0);
+        return new StepContext(given(steps, "steps"), given(batches, "batches")).step(0);
     }
 
     /** Inference; {@link #rows(int, int)} selects which rows. */
@@ -28,7 +30,11 @@ public final class StepContext {
         return new StepContext(null, null);
     }
 
-    /** Selects step {@code steps.first() + newIndex}. */
+    /**
+     * Selects step {@code steps.first() + newIndex}.
+     *
+     * @hidden
+     */
     public StepContext step(int newIndex) {
         index = newIndex;
         long step = steps.first() + newIndex;
@@ -104,6 +110,9 @@ public final class StepContext {
         return isTraining() ? steps.decays()[index] : 1;
     }
 
+    /**
+     * @hidden
+     */
     public void log(float loss, int hits) {
         steps.losses()[index] = loss;
         steps.hits()[index] = hits;

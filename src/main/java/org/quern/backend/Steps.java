@@ -13,6 +13,8 @@ public final class Steps {
     /** The loss of a step that no executor has done: one that no step can have. */
     public static final float UNDONE = -1;
 
+    private static final int MOST = 1 << 24;
+
     private final long seed;
     private final float[] rates;
     private final float[] decays;
@@ -24,7 +26,8 @@ public final class Steps {
 
     /** Room for so many steps of a run; its seed is the key of batch order and dropout. */
     public Steps(long seed, int capacity) {
-        expect(capacity >= 0, "room for %d steps: give 0 or more", capacity);
+        boolean fits = capacity >= 0 && capacity <= MOST;
+        expect(fits, "room for %,d steps: give 0 to %,d", capacity, MOST);
         this.seed = seed;
         rates = new float[capacity];
         decays = new float[capacity];

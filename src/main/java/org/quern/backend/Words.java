@@ -14,6 +14,8 @@ import java.util.stream.Stream;
  * Numbers for C and the kernels, which read them by name. In Java a name stands where its number is
  * put and nowhere else: {@code kernels/gen/abi.h} numbers the names in that order, which must not
  * depend on the plan, and {@code AbiTest} compares the two.
+ *
+ * @hidden
  */
 public final class Words {
     private static final String ABI = "#define QUERN_ABI 0x";

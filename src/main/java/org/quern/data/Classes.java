@@ -10,7 +10,11 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
-/** Names of classes. */
+/**
+ * Names of classes.
+ *
+ * @hidden
+ */
 public final class Classes {
     private Classes() {}
 

@@ -1,5 +1,7 @@
 package org.quern.data;
 
+import static org.quern.QuernException.copied;
+
 import java.util.List;
 
 /**
@@ -15,7 +17,7 @@ public record Column(String name, List<String> values, double offset) {
     private static final double CLOSE = 1000;
 
     public Column {
-        values = values == null ? null : List.copyOf(values);
+        values = values == null ? null : copied(values, "values");
     }
 
     /** A column of numbers, as they are. */

@@ -1,7 +1,11 @@
 package org.quern.data;
 
 import static java.util.stream.Collectors.joining;
+import static org.quern.QuernException.copied;
+import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
+import static org.quern.QuernException.usage;
 import static org.quern.data.Statistics.number;
 
 import java.util.ArrayList;
@@ -10,7 +14,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.TreeSet;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
@@ -71,8 +74,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
         /** Refuses what no table has: it may come from a file. */
         public Input {
-            Objects.requireNonNull(name);
-            values = values == null ? null : List.copyOf(values);
+            given(name, "name");
+            values = values == null ? null : copied(values, "values");
             requireFinite(deviation >= 0, offset, mean, deviation, min, max);
         }
 
@@ -98,20 +101,20 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** A column to predict; of numbers, their mean and deviation, or 0 and 1 for numbers as is. */
     public record Target(String name, double mean, double deviation) {
         public Target {
-            Objects.requireNonNull(name);
+            given(name, "name");
             requireFinite(deviation > 0, mean, deviation);
         }
     }
 
     private static void requireFinite(boolean isDeviation, double... numbers) {
         if (!isDeviation || !Arrays.stream(numbers).allMatch(Double::isFinite)) {
-            throw new IllegalArgumentException("a column of " + Arrays.toString(numbers));
+            throw usage("a column of %s", Arrays.toString(numbers));
         }
     }
 
     public Columns {
-        inputs = List.copyOf(inputs);
-        targets = List.copyOf(targets);
+        inputs = copied(inputs, "inputs");
+        targets = copied(targets, "targets");
     }
 
     /**
@@ -121,6 +124,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      * @param targets whether the targets are, too
      */
     public static Columns fit(Dataset table, boolean standardize, boolean targets) {
+        expect(given(table, "table").header() != null, "%s is no table", table.name());
         List<Column> columns = table.header().inputs();
         List<Input> inputs = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
@@ -256,6 +260,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** What to call a column, by its place: its name, or else its number. */
     public String name(int c) {
+        expect(c >= 0 && c < inputs.size(), "column %d of %d", c, inputs.size());
         return inputs.get(c).name().isEmpty() ? "column " + (c + 1) : inputs.get(c).name();
     }
 
@@ -285,7 +290,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Rows for training: numbers and targets less their means, divided by their deviations. */
     public Dataset standardized(Dataset table) {
-        Dataset set = new Encoder(table, true, null).encode();
+        Dataset set = new Encoder(given(table, "table"), true, null).encode();
         return table.hasTargets() ? set.withTargets(targets(table, true), targets.size()) : set;
     }
 
@@ -296,7 +301,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      *     none, unknown values, numbers far from those known; may be null
      */
     public Dataset encoded(Dataset table, List<String> notes) {
-        Dataset set = new Encoder(table, false, notes).encode();
+        Dataset set = new Encoder(given(table, "table"), false, notes).encode();
         if (!table.hasTargets()) {
             return set;
         }
@@ -449,6 +454,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** Where each column is in a table: by name, or where one side has none, by position. */
     private int[] places(Dataset table) {
         Header header = table.header();
+        require(header != null, "%s is no table", table.name());
         List<Column> columns = header.inputs();
         boolean named = header.isNamed() && header().isNamed();
         int[] places = new int[inputs.size()];
@@ -498,13 +504,13 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** A text of a table in one line; of a long one, the beginning. */
     public static String brief(String text) {
-        String line = text.replaceAll("\\R", " ");
+        String line = given(text, "text").replaceAll("\\R", " ");
         return line.length() > MOST_SHOWN ? line.substring(0, MOST_SHOWN) + "..." : line;
     }
 
     /** Names in a row; of many, the first few. */
     public static String shown(List<String> names) {
-        return shown(names, NAMES_SHOWN);
+        return shown(given(names, "names"), NAMES_SHOWN);
     }
 
     static String shown(List<String> names, int most) {

@@ -17,7 +17,11 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.quern.files.AtomicFile;
 
-/** Writes tables, whole or not at all. */
+/**
+ * Writes tables, whole or not at all.
+ *
+ * @hidden
+ */
 public final class CsvOutput {
     private CsvOutput() {}
 

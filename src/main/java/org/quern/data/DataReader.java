@@ -1,7 +1,9 @@
 package org.quern.data;
 
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import java.nio.file.Files;
@@ -62,7 +64,7 @@ public final class DataReader {
         if (!sets.isEmpty()) {
             return IdxSet.read(path, sets);
         } else if (Csv.isOne(path)) {
-            return Csv.read(path, table);
+            return Csv.read(path, given(table, "table"));
         } else if (isCalled(path, ".npz")) {
             return Npz.read(path);
         } else if (ImageFolder.isOne(path)) {
@@ -101,7 +103,7 @@ public final class DataReader {
      */
     public static Splits rows(Path file, TableFormat table, int features) {
         requireThere(file);
-        return Csv.rows(file, table, features);
+        return Csv.rows(file, given(table, "table"), features);
     }
 
     /**
@@ -113,8 +115,9 @@ public final class DataReader {
      * @throws org.quern.QuernException if one cannot be read, or a folder has none
      */
     public static ImageRows images(List<Path> paths, List<Integer> input) {
-        paths.forEach(DataReader::requireThere);
-        return new ImageFolder().rows(paths, input);
+        given(paths, "paths").forEach(DataReader::requireThere);
+        expect(!paths.isEmpty(), "no images are given");
+        return new ImageFolder().rows(paths, copied(input, "input shape"));
     }
 
     /**
@@ -122,8 +125,8 @@ public final class DataReader {
      * numbers.
      */
     public static Dataset row(String text, TableFormat table) {
-        String[] fields = text.split(",", -1);
-        boolean known = table.known() != null;
+        String[] fields = given(text, "text").split(",", -1);
+        boolean known = given(table, "table").known() != null;
         List<Column> columns = (known ? table.known() : Header.unnamed(fields.length, 0)).inputs();
         List<String> names = columns.stream().map(Column::name).toList();
         String other = "CSV row: %d values, but the model takes %d: %s";
@@ -148,11 +151,11 @@ public final class DataReader {
 
     /** Whether a path's name ends so, in capital letters or small ones. */
     static boolean isCalled(Path path, String end) {
-        return !Files.isDirectory(path)
+        return !Files.isDirectory(given(path, "path"))
                 && path.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(end);
     }
 
     static void requireThere(Path path) {
-        require(Files.exists(path), "%s does not exist", path);
+        require(Files.exists(given(path, "path")), "%s does not exist", path);
     }
 }

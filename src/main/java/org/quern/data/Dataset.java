@@ -1,16 +1,17 @@
 package org.quern.data;
 
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
+import static org.quern.QuernException.usage;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -63,7 +64,7 @@ public record Dataset(
         expect(isEither, "%s: give pixels or values, and the other is null", name);
         expect(labels == null || targets == null, "%s: give labels or targets, not both", name);
         shape = given(shape, "shape").clone();
-        classes = List.copyOf(given(classes, "classes"));
+        classes = copied(classes, "classes");
         String extents = Arrays.toString(shape);
         boolean isShape = Arrays.stream(shape).allMatch(extent -> extent > 0);
         expect(isShape, "%s: shape %s has an extent below 1", name, extents);
@@ -209,7 +210,7 @@ public record Dataset(
      * @param others names of its classes
      */
     public Dataset inClassesOf(List<String> others) {
-        if (labels == null || classes.equals(given(others, "classes"))) {
+        if (labels == null || classes.equals(copied(others, "classes"))) {
             return this;
         }
         List<String> all = new ArrayList<>(others);
@@ -453,7 +454,7 @@ public record Dataset(
 
     /** Refuses rows that a model whose input is of such a shape cannot take. */
     public void requireInput(List<Integer> input) {
-        given(input, "input shape");
+        copied(input, "input shape");
         if (shape.length == 2 && input.size() == 2) {
             int high = input.get(0);
             int wide = input.get(1);
@@ -507,8 +508,10 @@ public record Dataset(
 
     /** A column's values, of rows of floats. */
     public float[] column(int c) {
-        float[] column = new float[rows()];
         int features = features();
+        boolean there = values != null && c >= 0 && c < features;
+        expect(there, "%s: there is no column %d of numbers", name, c);
+        float[] column = new float[rows()];
         for (int row = 0; row < column.length; row++) {
             column[row] = values[row * features + c];
         }
@@ -518,8 +521,18 @@ public record Dataset(
     /** A row's feature, unscaled. */
     public float value(int row, int feature) {
         int features = features();
-        int at = Objects.checkIndex(row, rows()) * features + Objects.checkIndex(feature, features);
+        requireRow(row);
+        if (feature < 0 || feature >= features) {
+            throw usage("%s: value %,d of a row that has %,d", name, feature, features);
+        }
+        int at = row * features + feature;
         return pixels != null ? pixels[at] & 0xff : values[at];
+    }
+
+    private void requireRow(int row) {
+        if (row < 0 || row >= rows()) {
+            throw usage("%s: row %,d of %,d", name, row, rows());
+        }
     }
 
     /** Whether the rows have class labels. */
@@ -529,6 +542,7 @@ public record Dataset(
 
     /** The name of a row's class; empty without labels. */
     public String label(int row) {
+        requireRow(row);
         return labels == null ? "" : classes.get(labels[row]);
     }
 

@@ -1,6 +1,7 @@
 package org.quern.data;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
@@ -48,7 +49,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
      * {@code none} is {@link #NONE}.
      */
     public static Distortion parse(String text) {
-        if (text.strip().equals("none")) {
+        if (given(text, "text").strip().equals("none")) {
             return NONE;
         }
         double[] values = new double[4];
@@ -86,6 +87,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
      * @throws org.quern.QuernException if its rows are no images of bytes
      */
     public Dataset apply(Dataset set, long seed, long epoch) {
+        given(set, "rows");
         if (isNone()) {
             return set;
         }

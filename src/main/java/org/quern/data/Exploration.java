@@ -19,6 +19,7 @@ import org.quern.random.Streams;
  * @param repeated training rows that equal an earlier training row
  * @param leaked test rows that equal a training row: who trained on them measures memory, not
  *     skill; null without test rows
+ * @hidden
  */
 public record Exploration(
         Splits splits,

@@ -1,7 +1,9 @@
 package org.quern.data;
 
 import static java.util.stream.Collectors.joining;
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
@@ -23,8 +25,8 @@ import java.util.stream.Stream;
  */
 public record Header(List<Column> inputs, List<Column> targets) {
     public Header {
-        inputs = List.copyOf(inputs);
-        targets = List.copyOf(targets);
+        inputs = copied(inputs, "inputs");
+        targets = copied(targets, "targets");
     }
 
     /** No columns yet. */
@@ -40,7 +42,7 @@ public record Header(List<Column> inputs, List<Column> targets) {
      */
     public static Header of(Class<? extends Record> type) {
         Header header = columns();
-        for (RecordComponent component : type.getRecordComponents()) {
+        for (RecordComponent component : given(type, "type").getRecordComponents()) {
             String name = component.getName();
             Class<?> of = component.getType();
             boolean category =
@@ -81,7 +83,7 @@ public record Header(List<Column> inputs, List<Column> targets) {
     public Header without(String... names) {
         List<Column> newInputs = new ArrayList<>(inputs);
         List<Column> newTargets = new ArrayList<>(targets);
-        for (String name : names) {
+        for (String name : given(names, "names")) {
             boolean is = newInputs.removeIf(column -> column.name().equals(name));
             is |= newTargets.removeIf(column -> column.name().equals(name));
             expect(is, "there is no column %s to leave out", name);
@@ -92,8 +94,8 @@ public record Header(List<Column> inputs, List<Column> targets) {
     private Header with(String[] names, boolean category, boolean target) {
         List<Column> newInputs = new ArrayList<>(inputs);
         List<Column> newTargets = new ArrayList<>(targets);
-        for (String name : names) {
-            expect(!name.isEmpty(), "a column has no name");
+        for (String name : given(names, "names")) {
+            expect(!given(name, "a column's name").isEmpty(), "a column has no name");
             List<Column> to = target ? newTargets : newInputs;
             List<Column> from = target ? newInputs : newTargets;
             from.removeIf(column -> column.name().equals(name));

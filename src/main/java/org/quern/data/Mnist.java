@@ -1,5 +1,6 @@
 package org.quern.data;
 
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import java.nio.ByteBuffer;
@@ -97,12 +98,12 @@ public final class Mnist {
 
     /** The folder into which MNIST is fetched: {@code quern/mnist} in the user's cache. */
     public static Path cacheFolder(Map<String, String> environment) {
-        return Caches.folder(environment).resolve(FOLDER);
+        return Caches.folder(given(environment, "environment")).resolve(FOLDER);
     }
 
     /** Whether a folder holds all four files. */
     public static boolean isIn(Path folder) {
-        return missing(folder).isEmpty();
+        return missing(given(folder, "folder")).isEmpty();
     }
 
     /**
@@ -111,7 +112,7 @@ public final class Mnist {
      * @throws org.quern.QuernException if {@value #VARIABLE} is set and does not hold it
      */
     public static Optional<Path> find(Map<String, String> environment) {
-        String told = environment.get(VARIABLE);
+        String told = given(environment, "environment").get(VARIABLE);
         if (told != null && !told.isBlank()) {
             Path folder = Path.of(told);
             String missing = missing(folder);
@@ -140,7 +141,7 @@ public final class Mnist {
     /** The names of those of the four files whose contents are not the original ones. */
     public static List<String> differing(Path folder) {
         return Stream.of(File.values())
-                .filter(file -> !file.isWhole(file.in(folder).orElseThrow()))
+                .filter(file -> !file.isWhole(file.in(given(folder, "folder")).orElseThrow()))
                 .map(file -> file.in(folder).orElseThrow().getFileName().toString())
                 .toList();
     }

@@ -34,6 +34,8 @@ import org.quern.files.AtomicFile;
  * Fetches MNIST into a folder: each file from the first mirror that has it whole, resumed where an
  * earlier try broke off, checked by the SHA-256 of its contents and put in place by a rename. The
  * only code in Quern that uses the network, and only when it is asked to.
+ *
+ * @hidden
  */
 public final class MnistFetch {
     /** Where MNIST is known to be, best first. */

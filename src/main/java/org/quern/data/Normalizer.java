@@ -8,6 +8,8 @@ import java.util.Arrays;
  * proportions kept, in grey levels, and moved so that its centre of mass is the centre of the 28 ×
  * 28 image (LeCun, Cortes, Burges: "The MNIST database of handwritten digits"). For images of
  * another size the box keeps that share of the smaller side.
+ *
+ * @hidden
  */
 public final class Normalizer {
     private static final int MNIST_BOX = 20;

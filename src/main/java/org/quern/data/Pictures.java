@@ -7,7 +7,11 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import javax.imageio.ImageIO;
 
-/** The rows of a data set as grey images of one size. */
+/**
+ * The rows of a data set as grey images of one size.
+ *
+ * @hidden
+ */
 public final class Pictures {
     private final Dataset set;
     private final double black;

@@ -1,5 +1,6 @@
 package org.quern.data;
 
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import java.util.ArrayList;
@@ -34,6 +35,7 @@ public record Splits(
 
     /** Numbers the classes of the other rows as those of the training rows. */
     public Splits {
+        given(train, "training rows");
         if (validation != null && train.hasLabels()) {
             validation = validation.inClassesOf(train.classes());
         }
@@ -44,12 +46,19 @@ public record Splits(
 
     /** Rows of which none are set aside yet. */
     public static Splits of(Dataset rows) {
-        return new Splits(rows, null, rows.name());
+        return new Splits(rows, null, given(rows, "rows").name());
     }
 
     /** Data that is no table, or rows of a program's. */
     public Splits(Dataset train, Dataset test, String description) {
-        this(train, null, test, description, label(train.header()), "", null);
+        this(
+                train,
+                null,
+                test,
+                description,
+                label(given(train, "training rows").header()),
+                "",
+                null);
     }
 
     /** Data that is no table, and how it was read. */
@@ -76,7 +85,7 @@ public record Splits(
         List<String> notes = new ArrayList<>();
         Splits encoded =
                 new Splits(
-                        fitted.standardized(train),
+                        given(fitted, "columns").standardized(train),
                         validation == null ? null : fitted.standardized(validation),
                         test == null ? null : fitted.encoded(test, notes),
                         description,
@@ -134,20 +143,20 @@ public record Splits(
         if (test != null) {
             return this;
         }
-        Splitter.Split tested = splitter.carve(train, fraction, "test");
+        Splitter.Split tested = given(splitter, "splitter").carve(train, fraction, "test");
         return with(tested.rest(), validation, tested.part());
     }
 
     /** Of the training rows, one of several folds to test on, and the others to train on. */
     public Splits withFold(int number, int folds, Splitter splitter) {
         requireAlike(validation);
-        Splitter.Split tested = splitter.fold(train, number, folds);
+        Splitter.Split tested = given(splitter, "splitter").fold(train, number, folds);
         return with(tested.rest(), validation, tested.part());
     }
 
     /** The same with at most so many rows to train on. */
     public Splits limited(int rows, Splitter splitter) {
-        return with(splitter.limit(train, rows), validation, test);
+        return with(given(splitter, "splitter").limit(train, rows), validation, test);
     }
 
     /** The same with a fraction of the training rows to validate on, where there are none yet. */
@@ -155,13 +164,13 @@ public record Splits(
         if (validation != null) {
             return this;
         }
-        Splitter.Split validated = splitter.carve(train, fraction, "validation");
+        Splitter.Split validated = given(splitter, "splitter").carve(train, fraction, "validation");
         return with(validated.rest(), validated.part(), test);
     }
 
     /** So many of the training rows, to train and to test on: to be learned by heart. */
     public Splits byHeart(int rows, Splitter splitter) {
-        Dataset few = splitter.limit(train, rows);
+        Dataset few = given(splitter, "splitter").limit(train, rows);
         return with(few, null, few);
     }
 

@@ -1,10 +1,10 @@
 package org.quern.data;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.Comparator;
-import java.util.Objects;
 import java.util.PriorityQueue;
 import java.util.stream.IntStream;
 import org.quern.random.Permutation;
@@ -42,7 +42,7 @@ public record Splitter(long seed, boolean stratified) {
     public Split carve(Dataset set, double fraction, String name) {
         String text = "%s %s: give a fraction above 0 and below 1";
         expect(fraction > 0 && fraction < 1, text, name, fraction);
-        int rows = set.rows();
+        int rows = given(set, "rows").rows();
         expect(rows > 1, "%s has one row, which cannot be split", set.name());
         int carved = (int) Math.max(1, Math.min(rows - 1L, Math.round(rows * fraction)));
         return new Split(set, drawn(set, carved, 1), " " + name);
@@ -56,12 +56,12 @@ public record Splitter(long seed, boolean stratified) {
      * @param folds how many there are, at least 2
      */
     public Split fold(Dataset set, int number, int folds) {
-        int rows = set.rows();
+        int rows = given(set, "rows").rows();
         if (folds < 2 || folds > rows) {
             String text = "folds %d: %s has %,d rows: give at least 2 folds, at most one a row";
             throw usage(text, folds, set.name(), rows);
         }
-        Objects.checkIndex(number - 1, folds);
+        expect(number > 0 && number <= folds, "fold %d of %d", number, folds);
         // dealt out like cards, class by class
         int[] labels = strata(set);
         int[] next = counts(labels);
@@ -84,7 +84,7 @@ public record Splitter(long seed, boolean stratified) {
      */
     public Dataset limit(Dataset set, int rows) {
         expect(rows > 0, "limit %d: give at least 1 row", rows);
-        if (rows >= set.rows()) {
+        if (rows >= given(set, "rows").rows()) {
             return set;
         }
         Splitter by = set.isPixels() ? new Splitter(seed, false) : this;

@@ -1,5 +1,7 @@
 package org.quern.data;
 
+import static org.quern.QuernException.given;
+
 import java.util.Locale;
 
 /**
@@ -39,7 +41,7 @@ public record Statistics(
         double sum = 0;
         double squares = 0;
         long nonZero = 0;
-        long count = (long) set.rows() * set.features();
+        long count = (long) given(set, "rows").rows() * set.features();
         if (set.isPixels()) {
             byte[] pixels = set.pixels();
             int[] histogram = new int[256];
@@ -79,7 +81,7 @@ public record Statistics(
 
     /** Rows of each class; empty without labels. */
     public static int[] perClass(Dataset set) {
-        int[] perClass = new int[set.classes().size()];
+        int[] perClass = new int[given(set, "rows").classes().size()];
         for (int row = 0; set.hasLabels() && row < set.rows(); row++) {
             perClass[set.labels()[row]]++;
         }

@@ -1,6 +1,8 @@
 package org.quern.data;
 
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.List;
@@ -51,8 +53,8 @@ public record TableFormat(
     }
 
     public TableFormat {
-        missing = Set.copyOf(missing);
-        categories = List.copyOf(categories);
+        missing = Set.copyOf(given(missing, "missing"));
+        categories = copied(categories, "categories");
     }
 
     /**
@@ -67,14 +69,14 @@ public record TableFormat(
     public static TableFormat of(
             String label, String header, String separator, String missing, String categories) {
         Boolean named =
-                switch (header) {
+                switch (given(header, "header")) {
                     case "auto" -> null;
                     case "yes" -> true;
                     case "no" -> false;
                     default -> throw usage("unknown header \"%s\": use auto, yes or no", header);
                 };
         Character between =
-                switch (separator.toLowerCase(Locale.ROOT)) {
+                switch (given(separator, "separator").toLowerCase(Locale.ROOT)) {
                     case "auto" -> null;
                     case "comma" -> ',';
                     case "semicolon" -> ';';
@@ -89,8 +91,8 @@ public record TableFormat(
                 Labels.AUTO,
                 named,
                 between,
-                Set.copyOf(list(missing)),
-                list(categories),
+                Set.copyOf(list(given(missing, "missing"))),
+                list(given(categories, "categories")),
                 null);
     }
 

@@ -6,6 +6,7 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import java.io.BufferedOutputStream;
@@ -193,7 +194,10 @@ public final class AtomicFile {
      * @throws QuernException if it is a folder or a device, or is in no folder that can be written
      */
     public static void check(Path target) {
-        require(!Files.isDirectory(target), "%s cannot be written: it is a folder", target);
+        require(
+                !Files.isDirectory(given(target, "file")),
+                "%s cannot be written: it is a folder",
+                target);
         // a rename would put a file in the place of /dev/null
         boolean device = Files.exists(target) && !Files.isRegularFile(target);
         require(!device, "%s cannot be written: it is a device, not a file", target);

@@ -8,7 +8,11 @@ import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 
-/** JSON of records, maps and lists: numbers in full; NaN and infinity as null; null left out. */
+/**
+ * JSON of records, maps and lists: numbers in full; NaN and infinity as null; null left out.
+ *
+ * @hidden
+ */
 public final class Json {
     private static final TypeAdapter<Number> FINITE =
             new TypeAdapter<>() {

@@ -1,7 +1,10 @@
 package org.quern.io;
 
 import static java.util.stream.Collectors.toSet;
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 import static org.quern.io.SafeTensors.shown;
 
@@ -69,7 +72,12 @@ public final class ModelFile {
             Columns columns,
             Map<String, String> notes) {
         public SavedModel {
-            classes = List.copyOf(classes);
+            given(model, "model");
+            given(loss, "loss");
+            given(parameters, "parameters");
+            classes = copied(classes, "classes");
+            given(notes, "notes")
+                    .forEach((name, note) -> given(note, "note " + given(name, "a note's name")));
             notes = Map.copyOf(notes);
         }
 
@@ -91,6 +99,15 @@ public final class ModelFile {
                             && !loss.classifies()
                     ? columns.targets().stream().map(Columns.Target::name).toList()
                     : Classes.ofOutputs(classes, model.outputSize());
+        }
+
+        /** The plan whose parameters these are. */
+        Plan plan() {
+            Plan plan = Plan.forInference(model);
+            long size = plan.parameters().size();
+            String other = "%,d parameters do not fit the model, which has %,d";
+            expect(parameters.length == size, other, parameters.length, size);
+            return plan;
         }
 
         /** Writes it as safetensors, for {@code RowPredictor.open}, PyTorch and others. */
@@ -147,7 +164,7 @@ public final class ModelFile {
 
     /** Writes a model atomically. */
     public static void write(Path file, SavedModel saved) {
-        List<Stored> stored = Stored.of(Plan.forInference(saved.model));
+        List<Stored> stored = Stored.of(given(saved, "model").plan());
         List<Tensor> tensors = stored.stream().map(one -> one.tensor(saved.parameters)).toList();
         new SafeTensors(metadata(saved), tensors).write(file);
     }

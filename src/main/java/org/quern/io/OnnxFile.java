@@ -1,5 +1,7 @@
 package org.quern.io;
 
+import static org.quern.QuernException.given;
+
 import com.google.gson.Gson;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -38,8 +40,8 @@ public final class OnnxFile {
     private int nodes;
 
     private OnnxFile(SavedModel saved) {
-        this.saved = saved;
-        plan = Plan.forInference(saved.model());
+        this.saved = given(saved, "model");
+        plan = saved.plan();
     }
 
     /** Writes a model atomically. */
@@ -49,7 +51,7 @@ public final class OnnxFile {
     }
 
     public static String output(SavedModel saved) {
-        return saved.loss().takesLogits() ? "logits" : "output";
+        return given(saved, "model").loss().takesLogits() ? "logits" : "output";
     }
 
     private byte[] model() {

@@ -5,7 +5,11 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
-/** A message in Protocol Buffers' wire format, written field by field. */
+/**
+ * A message in Protocol Buffers' wire format, written field by field.
+ *
+ * @hidden
+ */
 public final class ProtoMessage {
     private static final int VARINT = 0;
     private static final int EIGHT_BYTES = 1;

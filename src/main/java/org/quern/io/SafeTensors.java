@@ -1,7 +1,10 @@
 package org.quern.io;
 
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
+import static org.quern.QuernException.usage;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
@@ -65,10 +68,10 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
      */
     public record Tensor(String name, int[] shape, float[] values) {
         public Tensor {
-            long size = IntStream.of(shape).asLongStream().reduce(1, (a, b) -> a * b);
-            if (size != values.length) {
-                throw new IllegalArgumentException(
-                        name + ": " + values.length + " values for a shape of " + size);
+            long size =
+                    IntStream.of(given(shape, "shape")).asLongStream().reduce(1, (a, b) -> a * b);
+            if (size != given(values, "values").length) {
+                throw usage("%s: %d values for a shape of %d", name, values.length, size);
             }
         }
 
@@ -81,12 +84,12 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     /** Copies both, in order; no two tensors may share a name. */
     public SafeTensors {
         Set<String> names = new HashSet<>();
-        for (Tensor tensor : tensors) {
+        for (Tensor tensor : copied(tensors, "tensors")) {
             if (!names.add(tensor.name)) {
-                throw new IllegalArgumentException("two tensors are called " + tensor.name);
+                throw usage("two tensors are called %s", tensor.name);
             }
         }
-        metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
+        metadata = Collections.unmodifiableMap(new LinkedHashMap<>(given(metadata, "metadata")));
         tensors = List.copyOf(tensors);
     }
 
@@ -193,7 +196,7 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
      * @throws org.quern.QuernException if it is damaged; the message names file, tensor and fault
      */
     public static SafeTensors read(Path file) {
-        require(Files.exists(file), "%s does not exist", file);
+        require(Files.exists(given(file, "file")), "%s does not exist", file);
         require(Files.isRegularFile(file), "%s is not a file", file);
         try {
             return AtomicFile.uninterrupted(

@@ -1,8 +1,7 @@
 package org.quern.model;
 
 import static org.quern.QuernException.expect;
-
-import java.util.Objects;
+import static org.quern.QuernException.given;
 
 /** One layer of a {@link Model}. */
 public sealed interface Layer {
@@ -13,8 +12,8 @@ public sealed interface Layer {
     /** A fully connected layer: {@code Y = activation(X·W + b)}, W [in × units], b [units]. */
     record Dense(int units, Activation activation, Init init) implements Layer {
         public Dense {
-            Objects.requireNonNull(activation);
-            Objects.requireNonNull(init);
+            given(activation, "activation");
+            given(init, "init");
             expect(units >= 1, "dense %d: a layer has at least 1 unit", units);
         }
 

@@ -1,5 +1,6 @@
 package org.quern.model;
 
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
@@ -28,9 +29,9 @@ import java.util.stream.Collectors;
 public record Model(List<Integer> inputShape, Scaling scaling, List<Layer> layers) {
 
     public Model {
-        inputShape = List.copyOf(given(inputShape, "input shape"));
+        inputShape = copied(inputShape, "input shape");
         given(scaling, "scaling");
-        layers = List.copyOf(given(layers, "layers"));
+        layers = copied(layers, "layers");
         if (inputShape.isEmpty() || inputShape.stream().anyMatch(extent -> extent < 1)) {
             throw usage("input shape %s: every extent is at least 1", inputShape);
         }

@@ -1,5 +1,6 @@
 package org.quern.model;
 
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.Locale;
@@ -24,7 +25,7 @@ public final class ModelText {
      */
     public static Model parse(Model input, String text) {
         Model model = input;
-        for (String part : text.split(",", -1)) {
+        for (String part : given(text, "text").split(",", -1)) {
             model = model.with(layer(part.trim()));
         }
         model.output();

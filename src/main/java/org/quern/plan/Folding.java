@@ -11,6 +11,8 @@ import org.quern.model.Activation;
  * <p>With inputs {@code z = (x − m) f} the first layer's {@code z·W + b} is {@code x·W' + b'} for
  * {@code W' = f W} and {@code b' = b − m·W'}; with targets {@code t = (y − M) / D} the last layer's
  * is {@code D W} and {@code D b + M}. Computed in float64, rounded once.
+ *
+ * @hidden
  */
 public final class Folding {
     private Folding() {}

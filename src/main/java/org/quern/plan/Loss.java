@@ -1,8 +1,10 @@
 package org.quern.plan;
 
 import static org.quern.QuernException.choice;
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.Arrays;
@@ -115,7 +117,8 @@ public record Loss(Kind kind, List<Double> values) {
     }
 
     public Loss {
-        values = List.copyOf(values);
+        given(kind, "kind");
+        values = copied(values, "values");
         if (kind == Kind.CROSS_ENTROPY) {
             checkWeights(values);
         } else if (values.size() != kind.settings.size()) {
@@ -165,7 +168,7 @@ public record Loss(Kind kind, List<Double> values) {
 
     /** The loss of a {@link #text}. */
     public static Loss parse(String text) {
-        String[] words = text.split(" ");
+        String[] words = given(text, "text").split(" ");
         Kind kind = choice("loss", words[0], Kind.values(), Kind::text, Map.of());
         return new Loss(kind, Arrays.stream(words).skip(1).map(Double::valueOf).toList());
     }

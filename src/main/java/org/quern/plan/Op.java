@@ -1,5 +1,7 @@
 package org.quern.plan;
 
+import static org.quern.QuernException.copied;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -73,7 +75,11 @@ public sealed interface Op {
         return rows * (product + traits().flops);
     }
 
-    /** Those of some operands of it as far as a pass of some rows goes. */
+    /**
+     * Those of some operands of it as far as a pass of some rows goes.
+     *
+     * @hidden
+     */
     default List<Slice> first(int rows, List<Slice> operands) {
         Slice weights = traits().weights;
         return operands.stream()
@@ -214,7 +220,7 @@ public sealed interface Op {
             String layer, Slice parameters, Slice gradients, List<Slice> moments, Optimizer form)
             implements Op {
         public Update {
-            moments = List.copyOf(moments);
+            moments = copied(moments, "moments");
         }
 
         @Override

@@ -130,10 +130,18 @@ public sealed interface Optimizer {
         return (float) (1 - learningRate * weightDecay());
     }
 
-    /** The new parameter after a step in float64, the reference; its moments are changed. */
+    /**
+     * The new parameter after a step in float64, the reference; its moments are changed.
+     *
+     * @hidden
+     */
     double update(double w, double g, double[] moments, double rate, double decay);
 
-    /** A step of n parameters in float32, for plain Java: a loop that C2 vectorises. */
+    /**
+     * A step of n parameters in float32, for plain Java: a loop that C2 vectorises.
+     *
+     * @hidden
+     */
     void update(float[] w, float[] g, float[][] moments, int n, float rate, float decay);
 
     /**
@@ -141,6 +149,7 @@ public sealed interface Optimizer {
      *
      * @param unit relative error of an operation
      * @param before the parameter and its moments; {@code after}: after the step
+     * @hidden
      */
     double[] error(double unit, double g, double[] before, double[] after, double rate);
 

@@ -1,5 +1,6 @@
 package org.quern.plan;
 
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.expect;
 
 import java.util.List;
@@ -100,9 +101,9 @@ public record Plan(
     }
 
     public Plan {
-        dense = List.copyOf(dense);
-        training = List.copyOf(training);
-        inference = List.copyOf(inference);
+        dense = copied(dense, "dense");
+        training = copied(training, "training");
+        inference = copied(inference, "inference");
     }
 
     /** Compiles a model; one that cannot be trained so is a usage error. */

@@ -1,6 +1,7 @@
 package org.quern.plan;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -23,9 +24,9 @@ final class PlanBuilder {
     private long end;
 
     PlanBuilder(Model model, Loss loss, Optimizer optimizer, int batch) {
-        this.model = model;
-        this.loss = loss;
-        this.optimizer = optimizer;
+        this.model = given(model, "model");
+        this.loss = given(loss, "loss");
+        this.optimizer = given(optimizer, "optimizer");
         this.batch = batch;
         Layer.Dense output = model.output();
         String text = "%s takes logits, but the last layer is \"%s\": make it \"dense %d\"";

@@ -13,7 +13,11 @@ import org.quern.bench.Roofline;
 import org.quern.bench.StepBench;
 import org.quern.bench.Timing;
 
-/** What {@code quern bench} prints, on 100 columns. */
+/**
+ * What {@code quern bench} prints, on 100 columns.
+ *
+ * @hidden
+ */
 public final class BenchText {
     private static final String KERNEL = "%-48s %-7s %8s %12s %13s %7s";
 

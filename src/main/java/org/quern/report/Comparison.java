@@ -22,6 +22,7 @@ import java.util.function.ToDoubleFunction;
  * @param names of the runs
  * @param results a row for each figure, a cell for each run
  * @param settings a row for each setting, those that differ first
+ * @hidden
  */
 public record Comparison(List<String> names, List<Row> results, List<Row> settings) {
     /** Characters of a cell above which a setting is told below the table. */

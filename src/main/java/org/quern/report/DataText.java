@@ -17,7 +17,11 @@ import org.quern.data.Pictures;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 
-/** What data looks like, for a terminal or a log. */
+/**
+ * What data looks like, for a terminal or a log.
+ *
+ * @hidden
+ */
 public final class DataText {
     private static final int BAR = 50;
     private static final int MOST_CLASSES = 30;

@@ -7,6 +7,7 @@ import java.util.regex.Pattern;
  *
  * @param width characters of a line
  * @param colour whether it is a terminal that knows xterm's 256 colours
+ * @hidden
  */
 public record Look(int width, boolean colour) {
     /** A file, a pipe or a log. */

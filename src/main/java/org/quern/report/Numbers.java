@@ -4,7 +4,11 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Locale;
 
-/** Numbers as people read them, the same in every locale. */
+/**
+ * Numbers as people read them, the same in every locale.
+ *
+ * @hidden
+ */
 public final class Numbers {
     private static final String[] UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB"};
 

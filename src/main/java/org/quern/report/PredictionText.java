@@ -17,6 +17,7 @@ import org.quern.plan.Loss;
  *
  * @param names of its outputs, one for each
  * @param loss what it was trained by: tells class probabilities from numbers
+ * @hidden
  */
 public record PredictionText(List<String> names, Loss loss) {
     private static final int BAR = 40;

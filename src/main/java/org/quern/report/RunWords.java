@@ -13,7 +13,11 @@ import java.util.Set;
 import org.quern.plan.Loss;
 import org.quern.plan.Optimizer;
 
-/** The settings of a run in words: {@code run.json} has them as programs read them. */
+/**
+ * The settings of a run in words: {@code run.json} has them as programs read them.
+ *
+ * @hidden
+ */
 public final class RunWords {
     /** What of {@code run.json} is a result, or says when and where the run was. */
     private static final Set<String> NO_SETTINGS =

@@ -1,5 +1,6 @@
 package org.quern.report;
 
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 
@@ -166,7 +167,7 @@ public final class Show {
     }
 
     private static String bars(String what, List<String> names, double[] values, String format) {
-        int named = given(names, "names").size();
+        int named = copied(names, "names").size();
         int length = given(values, "values").length;
         expect(named == length, "%d names for %d values: give one for each", named, length);
         expect(

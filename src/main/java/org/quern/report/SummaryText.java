@@ -5,7 +5,11 @@ import static org.quern.report.Numbers.format;
 
 import org.quern.plan.Plan;
 
-/** A model's summary with the memory that training it takes. */
+/**
+ * A model's summary with the memory that training it takes.
+ *
+ * @hidden
+ */
 public final class SummaryText {
     private SummaryText() {}
 

@@ -20,7 +20,11 @@ import java.util.stream.Stream;
 import org.quern.run.Setting;
 import org.quern.run.Sweep;
 
-/** The results of a sweep as a table, as CSV, and as what JSON is made of. */
+/**
+ * The results of a sweep as a table, as CSV, and as what JSON is made of.
+ *
+ * @hidden
+ */
 public final class SweepText {
     private static final String SEED = "seed";
     private static final ToDoubleFunction<Sweep.Result> ACCURACY =

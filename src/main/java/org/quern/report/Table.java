@@ -4,7 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Texts in columns, each as wide as the widest of them. */
+/**
+ * Texts in columns, each as wide as the widest of them.
+ *
+ * @hidden
+ */
 public final class Table {
     private final String gap;
     private final int[] least;

@@ -18,7 +18,11 @@ import org.quern.train.Labels;
 import org.quern.train.Ranking;
 import org.quern.train.RegressionScore;
 
-/** The result of a test, for a terminal or a log. */
+/**
+ * The result of a test, for a terminal or a log.
+ *
+ * @hidden
+ */
 public final class TextReport {
     private static final int MOST = 5;
     private static final int MOST_OUTPUTS = 20;

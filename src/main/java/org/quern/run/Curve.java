@@ -10,6 +10,8 @@ import org.quern.train.Trainer;
  * Loss, accuracy and learning rate within the epochs: each point is the mean over the steps since
  * the one before. Where there are many points, neighbours are merged, so that a run of days has no
  * more of them than one of minutes.
+ *
+ * @hidden
  */
 public final class Curve implements Listener {
     private static final int MOST = 400;

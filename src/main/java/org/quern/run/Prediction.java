@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 
 import java.util.List;
 import java.util.Locale;
@@ -47,7 +48,7 @@ public record Prediction(
 
     /** The probability of a class, or the number of a target, by its name. */
     public float value(String name) {
-        int place = names.indexOf(name);
+        int place = names.indexOf(given(name, "name"));
         String all = String.join(", ", names);
         expect(place >= 0, "the model has no output %s: it has %s", name, all);
         return values[place];

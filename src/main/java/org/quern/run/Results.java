@@ -17,7 +17,11 @@ import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
-/** What a run ends with: a model that takes the rows that a user has, and how well it does. */
+/**
+ * What a run ends with: a model that takes the rows that a user has, and how well it does.
+ *
+ * @hidden
+ */
 public final class Results {
     static final String RANGE = "range";
 

@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,7 +43,7 @@ public final class RowPredictor implements AutoCloseable {
 
     /** A model on the given backend. */
     public RowPredictor(SavedModel saved, Backend backend, Backend.Options options) {
-        model = new TrainedModel(saved, RunSettings.DEFAULT, false);
+        model = new TrainedModel(given(saved, "model"), RunSettings.DEFAULT, false);
         outputs = saved.outputNames();
         predictor =
                 new Predictor(saved.model(), saved.loss(), saved.parameters(), backend, options);
@@ -55,12 +56,12 @@ public final class RowPredictor implements AutoCloseable {
 
     /** Answers a row by its columns' names; what the model does not know of is not looked at. */
     public Prediction predict(Map<String, ?> row) {
-        return predictAll(List.of(row)).get(0);
+        return predictAll(List.of(given(row, "row"))).get(0);
     }
 
     /** The same for a row whose components are called as the columns are. */
     public Prediction predict(Record row) {
-        return predictAll(List.of(row)).get(0);
+        return predictAll(List.of(given(row, "row"))).get(0);
     }
 
     /**
@@ -72,7 +73,7 @@ public final class RowPredictor implements AutoCloseable {
 
     /** The same for many rows at once, which is faster. */
     public List<Prediction> predictAll(float[][] rows) {
-        return rows.length == 0 ? List.of() : answers(Dataset.ofRows(ASKED, rows));
+        return given(rows, "rows").length == 0 ? List.of() : answers(Dataset.ofRows(ASKED, rows));
     }
 
     /**
@@ -88,7 +89,7 @@ public final class RowPredictor implements AutoCloseable {
         int values = predictor.inputSize();
         expect(columns != null, "the model knows no columns: give arrays of %d numbers", values);
         Header known = new Header(columns.header().inputs(), List.of());
-        Iterator<T> all = rows.iterator();
+        Iterator<T> all = given(rows, "rows").iterator();
         return all.hasNext() ? answers(Dataset.ofRows(ASKED, known, () -> all)) : List.of();
     }
 

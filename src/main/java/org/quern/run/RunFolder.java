@@ -1,6 +1,8 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import com.google.gson.JsonArray;
@@ -126,7 +128,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Refuses a folder with a run or anything else in it, or that a run is about to use. */
     public static void check(Path folder) {
-        if (!Files.exists(folder)) {
+        if (!Files.exists(given(folder, "folder"))) {
             return;
         }
         String message = "%s is a file: give --out a new or empty folder";
@@ -141,7 +143,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Whether a run can be gone on with in a folder: it was not killed before it kept anything. */
     public static boolean holdsRun(Path folder) {
-        return Files.exists(folder.resolve(STATE));
+        return Files.exists(given(folder, "folder").resolve(STATE));
     }
 
     /** Removes what killed processes left half written: who holds the lock is the only writer. */
@@ -177,7 +179,7 @@ public final class RunFolder implements AutoCloseable {
     /** Refuses a file that would be written elsewhere than in its folder. */
     public static Path refuseLink(Path file) {
         String other = "%s is a symbolic link, which no run makes: remove it";
-        require(!Files.isSymbolicLink(file), other, file);
+        require(!Files.isSymbolicLink(given(file, "file")), other, file);
         return file;
     }
 
@@ -205,10 +207,12 @@ public final class RunFolder implements AutoCloseable {
 
     /** Brings a trainer to where the run stands; refused if its configuration is another. */
     public void restore(Trainer trainer, Splits rows) {
-        String print = rows.train().fingerprint();
+        given(trainer, "trainer");
+        String print = given(rows, "rows").train().fingerprint();
         String unlike = "%s was trained on other data (%s, not %s): resume it with the same data";
         String before = settings.get(FINGERPRINT);
         require(print.equals(before), unlike, folder, before, print);
+        Checkpoint checkpoint = checkpoint();
         for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
             // runs older than distortion do not mention it
             String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
@@ -219,7 +223,7 @@ public final class RunFolder implements AutoCloseable {
             boolean fits = is.getValue().equals(was);
             require(fits, other, folder.resolve(STATE), is.getKey(), was, is.getValue());
         }
-        trainer.restore(saved.checkpoint());
+        trainer.restore(checkpoint);
         take(rows);
     }
 
@@ -230,6 +234,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Where the run stood when it was opened to go on. */
     public Checkpoint checkpoint() {
+        expect(saved != null, "%s was begun here: there is nothing to go on with", folder);
         return saved.checkpoint();
     }
 
@@ -315,13 +320,14 @@ public final class RunFolder implements AutoCloseable {
     /** Tries once more to save the last epoch, if it is not; throws why it cannot be. */
     public void saveAtLast(Trainer trainer) {
         if (unsaved) {
-            save(trainer);
+            save(given(trainer, "trainer"));
             unsaved = false;
         }
     }
 
     /** Saves where a run stands after an epoch, which may be the best so far. */
     public void save(Trainer trainer, boolean best) {
+        given(trainer, "trainer");
         bestUnsaved = best ? trainer.checkpoint().epochs().size() : bestUnsaved;
         save(trainer);
     }
@@ -342,7 +348,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** Saves where a run stands within an epoch: at its start, or where it was interrupted. */
     public void saveState(Trainer trainer) {
-        Checkpoint checkpoint = trainer.checkpoint();
+        Checkpoint checkpoint = given(trainer, "trainer").checkpoint();
         writeBest(trainer, checkpoint);
         writeState(trainer, checkpoint);
         writeWeights(trainer, checkpoint.state(), checkpoint.epochs().size(), LAST);
@@ -370,7 +376,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** What {@code run.json} says; refused where no epoch of a run was finished. */
     public static JsonObject readRun(Path folder) {
-        Path file = folder.resolve(RUN);
+        Path file = given(folder, "folder").resolve(RUN);
         if (!Files.exists(file)) {
             String none =
                     "%s holds no run: there is no %s in it; give the folder that train --out was"
@@ -405,7 +411,7 @@ public final class RunFolder implements AutoCloseable {
     public static JsonObject readRun(Path folder, TrainedModel model) {
         JsonObject run = readRun(folder);
         JsonArray epochs = run.getAsJsonArray("epochs");
-        int of = model.epoch();
+        int of = given(model, "model").epoch();
         if (run.has("end")) {
             return of == epochs.size() || model.settings().get(Setting.EARLY_STOPPING) > 0 || of < 0
                     ? run
@@ -420,7 +426,7 @@ public final class RunFolder implements AutoCloseable {
     }
 
     public void writeRun(String json) {
-        AtomicFile.write(file(RUN), json);
+        AtomicFile.write(file(RUN), given(json, "json"));
     }
 
     /** Writes the parameters that {@code numbers} starts with. */

@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.given;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonElement;
@@ -38,7 +39,7 @@ public final class RunReport {
 
     /** Begins a report: the backend's name, one line on the data, and the epochs asked for. */
     public RunReport(Trainer trainer, String backend, String data, int epochs) {
-        trainer.listen(curve);
+        given(trainer, "trainer").listen(curve);
         restores = trainer.config().earlyStopping() != null;
         with("quern", 1);
         report.putAll(about(backend, trainer.executor().device(), data));
@@ -69,7 +70,7 @@ public final class RunReport {
     }
 
     public RunReport parts(Splits parts) {
-        if (parts.columns() != null) {
+        if (given(parts, "parts").columns() != null) {
             with("columns", parts.columns());
         }
         return with("trainingRows", parts.train().rows())
@@ -91,7 +92,7 @@ public final class RunReport {
      */
     public RunReport resumed(JsonObject before, int epochs) {
         with("resumed", report.get("started"));
-        with("started", before.get("started"));
+        with("started", given(before, "before").get("started"));
         if (before.get("command") instanceof JsonPrimitive command) {
             String now = "; " + report.get("command");
             boolean again = ("; " + command.getAsString()).endsWith(now);
@@ -133,7 +134,7 @@ public final class RunReport {
 
     /** Why the run ended, its best epoch, and which weights are tested. */
     public RunReport end(History history) {
-        return with("end", history.end().name().toLowerCase(Locale.ROOT))
+        return with("end", given(history, "history").end().name().toLowerCase(Locale.ROOT))
                 .with("bestEpoch", history.bestEpoch())
                 .with("tested", tested(history))
                 .epochs(history.epochs());
@@ -170,7 +171,7 @@ public final class RunReport {
     /** All figures of an evaluation by name, as {@code run.json} and the run's page have them. */
     public static Map<String, Object> figures(Evaluation evaluation) {
         Map<String, Object> figures = new LinkedHashMap<>();
-        figures.put("rows", evaluation.rows());
+        figures.put("rows", given(evaluation, "evaluation").rows());
         if (!evaluation.numbers().isEmpty()) {
             figures.put("r2", evaluation.r2());
             figures.put("rmse", evaluation.rmse());

@@ -2,6 +2,7 @@ package org.quern.run;
 
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
@@ -75,13 +76,13 @@ public final class RunSettings {
     /** These with some replaced, by values or their texts, because somebody asks for it. */
     public RunSettings with(Map<String, ?> changes) {
         Set<String> names = new HashSet<>(asked);
-        names.addAll(changes.keySet());
+        names.addAll(given(changes, "settings").keySet());
         return checked(changes, names);
     }
 
     /** These with another value for one. */
     public <T> RunSettings with(Setting<T> setting, T value) {
-        return with(Map.of(setting.name(), value));
+        return with(Map.of(given(setting, "setting").name(), given(value, "value")));
     }
 
     /** These with some replaced by what was found out, or is known of an earlier run. */
@@ -91,7 +92,7 @@ public final class RunSettings {
 
     /** Checks what can be checked before there is data. */
     private RunSettings checked(Map<String, ?> changes, Set<String> names) {
-        Map<String, Object> all = Setting.replaced(values, changes);
+        Map<String, Object> all = Setting.replaced(values, given(changes, "settings"));
         Set<String> given = new HashSet<>(names);
         given.addAll(changes.keySet());
         adaptToOptimizer(all, given);
@@ -133,7 +134,7 @@ public final class RunSettings {
 
     /** Whether somebody asked for a setting, so that nothing that is found out changes it. */
     public boolean asksFor(Setting<?> setting) {
-        return asked.contains(setting.name());
+        return asked.contains(given(setting, "setting").name());
     }
 
     /** What somebody asked for of another loss or optimizer than the one that there is. */
@@ -157,7 +158,7 @@ public final class RunSettings {
      * that was asked for has another number of outputs.
      */
     public RunSettings on(Splits source) {
-        Dataset train = source.train();
+        Dataset train = given(source, "data").train();
         Map<String, Object> told = new LinkedHashMap<>();
         if (source.label() != null) { // a name, where the column has one
             told.put("label", source.label());
@@ -300,11 +301,11 @@ public final class RunSettings {
     }
 
     public <T> T get(Setting<T> setting) {
-        return setting.value(values.get(setting.name()));
+        return given(setting, "setting").value(values.get(setting.name()));
     }
 
     public String text(String name) {
-        return Setting.textOf(values.get(name));
+        return Setting.textOf(given(values.get(name), "a value of " + name));
     }
 
     /** The settings as texts by name, for a run's folder, which also keeps what was given. */
@@ -380,6 +381,7 @@ public final class RunSettings {
     }
 
     private Splits carved(Splits source, int fold) {
+        given(source, "data");
         boolean numbers = !loss().takesLogits(); // whose labels are no classes to draw rows by
         Splits parts = drawn((numbers ? source.withLabelsAsTargets() : source).withTables(), fold);
         return loss().classifies() ? parts : parts.withLabelsAsTargets();
@@ -403,6 +405,7 @@ public final class RunSettings {
 
     /** Rows to train on, as the trainer is to see them: balanced, if somebody asks for it. */
     public Dataset toTrain(Splits parts) {
+        given(parts, "parts");
         return get(Setting.BALANCE) ? parts.train().balanced(get(Setting.SEED)) : parts.train();
     }
 
@@ -449,7 +452,7 @@ public final class RunSettings {
 
     /** A trainer for rows of this run, to be closed. */
     public Trainer open(Splits parts, Backend backend) {
-        return open(parts, backend, options());
+        return open(given(parts, "parts"), backend, options());
     }
 
     /** The same with other options than {@link #options}. */

@@ -2,6 +2,7 @@ package org.quern.run;
 
 import static org.quern.QuernException.either;
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 import static org.quern.run.Setting.Group.NETWORK;
 import static org.quern.run.Setting.Group.ROWS;
@@ -12,6 +13,7 @@ import static org.quern.run.Setting.Group.TRAINING;
 
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -335,7 +337,7 @@ public final class Setting<T> {
 
     /** All settings of some groups, in the order in which help lists them. */
     public static List<Setting<?>> of(Group... groups) {
-        List<Group> wanted = List.of(groups);
+        List<Group> wanted = Arrays.asList(given(groups, "groups"));
         return ALL.values().stream().filter(one -> wanted.contains(one.group)).toList();
     }
 
@@ -361,7 +363,7 @@ public final class Setting<T> {
 
     private Map<String, Object> read(Object given, Map<String, Object> values) {
         boolean isValue = byDefault.getClass().isInstance(given);
-        T value = value(isValue ? given : parse(given.toString()));
+        T value = value(isValue ? given : parse(given(given, name).toString()));
         return standsFor == null
                 ? Map.of(name, canonical == null ? value : canonical.apply(value))
                 : replaced(values, standsFor.apply(value, (String) values.get("model")));
@@ -440,7 +442,7 @@ public final class Setting<T> {
 
     /** A value as people write it: 0 for 0.0, 1e-7 for 1.0E-7. */
     public static String plain(Object value) {
-        return textOf(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
+        return textOf(given(value, "value")).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
     }
 
     /** Whether it is the same for all trainings of a sweep: else they could not be compared. */

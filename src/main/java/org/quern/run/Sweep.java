@@ -1,7 +1,9 @@
 package org.quern.run;
 
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.either;
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -100,6 +102,8 @@ public final class Sweep {
 
     /** How many of some trainings run side by side, and by what, or by which of several. */
     public Backend.SideBySide sideBySide(List<Member> members) {
+        copied(members, "members");
+        expect(!members.isEmpty(), "there is nothing to train");
         int most = members.size();
         Set<String> by = new LinkedHashSet<>();
         for (Member member : members) {
@@ -123,13 +127,13 @@ public final class Sweep {
      * folds, a training for each.
      */
     public static List<Member> members(RunSettings base, Map<String, List<String>> varied) {
-        int folds = base.get(Setting.FOLDS);
+        int folds = given(base, "settings").get(Setting.FOLDS);
         if (folds == 0 && base.get(Setting.VALIDATION) == 0 && base.get(Setting.OVERFIT) == 0) {
             throw usage(
                     "validation 0: a sweep compares by validation rows, give a fraction above 0");
         }
         List<Map<String, String>> combinations = List.of(Map.of());
-        for (Map.Entry<String, List<String>> axis : varied.entrySet()) {
+        for (Map.Entry<String, List<String>> axis : given(varied, "varied").entrySet()) {
             List<Map<String, String>> longer = new ArrayList<>();
             for (Map<String, String> combination : combinations) {
                 for (String value : axis.getValue()) {
@@ -161,7 +165,8 @@ public final class Sweep {
      * too.
      */
     public List<Result> run(List<Member> members, Consumer<Result> heard) {
-        ExecutorService threads = Executors.newFixedThreadPool(sideBySide(members).most());
+        ExecutorService threads =
+                Executors.newFixedThreadPool(sideBySide(copied(members, "members")).most());
         try {
             List<CompletableFuture<Result>> all = new ArrayList<>();
             for (Member member : members) {

@@ -28,6 +28,8 @@ import org.quern.train.Trainer;
  * others by epoch from 0; in {@code DIR/validation} those of validation. A value by step is the
  * mean over the steps since the one before. The files are TensorFlow's records
  * (tensorflow/core/lib/io/record_writer.h) of Event messages (tensorflow/core/util/event.proto).
+ *
+ * @hidden
  */
 public final class TensorBoard implements Listener, AutoCloseable {
     private static final AtomicInteger FILES = new AtomicInteger();

@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
@@ -25,7 +26,9 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      * or under early stopping the best.
      */
     public static TrainedModel open(Path path) {
-        return Files.isDirectory(path) ? ofRun(path, null) : open(path, (Model) null);
+        return Files.isDirectory(given(path, "path"))
+                ? ofRun(path, null)
+                : open(path, (Model) null);
     }
 
     /** Those of a run's folder: the {@code best} or the {@code last}; null as {@link #open}. */
@@ -45,6 +48,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      * @throws org.quern.QuernException if it is damaged, or of another model
      */
     public static TrainedModel open(Path file, Model spec) {
+        given(file, "file");
         String text = "%s does not exist: give a safetensors file or a run's folder";
         require(Files.exists(file), text, file);
         ModelFile.SavedModel saved = ModelFile.read(file, spec);
@@ -54,6 +58,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
 
     /** The same with a name for each output; refused if its file says otherwise. */
     public TrainedModel named(List<String> classes) {
+        given(classes, "classes");
         int outputs = saved.model().outputSize();
         String message = "classes %s: the model has %d outputs, so give %d different names";
         boolean fits = classes.size() == outputs && Set.copyOf(classes).size() == outputs;
@@ -69,7 +74,10 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
     /** What is known of a table whose rows are for the model: its columns, and what labels are. */
     public TableFormat format(RunSettings table) {
         boolean classes = saved.loss().classifies();
-        TableFormat format = table.format().withLabels(classes ? Labels.CLASSES : Labels.NUMBERS);
+        TableFormat format =
+                given(table, "table")
+                        .format()
+                        .withLabels(classes ? Labels.CLASSES : Labels.NUMBERS);
         return saved.columns() == null ? format : format.withKnown(saved.columns().header());
     }
 
@@ -83,6 +91,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      * @param notes takes a line for what is not as in training: see {@link Columns#encoded}
      */
     public Dataset rows(Splits source, boolean test, boolean own, List<String> notes) {
+        given(source, "data");
         if (own) {
             Splits parts = settings.carved(source);
             return measurable(test ? parts.test() : parts.train(), notes);
@@ -104,13 +113,14 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
 
     /** Rows as the model takes them: of a table with its columns, their floats by these. */
     public Dataset input(Dataset rows, List<String> notes) {
+        given(rows, "rows");
         if (saved.columns() != null) {
             return saved.columns().encoded(rows.asTable(), notes);
         }
         Dataset set = rows.asValues();
         String strange = Results.strange(saved, set);
         if (strange != null) {
-            notes.add(set.name() + ": " + strange);
+            given(notes, "notes").add(set.name() + ": " + strange);
         }
         return set;
     }

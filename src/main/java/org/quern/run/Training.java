@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -47,13 +48,13 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if they do not fit together
      */
     public Training(RunSettings settings, Splits parts, Backend backend) {
-        this(settings, parts, backend, settings.options());
+        this(settings, parts, backend, given(settings, "settings").options());
     }
 
     /** One of several, for which the device is opened otherwise. */
     Training(RunSettings settings, Splits parts, Backend backend, Backend.Options options) {
         this.settings = settings;
-        this.parts = parts;
+        this.parts = given(parts, "parts");
         trainer = settings.open(parts, backend, options);
         try {
             DeviceDataset.checkTargets(trainer.plan(), parts.train());
@@ -68,7 +69,7 @@ public final class Training implements AutoCloseable {
     public static Training open(Dataset rows, RunSettings settings) {
         for (Setting<?> one : Setting.of(Setting.Group.TABLE)) {
             String text = "%s is for a file: of a program's rows, a Header says what they are";
-            expect(!settings.asksFor(one), text, one.name());
+            expect(!given(settings, "settings").asksFor(one), text, one.name());
         }
         return open(Splits.of(rows), settings);
     }
@@ -82,7 +83,7 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if the settings do not fit the data
      */
     public static Training open(Splits data, RunSettings asked) {
-        int folds = asked.get(Setting.FOLDS);
+        int folds = given(asked, "settings").get(Setting.FOLDS);
         expect(folds == 0, "folds %d are several trainings: Sweep runs them", folds);
         RunSettings validated = asked.get(Setting.EARLY_STOPPING) > 0 ? asked.validated() : asked;
         RunSettings settings = validated.on(data);

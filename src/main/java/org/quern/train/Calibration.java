@@ -1,5 +1,7 @@
 package org.quern.train;
 
+import static org.quern.QuernException.given;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -25,7 +27,7 @@ public record Calibration(List<Bin> bins, double error) {
         int[] rows = new int[BINS];
         int[] wrong = new int[BINS];
         double[] sums = new double[BINS];
-        for (int row = 0; row < evaluation.rows(); row++) {
+        for (int row = 0; row < given(evaluation, "evaluation").rows(); row++) {
             int bin = bin(evaluation.confidence()[row]);
             rows[bin]++;
             sums[bin] += evaluation.confidence()[row];

@@ -1,5 +1,7 @@
 package org.quern.train;
 
+import static org.quern.QuernException.copied;
+
 import java.util.List;
 import java.util.Locale;
 
@@ -22,7 +24,7 @@ public record Checkpoint(
         long partialHits,
         float[] best) {
     public Checkpoint {
-        epochs = List.copyOf(epochs);
+        epochs = copied(epochs, "epochs");
     }
 
     @Override

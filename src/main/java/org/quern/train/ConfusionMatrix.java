@@ -1,5 +1,10 @@
 package org.quern.train;
 
+import static org.quern.QuernException.copied;
+import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
+import static org.quern.QuernException.usage;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -29,12 +34,18 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     public record Confusion(String actual, String predicted, int count) {}
 
     public ConfusionMatrix {
-        classes = List.copyOf(classes);
+        classes = copied(classes, "classes");
     }
 
     public static ConfusionMatrix of(List<String> classes, int[] actual, int[] predicted) {
-        int[][] counts = new int[classes.size()][classes.size()];
+        int[][] counts = new int[copied(classes, "classes").size()][classes.size()];
+        boolean alike = given(actual, "actual").length == given(predicted, "predicted").length;
+        expect(alike, "%,d classes for %,d rows", predicted.length, actual.length);
         for (int row = 0; row < actual.length; row++) {
+            if (Math.min(actual[row], predicted[row]) < 0
+                    || Math.max(actual[row], predicted[row]) >= counts.length) {
+                throw usage("row %,d is of none of the %d classes", row, counts.length);
+            }
             counts[actual[row]][predicted[row]]++;
         }
         return new ConfusionMatrix(classes, counts);
@@ -117,7 +128,7 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
             }
         }
         all.sort(Comparator.comparingInt(Confusion::count).reversed());
-        return List.copyOf(all.subList(0, Math.min(most, all.size())));
+        return List.copyOf(all.subList(0, Math.max(0, Math.min(most, all.size()))));
     }
 
     private static int sum(int[] row) {

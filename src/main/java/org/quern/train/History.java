@@ -1,5 +1,7 @@
 package org.quern.train;
 
+import static org.quern.QuernException.copied;
+
 import java.util.List;
 import java.util.Locale;
 
@@ -20,7 +22,7 @@ public record History(List<EpochResult> epochs, int bestEpoch, End end) {
     }
 
     public History {
-        epochs = List.copyOf(epochs);
+        epochs = copied(epochs, "epochs");
     }
 
     /** A line for each epoch, and one that says which was the best. */

@@ -1,5 +1,7 @@
 package org.quern.train;
 
+import static org.quern.QuernException.given;
+
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.IntPredicate;
@@ -50,7 +52,7 @@ public record Ranking(String positive, int[] truePositives, int[] falsePositives
 
     /** Ascending, with one zero and no NaN, which would be no order: it counts as the lowest. */
     private static double[] sorted(double[] scores) {
-        return Arrays.stream(scores)
+        return Arrays.stream(given(scores, "scores"))
                 .map(score -> Double.isNaN(score) ? Double.NEGATIVE_INFINITY : score + 0.0)
                 .sorted()
                 .toArray();

@@ -1,6 +1,7 @@
 package org.quern.train;
 
 import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.Locale;
@@ -44,6 +45,7 @@ public sealed interface Schedule {
 
         @Override
         public double at(long step, long stepsPerEpoch, long totalSteps) {
+            expect(stepsPerEpoch > 0, "an epoch of %d steps: it has at least 1", stepsPerEpoch);
             return rate * StrictMath.pow(factor, (double) (step / stepsPerEpoch / every));
         }
 
@@ -104,7 +106,7 @@ public sealed interface Schedule {
 
     /** Reads {@code [warmup STEPS] constant | step EPOCHS FACTOR | cosine [FLOOR]}. */
     static Schedule parse(String text, double rate) {
-        String[] words = text.trim().toLowerCase(Locale.ROOT).split("\\s+");
+        String[] words = given(text, "text").trim().toLowerCase(Locale.ROOT).split("\\s+");
         try {
             if (words[0].equals("warmup") && words.length > 2) {
                 String rest = text.trim().split("\\s+", 3)[2];

@@ -117,7 +117,9 @@ public final class Trainer implements AutoCloseable {
                     String text = "a listener cannot train the trainer that it listens to";
                     expect(lock.getHoldCount() <= 1, text);
                     try {
-                        int total = inAll ? count : Math.addExact(epochs.size(), count);
+                        int done = inAll ? 0 : epochs.size();
+                        expect(count <= Integer.MAX_VALUE - done, "epochs %d: too many", count);
+                        int total = done + count;
                         classes = train.classes();
                         return new Fit(this, train, validation, total).run();
                     } finally {

@@ -1,6 +1,7 @@
 package org.quern.backend.cpu;
 
 import static org.quern.QuernException.backend;
+import static org.quern.QuernException.given;
 
 import java.util.Locale;
 import java.util.Optional;
@@ -44,12 +45,14 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Executor open(Plan plan, Options options) {
-        return new Guard(new CpuExecutor(plan, options.threads(), wanted(options)));
+        return new Guard(
+                new CpuExecutor(
+                        given(plan, "plan"), given(options, "options").threads(), wanted(options)));
     }
 
     @Override
     public Optional<Limits> limits(Options options) {
-        return Optional.of(new CpuLimits(options.threads(), wanted(options)));
+        return Optional.of(new CpuLimits(given(options, "options").threads(), wanted(options)));
     }
 
     private int wanted(Options options) {

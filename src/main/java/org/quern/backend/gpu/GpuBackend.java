@@ -1,6 +1,7 @@
 package org.quern.backend.gpu;
 
 import static org.quern.QuernException.backend;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
 import java.util.ArrayList;
@@ -135,16 +136,16 @@ public abstract class GpuBackend<H extends GpuBackend.Hardware> implements Backe
 
     @Override
     public Executor open(Plan plan, Options options) {
-        Device device = device(options);
+        Device device = device(given(options, "options"));
         int units = device.computeUnits();
         Tiling.Choice tiling =
                 device.table() == null ? Tiling.forUnits(units) : Tiling.measured(units);
-        return new Guard(new KernelExecutor(device, plan, tiling, options));
+        return new Guard(new KernelExecutor(device, given(plan, "plan"), tiling, options));
     }
 
     @Override
     public Optional<Limits> limits(Options options) {
-        return Optional.of(new DeviceLimits(device(options)));
+        return Optional.of(new DeviceLimits(device(given(options, "options"))));
     }
 
     /**

@@ -1,5 +1,7 @@
 package org.quern.backend.java;
 
+import static org.quern.QuernException.given;
+
 import java.util.Arrays;
 import java.util.Optional;
 import org.quern.backend.Backend;
@@ -33,13 +35,13 @@ public final class JavaBackend implements Backend {
 
     @Override
     public Executor open(Plan plan, Options options) {
-        options.checkNoDevice(name());
-        return new Guard(new JavaExecutor(plan));
+        given(options, "options").checkNoDevice(name());
+        return new Guard(new JavaExecutor(given(plan, "plan")));
     }
 
     @Override
     public Optional<Limits> limits(Options options) {
-        options.checkNoDevice(name());
+        given(options, "options").checkNoDevice(name());
         return Optional.of(new JavaLimits());
     }
 

@@ -1,5 +1,7 @@
 package org.quern.backend.reference;
 
+import static org.quern.QuernException.given;
+
 import org.quern.backend.Backend;
 import org.quern.backend.Executor;
 import org.quern.backend.Guard;
@@ -31,8 +33,8 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public Executor open(Plan plan, Options options) {
-        options.checkNoDevice(name());
-        return new Guard(executor(plan));
+        given(options, "options").checkNoDevice(name());
+        return new Guard(executor(given(plan, "plan")));
     }
 
     /** The executor itself, for checks that look into its arena. */
