@@ -48,8 +48,7 @@ public final class Training implements AutoCloseable {
      * @throws org.quern.QuernException if they do not fit together
      */
     public Training(RunSettings settings, Splits parts, Backend backend) {
-        given(settings, "settings");
-        this(settings, parts, backend, settings.options());
+        this(settings, parts, backend, given(settings, "settings").options());
     }
 
     /** One of several, for which the device is opened otherwise. */
