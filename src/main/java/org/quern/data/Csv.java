@@ -46,12 +46,12 @@ final class Csv {
                     + " semicolons or tabs (or as --separator says)";
 
     private final CsvText text;
-    private final Path file;
-    private final TableFormat format;
-    private final CsvHead head;
+    final Path file;
+    final TableFormat format;
+    final CsvHead head;
     private final List<String> names;
     private final Map<String, Integer> columnOf = new HashMap<>();
-    private final int columns;
+    final int columns;
 
     /** How many columns a table without labels has; 0 if it needs labels. */
     private final int unlabelled;
@@ -60,7 +60,7 @@ final class Csv {
     private final Csv like;
 
     /** The columns that hold the labels; empty without. */
-    private final int[] labels;
+    final int[] labels;
 
     private final List<String> notes = new ArrayList<>();
     private boolean decimalCommas;
@@ -347,7 +347,7 @@ final class Csv {
         Labels kind = labelsAre();
         List<TableColumn> inputs = columns(from);
         List<TableColumn> targets = kind == Labels.NUMBERS ? targets() : List.of();
-        Reading rows = read(inputs, targets, kind, mayLackLabels);
+        CsvRows rows = read(inputs, targets, kind, mayLackLabels);
         if (rows.tooMany) {
             kind = Labels.NUMBERS;
             areNumbers = true;
@@ -415,10 +415,10 @@ final class Csv {
         return found;
     }
 
-    private Reading read(
+    private CsvRows read(
             List<TableColumn> inputs, List<TableColumn> targets, Labels kind, boolean keepsEmpty) {
         boolean classes = targets.isEmpty() && labels.length > 0;
-        Reading rows = new Reading(inputs, targets, classes, kind == Labels.AUTO, keepsEmpty);
+        CsvRows rows = new CsvRows(this, inputs, targets, classes, kind == Labels.AUTO, keepsEmpty);
         text.read(head.separator(), rows);
         return rows;
     }
@@ -437,7 +437,7 @@ final class Csv {
                 && columns.stream().allMatch(TableColumn::isPixel);
     }
 
-    private void refuseOrNote(Reading rows, boolean mayLackLabels) {
+    private void refuseOrNote(CsvRows rows, boolean mayLackLabels) {
         int none = rows.unlabelled;
         String more = "; %,d rows have none: fill them in, or remove the rows";
         String mend = none == 1 ? ": fill it in, or remove the row" : more;
@@ -446,7 +446,7 @@ final class Csv {
     }
 
     private Dataset set(
-            Reading rows, List<TableColumn> inputs, List<TableColumn> targets, Labels kind) {
+            CsvRows rows, List<TableColumn> inputs, List<TableColumn> targets, Labels kind) {
         List<TableColumn> kept = inputs.stream().filter(column -> !isLeftOut(column)).toList();
         require(!kept.isEmpty(), NARROW, file);
         int[] places = kept.stream().mapToInt(column -> column.place).toArray();
@@ -503,279 +503,5 @@ final class Csv {
         return isPicture
                 ? Dataset.ofImagesOrValues(name, Dataset.shapeOf(columns.inputs().size()), values)
                 : Dataset.ofTable(name, columns, values);
-    }
-
-    // ---- while it is read
-
-    /** The rows of a CSV file while they are read: each field goes where its column says. */
-    private final class Reading extends CsvText.Records {
-        /** More different numbers than this are no classes, if nobody says so. */
-        private static final int MOST_CLASSES = 1 << 16;
-
-        /** No mark: that of the first number that has one will be the file's. */
-        private static final char ANY = '\uffff';
-
-        private final double[] gaps = format.gaps();
-
-        /** Of each column of the file the input and the target that it is, or null. */
-        private final TableColumn[] inputs;
-
-        private final TableColumn[] targets;
-        private final int labelColumn;
-        private final boolean mayBeNumbers;
-        private final boolean keepsEmpty;
-
-        private final FloatRows values;
-        private final FloatRows numbers;
-
-        private final Map<String, Integer> labelOf = new HashMap<>();
-
-        /** The different labels, in order of first appearance. */
-        private final List<String> labelTexts = new ArrayList<>();
-
-        private int[] classOf = new int[1 << 10];
-        private boolean hasText;
-
-        /** Whether all labels are numbers, and so many that reading has ended. */
-        private boolean tooMany;
-
-        private char point;
-        private boolean skips;
-        private RuntimeException wrong;
-        private boolean isEmpty = true;
-
-        /** Lines of separators alone, which are left out. */
-        private int empty;
-
-        private String lacks;
-
-        /** Where the first of them is, and what it has in place of a label. */
-        private String firstUnlabelled;
-
-        /** Rows that have no label. */
-        private int unlabelled;
-
-        private int rows;
-
-        /**
-         * Rows to be read.
-         *
-         * @param classes whether the first label's column holds the class
-         * @param mayBeNumbers whether reading is to end where that turns out to hold numbers
-         * @param keepsEmpty whether lines of separators alone are rows, too
-         */
-        Reading(
-                List<TableColumn> inputs,
-                List<TableColumn> targets,
-                boolean classes,
-                boolean mayBeNumbers,
-                boolean keepsEmpty) {
-            this.mayBeNumbers = mayBeNumbers;
-            this.keepsEmpty = keepsEmpty;
-            labelColumn = classes ? labels[0] : -1;
-            skips = head.isHeader();
-            point = head.separator() == ';' ? ANY : '.';
-            this.inputs = byColumn(inputs);
-            this.targets = byColumn(targets);
-            values = new FloatRows(inputs.size());
-            numbers = new FloatRows(Math.max(1, targets.size()));
-        }
-
-        private TableColumn[] byColumn(List<TableColumn> list) {
-            TableColumn[] all = new TableColumn[columns];
-            list.forEach(column -> all[column.index] = column);
-            return all;
-        }
-
-        /** Whether numbers have a decimal comma. */
-        boolean hasDecimalCommas() {
-            return point == ',';
-        }
-
-        /** Whether all labels are numbers. */
-        boolean hasNumbersForLabels() {
-            return !hasText && unlabelled == 0;
-        }
-
-        /** The rows with their labels as classes; of one that has none, the class "". */
-        Dataset label(Dataset set) {
-            List<String> texts = new ArrayList<>(labelTexts);
-            int[] indices = Arrays.copyOf(classOf, rows);
-            if (unlabelled > 0) {
-                Arrays.setAll(indices, row -> indices[row] < 0 ? texts.size() : indices[row]);
-                texts.add("");
-            }
-            return Classes.label(set, indices, texts);
-        }
-
-        @Override
-        void field(int index, char[] text, int from, int length) {
-            if (skips || index >= columns) {
-                return;
-            }
-            isEmpty &= length == 0;
-            TableColumn input = inputs[index];
-            if (input != null) {
-                values.set(input.place, value(input, text, from, length));
-            }
-            TableColumn target = targets[index];
-            if (target != null) {
-                float number = value(target, text, from, length);
-                if (Float.isNaN(number)) {
-                    lacksLabel(index, new String(text, from, length));
-                }
-                numbers.set(target.place, number);
-            }
-            if (index == labelColumn) {
-                label(new String(text, from, length));
-            }
-        }
-
-        @Override
-        boolean end(int fields) {
-            if (fields != columns) {
-                String text = "%s:%d has %d field%s, but the first line has %d";
-                throw data(text, file, line(), fields, fields == 1 ? "" : "s", columns);
-            } else if (wrong != null) {
-                throw wrong;
-            } else if (isEmpty && !keepsEmpty) {
-                empty += skips ? 0 : 1;
-            } else if (!skips) {
-                rows++;
-                values.endRow();
-                numbers.endRow();
-                unlabelled += lacks == null ? 0 : 1;
-                firstUnlabelled = firstUnlabelled == null ? lacks : firstUnlabelled;
-            }
-            skips = false;
-            isEmpty = true;
-            lacks = null;
-            return !tooMany;
-        }
-
-        /** The value of a number, the index of a category's text, or NaN for a gap. */
-        private float value(TableColumn column, char[] text, int from, int length) {
-            if (column.isCategory()) {
-                return category(column, new String(text, from, length));
-            }
-            double number = number(text, from, length);
-            if (Double.isNaN(number)) {
-                return other(column, new String(text, from, length));
-            }
-            for (double gap : gaps) {
-                if (number == gap) {
-                    column.hasGaps = true;
-                    return Float.NaN;
-                }
-            }
-            float narrow = column.narrow(number);
-            if (Float.isInfinite(narrow)) {
-                refuse(column, new String(text, from, length), "too large for float32");
-            }
-            return narrow;
-        }
-
-        private double number(char[] text, int from, int length) {
-            double number = Decimal.parse(text, from, length, point);
-            return Double.isNaN(number) && point == ANY ? firstMarked(text, from, length) : number;
-        }
-
-        /** The value of the first number with a fraction, whose mark is then the file's. */
-        private double firstMarked(char[] text, int from, int length) {
-            for (char mark : new char[] {'.', ','}) {
-                double number = Decimal.parse(text, from, length, mark);
-                if (!Double.isNaN(number)) {
-                    point = mark;
-                    return number;
-                }
-            }
-            return Double.NaN;
-        }
-
-        private float category(TableColumn column, String text) {
-            int seen = column.seen(text);
-            if (seen < 0 && format.isGap(text)) {
-                column.hasGaps = true;
-                return Float.NaN;
-            }
-            return seen < 0 ? column.indexOf(text, Decimal.canonical(text)) : seen;
-        }
-
-        /**
-         * The value of what is no number in a column of numbers, or in one that has no value yet.
-         */
-        private float other(TableColumn column, String text) {
-            boolean isDressed = Decimal.isDressed(text);
-            if (format.isGap(text)) {
-                column.hasGaps = true;
-            } else if (column.isOpen() && !isDressed) {
-                column.becomeCategory();
-                return category(column, text);
-            } else if (isDressed) {
-                refuse(
-                        column,
-                        text,
-                        "not a plain number such as " + (hasDecimalCommas() ? "1000,5" : "1000.5"));
-            } else {
-                refuse(column, text, "not a number");
-            }
-            return Float.NaN;
-        }
-
-        /** Refuses the record for a field, unless it has another number of fields, too. */
-        private void refuse(TableColumn column, String text, String why) {
-            if (wrong != null) {
-                return;
-            }
-            String called = head.isHeader() ? column.name : "#" + column.index;
-            boolean isTarget = targets[column.index] == column;
-            List<String> cures = new ArrayList<>();
-            if (!isTarget && text.indexOf(',') < 0) {
-                cures.add("--missing \"%s\" to count it as a gap".formatted(text));
-            }
-            if (format.known() == null) { // else a model has settled what columns are
-                String category =
-                        "--category \"%s\" to take the column as categories".formatted(called);
-                cures.add(isTarget ? "--loss cross-entropy to take labels as classes" : category);
-            }
-            String where = column.index + 1 + (head.isHeader() ? " (" + column.name + ")" : "");
-            String message = "%s:%d column %s is \"%s\", %s: correct it%s";
-            String cure = cures.isEmpty() ? "" : ", or give " + String.join(", or ", cures);
-            wrong = data(message, file, line(), where, text, why, cure);
-        }
-
-        private void label(String label) {
-            Integer known = labelOf.get(label);
-            if (known == null) {
-                known = format.isGap(label) ? -1 : labelIndex(label);
-                labelOf.put(label, known);
-            }
-            if (known < 0) {
-                lacksLabel(labelColumn, label);
-            }
-            if (rows == classOf.length) {
-                classOf = Arrays.copyOf(classOf, 2 * rows);
-            }
-            classOf[rows] = known;
-        }
-
-        private int labelIndex(String label) {
-            boolean isNumber = !Double.isNaN(number(label.toCharArray(), 0, label.length()));
-            String text = isNumber ? label.replace(',', '.') : label;
-            Integer index = labelOf.get(text);
-            if (index == null) {
-                index = labelTexts.size();
-                labelTexts.add(text);
-                labelOf.put(text, index);
-                hasText |= !Decimal.isNumber(text);
-                tooMany = mayBeNumbers && !hasText && labelTexts.size() > MOST_CLASSES;
-            }
-            return index;
-        }
-
-        private void lacksLabel(int column, String text) {
-            String what = "%s:%d has no label (column %d is \"%s\")";
-            lacks = what.formatted(file, line(), column + 1, text);
-        }
     }
 }

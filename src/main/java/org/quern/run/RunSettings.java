@@ -274,10 +274,10 @@ public final class RunSettings {
      * @param kept what the run's folder has of them
      */
     public static RunSettings resumed(Map<String, String> kept, Map<String, ?> given, Path folder) {
-        RunSettings saved = ofRun(kept, folder);
-        Map<String, Object> others = new HashMap<>(given);
+        RunSettings saved = ofRun(kept, given(folder, "folder"));
+        Map<String, Object> others = new HashMap<>(given(given, "given"));
         others.entrySet()
-                .removeIf(e -> e.getValue().toString().equals(kept.get(GIVEN + e.getKey())));
+                .removeIf(e -> String.valueOf(e.getValue()).equals(kept.get(GIVEN + e.getKey())));
         saved.refuseOthers(others, folder.toString());
         return saved.with(others);
     }
@@ -311,7 +311,8 @@ public final class RunSettings {
     /** The settings as texts by name, for a run's folder, which also keeps what was given. */
     public Map<String, String> texts(Map<String, ?> given) {
         Map<String, String> texts = texts();
-        given.forEach((name, value) -> texts.put(GIVEN + name, value.toString()));
+        given(given, "given")
+                .forEach((name, value) -> texts.put(GIVEN + name, given(value, name).toString()));
         return texts;
     }
 
