@@ -4,7 +4,10 @@ const width = document.documentElement.clientWidth;
 const shown = element => element.getClientRects().length > 0 && getComputedStyle(element).visibility !== "hidden";
 const named = element => `<${element.tagName.toLowerCase()}${element.id ? " #" + element.id : ""}> "${element.textContent.trim().slice(0, 40)}"`;
 
-if (document.documentElement.scrollWidth > width) wrong.push(`the page is ${document.documentElement.scrollWidth} wide`);
+if (document.documentElement.scrollWidth > width) {
+    const ends = [...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > width && !e.closest(".scroll"));
+    wrong.push(`the page is ${document.documentElement.scrollWidth} wide: ${ends.slice(0, 3).map(named)}`);
+}
 for (const entry of performance.getEntriesByType("resource")) {
     if (!/^(data:|http:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\/(events|predict)$)/.test(entry.name)) wrong.push("fetched " + entry.name);
 }

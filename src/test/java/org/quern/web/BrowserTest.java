@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -508,6 +509,70 @@ class BrowserTest {
                 .isEqualTo("fraud 0 0 0.0000 – 0.0000");
         assertThat(browser.all("h2").stream().map(WebElement::getText))
                 .doesNotContain("ROC and precision-recall");
+    }
+
+    /** Columns, categories, classes, files, folders and settings that would be scripts. */
+    @Test
+    void namesInPagesAreTextAndNoScripts() throws IOException {
+        String evil = "</script><img src=x onerror=evil=1><script>evil=1</script>'&lt;";
+        String file = "<img src=x onerror=evil=1>'&lt;"; // what a file may be called
+        String label = "label" + evil;
+        StringBuilder csv = new StringBuilder("number,text%s,%s\n".formatted(evil, label));
+        for (int i = 0; i < 60; i++) {
+            csv.append("%d,%s%d,%s%d\n".formatted(i, evil, i % 3, evil, i % 2));
+        }
+        Path table = Files.writeString(folder.resolve(file + ".csv"), csv);
+        Path images = folder.resolve("images of " + file);
+        for (int i = 0; i < 40; i++) {
+            Path of = Files.createDirectories(images.resolve(file + i % 2));
+            byte[] pixels = new byte[64];
+            java.util.Arrays.fill(pixels, i, i + 20, (byte) 200);
+            Files.write(of.resolve(file + i + ".png"), Pictures.png(pixels, 8, 8));
+        }
+        List<Path> runs = List.of(folder.resolve("a " + file), folder.resolve("b " + file));
+        Object[] train = {"train", "--epochs", "2", "--model", "dense 2", "--out"};
+        quern(
+                with(
+                        train,
+                        runs.get(0),
+                        "--data",
+                        table,
+                        "--label",
+                        label,
+                        "--report",
+                        page("evil-table")));
+        quern(with(train, runs.get(1), "--data", images, "--report", page("evil-images")));
+        quern("compare", runs.get(0), runs.get(1), "--out", page("evil-compared"));
+        quern("explore", images, "--out", folder.resolve("explored " + file));
+        quern(
+                "explore",
+                table,
+                "--label",
+                label,
+                "--out",
+                folder.resolve("explored table " + file));
+        Object[] sweep = {
+            "sweep", "--data", table, "--label", label, "--epochs", "1", "--model", "dense 2"
+        };
+        quern(with(sweep, "--lr", "1e-3,1e-2", "--report", page("evil-sweep")));
+        for (Path page :
+                List.of(
+                        page("evil-table"),
+                        page("evil-images"),
+                        page("evil-compared"),
+                        page("evil-sweep"),
+                        folder.resolve("explored " + file).resolve("explore.html"),
+                        folder.resolve("explored table " + file).resolve("explore.html"))) {
+            browser.open(page);
+            browser.check(page.getFileName().toString(), 1280); // nothing in the console: no script was refused either
+            assertThat(browser.text("body")).as(page.toString()).contains("onerror=evil=1>");
+            assertThat(browser.all("img[src=x]")).isEmpty();
+            assertThat(browser.<Boolean>ask("return window.evil === undefined")).isTrue();
+        }
+    }
+
+    private static Object[] with(Object[] some, Object... more) {
+        return Stream.of(some, more).flatMap(Stream::of).toArray();
     }
 
     @Test

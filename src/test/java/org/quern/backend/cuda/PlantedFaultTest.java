@@ -78,8 +78,8 @@ class PlantedFaultTest {
     private static final List<Fault> FAULTS =
 """
 a removed barrier @ ops/product.h @ barrier(CLK_LOCAL_MEM_FENCE); @ if (!PLANTED) barrier(CLK_LOCAL_MEM_FENCE); @ cases DenseForward 2x2x31 @ race in shared memory
-a barrier removed from a reduction @ ops/step.cl @ barrier(CLK_LOCAL_MEM_FENCE | @ if (!PLANTED) barrier(CLK_LOCAL_MEM_FENCE | @ cases Metrics @ race in shared memory
-a store past a buffer @ ops/step.cl @ log[2 + 2 * now.index] = @ log[2 + PLANTED + 2 * now.index] = @ cases Metrics @ a store of 4 bytes 4 bytes past the end of allocation
+a barrier removed from a reduction @ shared/log.h @ barrier(CLK_LOCAL_MEM_FENCE | @ if (!PLANTED) barrier(CLK_LOCAL_MEM_FENCE | @ cases Metrics @ race in shared memory
+a store past a buffer @ shared/log.h @ log[2 + 2 * now.index] = @ log[2 + PLANTED + 2 * now.index] = @ cases Metrics @ a store of 4 bytes 4 bytes past the end of allocation
 a missing tail guard @ ops/loss.cl @ if (row < rows && lane == 0) { @ if ((PLANTED || row < rows) && lane == 0) { @ cases SquaredError @ bytes past the end of allocation
 a barrier that some threads miss @ ops/gather.cl @ barrier(CLK_LOCAL_MEM_FENCE); @ if (!PLANTED || t < 5) barrier(CLK_LOCAL_MEM_FENCE); @ cases Gather @ a barrier that 251 of 256 threads do not reach
 a removed barrier before a word of bits @ cuda/convert.cl @ barrier(CLK_LOCAL_MEM_FENCE); @ if (!PLANTED) barrier(CLK_LOCAL_MEM_FENCE); @ cases bf16 DenseForward 32x784x48 @ race in shared memory
