@@ -1,5 +1,5 @@
 // Preloaded into a process, this makes its Nth call that concerns a folder fail, or lets it do nothing more, as a kill or a
-// power cut would. Calls are numbered from 1, of all threads together. org.quern.cli.Torture says what to demand then.
+// power cut would. Calls are numbered from 1, of all threads together. org.quern.cli.FaultAttacks says what to demand then.
 //
 // The variable FAULTS says what is to be done, and so does a file that is opened, if it is called "faults:" and this:
 //

@@ -43,8 +43,7 @@ public final class Quern implements Callable<Integer> {
     private static final int MOST_IN_SYNOPSIS = 11;
 
     /** Why Java knows no path of letters that its locale has not, and what to do. */
-    private static final String LOCALE =
-            "this locale has ASCII letters only, set LC_ALL=C.UTF-8 for others";
+    private static final String LOCALE = "this locale allows ASCII only: set LC_ALL=C.UTF-8";
 
     /** What picocli says of a value that is none of some. */
     private static final Pattern CHOICE =
@@ -133,11 +132,15 @@ public final class Quern implements Callable<Integer> {
             }
             return e.exitCode();
         } catch (OutOfMemoryError e) {
+            String what = String.valueOf(e.getMessage());
+            if (what.contains("thread")) { // which more heap would leave less memory for
+                return failed(Kind.DEVICE, "out of memory: %s: give fewer --threads", what);
+            }
             long most = Runtime.getRuntime().maxMemory() >> 20;
             String text =
                     "out of memory: Java may use %,d MiB at most (%s): allow twice that with"
                             + " JAVA_TOOL_OPTIONS=-Xmx%dm, or give fewer rows";
-            return failed(Kind.DEVICE, text, most, e.getMessage(), 2 * most);
+            return failed(Kind.DEVICE, text, most, what, 2 * most);
         }
     }
 
@@ -197,7 +200,7 @@ public final class Quern implements Callable<Integer> {
         Matcher choice = CHOICE.matcher(message);
         if (choice.matches()) {
             String choices = choice.group(2).toLowerCase(Locale.ROOT);
-            return "%s: %s is none of %s".formatted(choice.group(1), choice.group(3), choices);
+            return "%s: %s is not one of %s".formatted(choice.group(1), choice.group(3), choices);
         }
         return message.replaceFirst(
                         "^Invalid value for .*'(\\S+)'.*: ('.*' is not a)n? (int|long)$",
@@ -216,6 +219,11 @@ public final class Quern implements Callable<Integer> {
         return "unknown %s \"%s\"%s".formatted(what, name, near.isEmpty() ? "" : ": " + near);
     }
 
+    /** Whether Java takes no other letters in a path. */
+    private static boolean isAscii() {
+        return System.getProperty("sun.jnu.encoding", "").matches("ANSI_X3\\.4-1968|US-ASCII");
+    }
+
     private int failed(Kind kind, String format, Object... arguments) {
         console.error(format.formatted(arguments));
         return kind.exitCode();
@@ -230,13 +238,15 @@ public final class Quern implements Callable<Integer> {
             e.printStackTrace(console.err());
         }
         if (e instanceof QuernException known) {
-            boolean lost = known.kind() == Kind.DATA && !Files.isDirectory(Path.of(""));
+            boolean lost =
+                    known.kind() == Kind.DATA && isAscii() && !Files.isDirectory(Path.of(""));
             String cure = lost ? "; the folder that this runs in cannot be found: " + LOCALE : "";
             return failed(known.kind(), "%s%s", known.getMessage(), cure);
         }
         if (e instanceof InvalidPathException path) {
             boolean nul = path.getInput().indexOf('\0') >= 0;
-            String cure = nul ? "a NUL is in it" : LOCALE;
+            String other = isAscii() ? LOCALE : path.getReason();
+            String cure = nul ? "it contains a NUL character" : other;
             return failed(Kind.USAGE, "\"%s\" cannot be a path: %s", path.getInput(), cure);
         }
         String where = stacktrace ? "see above" : "--stacktrace shows where";

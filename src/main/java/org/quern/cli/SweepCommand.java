@@ -131,10 +131,12 @@ final class SweepCommand implements Runnable {
         String each = beside.by().isEmpty() ? "" : ", each by " + beside.by();
         String text = "%,d %s, %d at a time%s";
         console.about("sweep", text, members.size(), trainings, beside.most(), each);
-        String device = choice.backend().name();
+        String backend = choice.backend().name();
         Map<String, Object> about =
                 RunReport.about(
-                        device, choice.reason().replaceFirst(" \\(not .*", ""), data.description());
+                        backend,
+                        choice.reason().replaceFirst(" \\(not .*", ""),
+                        data.description());
         long start = console.nanoTime().getAsLong();
         Console.RedrawnLine line = new Console.RedrawnLine(console);
         int[] done = {0};

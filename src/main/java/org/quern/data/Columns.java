@@ -124,7 +124,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      * @param targets whether the targets are, too
      */
     public static Columns fit(Dataset table, boolean standardize, boolean targets) {
-        expect(given(table, "table").header() != null, "%s is no table", table.name());
+        expect(given(table, "table").header() != null, "%s is not a table", table.name());
         List<Column> columns = table.header().inputs();
         List<Input> inputs = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
@@ -454,7 +454,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** Where each column is in a table: by name, or where one side has none, by position. */
     private int[] places(Dataset table) {
         Header header = table.header();
-        require(header != null, "%s is no table", table.name());
+        require(header != null, "%s is not a table", table.name());
         List<Column> columns = header.inputs();
         boolean named = header.isNamed() && header().isNamed();
         int[] places = new int[inputs.size()];

@@ -89,11 +89,15 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
         int bits = types.hasNext() ? types.next().getColorModel().getPixelSize() : Integer.SIZE;
         long takes = pixels * (bits + Byte.SIZE) / Byte.SIZE; // decoded, and as levels
         long room = Math.max(LEAST_ROOM, MOST_INFLATION * size);
-        room = Math.min(room, Runtime.getRuntime().maxMemory() / 2);
+        long heap = Runtime.getRuntime().maxMemory() / 2;
+        String more =
+                "%s has %,d pixels, which take %,d MiB of memory, more than half of what Java may use:"
+                        + " allow more with JAVA_TOOL_OPTIONS=-Xmx%dm, or save it with fewer pixels";
         String text =
                 "%s has %,d pixels, which take %,d MiB of memory, but for a file of %,d bytes %,d"
                         + " MiB are the most: save it with fewer pixels";
         require(takes <= room, text, file, pixels, takes >> 20, size, room >> 20);
+        require(takes <= heap, more, file, pixels, takes >> 20, takes >> 18);
     }
 
     private static ImageFile of(BufferedImage image) {

@@ -137,11 +137,15 @@ public final class MnistFetch {
             connection.setRequestProperty("Range", "bytes=" + have + "-");
         }
         int status = connection.getResponseCode();
+        if (status != 200 && status != 206) {
+            connection.disconnect();
+        }
         if (status == 416) { // it was whole already, or is of another size
             return;
         }
         if (status == HttpURLConnection.HTTP_PROXY_AUTH) {
-            throw new IOException("it wants http://NAME:PASSWORD@HOST:PORT for its address");
+            throw new IOException(
+                    "it asks for a login: write its address as http://NAME:PASSWORD@HOST:PORT");
         }
         if (status != 200 && status != 206) {
             throw new ProtocolException("HTTP status " + status);

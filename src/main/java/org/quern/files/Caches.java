@@ -3,6 +3,7 @@ package org.quern.files;
 import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -34,9 +35,14 @@ public final class Caches {
         return all.stream().filter(Caches::isUsable).findFirst().orElse(all.get(0));
     }
 
-    /** Where something that is only read may be, too: the folder, and those it may be instead. */
+    /**
+     * Where something that is only read may be, too: the folder, and those it may be instead; none
+     * that anybody else could have made.
+     */
     public static List<Path> folders(Map<String, String> environment) {
-        return folders(environment, System.getProperty("user.home"));
+        return folders(environment, System.getProperty("user.home")).stream()
+                .filter(one -> !isTemporary(one) || isThere(one) && isOwn(one))
+                .toList();
     }
 
     private static List<Path> folders(Map<String, String> environment, String userHome) {
@@ -63,7 +69,7 @@ public final class Caches {
 
     /** Whether a folder is there and can be written, or can be made. */
     private static boolean isUsable(Path folder) {
-        if (folder.getParent().equals(Path.of(System.getProperty("java.io.tmpdir")))) {
+        if (isTemporary(folder)) {
             return isOwn(folder);
         }
         Path there = folder;
@@ -77,6 +83,14 @@ public final class Caches {
                 && Files.isWritable(there);
     }
 
+    private static boolean isTemporary(Path folder) {
+        return folder.getParent().equals(Path.of(System.getProperty("java.io.tmpdir")));
+    }
+
+    private static boolean isThere(Path folder) {
+        return Files.isDirectory(folder, NOFOLLOW_LINKS);
+    }
+
     /** Makes a folder where anybody may make one: whether it is this user's and nobody else's. */
     private static boolean isOwn(Path folder) {
         try {
@@ -84,8 +98,13 @@ public final class Caches {
                 return Files.isWritable(folder.getParent());
             }
             var owner = PosixFilePermissions.fromString("rwx------");
-            if (!Files.isDirectory(folder, NOFOLLOW_LINKS)) {
+            try {
                 Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(owner));
+            } catch (FileAlreadyExistsException e) {
+                // made by another start of this user's, or by somebody else: the rest tells
+            }
+            if (!isThere(folder)) {
+                return false; // a link, or a file
             }
             Path probe = Files.createTempFile(folder, "", ".part");
             boolean mine = Files.getOwner(probe).equals(Files.getOwner(folder, NOFOLLOW_LINKS));

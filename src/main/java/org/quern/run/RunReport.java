@@ -2,6 +2,7 @@ package org.quern.run;
 
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.given;
+import static org.quern.QuernException.require;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonElement;
@@ -102,6 +103,8 @@ public final class RunReport {
             JsonElement steps = before.get("steps"); // runs of older versions have none
             Curve.Point[] points = new Gson().fromJson(steps, Curve.Point[].class);
             if (points != null) {
+                boolean whole = Stream.of(points).allMatch(Objects::nonNull);
+                require(whole, "the steps in run.json are damaged (one is null)");
                 curve.resume(
                         Stream.of(points)
                                 .filter(one -> one.steps() > 0 && one.epoch() <= epochs)

@@ -273,9 +273,10 @@ public final class RunSettings {
      *
      * @param kept what the run's folder has of them
      */
-    public static RunSettings resumed(Map<String, String> kept, Map<String, ?> given, Path folder) {
+    public static RunSettings resumed(
+            Map<String, String> kept, Map<String, ?> options, Path folder) {
         RunSettings saved = ofRun(kept, given(folder, "folder"));
-        Map<String, Object> others = new HashMap<>(given(given, "given"));
+        Map<String, Object> others = new HashMap<>(given(options, "options"));
         others.entrySet()
                 .removeIf(e -> String.valueOf(e.getValue()).equals(kept.get(GIVEN + e.getKey())));
         saved.refuseOthers(others, folder.toString());
@@ -309,9 +310,9 @@ public final class RunSettings {
     }
 
     /** The settings as texts by name, for a run's folder, which also keeps what was given. */
-    public Map<String, String> texts(Map<String, ?> given) {
+    public Map<String, String> texts(Map<String, ?> options) {
         Map<String, String> texts = texts();
-        given(given, "given")
+        given(options, "options")
                 .forEach((name, value) -> texts.put(GIVEN + name, given(value, name).toString()));
         return texts;
     }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.zip.CRC32C;
@@ -63,7 +64,7 @@ public final class TensorBoard implements Listener, AutoCloseable {
             }
         } catch (IOException e) {
             String why = "%s cannot be written (%s): give --tensorboard another folder";
-            throw data(e, why, folder, e.getClass().getSimpleName());
+            throw data(e, why, folder, AtomicFile.reason(e));
         }
     }
 
@@ -73,7 +74,7 @@ public final class TensorBoard implements Listener, AutoCloseable {
         String name = "events.out.tfevents.%010d.%s.%d.%d";
         long seconds = System.currentTimeMillis() / 1000;
         long process = ProcessHandle.current().pid();
-        String host = RunReport.host();
+        String host = Objects.requireNonNullElse(RunReport.host(), "host");
         name = name.formatted(seconds, host, process, FILES.incrementAndGet());
         OutputStream file = Files.newOutputStream(of.resolve(name), StandardOpenOption.CREATE_NEW);
         files.put(part, file);
@@ -142,7 +143,7 @@ public final class TensorBoard implements Listener, AutoCloseable {
         } catch (IOException e) {
             gaveUp = true;
             String text = "%s cannot be written (%s): no more events for TensorBoard";
-            failed.accept(text.formatted(folder, e.getMessage()));
+            failed.accept(text.formatted(folder, AtomicFile.reason(e)));
         }
     }
 
@@ -173,7 +174,7 @@ public final class TensorBoard implements Listener, AutoCloseable {
             try {
                 file.close();
             } catch (IOException e) {
-                failed.accept("%s: %s".formatted(folder, e.getMessage()));
+                failed.accept("%s: %s".formatted(folder, AtomicFile.reason(e)));
             }
         }
     }

@@ -40,11 +40,15 @@ public record ConfusionMatrix(List<String> classes, int[][] counts) {
     public static ConfusionMatrix of(List<String> classes, int[] actual, int[] predicted) {
         int[][] counts = new int[copied(classes, "classes").size()][classes.size()];
         boolean alike = given(actual, "actual").length == given(predicted, "predicted").length;
-        expect(alike, "%,d classes for %,d rows", predicted.length, actual.length);
+        expect(
+                alike,
+                "%,d predicted classes for %,d rows: give one for each",
+                predicted.length,
+                actual.length);
         for (int row = 0; row < actual.length; row++) {
             if (Math.min(actual[row], predicted[row]) < 0
                     || Math.max(actual[row], predicted[row]) >= counts.length) {
-                throw usage("row %,d is of none of the %d classes", row, counts.length);
+                throw usage("row %,d has a class outside 0 to %d", row, counts.length - 1);
             }
             counts[actual[row]][predicted[row]]++;
         }

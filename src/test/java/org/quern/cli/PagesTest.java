@@ -111,7 +111,7 @@ class PagesTest {
                 new ModelFile.SavedModel(
                         Model.input(28, 28).dense(1),
                         Loss.MEAN_SQUARED_ERROR,
-                        new float[785],
+                        new float[800], // 784 weights and, aligned, a bias
                         List.of(),
                         Map.of()));
         fails(

@@ -116,14 +116,14 @@ class UsageTest {
                         "--use goes with a run's folder: leave it out for a file"),
                 arguments(
                         "evaluate m.safetensors --use first",
-                        "--use: 'first' is none of best, last (quern evaluate --help)"),
+                        "--use: 'first' is not one of best, last (quern evaluate --help)"),
                 arguments("completion fish", "completion fish: give bash or zsh"),
                 arguments(
                         "train --recipe third",
                         "unknown recipe \"third\": use one of first, tutorial, 97, 98, 98.5, 99"),
                 arguments(
                         "train --dry-run --save x.safetensors",
-                        "--dry-run keeps nothing: leave --out, --resume, --save and --report out"),
+                        "--dry-run keeps nothing: leave --out, --resume, --save, --report and --tensorboard out"),
                 arguments("train --gallery 0", "gallery 0: give 1 or more"),
                 arguments("evaluate m.safetensors --gallery -1", "gallery -1: give 1 or more"),
                 arguments(
@@ -295,7 +295,9 @@ class UsageTest {
     void aPathHasNoNul() {
         Cli.Outcome nul = new Cli(folder).run("data", "info", "a\0b");
         assertThat(nul.err())
-                .isEqualTo("quern: \"a?b\" cannot be a path: a NUL is in it%n".formatted());
+                .isEqualTo(
+                        "quern: \"a?b\" cannot be a path: it contains a NUL character%n"
+                                .formatted());
         assertThat(nul.code()).isEqualTo(2);
     }
 
@@ -307,8 +309,8 @@ class UsageTest {
                         + " -XX:TieredStopAtLevel=1 -cp \"$CLASSPATH\" org.quern.cli.Quern data info ";
         assertThat(inTheCLocale(program + "$(printf 't\\303\\251')"))
                 .isEqualTo(
-                        "quern: \"t\ufffd\ufffd\" cannot be a path: this locale has ASCII letters"
-                                + " only, set LC_ALL=C.UTF-8 for others\n2\n");
+                        "quern: \"t\ufffd\ufffd\" cannot be a path: this locale allows ASCII"
+                                + " only: set LC_ALL=C.UTF-8\n2\n");
         assertThat(
                         inTheCLocale(
                                 "mkdir $(printf 't\\303\\251') && cd t* && echo a,b >t.csv && "
@@ -316,8 +318,7 @@ class UsageTest {
                                         + "t.csv"))
                 .isEqualTo(
                         "quern: t.csv does not exist; the folder that this runs in cannot be found:"
-                                + " this locale has ASCII letters only, set LC_ALL=C.UTF-8 for"
-                                + " others\n3\n");
+                                + " this locale allows ASCII only: set LC_ALL=C.UTF-8\n3\n");
     }
 
     /** What a shell says, which has all letters, and the exit code. */

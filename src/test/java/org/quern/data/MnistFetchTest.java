@@ -148,8 +148,9 @@ class MnistFetchTest {
                     .contains("Proxy-authorization: Basic " + login);
             assertThat(fetch(jvm.with("HTTPS_PROXY", at)).err())
                     .startsWith(
-                            "quern: MNIST cannot be fetched (the proxy 127.0.0.1: it wants"
-                                    + " http://NAME:PASSWORD@HOST:PORT for its address); give ");
+                            "quern: MNIST cannot be fetched (the proxy 127.0.0.1: it asks"
+                                    + " for a login: write its address as"
+                                    + " http://NAME:PASSWORD@HOST:PORT); give ");
         }
     }
 

@@ -244,7 +244,7 @@ class TensorBoardTest {
                 .isInstanceOf(QuernException.class)
                 .hasMessage(
                         file
-                                + " cannot be written (FileAlreadyExistsException): give --tensorboard another folder");
+                                + " cannot be written (there is a file of that name): give --tensorboard another folder");
     }
 
     /** What cannot be written is said once, and the training goes on. */

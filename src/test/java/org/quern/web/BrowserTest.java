@@ -564,7 +564,9 @@ class BrowserTest {
                         folder.resolve("explored " + file).resolve("explore.html"),
                         folder.resolve("explored table " + file).resolve("explore.html"))) {
             browser.open(page);
-            browser.check(page.getFileName().toString(), 1280); // nothing in the console: no script was refused either
+            browser.check(
+                    page.getFileName().toString(),
+                    1280); // nothing in the console: no script was refused either
             assertThat(browser.text("body")).as(page.toString()).contains("onerror=evil=1>");
             assertThat(browser.all("img[src=x]")).isEmpty();
             assertThat(browser.<Boolean>ask("return window.evil === undefined")).isTrue();

@@ -74,7 +74,7 @@ function settingChart(key) {
 const varied = settings.filter(key => new Set(runs.map(run => run[key])).size > 1 && (key !== "seed" || settings.length === 1));
 const failed = runs.filter(run => run.failure).length;
 document.getElementById("page").append(...[
-    h("h1", {}, given.title ?? "Sweep"), origin(about),
+    h("h1", {}, "Sweep"), origin(about),
     given.all < about.trainings && !runs[0].folds ? h("p", {class: "note"}, `Interrupted: ${count(given.all)} of ${count(about.trainings)} trainings are done.`) : null,
     h("p", {class: "best"}, given.winner ? [h("b", {}, "Best: "), given.winner.replace("R2", "R²")] : "All trainings diverged."),
     figures([["trainings", count(about.trainings)], ["best run’s " + name(score), given.best.length ? four(runs[0][score]) : null],
