@@ -21,6 +21,7 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -235,6 +236,8 @@ public final class AtomicFile {
             return "there is no such file or folder";
         } else if (e instanceof FileAlreadyExistsException) {
             return "there is a file of that name";
+        } else if (e instanceof FileSystemLoopException loop) {
+            return loop.getFile() + " is a link to a folder that it is in";
         }
         String text = e instanceof FileSystemException system ? system.getReason() : e.getMessage();
         if (text == null) {

@@ -16,6 +16,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import org.quern.QuernException;
 import org.quern.files.AtomicFile;
 
@@ -97,8 +98,7 @@ final class RunLock implements AutoCloseable {
                 notice = how.formatted(folder, e.getMessage());
             }
             if (taken == null && notice == null) {
-                byte[] text = Channels.newInputStream(channel).readAllBytes();
-                throw held(folder, new String(text, UTF_8).strip());
+                throw held(folder, holder(channel));
             }
             channel.truncate(0).write(UTF_8.encode(me + "\n"));
             return new RunLock(real, channel, notice);
@@ -106,6 +106,17 @@ final class RunLock implements AutoCloseable {
             channel.close();
             throw e;
         }
+    }
+
+    /** What the holder says of itself, which it does right after it has locked the file. */
+    private static String holder(FileChannel channel) throws IOException {
+        String holder = "";
+        for (int tries = 0; tries < 50 && holder.isEmpty(); tries++) {
+            LockSupport.parkNanos(tries == 0 ? 0 : 10_000_000);
+            byte[] text = Channels.newInputStream(channel.position(0)).readAllBytes();
+            holder = new String(text, UTF_8).strip();
+        }
+        return holder;
     }
 
     private static QuernException held(Path folder, String holder) {

@@ -179,7 +179,6 @@ class SafeTensorsTest {
     void tensorsOfOneNameAreNotWritten() {
         SafeTensors.Tensor a = new SafeTensors.Tensor("a", new int[] {0}, new float[0]);
         assertThatThrownBy(() -> new SafeTensors(Map.of(), List.of(a, a)))
-                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("two tensors are called a");
     }
 }
