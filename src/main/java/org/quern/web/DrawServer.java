@@ -7,6 +7,7 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.quern.QuernException;
 import org.quern.data.Normalizer;
 import org.quern.io.Json;
 import org.quern.io.ModelFile.SavedModel;
@@ -57,7 +58,12 @@ public final class DrawServer implements AutoCloseable {
         if (image != null) {
             answer.put("seen", Base64.getEncoder().encodeToString(image));
             float[] probabilities = new float[predictor.outputSize()];
-            predictor.predict(image, probabilities);
+            try {
+                predictor.predict(image, probabilities);
+            } catch (QuernException e) {
+                request.answer(500, Request.TEXT, e.getMessage() + "\n");
+                return;
+            }
             answer.put("probabilities", probabilities);
         }
         request.answer(200, "application/json", Json.forPage(answer));

@@ -88,12 +88,9 @@ final class LocalServer implements AutoCloseable {
         String range = "%s %d: a port is 0 to %d, 0 for any free one";
         expect(isPort, range, option, port, LARGEST_PORT);
         try {
-            InetAddress here = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
-            selector = Selector.open();
-            server = ServerSocketChannel.open();
-            server.configureBlocking(false);
-            server.bind(new InetSocketAddress(here, port), MOST_WAITING);
-            server.register(selector, SelectionKey.OP_ACCEPT);
+            SelectionKey key = listen(port);
+            selector = key.selector();
+            server = (ServerSocketChannel) key.channel();
             this.port = server.socket().getLocalPort();
         } catch (IOException e) {
             String text =
@@ -119,6 +116,19 @@ final class LocalServer implements AutoCloseable {
                         task -> daemon(task, "web"));
         reader = daemon(this::read, "web requests");
         reader.start();
+    }
+
+    private static SelectionKey listen(int port) throws IOException {
+        InetAddress here = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
+        ServerSocketChannel server = ServerSocketChannel.open();
+        try {
+            server.configureBlocking(false);
+            server.bind(new InetSocketAddress(here, port), MOST_WAITING);
+            return server.register(Selector.open(), SelectionKey.OP_ACCEPT);
+        } catch (IOException e) {
+            server.close();
+            throw e;
+        }
     }
 
     private static Thread daemon(Runnable task, String name) {
@@ -162,8 +172,10 @@ final class LocalServer implements AutoCloseable {
             accept();
             return;
         }
+        Request request = request(key);
         try {
-            if (request(key).read()) {
+            request.read();
+            if (request.isWhole() || request.hasHead() && refusal(request) != null) {
                 key.cancel();
                 waiting.remove(key);
                 whole.add(key);
@@ -180,12 +192,7 @@ final class LocalServer implements AutoCloseable {
                 if (channel == null) {
                     return;
                 }
-                channel.configureBlocking(false);
-                Request request = new Request(channel);
-                waiting.add(channel.register(selector, SelectionKey.OP_READ, request));
-                if (waiting.size() > MOST_WAITING) {
-                    hangUp(oldest());
-                }
+                await(new Request(channel));
             }
         } catch (IOException e) { // it has left, or there are no file handles
             if (waiting.isEmpty()) {
@@ -193,6 +200,18 @@ final class LocalServer implements AutoCloseable {
             } else {
                 hangUp(oldest());
             }
+        }
+    }
+
+    private void await(Request request) throws IOException {
+        try {
+            waiting.add(request.register(selector));
+        } catch (IOException e) {
+            close(request);
+            throw e;
+        }
+        if (waiting.size() > MOST_WAITING) {
+            hangUp(oldest());
         }
     }
 
@@ -206,27 +225,50 @@ final class LocalServer implements AutoCloseable {
     }
 
     private void answer(Request request) {
-        Route route = routes.get(request.path());
-        if (request.fault() != 0) {
-            refuse(request, request.fault(), "This request is not understood.\n");
-        } else if (!isForUs(request)) {
-            refuse(request, 403, "This server answers to 127.0.0.1 alone.\n");
-        } else if (route == null) {
-            refuse(request, 404, "There is nothing here.\n");
-        } else if (!request.method().equals(route.method)) {
-            refuse(request, 405, "Only " + route.method + ".\n", "Allow: " + route.method);
-        } else {
-            try {
-                threads.execute(() -> answer(request, route.handler));
-            } catch (RejectedExecutionException e) {
-                refuse(request, 503, "Too many pages are open.\n");
-            }
+        Handler refusal = refusal(request);
+        if (refusal != null) {
+            refuse(request, refusal);
+            return;
+        }
+        Handler handler = routes.get(request.path()).handler;
+        try {
+            threads.execute(() -> answer(request, handler));
+        } catch (RejectedExecutionException e) {
+            refuse(request, of -> of.refuse(503, "Too many pages are open.\n"));
         }
     }
 
+    /** What answers a request that is for no handler, whatever its body; null if it is for one. */
+    private Handler refusal(Request request) {
+        Route route = routes.get(request.path());
+        if (request.fault() != 0) {
+            return of -> of.refuse(of.fault(), "This request is not understood.\n");
+        } else if (!isForUs(request)) {
+            return of -> of.refuse(403, "This server answers to 127.0.0.1 alone.\n");
+        } else if (route == null) {
+            return of -> of.refuse(404, "There is nothing here.\n");
+        } else if (!request.method().equals(route.method)) {
+            return of -> of.refuse(405, "Only " + route.method + ".\n", "Allow: " + route.method);
+        }
+        return null;
+    }
+
     /** So few bytes that nobody has to read them for them to be sent. */
-    private static void refuse(Request request, int status, String text, String... headers) {
-        answer(request, of -> of.answer(status, Request.TEXT, text, headers));
+    private void refuse(Request request, Handler refusal) {
+        try {
+            refusal.answer(request);
+            await(request);
+        } catch (IOException e) { // it has left
+            close(request);
+        }
+    }
+
+    private static void close(Request request) {
+        try {
+            request.close();
+        } catch (IOException e) {
+            return; // it is forgotten all the same
+        }
     }
 
     private static void answer(Request request, Handler handler) {

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -33,11 +35,13 @@ final class Request implements Closeable {
     private static final int FIRST_ROOM = 1 << 10;
 
     private static final Pattern FIRST_LINE = Pattern.compile("([A-Z]+) (\\S+) HTTP/1\\.[01]");
+
+    /** Of control characters a value has tabs alone: what is trimmed off it is blanks and tabs. */
     private static final Pattern HEADER =
-            Pattern.compile("([!#$%&'*+.^_`|~\\w-]+):[ \t]*([^\0\r\n]*?)[ \t]*");
+            Pattern.compile("([!#$%&'*+.^_`|~\\w-]+):([\t -~\\x80-\\xff]*)");
 
     private final SocketChannel channel;
-    private final long since = System.nanoTime();
+    private long since = System.nanoTime();
     private final Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
     private byte[] bytes = new byte[FIRST_ROOM];
     private int count;
@@ -46,6 +50,7 @@ final class Request implements Closeable {
     private String method = "";
     private String path = "";
     private int fault;
+    private boolean isRefused;
 
     Request(SocketChannel channel) {
         this.channel = channel;
@@ -55,20 +60,31 @@ final class Request implements Closeable {
         return System.nanoTime() - since;
     }
 
-    /** Takes what has come, without waiting; whether the request is whole, or refused already. */
-    boolean read() throws IOException {
-        if (count == bytes.length) {
+    /** Has a selector tell of what comes. */
+    SelectionKey register(Selector selector) throws IOException {
+        channel.configureBlocking(false);
+        return channel.register(selector, SelectionKey.OP_READ, this);
+    }
+
+    /** Takes what has come, without waiting; once it was refused, drops it. */
+    void read() throws IOException {
+        if (isRefused) {
+            count = 0;
+        } else if (count == bytes.length) {
             bytes = Arrays.copyOf(bytes, 2 * count);
         }
         int from = Math.max(0, count - 3);
         int read = channel.read(ByteBuffer.wrap(bytes, count, bytes.length - count));
         if (read < 0) {
-            throw new EOFException("it was never whole");
+            throw new EOFException("nothing more comes");
         }
         count += read;
+        if (isRefused) {
+            return;
+        }
         for (int i = from; head == 0 && i + 4 <= count; i++) {
             if (bytes[i] == '\r'
-                    && new String(bytes, i, 4, StandardCharsets.ISO_8859_1).isBlank()) {
+                    && new String(bytes, i, 4, StandardCharsets.ISO_8859_1).equals("\r\n\r\n")) {
                 head = i + 4;
                 fault = parse(new String(bytes, 0, i, StandardCharsets.ISO_8859_1));
             }
@@ -76,7 +92,15 @@ final class Request implements Closeable {
         if (head == 0 && count > MOST_HEAD) {
             fault = 431;
         }
-        return fault != 0 || head > 0 && count >= head + length;
+    }
+
+    /** Whether all but the body is known, or what is wrong with it. */
+    boolean hasHead() {
+        return !isRefused && (fault != 0 || head > 0);
+    }
+
+    boolean isWhole() {
+        return hasHead() && count >= head + length;
     }
 
     /** The status of what is wrong, or 0. */
@@ -94,7 +118,8 @@ final class Request implements Closeable {
                 return 400;
             }
             // two of a name become what no one of them may be
-            headers.merge(header.group(1), header.group(2), (one, other) -> one + "," + other);
+            headers.merge(
+                    header.group(1), header.group(2).trim(), (one, other) -> one + "," + other);
         }
         if (headers.containsKey("Transfer-Encoding")) {
             return 501;
@@ -157,6 +182,18 @@ final class Request implements Closeable {
         OutputStream out = Channels.newOutputStream(channel);
         out.write(text.getBytes(StandardCharsets.ISO_8859_1));
         return out;
+    }
+
+    /**
+     * Answers a request whose body may still be on its way. The connection is to be read until its
+     * end: one that is closed on bytes that nobody read is reset, and the answer may be lost.
+     */
+    void refuse(int status, String text, String... headers) throws IOException {
+        answer(status, TEXT, text, headers);
+        channel.shutdownOutput();
+        isRefused = true;
+        bytes = new byte[FIRST_ROOM];
+        since = System.nanoTime();
     }
 
     @Override

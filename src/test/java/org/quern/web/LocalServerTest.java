@@ -3,8 +3,10 @@ package org.quern.web;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.UnixOperatingSystemMXBean;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.management.ManagementFactory;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
@@ -234,6 +236,10 @@ class LocalServerTest {
                 assertThat(refused.body()).isEqualTo("Send 140 x 140 bytes of ink.\n");
             }
             assertThat(send(server.address() + "predict", "GET", null).statusCode()).isEqualTo(405);
+            predictor.close();
+            HttpResponse<String> failed = send(server.address() + "predict", "POST", ink);
+            assertThat(failed.statusCode()).isEqualTo(500);
+            assertThat(failed.body()).isEqualTo("this predictor was closed: open another\n");
         }
     }
 
@@ -283,8 +289,11 @@ class LocalServerTest {
 
     private static String answer(int port, String request) throws IOException {
         try (Socket socket = new Socket("127.0.0.1", port)) {
-            for (byte part : request.getBytes(StandardCharsets.ISO_8859_1)) {
-                socket.getOutputStream().write(part); // may come in any pieces
+            socket.setSoTimeout(10_000);
+            byte[] bytes = request.getBytes(StandardCharsets.ISO_8859_1);
+            int most = 1 + bytes.length / 500;
+            for (int i = 0; i < bytes.length; i += most) { // may come in any pieces
+                socket.getOutputStream().write(bytes, i, Math.min(most, bytes.length - i));
             }
             byte[] all = socket.getInputStream().readAllBytes();
             return new String(all, StandardCharsets.ISO_8859_1);
@@ -315,6 +324,9 @@ class LocalServerTest {
             refused.put("Host: 127.0.0.1:" + server.port() + "\r\n\r\n", "403");
             refused.put("no header\r\n\r\n", "400");
             refused.put(" folded: yes\r\n\r\n", "400");
+            refused.put("  folded: yes\r\n\r\n", "400");
+            refused.put("a: \u000bb\r\n\r\n", "400");
+            refused.put("a:" + " ".repeat(15_000) + "\0\r\n\r\n", "400"); // and soon
             for (Map.Entry<String, String> each : refused.entrySet()) {
                 assertThat(answer(server.port(), post + each.getKey()))
                         .as(each.getKey())
@@ -326,6 +338,49 @@ class LocalServerTest {
             }
             assertThat(answer(server.port(), post + "a: " + "b".repeat(16_384 - post.length() - 2)))
                     .startsWith("HTTP/1.1 431 ");
+        }
+    }
+
+    /** Whoever is refused has the answer before the body is sent, and may send it all the same. */
+    @Test
+    void theBodyOfARefusedRequestIsDropped() throws Exception {
+        LocalServer.Handler none = request -> {};
+        try (LocalServer server = new LocalServer(0, "--port", "page", "POST", "to", none)) {
+            String path = URI.create(server.address()).getPath();
+            String host = "localhost:" + server.port();
+            Map<String, String> refused = new LinkedHashMap<>();
+            refused.put("POST /to HTTP/1.1\r\nHost: " + host, "404");
+            refused.put("PUT " + path + "to HTTP/1.1\r\nHost: " + host, "405");
+            refused.put("POST " + path + "to HTTP/1.1\r\nHost: example.org", "403");
+            for (Map.Entry<String, String> each : refused.entrySet()) {
+                try (Socket socket = new Socket("127.0.0.1", server.port())) {
+                    String head = each.getKey() + "\r\nContent-Length: 60000\r\n\r\n";
+                    socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+                    String answer =
+                            new String(
+                                    socket.getInputStream().readAllBytes(),
+                                    StandardCharsets.US_ASCII);
+                    assertThat(answer).startsWith("HTTP/1.1 " + each.getValue() + " ");
+                    for (int i = 0; i < 60; i++) {
+                        socket.getOutputStream().write(new byte[1000]);
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void aPortThatIsTakenCostsNoFileHandles() {
+        var system = (UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+        LocalServer.Handler none = request -> {};
+        try (LocalServer server = new LocalServer(0, "--port", "page", "POST", "to", none)) {
+            long before = system.getOpenFileDescriptorCount();
+            for (int i = 0; i < 100; i++) {
+                assertThatThrownBy(
+                                () -> new LocalServer(server.port(), "--port", "", "GET", "", none))
+                        .hasMessageContaining("is in use");
+            }
+            assertThat(system.getOpenFileDescriptorCount() - before).isLessThan(50);
         }
     }
 
