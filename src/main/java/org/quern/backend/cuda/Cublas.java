@@ -41,7 +41,7 @@ final class Cublas implements Device.Library, AutoCloseable {
     private final CudaDevice.Memory workspace;
     private final int version;
     final Backend.Precision precision;
-    private final boolean mayBeOwn;
+    final boolean mayBeOwn;
     final GemmTable table;
     private CublasLt light;
     private String lightProblem; // why products may not have epilogues; else null
@@ -66,7 +66,12 @@ final class Cublas implements Device.Library, AutoCloseable {
             version = number[0];
             table =
                     new GemmTable(
-                            device, device.key() + " " + versionText() + " " + text(precision));
+                            device,
+                            device.key() + " " + versionText() + " " + text(precision),
+                            mayBeOwn
+                                    ? "Quern's own kernels are used, in tiles chosen by a rule"
+                                            + " (--gemm cublas uses cuBLAS)"
+                                    : "cuBLAS is used without cublasLt");
             openLight(library);
         } catch (RuntimeException | Error e) {
             Release.after(e, this::close);

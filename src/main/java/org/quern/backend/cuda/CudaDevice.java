@@ -74,8 +74,8 @@ final class CudaDevice extends GpuDevice {
             if (cublas != null) {
                 undo.push(cublas::close);
             }
-            boolean measures = GemmTable.measuresTiles();
-            table = !measures ? null : cublas != null ? cublas.table : new GemmTable(this, key());
+            boolean tiles = GemmTable.measuresTiles() && (cublas == null || cublas.mayBeOwn);
+            table = !tiles ? null : cublas != null ? cublas.table : new GemmTable(this, key());
         } catch (RuntimeException | Error e) {
             Release.after(e, this::close);
             throw e;
@@ -110,7 +110,7 @@ final class CudaDevice extends GpuDevice {
     public String notice() {
         String library = cublas == null ? null : cublas.notice();
         GemmTable measured = cublas == null ? table : cublas.table;
-        String times = measured == null ? null : measured.notice();
+        String times = measured == null ? null : measured.notice(table != null);
         return Arrays.asList(library, module.notice(), times).stream()
                 .filter(Objects::nonNull)
                 .reduce((a, b) -> a + "; " + b)

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -46,32 +47,42 @@ public final class GemmTable {
     private final LongSupplier nanos;
     private final Map<String, Map<String, Double>> micros;
     private final boolean isNew;
+    private final String otherwise;
     private String problem;
+
+    /** The table of a device that has no library, as below. */
+    public GemmTable(Device device, String key) {
+        this(device, key, "tiles are chosen by a rule");
+    }
 
     /**
      * The table of a device.
      *
      * @param key what the times depend on, beside our kernels: the device, its driver, a library
+     * @param otherwise what is done where nothing can be kept, for the user to read
      */
-    public GemmTable(Device device, String key) {
-        this(device, file(key + " " + KernelSource.text("quern").hashCode()), System::nanoTime);
+    public GemmTable(Device device, String key, String otherwise) {
+        this(
+                device,
+                file(key + " " + KernelSource.text("quern").hashCode()),
+                System::nanoTime,
+                otherwise);
     }
 
-    GemmTable(Device device, Path file, LongSupplier nanos) {
+    GemmTable(Device device, Path file, LongSupplier nanos, String otherwise) {
         this.device = device;
         this.file = file;
         this.nanos = nanos;
+        this.otherwise = otherwise;
         synchronized (SHARED) {
             micros = SHARED.computeIfAbsent(file, name -> new TreeMap<>());
             read();
             isNew = micros.isEmpty();
         }
-        if (isNew) {
-            try {
-                lock().close();
-            } catch (IOException e) {
-                problem = "%s cannot be written (%s)".formatted(file, e.getClass().getSimpleName());
-            }
+        try {
+            lock().close();
+        } catch (IOException e) {
+            problem = "%s cannot be written (%s)".formatted(file, e.getClass().getSimpleName());
         }
     }
 
@@ -89,16 +100,20 @@ public final class GemmTable {
         return value == null || value.isBlank();
     }
 
-    /** What the user should know of it, in a sentence; null for nothing. */
-    public String notice() {
+    /**
+     * What the user should know of it, in a sentence; null for nothing.
+     *
+     * @param tiles whether tiles are among what is measured
+     */
+    public String notice(boolean tiles) {
         if (problem != null) {
-            return "no product is measured, since %s: tiles are chosen by a rule"
-                    .formatted(problem);
+            return "%s, so products that it lacks are not measured: %s"
+                    .formatted(problem, otherwise);
         }
+        String hint = tiles ? " (%s=rule chooses tiles by a rule)".formatted(SETTING) : "";
         return isNew
-                ? "the fastest way to each product is measured when first met, and kept in %s (%s=rule"
-                                .formatted(file, SETTING)
-                        + " chooses tiles by a rule)"
+                ? "the fastest way to each product is measured when first met, and kept in %s%s"
+                        .formatted(file, hint)
                 : null;
     }
 
@@ -162,7 +177,11 @@ public final class GemmTable {
     }
 
     private FileChannel lock() throws IOException {
-        Files.createDirectories(file.getParent());
+        Path folder = file.getParent();
+        Files.createDirectories(folder);
+        if (!Files.isWritable(folder)) { // where there may be a lock that can be written
+            throw new AccessDeniedException(folder.toString());
+        }
         Path lock = file.resolveSibling("lock");
         return FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     }

@@ -89,7 +89,7 @@ final class OpenclDevice extends GpuDevice {
 
     @Override
     public String notice() {
-        return table == null ? null : table.notice();
+        return table == null ? null : table.notice(true);
     }
 
     private long newQueue() {

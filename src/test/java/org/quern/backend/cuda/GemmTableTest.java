@@ -23,7 +23,15 @@ class GemmTableTest {
 
     @TempDir Path folder;
 
+    private static String test(String out) {
+        return out.lines().filter(line -> line.startsWith("test ")).toList().toString();
+    }
+
     private String train(String... more) throws IOException {
+        return test(out(new Jvm(folder), more));
+    }
+
+    private static String out(Jvm jvm, String... more) throws IOException {
         List<String> command =
                 new ArrayList<>(
                         List.of(
@@ -37,10 +45,10 @@ class GemmTableTest {
                                 "--engine",
                                 "graph"));
         command.addAll(List.of(more));
-        Jvm.Outcome outcome = new Jvm(folder).run(Quern.class, command.toArray(String[]::new));
+        Jvm.Outcome outcome = jvm.run(Quern.class, command.toArray(String[]::new));
         assertThat(outcome.err()).isEmpty();
         assertThat(outcome.code()).isZero();
-        return outcome.out().lines().filter(line -> line.startsWith("test ")).toList().toString();
+        return outcome.out();
     }
 
     private Path table() throws IOException {
@@ -93,6 +101,31 @@ class GemmTableTest {
             assertThat(train("--gemm", "cublas")).isEqualTo(library);
             assertThat(Files.readAllLines(table()).get(0)).isEqualTo(line);
         }
+    }
+
+    @Test
+    void whereNothingCanBeKeptOwnKernelsAreUsedAndThatIsSaid() throws IOException {
+        Usable.named("cuda");
+        String own = train("--gemm", "own");
+        Files.createFile(Files.createDirectories(folder.resolve("cache/quern")).resolve("gemm"));
+        String out = out(new Jvm(folder));
+        assertThat(out)
+                .contains(
+                        ": Quern's own kernels are used, in tiles chosen by a rule (--gemm cublas uses");
+        assertThat(test(out)).isEqualTo(own);
+    }
+
+    /** Where our own kernels are left out, no tile is timed or spoken of. */
+    @Test
+    void tilesAreMeasuredOnlyWhereTheyAreUsed() throws IOException {
+        Usable.named("cuda");
+        Jvm measuring = new Jvm(folder).with("QUERN_TILES", null);
+        assertThat(out(measuring, "--gemm", "cublas"))
+                .contains("is measured when first met")
+                .doesNotContain("QUERN_TILES");
+        assertThat(Files.readAllLines(table()))
+                .allMatch(line -> line.contains(",cublas="))
+                .noneMatch(line -> line.matches(".*(small|medium|large|own)=.*"));
     }
 
     @Test

@@ -3,10 +3,12 @@ package org.quern.backend.gpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,7 +34,14 @@ import org.quern.plan.Plan;
 /** Tiles by measurement, and what depends on which tiles a step has. */
 class TilingTest {
     private static final int UNITS = 20;
+
+    /** For so many the rule has small tiles; medium ones may be faster for one product. */
+    private static final int MANY = 120;
+
     private static final int STEPS = 6;
+    private static final Backend.Options OWN =
+            Backend.Options.DEFAULT.with(Backend.Engine.GRAPH).with(Backend.Gemm.OWN);
+    private static final String RULE = "the rule is followed";
     private static final Dataset DIGITS = Digits.generate("digits", 40, 0, 1);
 
     /** One tile is in question for the small layers; for the first layer's weights, all are. */
@@ -57,7 +66,7 @@ class TilingTest {
         private final GemmTable table;
 
         Timed(Path file, Tiling fastest) {
-            table = new GemmTable(this, file, () -> nanos("_" + fastest.text()));
+            table = new GemmTable(this, file, () -> nanos("_" + fastest.text()), RULE);
         }
 
         private long nanos(String fastest) {
@@ -103,7 +112,8 @@ class TilingTest {
     @EnumSource
     void theFastestIsTakenAnnouncedAndKept(Tiling fastest) throws IOException {
         Timed first = new Timed(file, fastest);
-        assertThat(first.table().notice()).contains(file.toString(), "QUERN_TILES=rule");
+        assertThat(first.table().notice(true)).contains(file.toString(), "QUERN_TILES=rule");
+        assertThat(first.table().notice(false)).contains(file.toString()).doesNotContain("rule");
         Map<String, Long> taken = measured(first).get(0);
         assertThat(taken).containsKey("dense_backward_weights_" + fastest.text());
         assertThat(Files.readAllLines(file))
@@ -115,7 +125,7 @@ class TilingTest {
         Files.copy(file, later);
         Tiling other = fastest == Tiling.SMALL ? Tiling.LARGE : Tiling.SMALL;
         Timed second = new Timed(later, other);
-        assertThat(second.table().notice()).isNull();
+        assertThat(second.table().notice(true)).isNull();
         List<Map<String, Long>> again = measured(second);
         assertThat(again.get(0)).isEqualTo(taken);
         again.get(0)
@@ -128,10 +138,74 @@ class TilingTest {
     @Test
     void whereNothingCanBeKeptTheRuleChoosesAndThatIsSaid() throws IOException {
         Files.createFile(file.getParent());
+        byRule(file);
+    }
+
+    private static void byRule(Path file) {
         Timed device = new Timed(file, Tiling.LARGE);
-        assertThat(device.table().notice()).contains("cannot be written", "chosen by a rule");
+        assertThat(device.table().notice(true)).contains(file + " cannot be written", RULE);
         List<Map<String, Long>> counts = measured(device);
         assertThat(counts).isEqualTo(train(new TraceDevice(), Tiling.forUnits(UNITS)));
+    }
+
+    @Test
+    void whatAFileLacksThatCannotBeWrittenTheRuleChooses() throws IOException {
+        Files.createDirectories(file.resolveSibling("lock")); // no file to lock
+        String shape = "dense_backward_weights,784,48,%d";
+        Files.writeString(file, shape.formatted(17) + ",medium=3.00,small=3.00,large=1.00\n");
+        byRule(file);
+
+        Path other = Files.createDirectories(folder.resolve("other/lock")).resolveSibling("it.csv");
+        Files.writeString(other, shape.formatted(16) + ",medium=3.00,small=3.00,large=1.00\n");
+        assertThat(measured(new Timed(other, Tiling.SMALL)).get(0))
+                .containsKey("dense_backward_weights_large");
+    }
+
+    /** A second training in a process whose first could write what it measured. */
+    @Test
+    void whatCannotBeWrittenAnyMoreIsSaid() throws IOException {
+        measured(new Timed(file, Tiling.LARGE));
+        Files.move(file.getParent(), folder.resolve("moved"));
+        Files.createFile(file.getParent());
+        assertThat(new Timed(file, Tiling.LARGE).table().notice(true)).contains(RULE);
+    }
+
+    /** Kernels that are run to be timed leave no trace, and their times say what is taken. */
+    @ParameterizedTest
+    @ValueSource(strings = {"opencl", "cuda"})
+    void whatIsMeasuredIsTheSameBitsAsWhatIsKept(String backend) throws IOException {
+        Usable.named(backend);
+        long[] clock = {0, 1 << 20};
+        LongSupplier shorter = () -> clock[0] += clock[1]--; // the last to be timed is the fastest
+        float[] first = state(backend, file, shorter);
+        assertThat(Files.readAllLines(file))
+                .hasSize(1)
+                .allMatch(line -> line.matches("dense_backward_weights,784,48,16,small=.*"));
+        Path later = Files.copy(file, file.resolveSibling("later.csv"));
+        LongSupplier never =
+                () -> {
+                    throw new AssertionError("what is kept is measured");
+                };
+        assertThat(state(backend, later, never)).containsExactly(first);
+        Tiling.Choice taken = (m, n) -> m == 784 ? Tiling.MEDIUM : Tiling.SMALL;
+        assertThat(state(device(backend, OWN), PLAN, taken, OWN)).containsExactly(first);
+        Tiling.Choice rule = Tiling.forUnits(MANY);
+        assertThat(state(device(backend, OWN), PLAN, rule, OWN)).isNotEqualTo(first);
+    }
+
+    private static float[] state(String backend, Path file, LongSupplier nanos) {
+        Device device = device(backend, OWN);
+        GemmTable table = new GemmTable(device, file, nanos, RULE);
+        Device timed =
+                (Device)
+                        Proxy.newProxyInstance(
+                                Device.class.getClassLoader(),
+                                new Class<?>[] {Device.class},
+                                (proxy, method, arguments) ->
+                                        method.getName().equals("table")
+                                                ? table
+                                                : method.invoke(device, arguments));
+        return state(timed, PLAN, Tiling.measured(MANY), OWN);
     }
 
     /**
@@ -160,13 +234,20 @@ class TilingTest {
     }
 
     private static float[] state(String backend, Plan plan, int side, Backend.Engine engine) {
-        Backend.Options options = Backend.Options.DEFAULT.with(engine).with(Backend.Gemm.OWN);
-        Device device =
-                backend.equals("cuda")
-                        ? new CudaBackend().device(options)
-                        : new OpenclBackend().device(options);
+        Backend.Options options = OWN.with(engine);
         Tiling.Choice tiles =
                 (m, n) -> m > side ? side > 100 ? Tiling.LARGE : Tiling.MEDIUM : Tiling.SMALL;
+        return state(device(backend, options), plan, tiles, options);
+    }
+
+    private static Device device(String backend, Backend.Options options) {
+        return backend.equals("cuda")
+                ? new CudaBackend().device(options)
+                : new OpenclBackend().device(options);
+    }
+
+    private static float[] state(
+            Device device, Plan plan, Tiling.Choice tiles, Backend.Options options) {
         Steps steps = new Steps(1, STEPS);
         try (Executor executor = new KernelExecutor(device, plan, tiles, options);
                 DeviceDataset data = executor.upload(DIGITS)) {
