@@ -139,7 +139,7 @@ final class Chromium implements AutoCloseable {
 
     /** Waits until a script gives true. */
     void until(String script) {
-        new WebDriverWait(driver, Duration.ofSeconds(30), Duration.ofMillis(50))
+        new WebDriverWait(driver, Duration.ofSeconds(120), Duration.ofMillis(50))
                 .withMessage(() -> script + " on a page that reads\n" + text("body"))
                 .until(d -> Boolean.TRUE.equals(ask("return " + script)));
     }
