@@ -203,6 +203,7 @@ class LocalServerTest {
         }
     }
 
+    @SuppressWarnings("try") // it is closed early, to be of no use
     @Test
     void aDrawingIsAnswered() throws Exception {
         Backend java = Usable.named("java");
