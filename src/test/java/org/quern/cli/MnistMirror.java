@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Executors;
 import org.quern.QuernException;
 import org.quern.data.MnistFetch;
@@ -54,10 +55,10 @@ final class MnistMirror {
     /** What {@code data fetch} does, but from a server of this machine. */
     static Cli.Outcome fetch(String mirror, Path folder) throws Exception {
         Constructor<MnistFetch> from =
-                MnistFetch.class.getDeclaredConstructor(List.class, Duration.class);
+                MnistFetch.class.getDeclaredConstructor(List.class, Duration.class, Map.class);
         from.setAccessible(true);
         try {
-            from.newInstance(List.of(URI.create(mirror)), Duration.ofSeconds(20))
+            from.newInstance(List.of(URI.create(mirror)), Duration.ofSeconds(20), Map.of())
                     .into(folder, (file, done, total) -> {});
         } catch (QuernException e) {
             return new Cli.Outcome(e.kind().exitCode(), "", "quern: " + e.getMessage() + "\n");
