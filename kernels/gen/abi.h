@@ -4,7 +4,7 @@
 #ifndef QUERN_ABI_H
 #define QUERN_ABI_H
 
-#define QUERN_ABI 0x6cfbd0cau /* of all that follows */
+#define QUERN_ABI 0xcefaaa50u /* of all that follows */
 
 /* org.quern.model.Activation */
 enum { ACTIVATION_LINEAR, ACTIVATION_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_GELU, ACTIVATION_SILU };
@@ -49,7 +49,7 @@ enum {
     PASS_WORDS
 };
 
-/* A layer whose gradients are computed: org.quern.backend.gpu.Launches. */
+/* A layer whose gradients are computed: org.quern.backend.gpu.Gradients. */
 enum {
     GRADIENT_X, /* the operands' offsets in the arena */
     GRADIENT_DY,

@@ -151,6 +151,7 @@ public interface Backend {
         public Options {
             expect(threads >= 0, "threads %d: give 1 or more, or 0", threads);
             expect(deviceMemory >= 0, "device memory %d MiB: give 1 or more, or 0", deviceMemory);
+            expect(beside >= 1, "%d trainings side by side: give 1 or more", beside);
         }
 
         /** So many threads, all else left to the backend. */
@@ -158,69 +159,29 @@ public interface Backend {
             this(threads, null, 0, false, Gemm.AUTO, Precision.FP32, null, Engine.AUTO, 1);
         }
 
-        public Options with(Gemm newGemm) {
+        public Options with(Gemm other) {
             return new Options(
-                    threads,
-                    device,
-                    deviceMemory,
-                    sync,
-                    newGemm,
-                    precision,
-                    cublas,
-                    engine,
-                    beside);
+                    threads, device, deviceMemory, sync, other, precision, cublas, engine, beside);
         }
 
-        public Options with(Precision newPrecision) {
+        public Options with(Precision other) {
             return new Options(
-                    threads,
-                    device,
-                    deviceMemory,
-                    sync,
-                    gemm,
-                    newPrecision,
-                    cublas,
-                    engine,
-                    beside);
+                    threads, device, deviceMemory, sync, gemm, other, cublas, engine, beside);
         }
 
-        public Options withDevice(String newDevice) {
+        public Options withDevice(String other) {
             return new Options(
-                    threads,
-                    newDevice,
-                    deviceMemory,
-                    sync,
-                    gemm,
-                    precision,
-                    cublas,
-                    engine,
-                    beside);
+                    threads, other, deviceMemory, sync, gemm, precision, cublas, engine, beside);
         }
 
-        public Options with(Engine newEngine) {
+        public Options with(Engine other) {
             return new Options(
-                    threads,
-                    device,
-                    deviceMemory,
-                    sync,
-                    gemm,
-                    precision,
-                    cublas,
-                    newEngine,
-                    beside);
+                    threads, device, deviceMemory, sync, gemm, precision, cublas, other, beside);
         }
 
-        public Options withBeside(int newBeside) {
+        public Options withBeside(int other) {
             return new Options(
-                    threads,
-                    device,
-                    deviceMemory,
-                    sync,
-                    gemm,
-                    precision,
-                    cublas,
-                    engine,
-                    newBeside);
+                    threads, device, deviceMemory, sync, gemm, precision, cublas, engine, other);
         }
 
         /** Fails if something is asked for that only CUDA can do. */

@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import org.quern.files.AtomicFile;
 import org.quern.files.Caches;
 
 /**
@@ -82,7 +83,7 @@ public final class GemmTable {
         try {
             lock().close();
         } catch (IOException e) {
-            problem = "%s cannot be written (%s)".formatted(file, e.getClass().getSimpleName());
+            problem = "%s cannot be written (%s)".formatted(file, AtomicFile.reason(e));
         }
     }
 
@@ -170,7 +171,7 @@ public final class GemmTable {
             }
             problem = file + " cannot be written";
         } catch (IOException e) {
-            problem = "%s cannot be written (%s)".formatted(file, e.getClass().getSimpleName());
+            problem = "%s cannot be written (%s)".formatted(file, AtomicFile.reason(e));
         }
         times.keySet().retainAll(known);
         return false;

@@ -64,7 +64,7 @@ public final class KernelExecutor implements Executor {
             arena = allocate(4 * plan.arena(), what);
             device.fill(arena, 0, plan.arena(), 0);
             partialSums = allocate(4 * Launches.partialSums(plan), "partial sums of biases");
-            layers = allocate(Launches.layers(plan), "the table of layers");
+            layers = allocate(Gradients.bytes(plan), "the table of layers");
             shadow = new Bf16Shadow(device, arena, plan, this::allocate);
             reserve(1);
         } catch (RuntimeException | Error e) {

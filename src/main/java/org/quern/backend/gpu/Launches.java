@@ -1,16 +1,12 @@
 package org.quern.backend.gpu;
 
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.function.Function;
-import org.quern.backend.PlanWords;
-import org.quern.backend.Words;
 import org.quern.backend.gpu.DeviceData.Kept;
 import org.quern.model.Activation;
 import org.quern.plan.Mask;
@@ -32,18 +28,14 @@ final class Launches implements AutoCloseable {
     private static final int ROWS_PER_GROUP = 512;
 
     private final Device device;
-    private final Tiling.Choice tiling;
+    private final TileChoice tiles;
     private final Bf16Shadow shadow;
     private final Device.Buffer arena;
     private final Device.Buffer pass;
     private final Device.Buffer log;
     private final Device.Buffer partialSums;
-    private final Device.Buffer layers;
-    private final List<Op.DenseBackwardWeights> gradients;
+    private final Gradients gradients;
     private final Map<Key, List<Device.Launch>> prepared = new HashMap<>();
-
-    /** The launches that end a step, once they are asked for. */
-    private final List<Device.Launch> end = new ArrayList<>();
 
     /** The outputs whose forward pass, for so many rows, leaves the bits of ReLU's derivative. */
     private final Set<List<Long>> bitsLeft = new HashSet<>();
@@ -75,46 +67,13 @@ final class Launches implements AutoCloseable {
             Device.Buffer layers,
             Plan plan) {
         this.device = device;
-        this.tiling = tiling;
+        tiles = new TileChoice(device, tiling);
         this.shadow = shadow;
         this.arena = arena;
         this.pass = pass;
         this.log = log;
         this.partialSums = partialSums;
-        this.layers = layers;
-        gradients = gradients(plan);
-        write(0, gradients);
-    }
-
-    static List<Op.DenseBackwardWeights> gradients(Plan plan) {
-        return plan.training().stream()
-                .filter(Op.DenseBackwardWeights.class::isInstance)
-                .map(Op.DenseBackwardWeights.class::cast)
-                .toList();
-    }
-
-    /** What the kernels know of the products that gradients of parameters are. */
-    static Words words(Op.DenseBackwardWeights o) {
-        return new Words()
-                .put("X: the operands' offsets in the arena", o.x().offset())
-                .put("DY", o.dy().offset())
-                .put("DW", o.dw().offset())
-                .put("DB", o.db().offset())
-                .put("IN", o.dw().rows())
-                .put("OUT", o.dw().columns());
-    }
-
-    /** Bytes of the table of layers: each as it comes, and again by the launch that has them. */
-    static long layers(Plan plan) {
-        return 2 * gradients(plan).stream().mapToLong(o -> 4L * words(o).size()).sum();
-    }
-
-    private void write(int first, List<Op.DenseBackwardWeights> some) {
-        ByteBuffer to = device.staging().clear();
-        for (Op.DenseBackwardWeights one : some) {
-            words(one).writeTo(to);
-        }
-        device.write(layers, (long) first * to.position() / some.size(), to.flip());
+        gradients = new Gradients(device, tiles, arena, pass, log, layers, plan);
     }
 
     /** Values of partial sums that a plan needs room for. */
@@ -157,55 +116,10 @@ final class Launches implements AutoCloseable {
                 all.addAll(of(op, data, extent));
             }
         }
-        if (merged && end.isEmpty()) {
-            end(ops);
+        if (merged) {
+            all.addAll(gradients.ofStep(ops));
         }
-        all.addAll(end);
         return all;
-    }
-
-    private void end(List<Op> ops) {
-        Map<Tiling, List<Op.DenseBackwardWeights>> byTile = new TreeMap<>();
-        gradients.forEach(o -> byTile.computeIfAbsent(tile(o), t -> new ArrayList<>()).add(o));
-        Op.Update update = only(Op.Update.class, ops);
-        Op.Metrics metrics = only(Op.Metrics.class, ops);
-        int first = gradients.size();
-        for (var one : byTile.entrySet()) {
-            List<Op.DenseBackwardWeights> some = one.getValue();
-            write(first, some);
-            boolean isLast = first + some.size() == 2 * gradients.size();
-            Call call = gradients(one.getKey(), first, some, update, isLast ? metrics : null);
-            end.add(device.prepare(call));
-            first += some.size();
-        }
-    }
-
-    private static <T> T only(Class<T> type, List<Op> ops) {
-        return ops.stream().filter(type::isInstance).map(type::cast).findFirst().orElseThrow();
-    }
-
-    /**
-     * Gradients of layers that are in the table from one on; what updates with them, and what ends
-     * the step, or null.
-     */
-    private Call gradients(
-            Tiling tile,
-            int first,
-            List<Op.DenseBackwardWeights> some,
-            Op.Update update,
-            Op.Metrics last) {
-        int groups = last == null ? 0 : 1;
-        for (Op.DenseBackwardWeights o : some) {
-            groups += tile.groups(o.dw().rows()) * tile.groups(o.dw().columns());
-        }
-        Call call =
-                call(tile.kernel("dense_backward_weights"), groups)
-                        .with(layers, first, some.size());
-        call =
-                update == null
-                        ? call.with(0, 0, 0, 0, Call.NOWHERE, 0f, 0f, 0f)
-                        : rule(call, update, false);
-        return last == null ? call.with(log, null, null) : call.with(log, last.loss(), last.hits());
     }
 
     private List<Device.Launch> prepare(Op op, Extent extent) {
@@ -261,20 +175,11 @@ final class Launches implements AutoCloseable {
 
     private Call update(Op.Update o) {
         int groups = Call.groups(o.parameters().columns(), 4 * Device.THREADS);
-        return rule(
+        Call call =
                 shadow.rounds
                         ? call("optimizer_update_bfloat16", groups).with(shadow.values)
-                        : call("optimizer_update", groups),
-                o,
-                true);
-    }
-
-    private static Call rule(Call call, Op.Update o, boolean counted) {
-        float[] form = PlanWords.form(o.form());
-        Slice[] moments = o.moments().toArray(new Slice[2]); // null for those that it lacks
-        Call with = call.with(o.parameters(), o.gradients(), moments[0], moments[1]);
-        return (counted ? with.with(o.parameters().columns()) : with)
-                .with(PlanWords.rule(o.form()), form[0], form[1], form[2]);
+                        : call("optimizer_update", groups);
+        return Gradients.rule(Gradients.parameters(call, o).with(o.parameters().columns()), o);
     }
 
     /** Threads for a row of some columns: a power of two, each thread with about four columns. */
@@ -367,33 +272,6 @@ final class Launches implements AutoCloseable {
         }
     }
 
-    /** The tile for a product, and all that it takes beside: the fastest of those in question. */
-    private Tiling tile(String what, int m, int n, int k, Function<Tiling, Call> own) {
-        List<Tiling> among = tiling.among(m, n);
-        if (among.size() == 1) {
-            return among.get(0);
-        }
-        List<Device.GemmVariant> ways = new ArrayList<>();
-        for (Tiling tile : among) {
-            List<Device.Launch> launch = List.of(device.prepare(own.apply(tile)));
-            ways.add(new Device.GemmVariant(tile.text(), launch));
-        }
-        int taken = ways.indexOf(device.table().fastest(what, m, n, k, ways));
-        ways.forEach(way -> way.launches().forEach(Device.Launch::close));
-        return among.get(taken);
-    }
-
-    private Tiling tile(Op.DenseBackwardWeights o) {
-        int m = o.dw().rows();
-        int n = o.dw().columns();
-        int k = o.dy().rows();
-        return tile("dense_backward_weights", m, n, k, tile -> gradients(tile, o));
-    }
-
-    private Call gradients(Tiling tile, Op.DenseBackwardWeights o) {
-        return gradients(tile, gradients.indexOf(o), List.of(o), null, null);
-    }
-
     private Call tiled(String kernel, Tiling tile, int m, int n) {
         return new Call(tile.kernel(kernel), tile.groups(n), tile.groups(m), List.of(arena, pass));
     }
@@ -441,7 +319,7 @@ final class Launches implements AutoCloseable {
             whole = plain.with(kind, bias, signs, 1, shadow.operand(o.y(), narrow));
         }
         round(to, o.x(), extent, extent.alone() || shadow.isInput(o.x()));
-        Tiling tile = tile(name, extent.most(), out, in, own);
+        Tiling tile = tiles.of(name, extent.most(), out, in, own);
         String taken = product(to, own.apply(tile), plain, List.of(after), List.of(), whole);
         if (bits && !extent.alone() && !taken.equals(Device.OWN)) {
             bitsLeft.add(key(o.y(), extent));
@@ -493,7 +371,7 @@ final class Launches implements AutoCloseable {
         }
         round(to, o.dy(), extent, extent.alone());
         round(to, o.x(), extent, extent.alone() && !shadow.keeps(o.x()));
-        Tiling tile = tile(name, extent.most(), in, out, own);
+        Tiling tile = tiles.of(name, extent.most(), in, out, own);
         List<Call> then = done ? List.of() : List.of(after);
         product(to, own.apply(tile), plain, then, before, whole);
         expand(to, o.dx(), extent);
@@ -520,7 +398,7 @@ final class Launches implements AutoCloseable {
     private void backwardWeights(List<Device.Launch> to, Op.DenseBackwardWeights o, Extent extent) {
         int in = o.dw().rows();
         int out = o.dw().columns();
-        Call own = gradients(tile(o), o);
+        Call own = gradients.of(o);
         Gemm.Operand x = shadow.factor(o.x());
         Gemm.Operand dy = shadow.factor(o.dy());
         Gemm.Operand dw = shadow.operand(o.dw(), false);
@@ -565,7 +443,6 @@ final class Launches implements AutoCloseable {
     public void close() {
         prepared.values().forEach(all -> all.forEach(Device.Launch::close));
         prepared.clear();
-        end.forEach(Device.Launch::close);
-        end.clear();
+        gradients.close();
     }
 }

@@ -84,7 +84,7 @@ async function ask() {
         try {
             show(await answer());
         } catch (error) {
-            verdict.textContent = "The server does not answer: was the process stopped?";
+            verdict.textContent = error.told ?? "The server does not answer: was the process stopped?";
         }
     } while (stale);
     asked = false;
@@ -98,7 +98,7 @@ async function answer() {
     const pixels = small.getImageData(0, 0, SENT, SENT).data;
     const bytes = Uint8Array.from({length: SENT * SENT}, (_, i) => pixels[4 * i]);
     const response = await fetch("predict", {method: "POST", body: bytes});
-    if (!response.ok) throw new Error(response.status);
+    if (!response.ok) throw {told: await response.text()};
     return response.json();
 }
 

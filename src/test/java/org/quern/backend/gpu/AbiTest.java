@@ -92,14 +92,10 @@ class AbiTest {
                 "",
                 PassBlock.names());
         words(
-                "A layer whose gradients are computed: org.quern.backend.gpu.Launches",
+                "A layer whose gradients are computed: org.quern.backend.gpu.Gradients",
                 "GRADIENT_",
                 "",
-                Launches.gradients(RICH).stream()
-                        .map(Launches::words)
-                        .findFirst()
-                        .orElseThrow()
-                        .names());
+                Gradients.words(RICH).get(0).names());
         List<List<String>> cpu = CpuAbi.names(RICH);
         List<List<String>> block = new FusedLayout(RICH, BlockTeam.ALONE, true).names();
         words("A network", "NET_", "PLAN_", PlanWords.net(RICH, 1).names());
