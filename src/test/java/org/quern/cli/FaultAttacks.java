@@ -271,6 +271,7 @@ final class FaultAttacks {
      */
     String two() throws Exception {
         List<Job> all = new ArrayList<>(jobs.jobs());
+        all.addAll(jobs.compiling());
         Job plain =
                 new Job(
                         "train --out",

@@ -65,15 +65,21 @@ final class FolderContents {
                     + digest(scores.getBytes(UTF_8));
         } else if (name.endsWith("page.html")) {
             return text.strip().endsWith("</html>") ? "whole" : "BROKEN";
+        } else if (name.endsWith(".bin")) { // a compiler's, after its hash
+            String hash = text.substring(0, Math.min(32, bytes.length));
+            byte[] made = Arrays.copyOfRange(bytes, hash.length(), bytes.length);
+            return hash.equals(new String(sha256(made), ISO_8859_1)) ? "whole" : "BROKEN";
         }
         return digest(bytes);
     }
 
     private static String digest(byte[] bytes) {
+        return HexFormat.of().formatHex(sha256(bytes)) + " of " + bytes.length;
+    }
+
+    private static byte[] sha256(byte[] bytes) {
         try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes))
-                    + " of "
-                    + bytes.length;
+            return MessageDigest.getInstance("SHA-256").digest(bytes);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.quern.QuernException;
@@ -14,7 +15,7 @@ import org.quern.data.Digits;
 import org.quern.run.RunSettings;
 import org.quern.run.Training;
 
-/** Random networks, with the C compiled for sanitizers: {@code NetworksAttack SECONDS}. */
+/** Random networks, with the C compiled for sanitizers: {@code NetworksAttack SECONDS MOST}. */
 final class NetworksAttack {
     private NetworksAttack() {}
 
@@ -27,7 +28,9 @@ final class NetworksAttack {
         Files.writeString(
                 suppressed,
                 "race:libjvm.so\nrace:libjimage.so\nrace:libjava.so\nrace:libzip.so\nrace:libnio.so\n");
-        for (String kind : List.of("asan", "tsan")) {
+        // ThreadSanitizer takes ten times as long, for what few networks show already
+        Map<String, Integer> most = new TreeMap<>(Map.of("asan", 1000, "tsan", 100));
+        for (String kind : most.keySet()) {
             Path out = scratch.resolve(kind + ".log");
             List<String> command = new ArrayList<>(List.of("setarch", "-R"));
             command.addAll(List.of(System.getProperty("java.home") + "/bin/java"));
@@ -45,7 +48,11 @@ final class NetworksAttack {
                                     + jar
                                     + ":"
                                     + System.getProperty("java.class.path")));
-            command.addAll(List.of(NetworksAttack.class.getName(), Long.toString(seconds / 2)));
+            command.addAll(
+                    List.of(
+                            NetworksAttack.class.getName(),
+                            Long.toString(seconds * (kind.equals("asan") ? 3 : 1) / 4),
+                            most.get(kind).toString()));
             ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
             Map<String, String> environment = builder.environment();
             environment.put("XDG_CACHE_HOME", scratch.resolve(kind).toString());
@@ -72,11 +79,12 @@ final class NetworksAttack {
         return String.join(", ", done);
     }
 
-    /** Trains networks that chance chooses, until time is up or there were a thousand. */
+    /** Trains networks that chance chooses, until time is up or there were enough. */
     public static void main(String[] arguments) {
         long end = System.nanoTime() + Long.parseLong(arguments[0]) * 1_000_000_000;
+        int most = Integer.parseInt(arguments[1]);
         int networks = 0;
-        for (; networks < 1000 && System.nanoTime() < end; networks++) {
+        for (; networks < most && System.nanoTime() < end; networks++) {
             Random random = new Random(networks);
             StringBuilder model = new StringBuilder();
             for (int layers = random.nextInt(4); layers > 0; layers--) {

@@ -50,6 +50,10 @@ final class TortureJobs {
                     new Job("fetch", "other half", "", "fetch"),
                     new Job("unpack", "new", "", TRAIN + " --backend cpu"));
 
+    /** Fills the cache of compiled kernels. */
+    private static final Job COMPILE =
+            new Job("compile", "new", "", TRAIN + " --backend opencl --device 0");
+
     private static final String ROWS = "0,".repeat(783) + "0\n" + "7,".repeat(783) + "255\n";
 
     /**
@@ -65,7 +69,7 @@ final class TortureJobs {
 
         /** Whether its cache is in its folder, too, and empty. */
         boolean isCold() {
-            return name.equals("unpack");
+            return name.equals("unpack") || name.equals("compile");
         }
     }
 
@@ -113,10 +117,7 @@ final class TortureJobs {
             Files.createFile(there.resolve("train-labels-idx1-ubyte.gz"));
             for (Job job : all) {
                 Path folder = folder(job);
-                Cli.Outcome outcome = run(job, folder, Fault.NONE);
-                check(outcome.code() == 0 && outcome.err().isEmpty(), "in peace: %s", outcome);
-                calls.put(job.name, Files.readAllLines(folder.resolve("work.calls")));
-                expected.put(job.name, FolderContents.of(folder.resolve("work")));
+                inPeace(job, folder);
                 if (job.name.equals("train")) {
                     Files.move(folder.resolve("work"), scratch.resolve("whole"));
                     Files.writeString(scratch.resolve("whole/rows.csv"), ROWS);
@@ -128,6 +129,30 @@ final class TortureJobs {
             }
         }
         return all;
+    }
+
+    private void inPeace(Job job, Path folder) throws Exception {
+        Cli.Outcome outcome = run(job, folder, Fault.NONE);
+        check(outcome.code() == 0 && outcome.err().isEmpty(), "in peace: %s", outcome);
+        calls.put(job.name, Files.readAllLines(folder.resolve("work.calls")));
+        expected.put(job.name, FolderContents.of(folder.resolve("work")));
+    }
+
+    /** A job that compiles kernels, where there is an OpenCL; it takes a compiler's time. */
+    List<Job> compiling() throws Exception {
+        Path folder = folder(COMPILE);
+        try {
+            inPeace(COMPILE, folder);
+            return List.of(COMPILE);
+        } catch (AssertionError e) {
+            if (e.getMessage().contains("no OpenCL")) {
+                System.out.println("no OpenCL here: its cache of kernels is not attacked");
+                return List.of();
+            }
+            throw e;
+        } finally {
+            FolderContents.delete(folder);
+        }
     }
 
     /** A new folder with what is there before a job. */
@@ -168,7 +193,7 @@ final class TortureJobs {
         environment.keySet().removeIf(variable -> variable.startsWith("QUERN_"));
         Path cache = job.isCold() ? work.resolve("cache") : scratch.resolve("cache");
         environment.put("XDG_CACHE_HOME", cache.toString());
-        environment.put("POCL_CACHE_DIR", scratch.resolve("pocl").toString());
+        environment.putIfAbsent("POCL_CACHE_DIR", scratch.resolve("pocl").toString());
         environment.put("LD_PRELOAD", tools.resolve("faults.so").toString());
         environment.put("FAULTS", fault.text(work));
         builder.redirectOutput(folder.resolve(name + ".out").toFile());
