@@ -114,8 +114,7 @@ public final class Trainer implements AutoCloseable {
         expect(count >= 1, "epochs %d: give at least 1", count);
         return alone(
                 () -> {
-                    String text = "a listener cannot train the trainer that it listens to";
-                    expect(lock.getHoldCount() <= 1, text);
+                    expectNoListener("train");
                     try {
                         int done = inAll ? 0 : epochs.size();
                         expect(count <= Integer.MAX_VALUE - done, "epochs %d: too many", count);
@@ -126,6 +125,12 @@ public final class Trainer implements AutoCloseable {
                         interrupted = false; // here, not above: it may come before the first step
                     }
                 });
+    }
+
+    /** Under the lock: that it is not a listener, amid {@link #fit}, that does this. */
+    private void expectNoListener(String what) {
+        String text = "a listener cannot %s the trainer that it listens to";
+        expect(lock.getHoldCount() <= 1, text, what);
     }
 
     /** Does something that no other thread may disturb, or refuses to. */
@@ -212,6 +217,7 @@ public final class Trainer implements AutoCloseable {
         given(checkpoint, "checkpoint");
         alone(
                 () -> {
+                    expectNoListener("restore");
                     goBack(checkpoint);
                     return null;
                 });

@@ -388,35 +388,15 @@ final class Misuse {
                 "other parameters while it trains",
                 trainer -> trainer.evaluate(new float[(int) PLAN.parameters().size()], digits()));
         during("restored while it trains", trainer -> trainer.restore(null));
-        mistakes.put(
-                "closed by a listener",
-                () -> {
-                    Trainer trainer = trainer();
-                    trainer.listen(
-                            new Listener() {
-                                @Override
-                                public Verdict progress(Progress progress) {
-                                    trainer.close();
-                                    return Verdict.GO_ON;
-                                }
-                            });
-                    trainer.fit(digits(), 1_000_000);
-                });
-        mistakes.put(
-                "trained by a listener",
-                () -> {
-                    try (Trainer trainer = trainer()) {
-                        trainer.listen(
-                                new Listener() {
-                                    @Override
-                                    public Verdict progress(Progress progress) {
-                                        trainer.fit(digits(), 1);
-                                        return Verdict.GO_ON;
-                                    }
-                                });
-                        trainer.fit(digits(), 1);
-                    }
-                });
+        byListener("closed by a listener", Trainer::close);
+        byListener("trained by a listener", trainer -> trainer.fit(digits(), 1));
+        byListener("restored by a listener", trainer -> trainer.restore(trainer.checkpoint()));
+        byListener(
+                "its parameters measured by a listener, on rows of another width",
+                trainer ->
+                        trainer.evaluate(
+                                trainer.parameters(),
+                                Dataset.ofValues("x", new int[] {3}, new float[6])));
         add(
                 "an executor closed while it is used",
                 (executor, data) -> {
@@ -445,6 +425,25 @@ final class Misuse {
                     Thread.sleep(10 + random.nextInt(20));
                     data.close();
                     user.join();
+                });
+    }
+
+    /** A listener does something with the trainer that calls it. */
+    private void byListener(String name, Consumer<Trainer> deed) {
+        mistakes.put(
+                name,
+                () -> {
+                    try (Trainer trainer = trainer()) {
+                        trainer.listen(
+                                new Listener() {
+                                    @Override
+                                    public Verdict progress(Progress progress) {
+                                        deed.accept(trainer);
+                                        return Verdict.GO_ON;
+                                    }
+                                });
+                        trainer.fit(digits(), 1);
+                    }
                 });
     }
 

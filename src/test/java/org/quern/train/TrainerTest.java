@@ -176,6 +176,32 @@ class TrainerTest {
         }
     }
 
+    /** It reaches the caller as it is; what was trained until then goes on to the same weights. */
+    @Test
+    void aListenersExceptionEndsTheRunBetweenTwoSteps() {
+        float[] unbroken;
+        try (Trainer trainer = open(Usable.named("java"), CONFIG)) {
+            trainer.fit(TRAIN, 3);
+            unbroken = trainer.state();
+        }
+        try (Trainer trainer = open(Usable.named("java"), CONFIG)) {
+            IllegalStateException own = new IllegalStateException("of the listener");
+            trainer.listen(
+                    new Listener() {
+                        @Override
+                        public Verdict epochEnd(EpochResult result, boolean best, Trainer t) {
+                            if (result.epoch() == 2) {
+                                throw own;
+                            }
+                            return Verdict.GO_ON;
+                        }
+                    });
+            assertThatThrownBy(() -> trainer.fit(TRAIN, 3)).isSameAs(own);
+            trainer.fitUntil(TRAIN, null, 3);
+            assertThat(trainer.state()).isEqualTo(unbroken);
+        }
+    }
+
     @Test
     void regressionLearnsALine() {
         float[] x = new float[200];
