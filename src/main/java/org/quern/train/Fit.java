@@ -273,7 +273,7 @@ final class Fit {
      * bad one, by its loss or the state after it, op by op until a number is not finite.
      */
     private QuernException diverged(long badStep) {
-        trainer.restore(start);
+        trainer.goBack(start);
         for (long from = start.step(); from < badStep && !trainer.isInterrupted(); from += chunk) {
             executor.train(data, select(from, (int) Math.min(chunk, badStep - from)));
         }
@@ -281,7 +281,7 @@ final class Fit {
                 trainer.isInterrupted()
                         ? "interrupted before it was known where"
                         : origin(StepContext.training(select(badStep, 1), batches));
-        trainer.restore(start);
+        trainer.goBack(start);
         String message =
                 "training diverged at step %,d (epoch %d): %s; kept the weights of step %,d; try a"
                         + " lower learning rate than %.2e, or scale the input";

@@ -223,7 +223,7 @@ public final class Trainer implements AutoCloseable {
                 });
     }
 
-    private void goBack(Checkpoint checkpoint) {
+    void goBack(Checkpoint checkpoint) {
         String text =
                 "the checkpoint has %,d numbers of state, the model %,d: it is of another model";
         boolean fits = checkpoint.state().length == plan.state().size();
