@@ -23,8 +23,6 @@ import org.quern.plan.Plan;
  * of the state.
  */
 final class FusedRun {
-    private static final int STEPS = 24;
-
     private FusedRun() {}
 
     public static void main(String[] arguments) {
@@ -35,7 +33,8 @@ final class FusedRun {
                         Loss.CROSS_ENTROPY,
                         Optimizer.Adam.DEFAULT,
                         Integer.parseInt(arguments[1]));
-        Steps expected = steps(plan);
+        int count = Integer.parseInt(arguments[3]);
+        Steps expected = steps(plan, count);
         try (Executor executor = new ReferenceBackend().open(plan, Backend.Options.DEFAULT);
                 DeviceDataset resident = executor.upload(data)) {
             executor.initialise(3);
@@ -49,11 +48,11 @@ final class FusedRun {
             try (Executor executor = new CudaBackend().open(plan, options);
                     DeviceDataset resident = executor.upload(data)) {
                 executor.initialise(3);
-                Steps got = steps(plan);
+                Steps got = steps(plan, count);
                 executor.train(resident, got);
                 System.out.println(executor.engine(data));
                 float worst = 0;
-                for (int i = 0; i < STEPS; i++) {
+                for (int i = 0; i < count; i++) {
                     float loss = expected.losses()[i];
                     worst = Math.max(worst, Math.abs(got.losses()[i] - loss) / loss);
                 }
@@ -65,7 +64,7 @@ final class FusedRun {
         }
     }
 
-    private static Steps steps(Plan plan) {
-        return new Steps(3, STEPS).select(0, STEPS, plan.optimizer(), step -> 1e-3);
+    private static Steps steps(Plan plan, int count) {
+        return new Steps(3, count).select(0, count, plan.optimizer(), step -> 1e-3);
     }
 }
