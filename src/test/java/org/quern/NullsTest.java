@@ -41,6 +41,10 @@ import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.run.RowPredictor;
+import org.quern.run.RunSettings;
+import org.quern.run.Setting;
+import org.quern.run.Sweep;
+import org.quern.run.SweepFolder;
 import org.quern.train.Predictor;
 import org.quern.train.TrainingConfig;
 
@@ -86,6 +90,12 @@ class NullsTest {
                         new Row(1))
                 .forEach(value -> VALUES.put(value.getClass(), value));
         VALUES.put(Backend.class, java);
+        RunSettings validated = RunSettings.DEFAULT.with(Setting.VALIDATION, 0.1);
+        List<Sweep.Member> members = Sweep.members(validated, Map.of());
+        SweepFolder sweep =
+                SweepFolder.open(
+                        folder.resolve("sweep"), members, Splits.of(digits), "quern", said -> {});
+        VALUES.put(SweepFolder.class, sweep);
         VALUES.put(Executor.class, java.open(TrainingConfig.of(model).plan(), options));
         VALUES.put(Record.class, new Row(1));
         VALUES.put(Class.class, Row.class);

@@ -1,6 +1,7 @@
 package org.quern.backend;
 
 import static org.quern.QuernException.backend;
+import static org.quern.QuernException.copied;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
@@ -18,10 +19,20 @@ public final class Backends {
 
     private Backends() {}
 
-    /** A backend and what it runs on; for {@code auto} also why not each better one. */
-    public record Choice(Backend backend, String reason) {
+    /**
+     * A backend.
+     *
+     * @param device what it runs on
+     * @param skipped of {@code auto}: why it is not each better one
+     */
+    public record Choice(Backend backend, String device, List<String> skipped) {
+        public Choice {
+            skipped = copied(skipped, "skipped");
+        }
+
         public String text() {
-            return backend.name() + ": " + reason;
+            String not = skipped.isEmpty() ? "" : " (not " + String.join("; not ", skipped) + ")";
+            return backend.name() + ": " + device + not;
         }
     }
 
@@ -67,7 +78,7 @@ public final class Backends {
                     throw cannot(candidate, availability);
                 }
                 candidate.prepare(options);
-                return new Choice(candidate, availability.detail());
+                return new Choice(candidate, availability.detail(), List.of());
             }
         }
         throw usage(
@@ -108,9 +119,7 @@ public final class Backends {
                 problem = problem(candidate, options);
             }
             if (problem == null) {
-                String not = " (not " + String.join("; not ", skipped) + ")";
-                return new Choice(
-                        candidate, availability.detail() + (skipped.isEmpty() ? "" : not));
+                return new Choice(candidate, availability.detail(), skipped);
             }
             skipped.add(candidate.name() + ": " + problem);
         }

@@ -206,7 +206,7 @@ final class BenchCommands {
             if (json != null) {
                 Map<String, Object> all = new LinkedHashMap<>();
                 all.put("backend", choice.backend().name());
-                all.put("device", choice.reason());
+                all.put("device", choice.device());
                 all.put("data", splits.description());
                 all.put("secondsBeforeTheFirstRun", before);
                 all.put("runs", runs);

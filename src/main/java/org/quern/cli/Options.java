@@ -67,8 +67,8 @@ final class Options {
                 Set.of(
                         ("data label validation folds recipe model width dropout loss optimizer lr"
                                         + " batch epochs early-stopping seed seeds backend device out"
-                                        + " resume save report watch gallery csv json quiet help"
-                                        + " help-all")
+                                        + " resume save report watch gallery shard collect csv json quiet"
+                                        + " help help-all")
                                 .split(" "));
 
         @Option(

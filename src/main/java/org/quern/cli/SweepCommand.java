@@ -1,5 +1,7 @@
 package org.quern.cli;
 
+import static java.util.stream.Collectors.joining;
+import static java.util.stream.Collectors.toSet;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.clock;
@@ -9,14 +11,18 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
@@ -30,6 +36,7 @@ import org.quern.run.RunReport;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Sweep;
+import org.quern.run.SweepFolder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.OptionSpec;
@@ -46,13 +53,18 @@ import picocli.CommandLine.Option;
             "They are compared by rows set aside to validate (--validation, here 0.1); what the"
                     + " best does on the test rows is told of it alone. With --folds, they are"
                     + " compared by what they do on all of the folds, in the mean.",
+            "With --out, each training is kept as a run, and what is done is not trained again."
+                    + " With --shard, several processes train parts of a sweep, on as many machines;"
+                    + " --collect puts the parts together: docs/many-machines.md.",
             ""
         },
         footer = {
             "  quern sweep --lr 1e-4..1e-2 --seeds 4",
             "  quern sweep --dropout 0,0.1,0.3 --width 32,64,128 --report sweep.html",
             "  quern sweep --batch 16,32,64 --optimizer adam,sgd --epochs 2",
-            "  quern sweep --data iris.csv --folds 5 --width 8,16,32"
+            "  quern sweep --data iris.csv --folds 5 --width 8,16,32",
+            "  quern sweep --lr 1e-4..1e-2 --out runs/s --shard 2/8",
+            "  quern sweep --collect runs/s --report sweep.html"
         })
 final class SweepCommand implements Runnable {
     /** One row more of these moves an accuracy by 3 %. */
@@ -72,6 +84,28 @@ final class SweepCommand implements Runnable {
 
     @Mixin final Options.Settings changes = new Options.Settings(true, Setting.Group.SWEEP);
 
+    @Option(
+            names = "--out",
+            paramLabel = "FOLDER",
+            description =
+                    "Keep each training as a run in this folder; go on with a sweep that is there.")
+    Path out;
+
+    @Option(
+            names = "--shard",
+            paramLabel = "I/N",
+            description =
+                    "Train the I-th of N parts only, into --out. auto: as Slurm or Open MPI says;"
+                            + " auto/N: which of N, as Kubernetes says.")
+    String shard;
+
+    @Option(
+            names = "--collect",
+            paramLabel = "FOLDER",
+            arity = "1..*",
+            description = "Train nothing: put together what is in the folders of a sweep.")
+    List<Path> collect;
+
     @Option(names = "--csv", paramLabel = "FILE", description = "Write all results to this file.")
     Path csv;
 
@@ -90,6 +124,10 @@ final class SweepCommand implements Runnable {
 
     @Mixin final Options.Settings options = new Options.Settings(true, Setting.Group.ofRun());
 
+    /** What goes with --collect. */
+    private static final Set<String> OF_COLLECT =
+            Set.of("--collect", "--csv", "--json", "--report", "--quiet", "--stacktrace");
+
     /** What was given one value, and what several. */
     private final Map<String, String> same = new LinkedHashMap<>();
 
@@ -99,11 +137,18 @@ final class SweepCommand implements Runnable {
     public void run() {
         Console console = trains.console(common);
         Options.checkWritable(csv, json, report);
+        if (collect != null) {
+            collect(console);
+            return;
+        }
+        Shard part = part(console);
         settle();
         RunSettings asked = RunSettings.DEFAULT.with(same);
         boolean folds = asked.get(Setting.FOLDS) > 0;
-        RunSettings base = folds ? asked : asked.validated();
-        Splits data = DataSource.read(base, DataSource.locate(console, base.get(Setting.DATA)));
+        RunSettings given = folds ? asked : asked.validated();
+        String located = DataSource.locate(console, given.get(Setting.DATA));
+        RunSettings base = given.settled(Map.of("data", located));
+        Splits data = DataSource.read(base, located);
         Backends.Choice choice = base.choose();
         List<Sweep.Member> members =
                 Sweep.members(base, varied).stream().map(one -> one.on(data)).toList();
@@ -126,46 +171,128 @@ final class SweepCommand implements Runnable {
                             + " bring more rows",
                     by.rows());
         }
-        String trainings = members.size() == 1 ? "training" : "trainings";
-        Backend.SideBySide beside = sweep.sideBySide(members);
-        String each = beside.by().isEmpty() ? "" : ", each by " + beside.by();
-        String text = "%,d %s, %d at a time%s";
-        console.about("sweep", text, members.size(), trainings, beside.most(), each);
-        String backend = choice.backend().name();
+        List<Sweep.Member> mine = part.of(members);
+        List<Sweep.Result> done = new ArrayList<>();
+        if (out != null) {
+            SweepFolder folder =
+                    SweepFolder.open(out, members, data, common.words(), console::error);
+            sweep.into(folder);
+            done.addAll(folder.done(mine));
+        }
+        Set<String> ended = done.stream().map(one -> id(one.member())).collect(toSet());
+        List<Sweep.Member> left = mine.stream().filter(one -> !ended.contains(id(one))).toList();
+        String all = format("%,d %s", members.size(), trainings(members.size()));
+        String which = part.isWhole() ? all : format("%,d of %s, shard %s", mine.size(), all, part);
+        if (left.isEmpty()) {
+            console.about("sweep", which);
+        } else {
+            Backend.SideBySide beside = sweep.sideBySide(left);
+            String each = beside.by().isEmpty() ? "" : ", each by " + beside.by();
+            console.about("sweep", "%s, %d at a time%s", which, beside.most(), each);
+        }
+        if (!done.isEmpty()) {
+            console.about("", "%,d of them done before, in %s", done.size(), out);
+        }
         Map<String, Object> about =
-                RunReport.about(
-                        backend,
-                        choice.reason().replaceFirst(" \\(not .*", ""),
-                        data.description());
+                RunReport.about(choice.backend().name(), choice.device(), data.description());
         long start = console.nanoTime().getAsLong();
+        Consumer<Sweep.Result> tell = tell(console, start, mine.size(), done.size());
+        if (!left.isEmpty()) {
+            done.addAll(common.quern().interrupts.during(() -> sweep.run(left, tell), sweep::stop));
+        }
+        Comparator<Sweep.Result> order = Comparator.comparingInt(one -> one.member().number());
+        done.sort(order.thenComparingInt(one -> one.member().fold()));
+        double seconds = console.secondsSince(start);
+        about.put("command", common.words());
+        about.put("trainings", members.size());
+        about.put("seconds", seconds);
+        if (part.isWhole()) {
+            tell(console, done, about);
+        } else {
+            String next = "%s; when all shards are done: quern sweep --collect %1$s";
+            console.about("kept", next, out);
+        }
+        console.about("seconds", "%.2f", seconds);
+        if (done.size() < mine.size()) {
+            String kept = out == null ? "" : "; the same command goes on";
+            String text = "interrupted: %,d of %,d trainings are done%s";
+            throw new QuernException(
+                    QuernException.Kind.INTERRUPTED, format(text, done.size(), mine.size(), kept));
+        }
+    }
+
+    private static String id(Sweep.Member member) {
+        return member.number() + "/" + member.fold();
+    }
+
+    private static String trainings(int count) {
+        return count == 1 ? "training" : "trainings";
+    }
+
+    /** Which part of the sweep is to be trained. Not asked to, no part of it is left out. */
+    private Shard part(Console console) {
+        if (shard == null) {
+            List<String> told = Shard.told(console.environment());
+            if (!told.isEmpty()) {
+                console.note(
+                        "%s is set, and this trains the whole sweep all the same: --shard auto"
+                                + " trains a part",
+                        String.join(" and ", told));
+            }
+            return Shard.WHOLE;
+        }
+        Shard part = Shard.parse(shard, console.environment());
+        expect(out != null, "--shard goes with --out FOLDER, from which --collect takes its part");
+        boolean tells = Stream.of(csv, json, report).anyMatch(Objects::nonNull);
+        String text =
+                "--shard has a part of the results: give --csv, --json and --report to"
+                        + " --collect instead";
+        expect(!tells, text);
+        return part;
+    }
+
+    private Consumer<Sweep.Result> tell(Console console, long start, int all, int before) {
         Console.RedrawnLine line = new Console.RedrawnLine(console);
         int[] done = {0};
-        Consumer<Sweep.Result> tell =
-                result -> {
-                    done[0]++;
-                    if (trains.quiet) {
-                        return;
-                    }
-                    line.stay(format("%d/%d  ", done[0], members.size()) + SweepText.brief(result));
-                    int left = members.size() - done[0];
-                    if (left > 0 && console.terminal()) {
-                        double eta = console.secondsSince(start) / done[0] * left;
-                        line.draw(format("%,d left, ETA of the sweep %s", left, clock(eta)));
-                    }
-                };
-        List<Sweep.Result> results =
-                common.quern().interrupts.during(() -> sweep.run(members, tell), sweep::stop);
+        return result -> {
+            done[0]++;
+            if (trains.quiet) {
+                return;
+            }
+            line.stay(format("%d/%d  ", before + done[0], all) + SweepText.brief(result));
+            int left = all - before - done[0];
+            if (left > 0 && console.terminal()) {
+                double eta = console.secondsSince(start) / done[0] * left;
+                line.draw(format("%,d left, ETA of the sweep %s", left, clock(eta)));
+            }
+        };
+    }
+
+    /** Puts together what shards have trained, or one process long ago. */
+    private void collect(Console console) {
+        String given =
+                common.command.commandLine().getParseResult().matchedOptions().stream()
+                        .map(OptionSpec::longestName)
+                        .filter(name -> !OF_COLLECT.contains(name))
+                        .collect(joining(" and "));
+        expect(given.isEmpty(), "--collect trains nothing: leave %s out", given);
+        SweepFolder.Collected sweep = SweepFolder.collect(collect, console::note);
+        int count = sweep.results().size();
+        console.about("data", "%s", sweep.about().get("data"));
+        console.about("sweep", "%,d %s, all done", count, trainings(count));
+        tell(console, sweep.results(), sweep.about());
+        console.about("seconds", "%.2f of training", (double) sweep.about().get("seconds"));
+    }
+
+    /** Writes and prints what a sweep came to, as far as it went. */
+    private void tell(Console console, List<Sweep.Result> results, Map<String, Object> about) {
         if (csv != null) {
             AtomicFile.write(csv, SweepText.csv(results));
         }
         if (json != null) {
             AtomicFile.write(json, Json.indented(SweepText.records(results)));
         }
-        double seconds = console.secondsSince(start);
         if (report != null && !results.isEmpty()) {
-            about.put("command", common.words());
-            about.put("trainings", members.size());
-            about.put("seconds", seconds);
             ModelCommands.writePage(console, report, SweepPage.html(results, about));
         }
         console.line("");
@@ -174,11 +301,6 @@ final class SweepCommand implements Runnable {
             console.about("columns", SweepText.columns(results));
             String winner = SweepText.winner(results);
             console.result("best", winner == null ? "none: all diverged" : winner);
-        }
-        console.about("seconds", "%.2f", seconds);
-        if (results.size() < members.size()) {
-            String all = format("%,d of %,d trainings are done", results.size(), members.size());
-            throw new QuernException(QuernException.Kind.INTERRUPTED, "interrupted: " + all);
         }
     }
 

@@ -284,14 +284,8 @@ final class TrainCommand implements Runnable {
 
     private void train(Training training, String data) {
         Trainer trainer = training.trainer();
-        Splits parts = training.parts();
-        int epochs = settings.get(Setting.EPOCHS);
-        RunReport told = new RunReport(trainer, settings.get(Setting.BACKEND), data, epochs);
-        told.parts(parts).with("splitSeed", settings.get(Setting.SPLIT_SEED));
-        if (settings.get(Setting.BALANCE)) {
-            told.with("balancedRows", training.rows().rows());
-        }
-        told.with("command", common.words());
+        String backend = settings.get(Setting.BACKEND);
+        RunReport told = RunReport.of(training, backend, data, common.words());
         try (LivePage live = watch == null ? null : live(training, told);
                 TensorBoard events = tensorboard == null ? null : events()) {
             try {

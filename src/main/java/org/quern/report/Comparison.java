@@ -76,6 +76,8 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     public static Comparison of(List<String> names, List<JsonObject> json) {
         Runs runs = new Runs(names, json);
         List<Row> results = new ArrayList<>();
+        results.add(row("validation accuracy", runs, 1, Numbers::four, "validation.accuracy"));
+        results.add(row("validation R2", runs, 1, Numbers::four, "validation.r2"));
         results.add(row("test accuracy", runs, 1, Numbers::four, "test.accuracy"));
         results.add(row("baseline accuracy", runs, 0, Numbers::four, "test.baselineAccuracy"));
         results.add(row("balanced accuracy", runs, 1, Numbers::four, "test.balancedAccuracy"));

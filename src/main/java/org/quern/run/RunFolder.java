@@ -295,15 +295,27 @@ public final class RunFolder implements AutoCloseable {
      * @param failed takes what is to be said of an epoch that could not be written
      */
     public Listener saving(RunReport report, Consumer<String> failed) {
+        return saving(report, failed, 0);
+    }
+
+    /** The same, but not oftener than every so many nanoseconds; the last epoch is then unsaved. */
+    Listener saving(RunReport report, Consumer<String> failed, long apart) {
         return new Listener() {
+            private long last = System.nanoTime();
+
             @Override
             public Verdict epochEnd(EpochResult result, boolean best, Trainer trainer) {
+                bestUnsaved = best ? result.epoch() : bestUnsaved;
+                if (System.nanoTime() - last < apart) {
+                    unsaved = true;
+                    return Verdict.GO_ON;
+                }
                 try {
                     report.epochs(trainer.checkpoint().epochs());
-                    bestUnsaved = best ? result.epoch() : bestUnsaved;
                     writeRun(report.json());
                     save(trainer);
                     unsaved = false;
+                    last = System.nanoTime();
                 } catch (QuernException e) {
                     if (e.kind() != QuernException.Kind.DATA) {
                         throw e; // of the device, not of the disk
@@ -372,6 +384,18 @@ public final class RunFolder implements AutoCloseable {
     /** A file of the run, to be written. */
     private Path file(String name) {
         return refuseLink(folder.resolve(name));
+    }
+
+    /** The finished epochs of a run, to the bits. */
+    static List<EpochResult> epochs(Path folder) {
+        Path file = folder.resolve(HISTORY);
+        try {
+            return StateFile.epochs(Files.readString(file));
+        } catch (IOException e) {
+            throw data(e, "%s cannot be read (%s)", file, AtomicFile.reason(e));
+        } catch (QuernException | NumberFormatException e) {
+            throw data(e, "%s is damaged (%s)", file, e.getMessage());
+        }
     }
 
     /** What {@code run.json} says; refused where no epoch of a run was finished. */

@@ -51,6 +51,18 @@ public final class RunReport {
                 .with("epochsAsked", epochs);
     }
 
+    /** Begins the report of a training: with its rows, and the command that it is done by. */
+    public static RunReport of(Training training, String backend, String data, String command) {
+        RunSettings settings = given(training, "training").settings();
+        int epochs = settings.get(Setting.EPOCHS);
+        RunReport report = new RunReport(training.trainer(), backend, data, epochs);
+        report.parts(training.parts()).with("splitSeed", settings.get(Setting.SPLIT_SEED));
+        if (settings.get(Setting.BALANCE)) {
+            report.with("balancedRows", training.rows().rows());
+        }
+        return report.with("command", command);
+    }
+
     /** When, where and on what something is done, and by which build. */
     public static Map<String, Object> about(String backend, String device, String data) {
         Map<String, Object> about = new LinkedHashMap<>();

@@ -39,6 +39,7 @@ public final class Sweep {
     private final Splits data;
     private final Backend backend;
     private final int workers;
+    private SweepFolder folder;
     private volatile boolean stopped;
     private final Set<Trainer> running = ConcurrentHashMap.newKeySet();
 
@@ -98,6 +99,12 @@ public final class Sweep {
         this.data = data;
         this.backend = backend;
         this.workers = workers;
+    }
+
+    /** The same, each training kept in a folder: what an earlier process has begun goes on. */
+    public Sweep into(SweepFolder kept) {
+        folder = given(kept, "folder");
+        return this;
     }
 
     /** How many of some trainings run side by side, and by what, or by which of several. */
@@ -201,12 +208,29 @@ public final class Sweep {
 
     private Result train(Member member, Backend.Options options) {
         long start = System.nanoTime();
+        Splits parts = member.parts(data);
+        try (Training training = new Training(member.settings(), parts, backend, options);
+                KeptMember kept =
+                        folder == null
+                                ? null
+                                : folder.keep(
+                                        member, training, backend.name(), data.description())) {
+            Result result = train(member, training, start);
+            if (kept != null && result == null) {
+                kept.interrupted();
+            }
+            return kept == null || result == null ? result : kept.end(result);
+        }
+    }
+
+    /** Null if it was stopped. */
+    private Result train(Member member, Training training, long start) {
         Score validation = Score.NONE;
         Score test = Score.NONE;
         List<EpochResult> epochs = List.of();
         String failure = null;
-        Splits parts = member.parts(data);
-        try (Training training = new Training(member.settings(), parts, backend, options)) {
+        Splits parts = training.parts();
+        try {
             History history = fit(training);
             if (history.end() == History.End.INTERRUPTED) {
                 return null;

@@ -1,0 +1,303 @@
+package org.quern.run;
+
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.joining;
+import static org.quern.QuernException.copied;
+import static org.quern.QuernException.data;
+import static org.quern.QuernException.expect;
+import static org.quern.QuernException.given;
+import static org.quern.QuernException.require;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.quern.Version;
+import org.quern.data.Splits;
+import org.quern.files.AtomicFile;
+import org.quern.io.Json;
+import org.quern.run.Sweep.Member;
+import org.quern.run.Sweep.Result;
+
+/**
+ * The folder of a sweep: {@code sweep.json}, which says what is trained, and a run's folder for
+ * each training: {@code 0001}, or {@code 0001-fold-1}. The trainings of one sweep may be done by
+ * several processes, into one folder or one each: what they do depends on neither.
+ */
+public final class SweepFolder {
+    private static final String PLAN = "sweep.json";
+
+    /** Trainings that are named where several lack or are there twice. */
+    private static final int NAMED = 10;
+
+    /** What is trained: the same in all folders of a sweep. */
+    private record Plan(
+            int quern,
+            String version,
+            String command,
+            int trainings,
+            String rows,
+            Map<String, List<String>> varied,
+            Map<String, String> settings) {
+        /** In what it is another sweep than a second one; null if in nothing that matters. */
+        String unlike(Plan other) {
+            if (!rows.equals(other.rows)) {
+                return "the rows %s, not %s".formatted(rows, other.rows);
+            }
+            Map<String, Object> here = new LinkedHashMap<>(settings);
+            Map<String, Object> there = new LinkedHashMap<>(other.settings);
+            here.putAll(varied);
+            there.putAll(other.varied);
+            Set<String> names = new LinkedHashSet<>(here.keySet());
+            names.addAll(there.keySet());
+            return names.stream()
+                    .filter(name -> !text(here.get(name)).equals(text(there.get(name))))
+                    .map(one -> one + " " + text(here.get(one)) + ", not " + text(there.get(one)))
+                    .findFirst()
+                    .orElse(trainings == other.trainings ? null : trainings + " trainings");
+        }
+
+        private static String text(Object values) {
+            return values instanceof List<?> list
+                    ? list.stream().map(String::valueOf).collect(joining(" | "))
+                    : String.valueOf(values);
+        }
+    }
+
+    /**
+     * The results of a whole sweep.
+     *
+     * @param results in the order of its trainings
+     * @param about when, where and by which command it was made, as in {@code run.json}
+     */
+    public record Collected(List<Result> results, Map<String, Object> about) {}
+
+    private final Path folder;
+    private final Plan plan;
+    private final Consumer<String> said;
+    private boolean noticed;
+
+    private SweepFolder(Path folder, Plan plan, Consumer<String> said) {
+        this.folder = folder;
+        this.plan = plan;
+        this.said = said;
+    }
+
+    /**
+     * Begins a sweep in a folder, created if need be, or goes on with the same one.
+     *
+     * @param members all of the sweep, whoever trains them, with what {@code data} tells
+     * @param command what is told to be the command, for a shell to repeat
+     * @param said takes what is to be said while it goes on
+     * @throws org.quern.QuernException if another sweep or a run is in it
+     */
+    public static SweepFolder open(
+            Path folder, List<Member> members, Splits data, String command, Consumer<String> said) {
+        copied(members, "members");
+        expect(!members.isEmpty(), "there is nothing to train");
+        Map<String, String> settings = members.get(0).settings().texts();
+        settings.keySet().removeIf(name -> Setting.named(name).mayChange());
+        settings.remove(Setting.DATA.name()); // another path on another machine
+        Map<String, List<String>> varied = new LinkedHashMap<>();
+        for (Member member : members) {
+            member.varied().forEach((name, value) -> put(varied, name, value));
+        }
+        settings.keySet().removeAll(varied.keySet());
+        Plan plan =
+                new Plan(
+                        1,
+                        Version.TEXT,
+                        given(command, "command"),
+                        members.size(),
+                        given(data, "data").train().fingerprint(),
+                        varied,
+                        settings);
+        String run = "%s holds a run, not a sweep: give --out another folder";
+        require(!RunFolder.holdsRun(folder), run, folder);
+        try {
+            AtomicFile.createFolder(folder);
+        } catch (IOException e) {
+            String why = AtomicFile.reason(e);
+            throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
+        }
+        Path file = RunFolder.refuseLink(folder.resolve(PLAN));
+        if (!Files.exists(file)) {
+            AtomicFile.write(file, Json.indented(plan));
+        }
+        String unlike = plan(folder).unlike(plan); // of somebody else, who may have been faster
+        String text =
+                "%s holds another sweep, with %s: give --out another folder, or the same options";
+        require(unlike == null, text, folder, unlike);
+        return new SweepFolder(folder, plan, given(said, "said"));
+    }
+
+    private static void put(Map<String, List<String>> varied, String name, String value) {
+        List<String> values = varied.computeIfAbsent(name, any -> new ArrayList<>());
+        if (!values.contains(value)) {
+            values.add(value);
+        }
+    }
+
+    private static Plan plan(Path folder) {
+        Path file = folder.resolve(PLAN);
+        String none =
+                "%s holds no sweep: there is no %s in it; give the folder that sweep --out was"
+                        + " given";
+        require(Files.exists(file), none, folder, PLAN);
+        try {
+            Plan plan = new Gson().fromJson(Files.readString(file), Plan.class);
+            boolean whole =
+                    plan != null
+                            && Stream.of(plan.rows, plan.varied, plan.settings)
+                                    .allMatch(one -> one != null);
+            require(whole && plan.trainings > 0, "%s is not what Quern wrote of a sweep", file);
+            return plan;
+        } catch (JsonParseException e) {
+            throw data(e, "%s is damaged: it is no JSON (%s)", file, Json.why(e));
+        } catch (IOException e) {
+            throw data(e, "%s cannot be read (%s)", file, AtomicFile.reason(e));
+        }
+    }
+
+    /** The folder of a run for one training. */
+    public Path of(Member member) {
+        return folder.resolve(name(given(member, "member").number(), member.fold()));
+    }
+
+    private static String name(int number, int fold) {
+        String name = String.format(Locale.ROOT, "%04d", number);
+        return fold == 0 ? name : name + "-fold-" + fold;
+    }
+
+    /** The results of those trainings that have ended, in this process or before. */
+    public List<Result> done(List<Member> members) {
+        List<Result> done = new ArrayList<>();
+        for (Member member : copied(members, "members")) {
+            JsonObject run = KeptMember.ended(of(member));
+            if (run != null) {
+                done.add(KeptMember.result(of(member), run));
+            }
+        }
+        return done;
+    }
+
+    KeptMember keep(Member member, Training training, String backend, String data) {
+        RunReport report = RunReport.of(training, backend, data, plan.command);
+        KeptMember kept = new KeptMember(of(member), member, training, backend, report, said);
+        tell(kept.notice());
+        return kept;
+    }
+
+    /** Tells once what is the same for all of its runs. */
+    private synchronized void tell(String notice) {
+        if (notice != null && !noticed) {
+            noticed = true;
+            said.accept(notice);
+        }
+    }
+
+    /**
+     * Puts the folders of a sweep together.
+     *
+     * @param folders in which each of its trainings has ended once
+     * @param notes takes a line for what is not as in one process
+     * @throws org.quern.QuernException if a training lacks or is there twice, or if they are of
+     *     different sweeps
+     */
+    public static Collected collect(List<Path> folders, Consumer<String> notes) {
+        copied(folders, "folders");
+        expect(!folders.isEmpty(), "there is no folder to collect from");
+        Plan plan = plan(folders.get(0));
+        for (Path other : folders) {
+            String unlike = plan(other).unlike(plan);
+            String text = "%s is of another sweep than %s, with %s: collect each alone";
+            require(unlike == null, text, other, folders.get(0), unlike);
+        }
+        Map<String, List<Path>> found = new TreeMap<>();
+        int folds = Math.max(1, Integer.parseInt(plan.settings.getOrDefault("folds", "0")));
+        for (int i = 0; i < plan.trainings; i++) {
+            String name = name(i / folds + 1, folds == 1 ? 0 : i % folds + 1);
+            found.put(name, folders.stream().map(one -> one.resolve(name)).toList());
+        }
+        Map<Path, JsonObject> runs = new LinkedHashMap<>();
+        List<String> missing = new ArrayList<>();
+        List<String> twice = new ArrayList<>();
+        found.forEach(
+                (name, paths) -> {
+                    List<Path> done =
+                            paths.stream().filter(one -> KeptMember.ended(one) != null).toList();
+                    if (done.size() != 1) {
+                        (done.isEmpty() ? missing : twice).add(name);
+                    } else {
+                        runs.put(done.get(0), KeptMember.ended(done.get(0)));
+                    }
+                });
+        require(
+                missing.isEmpty(),
+                "%d of %d trainings have not ended (%s): run their shards again, or give all"
+                        + " folders",
+                missing.size(),
+                plan.trainings,
+                named(missing));
+        require(
+                twice.isEmpty(),
+                "%d of %d trainings are in more than one of the folders (%s): give each folder"
+                        + " once, or leave one out",
+                twice.size(),
+                plan.trainings,
+                named(twice));
+        List<Result> results = new ArrayList<>();
+        runs.forEach((path, run) -> results.add(KeptMember.result(path, run)));
+        tellDevices(runs.values().stream().toList(), notes);
+        return new Collected(results, about(plan, results, runs.values().iterator().next()));
+    }
+
+    private static String named(List<String> names) {
+        String some = String.join(", ", names.subList(0, Math.min(NAMED, names.size())));
+        return names.size() > NAMED ? some + ", ..." : some;
+    }
+
+    /** Other processors round otherwise, and so may another version. */
+    private static void tellDevices(List<JsonObject> runs, Consumer<String> notes) {
+        Map<String, List<JsonObject>> by =
+                runs.stream()
+                        .collect(
+                                groupingBy(
+                                        run ->
+                                                Stream.of("backend", "device", "version")
+                                                        .map(name -> String.valueOf(run.get(name)))
+                                                        .map(text -> text.replace("\"", ""))
+                                                        .collect(joining(", "))));
+        if (by.size() > 1) {
+            String each =
+                    by.entrySet().stream()
+                            .map(one -> "%,d on %s".formatted(one.getValue().size(), one.getKey()))
+                            .collect(joining("; "));
+            given(notes, "notes")
+                    .accept("not all were trained alike, so last digits may differ: " + each);
+        }
+    }
+
+    private static Map<String, Object> about(Plan plan, List<Result> results, JsonObject first) {
+        Map<String, Object> about = new LinkedHashMap<>();
+        for (String name : RunReport.about("", "", "").keySet()) {
+            about.put(name, first.has(name) ? first.get(name).getAsString() : null);
+        }
+        about.put("command", plan.command);
+        about.put("trainings", plan.trainings);
+        about.put("seconds", results.stream().mapToDouble(Result::seconds).sum());
+        return about;
+    }
+}
