@@ -71,7 +71,7 @@ class PrintedTest {
                     .hasToString(
                             "epoch 3: loss 0.2500, accuracy 0.5000, validation loss 1.5000,"
                                     + " validation accuracy 0.7500, 1.25 s");
-            assertThat(new History(List.of(EPOCH), 3, History.End.STOPPED))
+            assertThat(new History(List.of(EPOCH), 3, History.End.STOPPED, true))
                     .hasToString(EPOCH + "\nstopped, best epoch 3");
             assertThat(new Checkpoint(7, 1234, new float[1], List.of(EPOCH), 0, 0, null))
                     .hasToString("checkpoint of seed 7 after 1,234 steps, in epoch 2");

@@ -119,10 +119,6 @@ record Shard(int number, int count, String source) {
         return Integer.parseInt(value);
     }
 
-    boolean isWhole() {
-        return count == 1;
-    }
-
     /**
      * Its part of a list: one of each {@code count} in a row, not always the same. Where the last
      * setting that is varied takes as many values as there are shards, each gets all of them, and

@@ -182,7 +182,7 @@ final class SweepCommand implements Runnable {
         Set<String> ended = done.stream().map(one -> id(one.member())).collect(toSet());
         List<Sweep.Member> left = mine.stream().filter(one -> !ended.contains(id(one))).toList();
         String all = format("%,d %s", members.size(), trainings(members.size()));
-        String which = part.isWhole() ? all : format("%,d of %s, shard %s", mine.size(), all, part);
+        String which = shard == null ? all : format("%,d of %s, shard %s", mine.size(), all, part);
         if (left.isEmpty()) {
             console.about("sweep", which);
         } else {
@@ -206,7 +206,7 @@ final class SweepCommand implements Runnable {
         about.put("command", common.words());
         about.put("trainings", members.size());
         about.put("seconds", seconds);
-        if (part.isWhole()) {
+        if (shard == null) {
             tell(console, done, about);
         } else {
             String next = "%s; when all shards are done: quern sweep --collect %1$s";

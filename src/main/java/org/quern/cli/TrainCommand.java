@@ -163,6 +163,9 @@ final class TrainCommand implements Runnable {
                 .filter(Objects::nonNull)
                 .filter(file -> out == null || !out.equals(file.getParent())) // made by then
                 .forEach(Options::checkWritable);
+        if (tensorboard != null) {
+            TensorBoard.check(tensorboard);
+        }
         if (options.settings().get(Setting.FOLDS) > 0) {
             checkFolds();
         }

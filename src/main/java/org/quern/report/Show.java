@@ -94,7 +94,7 @@ public final class Show {
     public static String curves(History history) {
         List<EpochResult> epochs = given(history, "history").epochs();
         expect(!epochs.isEmpty(), "there are no curves: no epoch was finished");
-        boolean classifies = epochs.stream().anyMatch(epoch -> epoch.accuracy() > 0);
+        boolean classifies = history.classifies();
         List<Svg.Measure> measures = new ArrayList<>();
         measures.add(measure("loss", epochs, EpochResult::loss, EpochResult::validationLoss));
         Function<EpochResult, Double> accuracy = classifies ? EpochResult::accuracy : epoch -> null;

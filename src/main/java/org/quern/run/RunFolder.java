@@ -1,5 +1,6 @@
 package org.quern.run;
 
+import static java.util.stream.Collectors.joining;
 import static org.quern.QuernException.data;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
@@ -21,9 +22,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.data.Distortion;
 import org.quern.data.Splits;
@@ -77,6 +80,7 @@ public final class RunFolder implements AutoCloseable {
 
     private Splits parts;
     private Map<String, String> notes;
+    private String notice;
 
     /** The best epoch whose weights could not be written yet; 0 if there is none. */
     private int bestUnsaved;
@@ -211,7 +215,12 @@ public final class RunFolder implements AutoCloseable {
         String print = given(rows, "rows").train().fingerprint();
         String unlike = "%s was trained on other data (%s, not %s): resume it with the same data";
         String before = settings.get(FINGERPRINT);
-        require(print.equals(before), unlike, folder, before, print);
+        if (before == null) { // kept by a program, not by create
+            String unknown = "%s does not say what data it was trained on: taken to be the same";
+            notice = unknown.formatted(folder);
+        } else {
+            require(print.equals(before), unlike, folder, before, print);
+        }
         Checkpoint checkpoint = checkpoint();
         for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
             // runs older than distortion do not mention it
@@ -274,9 +283,11 @@ public final class RunFolder implements AutoCloseable {
         return folder.resolve(STATE);
     }
 
-    /** What is to be said of its lock; null if nothing is. */
+    /** What is to be said of its lock, or of its data once restored; null if nothing is. */
     public String notice() {
-        return lock.notice;
+        String both =
+                Stream.of(lock.notice, notice).filter(Objects::nonNull).collect(joining("; "));
+        return both.isEmpty() ? null : both;
     }
 
     @Override

@@ -293,7 +293,9 @@ public final class RunSettings {
             String message =
                     "--%s %s contradicts %s, which was started with %s: leave the option out, or"
                             + " start a new run";
-            expect(setting.mayChange() || is.equals(was), message, name, is, where, was);
+            boolean unknown = setting == Setting.DATA && text(name).isEmpty(); // a program's rows
+            boolean fits = setting.mayChange() || unknown || is.equals(was);
+            expect(fits, message, name, is, where, was);
         }
     }
 

@@ -7,6 +7,7 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -16,6 +17,7 @@ import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.zip.CRC32C;
+import org.quern.QuernException;
 import org.quern.files.AtomicFile;
 import org.quern.io.ProtoMessage;
 import org.quern.train.EpochResult;
@@ -59,13 +61,29 @@ public final class TensorBoard implements Listener, AutoCloseable {
         this.failed = failed;
         try {
             AtomicFile.createFolder(folder);
-            if (!Files.isWritable(folder)) {
-                throw new AccessDeniedException(folder.toString());
-            }
+            check(folder);
         } catch (IOException e) {
-            String why = "%s cannot be written (%s): give --tensorboard another folder";
-            throw data(e, why, folder, AtomicFile.reason(e));
+            throw unwritable(folder, e);
         }
+    }
+
+    /** Refuses a folder that cannot be made or written, before there is anything to write. */
+    public static void check(Path folder) {
+        Path there = folder.toAbsolutePath();
+        while (!Files.exists(there) && there.getParent() != null) {
+            there = there.getParent();
+        }
+        if (!Files.isDirectory(there)) {
+            throw unwritable(folder, new FileAlreadyExistsException(there.toString()));
+        }
+        if (!Files.isWritable(there)) {
+            throw unwritable(folder, new AccessDeniedException(there.toString()));
+        }
+    }
+
+    private static QuernException unwritable(Path folder, IOException e) {
+        String why = "%s cannot be written (%s): give --tensorboard another folder";
+        return data(e, why, folder, AtomicFile.reason(e));
     }
 
     private OutputStream open(String part) throws IOException {

@@ -104,7 +104,7 @@ final class Fit {
         if (stopping != null && end != History.End.INTERRUPTED) {
             trainer.restoreBest();
         }
-        History history = new History(trainer.epochs, EarlyStopping.best(trainer.epochs), end);
+        History history = history(end);
         trainer.listeners.forEach(listener -> listener.end(history));
         return history;
     }
@@ -226,6 +226,11 @@ final class Fit {
             }
         }
         return outputs;
+    }
+
+    private History history(History.End end) {
+        int best = EarlyStopping.best(trainer.epochs);
+        return new History(trainer.epochs, best, end, plan.loss().takesLogits());
     }
 
     private EpochResult result(double seconds, int stepsTimed, float[] outputs) {

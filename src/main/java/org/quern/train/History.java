@@ -11,8 +11,9 @@ import java.util.Locale;
  * @param epochs the finished epochs, those before a resume included
  * @param bestEpoch number of the epoch with the least validation loss, or without validation the
  *     least training loss; 0 if none was finished
+ * @param classifies whether accuracy means anything; if not, that of validation is R²
  */
-public record History(List<EpochResult> epochs, int bestEpoch, End end) {
+public record History(List<EpochResult> epochs, int bestEpoch, End end, boolean classifies) {
     public enum End {
         FINISHED,
         /** Early stopping, or a listener. */

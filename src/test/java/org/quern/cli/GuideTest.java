@@ -159,7 +159,8 @@ class GuideTest {
                 "docs/reading-a-report.md",
                 "docs/data.md",
                 "docs/gpu.md",
-                "docs/faq.md"
+                "docs/faq.md",
+                "docs/many-machines.md"
             })
     void everyBlockDoesWhatThePageShows(String name) throws Exception {
         Path page = Path.of(name);

@@ -79,7 +79,7 @@ class ProgressLineTest {
         line.epochEnd(epoch(1, null), true, trainer);
         line.epochEnd(epoch(2, 0.1711), true, trainer);
         line.epochEnd(epoch(3, 0.1802), false, trainer);
-        line.end(new History(List.of(), 0, History.End.FINISHED));
+        line.end(new History(List.of(), 0, History.End.FINISHED, true));
 
         assertThat(written())
                 .isEqualTo(
@@ -179,7 +179,7 @@ class ProgressLineTest {
     void anEpochThatWasBrokenOffLeavesItsLine() {
         ProgressLine line = line(true, true);
         line.progress(at(1, 16, 2.2799, 0.166));
-        line.end(new History(List.of(), 0, History.End.INTERRUPTED));
+        line.end(new History(List.of(), 0, History.End.INTERRUPTED, true));
 
         assertThat(written()).endsWith("ETA of the run 0:00\n");
     }

@@ -18,7 +18,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.data.Digits;
 import org.quern.io.SafeTensors;
+import org.quern.run.RunFolder;
+import org.quern.run.RunSettings;
+import org.quern.run.Training;
 
 /** What may be said beside {@code --resume}, and what contradicts the run: nothing is touched. */
 @Tag("jdk")
@@ -76,6 +80,26 @@ class ResumeTest {
         assertThat(outcome.out()).isEmpty();
         assertThat(outcome.code()).isEqualTo(2);
         assertThat(contents()).isEqualTo(before);
+    }
+
+    /** Its rows came from nowhere that a command knows: they are given, and compared. */
+    @Test
+    void aRunThatAProgramHasKeptGoesOnWithTheDataThatIsGiven() throws IOException {
+        Path kept = folder.resolve("kept");
+        RunSettings settings = RunSettings.DEFAULT.with(Map.of("epochs", "2", "backend", "java"));
+        try (Training training = Training.open(Digits.splits(200, 50), settings);
+                RunFolder made =
+                        RunFolder.create(kept, training.settings().texts(), training.parts(), 0)) {
+            made.saveState(training.trainer());
+        }
+        String[] resume = {"train", "--resume", kept.toString(), "--data", "generated:300,50"};
+        Cli cli = new Cli(folder.resolve("cache"));
+        assertThat(cli.run(resume).err())
+                .startsWith("quern: " + kept + " was trained on other data (200x784 ");
+        resume[4] = "generated:200,50";
+        assertThat(cli.run(resume).err()).isEmpty();
+        assertThat(kept.resolve("last.safetensors"))
+                .hasSameBinaryContentAs(run.resolve("last.safetensors"));
     }
 
     @Test

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.plan.Optimizer;
 import org.quern.report.SweepText;
+import org.quern.report.page.SweepPage;
 import org.quern.run.RunSettings;
 import org.quern.run.Sweep;
 import org.quern.train.EpochResult;
@@ -176,6 +178,20 @@ class SweepCommandTest {
                         "2,0.2,0.5,0.5,,,2,1.0,",
                         "3,0.3,0.75,0.5,0.6,0.25,2,1.0,");
         assertThat(SweepText.winner(results.subList(0, 1))).isNull();
+    }
+
+    /** With folds there are fewer combinations than trainings, interrupted or not. */
+    @Test
+    void thePageKnowsHowManyTrainingsAreDone() {
+        RunSettings settings = RunSettings.DEFAULT.with(Map.of("folds", "3"));
+        Sweep.Score score = new Sweep.Score(0.9, 0.5, Double.NaN, 0.7);
+        List<Sweep.Result> done =
+                IntStream.rangeClosed(1, 2)
+                        .mapToObj(fold -> new Sweep.Member(1, fold, Map.of("lr", "1"), settings))
+                        .map(one -> new Sweep.Result(one, score, score, List.of(EPOCH), 1, null))
+                        .toList();
+        assertThat(SweepPage.html(done, Map.of("trainings", 6)))
+                .contains("\"done\":2", "\"all\":1");
     }
 
     @Test

@@ -282,6 +282,15 @@ class SweepShardsTest {
         assertThat(part.out())
                 .contains("2 of 6 trainings, shard 2/3 (JOB_COMPLETION_INDEX 1), ")
                 .doesNotContain("note");
+        // one task of an array that is done again
+        Cli again = new Cli(folder);
+        for (String name : List.of("ID 3", "COUNT 1", "MIN 3", "MAX 3")) {
+            String[] pair = name.split(" ");
+            again.with("SLURM_ARRAY_TASK_" + pair[0], pair[1]);
+        }
+        assertThat(again.run(words(SWEEP + " --out @s --shard auto")).out())
+                .contains("6 of 6 trainings, shard 1/1 (SLURM_ARRAY_TASK_ID 3 of 3 to 3), ")
+                .contains("2 of them done before");
     }
 
     @Test

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -247,6 +248,16 @@ class UsageTest {
 
         Path full = Files.createDirectory(folder.resolve("full"));
         Path mine = Files.writeString(full.resolve("mine.txt"), "mine");
+        for (Path events : List.of(mine, mine.resolve("events"))) {
+            Cli.Outcome before =
+                    new Cli(folder)
+                            .run("train", "--data", "nowhere.csv", "--tensorboard", "" + events);
+            assertThat(before.err())
+                    .as("said before the data is read")
+                    .isEqualTo(
+                            "quern: %s cannot be written (there is a file of that name): give --tensorboard another folder%n"
+                                    .formatted(events));
+        }
         Cli.Outcome out =
                 new Cli(folder).run("train", "--data", "generated:50,10", "--out", full.toString());
         assertThat(out.err())

@@ -74,7 +74,11 @@ class ShowTest {
     }
 
     private static History history(EpochResult... epochs) {
-        return new History(List.of(epochs), 1, History.End.FINISHED);
+        return history(true, epochs);
+    }
+
+    private static History history(boolean classifies, EpochResult... epochs) {
+        return new History(List.of(epochs), 1, History.End.FINISHED, classifies);
     }
 
     @Test
@@ -124,7 +128,7 @@ class ShowTest {
                 for (int i = 0; i < count; i++) {
                     epochs[i] = new EpochResult(i + 1, size / (i + 1), 0, null, null, 0.001, 1, 1);
                 }
-                Element svg = svg(Show.curves(history(epochs)));
+                Element svg = svg(Show.curves(history(false, epochs)));
                 assertThat(all(svg, "circle")).hasSize(count);
                 assertThat(texts(svg)).doesNotContain("accuracy", "R2", "validation");
                 assertThat(all(svg, "text").size()).isLessThan(24);
@@ -139,9 +143,19 @@ class ShowTest {
     void inRegressionR2IsOfValidation() {
         EpochResult one = new EpochResult(1, 0.5, 0, 0.4, -0.2, 0.001, 1, 1);
         EpochResult two = new EpochResult(2, 0.4, 0, 0.3, 0.7, 0.001, 1, 1);
-        Element svg = svg(Show.curves(history(one, two)));
+        Element svg = svg(Show.curves(history(false, one, two)));
         assertThat(texts(svg)).contains("R2").doesNotContain("accuracy");
         assertThat(all(svg, "circle")).hasSize(4 + 2);
+    }
+
+    /** All wrong, which is no regression. */
+    @Test
+    void aClassifierMayHaveAnAccuracyOfNought() {
+        EpochResult one = new EpochResult(1, 3.5, 0, 3.4, 0.0, 0.001, 1, 1);
+        EpochResult two = new EpochResult(2, 3.4, 0, 3.3, 0.0, 0.001, 1, 1);
+        Element svg = svg(Show.curves(history(one, two)));
+        assertThat(texts(svg)).contains("accuracy").doesNotContain("R2");
+        assertThat(all(svg, "circle")).hasSize(2 * (2 + 2));
     }
 
     @Test

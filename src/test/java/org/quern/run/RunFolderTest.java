@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -92,6 +94,25 @@ class RunFolderTest {
                 .hasMessage(file + " is a symbolic link, which no run makes: remove it");
         assertThat(mine).hasBinaryContent(before);
         assertThat(file).isSymbolicLink();
+    }
+
+    /** As programs wrote it that kept states by themselves. */
+    @Test
+    void aRunThatDoesNotSayWhatItsDataWereGoesOnAndIsTold() {
+        Path run = train(1, 0);
+        Path file = run.resolve("last.state.safetensors");
+        StateFile state = StateFile.read(file);
+        Map<String, String> settings = new HashMap<>(state.settings());
+        assertThat(settings.remove("fingerprint")).isNotNull();
+        new StateFile(state.checkpoint(), state.config(), settings).write(file);
+        try (RunFolder again = RunFolder.resume(run, null)) {
+            assertThat(again.notice()).isNull();
+            again.restore(trainer, PARTS);
+            assertThat(again.notice())
+                    .isEqualTo(
+                            run
+                                    + " does not say what data it was trained on: taken to be the same");
+        }
     }
 
     @Test

@@ -23,17 +23,23 @@ import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
 import org.quern.Jvm;
 import org.quern.RealMnist;
+import org.quern.backend.Usable;
 import org.quern.cli.Cli;
 import org.quern.cli.Quern;
 import org.quern.data.Dataset;
+import org.quern.data.Digits;
 import org.quern.data.Pictures;
+import org.quern.data.Splits;
 import org.quern.model.Activation;
 import org.quern.model.Model;
 import org.quern.plan.Loss;
 import org.quern.report.Comparison;
 import org.quern.report.page.Page;
 import org.quern.report.page.RunPage;
+import org.quern.report.page.SweepPage;
 import org.quern.run.RunReport;
+import org.quern.run.RunSettings;
+import org.quern.run.Sweep;
 import org.quern.train.EpochResult;
 import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
@@ -224,6 +230,23 @@ class BrowserTest {
                     .isSortedAccordingTo(
                             (a, b) -> sign * Double.compare(a.doubleValue(), b.doubleValue()));
         }
+    }
+
+    /** Of three folds and two rates, two trainings were done. */
+    @Test
+    void aSweepWithFoldsThatWasInterrupted() throws IOException {
+        Splits data = Digits.splits(60, 20);
+        RunSettings base = RunSettings.DEFAULT.with(Map.of("folds", "3", "epochs", "1"));
+        List<Sweep.Member> all = Sweep.members(base, Map.of("lr", List.of("0.01", "0.1")));
+        Sweep sweep = new Sweep(data, Usable.named("java"), 1);
+        List<Sweep.Result> done = sweep.run(all.subList(0, 2), result -> {});
+        Map<String, Object> about = RunReport.about("java", "any", "digits");
+        about.put("trainings", all.size());
+        about.put("seconds", 1.5);
+        Files.writeString(page("folds"), SweepPage.html(done, about));
+        browser.open(page("folds"));
+        browser.checkEverywhere("folds");
+        assertThat(browser.text("p.note")).isEqualTo("Interrupted: 2 of 6 trainings are done.");
     }
 
     /** What could be large: images, classes, epochs. */

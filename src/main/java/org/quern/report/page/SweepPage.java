@@ -66,6 +66,7 @@ public final class SweepPage {
         data.put("best", SweepText.best(results));
         data.put("winner", SweepText.winner(results));
         data.put("all", runs.size());
+        data.put("done", results.size());
         data.put("runs", runs.subList(0, Math.min(MOST_ROWS, runs.size())));
         data.put("curves", curves(results, runs));
         return Page.html("Sweep", data, true, "sweep.js");

@@ -75,7 +75,7 @@ const varied = settings.filter(key => new Set(runs.map(run => run[key])).size > 
 const failed = runs.filter(run => run.failure).length;
 document.getElementById("page").append(...[
     h("h1", {}, "Sweep"), origin(about),
-    given.all < about.trainings && !runs[0].folds ? h("p", {class: "note"}, `Interrupted: ${count(given.all)} of ${count(about.trainings)} trainings are done.`) : null,
+    given.done < about.trainings ? h("p", {class: "note"}, `Interrupted: ${count(given.done)} of ${count(about.trainings)} trainings are done.`) : null,
     h("p", {class: "best"}, given.winner ? [h("b", {}, "Best: "), given.winner.replace("R2", "R²")] : "All trainings diverged."),
     figures([["trainings", count(about.trainings)], ["best run’s " + name(score), given.best.length ? four(runs[0][score]) : null],
         ["its " + name(error), given.best.length ? four(runs[0][error]) : null], ["diverged", failed ? count(failed) : null], ["time", seconds(about.seconds)]]),
