@@ -305,6 +305,7 @@ class SweepShardsTest {
                         0)) {
             Cli.Outcome outcome = quern(SWEEP + " --out @s --threads 1");
             assertThat(outcome.err())
+                    .contains(held.folder().toString())
                     .matches("quern: \\S+/s/0002 is in use by process \\d+ since \\S+: wait .*\n");
             assertThat(outcome.code()).isEqualTo(3);
         }

@@ -43,6 +43,14 @@ final class TortureJobs {
                             "sweep "
                                     + DATA
                                     + " --model dense_10 --epochs 1 --seeds 2 --csv @s.csv --json @s.json"),
+                    new Job(
+                            "kept-sweep",
+                            "new",
+                            "s.csv",
+                            "sweep "
+                                    + DATA
+                                    + " --model dense_10 --epochs 2 --seeds 2 --threads 1 --out @s"
+                                    + " --csv @s.csv"),
                     new Job("report", "whole", "run/report.html", "report @run"),
                     new Job("export", "whole", "m.onnx", "export @run --onnx @m.onnx"),
                     new Job("predict", "whole", "p.csv", "predict @run @rows.csv --out @p.csv"),
