@@ -24,10 +24,15 @@ import org.quern.train.EpochResult;
  */
 record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, String> settings) {
     private static final String KIND = "quern.state";
-    private static final String FORMAT = "2";
-    private static final String HISTORY =
+    private static final String FORMAT = "3";
+
+    /** Its epochs have no norms; else it is the same. */
+    private static final String WITHOUT_NORMS = "2";
+
+    private static final String OLD_HISTORY =
             "epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,seconds,"
-                    + "step_micros\n";
+                    + "step_micros";
+    private static final String HISTORY = OLD_HISTORY + ",weight_norm,gradient_norm";
 
     void write(Path file) {
         Map<String, String> metadata = new LinkedHashMap<>();
@@ -58,7 +63,7 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
         String text = "%s is not the state of a run: give the run's folder";
         require(metadata.containsKey(KIND) && state != null, text, file);
         String message = "%s is of another version of Quern: start a new run";
-        require(metadata.get(KIND).equals(FORMAT), message, file);
+        require(List.of(FORMAT, WITHOUT_NORMS).contains(metadata.get(KIND)), message, file);
         try {
             SafeTensors.Tensor best = tensors.tensor("best");
             Checkpoint checkpoint =
@@ -96,9 +101,9 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
      * same bits, NaN and infinity included; what is missing is left empty.
      */
     static String history(List<EpochResult> epochs) {
-        StringBuilder csv = new StringBuilder(HISTORY);
+        StringBuilder csv = new StringBuilder(HISTORY).append('\n');
         for (EpochResult e : epochs) {
-            String line = "%s,%s,%s,%s,%s,%s,%s,%s\n";
+            String line = "%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\n";
             csv.append(
                     line.formatted(
                                     e.epoch(),
@@ -108,19 +113,25 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
                                     e.validationAccuracy(),
                                     e.learningRate(),
                                     e.seconds(),
-                                    e.stepMicros())
+                                    e.stepMicros(),
+                                    e.weightNorm(),
+                                    e.gradientNorm())
                             .replace("null", ""));
         }
         return csv.toString();
     }
 
     static List<EpochResult> epochs(String history) {
-        require(history.startsWith(HISTORY), "its history has other columns");
+        List<String> lines = history.lines().toList();
+        String head = lines.isEmpty() ? "" : lines.get(0);
+        boolean known = List.of(HISTORY, OLD_HISTORY).contains(head);
+        require(known, "its history has other columns");
         List<EpochResult> epochs = new ArrayList<>();
-        for (String line : history.substring(HISTORY.length()).lines().toList()) {
+        for (String line : lines.subList(1, lines.size())) {
             String[] fields = line.split(",", -1);
             int epoch = epochs.size() + 1;
-            if (fields.length != 8 || !fields[0].equals(Integer.toString(epoch))) {
+            boolean whole = fields.length == head.split(",").length;
+            if (!whole || !fields[0].equals(Integer.toString(epoch))) {
                 throw data("its history lacks epoch %d", epoch);
             }
             epochs.add(
@@ -128,12 +139,18 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
                             epoch,
                             Double.parseDouble(fields[1]),
                             Double.parseDouble(fields[2]),
-                            fields[3].isEmpty() ? null : Double.valueOf(fields[3]),
-                            fields[4].isEmpty() ? null : Double.valueOf(fields[4]),
+                            value(fields, 3),
+                            value(fields, 4),
                             Double.parseDouble(fields[5]),
                             Double.parseDouble(fields[6]),
-                            Double.parseDouble(fields[7])));
+                            Double.parseDouble(fields[7]),
+                            value(fields, 8),
+                            value(fields, 9)));
         }
         return epochs;
+    }
+
+    private static Double value(String[] fields, int at) {
+        return at >= fields.length || fields[at].isEmpty() ? null : Double.valueOf(fields[at]);
     }
 }

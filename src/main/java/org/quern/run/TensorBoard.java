@@ -129,6 +129,8 @@ public final class TensorBoard implements Listener, AutoCloseable {
         values.put("epoch_loss", result.loss());
         values.put("epoch_accuracy", classifies ? result.accuracy() : null);
         values.put("epoch_learning_rate", result.learningRate());
+        values.put("epoch_weight_norm", result.weightNorm());
+        values.put("epoch_gradient_norm", result.gradientNorm());
         scalars("train", result.epoch() - 1, values);
         if (result.validationLoss() != null) {
             values.clear();

@@ -15,6 +15,9 @@ import java.util.Locale;
  * @param seconds wall time of its training steps
  * @param stepMicros wall time of a step, in microseconds: the mean over the epoch; 0 if a resume
  *     found them all done
+ * @param weightNorm L2 norm of all weights and biases after it; null in runs of older versions
+ * @param gradientNorm L2 norm of the loss's gradient by them, at the batch that would come next,
+ *     dropout on; null in runs of older versions
  */
 public record EpochResult(
         int epoch,
@@ -24,7 +27,9 @@ public record EpochResult(
         Double validationAccuracy,
         double learningRate,
         double seconds,
-        double stepMicros) {
+        double stepMicros,
+        Double weightNorm,
+        Double gradientNorm) {
 
     /** One line: "epoch 3: loss 0.2561, accuracy 0.9243, validation loss 0.1600, ...". */
     @Override

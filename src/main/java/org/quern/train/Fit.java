@@ -38,6 +38,9 @@ final class Fit {
      */
     private static final double LEAST_OF_A_MISS = 0.69;
 
+    /** Values that are brought from the device at once, where all would be a second model. */
+    private static final int PIECE = 1 << 18;
+
     private final Trainer trainer;
     private final TrainingConfig config;
     private final Plan plan;
@@ -136,7 +139,7 @@ final class Fit {
         if (check != null && outputs == null) {
             return History.End.INTERRUPTED;
         }
-        EpochResult result = result(seconds, (int) (trainer.step - start.step()), outputs);
+        EpochResult result = result(seconds, (int) (trainer.step - start.step()), outputs, state);
         boolean best = trainer.finishEpoch(result, state);
         for (Listener listener : trainer.listeners) {
             stop |= listener.epochEnd(result, best, trainer) == Listener.Verdict.STOP;
@@ -233,7 +236,7 @@ final class Fit {
         return new History(trainer.epochs, best, end, plan.loss().takesLogits());
     }
 
-    private EpochResult result(double seconds, int stepsTimed, float[] outputs) {
+    private EpochResult result(double seconds, int stepsTimed, float[] outputs, float[] state) {
         Evaluation validated =
                 outputs == null ? null : Evaluation.of(plan.loss(), outputs, validation);
         return new EpochResult(
@@ -244,7 +247,51 @@ final class Fit {
                 validated == null ? null : validated.score(),
                 learningRate.applyAsDouble(trainer.step - 1),
                 seconds,
-                stepsTimed == 0 ? 0 : seconds * 1e6 / stepsTimed);
+                stepsTimed == 0 ? 0 : seconds * 1e6 / stepsTimed,
+                Math.sqrt(sumOfSquares(state, Math.toIntExact(plan.parameters().size()))),
+                gradientNorm());
+    }
+
+    /**
+     * That of the step that would come next, as far as its gradients: no parameter changes, and
+     * training steps need nothing that it leaves behind. They do not say their gradients
+     * themselves, which some kernels never write to memory.
+     */
+    private double gradientNorm() {
+        StepContext next = StepContext.training(select(trainer.step, 1), batches);
+        for (Op op : plan.training()) {
+            if (!(op instanceof Op.Update || op instanceof Op.Metrics)) {
+                executor.run(op, data, next);
+            }
+        }
+        Slice all = plan.gradients();
+        float[] values = new float[(int) Math.min(all.size(), PIECE)];
+        double sum = 0;
+        for (int done = 0; done < all.columns(); done += PIECE) {
+            int count = Math.min(PIECE, all.columns() - done);
+            executor.read(new Slice(all.name(), all.offset() + done, 1, count), values, 0);
+            sum += sumOfSquares(values, count);
+        }
+        return Math.sqrt(sum);
+    }
+
+    /** In four parts, or each addition would wait for the one before. */
+    private static double sumOfSquares(float[] values, int count) {
+        double a = 0;
+        double b = 0;
+        double c = 0;
+        double d = 0;
+        int i = 0;
+        for (; i + 3 < count; i += 4) {
+            a += (double) values[i] * values[i];
+            b += (double) values[i + 1] * values[i + 1];
+            c += (double) values[i + 2] * values[i + 2];
+            d += (double) values[i + 3] * values[i + 3];
+        }
+        for (; i < count; i++) {
+            a += (double) values[i] * values[i];
+        }
+        return a + b + c + d;
     }
 
     /**

@@ -48,7 +48,7 @@ final class FolderContents {
             int header = (int) ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
             return digest(Arrays.copyOfRange(bytes, 8 + header, bytes.length));
         } else if (name.endsWith("history.csv")) {
-            return text.replaceAll("(?m),[^,\n]*,[^,\n]*$", "");
+            return text.replaceAll("(?m)^((?:[^,\n]*,){6})[^,\n]*,[^,\n]*,", "$1"); // not its times
         } else if (name.equals("s.csv")) {
             return text.lines().count() + " lines of " + text.split("\n")[0];
         } else if (name.endsWith(".json")) {

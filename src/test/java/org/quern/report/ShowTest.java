@@ -70,7 +70,8 @@ class ShowTest {
 
     private static EpochResult epoch(int number, double loss, Double validation) {
         Double accuracy = validation == null ? null : 1 - validation;
-        return new EpochResult(number, loss, 1 - loss, validation, accuracy, 0.001, 1, 1);
+        return new EpochResult(
+                number, loss, 1 - loss, validation, accuracy, 0.001, 1, 1, null, null);
     }
 
     private static History history(EpochResult... epochs) {
@@ -126,7 +127,9 @@ class ShowTest {
             for (int count : new int[] {1, 2, 9, 10, 31, 1000}) {
                 EpochResult[] epochs = new EpochResult[count];
                 for (int i = 0; i < count; i++) {
-                    epochs[i] = new EpochResult(i + 1, size / (i + 1), 0, null, null, 0.001, 1, 1);
+                    epochs[i] =
+                            new EpochResult(
+                                    i + 1, size / (i + 1), 0, null, null, 0.001, 1, 1, null, null);
                 }
                 Element svg = svg(Show.curves(history(false, epochs)));
                 assertThat(all(svg, "circle")).hasSize(count);
@@ -141,8 +144,8 @@ class ShowTest {
 
     @Test
     void inRegressionR2IsOfValidation() {
-        EpochResult one = new EpochResult(1, 0.5, 0, 0.4, -0.2, 0.001, 1, 1);
-        EpochResult two = new EpochResult(2, 0.4, 0, 0.3, 0.7, 0.001, 1, 1);
+        EpochResult one = new EpochResult(1, 0.5, 0, 0.4, -0.2, 0.001, 1, 1, null, null);
+        EpochResult two = new EpochResult(2, 0.4, 0, 0.3, 0.7, 0.001, 1, 1, null, null);
         Element svg = svg(Show.curves(history(false, one, two)));
         assertThat(texts(svg)).contains("R2").doesNotContain("accuracy");
         assertThat(all(svg, "circle")).hasSize(4 + 2);

@@ -207,7 +207,12 @@ class TensorBoardTest {
                         whole.epochs().stream().map(e -> (float) e.loss()).toList());
         assertThat(of("epoch_accuracy", train).keySet()).containsExactly(0L, 1L, 2L);
         assertThat(train.get(train.size() - 1).scalars())
-                .containsOnlyKeys("epoch_loss", "epoch_accuracy", "epoch_learning_rate");
+                .containsOnlyKeys(
+                        "epoch_loss",
+                        "epoch_accuracy",
+                        "epoch_learning_rate",
+                        "epoch_weight_norm",
+                        "epoch_gradient_norm");
         List<Event> validation = new ArrayList<>();
         for (Path file : files("validation")) {
             validation.addAll(events(file));

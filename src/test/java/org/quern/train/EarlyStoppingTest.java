@@ -37,7 +37,9 @@ class EarlyStoppingTest {
 
     @Test
     void withoutValidationTheTrainingLossCounts() {
-        assertThat(EarlyStopping.monitored(new EpochResult(1, 0.3, 0, null, null, 0, 0, 0)))
+        assertThat(
+                        EarlyStopping.monitored(
+                                new EpochResult(1, 0.3, 0, null, null, 0, 0, 0, null, null)))
                 .isEqualTo(0.3);
     }
 
@@ -53,7 +55,9 @@ class EarlyStoppingTest {
     private static List<EpochResult> validated(double... losses) {
         List<EpochResult> epochs = new ArrayList<>();
         for (double loss : losses) {
-            epochs.add(new EpochResult(epochs.size() + 1, 9 - loss, 0, loss, 0.0, 0, 0, 0));
+            epochs.add(
+                    new EpochResult(
+                            epochs.size() + 1, 9 - loss, 0, loss, 0.0, 0, 0, 0, null, null));
         }
         return epochs;
     }

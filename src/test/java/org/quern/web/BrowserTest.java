@@ -128,8 +128,9 @@ class BrowserTest {
         // a whole number comes as a Long
         assertThat(sure)
                 .isSortedAccordingTo((a, b) -> Double.compare(b.doubleValue(), a.doubleValue()));
-        // curves: a dot for each of five epochs, in training and validation, of loss and accuracy
-        assertThat(browser.all("figure svg circle title")).hasSize(20);
+        // curves: a dot for each of five epochs, in training and validation, of loss and
+        // accuracy, and of the two norms
+        assertThat(browser.all("figure svg circle title")).hasSize(30);
         assertThat(browser.all("nav a")).hasSize(9);
         // a cell shows its rows, by the keyboard too; at first those of the commonest mistake
         assertThat(browser.text(".shown h3")).matches("(\\d) predicted as (?!\\1)\\d");
@@ -282,7 +283,9 @@ class BrowserTest {
                                                     0.3,
                                                     1e-3,
                                                     1e-3 * i,
-                                                    1.5))
+                                                    1.5,
+                                                    6 + Math.log(i),
+                                                    2.0 / i))
                             .toList());
             String html =
                     new RunPage("Large", report.values(), model, Loss.CROSS_ENTROPY)

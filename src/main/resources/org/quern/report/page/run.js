@@ -57,10 +57,14 @@ function lines(data) {
         return all;
     };
     const mark = best(data.run);
+    const norm = (title, name) => epochs.some(e => !none(e[name]))
+        ? {title, yFormat: digits, log: true, mark, series: [{name: "after the epoch", colour: "var(--first)", points: of(name)}]} : null;
     return [
         {title: "Loss", yFormat: four, log: true, mark, series: series("loss", "validationLoss")},
         data.classifies ? {title: "Accuracy", yFormat: four, mark, series: series("accuracy", "validationAccuracy")} : null,
         new Set(points.map(p => p.learningRate)).size < 2 ? null : {title: "Learning rate", yFormat: digits, log: true, series: series("learningRate", null)},
+        norm("Gradient norm", "gradientNorm"),
+        norm("Weight norm", "weightNorm"),
     ].filter(chart => chart);
 }
 
@@ -73,7 +77,9 @@ function curves(data) {
     drawn = all.map(lineChart);
     said = meaning(data.run, data.run.epochs || []);
     return section(data.classifies ? "Loss and accuracy" : "Loss", h("div", {class: "pair charts"}, drawn),
-        h("p", {class: "note"}, said + " The thin line is the mean over a few steps. Point at a chart, or use the arrow keys, to read it."));
+        h("p", {class: "note"}, said + " The thin line is the mean over a few steps."
+            + (all.some(chart => chart.title === "Weight norm") ? " The norms are L2 norms: of all weights and biases after each epoch, and of the loss’s gradient by them at the batch that comes next." : "")
+            + " Point at a chart, or use the arrow keys, to read it."));
 }
 
 /** What the two kinds of figures are, so that nobody wonders why the network does better on rows that it never saw. */
