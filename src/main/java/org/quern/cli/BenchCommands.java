@@ -186,7 +186,7 @@ final class BenchCommands {
             RunSettings base = running.settings();
             Backends.Choice choice = base.choose();
             console.about("device", choice.text());
-            console.about("data", splits.description());
+            console.about("data", DataSource.described(console, splits, located));
             if (!DataSource.isMnist(located)) {
                 console.note("the rungs are MNIST's: other data has its own");
             }

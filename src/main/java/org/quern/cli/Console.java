@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -19,11 +20,16 @@ import org.quern.QuernException;
 import org.quern.report.Look;
 import picocli.CommandLine.Help.Ansi;
 
-/** All that commands see of the world outside; who watches may have a line redrawn. */
+/**
+ * All that commands see of the world outside; who watches may have a line redrawn.
+ *
+ * @param terminal whether output goes to one; {@code showsErrors}: whether errors do
+ */
 record Console(
         PrintStream out,
         PrintStream err,
         boolean terminal,
+        boolean showsErrors,
         Map<String, String> environment,
         LongSupplier nanoTime,
         boolean quiet) {
@@ -43,22 +49,25 @@ record Console(
             boolean terminal,
             Map<String, String> environment,
             LongSupplier nanoTime) {
-        this(out, err, terminal, environment, nanoTime, false);
+        this(out, err, terminal, terminal, environment, nanoTime, false);
     }
 
     /** The same that leaves out what is said on the way to the results. */
     Console quietly() {
-        return new Console(out, err, terminal, environment, nanoTime, true);
+        return new Console(out, err, terminal, showsErrors, environment, nanoTime, true);
     }
 
     static Console system() {
         Map<String, String> environment = System.getenv();
+        boolean terminal = isTerminal(environment);
         return new Console(
                 stream(new Watched(new FileOutputStream(FileDescriptor.out))),
                 stream(new FileOutputStream(FileDescriptor.err)),
-                isTerminal(environment),
+                terminal,
+                terminal && isDevice(Path.of("/proc/self/fd/2")),
                 environment,
-                System::nanoTime);
+                System::nanoTime,
+                false);
     }
 
     /** Whether output may be coloured; <a href="https://no-color.org">NO_COLOR</a> forbids it. */
@@ -100,7 +109,20 @@ record Console(
     void error(String text) {
         out.flush();
         String line = "quern: " + Look.clean(text);
-        err.println(terminal ? look().wrapped(line, 2) : line);
+        err.println(showsErrors ? look().wrapped(line, 2) : line);
+    }
+
+    /**
+     * A path as one would type it here: from this folder or from home on, if it is in one of them.
+     */
+    String typed(Path path) {
+        Path here = Path.of("").toAbsolutePath();
+        Path home = Path.of(environment.getOrDefault("HOME", "")).toAbsolutePath();
+        if (path.startsWith(here) && !path.equals(here)) {
+            return here.relativize(path).toString();
+        }
+        boolean below = isSet("HOME") && path.startsWith(home) && !path.equals(home);
+        return below ? Path.of("~").resolve(home.relativize(path)).toString() : path.toString();
     }
 
     /** Writes a line that starts with what it is about, unless it is {@linkplain #quiet}. */
@@ -156,6 +178,15 @@ record Console(
     private static PrintStream stream(OutputStream to) {
         OutputStream buffered = new BufferedOutputStream(to, BUFFER);
         return new PrintStream(buffered, true, StandardCharsets.UTF_8);
+    }
+
+    /** Of what the JDK does not tell: whether it is a terminal, and no file or pipe. */
+    private static boolean isDevice(Path descriptor) {
+        try {
+            return descriptor.toRealPath().startsWith("/dev");
+        } catch (IOException e) {
+            return false; // a pipe, or a system that does not say
+        }
     }
 
     /**

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.quern.QuernException;
 import org.quern.data.Columns;
 import org.quern.data.Exploration;
@@ -37,7 +38,8 @@ final class DataCommands {
         Splits read(Console console) {
             path = DataSource.locate(console, path);
             Splits splits = DataSource.read(table.settings(), path);
-            console.about("data", splits.description() + DataText.reading(splits));
+            String what = DataSource.described(console, splits, path);
+            console.about("data", what + DataText.reading(splits));
             return splits;
         }
     }
@@ -113,7 +115,9 @@ final class DataCommands {
 
     @Command(
             name = "fetch",
-            description = "Fetches a data set into the user's cache, and checks it.",
+            description =
+                    "Fetches a data set into the user's cache, unless it is there or where"
+                            + " QUERN_MNIST says, and checks it.",
             footer = {
                 "  quern data fetch mnist",
                 "  quern data fetch mnist --to data/mnist",
@@ -131,9 +135,19 @@ final class DataCommands {
         if (!name.equals("mnist")) {
             throw usage("unknown data set \"%s\": mnist is the one that can be fetched", name);
         }
-        Path folder = to == null ? Mnist.cacheFolder(console.environment()) : to;
+        Optional<Path> there = to == null ? Mnist.find(console.environment()) : Optional.empty();
+        Path folder =
+                there.orElseGet(() -> to == null ? Mnist.cacheFolder(console.environment()) : to);
         if (!Mnist.isIn(folder)) {
-            DataSource.fetch(console, folder);
+            try {
+                DataSource.fetch(console, folder);
+            } catch (QuernException e) {
+                Optional<Path> other = Mnist.find(console.environment());
+                if (e.kind() != QuernException.Kind.DATA || other.isEmpty()) {
+                    throw e;
+                }
+                throw QuernException.data(e, "%s: %s holds them", e.getMessage(), other.get());
+            }
         }
         List<String> differing = Mnist.differing(folder);
         if (!differing.isEmpty()) {
@@ -141,7 +155,9 @@ final class DataCommands {
                     "%s: %s are not MNIST's (SHA-256 differs): remove them and fetch again",
                     folder, String.join(", ", differing));
         }
-        console.about("mnist", "whole and checked (SHA-256) in " + folder);
+        boolean told = folder.toString().equals(console.environment().get(Mnist.VARIABLE));
+        String where = console.typed(folder) + (told ? ", which " + Mnist.VARIABLE + " names" : "");
+        console.about("mnist", "whole and checked (SHA-256) in " + where);
     }
 
     @Command(

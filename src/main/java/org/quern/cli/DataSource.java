@@ -121,6 +121,13 @@ final class DataSource {
         }
     }
 
+    /** What data it is, its path {@linkplain Console#typed as one would type it}. */
+    static String described(Console console, Splits splits, String located) {
+        return located.isEmpty() || located.startsWith(GENERATED)
+                ? splits.description()
+                : splits.description().replace(located, console.typed(Path.of(located)));
+    }
+
     static boolean isMnist(String located) {
         return !located.startsWith(GENERATED) && Mnist.isIn(Path.of(located));
     }
@@ -133,7 +140,7 @@ final class DataSource {
                 (file, done, total) -> {
                     if (!said[0]) {
                         said[0] = true;
-                        console.about("fetch", "MNIST into " + folder);
+                        console.about("fetch", "MNIST into " + console.typed(folder));
                     }
                     if (line.isDue() || done == total && console.terminal()) {
                         String of = total < 0 ? "" : format(" of %.1f MB", total * 1e-6);

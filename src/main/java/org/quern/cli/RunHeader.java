@@ -43,7 +43,8 @@ final class RunHeader {
         String classes = train.hasLabels() ? ", " + DataText.classes(train) : "";
         Columns columns = parts.columns();
         String shape = columns == null ? DataText.shape(train.shape()) : DataText.columns(columns);
-        console.about("data", "%s: %s, %s%s", splits.description(), counts, shape, classes);
+        String what = DataSource.described(console, splits, settings.get(Setting.DATA));
+        console.about("data", "%s: %s, %s%s", what, counts, shape, classes);
         reading(console, splits, parts, settings);
     }
 

@@ -154,7 +154,7 @@ final class SweepCommand implements Runnable {
                 Sweep.members(base, varied).stream().map(one -> one.on(data)).toList();
         Sweep sweep = new Sweep(data, choice.backend(), base.get(Setting.THREADS));
         console.about("device", choice.text());
-        console.about("data", data.description());
+        console.about("data", DataSource.described(console, data, located));
         Splits parts = members.get(0).parts(data);
         RunHeader.reading(console, data, parts, members.get(0).settings());
         RunHeader.unused(console, members.stream().map(Sweep.Member::settings).toList());

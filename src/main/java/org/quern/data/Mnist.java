@@ -116,8 +116,10 @@ public final class Mnist {
         if (told != null && !told.isBlank()) {
             Path folder = Path.of(told);
             String missing = missing(folder);
-            String message = "%s is %s, which does not hold MNIST: no %s in it";
-            require(missing.isEmpty(), message, VARIABLE, folder, missing);
+            String message =
+                    "%s is %s, which does not hold MNIST: no %s in it; unset it, or fetch MNIST"
+                            + " there by quern data fetch mnist --to %s";
+            require(missing.isEmpty(), message, VARIABLE, folder, missing, folder);
             return Optional.of(folder);
         }
         return Caches.folders(environment).stream()

@@ -13,6 +13,7 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.quern.RealMnist;
 import org.quern.data.Dataset;
 import org.quern.data.Digits;
 import org.quern.run.RunFolder;
@@ -161,6 +162,19 @@ class CommandsTest {
                 .last()
                 .asString()
                 .matches("verdict   ready: train runs on \\w+(, the CPU: no GPU is used)?");
+    }
+
+    /** Without a network, too: what other commands find needs no fetching. */
+    @Test
+    void mnistIsNotFetchedWhereItIsFound() {
+        Path there = RealMnist.folder();
+        Cli.Outcome outcome =
+                new Cli(folder).with("QUERN_MNIST", there.toString()).run("data", "fetch", "mnist");
+        assertThat(outcome.err()).isEmpty();
+        assertThat(outcome.out())
+                .matches(
+                        "mnist     whole and checked \\(SHA-256\\) in .*mnist, which QUERN_MNIST names\\R");
+        assertThat(folder.resolve("cache/quern/mnist")).doesNotExist();
     }
 
     /** The last weights and the best, which are not those of one epoch here. */

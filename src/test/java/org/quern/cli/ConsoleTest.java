@@ -5,10 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.data.Dataset;
@@ -60,9 +65,65 @@ class ConsoleTest {
         assertThat(shown.strip().replaceAll("\\s+", " ")).isEqualTo("quern: " + text);
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         PrintStream err = new PrintStream(bytes, true, StandardCharsets.UTF_8);
-        new Console(err, err, false, Map.of("COLUMNS", "40"), System::nanoTime).error(text);
+        // output goes to a terminal here, errors to a file
+        new Console(err, err, true, false, Map.of("COLUMNS", "40"), System::nanoTime, false)
+                .error(text);
         assertThat(bytes.toString(StandardCharsets.UTF_8))
                 .isEqualTo("quern: " + text + System.lineSeparator());
+    }
+
+    /** Asked of the system: output is a terminal twice, errors are first one and then a file. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void whereErrorsGoIsAskedForByItself(@TempDir Path folder) throws Exception {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        String asked = "predict nothing-that-is-there with-a-name " + "x".repeat(40);
+        String command =
+                String.join(
+                        " ",
+                        java,
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Quern.class.getName(),
+                        asked);
+        Path file = folder.resolve("errors");
+        for (String to : List.of("", " 2>" + file)) {
+            ProcessBuilder script = new ProcessBuilder("script", "-qc", command + to, "/dev/null");
+            script.environment().putAll(Map.of("COLUMNS", "40", "TERM", "xterm"));
+            script.environment().remove("CI");
+            Process process = script.redirectErrorStream(true).start();
+            process.getOutputStream().close();
+            String out =
+                    new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            process.waitFor();
+            String errors = to.isEmpty() ? out : Files.readString(file);
+            assertThat(errors).startsWith("quern: nothing-that-is-there ");
+            assertThat(errors.lines().count() > 1).as(errors).isEqualTo(to.isEmpty());
+        }
+    }
+
+    @Test
+    void pathsAreAsOneWouldTypeThem() {
+        Path here = Path.of("").toAbsolutePath();
+        Path home = here.getRoot().resolve("home").resolve("me");
+        Console console =
+                new Console(
+                        System.out,
+                        System.err,
+                        false,
+                        Map.of("HOME", home.toString()),
+                        System::nanoTime);
+        assertThat(console.typed(here.resolve("data").resolve("a.csv")))
+                .isEqualTo(Path.of("data", "a.csv").toString());
+        assertThat(console.typed(home.resolve("a.csv")))
+                .isEqualTo(Path.of("~", "a.csv").toString());
+        Path neighbour = home.resolveSibling("me2").resolve("a.csv");
+        for (Path other : List.of(here, home, neighbour, Path.of("..", "a.csv"))) {
+            assertThat(console.typed(other)).isEqualTo(other.toString());
+        }
+        Console homeless = new Console(System.out, System.err, false, Map.of(), System::nanoTime);
+        assertThat(homeless.typed(home.resolve("a.csv")))
+                .isEqualTo(home.resolve("a.csv").toString());
     }
 
     @Test

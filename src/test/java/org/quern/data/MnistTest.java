@@ -71,7 +71,9 @@ class MnistTest {
                         "QUERN_MNIST is %s, which does not hold MNIST: no train-images-idx3-ubyte.gz,"
                                         .formatted(cache)
                                 + " train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz,"
-                                + " t10k-labels-idx1-ubyte.gz in it");
+                                + " t10k-labels-idx1-ubyte.gz in it; unset it, or fetch MNIST there"
+                                + " by quern data fetch mnist --to "
+                                + cache);
     }
 
     @Test

@@ -105,6 +105,7 @@ class BrowserTest {
         assertThat(browser.all("h2").stream().map(WebElement::getText))
                 .containsExactly(
                         "Loss and accuracy",
+                        "Gradients and weights",
                         "Confusion matrix",
                         "Classes",
                         "Mistakes",
@@ -131,7 +132,7 @@ class BrowserTest {
         // curves: a dot for each of five epochs, in training and validation, of loss and
         // accuracy, and of the two norms
         assertThat(browser.all("figure svg circle title")).hasSize(30);
-        assertThat(browser.all("nav a")).hasSize(9);
+        assertThat(browser.all("nav a")).hasSize(10);
         // a cell shows its rows, by the keyboard too; at first those of the commonest mistake
         assertThat(browser.text(".shown h3")).matches("(\\d) predicted as (?!\\1)\\d");
         browser.all("button.cell").get(0).sendKeys(Keys.ENTER);
@@ -416,6 +417,7 @@ class BrowserTest {
         try (Trainer trainer = Trainer.open(config)) {
             RunReport report = new RunReport(trainer, "any", "a sine", 20);
             report.end(trainer.fit(sine, sine, 20)).test(trainer.evaluate(sine));
+            report.with("started", "2026-11-28T17:05Z"); // as Java writes whole minutes
             String html =
                     new RunPage("Sine", report.values(), model, config.loss())
                             .test(trainer.evaluate(sine), sine)
@@ -426,8 +428,10 @@ class BrowserTest {
         browser.open(page("sine"));
         browser.checkEverywhere("regression");
         assertThat(browser.all("h2").stream().map(WebElement::getText))
-                .containsExactly("Loss", "Predictions", "Model and settings");
+                .containsExactly(
+                        "Loss", "Gradients and weights", "Predictions", "Model and settings");
         assertThat(browser.text(".figures dt")).isEqualTo("test R²");
+        assertThat(browser.text("#header")).contains("2026-11-28 17:05 UTC");
         assertThat(browser.all("figure svg circle[r='2.2']")).hasSize(400);
         assertThat(browser.all("figure svg rect")).hasSize(21);
     }

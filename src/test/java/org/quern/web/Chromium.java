@@ -151,6 +151,7 @@ final class Chromium implements AutoCloseable {
         }
         medium("screen", "dark");
         check(name + "-dark", 1280);
+        check(name + "-dark-390", 390);
         medium("print", "dark");
         check(name + "-print", 700);
         medium("screen", "light");

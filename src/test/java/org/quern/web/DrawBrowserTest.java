@@ -92,8 +92,7 @@ class DrawBrowserTest {
                         "document.querySelector('li.best')?.dataset.class === '" + digit + "'");
                 assertThat(browser.text("li.best .name")).isEqualTo(Integer.toString(digit));
                 if (digit == 3) {
-                    browser.check("draw-3", 1280);
-                    browser.size(1280, 900);
+                    browser.checkEverywhere("draw-3");
                     browser.until(
                             "document.querySelector('.spoken').textContent.startsWith('3, probability')");
                 }

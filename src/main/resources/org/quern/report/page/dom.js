@@ -58,7 +58,7 @@ function sortable(scroll) {
 
 /** When, where, by what and by which command a page's figures were made, as run.json says it. */
 function origin(run) {
-    const when = time => time ? time.replace("T", " ").replace(/:\d\d(?=[Z+-])/, " ").replace("Z", "UTC") : null;
+    const when = time => time ? time.replace(/T(\d\d:\d\d)(:\d\d)?/, " $1 ").replace("Z", "UTC") : null;
     const by = [when(run.started), run.resumed ? "resumed " + when(run.resumed) : null, run.host ? "on " + run.host : null,
         run.version ? "Quern " + run.version.replace("quern ", "") : null, "Java " + run.java];
     return [

@@ -19,7 +19,7 @@ document.getElementById("page").append(
         ...given.splits.map(split => ({title: split.name, of: row => row[1](split)})),
     ], [
         ["rows", s => count(s.numbers.rows)], ["shape", s => s.shape], ["classes", s => s.classes || "–"], ["range", s => s.range],
-        ["mean", s => four(s.numbers.mean)], ["deviation", s => four(s.numbers.deviation)], ["not 0", s => percent(s.numbers.nonZero)],
+        ["mean", s => four(s.numbers.mean)], ["std dev", s => four(s.numbers.deviation)], ["non-zero", s => percent(s.numbers.nonZero)],
     ]), h("p", {class: "note"}, "Raw values, before any scaling."), ...given.duplicates.map(line => h("p", {}, sentence(line)))),
     ...[
         bars ? section("Classes", bars) : null,

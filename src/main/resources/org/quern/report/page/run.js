@@ -58,7 +58,7 @@ function lines(data) {
     };
     const mark = best(data.run);
     const norm = (title, name) => epochs.some(e => !none(e[name]))
-        ? {title, yFormat: digits, log: true, mark, series: [{name: "after the epoch", colour: "var(--first)", points: of(name)}]} : null;
+        ? {title, norm: true, yFormat: digits, log: true, mark, series: [{name: "after the epoch", colour: "var(--first)", points: of(name)}]} : null;
     return [
         {title: "Loss", yFormat: four, log: true, mark, series: series("loss", "validationLoss")},
         data.classifies ? {title: "Accuracy", yFormat: four, mark, series: series("accuracy", "validationAccuracy")} : null,
@@ -76,10 +76,13 @@ function curves(data) {
     if (!all) return null;
     drawn = all.map(lineChart);
     said = meaning(data.run, data.run.epochs || []);
-    return section(data.classifies ? "Loss and accuracy" : "Loss", h("div", {class: "pair charts"}, drawn),
-        h("p", {class: "note"}, said + " The thin line is the mean over a few steps."
-            + (all.some(chart => chart.title === "Weight norm") ? " The norms are L2 norms: of all weights and biases after each epoch, and of the loss’s gradient by them at the batch that comes next." : "")
-            + " Point at a chart, or use the arrow keys, to read it."));
+    const charts = norms => drawn.filter((_, i) => Boolean(all[i].norm) === norms);
+    return [
+        section(data.classifies ? "Loss and accuracy" : "Loss", h("div", {class: "pair charts"}, charts(false)),
+            h("p", {class: "note"}, said + " The thin line is the mean over a few steps. Point at a chart, or use the arrow keys, to read it.")),
+        charts(true).length ? section("Gradients and weights", h("div", {class: "pair charts"}, charts(true)),
+            h("p", {class: "note"}, "L2 norms after each epoch: of the gradient of the loss, at the batch that comes next, and of all weights and biases.")) : null,
+    ].filter(part => part);
 }
 
 /** What the two kinds of figures are, so that nobody wonders why the network does better on rows that it never saw. */
@@ -234,9 +237,9 @@ function columns(run) {
     const number = value => c => c.values ? "" : digits(c[value]);
     const more = run.columns.inputs.length - shown.length;
     return section("Columns",
-        h("p", {}, `Of the rows trained on; numbers are ${run.columns.standardize ? "standardized by mean and deviation" : "taken as they are"}.`),
+        h("p", {}, `Of the rows trained on; numbers are ${run.columns.standardize ? "standardized by mean and standard deviation" : "taken as they are"}.`),
         table([
-            {title: "column", text: true, of: c => c.name || "–"}, {title: "mean", of: number("mean")}, {title: "deviation", of: number("deviation")},
+            {title: "column", text: true, of: c => c.name || "–"}, {title: "mean", of: number("mean")}, {title: "std dev", of: number("deviation")},
             {title: "min", of: number("min")}, {title: "max", of: number("max")}, {title: "gaps", text: true, of: c => c.gaps ? "yes" : ""},
             {title: "values", text: true, of: c => !c.values ? "" : c.values.length ? cut(c.values.join(", "), 700) : "too many: left out"},
         ], shown),
@@ -277,7 +280,7 @@ function refresh(data) {
     const all = lines(data);
     const same = drawn && all && drawn.length === all.length && said === meaning(data.run, data.run.epochs || []);
     if (same) drawn.forEach((chart, i) => chart.update(all[i]));
-    else if (all) document.getElementById("curves").replaceChildren(curves(data));
+    else if (all) document.getElementById("curves").replaceChildren(...curves(data));
     contents();
 }
 

@@ -17,7 +17,7 @@ function runTable() {
 }
 
 function curves() {
-    const named = run => `${run.number}: ${settings.map(key => run[key]).join(", ")}`;
+    const named = run => `${run.number}: ${settings.map(key => key === "model" ? run[key] : `${key} ${run[key]}`).join(", ")}`;
     const shown = given.curves.filter(curve => curve.epochs.length);
     const chartOf = (title, key) => {
         const series = shown.map((curve, i) => ({
@@ -43,8 +43,8 @@ function settingChart(key) {
     const means = values.map(value => [value, d3.mean(dots.filter(run => of(run) === value), run => run[score])]);
     const title = `${name(score)} by ${key}`;
     return h("div", {}, h("h3", {}, key), chart(`${title}: ${means.map(([value, mean]) => `${value}: ${four(mean)}`).join(", ")}`, 260, (svg, width, height) => {
-        const [across, down] = inner(width, height);
-        const y = d3.scaleLinear(d3.extent(dots, run => run[score]), down).nice(5);
+        const [across, [bottom, top]] = inner(width, height);
+        const y = d3.scaleLinear(d3.extent(dots, run => run[score]), [bottom, top + 12]).nice(5);
         const yText = tickText(y);
         const left = Math.max(margin.left, 14 + widest(y, yText));
         const range = [left + 14, across[1] - 14];
