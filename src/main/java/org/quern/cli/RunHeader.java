@@ -84,7 +84,7 @@ final class RunHeader {
         String how = columns.standardize() ? "standardized" : "not standardized" + scaling(scaling);
         if (columns.targets().stream().anyMatch(one -> one.deviation() != 1)) {
             how += columns.targets().size() == 1 ? ", label too" : ", labels too";
-            how += " (loss in deviations)";
+            how += ", and so the loss";
         }
         console.about("", read + how + DataText.gaps(columns));
         leftOut(console, columns);

@@ -387,7 +387,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             }
             if (gaps > 0 && !input.gaps()) {
                 String taken = input.isCategory() ? "none of its values" : "its mean";
-                String some = "%s: gaps in %,d of %,d rows, but none in training: taken as %s";
+                String some = "%s: missing in %,d of %,d rows, but none in training: taken as %s";
                 note(some, name(c), gaps, rows, taken);
             }
         }

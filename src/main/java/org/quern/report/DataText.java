@@ -77,7 +77,7 @@ public final class DataText {
         }
         Columns columns = Columns.fit(set, false, false);
         Table table = new Table("  ", -1, 4, 1, 1, 1, 1, -1);
-        table.row("column", "gaps", "min", "mean", "max", "std dev", "values");
+        table.row("column", "missing", "min", "mean", "max", "std dev", "values");
         int width = set.features();
         for (int c = 0; c < Math.min(width, MOST_COLUMNS); c++) {
             Columns.Input input = columns.inputs().get(c);
@@ -158,7 +158,7 @@ public final class DataText {
                         .filter(c -> inputs.get(c).gaps() && !inputs.get(c).isLeftOut())
                         .mapToObj(columns::name)
                         .toList();
-        return names.isEmpty() ? "" : "; gaps in " + Columns.shown(names);
+        return names.isEmpty() ? "" : "; missing values in " + Columns.shown(names);
     }
 
     /** What is tested on in cross-validation, and what is left out of it. */

@@ -142,7 +142,7 @@ class PredictFileTest {
                 .startsWith("the CSV row: price ");
         assertThat(quern("predict @run --csv-row ,Oslo,small").out())
                 .startsWith(
-                        "note      x: gaps in 1 of 1 rows, but none in training: taken as its mean\n"
+                        "note      x: missing in 1 of 1 rows, but none in training: taken as its mean\n"
                                 + "note      town: values in 1 of 1 rows that training did not know"
                                 + " (\"Oslo\")\n");
         assertThat(quern("predict @run --csv-row 0.5,Bonn").err())

@@ -81,7 +81,7 @@ class TablesTest {
                 .isEqualTo("data      " + old + ": 240 to train, 60 to test, 3 columns: 3 numbers");
         assertThat(trained.out())
                 .contains(
-                        "\n          line 1 is a header; label \"price\" (column 4); standardized, label too (loss in deviations)\n");
+                        "\n          line 1 is a header; label \"price\" (column 4); standardized, label too, and so the loss\n");
         for (String model :
                 new String[] {
                     path("run"), path("run/last.safetensors"), path("saved.safetensors")
@@ -438,7 +438,7 @@ class TablesTest {
         assertThat(trained.out())
                 .containsOnlyOnce("Oslo")
                 .contains(
-                        "; test rows: x: gaps in 1 of 6 rows, but none in training: taken as its"
+                        "; test rows: x: missing in 1 of 6 rows, but none in training: taken as its"
                                 + " mean; town: values in 1 of 6 rows that training did not know"
                                 + " (\"Oslo\"); standardized");
     }

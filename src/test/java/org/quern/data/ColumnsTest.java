@@ -79,10 +79,10 @@ class ColumnsTest {
         assertThat(notes)
                 .containsExactly(
                         "age: 1 of 5 rows lie far outside 1 to 7, all that training saw",
-                        "age: gaps in 1 of 5 rows, but none in training: taken as its mean",
+                        "age: missing in 1 of 5 rows, but none in training: taken as its mean",
                         "town: values in 2 of 5 rows that training did not know (\"Bonn\","
                                 + " \"Köln\")",
-                        "town: gaps in 1 of 5 rows, but none in training: taken as none of its"
+                        "town: missing in 1 of 5 rows, but none in training: taken as none of its"
                                 + " values");
         Header lacking = new Header(List.of(Column.numbers("more"), town), List.of());
         assertThatThrownBy(

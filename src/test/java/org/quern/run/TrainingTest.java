@@ -144,7 +144,7 @@ class TrainingTest {
             lake.put("old", false);
             assertThat(model.predict(lake).notes())
                     .containsExactly(
-                            "income: gaps in 1 of 1 rows, but none in training: taken as its mean",
+                            "income: missing in 1 of 1 rows, but none in training: taken as its mean",
                             "ocean: values in 1 of 1 rows that training did not know (\"LAKE\")");
             lake.put("income", 1e9);
             List<Prediction> two = model.predictAll(List.of(usual, lake));

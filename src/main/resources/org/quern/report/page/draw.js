@@ -32,7 +32,7 @@ document.getElementById("page").append(
     h("p", {class: "muted"}, given.model),
     h("div", {class: "drawing"},
         h("div", {}, h("h3", {}, "Your digit"), canvas, h("p", {}, undo, " ", clear, " ", save, " ", large)),
-        h("div", {class: "answer"}, h("h3", {}, "What it makes of it"), verdict, spoken, h("ul", {class: "meters"}, meters.map(m => m.row))),
+        h("div", {class: "answer"}, h("h3", {}, "Prediction"), verdict, spoken, h("ul", {class: "meters"}, meters.map(m => m.row))),
         h("div", {}, h("h3", {}, "What the network sees"), h("div", {class: "seen"}, seen),
             h("p", {class: "note"}, "Fitted into a box and centred by mass, as MNIST's makers did."))),
     h("p", {class: "note"}, instructions),

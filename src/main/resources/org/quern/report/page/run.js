@@ -240,7 +240,7 @@ function columns(run) {
         h("p", {}, `Of the rows trained on; numbers are ${run.columns.standardize ? "standardized by mean and standard deviation" : "taken as they are"}.`),
         table([
             {title: "column", text: true, of: c => c.name || "–"}, {title: "mean", of: number("mean")}, {title: "std dev", of: number("deviation")},
-            {title: "min", of: number("min")}, {title: "max", of: number("max")}, {title: "gaps", text: true, of: c => c.gaps ? "yes" : ""},
+            {title: "min", of: number("min")}, {title: "max", of: number("max")}, {title: "missing", text: true, of: c => c.gaps ? "yes" : ""},
             {title: "values", text: true, of: c => !c.values ? "" : c.values.length ? cut(c.values.join(", "), 700) : "too many: left out"},
         ], shown),
         more > 0 ? h("p", {class: "note"}, `And ${count(more)} more columns.`) : null);
