@@ -397,12 +397,14 @@ class GuideTest {
     private static int find(String line, List<String> lines, int from) {
         String begin = line.substring(0, Math.min(12, line.length()));
         Predicate<String> words = one -> words(one).equals(words(line));
-        List<Predicate<String>> same =
+        Predicate<String> same = one -> comparable(one).equals(comparable(line));
+        List<Predicate<String>> tests =
                 List.of(
-                        one -> comparable(one).equals(comparable(line)),
+                        same.and(one -> one.startsWith(begin)), // of epochs that one
+                        same,
                         words.and(one -> one.startsWith(begin)),
                         words);
-        for (Predicate<String> test : same) {
+        for (Predicate<String> test : tests) {
             for (int i = from; i < lines.size(); i++) {
                 if (test.test(lines.get(i))) {
                     return i;
