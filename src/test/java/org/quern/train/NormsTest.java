@@ -79,6 +79,32 @@ class NormsTest {
         }
     }
 
+    /** Rows that are sent to a device in pieces while it trains give the same. */
+    @ParameterizedTest
+    @MethodSource("devices")
+    void streamedRowsHaveTheSameNorms(Backend backend) {
+        Dataset set = Digits.generate("digits", 3000, 0, 1); // 2.2 MiB
+        List<List<Double>> norms = new ArrayList<>();
+        List<float[]> states = new ArrayList<>();
+        for (int mebibytes : new int[] {1, 64}) {
+            Backend.Options options =
+                    Usable.deviceMemory(mebibytes).with(Backend.Gemm.OWN).with(Backend.Engine.OPS);
+            try (Trainer trainer = Trainer.open(CONFIG.withBatch(500), backend, options)) {
+                norms.add(
+                        trainer.fit(set, 2).epochs().stream()
+                                .flatMap(e -> Stream.of(e.weightNorm(), e.gradientNorm()))
+                                .toList());
+                states.add(trainer.state());
+            }
+        }
+        assertThat(norms.get(0)).isEqualTo(norms.get(1)).hasSize(4);
+        assertThat(states.get(0)).isEqualTo(states.get(1));
+    }
+
+    static List<Backend> devices() {
+        return Usable.backends().stream().filter(backend -> !backend.onHost()).toList();
+    }
+
     /** The same steps in one call of the executor, with nothing between them. */
     private static float[] withoutNorms(Trainer as, Backend backend, Backend.Engine engine) {
         float[] state = as.state();

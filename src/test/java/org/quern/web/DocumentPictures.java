@@ -77,13 +77,13 @@ class DocumentPictures {
         section(made.resolve("pictures/explore.html"), "Classes", "classes");
         Path second = made.resolve("second.html");
         section(second, "Loss and accuracy", "curves", 1000);
-        section(second, "Confusion matrix", "confusion");
-        section(second, "Reliability", "reliability");
+        section(second, "Confusion matrix", "confusion", 1000);
+        section(second, "Reliability", "reliability", 1000);
         section(second, "First layer", "weights", 560);
         browser.size(780, 3000);
         browser.open(second);
         keep("wrong", "//div[h3='Wrong predictions by true class']");
-        section(made.resolve("housing.html"), "Predictions", "housing");
+        section(made.resolve("housing.html"), "Predictions", "housing", 1000);
     }
 
     /** One section of a page. */
@@ -149,7 +149,8 @@ class DocumentPictures {
         String mnist = RealMnist.folder().toAbsolutePath().normalize().toString();
         String text =
                 all.replace(mnist, "~/.cache/quern/mnist")
-                        .replaceAll("(?m)(device.*?) \\(not.*", "$1");
+                        // it may go on in a second line
+                        .replaceAll("(?s)(device.{0,200}?) \\(not .*?\\)(?=\\n.{0,8}data )", "$1");
         int last = text.lastIndexOf("epoch 5/5");
         int running = text.lastIndexOf('\r', last - 2);
         return "$ ./quern train\n" + text.substring(0, text.indexOf('\r', running + 1));
