@@ -154,8 +154,8 @@ class ShowTest {
     /** All wrong, which is no regression. */
     @Test
     void aClassifierMayHaveAnAccuracyOfNought() {
-        EpochResult one = new EpochResult(1, 3.5, 0, 3.4, 0.0, 0.001, 1, 1);
-        EpochResult two = new EpochResult(2, 3.4, 0, 3.3, 0.0, 0.001, 1, 1);
+        EpochResult one = new EpochResult(1, 3.5, 0, 3.4, 0.0, 0.001, 1, 1, null, null);
+        EpochResult two = new EpochResult(2, 3.4, 0, 3.3, 0.0, 0.001, 1, 1, null, null);
         Element svg = svg(Show.curves(history(one, two)));
         assertThat(texts(svg)).contains("accuracy").doesNotContain("R2");
         assertThat(all(svg, "circle")).hasSize(2 * (2 + 2));
