@@ -1,12 +1,18 @@
 #!/bin/sh
-# Compiles libquern.so, and on x86-64 Linux libquern-cublas.so and libquern-gpu.so: build.sh OUT_DIR HEADERS
-# [FLAGS], with the compiler in CC, the JDK in JAVA_HOME, in HEADERS what javac -h makes of the classes with native methods,
-# and in FLAGS what comes after the kernels' other flags.
-# On x86-64 the kernels are compiled three times; the library chooses when it is loaded.
+# Compiles the libraries of one platform, which is the one that the compiler in CC compiles for: build.sh OUT_DIR HEADERS
+# [FLAGS], with the JDK in JAVA_HOME, in HEADERS what javac -h makes of the classes with native methods, and in FLAGS what
+# comes after the kernels' other flags.
+# libquern has the kernels, on x86-64 compiled three times; it chooses when it is loaded. Linux has libquern-gpu, too, and
+# where there is JCuda libquern-cublas.
 set -eu
 out=$1 headers=$2
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 cc=${CC:-cc}
+machine=$($cc -dumpmachine)
+suffix=so # what System.mapLibraryName of Java's puts behind
+case $machine in
+    *-darwin* | *-apple-*) suffix=dylib ;;
+esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/headers" # whose path goes into a list of flags, where a space would cut it in two
@@ -36,7 +42,7 @@ compile() {
 }
 
 compile baseline kernels.c
-case $($cc -dumpmachine) in
+case $machine in
     x86_64-*)
         compile avx2 kernels.c -mavx2 -mfma -DQUERN_ISA=avx2 '-DQUERN_ISA_NAME="AVX2"'
         compile avx512 kernels.c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 \
@@ -54,20 +60,24 @@ for one in $started; do
 done
 mkdir -p "$out"
 # shellcheck disable=SC2086
-$cc -shared -o "$work/libquern.so" "$work"/*.o -lm -lpthread
-mv "$work/libquern.so" "$out/libquern.so"
+$cc -shared -o "$work/libquern.$suffix" "$work"/*.o -lm -lpthread
+mv "$work/libquern.$suffix" "$out/"
 
+case $machine in
+    *-linux-*)
+        # shellcheck disable=SC2086
+        $cc -std=c11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $jni -shared "$here/cublaslt.c" \
+            "$here/occupancy.c" "$here/opencl.c" -ldl -o "$work/libquern-gpu.so"
+        mv "$work/libquern-gpu.so" "$out/"
+        ;;
+esac
 # JCuda's binding to cuBLAS wants a library of this name with symbols of this version.
-case $(uname -s)-$($cc -dumpmachine) in
-    Linux-x86_64-*)
+case $machine in
+    x86_64-*linux-*)
         printf 'libcublas.so.12 { global: cublas*; Java_*; local: *; };\n' >"$work/versions"
         # shellcheck disable=SC2086
         $cc -std=c11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $jni -shared -Wl,-soname,libcublas.so.12 \
             -Wl,--version-script="$work/versions" "$here/cublas_bridge.c" -ldl -o "$work/libquern-cublas.so"
-        mv "$work/libquern-cublas.so" "$out/libquern-cublas.so"
-        # shellcheck disable=SC2086
-        $cc -std=c11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror $jni -shared "$here/cublaslt.c" \
-            "$here/occupancy.c" "$here/opencl.c" -ldl -o "$work/libquern-gpu.so"
-        mv "$work/libquern-gpu.so" "$out/libquern-gpu.so"
+        mv "$work/libquern-cublas.so" "$out/"
         ;;
 esac

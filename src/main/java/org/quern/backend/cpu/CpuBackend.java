@@ -103,7 +103,7 @@ public final class CpuBackend implements Backend {
 
         private static Availability load() {
             try {
-                new NativeLibraries(System.getenv()).load("libquern.so");
+                new NativeLibraries(System.getenv()).loadKernels();
             } catch (QuernException e) {
                 return new Availability(false, e.getMessage());
             }

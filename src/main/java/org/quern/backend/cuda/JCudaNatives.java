@@ -24,6 +24,8 @@ final class JCudaNatives {
                     + DRIVER_VARIABLE
                     + " to it";
 
+    private static final String VERSION = "12.6.0"; // JCuda's, in the names of its libraries
+
     private static final NativeLibraries NATIVES = new NativeLibraries(System.getenv());
 
     private static QuernException cublasProblem;
@@ -31,7 +33,13 @@ final class JCudaNatives {
 
     private JCudaNatives() {}
 
+    /** As JCuda's classes look for a binding's library. */
+    private static String file(String binding) {
+        return binding + "-" + VERSION + "-" + NativeLibraries.platform();
+    }
+
     static void loadDriver() {
+        NativeLibraries.require(file("JCudaDriver"), "CUDA", "opencl or cpu");
         String given = NATIVES.variable(DRIVER_VARIABLE);
         if (given != null) {
             loadGiven(given);
@@ -39,7 +47,7 @@ final class JCudaNatives {
             throw absent(NO_DRIVER);
         }
         initialise(
-                "libJCudaDriver-12.6.0-linux-x86_64.so",
+                "JCudaDriver",
                 "JCuda's driver binding",
                 () -> JCudaDriver.setExceptionsEnabled(false),
                 NO_DRIVER);
@@ -66,7 +74,7 @@ final class JCudaNatives {
         if (!cublasLoaded && cublasProblem == null) {
             try {
                 initialise(
-                        "libJCublas2-12.6.0-linux-x86_64.so",
+                        "JCublas2",
                         "JCuda's cuBLAS binding",
                         () -> JCublas2.setExceptionsEnabled(false),
                         "libcublas.so.12 was not found");
@@ -80,9 +88,8 @@ final class JCudaNatives {
         }
     }
 
-    private static void initialise(String file, String what, Runnable touch, String missing) {
-        NativeLibraries.requireLinux("CUDA", "opencl or cpu");
-        Path unpacked = NATIVES.unpackResource("/lib/" + file, what);
+    private static void initialise(String binding, String what, Runnable touch, String missing) {
+        Path unpacked = NATIVES.unpack(file(binding), what);
         String property = "java.io.tmpdir";
         String before = System.getProperty(property);
         System.setProperty(property, unpacked.getParent().toString());
@@ -99,7 +106,7 @@ final class JCudaNatives {
 
     /** Loads what stands in for the libcublas.so.12 that JCuda's binding wants. */
     static void loadCublasBridge() {
-        NATIVES.load("libquern-cublas.so", "the bridge to other versions of cuBLAS");
+        NATIVES.load("quern-cublas", "the bridge to other versions of cuBLAS");
     }
 
     /** Opens a cuBLAS behind that; the reason if that fails, else null. */

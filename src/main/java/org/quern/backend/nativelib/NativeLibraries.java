@@ -58,10 +58,11 @@ public final class NativeLibraries {
         return family + "-" + processor;
     }
 
-    public static void requireLinux(String api, String otherBackends) {
-        if (!platform().equals("linux-x86_64")) {
+    /** Refuses a platform for which the jar does not have the library that an API needs. */
+    public static void require(String name, String api, String otherBackends) {
+        if (NativeLibraries.class.getResource(resource(name)) == null) {
             throw backend(
-                    "%s is supported on x86-64 Linux only, and this is %s: use --backend %s",
+                    "%s is not supported on %s, see docs/platforms.md: use --backend %s",
                     api, platform(), otherBackends);
         }
     }
@@ -91,24 +92,24 @@ public final class NativeLibraries {
     }
 
     /** Loads Quern's own kernels in C from the jar. */
-    public void load(String file) {
-        if (NativeLibraries.class.getResource(ours(file)) == null) {
+    public void loadKernels() {
+        if (NativeLibraries.class.getResource(resource("quern")) == null) {
             throw backend(
                     "this jar has no C kernels for %s: install a C compiler (gcc) and build it again",
                     platform());
         }
-        load(file, "C kernels");
+        load("quern", "C kernels");
     }
 
-    /** Loads a library of Quern's own from the jar; {@code what} it is, for messages. */
-    public void load(String file, String what) {
-        load(unpackResource(ours(file), what));
+    /** Loads a library of the jar, named without "lib" and ".so"; {@code what} it is. */
+    public void load(String name, String what) {
+        load(unpack(name, what));
     }
 
     /** Loads what JCuda and LWJGL have no binding to: the C that is linked to no library. */
     public static void loadBridge() {
         new NativeLibraries(System.getenv())
-                .load("libquern-gpu.so", "the way to cublasLt, the driver and OpenCL");
+                .load("quern-gpu", "the way to cublasLt, the driver and OpenCL");
     }
 
     /** Whether that is loaded: not from a jar that was built without a C compiler. */
@@ -121,8 +122,9 @@ public final class NativeLibraries {
         }
     }
 
-    private static String ours(String file) {
-        return "/native/" + platform() + "/" + file;
+    /** Where the jar has a library for this machine: {@code /native/linux-x86_64/libquern.so}. */
+    static String resource(String name) {
+        return "/native/" + platform() + "/" + System.mapLibraryName(name);
     }
 
     public static void load(Path unpacked) {
@@ -151,14 +153,14 @@ public final class NativeLibraries {
                 .orElse("no reason given");
     }
 
-    /** Unpacks a library of the class path, alone into a folder of its own; {@code what} it is. */
-    public Path unpackResource(String resource, String what) {
+    /** Unpacks a library of the jar, alone into a folder of its own; {@code what} it is. */
+    public Path unpack(String name, String what) {
+        String resource = resource(name);
         try (InputStream in = NativeLibraries.class.getResourceAsStream(resource)) {
             if (in == null) {
                 throw backend("this jar has no %s (%s)", resource, what);
             }
-            String file = resource.substring(resource.lastIndexOf('/') + 1);
-            return unpack(file, in.readAllBytes(), what);
+            return unpack(System.mapLibraryName(name), in.readAllBytes(), what);
         } catch (IOException e) {
             throw backend("the jar's %s cannot be read (%s)", resource, e.getMessage());
         }

@@ -48,7 +48,7 @@ final class LwjglNatives {
     private LwjglNatives() {}
 
     static String loader() {
-        NativeLibraries.requireLinux("OpenCL", "cpu");
+        NativeLibraries.require("lwjgl", "OpenCL", "cpu");
         String given = NATIVES.variable(LOADER_VARIABLE);
         if (given == null && !NATIVES.isInSystem(LOADER)) {
             throw absent("%s was not found: %s, or set %s to it", LOADER, INSTALL, LOADER_VARIABLE);
@@ -67,7 +67,7 @@ final class LwjglNatives {
             Configuration.MEMORY_BACKEND.set("ffm");
         }
         Path unpacked =
-                NATIVES.unpackResource("/linux/x64/org/lwjgl/liblwjgl.so", "LWJGL's binding");
+                NATIVES.unpack("lwjgl", "LWJGL's binding");
         // an absolute name: LWJGL neither searches nor unpacks
         Configuration.LIBRARY_NAME.set(unpacked.toString());
         try {

@@ -107,11 +107,12 @@ class NativeLibrariesTest {
 
     @Test
     void aLibraryThatIsNotInTheJarIsSaid() {
-        assertThatThrownBy(() -> libraries(folder).load("libnothing.so"))
+        assertThatThrownBy(() -> libraries(folder).load("nothing", "a library"))
+                .hasMessage("this jar has no %s (a library)", NativeLibraries.resource("nothing"));
+        assertThatThrownBy(() -> NativeLibraries.require("nothing", "an API", "cpu"))
                 .hasMessage(
-                        "this jar has no C kernels for "
-                                + NativeLibraries.platform()
-                                + ": install a C compiler (gcc) and build it again");
+                        "an API is not supported on %s, see docs/platforms.md: use --backend cpu",
+                        NativeLibraries.platform());
     }
 
     @Test
