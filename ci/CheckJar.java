@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
@@ -21,7 +22,8 @@ import java.util.zip.ZipFile;
  *   <li>a library's jar is not named by one file of META-INF/licenses (in its first line, with the version: a new version's
  *       licence is to be looked at),
  *   <li>that file lacks a licence or notice that the library's own jar has, or
- *   <li>an entry comes from nowhere on the class path, or is of no use in one jar.
+ *   <li>an entry comes from nowhere on the class path, or is of no use in one jar, or
+ *   <li>a library has native code for some platform in it, which all who use Quern would have to fetch.
  * </ul>
  */
 public final class CheckJar {
@@ -31,6 +33,9 @@ public final class CheckJar {
     private static final Pattern MADE_HERE = Pattern.compile("META-INF/(MANIFEST\\.MF|LICENSE|NOTICE)");
     private static final Pattern USELESS =
             Pattern.compile("(.*/)?module-info\\.class|META-INF/(maven|windows|macos|freebsd)/.*|META-INF/[^/]*\\.(SF|RSA|DSA)");
+
+    private static final Pattern NATIVE = Pattern.compile(".*\\.(so|dll|dylib|jnilib)");
+    private static final Pattern OF_PLATFORM = Pattern.compile("native/([^/]+)/.*");
 
     private CheckJar() {}
 
@@ -50,6 +55,9 @@ public final class CheckJar {
                 StringBuilder texts = new StringBuilder();
                 for (ZipEntry entry : Collections.list(library.entries())) {
                     origin.putIfAbsent(entry.getName(), name);
+                    if (NATIVE.matcher(entry.getName()).matches()) {
+                        problems.add(name + " has " + entry.getName() + ": let pom.xml unpack what of it is needed to native/");
+                    }
                     if (LEGAL.matcher(entry.getName()).matches()) {
                         texts.append(read(library, entry)).append('\0');
                     }
@@ -67,6 +75,10 @@ public final class CheckJar {
                 }
                 boolean ours = Files.exists(quern.resolve(name));
                 String part = ours || MADE_HERE.matcher(name).matches() ? "Quern" : origin.get(name);
+                Matcher platform = OF_PLATFORM.matcher(name);
+                if (platform.matches()) {
+                    part = "native/" + platform.group(1);
+                }
                 if (part == null) {
                     problems.add(name + " is from nowhere on the class path");
                     continue;

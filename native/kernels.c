@@ -240,7 +240,11 @@ static size_t tile_size(const Net *net) {
 
 #ifndef QUERN_ISA
 #define QUERN_ISA baseline
+#if defined(__aarch64__)
+#define QUERN_ISA_NAME "NEON"
+#else
 #define QUERN_ISA_NAME "baseline"
+#endif
 #endif
 #define JOIN2(a, b) a##b
 #define JOIN(a, b) JOIN2(a, b)

@@ -13,6 +13,8 @@ import org.quern.QuernException;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
 import org.quern.backend.Executor;
+import org.quern.backend.nativelib.NativeLibraries;
+import org.quern.backend.nativelib.Platforms;
 import org.quern.bench.Machine;
 import org.quern.data.Dataset;
 import org.quern.data.Mnist;
@@ -165,6 +167,10 @@ final class CheckCommands {
         String where = here.java() + " on " + here.system();
         String jvm = "%s, %d processors, heap of at most %d MiB";
         console.verdict("jvm", true, jvm, where, here.processors(), here.heapMebibytes());
+        console.about("platform", "%s", Platforms.row(NativeLibraries.platform()));
+        List<String> built = Platforms.built();
+        String natives = built.isEmpty() ? "no platform" : String.join(", ", built);
+        console.about("natives", "this jar has the C kernels for %s", natives);
         if (!works) {
             throw backend("no backend works here: see the reasons above");
         }

@@ -1,5 +1,6 @@
 package org.quern.backend.nativelib;
 
+import static org.quern.QuernException.absent;
 import static org.quern.QuernException.backend;
 
 import java.io.IOException;
@@ -58,10 +59,10 @@ public final class NativeLibraries {
         return family + "-" + processor;
     }
 
-    /** Refuses a platform for which the jar does not have the library that an API needs. */
+    /** Says that there is no such device, where the jar lacks the library that an API needs. */
     public static void require(String name, String api, String otherBackends) {
         if (NativeLibraries.class.getResource(resource(name)) == null) {
-            throw backend(
+            throw absent(
                     "%s is not supported on %s, see docs/platforms.md: use --backend %s",
                     api, platform(), otherBackends);
         }
