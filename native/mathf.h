@@ -131,8 +131,12 @@ INLINE float gelu_f(float z) { return (float)(z * normal_cdf(z)); }
 
 /* d gelu / dz = Phi(z) + z phi(z) */
 INLINE float gelu_slope(float z) {
-    double d = z;
-    return (float)(normal_cdf(d) + d * 0.3989422804014327 * exp_d(-0.5 * d * d));
+    double d = z, density = 0.3989422804014327 * exp_d(-0.5 * d * d), cdf = normal_cdf(d);
+#if defined(__FMA__) || defined(__aarch64__)
+    return (float)__builtin_fma(d, density, cdf); /* cdf is a product, too: see multiply_add */
+#else
+    return (float)(cdf + d * density);
+#endif
 }
 
 #endif

@@ -20,6 +20,8 @@
 #include <immintrin.h>
 #elif defined(__SSE2__)
 #include <emmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 typedef float vfloat __attribute__((vector_size(LANES * 4)));
@@ -52,12 +54,17 @@ INLINE vfloat all_kept(float f) {
     return v;
 }
 
-/* x * y + sum, in one operation wherever there is one: compilers split some chains of them. */
+/*
+ * x * y + sum, in one operation wherever there is one: compilers split some chains of them, and where the sum is a product,
+ * too, they choose which of the two is rounded, each processor's in its own way.
+ */
 INLINE vfloat multiply_add(vfloat x, vfloat y, vfloat sum) {
 #if defined(__AVX512F__)
     return (vfloat)_mm512_fmadd_ps((__m512)x, (__m512)y, (__m512)sum);
 #elif defined(__AVX2__)
     return (vfloat)_mm256_fmadd_ps((__m256)x, (__m256)y, (__m256)sum);
+#elif defined(__aarch64__)
+    return (vfloat)vfmaq_f32((float32x4_t)sum, (float32x4_t)x, (float32x4_t)y);
 #else
     return x * y + sum;
 #endif
