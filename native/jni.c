@@ -3,10 +3,10 @@
 #include <jni.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "org_quern_backend_cpu_Native.h"
 #include "quern.h"
+#include "system.h"
 
 #define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_cpu_Native_##name
 
@@ -45,7 +45,7 @@ NATIVE(jint, threads)(JNIEnv *env, jclass type, jlong h) {
 
 NATIVE(jint, processors)(JNIEnv *env, jclass type) {
     (void)env, (void)type;
-    return quern_processors();
+    return system_processors();
 }
 
 NATIVE(jint, abi)(JNIEnv *env, jclass type) {
@@ -159,12 +159,6 @@ NATIVE(void, release)(JNIEnv *env, jclass type, jlong d) {
     quern_data_close(data_of(d));
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /*
  * One step, with the pool or alone, whichever is faster at the moment: where other processes keep the cores busy, waiting
  * for a worker that does not get one costs more than it brings. One step in 64 tries the other way. The results are
@@ -178,9 +172,9 @@ static void one_step(Handle *h, const Data *data, Pass *pass, float *loss, int *
     }
     int alone = h->steps > 1 && h->seconds[1] < h->seconds[0];
     net->alone = h->steps % 64 == 1 ? !alone : alone;
-    double start = now();
+    double start = system_seconds();
     h->kernels->train(net, data, pass, loss, hits);
-    double took = now() - start, *mean = &h->seconds[net->alone];
+    double took = system_seconds() - start, *mean = &h->seconds[net->alone];
     if (pass->rows == net->batch) {
         *mean = *mean == 0 ? took : 0.75 * *mean + 0.25 * took;
         h->steps++;

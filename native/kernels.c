@@ -158,7 +158,7 @@ static void cross_entropy(Net *net, const Pass *pass) {
         }
         /* p - 1 from the other classes would be more exact still; this is within the derived bound */
         g[target] -= each;
-        net->losses[b] = (logf(sum) + (top - z[target])) * weight;
+        net->losses[b] = (log_f(sum) + (top - z[target])) * weight;
         net->hits[b] = best == target;
     }
 }

@@ -79,6 +79,15 @@ INLINE float log1p_f(float x) {
     return twice + twice * q * p;
 }
 
+/* log(x) within 2 ulp for 1 <= x < 2^24; not the C library's, whose last bit is another one on each system. */
+INLINE float log_f(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int32_t e = (int32_t)(bits >> 23) - 127;
+    float m = x * bits_to_float((uint32_t)(127 - e) << 23);
+    return (float)e * 0.693147181f + log1p_f(m - 1.0f);
+}
+
 /* exp(x) in float64 to about 1e-11, for -700 <= x <= 700. */
 INLINE double exp_d(double x) {
     double y = x > 700.0 ? 700.0 : x;

@@ -1,16 +1,14 @@
 /* Nets and data sets in memory of our own, and the choice of the instruction set. */
 #define _GNU_SOURCE
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
 
 #include "quern.h"
+#include "system.h"
 
 enum { CACHE_LINE = 64, LARGE_PAGE = 2 << 20, OVERRUN = 64 };
 
@@ -34,17 +32,6 @@ const Kernels *quern_kernels(int wanted) {
     }
 #endif
     return wanted == ISA_BEST || wanted == ISA_BASELINE ? &quern_kernels_baseline : NULL;
-}
-
-int quern_processors(void) {
-#if defined(__linux__)
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        return CPU_COUNT(&set);
-    }
-#endif
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : (int)n;
 }
 
 unsigned quern_flush_subnormals(void) {
@@ -73,19 +60,17 @@ void quern_restore_subnormals(unsigned before) {
 }
 
 void *quern_memory(size_t count, size_t size) {
-    void *p = NULL;
     size_t bytes = count * size + OVERRUN * sizeof(float);
     /* large pages, where the system has them, spare most of the misses of rows drawn from all over a data set */
     size_t unit = bytes < LARGE_PAGE / 2 ? CACHE_LINE : LARGE_PAGE;
     bytes = (bytes + unit - 1) / unit * unit;
-    if (posix_memalign(&p, unit, bytes) != 0) {
+    void *p = system_memory(unit, bytes);
+    if (p == NULL) {
         return NULL;
     }
-#if defined(MADV_HUGEPAGE)
     if (unit == LARGE_PAGE) {
-        madvise(p, bytes, MADV_HUGEPAGE);
+        system_use_large_pages(p, bytes);
     }
-#endif
     memset(p, 0, bytes);
     return p;
 }
@@ -172,7 +157,7 @@ int quern_net_open(Net *net, const Kernels *kernels) {
     }
     int out_of = 0;
     size_t capacity = (size_t)(net->capacity > net->batch ? net->capacity : net->batch), keeps = 0;
-    net->threads = useful_threads(net, (double)capacity, net->threads == 0 ? quern_processors() : net->threads);
+    net->threads = useful_threads(net, (double)capacity, net->threads == 0 ? system_processors() : net->threads);
     if (net->threads > 1) {
         net->pool = quern_pool_open(net->threads);
         if (net->pool == NULL) {
@@ -217,10 +202,11 @@ void quern_net_close(Net *net) {
     void *all[] = {net->arena,     net->order,      net->order_ahead, net->keep_of,    net->entry_column, net->entry_value,
                    net->entry_start, net->quad_rows, net->next,      net->keep,
                    net->list_row,  net->list_value,
-                   net->pack,      net->tile,       net->layer};
+                   net->pack,      net->tile};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        free(all[i]);
+        system_free(all[i]);
     }
+    free(net->layer);
 }
 
 /* Whether any of the four values from `at` of a row of n is not zero. */
@@ -350,11 +336,10 @@ Data *quern_data_open(const Net *net, const Source *source, int *changed) {
 }
 
 void quern_data_close(Data *data) {
-    free(data->start);
-    free(data->quad);
-    free(data->byte_value);
-    free(data->float_value);
+    void *all[] = {data->start, data->quad, data->byte_value, data->float_value, data->owned};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        system_free(all[i]);
+    }
     free(data->targets);
-    free(data->owned);
     free(data);
 }

@@ -6,6 +6,7 @@
 
 #include "org_quern_backend_cpu_CpuLimits.h"
 #include "quern.h"
+#include "system.h"
 
 #define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_cpu_CpuLimits_##name
 
@@ -114,21 +115,21 @@ NATIVE(jlong, open)(JNIEnv *env, jclass type, jint threads, jlong bytes, jint wa
     if (p == NULL) {
         return 0;
     }
-    p->threads = threads == 0 ? quern_processors() : threads;
+    p->threads = threads == 0 ? system_processors() : threads;
     p->pool = quern_pool_open(p->threads);
     p->bytes = p->count = (size_t)bytes;
     choose(p, wanted);
-    void *from = NULL, *to = NULL;
-    if (p->pool == NULL || posix_memalign(&from, 4096, p->bytes) != 0 || posix_memalign(&to, 4096, p->bytes) != 0) {
-        free(from);
+    p->from = system_memory(4096, p->bytes);
+    p->to = system_memory(4096, p->bytes);
+    if (p->pool == NULL || p->from == NULL || p->to == NULL) {
+        system_free(p->from);
+        system_free(p->to);
         if (p->pool != NULL) {
             quern_pool_close(p->pool);
         }
         free(p);
         return 0;
     }
-    p->from = from;
-    p->to = to;
     quern_pool_run(p->pool, touch_part, p);
     return (jlong)(intptr_t)p;
 }
@@ -137,8 +138,8 @@ NATIVE(void, close)(JNIEnv *env, jclass type, jlong h) {
     (void)env, (void)type;
     Peak *p = peak(h);
     quern_pool_close(p->pool);
-    free(p->from);
-    free(p->to);
+    system_free(p->from);
+    system_free(p->to);
     free(p);
 }
 

@@ -4,12 +4,11 @@
  * is not made busier.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "quern.h"
+#include "system.h"
 
 enum { SPINS = 4000 };
 

@@ -129,7 +129,6 @@ extern const Kernels quern_kernels_avx512;
 
 /* net.c. The kernels for an ISA_ of abi.h; NULL if this processor cannot run them. */
 const Kernels *quern_kernels(int wanted);
-int quern_processors(void); /* that this process may use */
 
 /*
  * Lets the calling thread take numbers below the least normal one for 0, and returns what to hand back afterwards. The moments
@@ -139,7 +138,8 @@ int quern_processors(void); /* that this process may use */
 unsigned quern_flush_subnormals(void);
 void quern_restore_subnormals(unsigned);
 
-/* Zeros, at a cache line, with room for vectors that overrun the end; free() gives them back. NULL if memory is short. */
+/* Zeros, at a cache line, with room for vectors that overrun the end; see system.h for how to give them back. NULL if memory is
+   short. */
 void *quern_memory(size_t count, size_t size);
 
 /* What opening a net can come to. */

@@ -23,6 +23,7 @@ static float exp_1(float x) { return exp_f(x); }
 static float tanh_1(float x) { return tanh_f(x); }
 static float sigmoid_1(float x) { return sigmoid_f(x); }
 static float log1p_1(float x) { return log1p_f(x); }
+static float log_1(float x) { return log_f(x); }
 static float gelu_1(float x) { return gelu_f(x); }
 static double sigmoid_exact(double x) { return 1 / (1 + exp(-x)); }
 static double gelu_exact(double x) { return 0.5 * x * erfc(-x / sqrt(2)); }
@@ -31,7 +32,7 @@ static void measure(const char *name, Function f, Exact exact, float low, float 
     double worst = 0;
     float at = 0;
     for (int sign = 0; sign < 2; sign++) {
-        for (int32_t b = bits_of(0x1p-30f); b <= bits_of(100.0f); b += 61) {
+        for (int32_t b = bits_of(0x1p-30f); b <= bits_of(16777216.0f); b += 61) {
             float x = bits_to_float(b);
             x = sign ? -x : x;
             if (x >= low && x <= high) {
@@ -51,6 +52,7 @@ int main(void) {
     measure("tanh", tanh_1, tanh, -20, 20);
     measure("sigmoid", sigmoid_1, sigmoid_exact, -86, 86);
     measure("log1p", log1p_1, log1p, 0, 1);
+    measure("log", log_1, log, 1, 16777215);
     measure("gelu", gelu_1, gelu_exact, -12, 30);
     return 0;
 }
