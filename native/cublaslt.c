@@ -2,7 +2,7 @@
  * cublasLt for Java: JCuda has no binding to it. The library is opened by its path when Quern runs, so nothing of CUDA is
  * needed to build this; types, constants and the calls' signatures are those of cuBLAS 11.4 and later, 12 and 13.
  */
-#include <dlfcn.h>
+#define _GNU_SOURCE
 #include <jni.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "org_quern_backend_cuda_CublasLt.h"
+#include "system.h"
 
 #define NOT_SUPPORTED 15
 #define ALLOC_FAILED 3
@@ -69,13 +70,13 @@ JNIEXPORT jstring JNICALL Java_org_quern_backend_cuda_CublasLt_open(JNIEnv *env,
     if (!file) {
         return NULL; /* an OutOfMemoryError is on its way */
     }
-    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    void *library = system_library(file);
     (*env)->ReleaseStringUTFChars(env, path, file);
     if (!library) {
-        return (*env)->NewStringUTF(env, dlerror());
+        return (*env)->NewStringUTF(env, system_library_problem());
     }
 #define FIND(name, result, parameters)                         \
-    *(void **)&name = dlsym(library, #name);                   \
+    *(void **)&name = system_symbol(library, #name);           \
     if (!name) {                                               \
         return (*env)->NewStringUTF(env, "it has no " #name);  \
     }

@@ -2,12 +2,19 @@
  * How many clusters a CUDA device runs at a time, for Java: JCuda 12.6 has no binding to the call. Nothing of CUDA is needed
  * to build this; the structures are those of CUDA 11.8 and later. The driver was loaded by others.
  */
-#include <dlfcn.h>
+#define _GNU_SOURCE
 #include <jni.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "org_quern_backend_cuda_CudaTeams.h"
+#include "system.h"
+
+#if defined(_WIN32)
+#define DRIVER "nvcuda.dll"
+#else
+#define DRIVER "libcuda.so.1"
+#endif
 
 enum { SUCCESS = 0, CLUSTER_DIMENSION = 4 };
 
@@ -34,11 +41,10 @@ typedef struct {
 JNIEXPORT jint JNICALL Java_org_quern_backend_cuda_CudaTeams_mostClusters(JNIEnv *env, jclass class, jlong function,
                                                                           jint blocks, jint threads, jint bytes) {
     (void)env, (void)class;
-    void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+    void *driver = system_opened_library(DRIVER);
     int (*ask)(int *, void *, const config *) = NULL;
     if (driver) {
-        *(void **)&ask = dlsym(driver, "cuOccupancyMaxActiveClusters");
-        dlclose(driver); /* others hold it */
+        *(void **)&ask = system_symbol(driver, "cuOccupancyMaxActiveClusters");
     }
     if (!ask) {
         return INT32_MIN;

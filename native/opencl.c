@@ -2,11 +2,12 @@
  * What OpenCL has for platforms and devices, for Java: LWJGL, which has everything else, takes longer to load than many a
  * training takes. Nothing of OpenCL is needed to build this; the calls are those of OpenCL 1.0.
  */
-#include <dlfcn.h>
+#define _GNU_SOURCE
 #include <jni.h>
 #include <stdint.h>
 
 #include "org_quern_backend_opencl_OpenclDevices.h"
+#include "system.h"
 
 #define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_opencl_OpenclDevices_##name
 
@@ -22,13 +23,13 @@ NATIVE(jboolean, open)(JNIEnv *env, jclass class, jstring loader, jobjectArray f
     if (!file) {
         return JNI_FALSE; /* an OutOfMemoryError is on its way */
     }
-    void *library = dlopen(file, RTLD_LAZY | RTLD_GLOBAL);
+    void *library = system_library(file);
     (*env)->ReleaseStringUTFChars(env, loader, file);
     jsize count = (*env)->GetArrayLength(env, functions);
     for (jsize i = 0; library && i < count; i++) {
         jstring function = (*env)->GetObjectArrayElement(env, functions, i);
         const char *name = (*env)->GetStringUTFChars(env, function, NULL);
-        if (!name || !dlsym(library, name)) {
+        if (!name || !system_symbol(library, name)) {
             library = NULL;
         }
         if (name) {
@@ -39,10 +40,10 @@ NATIVE(jboolean, open)(JNIEnv *env, jclass class, jstring loader, jobjectArray f
     if (!library) {
         return JNI_FALSE;
     }
-    *(void **)&platform_ids = dlsym(library, "clGetPlatformIDs");
-    *(void **)&platform_info = dlsym(library, "clGetPlatformInfo");
-    *(void **)&device_ids = dlsym(library, "clGetDeviceIDs");
-    *(void **)&device_info = dlsym(library, "clGetDeviceInfo");
+    *(void **)&platform_ids = system_symbol(library, "clGetPlatformIDs");
+    *(void **)&platform_info = system_symbol(library, "clGetPlatformInfo");
+    *(void **)&device_ids = system_symbol(library, "clGetDeviceIDs");
+    *(void **)&device_info = system_symbol(library, "clGetDeviceInfo");
     return JNI_TRUE;
 }
 

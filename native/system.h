@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef HANDLE pthread_t;
 typedef SRWLOCK pthread_mutex_t;
@@ -82,8 +83,30 @@ static inline void system_free(void *p) { _aligned_free(p); }
 
 static inline void system_use_large_pages(void *p, size_t bytes) { (void)p, (void)bytes; /* these are for administrators */ }
 
+/* Opens a library, with what lies beside it, by its path in UTF-8, or by its name; NULL if that fails. It stays open. */
+static inline void *system_library(const char *file) {
+    WCHAR wide[4096];
+    if (MultiByteToWideChar(CP_UTF8, 0, file, -1, wide, sizeof wide / sizeof *wide) == 0) {
+        return NULL;
+    }
+    return LoadLibraryExW(wide, NULL, strpbrk(file, "/\\") ? LOAD_WITH_ALTERED_SEARCH_PATH : 0);
+}
+
+/* Why that failed. */
+static inline const char *system_library_problem(void) {
+    static char text[64];
+    snprintf(text, sizeof text, "Windows' error %lu", GetLastError());
+    return text;
+}
+
+/* A library that others have opened, and hold. */
+static inline void *system_opened_library(const char *name) { return GetModuleHandleA(name); }
+
+static inline void *system_symbol(void *library, const char *name) { return (void *)GetProcAddress(library, name); }
+
 #else
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -124,5 +147,22 @@ static inline void system_use_large_pages(void *p, size_t bytes) {
     (void)p, (void)bytes;
 #endif
 }
+
+/* Opens a library by its path in UTF-8, or by its name; NULL if that fails. It stays open. */
+static inline void *system_library(const char *file) { return dlopen(file, RTLD_NOW | RTLD_LOCAL); }
+
+/* Why that failed. */
+static inline const char *system_library_problem(void) { return dlerror(); }
+
+/* A library that others have opened, and hold. */
+static inline void *system_opened_library(const char *name) {
+    void *library = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
+    if (library) {
+        dlclose(library);
+    }
+    return library;
+}
+
+static inline void *system_symbol(void *library, const char *name) { return dlsym(library, name); }
 #endif
 #endif
