@@ -29,7 +29,7 @@ public record Machine(
                 ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
     }
 
-    /** Linux says it in a file, as "model name" on x86; other systems have no plain way. */
+    /** Linux says it in a file, as "model name" on x86, and Windows, roughly, in a variable. */
     private static String processorName() {
         try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
             return lines.filter(line -> line.toLowerCase(Locale.ROOT).startsWith("model name"))
@@ -37,7 +37,7 @@ public record Machine(
                     .map(line -> line.substring(line.indexOf(':') + 1).strip())
                     .orElse(ARCHITECTURE);
         } catch (IOException e) {
-            return ARCHITECTURE;
+            return System.getenv().getOrDefault("PROCESSOR_IDENTIFIER", ARCHITECTURE);
         }
     }
 

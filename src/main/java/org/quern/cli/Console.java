@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import java.util.function.LongSupplier;
 import org.quern.QuernException;
 import org.quern.report.Look;
@@ -72,7 +73,15 @@ record Console(
 
     /** Whether output may be coloured; <a href="https://no-color.org">NO_COLOR</a> forbids it. */
     boolean colour() {
-        return terminal && !isSet("NO_COLOR") && !"dumb".equals(environment.get("TERM"));
+        return terminal && !isSet("NO_COLOR") && knowsColours(SYSTEM, environment);
+    }
+
+    /** Windows' old console shows the commands for them; what does not names itself. */
+    static boolean knowsColours(String system, Map<String, String> environment) {
+        String term = environment.get("TERM");
+        return system.startsWith("windows") && term == null
+                ? Stream.of("WT_SESSION", "ConEmuANSI", "ANSICON").anyMatch(environment::containsKey)
+                : !"dumb".equals(term);
     }
 
     /** How wide it is and whether it has colours; {@code COLUMNS} is set by the launcher. */

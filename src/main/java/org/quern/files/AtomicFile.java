@@ -25,6 +25,7 @@ import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.quern.QuernException;
@@ -41,6 +42,8 @@ public final class AtomicFile {
 
     /** A file that was not written to for so long has no writer on another machine either. */
     private static final long OLD_MILLIS = 60_000;
+
+    private static final long RENAME_NANOS = 3_000_000_000L;
 
     private static final String NO_PERMISSION = "no permission";
     private static final String FULL = "the disk is full";
@@ -135,7 +138,7 @@ public final class AtomicFile {
                 out.flush();
                 channel.force(true);
             }
-            Files.move(part, target, ATOMIC_MOVE, REPLACE_EXISTING);
+            rename(part, target);
         } catch (IOException | RuntimeException | Error e) {
             try {
                 Files.deleteIfExists(part);
@@ -143,6 +146,27 @@ public final class AtomicFile {
                 e.addSuppressed(suppressed);
             }
             throw e;
+        }
+    }
+
+    /**
+     * Windows refuses it while another program, a reader or one that looks for viruses, has either
+     * file open: it is tried for some seconds.
+     */
+    private static void rename(Path part, Path target) throws IOException {
+        long end = System.nanoTime() + RENAME_NANOS;
+        while (true) {
+            try {
+                Files.move(part, target, ATOMIC_MOVE, REPLACE_EXISTING);
+                return;
+            } catch (FileSystemException e) {
+                boolean posix =
+                        part.getFileSystem().supportedFileAttributeViews().contains("posix");
+                if (posix || Files.isDirectory(target) || System.nanoTime() > end) {
+                    throw e;
+                }
+                LockSupport.parkNanos(20_000_000);
+            }
         }
     }
 
@@ -243,7 +267,8 @@ public final class AtomicFile {
         if (text == null) {
             return e.getClass().getSimpleName();
         }
-        return text.contains("No space left") ? FULL : text;
+        boolean full = text.contains("No space left") || text.contains("not enough space on");
+        return full ? FULL : text;
     }
 
     /**

@@ -28,11 +28,15 @@ record CublasLibrary(Path path, int major) {
     static final String VARIABLE = "QUERN_CUBLAS"; // names a library or a folder that holds one
     private static final List<Integer> MAJORS = List.of(12, 13, 11); // best first
 
-    private static final Pattern NAME = Pattern.compile("libcublas\\.so\\.(\\d+)(\\..*)?");
+    private static final Pattern NAME = Pattern.compile("(?:libcublas\\.so\\.|cublas64_)(\\d+)(\\..*)?");
+
+    private static final String FILES = "libcublas.so.*|cublas64_*.dll";
 
     /** What pip installs below a lib folder; from 13 on all of CUDA is in one. */
     private static final String PIP =
             "/python3*/site-packages|dist-packages/nvidia/cublas|cu1*/lib";
+
+    private static final String PIP_ON_WINDOWS = "Lib/site-packages/nvidia/cublas|cu1*/bin";
 
     /**
      * Where to look, in order. A folder's name may have a {@code *}, and names between bars are
@@ -42,11 +46,16 @@ record CublasLibrary(Path path, int major) {
             List.of(
                     "$CUDA_PATH/lib64",
                     "$CUDA_PATH/targets/x86_64-linux/lib",
+                    "$CUDA_PATH/bin",
+                    "$CUDA_PATH/bin/x64",
                     "$CUDA_HOME/lib64",
                     "$CUDA_HOME/targets/x86_64-linux/lib",
                     "$CONDA_PREFIX/lib",
+                    "$CONDA_PREFIX/Library/bin",
+                    "$CONDA_PREFIX/" + PIP_ON_WINDOWS,
                     "$CONDA_PREFIX/lib" + PIP,
                     "$VIRTUAL_ENV/lib" + PIP,
+                    "$VIRTUAL_ENV/" + PIP_ON_WINDOWS,
                     "/usr/local/cuda*/lib64",
                     "/usr/local/cuda*/targets/x86_64-linux/lib",
                     "/opt/cuda/lib64",
@@ -76,7 +85,7 @@ record CublasLibrary(Path path, int major) {
         }
         int unsupported = 0;
         for (List<Path> folders : List.of(folders(environment, root), ofPython(environment))) {
-            List<Path> files = below(folders, "libcublas.so.*");
+            List<Path> files = below(folders, FILES);
             CublasLibrary best = best(files);
             if (best != null) {
                 return best;
@@ -96,10 +105,10 @@ record CublasLibrary(Path path, int major) {
             throw backend("%s %s: no such file", by, name);
         }
         List<Path> files =
-                Files.isDirectory(path) ? below(List.of(path), "libcublas.so.*") : List.of(path);
+                Files.isDirectory(path) ? below(List.of(path), FILES) : List.of(path);
         CublasLibrary best = best(files);
         if (best == null) {
-            String wanted = "libcublas.so.11, .12 or .13";
+            String wanted = "cuBLAS 11, 12 or 13";
             throw files.isEmpty()
                     ? backend("%s %s: there is no %s in that folder", by, name, wanted)
                     : backend("%s %s: is no %s", by, name, wanted);
@@ -132,12 +141,7 @@ record CublasLibrary(Path path, int major) {
     }
 
     private static List<Path> folders(Map<String, String> environment, Path root) {
-        List<Path> folders = new ArrayList<>();
-        for (String path : environment.getOrDefault("LD_LIBRARY_PATH", "").split(":")) {
-            if (!path.isBlank()) {
-                folders.add(Path.of(path));
-            }
-        }
+        List<Path> folders = new ArrayList<>(NativeLibraries.loaderFolders(environment));
         for (String place : PLACES) {
             int slash = place.indexOf('/');
             String start = slash == 0 ? "/" : environment.get(place.substring(1, slash));
@@ -157,9 +161,17 @@ record CublasLibrary(Path path, int major) {
      */
     private static List<Path> ofPython(Map<String, String> environment) {
         List<Path> folders = new ArrayList<>();
-        for (String entry : environment.getOrDefault("PATH", "").split(":")) {
-            Path command = Path.of(entry, "python3").toAbsolutePath();
-            if (entry.isBlank() || !Files.isExecutable(command)) {
+        if (NativeLibraries.isWindows()) { // python.exe is in the prefix, or in Scripts below it
+            for (Path entry : NativeLibraries.folders(environment, "PATH")) {
+                if (Files.exists(entry.resolve("python.exe"))) {
+                    folders.addAll(below(List.of(entry, entry.resolve("..")), PIP_ON_WINDOWS));
+                }
+            }
+            return folders;
+        }
+        for (Path entry : NativeLibraries.folders(environment, "PATH")) {
+            Path command = entry.resolve("python3").toAbsolutePath();
+            if (!Files.isExecutable(command)) {
                 continue;
             }
             Set<Path> files = new LinkedHashSet<>(List.of(command));
@@ -211,11 +223,16 @@ record CublasLibrary(Path path, int major) {
         return "cuBLAS %d in %s".formatted(major, path.getParent());
     }
 
+    /** What cuBLAS itself calls the cublasLt of its version. */
+    String lightName() {
+        boolean dll = path.toString().endsWith(".dll");
+        return dll ? "cublasLt64_%d.dll".formatted(major) : "libcublasLt.so." + major;
+    }
+
     /** The cublasLt beside it, by either of the names that are used. */
     List<Path> light() {
-        String link = "libcublasLt.so." + major;
-        String same = path.getFileName().toString().replace("cublas.so", "cublasLt.so");
-        return Stream.of(link, same)
+        String same = path.getFileName().toString().replace("cublas", "cublasLt");
+        return Stream.of(lightName(), same)
                 .distinct()
                 .map(path::resolveSibling)
                 .filter(file -> Files.exists(file) && !file.equals(path))
@@ -234,6 +251,9 @@ record CublasLibrary(Path path, int major) {
         }
         if (major == 12) {
             NativeLibraries.load(path);
+        } else if (NativeLibraries.isWindows()) {
+            // whose loader wants all functions that JCuda's binding has, not just those that are called
+            throw backend("%s cannot be used: on Windows cuBLAS 12 is wanted", path);
         } else {
             JCudaNatives.loadCublasBridge();
             String problem = JCudaNatives.openCublas(path.toString());

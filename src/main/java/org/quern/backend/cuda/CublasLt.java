@@ -39,7 +39,7 @@ final class CublasLt implements AutoCloseable {
         if (library.light().stream().anyMatch(file -> open(file.toString()) == null)) {
             return;
         }
-        String problem = open("libcublasLt.so." + library.major());
+        String problem = open(library.lightName());
         if (problem != null) {
             throw backend("%s", problem);
         }

@@ -19,8 +19,12 @@ final class JCudaNatives {
     /** Names the driver's library where it is not among the system's. */
     private static final String DRIVER_VARIABLE = "QUERN_LIBCUDA";
 
+    private static final String DRIVER =
+            NativeLibraries.isWindows() ? "nvcuda.dll" : "libcuda.so.1";
+
     private static final String NO_DRIVER =
-            "libcuda.so.1 was not found: install the NVIDIA driver (nvidia-smi must work), or set "
+            DRIVER
+                    + " was not found: install the NVIDIA driver (nvidia-smi must work), or set "
                     + DRIVER_VARIABLE
                     + " to it";
 
@@ -43,7 +47,7 @@ final class JCudaNatives {
         String given = NATIVES.variable(DRIVER_VARIABLE);
         if (given != null) {
             loadGiven(given);
-        } else if (!NATIVES.isInSystem("libcuda.so.1")) {
+        } else if (!NATIVES.isInSystem(DRIVER)) {
             throw absent(NO_DRIVER);
         }
         initialise(
@@ -57,8 +61,8 @@ final class JCudaNatives {
         Path library = Path.of(path).toAbsolutePath();
         if (!Files.isRegularFile(library)) {
             throw backend(
-                    "%s is %s, which is not a file: set it to the driver's libcuda.so.1, or unset it",
-                    DRIVER_VARIABLE, path);
+                    "%s is %s, which is not a file: set it to the driver's %s, or unset it",
+                    DRIVER_VARIABLE, path, DRIVER);
         }
         try {
             System.load(library.toString());
@@ -77,7 +81,7 @@ final class JCudaNatives {
                         "JCublas2",
                         "JCuda's cuBLAS binding",
                         () -> JCublas2.setExceptionsEnabled(false),
-                        "libcublas.so.12 was not found");
+                        "cuBLAS 12 was not found");
                 cublasLoaded = true;
             } catch (QuernException e) {
                 cublasProblem = e;
@@ -96,7 +100,11 @@ final class JCudaNatives {
         try {
             touch.run();
         } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
-            throw String.valueOf(e.getMessage()).contains("cannot open shared object file")
+            String why = String.valueOf(e.getMessage());
+            boolean other = // what it is linked to; as the loaders of Linux and of Windows say it
+                    why.contains("cannot open shared object file")
+                            || why.contains("dependent libraries");
+            throw other
                     ? absent(missing)
                     : NativeLibraries.refused(unpacked, e);
         } finally {

@@ -3,15 +3,19 @@ package org.quern.backend.nativelib;
 import static org.quern.QuernException.absent;
 import static org.quern.QuernException.backend;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32;
@@ -59,6 +63,10 @@ public final class NativeLibraries {
         return family + "-" + processor;
     }
 
+    public static boolean isWindows() {
+        return platform().startsWith("windows");
+    }
+
     /** Says that there is no such device, where the jar lacks the library that an API needs. */
     public static void require(String name, String api, String otherBackends) {
         if (NativeLibraries.class.getResource(resource(name)) == null) {
@@ -71,18 +79,21 @@ public final class NativeLibraries {
     /**
      * Whether the system's loader would find a library, without loading it or what binds to it,
      * which takes a tenth of a second that most starts need not spend: whether one of this name is
-     * in a folder of {@code LD_LIBRARY_PATH} or in the loader's cache; true where there is no cache
-     * to look into.
+     * in a folder of {@code LD_LIBRARY_PATH} or in the loader's cache, on Windows in that of the
+     * system or one of {@code PATH}; true where there is no cache to look into.
      */
     public boolean isInSystem(String name) {
         return isInSystem(name, Path.of("/etc/ld.so.cache"));
     }
 
     boolean isInSystem(String name, Path cache) {
-        for (String folder : environment.getOrDefault("LD_LIBRARY_PATH", "").split(":")) {
-            if (!folder.isBlank() && Files.exists(Path.of(folder, name))) {
+        for (Path folder : loaderFolders(environment)) {
+            if (Files.exists(folder.resolve(name))) {
                 return true;
             }
+        }
+        if (isWindows()) {
+            return false;
         }
         try {
             // names are zero-terminated in it
@@ -90,6 +101,38 @@ public final class NativeLibraries {
         } catch (IOException e) {
             return true; // a system without such a cache: its loader must say
         }
+    }
+
+    /** The folders that variables name to the system's loader; on Windows, that of the system. */
+    public static List<Path> loaderFolders(Map<String, String> environment) {
+        if (!isWindows()) {
+            return folders(environment, "LD_LIBRARY_PATH");
+        }
+        List<Path> all = new ArrayList<>();
+        folders(environment, "SystemRoot").forEach(root -> all.add(root.resolve("System32")));
+        all.addAll(folders(environment, "PATH"));
+        return all;
+    }
+
+    /** The folders that a variable names; those that are no paths are left out. */
+    public static List<Path> folders(Map<String, String> environment, String variable) {
+        List<Path> all = new ArrayList<>();
+        for (Map.Entry<String, String> one : environment.entrySet()) {
+            // Windows calls PATH "Path", and means both
+            boolean same = one.getKey().equals(variable);
+            if (same || isWindows() && one.getKey().equalsIgnoreCase(variable)) {
+                for (String folder : one.getValue().split(File.pathSeparator)) {
+                    try {
+                        if (!folder.isBlank()) {
+                            all.add(Path.of(folder));
+                        }
+                    } catch (InvalidPathException e) {
+                        continue; // quoted, for instance: the loader says what it thinks of it
+                    }
+                }
+            }
+        }
+        return all;
     }
 
     /** Loads Quern's own kernels in C from the jar. */

@@ -18,7 +18,8 @@ final class LwjglNatives {
     /** Names OpenCL's loader where it is not among the system's libraries. */
     private static final String LOADER_VARIABLE = "QUERN_LIBOPENCL";
 
-    private static final String LOADER = "libOpenCL.so.1";
+    private static final String LOADER =
+            NativeLibraries.isWindows() ? "OpenCL.dll" : "libOpenCL.so.1";
 
     static final String INSTALL =
             "install an OpenCL driver (Debian: pocl-opencl-icd, or your GPU's)";
@@ -83,8 +84,8 @@ final class LwjglNatives {
         } catch (LinkageError e) {
             throw isGiven
                     ? backend(
-                            "%s is %s, which cannot be loaded: set it to libOpenCL.so.1, or unset it",
-                            LOADER_VARIABLE, loader)
+                            "%s is %s, which cannot be loaded: set it to %s, or unset it",
+                            LOADER_VARIABLE, loader, LOADER)
                     : backend(
                             "%s cannot be loaded (%s): %s",
                             LOADER, NativeLibraries.reason(e), INSTALL);

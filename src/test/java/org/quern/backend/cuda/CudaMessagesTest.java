@@ -154,11 +154,11 @@ class CudaMessagesTest {
         fails(
                 jvm().run(Quern.class, train("--cublas", library.toString())),
                 4,
-                "--cublas %s: is no libcublas.so.11, .12 or .13".formatted(library));
+                "--cublas %s: is no cuBLAS 11, 12 or 13".formatted(library));
         fails(
                 jvm().run(Quern.class, train("--cublas", folder.toString())),
                 4,
-                "--cublas %s: is no libcublas.so.11, .12 or .13".formatted(folder));
+                "--cublas %s: is no cuBLAS 11, 12 or 13".formatted(folder));
         fails(
                 jvm().run(Quern.class, train("--cublas", folder.resolve("none").toString())),
                 4,
