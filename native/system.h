@@ -12,7 +12,6 @@
 #include <malloc.h>
 #include <process.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,10 +91,13 @@ static inline void *system_library(const char *file) {
     return LoadLibraryExW(wide, NULL, strpbrk(file, "/\\") ? LOAD_WITH_ALTERED_SEARCH_PATH : 0);
 }
 
-/* Why that failed. */
+/* Why that failed, in Windows' language. */
 static inline const char *system_library_problem(void) {
-    static char text[64];
-    snprintf(text, sizeof text, "Windows' error %lu", GetLastError());
+    static char text[512];
+    WCHAR wide[256] = L"no reason given";
+    DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK;
+    FormatMessageW(flags, NULL, GetLastError(), 0, wide, sizeof wide / sizeof *wide, NULL);
+    WideCharToMultiByte(CP_UTF8, 0, wide, -1, text, sizeof text - 1, NULL, NULL);
     return text;
 }
 

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -154,8 +156,12 @@ final class WallTime implements Listener {
             // the start is field 22; from the third on they follow the name, which may have blanks
             String start = stat.substring(stat.lastIndexOf(')') + 2).split(" ")[22 - 3];
             return Double.parseDouble(uptime[0]) - Long.parseLong(start) / TICKS_A_SECOND;
-        } catch (IOException e) {
-            return 0; // not Linux
+        } catch (IOException e) { // not Linux
+            return ProcessHandle.current()
+                    .info()
+                    .startInstant()
+                    .map(start -> Duration.between(start, Instant.now()).toMillis() * 1e-3)
+                    .orElse(0.0);
         }
     }
 }

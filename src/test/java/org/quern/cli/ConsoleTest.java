@@ -36,6 +36,15 @@ class ConsoleTest {
         assertThat(colour(true, Map.of("TERM", "dumb"))).isFalse();
     }
 
+    /** The old console would show them as text. */
+    @Test
+    void onWindowsATerminalThatKnowsColoursNamesItself() {
+        assertThat(Console.knowsColours("windows 11", Map.of())).isFalse();
+        assertThat(Console.knowsColours("windows 11", Map.of("WT_SESSION", "1"))).isTrue();
+        assertThat(Console.knowsColours("windows 11", Map.of("TERM", "xterm-256color"))).isTrue();
+        assertThat(Console.knowsColours("windows 11", Map.of("TERM", "dumb"))).isFalse();
+    }
+
     private static String shown(Map<String, String> environment, Consumer<Console> what) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);

@@ -3,6 +3,7 @@ package org.quern.backend.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,6 +59,35 @@ class CublasLibraryTest {
         Path conda = library("conda/lib", "libcublas.so.11");
         assertThat(find(Map.of("CONDA_PREFIX", root.resolve("conda").toString())))
                 .isEqualTo(new CublasLibrary(conda, 11));
+    }
+
+    @Test
+    void looksForWhatIsInstalledOnWindows() throws Exception {
+        Path toolkit = library("toolkit/bin", "cublas64_12.dll");
+        Path light = library("toolkit/bin", "cublasLt64_12.dll");
+        CublasLibrary found = find(Map.of("CUDA_PATH", root.resolve("toolkit").toString()));
+        assertThat(found).isEqualTo(new CublasLibrary(toolkit, 12));
+        assertThat(found.light()).containsExactly(light);
+        Path pip = library("venv/Lib/site-packages/nvidia/cublas/bin", "cublas64_12.dll");
+        assertThat(find(Map.of("VIRTUAL_ENV", root.resolve("venv").toString())).path())
+                .isEqualTo(pip);
+        String os = System.getProperty("os.name");
+        System.setProperty("os.name", "Windows 11");
+        try {
+            Path prefix = library("python/Lib/site-packages/nvidia/cublas/bin", "cublas64_12.dll");
+            Files.createFile(root.resolve("python/python.exe"));
+            String path = root.resolve("python").toString();
+            assertThat(find(Map.of("Path", path)).path()).isEqualTo(prefix);
+            // of a system's folder before that
+            Path direct = library("direct", "cublas64_12.dll").getParent();
+            path += File.pathSeparator + direct;
+            assertThat(find(Map.of("Path", path)).path().getParent()).isEqualTo(direct);
+            CublasLibrary other = new CublasLibrary(root.resolve("cublas64_13.dll"), 13);
+            assertThatThrownBy(other::load)
+                    .hasMessage("%s cannot be used: on Windows cuBLAS 12 is wanted", other.path());
+        } finally {
+            System.setProperty("os.name", os);
+        }
     }
 
     /** A folder of PATH with a python3 in it: a file, or a link to one. */

@@ -3,6 +3,7 @@ package org.quern.backend.nativelib;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -126,6 +127,29 @@ class NativeLibrariesTest {
         Files.createFile(folder.resolve("libz.so.1"));
         NativeLibraries told = new NativeLibraries(Map.of("LD_LIBRARY_PATH", "/none:" + folder));
         assertThat(told.isInSystem("libz.so.1", cache)).isTrue();
+    }
+
+    /** Which calls its variables as it likes, and looks into its own folder first. */
+    @Test
+    void onWindowsItIsLookedForInItsFolderAndInThoseOfThePath() throws Exception {
+        String os = System.getProperty("os.name");
+        System.setProperty("os.name", "Windows 11");
+        try {
+            Path system = Files.createDirectories(folder.resolve("Windows/System32"));
+            Path other = Files.createDirectory(folder.resolve("other"));
+            String path = folder.resolve("none") + File.pathSeparator + other;
+            NativeLibraries told =
+                    new NativeLibraries(
+                            Map.of("SystemRoot", system.getParent().toString(), "Path", path));
+            assertThat(told.isInSystem("nvcuda.dll")).isFalse();
+            Files.createFile(system.resolve("nvcuda.dll"));
+            Files.createFile(other.resolve("OpenCL.dll"));
+            assertThat(told.isInSystem("nvcuda.dll")).isTrue();
+            assertThat(told.isInSystem("OpenCL.dll")).isTrue();
+            assertThat(NativeLibraries.platform()).startsWith("windows-");
+        } finally {
+            System.setProperty("os.name", os);
+        }
     }
 
     @Test
