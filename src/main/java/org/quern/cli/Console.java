@@ -15,8 +15,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Stream;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.report.Look;
 import picocli.CommandLine.Help.Ansi;
@@ -80,7 +80,8 @@ record Console(
     static boolean knowsColours(String system, Map<String, String> environment) {
         String term = environment.get("TERM");
         return system.startsWith("windows") && term == null
-                ? Stream.of("WT_SESSION", "ConEmuANSI", "ANSICON").anyMatch(environment::containsKey)
+                ? Stream.of("WT_SESSION", "ConEmuANSI", "ANSICON")
+                        .anyMatch(environment::containsKey)
                 : !"dumb".equals(term);
     }
 

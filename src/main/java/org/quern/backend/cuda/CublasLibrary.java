@@ -28,7 +28,8 @@ record CublasLibrary(Path path, int major) {
     static final String VARIABLE = "QUERN_CUBLAS"; // names a library or a folder that holds one
     private static final List<Integer> MAJORS = List.of(12, 13, 11); // best first
 
-    private static final Pattern NAME = Pattern.compile("(?:libcublas\\.so\\.|cublas64_)(\\d+)(\\..*)?");
+    private static final Pattern NAME =
+            Pattern.compile("(?:libcublas\\.so\\.|cublas64_)(\\d+)(\\..*)?");
 
     private static final String FILES = "libcublas.so.*|cublas64_*.dll";
 
@@ -104,8 +105,7 @@ record CublasLibrary(Path path, int major) {
         if (!Files.exists(path)) {
             throw backend("%s %s: no such file", by, name);
         }
-        List<Path> files =
-                Files.isDirectory(path) ? below(List.of(path), FILES) : List.of(path);
+        List<Path> files = Files.isDirectory(path) ? below(List.of(path), FILES) : List.of(path);
         CublasLibrary best = best(files);
         if (best == null) {
             String wanted = "cuBLAS 11, 12 or 13";
@@ -252,7 +252,8 @@ record CublasLibrary(Path path, int major) {
         if (major == 12) {
             NativeLibraries.load(path);
         } else if (NativeLibraries.isWindows()) {
-            // whose loader wants all functions that JCuda's binding has, not just those that are called
+            // whose loader wants all functions that JCuda's binding has, not just those that are
+            // called
             throw backend("%s cannot be used: on Windows cuBLAS 12 is wanted", path);
         } else {
             JCudaNatives.loadCublasBridge();

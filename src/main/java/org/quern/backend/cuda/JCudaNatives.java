@@ -104,9 +104,7 @@ final class JCudaNatives {
             boolean other = // what it is linked to; as the loaders of Linux and of Windows say it
                     why.contains("cannot open shared object file")
                             || why.contains("dependent libraries");
-            throw other
-                    ? absent(missing)
-                    : NativeLibraries.refused(unpacked, e);
+            throw other ? absent(missing) : NativeLibraries.refused(unpacked, e);
         } finally {
             System.setProperty(property, before);
         }

@@ -67,8 +67,7 @@ final class LwjglNatives {
             // its default is memory access by sun.misc.Unsafe, of which newer JDKs complain
             Configuration.MEMORY_BACKEND.set("ffm");
         }
-        Path unpacked =
-                NATIVES.unpack("lwjgl", "LWJGL's binding");
+        Path unpacked = NATIVES.unpack("lwjgl", "LWJGL's binding");
         // an absolute name: LWJGL neither searches nor unpacks
         Configuration.LIBRARY_NAME.set(unpacked.toString());
         try {
