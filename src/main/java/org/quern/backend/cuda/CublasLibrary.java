@@ -252,8 +252,7 @@ record CublasLibrary(Path path, int major) {
         if (major == 12) {
             NativeLibraries.load(path);
         } else if (NativeLibraries.isWindows()) {
-            // whose loader wants all functions that JCuda's binding has, not just those that are
-            // called
+            // its loader wants all functions that the binding has, not just those that are called
             throw backend("%s cannot be used: on Windows cuBLAS 12 is wanted", path);
         } else {
             JCudaNatives.loadCublasBridge();
