@@ -1,0 +1,617 @@
+package org.quern.io;
+
+import static java.util.stream.Collectors.joining;
+import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
+import static org.quern.io.SafeTensors.shown;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonParseException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.quern.QuernException;
+import org.quern.io.LayerChain.Numbers;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.model.Activation;
+import org.quern.plan.Loss;
+
+/**
+ * ONNX files of dense networks: Quern's own, PyTorch's, tf2onnx's. Each node is computed on
+ * formulas instead of numbers; what the output's formula says becomes the model.
+ */
+final class OnnxReader {
+    private static final Set<String> OPS =
+            Set.of(
+                    "Gemm",
+                    "MatMul",
+                    "Add",
+                    "Sub",
+                    "Mul",
+                    "Div",
+                    "Relu",
+                    "Tanh",
+                    "Sigmoid",
+                    "Gelu",
+                    "Erf",
+                    "Softmax",
+                    "LogSoftmax",
+                    "Flatten",
+                    "Reshape",
+                    "Identity",
+                    "Dropout",
+                    "Cast",
+                    "Constant",
+                    "Shape",
+                    "Gather",
+                    "Unsqueeze",
+                    "Squeeze",
+                    "Concat",
+                    "Transpose",
+                    "Slice");
+
+    /** Stands for the number of rows in a shape that the graph computes. */
+    private static final long ROWS = -1;
+
+    private static final int MOST_NODES = 4096;
+    private static final double ROOT_HALF = Math.sqrt(0.5);
+
+    /** One step of a formula, or none where it begins. */
+    private enum Kind {
+        INPUT,
+        AFFINE,
+        DENSE,
+        ACTIVATION,
+        ERF,
+        SOFTMAX,
+        FLATTEN
+    }
+
+    /** What a value is of the input: a step, and the formula that the step is of. */
+    private record Formula(
+            Formula of,
+            Kind kind,
+            String name,
+            Activation activation,
+            Numbers scale,
+            Numbers shift,
+            int[] shape,
+            float[] kernel,
+            float[] bias) {
+        static Formula input() {
+            return new Formula(null, Kind.INPUT, "", null, null, null, null, null, null);
+        }
+
+        Formula then(Kind next, String by) {
+            return new Formula(this, next, by, null, null, null, null, null, null);
+        }
+
+        Formula then(Activation next, String by) {
+            return new Formula(this, Kind.ACTIVATION, by, next, null, null, null, null, null);
+        }
+
+        Formula then(Numbers factors, Numbers shifts, String by) {
+            return new Formula(this, Kind.AFFINE, by, null, factors, shifts, null, null, null);
+        }
+
+        boolean isScaled() {
+            return kind == Kind.AFFINE && scale.isSingle() && shift.isSingle();
+        }
+
+        boolean is(Activation of) {
+            return activation == of;
+        }
+    }
+
+    private final Path file;
+    private final long size;
+    private final Map<Path, Long> unclaimed = new HashMap<>();
+    private final Map<String, OnnxTensor> tensors = new HashMap<>();
+    private final Map<String, Formula> formulas = new HashMap<>();
+    private int[] extents;
+
+    private OnnxReader(Path file, long size) {
+        this.file = file;
+        this.size = size;
+    }
+
+    static SavedModel read(Path file, List<String> remarks) throws IOException {
+        String large = "%s has 2 GiB or more, which no ONNX file has";
+        require(Files.size(file) < Integer.MAX_VALUE - 16, large, file);
+        byte[] bytes = Files.readAllBytes(file);
+        try {
+            ProtoReader model =
+                    new ProtoReader(ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN));
+            return new OnnxReader(file, bytes.length).model(model, remarks);
+        } catch (QuernException e) {
+            boolean named = e.getMessage().startsWith(file.toString());
+            throw named ? e : data(e, "%s cannot be read as ONNX: %s", file, e.getMessage());
+        }
+    }
+
+    private SavedModel model(ProtoReader model, List<String> remarks) throws IOException {
+        ProtoReader graph = model.message(OnnxFields.MODEL_GRAPH);
+        List<ProtoReader> nodes = graph.messages(OnnxFields.GRAPH_NODE);
+        require(!nodes.isEmpty(), "%s is not an ONNX file, or has no nodes", file);
+        require(nodes.size() <= MOST_NODES, "%s has more than %,d nodes", file, MOST_NODES);
+        refuseUnknown(nodes);
+        for (ProtoReader tensor : graph.messages(OnnxFields.GRAPH_INITIALIZER)) {
+            OnnxTensor read = OnnxTensor.of(file, tensor, unclaimed);
+            tensors.put(tensor.text(OnnxFields.TENSOR_NAME), read);
+        }
+        input(graph);
+        for (ProtoReader node : nodes) {
+            compute(node);
+        }
+        List<ProtoReader> outputs = graph.messages(OnnxFields.GRAPH_OUTPUT);
+        String many = "%s has %d outputs: export it with one";
+        require(outputs.size() == 1, many, file, outputs.size());
+        String output = outputs.get(0).text(OnnxFields.VALUE_NAME);
+        Formula formula = formulas.get(output);
+        require(formula != null, "%s: its output %s is not computed", file, shown(output));
+        Map<String, String> about = new HashMap<>();
+        for (ProtoReader entry : model.messages(OnnxFields.MODEL_METADATA)) {
+            about.put(entry.text(OnnxFields.ENTRY_KEY), entry.text(OnnxFields.ENTRY_VALUE));
+        }
+        boolean own = model.text(OnnxFields.MODEL_PRODUCER).equals(OnnxFile.PRODUCER);
+        Loss stated = own ? loss(about.get(OnnxFile.LOSS)) : null;
+        SavedModel read = chain(formula).build(stated, Map.of(), remarks);
+        return own ? read.named(classes(about.get(OnnxFile.CLASSES), read)) : read;
+    }
+
+    private Loss loss(String text) {
+        return text == null ? null : Loss.parse(text);
+    }
+
+    private List<String> classes(String json, SavedModel read) {
+        try {
+            String[] names =
+                    json == null ? new String[0] : new Gson().fromJson(json, String[].class);
+            boolean fits = names != null && names.length <= read.model().outputSize();
+            require(
+                    fits && !Arrays.asList(names).contains(null),
+                    "%s: its classes are no list",
+                    file);
+            return List.of(names);
+        } catch (JsonParseException e) {
+            throw data(e, "%s: its classes are no list of names", file);
+        }
+    }
+
+    private void refuseUnknown(List<ProtoReader> nodes) {
+        Set<String> unknown = new LinkedHashSet<>();
+        for (ProtoReader node : nodes) {
+            String domain = node.text(OnnxFields.NODE_DOMAIN);
+            String type = node.text(OnnxFields.NODE_TYPE);
+            if (!domain.isEmpty() && !domain.equals("ai.onnx")) {
+                unknown.add(domain + "." + type);
+            } else if (!OPS.contains(type)) {
+                unknown.add(type);
+            }
+        }
+        String other = "%s has ops that Quern has not: %s";
+        require(unknown.isEmpty(), other, file, shown(String.join(", ", unknown)));
+    }
+
+    /** The one input that is not a constant, whose first extent is the number of rows. */
+    private void input(ProtoReader graph) {
+        List<ProtoReader> inputs =
+                graph.messages(OnnxFields.GRAPH_INPUT).stream()
+                        .filter(one -> !tensors.containsKey(one.text(OnnxFields.VALUE_NAME)))
+                        .toList();
+        String many = "%s has %d inputs: export it with one";
+        require(inputs.size() == 1, many, file, inputs.size());
+        ProtoReader input = inputs.get(0);
+        String name = input.text(OnnxFields.VALUE_NAME);
+        List<ProtoReader> shape =
+                input.message(OnnxFields.VALUE_TYPE)
+                        .message(OnnxFields.TYPE_TENSOR)
+                        .message(OnnxFields.TYPE_SHAPE)
+                        .messages(OnnxFields.SHAPE_DIMENSION);
+        String none =
+                "%s: its input %s has no known shape of rows: export it with one such as [N, 784]";
+        require(shape.size() > 1, none, file, shown(name));
+        extents = new int[shape.size() - 1];
+        for (int d = 0; d < extents.length; d++) {
+            long extent = shape.get(d + 1).number(OnnxFields.DIMENSION_EXTENT, 0);
+            require(extent >= 1 && extent <= Integer.MAX_VALUE, none, file, shown(name));
+            extents[d] = (int) extent;
+        }
+        formulas.put(name, Formula.input());
+    }
+
+    /** The steps from the input to a formula. */
+    private LayerChain chain(Formula last) {
+        Deque<Formula> steps = new ArrayDeque<>();
+        for (Formula one = last; one != null; one = one.of) {
+            steps.push(one);
+        }
+        long bytes = size;
+        for (Path beside : unclaimed.keySet()) {
+            bytes += beside.toFile().length();
+        }
+        LayerChain chain = new LayerChain(file, extents, bytes);
+        for (Formula step : steps) {
+            switch (step.kind) {
+                case INPUT -> {}
+                case AFFINE -> chain.affine(step.name, step.scale, step.shift);
+                case DENSE -> {
+                    int[] shape = step.shape;
+                    chain.dense(step.name, shape[0], shape[1], step.kernel, step.bias);
+                }
+                case ACTIVATION -> chain.activation(step.name, step.activation);
+                case ERF -> throw refusal(step.name, "is not part of a GELU");
+                case SOFTMAX -> chain.softmax(step.name);
+                case FLATTEN -> chain.flatten();
+            }
+        }
+        return chain;
+    }
+
+    private QuernException refusal(String name, String text, Object... arguments) {
+        return data("%s: %s %s", file, name, text.formatted(arguments));
+    }
+
+    // ---- nodes
+
+    /** A node, and what its inputs are. */
+    private final class Node {
+        private final ProtoReader message;
+        private final String type;
+        private final String name;
+        private final List<String> inputs;
+        private final Map<String, ProtoReader> attributes = new HashMap<>();
+
+        Node(ProtoReader message) {
+            this.message = message;
+            type = message.text(OnnxFields.NODE_TYPE);
+            String own = message.text(OnnxFields.NODE_NAME);
+            List<String> outputs = message.texts(OnnxFields.NODE_OUTPUT);
+            String of = own.isEmpty() && !outputs.isEmpty() ? outputs.get(0) : own;
+            name = "node " + shown(of) + " (" + type + ")";
+            inputs = message.texts(OnnxFields.NODE_INPUT);
+            for (ProtoReader attribute : message.messages(OnnxFields.NODE_ATTRIBUTE)) {
+                attributes.put(attribute.text(OnnxFields.ATTRIBUTE_NAME), attribute);
+            }
+        }
+
+        String input(int i) {
+            return i < inputs.size() ? inputs.get(i) : "";
+        }
+
+        /** The formula that input i is; refused if it is none. */
+        Formula formula(int i) {
+            Formula formula = formulas.get(input(i));
+            if (formula == null) {
+                throw refusal(name, "does not take what is computed of the input");
+            }
+            return formula;
+        }
+
+        /** The constant that input i is; refused if it is none. */
+        OnnxTensor floats(int i) {
+            OnnxTensor tensor = tensors.get(input(i));
+            if (tensor == null || tensor.counts() != null) {
+                throw refusal(name, "takes other than constant numbers as its input %d", i + 1);
+            }
+            return tensor;
+        }
+
+        long[] counts(int i) {
+            OnnxTensor tensor = tensors.get(input(i));
+            if (tensor == null || tensor.counts() == null) {
+                throw refusal(
+                        name, "takes other than constant whole numbers as its input %d", i + 1);
+            }
+            return tensor.counts();
+        }
+
+        long whole(String attribute, long otherwise) {
+            ProtoReader found = attributes.get(attribute);
+            return found == null ? otherwise : found.number(OnnxFields.ATTRIBUTE_INT, 0);
+        }
+
+        float decimal(String attribute) {
+            ProtoReader found = attributes.get(attribute);
+            return found == null ? 1 : found.decimal(OnnxFields.ATTRIBUTE_FLOAT, 0);
+        }
+
+        String text(String attribute) {
+            ProtoReader found = attributes.get(attribute);
+            return found == null ? "" : found.text(OnnxFields.ATTRIBUTE_TEXT);
+        }
+    }
+
+    private void compute(ProtoReader message) throws IOException {
+        Node node = new Node(message);
+        List<String> outputs = message.texts(OnnxFields.NODE_OUTPUT);
+        if (outputs.isEmpty()) {
+            throw refusal(node.name, "has no output");
+        }
+        boolean constant = node.inputs.stream().noneMatch(formulas::containsKey);
+        if (constant || node.type.equals("Shape")) {
+            tensors.put(outputs.get(0), constant(node));
+        } else {
+            formulas.put(outputs.get(0), formula(node));
+        }
+    }
+
+    private OnnxTensor constant(Node node) throws IOException {
+        switch (node.type) {
+            case "Constant" -> {
+                return literal(node);
+            }
+            case "Shape" -> {
+                boolean whole = node.formula(0).kind == Kind.INPUT && node.attributes.isEmpty();
+                if (!whole) {
+                    throw refusal(node.name, "is of other than the whole input");
+                }
+                return OnnxTensor.ofCounts(
+                        LongStream.concat(LongStream.of(ROWS), IntStream.of(extents).asLongStream())
+                                .toArray());
+            }
+            case "Identity", "Cast", "Unsqueeze", "Squeeze" -> {
+                OnnxTensor same = tensors.get(node.input(0));
+                if (same != null && (same.counts() != null || node.type.equals("Identity"))) {
+                    return same;
+                }
+            }
+            case "Gather" -> {
+                long[] from = node.counts(0);
+                long[] picked = node.counts(1).clone();
+                for (int i = 0; i < picked.length; i++) {
+                    long at = picked[i] < 0 ? picked[i] + from.length : picked[i];
+                    if (at < 0 || at >= from.length) {
+                        throw refusal(node.name, "picks what is not there");
+                    }
+                    picked[i] = from[(int) at];
+                }
+                return OnnxTensor.ofCounts(picked);
+            }
+            case "Slice" -> {
+                long[] from = node.counts(0);
+                long begin = Math.min(Math.max(0, node.counts(1)[0]), from.length);
+                long end = Math.min(Math.max(begin, node.counts(2)[0]), from.length);
+                return OnnxTensor.ofCounts(Arrays.copyOfRange(from, (int) begin, (int) end));
+            }
+            case "Concat" -> {
+                if (node.inputs.size() > 8) {
+                    throw refusal(node.name, "is of too many parts");
+                }
+                LongStream all = LongStream.empty();
+                for (int i = 0; i < node.inputs.size(); i++) {
+                    all = LongStream.concat(all, LongStream.of(node.counts(i)));
+                }
+                return OnnxTensor.ofCounts(all.limit(64).toArray());
+            }
+            default -> {}
+        }
+        throw refusal(node.name, "computes a constant: simplify the file first");
+    }
+
+    private OnnxTensor literal(Node node) throws IOException {
+        ProtoReader value = node.attributes.get("value");
+        if (value != null) {
+            return OnnxTensor.of(file, value.message(OnnxFields.ATTRIBUTE_TENSOR), unclaimed);
+        }
+        ProtoReader single = node.attributes.get("value_int");
+        ProtoReader several = node.attributes.get("value_ints");
+        if (single != null) {
+            return OnnxTensor.ofCounts(single.number(OnnxFields.ATTRIBUTE_INT, 0));
+        }
+        if (several != null) {
+            return OnnxTensor.ofCounts(several.numbers(OnnxFields.ATTRIBUTE_INTS));
+        }
+        boolean row = node.attributes.containsKey("value_floats");
+        ProtoReader floats = node.attributes.get(row ? "value_floats" : "value_float");
+        if (floats == null) {
+            throw refusal(node.name, "is of other than numbers");
+        }
+        int field = row ? OnnxFields.ATTRIBUTE_FLOATS : OnnxFields.ATTRIBUTE_FLOAT;
+        return OnnxTensor.ofFloats(node.name, floats.fixed(field, Float.BYTES), row);
+    }
+
+    private Formula formula(Node node) {
+        return switch (node.type) {
+            case "Gemm" -> gemm(node);
+            case "MatMul" -> dense(node, node.floats(1), false, 1);
+            case "Add", "Sub", "Mul", "Div" -> arithmetic(node);
+            case "Relu" -> node.formula(0).then(Activation.RELU, node.name);
+            case "Tanh" -> node.formula(0).then(Activation.TANH, node.name);
+            case "Sigmoid" -> node.formula(0).then(Activation.SIGMOID, node.name);
+            case "Gelu" -> {
+                if (node.text("approximate").equals("tanh")) {
+                    throw refusal(node.name, "is the tanh approximation, Quern's GELU is exact");
+                }
+                yield node.formula(0).then(Activation.GELU, node.name);
+            }
+            case "Erf" -> node.formula(0).then(Kind.ERF, node.name);
+            case "Softmax", "LogSoftmax" -> {
+                long axis = node.whole("axis", -1);
+                if (axis != 1 && axis != -1) {
+                    throw refusal(node.name, "is along axis %d, not along the outputs", axis);
+                }
+                yield node.formula(0).then(Kind.SOFTMAX, node.name);
+            }
+            case "Flatten" -> {
+                if (node.whole("axis", 1) != 1) {
+                    throw refusal(node.name, "does not keep the rows");
+                }
+                yield node.formula(0).then(Kind.FLATTEN, node.name);
+            }
+            case "Reshape" -> reshape(node);
+            case "Identity", "Dropout", "Cast" -> node.formula(0);
+            default -> throw refusal(node.name, "is of what is computed, which is not read");
+        };
+    }
+
+    /** To rows of one extent, or to what they are: nothing else is read. */
+    private Formula reshape(Node node) {
+        long[] to = node.counts(1);
+        int features = IntStream.of(extents).reduce(1, (a, b) -> a * b);
+        boolean flat = to.length == 2 && (to[1] == features || to[1] == -1 && to[0] != features);
+        if (!flat) {
+            String shape = LongStream.of(to).mapToObj(Long::toString).collect(joining(", "));
+            throw refusal(
+                    node.name,
+                    "makes rows of another shape (%s) than one of %d values",
+                    shape,
+                    features);
+        }
+        return node.formula(0).then(Kind.FLATTEN, node.name);
+    }
+
+    /** alpha x·W + beta C, W transposed or not. */
+    private Formula gemm(Node node) {
+        if (node.whole("transA", 0) != 0) {
+            throw refusal(node.name, "transposes its rows");
+        }
+        boolean transposed = node.whole("transB", 0) != 0;
+        Formula product = dense(node, node.floats(1), transposed, node.decimal("alpha"));
+        if (node.input(2).isEmpty()) {
+            return product;
+        }
+        float beta = node.decimal("beta");
+        OnnxTensor bias = node.floats(2);
+        if (bias.size() != product.shape[1]) {
+            Numbers shift = bias.numbers();
+            for (int i = 0; i < shift.values().length; i++) {
+                shift.values()[i] *= beta;
+            }
+            return product.then(Numbers.ONE, shift, node.name);
+        }
+        float[] row = bias.floats();
+        for (int j = 0; beta != 1 && j < row.length; j++) {
+            row[j] *= beta;
+        }
+        return new Formula(
+                product.of,
+                Kind.DENSE,
+                node.name,
+                null,
+                null,
+                null,
+                product.shape,
+                product.kernel,
+                row);
+    }
+
+    private Formula dense(Node node, OnnxTensor weights, boolean transposed, float alpha) {
+        Formula of = node.formula(0);
+        int[] shape = weights.shape();
+        if (shape.length != 2) {
+            throw refusal(node.name, "multiplies by numbers of shape %s", Arrays.toString(shape));
+        }
+        int in = transposed ? shape[1] : shape[0];
+        int units = transposed ? shape[0] : shape[1];
+        float[] stored = weights.floats();
+        float[] kernel = transposed ? new float[stored.length] : stored;
+        for (int i = 0; transposed && i < kernel.length; i++) {
+            kernel[i] = stored[i % units * in + i / units];
+        }
+        for (int i = 0; alpha != 1 && i < kernel.length; i++) {
+            kernel[i] *= alpha;
+        }
+        int[] made = {in, units};
+        return new Formula(of, Kind.DENSE, node.name, null, null, null, made, kernel, null);
+    }
+
+    private Formula arithmetic(Node node) {
+        Formula left = formulas.get(node.input(0));
+        Formula right = formulas.get(node.input(1));
+        if (left != null && right != null) {
+            return product(node, left, right);
+        }
+        Formula of = left == null ? right : left;
+        Numbers numbers = node.floats(left == null ? 0 : 1).numbers();
+        double[] values = numbers.values();
+        switch (node.type) {
+            case "Add" -> {
+                return of.then(Numbers.ONE, numbers, node.name);
+            }
+            case "Mul" -> {
+                return of.then(numbers, Numbers.ZERO, node.name);
+            }
+            case "Sub" -> {
+                for (int i = 0; left != null && i < values.length; i++) {
+                    values[i] = -values[i];
+                }
+                return of.then(Numbers.of(left == null ? -1 : 1), numbers, node.name);
+            }
+            default -> {
+                if (left == null) {
+                    throw refusal(node.name, "divides by what is computed");
+                }
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = 1 / values[i];
+                }
+                return of.then(numbers, Numbers.ZERO, node.name);
+            }
+        }
+    }
+
+    /** {@code x · sigmoid(x)} and {@code x · (1 + erf(x / √2))}, the halves in any order. */
+    private Formula product(Node node, Formula left, Formula right) {
+        if (node.type.equals("Mul")) {
+            for (Formula[] pair :
+                    List.of(new Formula[] {left, right}, new Formula[] {right, left})) {
+                if (pair[1].is(Activation.SIGMOID) && pair[1].of == pair[0]) {
+                    return pair[0].then(Activation.SILU, node.name);
+                }
+                Formula gelu = gelu(node, pair[0], pair[1]);
+                if (gelu != null) {
+                    return gelu;
+                }
+            }
+        }
+        throw refusal(
+                node.name,
+                "joins two values that are computed: only x·sigmoid(x) and GELU are read");
+    }
+
+    private static Formula gelu(Node node, Formula factor, Formula raised) {
+        double scale = 1;
+        double shift = 0;
+        Formula erf = raised;
+        for (; erf.isScaled(); erf = erf.of) { // outermost first
+            shift += scale * erf.shift.values()[0];
+            scale *= erf.scale.values()[0];
+        }
+        if (erf.kind != Kind.ERF || Math.abs(scale - shift) > 1e-6 * Math.abs(scale)) {
+            return null;
+        }
+        double inner = 1;
+        Formula argument = erf.of;
+        double outer = 1;
+        Formula other = factor;
+        for (; isFactor(argument); argument = argument.of) {
+            inner *= argument.scale.values()[0];
+        }
+        for (; isFactor(other); other = other.of) {
+            outer *= other.scale.values()[0];
+        }
+        if (argument != other || Math.abs(inner - ROOT_HALF) > 1e-6) {
+            return null;
+        }
+        double rest = 2 * outer * scale;
+        rest = Math.abs(rest - Math.rint(rest)) < 1e-6 ? Math.rint(rest) : rest;
+        Formula gelu = other.then(Activation.GELU, node.name);
+        return gelu.then(Numbers.of(rest), Numbers.ZERO, node.name);
+    }
+
+    private static boolean isFactor(Formula formula) {
+        return formula.isScaled() && formula.shift.values()[0] == 0;
+    }
+}
