@@ -286,7 +286,7 @@ final class ModelCommands {
         }
         if (safetensors != null) {
             saved.save(safetensors);
-            console.line(safetensors + ": safetensors; " + saved);
+            console.line(safetensors + ": safetensors; " + model.text());
         }
     }
 

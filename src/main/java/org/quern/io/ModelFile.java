@@ -125,7 +125,7 @@ public final class ModelFile {
                     "%s: %s; %,d parameters, %s; answers %s",
                     model.inputShape(),
                     model.text(),
-                    parameters.length,
+                    model.parameters(),
                     loss.text(),
                     answers);
         }

@@ -66,60 +66,12 @@ final class OnnxReader {
     private static final long ROWS = -1;
 
     private static final int MOST_NODES = 4096;
-    private static final double ROOT_HALF = Math.sqrt(0.5);
-
-    /** One step of a formula, or none where it begins. */
-    private enum Kind {
-        INPUT,
-        AFFINE,
-        DENSE,
-        ACTIVATION,
-        ERF,
-        SOFTMAX,
-        FLATTEN
-    }
-
-    /** What a value is of the input: a step, and the formula that the step is of. */
-    private record Formula(
-            Formula of,
-            Kind kind,
-            String name,
-            Activation activation,
-            Numbers scale,
-            Numbers shift,
-            int[] shape,
-            float[] kernel,
-            float[] bias) {
-        static Formula input() {
-            return new Formula(null, Kind.INPUT, "", null, null, null, null, null, null);
-        }
-
-        Formula then(Kind next, String by) {
-            return new Formula(this, next, by, null, null, null, null, null, null);
-        }
-
-        Formula then(Activation next, String by) {
-            return new Formula(this, Kind.ACTIVATION, by, next, null, null, null, null, null);
-        }
-
-        Formula then(Numbers factors, Numbers shifts, String by) {
-            return new Formula(this, Kind.AFFINE, by, null, factors, shifts, null, null, null);
-        }
-
-        boolean isScaled() {
-            return kind == Kind.AFFINE && scale.isSingle() && shift.isSingle();
-        }
-
-        boolean is(Activation of) {
-            return activation == of;
-        }
-    }
 
     private final Path file;
     private final long size;
     private final Map<Path, Long> unclaimed = new HashMap<>();
     private final Map<String, OnnxTensor> tensors = new HashMap<>();
-    private final Map<String, Formula> formulas = new HashMap<>();
+    private final Map<String, OnnxFormula> formulas = new HashMap<>();
     private int[] extents;
 
     private OnnxReader(Path file, long size) {
@@ -159,7 +111,7 @@ final class OnnxReader {
         String many = "%s has %d outputs: export it with one";
         require(outputs.size() == 1, many, file, outputs.size());
         String output = outputs.get(0).text(OnnxFields.VALUE_NAME);
-        Formula formula = formulas.get(output);
+        OnnxFormula formula = formulas.get(output);
         require(formula != null, "%s: its output %s is not computed", file, shown(output));
         Map<String, String> about = new HashMap<>();
         for (ProtoReader entry : model.messages(OnnxFields.MODEL_METADATA)) {
@@ -229,13 +181,13 @@ final class OnnxReader {
             require(extent >= 1 && extent <= Integer.MAX_VALUE, none, file, shown(name));
             extents[d] = (int) extent;
         }
-        formulas.put(name, Formula.input());
+        formulas.put(name, OnnxFormula.input());
     }
 
     /** The steps from the input to a formula. */
-    private LayerChain chain(Formula last) {
-        Deque<Formula> steps = new ArrayDeque<>();
-        for (Formula one = last; one != null; one = one.of) {
+    private LayerChain chain(OnnxFormula last) {
+        Deque<OnnxFormula> steps = new ArrayDeque<>();
+        for (OnnxFormula one = last; one != null; one = one.of()) {
             steps.push(one);
         }
         long bytes = size;
@@ -243,17 +195,17 @@ final class OnnxReader {
             bytes += beside.toFile().length();
         }
         LayerChain chain = new LayerChain(file, extents, bytes);
-        for (Formula step : steps) {
-            switch (step.kind) {
+        for (OnnxFormula step : steps) {
+            switch (step.kind()) {
                 case INPUT -> {}
-                case AFFINE -> chain.affine(step.name, step.scale, step.shift);
+                case AFFINE -> chain.affine(step.name(), step.scale(), step.shift());
                 case DENSE -> {
-                    int[] shape = step.shape;
-                    chain.dense(step.name, shape[0], shape[1], step.kernel, step.bias);
+                    int[] shape = step.shape();
+                    chain.dense(step.name(), shape[0], shape[1], step.kernel(), step.bias());
                 }
-                case ACTIVATION -> chain.activation(step.name, step.activation);
-                case ERF -> throw refusal(step.name, "is not part of a GELU");
-                case SOFTMAX -> chain.softmax(step.name);
+                case ACTIVATION -> chain.activation(step.name(), step.activation());
+                case ERF -> throw refusal(step.name(), "is not part of a GELU");
+                case SOFTMAX -> chain.softmax(step.name());
                 case FLATTEN -> chain.flatten();
             }
         }
@@ -292,8 +244,8 @@ final class OnnxReader {
         }
 
         /** The formula that input i is; refused if it is none. */
-        Formula formula(int i) {
-            Formula formula = formulas.get(input(i));
+        OnnxFormula formula(int i) {
+            OnnxFormula formula = formulas.get(input(i));
             if (formula == null) {
                 throw refusal(name, "does not take what is computed of the input");
             }
@@ -354,7 +306,8 @@ final class OnnxReader {
                 return literal(node);
             }
             case "Shape" -> {
-                boolean whole = node.formula(0).kind == Kind.INPUT && node.attributes.isEmpty();
+                boolean whole =
+                        node.formula(0).kind() == OnnxFormula.Kind.INPUT && node.attributes.isEmpty();
                 if (!whole) {
                     throw refusal(node.name, "is of other than the whole input");
                 }
@@ -423,7 +376,7 @@ final class OnnxReader {
         return OnnxTensor.ofFloats(node.name, floats.fixed(field, Float.BYTES), row);
     }
 
-    private Formula formula(Node node) {
+    private OnnxFormula formula(Node node) {
         return switch (node.type) {
             case "Gemm" -> gemm(node);
             case "MatMul" -> dense(node, node.floats(1), false, 1);
@@ -437,19 +390,19 @@ final class OnnxReader {
                 }
                 yield node.formula(0).then(Activation.GELU, node.name);
             }
-            case "Erf" -> node.formula(0).then(Kind.ERF, node.name);
+            case "Erf" -> node.formula(0).then(OnnxFormula.Kind.ERF, node.name);
             case "Softmax", "LogSoftmax" -> {
                 long axis = node.whole("axis", -1);
                 if (axis != 1 && axis != -1) {
                     throw refusal(node.name, "is along axis %d, not along the outputs", axis);
                 }
-                yield node.formula(0).then(Kind.SOFTMAX, node.name);
+                yield node.formula(0).then(OnnxFormula.Kind.SOFTMAX, node.name);
             }
             case "Flatten" -> {
                 if (node.whole("axis", 1) != 1) {
                     throw refusal(node.name, "does not keep the rows");
                 }
-                yield node.formula(0).then(Kind.FLATTEN, node.name);
+                yield node.formula(0).then(OnnxFormula.Kind.FLATTEN, node.name);
             }
             case "Reshape" -> reshape(node);
             case "Identity", "Dropout", "Cast" -> node.formula(0);
@@ -458,7 +411,7 @@ final class OnnxReader {
     }
 
     /** To rows of one extent, or to what they are: nothing else is read. */
-    private Formula reshape(Node node) {
+    private OnnxFormula reshape(Node node) {
         long[] to = node.counts(1);
         int features = IntStream.of(extents).reduce(1, (a, b) -> a * b);
         boolean flat = to.length == 2 && (to[1] == features || to[1] == -1 && to[0] != features);
@@ -470,22 +423,22 @@ final class OnnxReader {
                     shape,
                     features);
         }
-        return node.formula(0).then(Kind.FLATTEN, node.name);
+        return node.formula(0).then(OnnxFormula.Kind.FLATTEN, node.name);
     }
 
     /** alpha x·W + beta C, W transposed or not. */
-    private Formula gemm(Node node) {
+    private OnnxFormula gemm(Node node) {
         if (node.whole("transA", 0) != 0) {
             throw refusal(node.name, "transposes its rows");
         }
         boolean transposed = node.whole("transB", 0) != 0;
-        Formula product = dense(node, node.floats(1), transposed, node.decimal("alpha"));
+        OnnxFormula product = dense(node, node.floats(1), transposed, node.decimal("alpha"));
         if (node.input(2).isEmpty()) {
             return product;
         }
         float beta = node.decimal("beta");
         OnnxTensor bias = node.floats(2);
-        if (bias.size() != product.shape[1]) {
+        if (bias.size() != product.shape()[1]) {
             Numbers shift = bias.numbers();
             for (int i = 0; i < shift.values().length; i++) {
                 shift.values()[i] *= beta;
@@ -496,20 +449,20 @@ final class OnnxReader {
         for (int j = 0; beta != 1 && j < row.length; j++) {
             row[j] *= beta;
         }
-        return new Formula(
-                product.of,
-                Kind.DENSE,
+        return new OnnxFormula(
+                product.of(),
+                OnnxFormula.Kind.DENSE,
                 node.name,
                 null,
                 null,
                 null,
-                product.shape,
-                product.kernel,
+                product.shape(),
+                product.kernel(),
                 row);
     }
 
-    private Formula dense(Node node, OnnxTensor weights, boolean transposed, float alpha) {
-        Formula of = node.formula(0);
+    private OnnxFormula dense(Node node, OnnxTensor weights, boolean transposed, float alpha) {
+        OnnxFormula of = node.formula(0);
         int[] shape = weights.shape();
         if (shape.length != 2) {
             throw refusal(node.name, "multiplies by numbers of shape %s", Arrays.toString(shape));
@@ -525,16 +478,17 @@ final class OnnxReader {
             kernel[i] *= alpha;
         }
         int[] made = {in, units};
-        return new Formula(of, Kind.DENSE, node.name, null, null, null, made, kernel, null);
+        return new OnnxFormula(
+                of, OnnxFormula.Kind.DENSE, node.name, null, null, null, made, kernel, null);
     }
 
-    private Formula arithmetic(Node node) {
-        Formula left = formulas.get(node.input(0));
-        Formula right = formulas.get(node.input(1));
+    private OnnxFormula arithmetic(Node node) {
+        OnnxFormula left = formulas.get(node.input(0));
+        OnnxFormula right = formulas.get(node.input(1));
         if (left != null && right != null) {
             return product(node, left, right);
         }
-        Formula of = left == null ? right : left;
+        OnnxFormula of = left == null ? right : left;
         Numbers numbers = node.floats(left == null ? 0 : 1).numbers();
         double[] values = numbers.values();
         switch (node.type) {
@@ -563,55 +517,16 @@ final class OnnxReader {
     }
 
     /** {@code x · sigmoid(x)} and {@code x · (1 + erf(x / √2))}, the halves in any order. */
-    private Formula product(Node node, Formula left, Formula right) {
+    private OnnxFormula product(Node node, OnnxFormula left, OnnxFormula right) {
         if (node.type.equals("Mul")) {
-            for (Formula[] pair :
-                    List.of(new Formula[] {left, right}, new Formula[] {right, left})) {
-                if (pair[1].is(Activation.SIGMOID) && pair[1].of == pair[0]) {
-                    return pair[0].then(Activation.SILU, node.name);
-                }
-                Formula gelu = gelu(node, pair[0], pair[1]);
-                if (gelu != null) {
-                    return gelu;
-                }
+            OnnxFormula known = OnnxFormula.product(left, right, node.name);
+            known = known == null ? OnnxFormula.product(right, left, node.name) : known;
+            if (known != null) {
+                return known;
             }
         }
         throw refusal(
                 node.name,
                 "joins two values that are computed: only x·sigmoid(x) and GELU are read");
-    }
-
-    private static Formula gelu(Node node, Formula factor, Formula raised) {
-        double scale = 1;
-        double shift = 0;
-        Formula erf = raised;
-        for (; erf.isScaled(); erf = erf.of) { // outermost first
-            shift += scale * erf.shift.values()[0];
-            scale *= erf.scale.values()[0];
-        }
-        if (erf.kind != Kind.ERF || Math.abs(scale - shift) > 1e-6 * Math.abs(scale)) {
-            return null;
-        }
-        double inner = 1;
-        Formula argument = erf.of;
-        double outer = 1;
-        Formula other = factor;
-        for (; isFactor(argument); argument = argument.of) {
-            inner *= argument.scale.values()[0];
-        }
-        for (; isFactor(other); other = other.of) {
-            outer *= other.scale.values()[0];
-        }
-        if (argument != other || Math.abs(inner - ROOT_HALF) > 1e-6) {
-            return null;
-        }
-        double rest = 2 * outer * scale;
-        rest = Math.abs(rest - Math.rint(rest)) < 1e-6 ? Math.rint(rest) : rest;
-        Formula gelu = other.then(Activation.GELU, node.name);
-        return gelu.then(Numbers.of(rest), Numbers.ZERO, node.name);
-    }
-
-    private static boolean isFactor(Formula formula) {
-        return formula.isScaled() && formula.shift.values()[0] == 0;
     }
 }
