@@ -36,6 +36,7 @@ def randomize(model):
 
 
 if part == "keras":
+    import h5py
     import keras
     from keras import layers as L
 
@@ -51,6 +52,13 @@ if part == "keras":
               L.Activation("relu"), L.Dense(3, activation="softmax")]
     save(keras.Sequential([keras.Input((4, 3)), *images]), pixels, "images.keras", "images.h5",
          loss=keras.losses.SparseCategoricalCrossentropy())
+
+    # what Keras does not write
+    with h5py.File("images.h5") as whole, h5py.File("compressed.h5", "w") as packed:
+        packed.attrs.update({key: whole.attrs[key] for key in ("model_config", "training_config")})
+        for array in "kernel", "bias":
+            name = f"model_weights/dense/sequential/dense/{array}"
+            packed.create_dataset(name, data=whole[name][()], compression="gzip")
 
     # each column of a table; what the first layer learned from is not in the order of the names
     normalization = L.Normalization(name="zz")

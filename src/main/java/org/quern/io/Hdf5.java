@@ -9,6 +9,7 @@ import io.jhdf.api.Attribute;
 import io.jhdf.api.Dataset;
 import io.jhdf.api.Group;
 import io.jhdf.api.Node;
+import io.jhdf.object.message.DataLayout;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
@@ -20,9 +21,6 @@ import org.quern.QuernException;
  * that it has not the bytes for: neither how large an array is, nor how deep its groups go.
  */
 final class Hdf5 implements AutoCloseable {
-    /** A compressed array may have so many times the bytes of the file. */
-    private static final long MOST_INFLATION = 8;
-
     private static final int DEEPEST = 8;
 
     /** An array of floats. */
@@ -39,7 +37,7 @@ final class Hdf5 implements AutoCloseable {
      */
     Hdf5(Path file, byte[] bytes) {
         this.file = file;
-        budget = MOST_INFLATION * bytes.length;
+        budget = bytes.length;
         hdf = guarded("its start", () -> HdfFile.fromBytes(bytes));
     }
 
@@ -101,15 +99,20 @@ final class Hdf5 implements AutoCloseable {
         return guarded(
                 name,
                 () -> {
-                    long bytes = 1;
+                    DataLayout layout = array.getDataLayout();
+                    boolean plain = layout == DataLayout.CONTIGUOUS || layout == DataLayout.COMPACT;
+                    String packed =
+                            "%s: %s is compressed or in chunks, as Keras writes none: save the model by"
+                                    + " Keras again";
+                    require(plain, packed, file, shown(name));
+                    long bytes = Float.BYTES;
                     for (long extent : array.getDimensionsAsLong()) {
                         boolean fits = extent >= 0 && (extent == 0 || bytes <= budget / extent);
                         String many = "%s: %s claims more numbers than the file has";
                         require(fits, many, file, shown(name));
                         bytes *= extent;
                     }
-                    budget -= Float.BYTES * bytes;
-                    require(budget >= 0, "%s claims more numbers than it has", file);
+                    budget -= bytes;
                     Object data = array.getDataFlat();
                     int[] shape = array.getDimensions();
                     if (data instanceof float[] floats) {

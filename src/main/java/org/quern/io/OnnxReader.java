@@ -307,7 +307,8 @@ final class OnnxReader {
             }
             case "Shape" -> {
                 boolean whole =
-                        node.formula(0).kind() == OnnxFormula.Kind.INPUT && node.attributes.isEmpty();
+                        node.formula(0).kind() == OnnxFormula.Kind.INPUT
+                                && node.attributes.isEmpty();
                 if (!whole) {
                     throw refusal(node.name, "is of other than the whole input");
                 }

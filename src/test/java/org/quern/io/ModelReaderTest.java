@@ -180,6 +180,8 @@ class ModelReaderTest {
     @CsvSource(
             delimiter = '|',
             value = {
+                "compressed.h5 | ': /model_weights/dense/sequential/dense/kernel is compressed or in chunks, as"
+                        + " Keras writes none: save the model by Keras again'",
                 "convolution.keras | ' has layers that Quern has not: Conv2D (seeing), BatchNormalization"
                         + " (batch_normalization)'",
                 "shared.keras | ': layer twice is not used once, after input_layer_3: only one layer after"
