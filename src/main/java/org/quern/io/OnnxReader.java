@@ -62,9 +62,6 @@ final class OnnxReader {
                     "Transpose",
                     "Slice");
 
-    /** Stands for the number of rows in a shape that the graph computes. */
-    private static final long ROWS = -1;
-
     private static final int MOST_NODES = 4096;
 
     private final Path file;
@@ -218,166 +215,20 @@ final class OnnxReader {
 
     // ---- nodes
 
-    /** A node, and what its inputs are. */
-    private final class Node {
-        private final ProtoReader message;
-        private final String type;
-        private final String name;
-        private final List<String> inputs;
-        private final Map<String, ProtoReader> attributes = new HashMap<>();
-
-        Node(ProtoReader message) {
-            this.message = message;
-            type = message.text(OnnxFields.NODE_TYPE);
-            String own = message.text(OnnxFields.NODE_NAME);
-            List<String> outputs = message.texts(OnnxFields.NODE_OUTPUT);
-            String of = own.isEmpty() && !outputs.isEmpty() ? outputs.get(0) : own;
-            name = "node " + shown(of) + " (" + type + ")";
-            inputs = message.texts(OnnxFields.NODE_INPUT);
-            for (ProtoReader attribute : message.messages(OnnxFields.NODE_ATTRIBUTE)) {
-                attributes.put(attribute.text(OnnxFields.ATTRIBUTE_NAME), attribute);
-            }
-        }
-
-        String input(int i) {
-            return i < inputs.size() ? inputs.get(i) : "";
-        }
-
-        /** The formula that input i is; refused if it is none. */
-        OnnxFormula formula(int i) {
-            OnnxFormula formula = formulas.get(input(i));
-            if (formula == null) {
-                throw refusal(name, "does not take what is computed of the input");
-            }
-            return formula;
-        }
-
-        /** The constant that input i is; refused if it is none. */
-        OnnxTensor floats(int i) {
-            OnnxTensor tensor = tensors.get(input(i));
-            if (tensor == null || tensor.counts() != null) {
-                throw refusal(name, "takes other than constant numbers as its input %d", i + 1);
-            }
-            return tensor;
-        }
-
-        long[] counts(int i) {
-            OnnxTensor tensor = tensors.get(input(i));
-            if (tensor == null || tensor.counts() == null) {
-                throw refusal(
-                        name, "takes other than constant whole numbers as its input %d", i + 1);
-            }
-            return tensor.counts();
-        }
-
-        long whole(String attribute, long otherwise) {
-            ProtoReader found = attributes.get(attribute);
-            return found == null ? otherwise : found.number(OnnxFields.ATTRIBUTE_INT, 0);
-        }
-
-        float decimal(String attribute) {
-            ProtoReader found = attributes.get(attribute);
-            return found == null ? 1 : found.decimal(OnnxFields.ATTRIBUTE_FLOAT, 0);
-        }
-
-        String text(String attribute) {
-            ProtoReader found = attributes.get(attribute);
-            return found == null ? "" : found.text(OnnxFields.ATTRIBUTE_TEXT);
-        }
-    }
-
     private void compute(ProtoReader message) throws IOException {
-        Node node = new Node(message);
-        List<String> outputs = message.texts(OnnxFields.NODE_OUTPUT);
-        if (outputs.isEmpty()) {
-            throw refusal(node.name, "has no output");
+        OnnxNode node = new OnnxNode(file, message, tensors, formulas);
+        if (node.outputs.isEmpty()) {
+            throw node.refusal("has no output");
         }
         boolean constant = node.inputs.stream().noneMatch(formulas::containsKey);
         if (constant || node.type.equals("Shape")) {
-            tensors.put(outputs.get(0), constant(node));
+            tensors.put(node.outputs.get(0), node.constant(extents, unclaimed));
         } else {
-            formulas.put(outputs.get(0), formula(node));
+            formulas.put(node.outputs.get(0), formula(node));
         }
     }
 
-    private OnnxTensor constant(Node node) throws IOException {
-        switch (node.type) {
-            case "Constant" -> {
-                return literal(node);
-            }
-            case "Shape" -> {
-                boolean whole =
-                        node.formula(0).kind() == OnnxFormula.Kind.INPUT
-                                && node.attributes.isEmpty();
-                if (!whole) {
-                    throw refusal(node.name, "is of other than the whole input");
-                }
-                return OnnxTensor.ofCounts(
-                        LongStream.concat(LongStream.of(ROWS), IntStream.of(extents).asLongStream())
-                                .toArray());
-            }
-            case "Identity", "Cast", "Unsqueeze", "Squeeze" -> {
-                OnnxTensor same = tensors.get(node.input(0));
-                if (same != null && (same.counts() != null || node.type.equals("Identity"))) {
-                    return same;
-                }
-            }
-            case "Gather" -> {
-                long[] from = node.counts(0);
-                long[] picked = node.counts(1).clone();
-                for (int i = 0; i < picked.length; i++) {
-                    long at = picked[i] < 0 ? picked[i] + from.length : picked[i];
-                    if (at < 0 || at >= from.length) {
-                        throw refusal(node.name, "picks what is not there");
-                    }
-                    picked[i] = from[(int) at];
-                }
-                return OnnxTensor.ofCounts(picked);
-            }
-            case "Slice" -> {
-                long[] from = node.counts(0);
-                long begin = Math.min(Math.max(0, node.counts(1)[0]), from.length);
-                long end = Math.min(Math.max(begin, node.counts(2)[0]), from.length);
-                return OnnxTensor.ofCounts(Arrays.copyOfRange(from, (int) begin, (int) end));
-            }
-            case "Concat" -> {
-                if (node.inputs.size() > 8) {
-                    throw refusal(node.name, "is of too many parts");
-                }
-                LongStream all = LongStream.empty();
-                for (int i = 0; i < node.inputs.size(); i++) {
-                    all = LongStream.concat(all, LongStream.of(node.counts(i)));
-                }
-                return OnnxTensor.ofCounts(all.limit(64).toArray());
-            }
-            default -> {}
-        }
-        throw refusal(node.name, "computes a constant: simplify the file first");
-    }
-
-    private OnnxTensor literal(Node node) throws IOException {
-        ProtoReader value = node.attributes.get("value");
-        if (value != null) {
-            return OnnxTensor.of(file, value.message(OnnxFields.ATTRIBUTE_TENSOR), unclaimed);
-        }
-        ProtoReader single = node.attributes.get("value_int");
-        ProtoReader several = node.attributes.get("value_ints");
-        if (single != null) {
-            return OnnxTensor.ofCounts(single.number(OnnxFields.ATTRIBUTE_INT, 0));
-        }
-        if (several != null) {
-            return OnnxTensor.ofCounts(several.numbers(OnnxFields.ATTRIBUTE_INTS));
-        }
-        boolean row = node.attributes.containsKey("value_floats");
-        ProtoReader floats = node.attributes.get(row ? "value_floats" : "value_float");
-        if (floats == null) {
-            throw refusal(node.name, "is of other than numbers");
-        }
-        int field = row ? OnnxFields.ATTRIBUTE_FLOATS : OnnxFields.ATTRIBUTE_FLOAT;
-        return OnnxTensor.ofFloats(node.name, floats.fixed(field, Float.BYTES), row);
-    }
-
-    private OnnxFormula formula(Node node) {
+    private OnnxFormula formula(OnnxNode node) {
         return switch (node.type) {
             case "Gemm" -> gemm(node);
             case "MatMul" -> dense(node, node.floats(1), false, 1);
@@ -387,7 +238,7 @@ final class OnnxReader {
             case "Sigmoid" -> node.formula(0).then(Activation.SIGMOID, node.name);
             case "Gelu" -> {
                 if (node.text("approximate").equals("tanh")) {
-                    throw refusal(node.name, "is the tanh approximation, Quern's GELU is exact");
+                    throw node.refusal("is the tanh approximation, Quern's GELU is exact");
                 }
                 yield node.formula(0).then(Activation.GELU, node.name);
             }
@@ -395,42 +246,39 @@ final class OnnxReader {
             case "Softmax", "LogSoftmax" -> {
                 long axis = node.whole("axis", -1);
                 if (axis != 1 && axis != -1) {
-                    throw refusal(node.name, "is along axis %d, not along the outputs", axis);
+                    throw node.refusal("is along axis %d, not along the outputs", axis);
                 }
                 yield node.formula(0).then(OnnxFormula.Kind.SOFTMAX, node.name);
             }
             case "Flatten" -> {
                 if (node.whole("axis", 1) != 1) {
-                    throw refusal(node.name, "does not keep the rows");
+                    throw node.refusal("does not keep the rows");
                 }
                 yield node.formula(0).then(OnnxFormula.Kind.FLATTEN, node.name);
             }
             case "Reshape" -> reshape(node);
             case "Identity", "Dropout", "Cast" -> node.formula(0);
-            default -> throw refusal(node.name, "is of what is computed, which is not read");
+            default -> throw node.refusal("is of what is computed, which is not read");
         };
     }
 
     /** To rows of one extent, or to what they are: nothing else is read. */
-    private OnnxFormula reshape(Node node) {
+    private OnnxFormula reshape(OnnxNode node) {
         long[] to = node.counts(1);
         int features = IntStream.of(extents).reduce(1, (a, b) -> a * b);
         boolean flat = to.length == 2 && (to[1] == features || to[1] == -1 && to[0] != features);
         if (!flat) {
             String shape = LongStream.of(to).mapToObj(Long::toString).collect(joining(", "));
-            throw refusal(
-                    node.name,
-                    "makes rows of another shape (%s) than one of %d values",
-                    shape,
-                    features);
+            throw node.refusal(
+                    "makes rows of another shape (%s) than one of %d values", shape, features);
         }
         return node.formula(0).then(OnnxFormula.Kind.FLATTEN, node.name);
     }
 
     /** alpha x·W + beta C, W transposed or not. */
-    private OnnxFormula gemm(Node node) {
+    private OnnxFormula gemm(OnnxNode node) {
         if (node.whole("transA", 0) != 0) {
-            throw refusal(node.name, "transposes its rows");
+            throw node.refusal("transposes its rows");
         }
         boolean transposed = node.whole("transB", 0) != 0;
         OnnxFormula product = dense(node, node.floats(1), transposed, node.decimal("alpha"));
@@ -462,11 +310,11 @@ final class OnnxReader {
                 row);
     }
 
-    private OnnxFormula dense(Node node, OnnxTensor weights, boolean transposed, float alpha) {
+    private OnnxFormula dense(OnnxNode node, OnnxTensor weights, boolean transposed, float alpha) {
         OnnxFormula of = node.formula(0);
         int[] shape = weights.shape();
         if (shape.length != 2) {
-            throw refusal(node.name, "multiplies by numbers of shape %s", Arrays.toString(shape));
+            throw node.refusal("multiplies by numbers of shape %s", Arrays.toString(shape));
         }
         int in = transposed ? shape[1] : shape[0];
         int units = transposed ? shape[0] : shape[1];
@@ -483,7 +331,7 @@ final class OnnxReader {
                 of, OnnxFormula.Kind.DENSE, node.name, null, null, null, made, kernel, null);
     }
 
-    private OnnxFormula arithmetic(Node node) {
+    private OnnxFormula arithmetic(OnnxNode node) {
         OnnxFormula left = formulas.get(node.input(0));
         OnnxFormula right = formulas.get(node.input(1));
         if (left != null && right != null) {
@@ -507,7 +355,7 @@ final class OnnxReader {
             }
             default -> {
                 if (left == null) {
-                    throw refusal(node.name, "divides by what is computed");
+                    throw node.refusal("divides by what is computed");
                 }
                 for (int i = 0; i < values.length; i++) {
                     values[i] = 1 / values[i];
@@ -518,7 +366,7 @@ final class OnnxReader {
     }
 
     /** {@code x · sigmoid(x)} and {@code x · (1 + erf(x / √2))}, the halves in any order. */
-    private OnnxFormula product(Node node, OnnxFormula left, OnnxFormula right) {
+    private OnnxFormula product(OnnxNode node, OnnxFormula left, OnnxFormula right) {
         if (node.type.equals("Mul")) {
             OnnxFormula known = OnnxFormula.product(left, right, node.name);
             known = known == null ? OnnxFormula.product(right, left, node.name) : known;
@@ -526,8 +374,7 @@ final class OnnxReader {
                 return known;
             }
         }
-        throw refusal(
-                node.name,
+        throw node.refusal(
                 "joins two values that are computed: only x·sigmoid(x) and GELU are read");
     }
 }
