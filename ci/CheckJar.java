@@ -120,6 +120,6 @@ public final class CheckJar {
     }
 
     private static String read(ZipFile zip, ZipEntry entry) throws IOException {
-        return new String(zip.getInputStream(entry).readAllBytes(), StandardCharsets.UTF_8);
+        return new String(zip.getInputStream(entry).readAllBytes(), StandardCharsets.UTF_8).replace("\r\n", "\n");
     }
 }

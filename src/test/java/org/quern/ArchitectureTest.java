@@ -139,6 +139,7 @@ class ArchitectureTest {
         onlyUserOf("jcuda..", "backend.cuda");
         onlyUserOf("picocli..", "cli");
         onlyUserOf("de.siegmar.fastcsv..", "data");
+        onlyUserOf("io.jhdf..", "io");
     }
 
     @Test

@@ -59,17 +59,20 @@ public class ParserFuzzTest {
             ManagementFactory.getPlatformMXBean(ThreadMXBean.class);
 
     private static final Map<String, Target> TARGETS =
-            Map.of(
-                    "idx", ParserFuzzTest::idx,
-                    "npz", ParserFuzzTest::npz,
-                    "npy", ParserFuzzTest::npy,
-                    "csv", ParserFuzzTest::csv,
-                    "image", ParserFuzzTest::image,
-                    "safetensors", ParserFuzzTest::safetensors,
-                    "state", ParserFuzzTest::state,
-                    "run-json", ParserFuzzTest::runJson,
-                    "text", ParserFuzzTest::text,
-                    "http", ParserFuzzTest::http);
+            Map.ofEntries(
+                    Map.entry("idx", ParserFuzzTest::idx),
+                    Map.entry("npz", ParserFuzzTest::npz),
+                    Map.entry("npy", ParserFuzzTest::npy),
+                    Map.entry("csv", ParserFuzzTest::csv),
+                    Map.entry("image", ParserFuzzTest::image),
+                    Map.entry("safetensors", ParserFuzzTest::safetensors),
+                    Map.entry("torch", ParserFuzzTest::torch),
+                    Map.entry("onnx", ParserFuzzTest::onnx),
+                    Map.entry("keras", ParserFuzzTest::keras),
+                    Map.entry("state", ParserFuzzTest::state),
+                    Map.entry("run-json", ParserFuzzTest::runJson),
+                    Map.entry("text", ParserFuzzTest::text),
+                    Map.entry("http", ParserFuzzTest::http));
 
     @TempDir static Path folder;
 
@@ -217,6 +220,38 @@ public class ParserFuzzTest {
 
     private static void safetensors(byte[] data) throws IOException {
         Path file = file("a.safetensors", data);
+        check(data.length, () -> TrainedModel.open(file));
+    }
+
+    /** Tensors under the names of others, of two layers. */
+    private static void torch(byte[] data) throws IOException {
+        Path file = file("torch.safetensors", data);
+        Model model = ModelText.parse(Model.input(4), "dense 3 relu, dense 2");
+        check(data.length, () -> TrainedModel.open(file, model));
+    }
+
+    private static void onnx(byte[] data) throws IOException {
+        Path file = file("a.onnx", data);
+        check(data.length, () -> TrainedModel.open(file));
+    }
+
+    /** HDF5, or a zip with a configuration and HDF5 in it: the first byte says which. */
+    private static void keras(byte[] data) throws IOException {
+        byte[] rest = Arrays.copyOfRange(data, Math.min(1, data.length), data.length);
+        if (data.length == 0 || data[0] == 0) {
+            Path file = file("a.h5", rest);
+            check(data.length, () -> TrainedModel.open(file));
+            return;
+        }
+        byte[][] files = halves(rest);
+        ByteArrayOutputStream zip = new ByteArrayOutputStream();
+        try (ZipOutputStream out = new ZipOutputStream(zip)) {
+            for (int i = 0; i < 2; i++) {
+                out.putNextEntry(new ZipEntry(i == 0 ? "config.json" : "model.weights.h5"));
+                out.write(files[i]);
+            }
+        }
+        Path file = file("a.keras", zip.toByteArray());
         check(data.length, () -> TrainedModel.open(file));
     }
 

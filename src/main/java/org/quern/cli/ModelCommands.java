@@ -13,12 +13,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
 import org.quern.files.AtomicFile;
 import org.quern.io.ModelFile.SavedModel;
+import org.quern.io.ModelReader;
 import org.quern.io.OnnxFile;
 import org.quern.model.Model;
 import org.quern.report.Comparison;
@@ -43,13 +45,13 @@ import picocli.CommandLine.Parameters;
 
 /** What can be done with trained models and runs, a command each. */
 final class ModelCommands {
+    private static final String FILE_OR_RUN =
+            "A model file (" + ModelReader.FORMATS + ") or a run's folder.";
+
     private ModelCommands() {}
 
     static final class Source {
-        @Parameters(
-                index = "0",
-                paramLabel = "MODEL|RUN",
-                description = "A safetensors file or a run's folder.")
+        @Parameters(index = "0", paramLabel = "MODEL|RUN", description = FILE_OR_RUN)
         Path path;
 
         @Mixin Options.Network network;
@@ -76,7 +78,14 @@ final class ModelCommands {
             LAST
         }
 
-        TrainedModel open() {
+        /** Reads the model; prints what had to be guessed of it, or was left out. */
+        TrainedModel open(Console console) {
+            TrainedModel model = open();
+            model.remarks().forEach(console::note);
+            return model;
+        }
+
+        private TrainedModel open() {
             String run = "--use goes with a run's folder: leave it out for a file";
             expect(use == null || Files.isDirectory(path), run);
             if (use != null) {
@@ -179,10 +188,7 @@ final class ModelCommands {
             })
     static void summary(
             @Mixin Options.Network model,
-            @Parameters(
-                            arity = "0..1",
-                            paramLabel = "MODEL|RUN",
-                            description = "A safetensors file or a run's folder.")
+            @Parameters(arity = "0..1", paramLabel = "MODEL|RUN", description = FILE_OR_RUN)
                     Path file,
             @Option(
                             names = "--batch",
@@ -194,10 +200,14 @@ final class ModelCommands {
         String both = "%s says what model it is of: leave --recipe, --model and --input out";
         expect(file == null || !model.isGiven(), both, file);
         TrainingConfig config =
-                file == null
-                        ? model.config()
-                        : TrainingConfig.of(TrainedModel.open(file).saved().model());
+                file == null ? model.config() : TrainingConfig.of(trained(file, common.console()));
         common.console().line(SummaryText.of(config.withBatch(batch).plan()));
+    }
+
+    private static Model trained(Path file, Console console) {
+        TrainedModel model = TrainedModel.open(file);
+        model.remarks().forEach(console::note);
+        return model.saved().model();
     }
 
     @Command(
@@ -208,13 +218,14 @@ final class ModelCommands {
                 "  quern evaluate runs/a --split train",
                 "  quern evaluate runs/a --gallery 20",
                 "  quern evaluate model.safetensors --data digits.csv",
-                "  quern evaluate torch.safetensors --model \"dense 48 relu, dense 10\""
+                "  quern evaluate torch.safetensors --model \"dense 48 relu, dense 10\"",
+                "  quern evaluate model.keras --data digits.csv"
             })
     static void evaluate(
             @Mixin TrainedOptions trained, @Mixin Gallery gallery, @Mixin Options.Common common) {
         Console console = common.console();
         gallery.check();
-        TrainedModel model = trained.source.open();
+        TrainedModel model = trained.source.open(console);
         Rows rows = trained.rows(model, console);
         Backends.Choice choice = trained.running.settings().choose();
         console.about("device", choice.text());
@@ -233,37 +244,54 @@ final class ModelCommands {
 
     @Command(
             name = "export",
-            description = "Writes a trained model as ONNX, for other programs to run.",
+            description = "Writes a trained model as ONNX or safetensors, for other programs.",
             footer = {
                 "  quern export runs/a --onnx digits.onnx",
-                "  quern export model.safetensors --onnx model.onnx",
-                "  quern export torch.safetensors --model \"dense 10\" --onnx m.onnx"
+                "  quern export torch.safetensors --model \"dense 10\" --onnx m.onnx",
+                "  quern export model.keras --safetensors model.safetensors"
             })
     static void export(
             @Mixin Source source,
             @Option(
                             names = "--onnx",
                             paramLabel = "FILE",
-                            required = true,
-                            description = "Write the model to this file.")
+                            description = "Write the model to this file as ONNX.")
                     Path onnx,
+            @Option(
+                            names = "--safetensors",
+                            paramLabel = "FILE",
+                            description = "Write the model to this file as Quern saves its own.")
+                    Path safetensors,
             @Mixin Options.Common common) {
-        if (onnx.equals(source.path)) {
-            throw usage("--onnx %s is the model itself: name another file", onnx);
-        }
-        Options.checkWritable(onnx);
-        SavedModel saved = source.open().saved();
-        OnnxFile.write(onnx, saved);
-        Model model = saved.model();
-        String shape =
-                String.join(", ", model.inputShape().stream().map(Object::toString).toList());
+        expect(
+                onnx != null || safetensors != null,
+                "give --onnx FILE or --safetensors FILE, or both");
+        checkOther(source.path, "--onnx", onnx);
+        checkOther(source.path, "--safetensors", safetensors);
+        expect(!Objects.equals(onnx, safetensors), "%s cannot be both: name two files", onnx);
+        Options.checkWritable(onnx, safetensors);
         Console console = common.console();
-        console.line(
-                "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
-                onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), model.outputSize());
-        if (saved.columns() != null) {
-            console.about("input", String.join(", ", saved.columns().names()));
+        SavedModel saved = source.open(console).saved();
+        Model model = saved.model();
+        if (onnx != null) {
+            OnnxFile.write(onnx, saved);
+            String shape =
+                    String.join(", ", model.inputShape().stream().map(Object::toString).toList());
+            console.line(
+                    "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
+                    onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), model.outputSize());
+            if (saved.columns() != null) {
+                console.about("input", String.join(", ", saved.columns().names()));
+            }
         }
+        if (safetensors != null) {
+            saved.save(safetensors);
+            console.line(safetensors + ": safetensors; " + model.text());
+        }
+    }
+
+    private static void checkOther(Path model, String option, Path file) {
+        expect(!model.equals(file), "%s %s is the model itself: name another file", option, file);
     }
 
     @Command(
@@ -290,7 +318,7 @@ final class ModelCommands {
             @Mixin Options.Running running,
             @Mixin Options.Common common) {
         Console console = common.console();
-        SavedModel model = source.open().saved();
+        SavedModel model = source.open(console).saved();
         try (Predictor predictor = running.predictor(model);
                 DrawServer server = new DrawServer(port, model, predictor)) {
             console.about("model", model.model().text());
@@ -334,10 +362,10 @@ final class ModelCommands {
         Path file = out == null ? RunFolder.refuseLink(folder.resolve("report.html")) : out;
         Options.checkWritable(file);
         RunFolder.readRun(folder); // says what is wrong with it, before any weights are read
-        TrainedModel model = trained.source.open();
+        TrainedModel model = trained.source.open(console);
         JsonObject run = RunFolder.readRun(folder, model);
         while (run == null) { // it ended in between, and stays as it is
-            model = trained.source.open();
+            model = trained.source.open(console);
             run = RunFolder.readRun(folder, model);
         }
         Rows rows = trained.rows(model, console);

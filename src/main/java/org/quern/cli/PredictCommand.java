@@ -38,7 +38,8 @@ import picocli.CommandLine.Parameters;
             "  quern predict runs/a scans/ digit.jpg",
             "  quern predict runs/a --index 7 --logits",
             "  quern predict runs/houses new.csv --out predictions.csv",
-            "  quern predict iris.safetensors --csv-row 5.1,3.5,1.4,0.2"
+            "  quern predict iris.safetensors --csv-row 5.1,3.5,1.4,0.2",
+            "  quern predict model.keras digit.png"
         })
 final class PredictCommand implements Runnable {
     @Mixin ModelCommands.TrainedOptions trained;
@@ -96,7 +97,7 @@ final class PredictCommand implements Runnable {
             throw usage("give one of: images or a .csv file, --index N, --csv-row VALUES");
         }
         Options.checkWritable(out);
-        model = trained.source.open();
+        model = trained.source.open(console);
         SavedModel saved = model.saved();
         if (csvRow != null) {
             input(DataReader.row(csvRow, model.format(trained.reading(model))));

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.quern.QuernException;
 import org.quern.data.Classes;
 import org.quern.data.Columns;
@@ -124,7 +125,7 @@ public final class ModelFile {
                     "%s: %s; %,d parameters, %s; answers %s",
                     model.inputShape(),
                     model.text(),
-                    parameters.length,
+                    model.parameters(),
                     loss.text(),
                     answers);
         }
@@ -195,22 +196,29 @@ public final class ModelFile {
      * @throws org.quern.QuernException if the file is damaged or is of another model
      */
     public static SavedModel read(Path file, Model spec) {
-        SafeTensors tensors = SafeTensors.read(file);
+        return read(file, spec, new ArrayList<>());
+    }
+
+    /** The same, where {@code remarks} takes a line for what was guessed or left out. */
+    static SavedModel read(Path file, Model spec, List<String> remarks) {
+        List<String> others = new ArrayList<>();
+        SafeTensors tensors = SafeTensors.read(file, others);
         SavedModel described = described(file, tensors.metadata(), spec);
         Plan plan = Plan.forInference(described.model);
         List<Stored> all = Stored.of(plan);
-        all.forEach(stored -> check(file, tensors, stored)); // before anything is allocated
-        Set<String> known = all.stream().map(stored -> stored.slice.name()).collect(toSet());
-        String other = "%s has a tensor %s, which model \"%s\" has not: it is of another model";
-        String spelled = shown(described.model.text());
-        for (Tensor tensor : tensors.tensors()) {
-            require(known.contains(tensor.name()), other, file, shown(tensor.name()), spelled);
-        }
+        Map<String, Tensor> found =
+                isOwn(tensors.metadata())
+                        ? own(tensors, others, all, file, described.model)
+                        : new TensorNames(file, tensors, others, plan.dense(), remarks).found();
+        // before anything is allocated
+        all.stream()
+                .filter(stored -> found.containsKey(stored.slice.name()))
+                .forEach(stored -> check(file, found.get(stored.slice.name()), stored));
         float[] parameters = new float[Math.toIntExact(plan.parameters().size())];
         for (Stored stored : all) {
-            float[] values = tensors.tensor(stored.slice.name()).values();
-            for (int i = 0; i < values.length; i++) {
-                parameters[stored.place(i)] = values[i];
+            Tensor tensor = found.get(stored.slice.name());
+            for (int i = 0; tensor != null && i < tensor.values().length; i++) {
+                parameters[stored.place(i)] = tensor.values()[i];
             }
         }
         return new SavedModel(
@@ -222,9 +230,32 @@ public final class ModelFile {
                 described.notes);
     }
 
+    private static boolean isOwn(Map<String, String> metadata) {
+        return metadata.containsKey(FORMAT) || metadata.containsKey(MODEL);
+    }
+
+    /** The tensors of a file of Quern's, which has those of its model and no others. */
+    private static Map<String, Tensor> own(
+            SafeTensors tensors, List<String> others, List<Stored> all, Path file, Model model) {
+        Map<String, Tensor> found = new LinkedHashMap<>();
+        tensors.tensors().forEach(tensor -> found.put(tensor.name(), tensor));
+        Set<String> known = all.stream().map(stored -> stored.slice.name()).collect(toSet());
+        List<String> names = Stream.concat(found.keySet().stream(), others.stream()).toList();
+        for (Stored stored : all) {
+            String name = stored.slice.name();
+            String lacks = "%s has no tensor %s, only %s: it is of another model";
+            require(found.containsKey(name), lacks, file, name, shown(String.join(", ", names)));
+        }
+        String other = "%s has a tensor %s, which model \"%s\" has not: it is of another model";
+        for (String name : names) {
+            require(known.contains(name), other, file, shown(name), shown(model.text()));
+        }
+        return found;
+    }
+
     /** What the metadata say of a model, which is still without parameters. */
     private static SavedModel described(Path file, Map<String, String> text, Model spec) {
-        if (!text.containsKey(FORMAT) && !text.containsKey(MODEL)) {
+        if (!isOwn(text)) {
             String silent =
                     "%s does not say what model it is of: give it with --model, as for a file written"
                             + " by PyTorch";
@@ -308,24 +339,16 @@ public final class ModelFile {
         return text.get(key);
     }
 
-    private static void check(Path file, SafeTensors tensors, Stored stored) {
-        String name = stored.slice.name();
-        Tensor tensor = tensors.tensor(name);
-        if (tensor == null) {
-            List<String> names = tensors.tensors().stream().map(Tensor::name).toList();
-            String text =
-                    "%s has no tensor %s, only %s: it is of another model, or its layers are not"
-                            + " numbered as in an nn.Sequential that starts with the first layer";
-            throw data(text, file, name, shown(String.join(", ", names)));
-        }
+    private static void check(Path file, Tensor tensor, Stored stored) {
         String is = Arrays.toString(tensor.shape());
         String must = Arrays.toString(stored.shape);
         String other = "%s: tensor %s has shape %s, but the model needs %s";
-        require(is.equals(must), other, file, name, is, must);
+        require(is.equals(must), other, file, shown(tensor.name()), is, must);
         float[] values = tensor.values();
         for (int i = 0; i < values.length; i++) {
             if (!Float.isFinite(values[i])) {
-                throw data("%s: tensor %s holds %s as value %,d", file, name, values[i], i);
+                String text = "%s: tensor %s holds %s as value %,d";
+                throw data(text, file, shown(tensor.name()), values[i], i);
             }
         }
     }

@@ -147,46 +147,15 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
 
     // ---- reading
 
-    /** The types that are read: binary32, 64 and 16 of IEEE 754, and the upper half of an F32. */
-    private enum FloatType {
-        F32(4),
-        F64(8),
-        F16(2),
-        BF16(2);
-
-        private final int bytes;
-
-        FloatType(int bytes) {
-            this.bytes = bytes;
-        }
-
-        /** The next value as float32, which is exact but for F64, rounded to nearest. */
-        float next(ByteBuffer from) {
-            return switch (this) {
-                case F32 -> from.getFloat();
-                case F64 -> (float) from.getDouble();
-                case F16 -> half(from.getShort());
-                case BF16 -> Float.intBitsToFloat(from.getShort() << 16);
-            };
-        }
-
-        /** 5 bits of exponent, 10 of fraction. */
-        private static float half(short bits) {
-            int exponent = bits >> 10 & 0x1f;
-            int fraction = bits & 0x3ff;
-            float magnitude =
-                    switch (exponent) {
-                        case 0 -> fraction * 0x1p-24f;
-                        case 31 -> fraction == 0 ? Float.POSITIVE_INFINITY : Float.NaN;
-                        default -> Math.scalb(1 + fraction * 0x1p-10f, exponent - 15);
-                    };
-            return bits < 0 ? -magnitude : magnitude;
-        }
-    }
-
     /** What the header says of a tensor: {@code size} values at bytes [begin, end) behind it. */
     private record Entry(
             String name, FloatType type, int[] shape, int size, long begin, long end) {}
+
+    /** Types that are not read, and the bytes of a number. */
+    private static final Map<String, Integer> NO_FLOATS =
+            Map.of(
+                    "I64", 8, "I32", 4, "I16", 2, "I8", 1, "U64", 8, "U32", 4, "U16", 2, "U8", 1,
+                    "BOOL", 1);
 
     /**
      * Reads a file strictly: nothing is allocated before it is known to be there, and no tensor may
@@ -196,6 +165,11 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
      * @throws org.quern.QuernException if it is damaged; the message names file, tensor and fault
      */
     public static SafeTensors read(Path file) {
+        return read(file, (List<String>) null);
+    }
+
+    /** The same, where {@code others} takes the names of tensors that do not hold floats. */
+    static SafeTensors read(Path file, List<String> others) {
         require(Files.exists(given(file, "file")), "%s does not exist", file);
         require(Files.isRegularFile(file), "%s is not a file", file);
         try {
@@ -203,7 +177,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
                     () -> {
                         // of which both are, if it is replaced
                         try (FileChannel channel = FileChannel.open(file)) {
-                            return read(file, Channels.newInputStream(channel), channel.size());
+                            InputStream in = Channels.newInputStream(channel);
+                            return read(file, in, channel.size(), others);
                         }
                     });
         } catch (IOException e) {
@@ -211,7 +186,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         }
     }
 
-    private static SafeTensors read(Path file, InputStream in, long size) throws IOException {
+    private static SafeTensors read(Path file, InputStream in, long size, List<String> others)
+            throws IOException {
         require(size >= 8, "%s has %d bytes, too few for a safetensors file", file, size);
         long length = next(in, 8).getLong();
         boolean fits = length >= 2 && length <= LONGEST_HEADER && length <= size - 8;
@@ -219,10 +195,16 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
                 "%s is not a safetensors file, or is truncated: its header would have %s bytes of %,d";
         require(fits, text, file, Long.toUnsignedString(length), size - 8);
         Map<String, String> metadata = new LinkedHashMap<>();
-        List<Entry> entries = parse(file, next(in, (int) length), metadata);
+        boolean floatsOnly = others == null;
+        List<Entry> entries = parse(file, next(in, (int) length), metadata, floatsOnly);
         checkCover(file, entries, size - 8 - length);
         List<Tensor> tensors = new ArrayList<>();
         for (Entry entry : entries) {
+            if (entry.type == null) {
+                others.add(entry.name);
+                in.skipNBytes(entry.end - entry.begin);
+                continue;
+            }
             float[] values = new float[entry.size];
             for (int done = 0; done < values.length; ) {
                 int count = Math.min(BLOCK / entry.type.bytes, values.length - done);
@@ -250,7 +232,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
     }
 
     /** Parses the header: its tensors in the order of their offsets. */
-    private static List<Entry> parse(Path file, ByteBuffer bytes, Map<String, String> metadata) {
+    private static List<Entry> parse(
+            Path file, ByteBuffer bytes, Map<String, String> metadata, boolean floatsOnly) {
         String text;
         try {
             text = StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
@@ -269,7 +252,7 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
                 if (name.equals(METADATA)) {
                     readMetadata(file, json, metadata);
                 } else {
-                    entries.add(readEntry(where(file, name), json, name));
+                    entries.add(readEntry(where(file, name), json, name, floatsOnly));
                 }
             }
             json.endObject();
@@ -306,7 +289,8 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         json.endObject();
     }
 
-    private static Entry readEntry(String where, JsonReader json, String name) throws IOException {
+    private static Entry readEntry(String where, JsonReader json, String name, boolean floatsOnly)
+            throws IOException {
         Map<String, Object> fields = new HashMap<>();
         json.beginObject();
         while (json.hasNext()) {
@@ -323,7 +307,9 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         Stream<FloatType> known = Stream.of(FloatType.values());
         FloatType type = known.filter(one -> one.name().equals(asked)).findAny().orElse(null);
         String convert = "%s is %s; only F32, F64, F16 and BF16 are read: convert it";
-        require(type != null, convert, where, shown(asked));
+        boolean isKnown = type != null || !floatsOnly && NO_FLOATS.containsKey(asked);
+        require(isKnown, convert, where, shown(asked));
+        int bytes = type == null ? NO_FLOATS.get(asked) : type.bytes;
         long[] shape = (long[]) fields.get(SHAPE);
         int[] extents = new int[shape.length];
         long size = 1;
@@ -337,7 +323,7 @@ public record SafeTensors(Map<String, String> metadata, List<Tensor> tensors) {
         long begin = offsets[0];
         long end = offsets[1];
         String message = "%s has %,d values, but its offsets are %d to %d";
-        require(end - begin == type.bytes * size, message, where, size, begin, end);
+        require(end - begin == bytes * size, message, where, size, begin, end);
         return new Entry(name, type, extents, (int) size, begin, end);
     }
 

@@ -1,2 +1,2 @@
-/** Files of models: safetensors, ONNX. */
+/** Files of models: safetensors, ONNX, Keras'. */
 package org.quern.io;

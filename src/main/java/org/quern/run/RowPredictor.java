@@ -49,7 +49,7 @@ public final class RowPredictor implements AutoCloseable {
                 new Predictor(saved.model(), saved.loss(), saved.parameters(), backend, options);
     }
 
-    /** The model of a safetensors file or a run's folder: {@link TrainedModel#open(Path)}. */
+    /** The model of a file or a run's folder: {@link TrainedModel#open(Path)}. */
     public static RowPredictor open(Path path) {
         return new RowPredictor(TrainedModel.open(path).saved());
     }

@@ -16,14 +16,25 @@ import org.quern.data.Splits;
 import org.quern.data.TableFormat;
 import org.quern.data.TableFormat.Labels;
 import org.quern.io.ModelFile;
+import org.quern.io.ModelReader;
 import org.quern.model.Model;
 
-/** A trained model from a file or a run's folder, with its settings: a file's are the defaults. */
-public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
+/**
+ * A trained model from a file or a run's folder.
+ *
+ * @param settings of the run; a file's are the defaults
+ * @param remarks a line for each thing that was guessed, or left out, when its file was read
+ */
+public record TrainedModel(
+        ModelFile.SavedModel saved, RunSettings settings, boolean fromRun, List<String> remarks) {
+    /** A model that nothing has to be said about. */
+    public TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
+        this(saved, settings, fromRun, List.of());
+    }
 
     /**
-     * Reads a safetensors file, or of a run's folder the weights that the run ended with: the last,
-     * or under early stopping the best.
+     * Reads a file as by {@link ModelReader}, or of a run's folder the weights that the run ended
+     * with: the last, or under early stopping the best.
      */
     public static TrainedModel open(Path path) {
         return Files.isDirectory(given(path, "path"))
@@ -49,11 +60,12 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
      */
     public static TrainedModel open(Path file, Model spec) {
         given(file, "file");
-        String text = "%s does not exist: give a safetensors file or a run's folder";
-        require(Files.exists(file), text, file);
-        ModelFile.SavedModel saved = ModelFile.read(file, spec);
+        String text = "%s does not exist: give a model file (%s) or a run's folder";
+        require(Files.exists(file), text, file, ModelReader.FORMATS);
+        ModelReader.Reading read = ModelReader.read(file, spec);
+        ModelFile.SavedModel saved = read.model();
         Map<String, String> asked = Map.of("label", saved.notes().getOrDefault("label", ""));
-        return new TrainedModel(saved, RunSettings.DEFAULT.with(asked), false);
+        return new TrainedModel(saved, RunSettings.DEFAULT.with(asked), false, read.remarks());
     }
 
     /** The same with a name for each output; refused if its file says otherwise. */
@@ -68,7 +80,7 @@ public record TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boo
                     "classes %s: the model's file names them %s: leave --classes out",
                     String.join(",", classes), String.join(",", saved.classes()));
         }
-        return new TrainedModel(saved.named(classes), settings, fromRun);
+        return new TrainedModel(saved.named(classes), settings, fromRun, remarks);
     }
 
     /** What is known of a table whose rows are for the model: its columns, and what labels are. */

@@ -159,6 +159,7 @@ class GuideTest {
                 "docs/reading-a-report.md",
                 "docs/data.md",
                 "docs/gpu.md",
+                "docs/models.md",
                 "docs/faq.md",
                 "docs/many-machines.md"
             })

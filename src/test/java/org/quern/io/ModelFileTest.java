@@ -137,18 +137,17 @@ class ModelFileTest {
         new SafeTensors(Map.of(), SafeTensors.read(file).tensors()).write(file);
         refused(
                 file,
-                Model.input(3).dense(4),
+                Model.input(3).dense(4).dense(1),
                 ": tensor 0.weight has shape [2, 3], but the model needs [4, 3]");
-        refused(
-                file,
-                Model.input(3).dense(2),
-                " has a tensor 3.weight, which model \"dense 2\" has not: it is of another model");
-        refused(
-                file,
-                Model.input(3).dense(2).dense(1),
-                " has no tensor 1.weight, only 0.weight, 0.bias, 3.weight, 3.bias: it is of another"
-                        + " model, or its layers are not numbered as in an nn.Sequential that starts"
-                        + " with the first layer");
+        String unlike =
+                ": no telling which of its tensors are the weights of the %d layers of --model (it has"
+                        + " 0.weight, 0.bias, 3.weight, 3.bias): name them as those of an"
+                        + " nn.Sequential, 0.weight, 2.weight and so on";
+        refused(file, Model.input(3).dense(2), unlike.formatted(1));
+        refused(file, Model.input(3).dense(2).dense(1).dense(1), unlike.formatted(3));
+        // layers are counted, whatever is between them
+        assertThat(ModelFile.read(file, Model.input(3).dense(2).dense(1)).parameters())
+                .isEqualTo(saved().parameters());
     }
 
     @Test
@@ -223,6 +222,13 @@ class ModelFileTest {
         SafeTensors good = SafeTensors.read(file);
         Map<String, String> metadata = new LinkedHashMap<>(good.metadata());
         metadata.put("quern.model", "dense 30000, dense 30000, dense 1");
+        new SafeTensors(metadata, good.tensors()).write(file);
+        refused(
+                file,
+                null,
+                " has no tensor 1.weight, only 0.weight, 0.bias, 3.weight, 3.bias: it is of another"
+                        + " model");
+        metadata.put("quern.model", "dense 30000 relu, dropout 0.5, dense 30000");
         new SafeTensors(metadata, good.tensors()).write(file);
         refused(file, null, ": tensor 0.weight has shape [2, 3], but the model needs [30000, 3]");
     }

@@ -1,0 +1,104 @@
+package org.quern.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands that take a model take those of other programs. */
+class OtherModelsTest {
+    @TempDir Path folder;
+
+    private static String given(String name) throws URISyntaxException {
+        return Path.of(OtherModelsTest.class.getResource("/models/" + name).toURI()).toString();
+    }
+
+    private Cli.Outcome quern(String... arguments) {
+        return new Cli(folder).run(arguments);
+    }
+
+    /** What Keras says of the first row of its table, and twice converted, the same. */
+    @Test
+    void predictsAndConverts() throws Exception {
+        String keras = given("table.keras");
+        String onnx = folder.resolve("a.onnx").toString();
+        String safe = folder.resolve("a.safetensors").toString();
+        String[] row = {"--csv-row", "1,2,3,4,5", "--backend", "java"};
+        Cli.Outcome direct = quern("predict", keras, row[0], row[1], row[2], row[3]);
+        assertThat(direct.out()).startsWith("the CSV row: 0.349654").contains(", -0.623731");
+
+        Cli.Outcome export = quern("export", keras, "--onnx", onnx, "--safetensors", safe);
+        assertThat(export.lines())
+                .containsExactly(
+                        onnx
+                                + ": ONNX opset 13; input [N, 5], float32, as in the data; output [N, 2]",
+                        safe + ": safetensors; dense 6 tanh, dense 4 silu, dense 2");
+        for (String converted : new String[] {onnx, safe}) {
+            assertThat(quern("predict", converted, row[0], row[1], row[2], row[3]).out())
+                    .isEqualTo(direct.out());
+        }
+    }
+
+    @Test
+    void whatWasGuessedOrLeftOutIsANote() throws Exception {
+        assertThat(quern("summary", given("torch-scaled.onnx")).lines())
+                .contains(
+                        "note      torch-scaled.onnx does not say what its outputs are: taken for a"
+                                + " classifier of 3 classes");
+        String torch = given("torch-scaled.safetensors");
+        String layers = "dense 5 gelu, dense 4 relu, dense 3";
+        String onnx = folder.resolve("t.onnx").toString();
+        assertThat(
+                        quern("export", torch, "--model", layers, "--input", "4x3", "--onnx", onnx)
+                                .lines())
+                .startsWith("note      torch-scaled.safetensors: not used: loss.weights, steps");
+    }
+
+    @Test
+    void refusesWhatCannotBe() throws Exception {
+        String keras = given("table.keras");
+        assertThat(quern("export", keras).err())
+                .isEqualTo("quern: give --onnx FILE or --safetensors FILE, or both%n".formatted());
+        assertThat(quern("export", keras, "--safetensors", keras).err())
+                .isEqualTo(
+                        "quern: --safetensors %s is the model itself: name another file%n"
+                                .formatted(keras));
+        assertThat(quern("evaluate", keras, "--model", "dense 3").err())
+                .isEqualTo(
+                        "quern: %s says what model it is of: leave --model out%n".formatted(keras));
+        Cli.Outcome convolution = quern("summary", given("convolution.keras"));
+        assertThat(convolution.err()).contains(" has layers that Quern has not: Conv2D (seeing), ");
+        assertThat(convolution.code()).isEqualTo(3);
+    }
+
+    /** As a library, Quern has jHDF only if its user wants it. */
+    @Test
+    void saysWhatKerasFilesNeed() throws Exception {
+        String without =
+                Stream.of(System.getProperty("java.class.path").split(":"))
+                        .filter(part -> !part.contains("jhdf"))
+                        .collect(Collectors.joining(":"));
+        Process process =
+                new ProcessBuilder(
+                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                "-XX:TieredStopAtLevel=1",
+                                "-cp",
+                                without,
+                                "org.quern.cli.Quern",
+                                "summary",
+                                given("images.h5"))
+                        .redirectErrorStream(true)
+                        .start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(said)
+                .isEqualTo(
+                        "quern: %s: models of Keras are read by io.jhdf:jhdf, which is not on the class"
+                                        .formatted(given("images.h5"))
+                                + " path\n");
+    }
+}
