@@ -6,6 +6,7 @@ import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -39,7 +40,9 @@ import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** All that decides a run, its data included: a value for each {@link Setting}. */
-public final class RunSettings {
+public final class RunSettings implements Serializable {
+    private static final long serialVersionUID = 1;
+
     /** The tutorial's network with Keras' defaults on whatever data is found. */
     public static final RunSettings DEFAULT =
             new RunSettings(
