@@ -97,7 +97,14 @@ public final class Sweep {
             List<EpochResult> epochs,
             double seconds,
             String failure)
-            implements Serializable {}
+            implements Serializable {
+        /** One that failed after so many seconds, and why. */
+        public static Result failed(Member member, double seconds, String failure) {
+            given(member, "member");
+            given(failure, "failure");
+            return new Result(member, Score.NONE, Score.NONE, List.of(), seconds, failure);
+        }
+    }
 
     /** Who looks on while one of them trains, such as what keeps checkpoints of it. */
     public interface Watcher {

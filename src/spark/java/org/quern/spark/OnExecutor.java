@@ -77,6 +77,9 @@ final class OnExecutor {
                     kept.attach(training.trainer());
                 }
                 History history = training.fit();
+                if (history.end() == History.End.INTERRUPTED) {
+                    throw new IllegalStateException("the task was stopped");
+                }
                 String device = training.trainer().executor().device();
                 Outcome outcome =
                         new Outcome(

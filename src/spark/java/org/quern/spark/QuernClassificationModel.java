@@ -167,12 +167,12 @@ public final class QuernClassificationModel
 
     @Override
     public MLWriter write() {
-        return Files.writer(this, trained);
+        return ModelFolder.writer(this, trained);
     }
 
     /** Reads one that was saved. */
     public static MLReader<QuernClassificationModel> read() {
-        return Files.reader(QuernClassificationModel.class, QuernClassificationModel::new);
+        return ModelFolder.reader(QuernClassificationModel.class, QuernClassificationModel::new);
     }
 
     /** Reads one that was saved. */

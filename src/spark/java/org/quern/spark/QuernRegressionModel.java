@@ -135,12 +135,12 @@ public final class QuernRegressionModel extends RegressionModel<Vector, QuernReg
 
     @Override
     public MLWriter write() {
-        return Files.writer(this, trained);
+        return ModelFolder.writer(this, trained);
     }
 
     /** Reads one that was saved. */
     public static MLReader<QuernRegressionModel> read() {
-        return Files.reader(QuernRegressionModel.class, QuernRegressionModel::new);
+        return ModelFolder.reader(QuernRegressionModel.class, QuernRegressionModel::new);
     }
 
     /** Reads one that was saved. */

@@ -20,10 +20,10 @@ import org.apache.spark.sql.SparkSession;
  * A model's folder: Spark's {@code metadata} (JSON: the params), and {@code model.safetensors},
  * which Quern, PyTorch and others read.
  */
-final class Files {
+final class ModelFolder {
     private static final String MODEL = "model.safetensors";
 
-    private Files() {}
+    private ModelFolder() {}
 
     static MLWriter writer(Params model, Trained trained) {
         return new MLWriter() {
