@@ -89,7 +89,7 @@ final class Blocks implements AutoCloseable {
         }
     }
 
-    private static final Comparator<Block> ORDER =
+    static final Comparator<Block> ORDER =
             Comparator.<Block>comparingInt(block -> block.partition)
                     .thenComparingInt(block -> block.number);
 

@@ -1,0 +1,157 @@
+package org.quern.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
+import org.junit.jupiter.api.io.TempDir;
+import org.quern.QuernException;
+import org.quern.data.Digits;
+import org.quern.data.Splits;
+import org.quern.run.RunSettings;
+import org.quern.run.StateFile;
+import org.quern.run.Sweep;
+import org.quern.run.Training;
+import org.quern.train.EpochResult;
+
+/** On a master, workers and executors, which are processes of their own. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = ThreadMode.SEPARATE_THREAD)
+class ClusterTest {
+    private static SparkSession spark;
+
+    @BeforeAll
+    static void start() throws IOException {
+        Cluster.local().stop();
+        // all that Spark's launcher looks for; classes are on the executors' class path
+        Path home = Path.of(System.getenv("SPARK_HOME"));
+        Files.createDirectories(home.resolve("jars"));
+        Files.write(home.resolve("RELEASE"), new byte[0]);
+        String own = System.getProperty("java.class.path");
+        String classes =
+                Stream.of(
+                                System.getProperty("surefire.test.class.path", own)
+                                        .split(File.pathSeparator))
+                        .map(entry -> Path.of(entry).toAbsolutePath().toString())
+                        .collect(Collectors.joining(File.pathSeparator));
+        spark =
+                SparkSession.builder()
+                        .master("local-cluster[2,1,1024]")
+                        .config("spark.ui.enabled", false)
+                        .config("spark.log.level", "ERROR")
+                        .config("spark.executor.extraClassPath", classes)
+                        .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"))
+                        .getOrCreate();
+    }
+
+    @AfterAll
+    static void stop() {
+        spark.stop();
+    }
+
+    private static List<ProcessHandle> executors() {
+        return ProcessHandle.current()
+                .descendants()
+                .filter(one -> one.info().command().orElse("").endsWith("java"))
+                .toList();
+    }
+
+    /** The first checkpoint; by then all that run are in the middle of a training. */
+    private static Path firstCheckpoint(Path folder) throws Exception {
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
+        while (System.nanoTime() < until) {
+            if (Files.isDirectory(folder)) {
+                try (Stream<Path> files = Files.list(folder)) {
+                    List<Path> states =
+                            files.filter(file -> file.toString().endsWith(".state")).toList();
+                    if (!states.isEmpty()) {
+                        return states.get(0);
+                    }
+                }
+            }
+            Thread.sleep(20);
+        }
+        throw new AssertionError("no checkpoint in two minutes");
+    }
+
+    @Test
+    void executorsThatAreKilledLoseNothing(@TempDir Path folder) throws Exception {
+        List<String> lost = new CopyOnWriteArrayList<>();
+        spark.sparkContext()
+                .addSparkListener(
+                        new SparkListener() {
+                            @Override
+                            public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+                                lost.add(removed.executorId());
+                            }
+                        });
+        Splits digits = Splits.of(Digits.generate("digits", 4000, 0, 1));
+        RunSettings base =
+                RunSettings.DEFAULT.with(Map.of("epochs", 25, "validation", 0.1, "lr", 0.002));
+        List<Sweep.Member> members =
+                Sweep.members(base, Map.of("seed", List.of("1", "2", "3", "4")));
+        Path kept = folder.resolve("kept");
+        CompletableFuture<List<QuernSweep.Result>> running =
+                CompletableFuture.supplyAsync(
+                        () ->
+                                new QuernSweep(spark)
+                                        .setCheckpoint(kept.toUri().toString())
+                                        .run(digits, members));
+        Path state = firstCheckpoint(kept);
+        // of the first to be killed: what it had done by then
+        List<ProcessHandle> executors = executors();
+        assertThat(executors).hasSize(2);
+        executors.forEach(ProcessHandle::destroyForcibly);
+        for (ProcessHandle executor : executors) {
+            executor.onExit().get(30, TimeUnit.SECONDS);
+        }
+        List<EpochResult> before = StateFile.read(state).checkpoint().epochs();
+
+        List<QuernSweep.Result> results = running.get(5, TimeUnit.MINUTES);
+        assertThat(lost).hasSizeGreaterThanOrEqualTo(2);
+        assertThat(results).hasSize(4);
+        // with the times of the process that was killed: it was not begun again
+        assertThat(results)
+                .anySatisfy(one -> assertThat(one.scores().epochs()).containsAll(before));
+        for (QuernSweep.Result result : results) {
+            assertThat(result.failure()).isNull();
+            RunSettings settings = result.scores().member().on(digits).settings();
+            Splits parts = settings.parts(digits);
+            try (Training alone = new Training(settings, parts, settings.choose().backend())) {
+                alone.fit();
+                assertThat(Bytes.of(result.model())).isEqualTo(Bytes.of(alone.model()));
+            }
+        }
+    }
+
+    /** What it says of a failure on an executor is one line at the driver, as anywhere. */
+    @Test
+    void aFailureOnAnExecutorIsTheDrivers() {
+        QuernClassifier classifier =
+                new QuernClassifier()
+                        .setLayers("dense 8 relu, dense 3")
+                        .setLearningRate(1e30)
+                        .setSettings(Map.of("optimizer", "sgd"));
+        assertThatThrownBy(() -> classifier.fit(Cluster.points(spark)))
+                .isInstanceOf(QuernException.class)
+                .hasMessageContaining("training diverged")
+                .hasMessageNotContaining("\n");
+    }
+}
