@@ -5,6 +5,7 @@ import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.linalg.Vectors;
 import org.quern.data.Dataset;
 import org.quern.io.ModelFile.SavedModel;
+import org.quern.run.RunSettings;
 import org.quern.run.TrainedModel;
 
 /** From the numbers of rows to a model's input, and from its outputs to answers. */
@@ -34,7 +35,8 @@ final class Answers {
         float[] values = new float[features.size()];
         Features.copy(features, values, 0);
         float[] outputs = new float[trained.saved().model().outputSize()];
-        try (Predictors.Shared shared = Predictors.of(trained.name, trained.file, null, 1)) {
+        try (Predictors.Shared shared =
+                Predictors.of(trained.name, trained.file, RunSettings.DEFAULT)) {
             shared.predictor.outputs(input(shared.model, values), outputs);
         }
         return Vectors.dense(doubles(outputs));

@@ -276,7 +276,7 @@ final class Averaging {
             List<String> notes = new ArrayList<>(training.notes());
             Backends.Choice choice = OnExecutor.here(end.common.settings).choose();
             String on = training.trainer().executor().device();
-            String device = OnExecutor.device(choice, on, notes);
+            String device = OnExecutor.device(end.common.settings, choice, on, notes);
             byte[] model = Bytes.of(training.model());
             return Bytes.of(new Outcome(model, device, end.epochs, notes, null, null));
         } catch (RuntimeException e) {

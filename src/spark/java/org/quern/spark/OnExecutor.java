@@ -14,9 +14,12 @@ import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Training;
 import org.quern.train.History;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What a task that trains does. */
 final class OnExecutor {
+    private static final Logger LOG = LoggerFactory.getLogger("org.quern.spark");
     private static final Set<String> ON_HOST = Set.of("cpu", "java", "reference");
 
     private OnExecutor() {}
@@ -39,6 +42,11 @@ final class OnExecutor {
         return settings.settled(told);
     }
 
+    /** Says what is worth a line, in the driver's log. */
+    static void log(List<String> notes) {
+        notes.stream().distinct().forEach(LOG::warn);
+    }
+
     /** The address of the task's GPU; null if it has none. */
     static String gpu(TaskContext task) {
         ResourceInformation gpu = task.resourcesJMap().get("gpu");
@@ -49,10 +57,12 @@ final class OnExecutor {
      * Which backend it is, and on what. Where it is the slow one of plain Java, that is worth a
      * line, with why.
      */
-    static String device(Backends.Choice choice, String device, List<String> notes) {
-        if (choice.backend().name().equals("java")) {
+    static String device(
+            RunSettings asked, Backends.Choice choice, String device, List<String> notes) {
+        boolean auto = asked.get(Setting.BACKEND).equals(Backends.AUTO);
+        if (auto && choice.backend().name().equals("java")) {
             String host = System.getenv().getOrDefault("HOSTNAME", "an executor");
-            notes.add(host + " trains in plain Java, which is slower: " + choice.reason());
+            notes.add(host + " computes in plain Java, which is slower: " + choice.reason());
         }
         return choice.backend().name() + ": " + device;
     }
@@ -84,7 +94,7 @@ final class OnExecutor {
                 Outcome outcome =
                         new Outcome(
                                 Bytes.of(training.model()),
-                                device(choice, device, notes),
+                                device(settings, choice, device, notes),
                                 Outcome.list(history.epochs()),
                                 notes,
                                 null,

@@ -1,7 +1,9 @@
 package org.quern.spark;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
@@ -27,9 +29,14 @@ final class Predictors {
         private int users;
         private long left; // when its last user left
 
-        private Shared(SavedModel saved, Backend.Options options) {
+        private Shared(SavedModel saved, RunSettings settings) {
             model = new TrainedModel(saved, RunSettings.DEFAULT, false);
-            Backend backend = Backends.choose(Backends.AUTO, options).backend();
+            Backend.Options options = settings.options();
+            Backends.Choice choice = settings.choose();
+            Backend backend = choice.backend();
+            List<String> notes = new ArrayList<>();
+            OnExecutor.device(settings, choice, "", notes);
+            OnExecutor.log(notes);
             predictor =
                     new Predictor(
                             saved.model(), saved.loss(), saved.parameters(), backend, options);
@@ -44,15 +51,15 @@ final class Predictors {
         }
     }
 
-    /** That of a model on a device, null for the host or whatever there is. */
-    static Shared of(String name, byte[] file, String device, int threads) {
+    /** That of a model, on what the settings say. */
+    static Shared of(String name, byte[] file, RunSettings settings) {
+        String key = name + " " + settings.text("backend") + " " + settings.text("device");
         synchronized (ALL) {
-            Shared shared = ALL.get(name + " " + device);
+            Shared shared = ALL.get(key);
             if (shared == null) {
                 makeRoom();
-                Backend.Options options = new Backend.Options(threads).withDevice(device);
-                shared = new Shared(Bytes.model(file, "the model"), options);
-                ALL.put(name + " " + device, shared);
+                shared = new Shared(Bytes.model(file, "the model"), settings);
+                ALL.put(key, shared);
             }
             shared.users++;
             return shared;

@@ -162,7 +162,8 @@ public final class QuernClassificationModel
                 getRawPredictionCol(),
                 getProbabilityCol(),
                 getPredictionCol(),
-                value(thresholds(), null));
+                value(thresholds(), null),
+                settings());
     }
 
     @Override

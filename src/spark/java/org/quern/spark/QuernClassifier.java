@@ -90,7 +90,8 @@ public final class QuernClassifier
                 getRawPredictionCol(),
                 getProbabilityCol(),
                 getPredictionCol(),
-                value(thresholds(), null));
+                value(thresholds(), null),
+                settings());
     }
 
     @Override

@@ -130,7 +130,7 @@ public final class QuernRegressionModel extends RegressionModel<Vector, QuernReg
     }
 
     private Scoring scoring() {
-        return new Scoring(getFeaturesCol(), "", "", getPredictionCol(), null);
+        return new Scoring(getFeaturesCol(), "", "", getPredictionCol(), null, settings());
     }
 
     @Override

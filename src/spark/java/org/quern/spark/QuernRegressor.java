@@ -82,7 +82,7 @@ public final class QuernRegressor extends Regressor<Vector, QuernRegressor, Quer
     }
 
     private Scoring scoring() {
-        return new Scoring(getFeaturesCol(), "", "", getPredictionCol(), null);
+        return new Scoring(getFeaturesCol(), "", "", getPredictionCol(), null, settings());
     }
 
     @Override

@@ -132,6 +132,7 @@ public final class QuernSweep {
             for (int i = 0; i < tasks.size(); i++) {
                 results.add(result(members.get(i), tasks.get(i)));
             }
+            OnExecutor.log(results.stream().flatMap(one -> one.notes.stream()).toList());
             return results;
         } finally {
             context.setJobDescription(null);
@@ -252,7 +253,9 @@ public final class QuernSweep {
             @Override
             public void begins(Training training) {
                 Trainer trainer = training.trainer();
-                device = OnExecutor.device(choice, trainer.executor().device(), notes);
+                device =
+                        OnExecutor.device(
+                                member.settings(), choice, trainer.executor().device(), notes);
                 if (checkpoint != null) {
                     kept =
                             new Checkpoints(

@@ -20,6 +20,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.TaskCompletionListener;
 import org.quern.io.ModelFile.SavedModel;
+import org.quern.run.RunSettings;
 
 /** Adds a model's answers to rows, {@value #BATCH} at a time. */
 final class Scoring implements MapPartitionsFunction<Row, Row> {
@@ -31,17 +32,25 @@ final class Scoring implements MapPartitionsFunction<Row, Row> {
     private final String probability;
     private final String prediction;
     private final double[] thresholds; // null for none
+    private final RunSettings settings; // those of running
 
     private String name;
     private Broadcast<byte[]> file;
     private int features;
 
-    Scoring(String column, String raw, String probability, String prediction, double[] thresholds) {
+    Scoring(
+            String column,
+            String raw,
+            String probability,
+            String prediction,
+            double[] thresholds,
+            RunSettings settings) {
         this.column = column;
         this.raw = raw;
         this.probability = probability;
         this.prediction = prediction;
         this.thresholds = thresholds;
+        this.settings = settings;
     }
 
     /** What the answers make of a schema; refused if it lacks the features, or has an answer. */
@@ -74,8 +83,7 @@ final class Scoring implements MapPartitionsFunction<Row, Row> {
     @Override
     public Iterator<Row> call(Iterator<Row> rows) {
         TaskContext task = TaskContext.get();
-        Predictors.Shared shared =
-                Predictors.of(name, file.value(), OnExecutor.gpu(task), task.cpus());
+        Predictors.Shared shared = Predictors.of(name, file.value(), OnExecutor.here(settings));
         TaskCompletionListener end = context -> shared.close();
         task.addTaskCompletionListener(end);
         return new Batches(rows, shared);

@@ -46,6 +46,7 @@ final class Trained implements Serializable {
         this.notes = notes;
         this.averagedEvery = averagedEvery;
         name = Bytes.digest(file);
+        OnExecutor.log(notes);
         saved = Bytes.model(file, called);
     }
 

@@ -57,6 +57,8 @@ class ClusterTest {
                         .config("spark.ui.enabled", false)
                         .config("spark.log.level", "ERROR")
                         .config("spark.executor.extraClassPath", classes)
+                        // executors that have no C kernels
+                        .config("spark.executorEnv.QUERN_ISA", "none")
                         .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"))
                         .getOrCreate();
     }
@@ -104,7 +106,8 @@ class ClusterTest {
                         });
         Splits digits = Splits.of(Digits.generate("digits", 4000, 0, 1));
         RunSettings base =
-                RunSettings.DEFAULT.with(Map.of("epochs", 25, "validation", 0.1, "lr", 0.002));
+                RunSettings.DEFAULT.with(
+                        Map.of("epochs", 12, "validation", 0.1, "backend", "java"));
         List<Sweep.Member> members =
                 Sweep.members(base, Map.of("seed", List.of("1", "2", "3", "4")));
         Path kept = folder.resolve("kept");
@@ -139,6 +142,19 @@ class ClusterTest {
                 assertThat(Bytes.of(result.model())).isEqualTo(Bytes.of(alone.model()));
             }
         }
+    }
+
+    @Test
+    void anExecutorWithoutKernelsSaysSo() {
+        QuernClassificationModel model =
+                new QuernClassifier().setLayers("dense 3").setEpochs(1).fit(Cluster.points(spark));
+        assertThat(model.device()).startsWith("java: ");
+        assertThat(model.notes())
+                .hasSize(1)
+                .first()
+                .asString()
+                .contains("computes in plain Java, which is slower", "QUERN_ISA is none");
+        assertThat(model.transform(Cluster.points(spark)).count()).isEqualTo(600);
     }
 
     /** What it says of a failure on an executor is one line at the driver, as anywhere. */
