@@ -1,8 +1,15 @@
 package org.quern.spark;
 
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.linalg.Vectors;
 import org.apache.spark.sql.Dataset;
@@ -27,6 +34,36 @@ final class Cluster {
                 .config("spark.log.level", "ERROR")
                 .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"))
                 .getOrCreate();
+    }
+
+    /** So many workers with an executor of one core each, which are processes of their own. */
+    static SparkSession of(int workers, Map<String, String> settings) throws IOException {
+        SparkSession.getDefaultSession().foreach(session -> stopped(session));
+        // all that Spark's launcher looks for; classes are on the executors' class path
+        Path home = Path.of(System.getenv("SPARK_HOME"));
+        Files.createDirectories(home.resolve("jars"));
+        Files.write(home.resolve("RELEASE"), new byte[0]);
+        String own = System.getProperty("java.class.path");
+        String classes =
+                Stream.of(
+                                System.getProperty("surefire.test.class.path", own)
+                                        .split(File.pathSeparator))
+                        .map(entry -> Path.of(entry).toAbsolutePath().toString())
+                        .collect(Collectors.joining(File.pathSeparator));
+        SparkSession.Builder builder =
+                SparkSession.builder()
+                        .master("local-cluster[" + workers + ",1,1024]")
+                        .config("spark.ui.enabled", false)
+                        .config("spark.log.level", "ERROR")
+                        .config("spark.executor.extraClassPath", classes)
+                        .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"));
+        settings.forEach(builder::config);
+        return builder.getOrCreate();
+    }
+
+    private static Void stopped(SparkSession session) {
+        session.stop();
+        return null;
     }
 
     static final StructType POINTS =

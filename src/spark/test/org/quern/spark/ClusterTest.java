@@ -3,7 +3,6 @@ package org.quern.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,7 +11,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
@@ -39,28 +37,8 @@ class ClusterTest {
 
     @BeforeAll
     static void start() throws IOException {
-        Cluster.local().stop();
-        // all that Spark's launcher looks for; classes are on the executors' class path
-        Path home = Path.of(System.getenv("SPARK_HOME"));
-        Files.createDirectories(home.resolve("jars"));
-        Files.write(home.resolve("RELEASE"), new byte[0]);
-        String own = System.getProperty("java.class.path");
-        String classes =
-                Stream.of(
-                                System.getProperty("surefire.test.class.path", own)
-                                        .split(File.pathSeparator))
-                        .map(entry -> Path.of(entry).toAbsolutePath().toString())
-                        .collect(Collectors.joining(File.pathSeparator));
-        spark =
-                SparkSession.builder()
-                        .master("local-cluster[2,1,1024]")
-                        .config("spark.ui.enabled", false)
-                        .config("spark.log.level", "ERROR")
-                        .config("spark.executor.extraClassPath", classes)
-                        // executors that have no C kernels
-                        .config("spark.executorEnv.QUERN_ISA", "none")
-                        .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"))
-                        .getOrCreate();
+        // executors that have no C kernels
+        spark = Cluster.of(2, Map.of("spark.executorEnv.QUERN_ISA", "none"));
     }
 
     @AfterAll
