@@ -101,22 +101,24 @@ final class SettingParams implements Serializable {
         return bySetting;
     }
 
-    /** A value of a param's type, of which it may be the text. */
+    /** A value of a param's type, of which it may be the text, or a number of another type. */
     static Object parsed(Param<?> param, Object value) {
-        if (!(value instanceof String text) || param.getClass() == Param.class) {
-            return given(value, param.name()) instanceof Enum<?> constant
-                    ? constant.name().toLowerCase(Locale.ROOT)
-                    : value;
-        }
+        String text =
+                given(value, param.name()) instanceof Enum<?> constant
+                        ? constant.name().toLowerCase(Locale.ROOT)
+                        : value.toString();
         try {
-            return param.jsonDecode(text);
-        } catch (RuntimeException e) {
-            throw usage("%s \"%s\" is not a %s", param.name(), text, kind(param));
+            return switch (param.getClass().getSimpleName()) {
+                case "IntParam" -> Integer.valueOf(text);
+                case "LongParam" -> Long.valueOf(text);
+                case "FloatParam" -> Float.valueOf(text);
+                case "DoubleParam" -> Double.valueOf(text);
+                case "BooleanParam" -> Boolean.valueOf(text);
+                default -> text;
+            };
+        } catch (NumberFormatException e) {
+            throw usage("%s \"%s\" is not a number", param.name(), text);
         }
-    }
-
-    private static String kind(Param<?> param) {
-        return param instanceof BooleanParam ? "true or false" : "number";
     }
 
     /** These and the others of an owner. */

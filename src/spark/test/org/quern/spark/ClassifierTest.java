@@ -144,6 +144,11 @@ class ClassifierTest {
         QuernClassifier classifier = new QuernClassifier();
         assertThat(classifier.explainParams()).contains("Learning rate", "workers", "classWeights");
         classifier.set(classifier.getParam("classWeights"), "balanced");
+        Map<String, Object> texts = Map.of("scale", "1", "lr", 1, "seed", "3", "balance", false);
+        assertThat(classifier.setSettings(texts).settings().texts())
+                .containsEntry("scale", "1.0")
+                .containsEntry("lr", "1.0")
+                .containsEntry("seed", "3");
         assertThat(classifier.settings().text("class-weights")).isEqualTo("balanced");
         assertThat(classifier.copy(new ParamMap()).settings().text("class-weights"))
                 .isEqualTo("balanced");
