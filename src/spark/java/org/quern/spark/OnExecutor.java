@@ -62,7 +62,7 @@ final class OnExecutor {
         boolean auto = asked.get(Setting.BACKEND).equals(Backends.AUTO);
         if (auto && choice.backend().name().equals("java")) {
             String host = System.getenv().getOrDefault("HOSTNAME", "an executor");
-            notes.add(host + " computes in plain Java, which is slower: " + choice.reason());
+            notes.add(host + " computes in plain Java, which is slower: " + choice.text());
         }
         return choice.backend().name() + ": " + device;
     }
