@@ -53,12 +53,12 @@ public final class RunSettings implements Serializable {
     /** Before a setting's name: as it was given, where the data made something else of it. */
     private static final String GIVEN = "given ";
 
-    private final Map<String, Object> values;
-    private final Set<String> asked;
+    private final HashMap<String, Object> values;
+    private final HashSet<String> asked;
 
     private RunSettings(Map<String, Object> values, Set<String> asked) {
-        this.values = values;
-        this.asked = asked;
+        this.values = new HashMap<>(values);
+        this.asked = new HashSet<>(asked);
     }
 
     /**

@@ -34,7 +34,7 @@ final class SettingParams implements Serializable {
     private static final ThreadLocal<String> NEXT_UID = new ThreadLocal<>();
 
     /** By the setting's name. */
-    private final Map<String, Param<?>> bySetting = new LinkedHashMap<>();
+    private final LinkedHashMap<String, Param<?>> bySetting = new LinkedHashMap<>();
 
     final IntArrayParam shape;
     final IntParam workers;

@@ -1,6 +1,7 @@
 package org.quern.spark;
 
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.SparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -16,8 +17,8 @@ final class Trained implements Serializable {
     final byte[] file;
     final String name; // of its contents
     final String device;
-    final List<EpochResult> epochs;
-    final List<String> notes;
+    final ArrayList<EpochResult> epochs;
+    final ArrayList<String> notes;
     final int averagedEvery; // steps; 0 with one worker
     private transient SavedModel saved;
     private transient Broadcast<byte[]> everywhere;
@@ -42,8 +43,8 @@ final class Trained implements Serializable {
             String called) {
         this.file = file;
         this.device = device;
-        this.epochs = epochs;
-        this.notes = notes;
+        this.epochs = new ArrayList<>(epochs);
+        this.notes = new ArrayList<>(notes);
         this.averagedEvery = averagedEvery;
         name = Bytes.digest(file);
         OnExecutor.log(notes);
