@@ -45,6 +45,7 @@ class GpuTest {
                     new QuernClassifier()
                             .setLayers("dense 3")
                             .setEpochs(1)
+                            .setBatch(300)
                             .setSettings(Map.of("backend", "cuda"))
                             .fit(Cluster.points(spark));
             assertThat(model.device()).startsWith("cuda: ").contains("second");
