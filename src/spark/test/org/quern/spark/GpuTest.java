@@ -22,25 +22,31 @@ class GpuTest {
         assumeTrue(Files.exists(simulator.resolve("libcuda.so.1")), "there is no simulator");
         Path script = folder.resolve("gpus");
         Files.writeString(
-                script,
-                "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"1\"]}'\n");
+                script, "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"1\"]}'\n");
         assertThat(script.toFile().setExecutable(true)).isTrue();
         String env = "spark.executorEnv.";
         try (SparkSession spark =
                 Cluster.of(
                         1,
                         Map.of(
-                                "spark.worker.resource.gpu.amount", "1",
-                                "spark.worker.resource.gpu.discoveryScript", script.toString(),
-                                "spark.executor.resource.gpu.amount", "1",
-                                "spark.task.resource.gpu.amount", "1",
+                                "spark.worker.resource.gpu.amount",
+                                "1",
+                                "spark.worker.resource.gpu.discoveryScript",
+                                script.toString(),
+                                "spark.executor.resource.gpu.amount",
+                                "1",
+                                "spark.task.resource.gpu.amount",
+                                "1",
                                 env + "QUERN_LIBCUDA",
-                                        simulator.resolve("libcuda.so.1").toString(),
+                                simulator.resolve("libcuda.so.1").toString(),
                                 env + "QUERN_CUDASIM_MODULE",
-                                        simulator.resolve("module-fast.so").toString(),
-                                env + "QUERN_CUDASIM_REPORT", folder.resolve("report").toString(),
-                                env + "QUERN_CUDASIM_DEVICES", "2",
-                                env + "QUERN_CUDASIM_NAME", "first,second"))) {
+                                simulator.resolve("module-fast.so").toString(),
+                                env + "QUERN_CUDASIM_REPORT",
+                                folder.resolve("report").toString(),
+                                env + "QUERN_CUDASIM_DEVICES",
+                                "2",
+                                env + "QUERN_CUDASIM_NAME",
+                                "first,second"))) {
             QuernClassificationModel model =
                     new QuernClassifier()
                             .setLayers("dense 3")
