@@ -2,6 +2,7 @@ package org.quern.data;
 
 import static org.quern.QuernException.copied;
 
+import java.io.Serializable;
 import java.util.List;
 
 /**
@@ -12,7 +13,7 @@ import java.util.List;
  * @param offset what was taken from each number before it was narrowed to a float: 0, but for
  *     numbers that a float could not tell apart, such as seconds since 1970
  */
-public record Column(String name, List<String> values, double offset) {
+public record Column(String name, List<String> values, double offset) implements Serializable {
     /** Where least and most of a column are so close, floats cannot tell its numbers apart. */
     private static final double CLOSE = 1000;
 

@@ -8,6 +8,7 @@ import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 import static org.quern.data.Statistics.number;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -38,7 +39,8 @@ import java.util.stream.Stream;
  * @param targets what is known of what is predicted: of classes the name of the label's column
  * @param standardize whether training sees numbers with mean 0 and deviation 1, else as they are
  */
-public record Columns(List<Input> inputs, List<Target> targets, boolean standardize) {
+public record Columns(List<Input> inputs, List<Target> targets, boolean standardize)
+        implements Serializable {
     /** A category of more values than these is left out; so is one of which most rows differ. */
     static final int MOST_VALUES = 256;
 
@@ -70,7 +72,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             double deviation,
             double min,
             double max,
-            boolean gaps) {
+            boolean gaps)
+            implements Serializable {
 
         /** Refuses what no table has: it may come from a file. */
         public Input {
@@ -99,7 +102,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     }
 
     /** A column to predict; of numbers, their mean and deviation, or 0 and 1 for numbers as is. */
-    public record Target(String name, double mean, double deviation) {
+    public record Target(String name, double mean, double deviation) implements Serializable {
         public Target {
             given(name, "name");
             requireFinite(deviation > 0, mean, deviation);

@@ -7,6 +7,7 @@ import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
+import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -50,7 +51,8 @@ public record Dataset(
         List<String> classes,
         float[] targets,
         int targetWidth,
-        Header header) {
+        Header header)
+        implements Serializable {
     static final int BRIGHTEST = 255;
     private static final int MID_GREY = 128;
     private static final int CLASSES_SHOWN = 20;

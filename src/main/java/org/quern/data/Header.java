@@ -5,6 +5,7 @@ import static org.quern.QuernException.copied;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 
+import java.io.Serializable;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -23,7 +24,7 @@ import java.util.stream.Stream;
  * @param inputs those that a model sees, in their order
  * @param targets those that it is to predict: the label of a class, or numbers
  */
-public record Header(List<Column> inputs, List<Column> targets) {
+public record Header(List<Column> inputs, List<Column> targets) implements Serializable {
     public Header {
         inputs = copied(inputs, "inputs");
         targets = copied(targets, "targets");

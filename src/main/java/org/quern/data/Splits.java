@@ -3,6 +3,7 @@ package org.quern.data;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -31,7 +32,8 @@ public record Splits(
         String description,
         String label,
         String reading,
-        Columns columns) {
+        Columns columns)
+        implements Serializable {
 
     /** Numbers the classes of the other rows as those of the training rows. */
     public Splits {

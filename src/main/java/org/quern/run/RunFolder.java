@@ -28,7 +28,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.quern.QuernException;
-import org.quern.data.Distortion;
 import org.quern.data.Splits;
 import org.quern.files.AtomicFile;
 import org.quern.io.Json;
@@ -221,18 +220,8 @@ public final class RunFolder implements AutoCloseable {
         } else {
             require(print.equals(before), unlike, folder, before, print);
         }
-        Checkpoint checkpoint = checkpoint();
-        for (Map.Entry<String, String> is : trainer.config().texts().entrySet()) {
-            // runs older than distortion do not mention it
-            String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
-            String was = saved.config().getOrDefault(is.getKey(), old);
-            String other =
-                    "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was, or"
-                            + " start a new run";
-            boolean fits = is.getValue().equals(was);
-            require(fits, other, folder.resolve(STATE), is.getKey(), was, is.getValue());
-        }
-        trainer.restore(checkpoint);
+        checkpoint(); // refuses a run that was begun here
+        saved.restore(trainer, folder.resolve(STATE).toString());
         take(rows);
     }
 

@@ -6,6 +6,7 @@ import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -39,7 +40,9 @@ import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
 
 /** All that decides a run, its data included: a value for each {@link Setting}. */
-public final class RunSettings {
+public final class RunSettings implements Serializable {
+    private static final long serialVersionUID = 1;
+
     /** The tutorial's network with Keras' defaults on whatever data is found. */
     public static final RunSettings DEFAULT =
             new RunSettings(
@@ -50,12 +53,12 @@ public final class RunSettings {
     /** Before a setting's name: as it was given, where the data made something else of it. */
     private static final String GIVEN = "given ";
 
-    private final Map<String, Object> values;
-    private final Set<String> asked;
+    private final HashMap<String, Object> values;
+    private final HashSet<String> asked;
 
     private RunSettings(Map<String, Object> values, Set<String> asked) {
-        this.values = values;
-        this.asked = asked;
+        this.values = new HashMap<>(values);
+        this.asked = new HashSet<>(asked);
     }
 
     /**

@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import com.google.gson.Gson;
@@ -12,17 +13,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.quern.QuernException;
+import org.quern.data.Distortion;
 import org.quern.io.Json;
 import org.quern.io.SafeTensors;
 import org.quern.train.Checkpoint;
 import org.quern.train.EpochResult;
+import org.quern.train.Trainer;
 
 /**
  * A {@link Checkpoint} as a safetensors file: tensors {@code state} and, if there is one, {@code
  * best}; the rest, with the trainer's configuration and a run's settings, as metadata. It holds all
  * that a resume needs, so no two files can be of different epochs.
  */
-record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, String> settings) {
+public record StateFile(
+        Checkpoint checkpoint, Map<String, String> config, Map<String, String> settings) {
     private static final String KIND = "quern.state";
     private static final String FORMAT = "3";
 
@@ -34,7 +38,21 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
                     + "step_micros";
     private static final String HISTORY = OLD_HISTORY + ",weight_norm,gradient_norm";
 
-    void write(Path file) {
+    public StateFile {
+        given(checkpoint, "checkpoint");
+        given(config, "config");
+        given(settings, "settings");
+    }
+
+    /** Where a trainer stands. */
+    public static StateFile of(Trainer trainer, Map<String, String> settings) {
+        Checkpoint checkpoint = given(trainer, "trainer").checkpoint();
+        return new StateFile(checkpoint, trainer.config().texts(), settings);
+    }
+
+    /** Writes it atomically. */
+    public void write(Path file) {
+        given(file, "file");
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put(KIND, FORMAT);
         metadata.put("seed", Long.toString(checkpoint.seed()));
@@ -56,7 +74,12 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
         return new SafeTensors.Tensor(name, new int[] {values.length}, values);
     }
 
-    static StateFile read(Path file) {
+    /**
+     * Reads one.
+     *
+     * @throws org.quern.QuernException if it is damaged, or of another version
+     */
+    public static StateFile read(Path file) {
         SafeTensors tensors = SafeTensors.read(file);
         Map<String, String> metadata = tensors.metadata();
         SafeTensors.Tensor state = tensors.tensor("state");
@@ -81,6 +104,21 @@ record StateFile(Checkpoint checkpoint, Map<String, String> config, Map<String, 
         } catch (QuernException | JsonParseException | NumberFormatException e) {
             throw data(e, "%s is damaged (%s): start a new run", file, Json.why(e));
         }
+    }
+
+    /** Brings a trainer there; refused, by the file's name, if its configuration is another. */
+    public void restore(Trainer trainer, String file) {
+        for (Map.Entry<String, String> is : given(trainer, "trainer").config().texts().entrySet()) {
+            // runs older than distortion do not mention it
+            String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
+            String was = config.getOrDefault(is.getKey(), old);
+            String other =
+                    "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was, or"
+                            + " start a new run";
+            boolean fits = is.getValue().equals(was);
+            require(fits, other, given(file, "file"), is.getKey(), was, is.getValue());
+        }
+        trainer.restore(checkpoint);
     }
 
     private static String text(Map<String, String> metadata, String key) {

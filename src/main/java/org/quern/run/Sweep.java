@@ -6,6 +6,7 @@ import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -35,6 +36,7 @@ import org.quern.train.Trainer;
  */
 public final class Sweep {
     private static final int MOST = 10_000;
+    private static final Watcher NOBODY = new Watcher() {};
 
     private final Splits data;
     private final Backend backend;
@@ -51,7 +53,8 @@ public final class Sweep {
      * @param varied what sets the combination apart from the others
      * @param settings all of them
      */
-    public record Member(int number, int fold, Map<String, String> varied, RunSettings settings) {
+    public record Member(int number, int fold, Map<String, String> varied, RunSettings settings)
+            implements Serializable {
         /** The same training with what only its data tells. */
         public Member on(Splits data) {
             return new Member(number, fold, varied, settings.on(data));
@@ -70,7 +73,8 @@ public final class Sweep {
      * @param rmse of numbers; NaN for classes
      * @param baseline accuracy of the most common class, or answers; of numbers, RMSE of their mean
      */
-    public record Score(double accuracy, double loss, double rmse, double baseline) {
+    public record Score(double accuracy, double loss, double rmse, double baseline)
+            implements Serializable {
         /** That of a training that failed. */
         static final Score NONE = new Score(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
 
@@ -92,7 +96,24 @@ public final class Sweep {
             Score test,
             List<EpochResult> epochs,
             double seconds,
-            String failure) {}
+            String failure)
+            implements Serializable {
+        /** One that failed after so many seconds, and why. */
+        public static Result failed(Member member, double seconds, String failure) {
+            given(member, "member");
+            given(failure, "failure");
+            return new Result(member, Score.NONE, Score.NONE, List.of(), seconds, failure);
+        }
+    }
+
+    /** Who looks on while one of them trains, such as what keeps checkpoints of it. */
+    public interface Watcher {
+        /** Before the first step: it may add listeners, and restore a checkpoint. */
+        default void begins(Training training) {}
+
+        /** After the last step and the test. */
+        default void ends(Training training) {}
+    }
 
     /** A sweep with so many workers side by side; 0: as many as the backend has room for. */
     public Sweep(Splits data, Backend backend, int workers) {
@@ -193,7 +214,7 @@ public final class Sweep {
     /** Trains one; null if it was stopped. A failure stops the others: it would meet them too. */
     private Result told(Member member, int members, Consumer<Result> heard) {
         try {
-            Result result = stopped ? null : train(member, options(member, members));
+            Result result = stopped ? null : train(member, options(member, members), NOBODY);
             if (result != null) {
                 synchronized (this) {
                     heard.accept(result);
@@ -206,7 +227,13 @@ public final class Sweep {
         }
     }
 
-    private Result train(Member member, Backend.Options options) {
+    /** Trains one alone, to the bits that it has among others; null if it was stopped. */
+    public Result train(Member member, Watcher watcher) {
+        given(watcher, "watcher");
+        return train(given(member, "member"), options(member, 1), watcher);
+    }
+
+    private Result train(Member member, Backend.Options options, Watcher watcher) {
         long start = System.nanoTime();
         Splits parts = member.parts(data);
         try (Training training = new Training(member.settings(), parts, backend, options);
@@ -215,7 +242,7 @@ public final class Sweep {
                                 ? null
                                 : folder.keep(
                                         member, training, backend.name(), data.description())) {
-            Result result = train(member, training, start);
+            Result result = train(member, training, start, watcher);
             if (kept != null && result == null) {
                 kept.interrupted();
             }
@@ -224,13 +251,14 @@ public final class Sweep {
     }
 
     /** Null if it was stopped. */
-    private Result train(Member member, Training training, long start) {
+    private Result train(Member member, Training training, long start, Watcher watcher) {
         Score validation = Score.NONE;
         Score test = Score.NONE;
         List<EpochResult> epochs = List.of();
         String failure = null;
         Splits parts = training.parts();
         try {
+            watcher.begins(training);
             History history = fit(training);
             if (history.end() == History.End.INTERRUPTED) {
                 return null;
@@ -246,6 +274,7 @@ public final class Sweep {
                 validation = Score.of(training.trainer().evaluate(rows));
             }
             epochs = history.epochs();
+            watcher.ends(training);
         } catch (QuernException e) {
             if (e.kind() != QuernException.Kind.TARGET) {
                 throw e;

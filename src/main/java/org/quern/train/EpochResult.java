@@ -1,5 +1,6 @@
 package org.quern.train;
 
+import java.io.Serializable;
 import java.util.Locale;
 
 /**
@@ -29,7 +30,8 @@ public record EpochResult(
         double seconds,
         double stepMicros,
         Double weightNorm,
-        Double gradientNorm) {
+        Double gradientNorm)
+        implements Serializable {
 
     /** One line: "epoch 3: loss 0.2561, accuracy 0.9243, validation loss 0.1600, ...". */
     @Override

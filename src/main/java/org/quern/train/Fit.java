@@ -48,6 +48,7 @@ final class Fit {
     private final Dataset train;
     private final Dataset validation;
     private final int epochs;
+    private final long lastStep;
     private final int decisions;
     private final Batches batches;
     private final Steps steps;
@@ -60,7 +61,7 @@ final class Fit {
     private long started;
     private Checkpoint start;
 
-    Fit(Trainer trainer, Dataset train, Dataset validation, int epochs) {
+    Fit(Trainer trainer, Dataset train, Dataset validation, int epochs, long lastStep) {
         this.trainer = trainer;
         this.config = trainer.config;
         this.plan = trainer.plan;
@@ -68,6 +69,7 @@ final class Fit {
         this.train = train;
         this.validation = validation;
         this.epochs = epochs;
+        this.lastStep = lastStep;
         decisions = plan.loss().decisions(plan.outputSize());
         batches = new Batches(train.rows(), config.batch());
         steps = new Steps(config.seed(), MOST_STEPS);
@@ -125,7 +127,7 @@ final class Fit {
         data = resident;
         start = trainer.checkpoint();
         while (batches.epoch(trainer.step) == trainer.epochs.size()) {
-            if (stop || trainer.isInterrupted()) {
+            if (stop || trainer.isInterrupted() || trainer.step >= lastStep) {
                 return stop ? History.End.STOPPED : History.End.INTERRUPTED;
             }
             chunk();
@@ -150,7 +152,7 @@ final class Fit {
     private void chunk() {
         long from = trainer.step;
         int left = batches.stepsPerEpoch() - (int) (from % batches.stepsPerEpoch());
-        int count = Math.min(chunk, left);
+        int count = (int) Math.min(Math.min(chunk, left), lastStep - from);
         long before = System.nanoTime();
         steps.observe(done -> tell(from + done, loss(done), hits(done)));
         executor.train(data, select(from, count));

@@ -18,7 +18,10 @@ public record History(List<EpochResult> epochs, int bestEpoch, End end, boolean 
         FINISHED,
         /** Early stopping, or a listener. */
         STOPPED,
-        /** {@link Trainer#interrupt}: perhaps in the middle of an epoch. */
+        /**
+         * {@link Trainer#interrupt}, or the last step that was asked for: perhaps in the middle of
+         * an epoch.
+         */
         INTERRUPTED
     }
 

@@ -98,7 +98,7 @@ public final class Trainer implements AutoCloseable {
      *     the state is then that of the last good epoch
      */
     public History fit(Dataset train, Dataset validation, int epochs) {
-        return fit(train, validation, epochs, false);
+        return fit(train, validation, epochs, false, Long.MAX_VALUE);
     }
 
     /**
@@ -106,10 +106,19 @@ public final class Trainer implements AutoCloseable {
      * call included: what continues a run that was to have so many.
      */
     public History fitUntil(Dataset train, Dataset validation, int totalEpochs) {
-        return fit(train, validation, totalEpochs, true);
+        return fitUntil(train, validation, totalEpochs, Long.MAX_VALUE);
     }
 
-    private History fit(Dataset train, Dataset validation, int count, boolean inAll) {
+    /**
+     * The same, but no further than until so many steps are done in all; then it ends as if it had
+     * been interrupted, and the next call goes on. For training in rounds, between which {@link
+     * #restore} sets other weights.
+     */
+    public History fitUntil(Dataset train, Dataset validation, int totalEpochs, long steps) {
+        return fit(train, validation, totalEpochs, true, steps);
+    }
+
+    private History fit(Dataset train, Dataset validation, int count, boolean inAll, long steps) {
         given(train, "training data");
         expect(count >= 1, "epochs %d: give at least 1", count);
         return alone(
@@ -120,7 +129,7 @@ public final class Trainer implements AutoCloseable {
                         expect(count <= Integer.MAX_VALUE - done, "epochs %d: too many", count);
                         int total = done + count;
                         classes = train.classes();
-                        return new Fit(this, train, validation, total).run();
+                        return new Fit(this, train, validation, total, steps).run();
                     } finally {
                         interrupted = false; // here, not above: it may come before the first step
                     }

@@ -1,0 +1,92 @@
+package org.quern.spark;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import org.apache.spark.HashPartitioner;
+import org.apache.spark.api.java.JavaRDD;
+import org.quern.data.Columns;
+import org.quern.data.Dataset;
+import org.quern.data.Splits;
+import scala.Tuple2;
+
+/**
+ * The rows of one of several workers, as they are cached in an executor. Row i of all is worker i
+ * mod N's; so that all have equally many, some have their first row twice, as with PyTorch's {@code
+ * DistributedSampler}.
+ */
+final class Share implements Serializable {
+    private static final long serialVersionUID = 1;
+
+    final int worker;
+    private final ArrayList<Block> blocks;
+    private transient Splits rows; // kept as long as the share is in memory
+
+    private Share(int worker, ArrayList<Block> blocks) {
+        this.worker = worker;
+        this.blocks = blocks;
+    }
+
+    static JavaRDD<Share> of(Blocks all, int workers) {
+        long each = (all.rows + workers - 1) / workers;
+        int parts = all.summaries.stream().mapToInt(block -> block.partition).max().orElse(0) + 1;
+        long[][] from = new long[parts][];
+        for (int part = 0; part < parts; part++) {
+            int number = part;
+            from[part] =
+                    new long
+                            [(int)
+                                    all.summaries.stream()
+                                            .filter(b -> b.partition == number)
+                                            .count()];
+        }
+        long row = 0;
+        for (Block block : all.summaries) { // in order
+            from[block.partition][block.number] = row;
+            row += block.rows;
+        }
+        return all.rdd
+                .flatMapToPair(block -> dealt(block, from, workers))
+                .partitionBy(new HashPartitioner(workers))
+                .mapPartitionsWithIndex((worker, some) -> one(worker, some, each), true);
+    }
+
+    private static Iterator<Tuple2<Integer, Block>> dealt(Block block, long[][] from, int workers) {
+        long first = from[block.partition][block.number];
+        List<Tuple2<Integer, Block>> dealt = new ArrayList<>();
+        for (int worker = 0; worker < workers; worker++) {
+            Block own = block.every(workers, (int) Math.floorMod(worker - first, (long) workers));
+            if (own.rows > 0) {
+                dealt.add(new Tuple2<>(worker, own));
+            }
+        }
+        return dealt.iterator();
+    }
+
+    private static Iterator<Share> one(
+            int worker, Iterator<Tuple2<Integer, Block>> some, long rows) {
+        ArrayList<Block> blocks = new ArrayList<>();
+        some.forEachRemaining(block -> blocks.add(block._2()));
+        blocks.sort(Blocks.ORDER);
+        if (blocks.stream().mapToLong(block -> block.rows).sum() < rows) {
+            blocks.add(blocks.get(0).every(Integer.MAX_VALUE, 0));
+        }
+        return List.of(new Share(worker, blocks)).iterator();
+    }
+
+    /** Its rows; those of a table by their own columns where none are given. */
+    Dataset rows(List<String> classes, int[] shape) {
+        return Blocks.together(new ArrayList<>(blocks), classes, shape);
+    }
+
+    /** Its rows as a run takes them, by these columns, null for images. */
+    synchronized Splits parts(List<String> classes, int[] shape, Columns columns) {
+        if (rows == null) {
+            Dataset own = rows(classes, shape);
+            Splits all = new Splits(own, own.row(0), own.name());
+            rows = columns == null ? all : all.in(columns);
+        }
+        return rows;
+    }
+}
