@@ -1,12 +1,10 @@
 package org.quern.spark;
 
-import java.util.ArrayList;
 import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.linalg.Vectors;
 import org.quern.data.Dataset;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
-import org.quern.run.TrainedModel;
 
 /** From the numbers of rows to a model's input, and from its outputs to answers. */
 final class Answers {
@@ -20,11 +18,10 @@ final class Answers {
     }
 
     /** Rows as the model takes them. */
-    static Dataset input(TrainedModel model, float[] values) {
-        SavedModel saved = model.saved();
+    static Dataset input(Predictors.Shared shared, float[] values) {
+        SavedModel saved = shared.saved;
         if (saved.columns() != null) {
-            Dataset table = Dataset.ofTable("rows", Blocks.header(width(saved), false), values);
-            return model.input(table, new ArrayList<>());
+            return saved.columns().encoded(Dataset.ofTable("rows", shared.header, values), null);
         }
         int[] shape = saved.model().inputShape().stream().mapToInt(Integer::intValue).toArray();
         return Dataset.ofValues("rows", shape, values);
@@ -37,7 +34,7 @@ final class Answers {
         float[] outputs = new float[trained.saved().model().outputSize()];
         try (Predictors.Shared shared =
                 Predictors.of(trained.name, trained.file, RunSettings.DEFAULT)) {
-            shared.predictor.outputs(input(shared.model, values), outputs);
+            shared.predictor.outputs(input(shared, values), outputs);
         }
         return Vectors.dense(doubles(outputs));
     }

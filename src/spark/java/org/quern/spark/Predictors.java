@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Map;
 import org.quern.backend.Backend;
 import org.quern.backend.Backends;
+import org.quern.data.Header;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
-import org.quern.run.TrainedModel;
 import org.quern.train.Predictor;
 
 /**
@@ -24,13 +24,15 @@ final class Predictors {
 
     /** One that tasks share; closed by the last that uses it, or a while later. */
     static final class Shared implements AutoCloseable {
-        final TrainedModel model;
+        final SavedModel saved;
+        final Header header; // of a table that it takes; null if it takes none
         final Predictor predictor;
         private int users;
         private long left; // when its last user left
 
         private Shared(SavedModel saved, RunSettings settings) {
-            model = new TrainedModel(saved, RunSettings.DEFAULT, false);
+            this.saved = saved;
+            header = saved.columns() == null ? null : Blocks.header(Answers.width(saved), false);
             Backend.Options options = settings.options();
             Backends.Choice choice = settings.choose();
             Backend backend = choice.backend();

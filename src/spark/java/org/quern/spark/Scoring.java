@@ -97,13 +97,14 @@ final class Scoring implements MapPartitionsFunction<Row, Row> {
         private final int width;
         private final int outputs;
         private final List<Row> batch = new ArrayList<>(BATCH);
+        private float[] values = {}; // of a batch; a new one of megabytes each time would cost more
         private float[] answers;
         private int next;
 
         Batches(Iterator<Row> rows, Predictors.Shared shared) {
             this.rows = rows;
             this.shared = shared;
-            saved = shared.model.saved();
+            saved = shared.saved;
             width = Answers.width(saved);
             outputs = saved.model().outputSize();
         }
@@ -130,7 +131,9 @@ final class Scoring implements MapPartitionsFunction<Row, Row> {
         }
 
         private void answer() {
-            float[] values = new float[batch.size() * width];
+            if (values.length != batch.size() * width) {
+                values = new float[batch.size() * width];
+            }
             for (int i = 0; i < batch.size(); i++) {
                 Object of = batch.get(i).get(features);
                 int has = of == null ? 0 : Features.width(of);
@@ -141,7 +144,7 @@ final class Scoring implements MapPartitionsFunction<Row, Row> {
                 Features.copy(of, values, i * width);
             }
             answers = new float[batch.size() * outputs];
-            shared.predictor.outputs(Answers.input(shared.model, values), answers);
+            shared.predictor.outputs(Answers.input(shared, values), answers);
         }
 
         private Row with(Row row, float[] own) {
