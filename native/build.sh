@@ -29,10 +29,10 @@ cp "$headers"/*.h "$work/headers"
 
 jni=
 case $machine in
-    *-mingw*) # what a JDK for Windows has for its C compiler
+    *-mingw*) # what a JDK for Windows has for its C compiler; on 64 bits there is one way to call
         jni="-I$JAVA_HOME/include -I$work/headers"
         printf '%s\n' '#define JNIEXPORT __declspec(dllexport)' '#define JNIIMPORT __declspec(dllimport)' \
-            '#define JNICALL __stdcall' 'typedef int jint;' 'typedef long long jlong;' 'typedef signed char jbyte;' \
+            '#define JNICALL' 'typedef int jint;' 'typedef long long jlong;' 'typedef signed char jbyte;' \
             >"$work/headers/jni_md.h"
         ;;
 esac

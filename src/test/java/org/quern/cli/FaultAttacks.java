@@ -313,7 +313,7 @@ final class FaultAttacks {
             return 0;
         }
         String said = outcomes[loser].err();
-        String held = "quern: \\S+/run is in use by process %d since \\S+Z: .*\n";
+        String held = "quern: \\S+/(run|s/\\d+) is in use by process %d since \\S+Z: .*\n";
         check(
                 outcomes[loser].code() == 3
                         && (said.matches(held.formatted(both[1 - loser].pid()))
