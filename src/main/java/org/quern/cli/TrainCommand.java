@@ -305,7 +305,8 @@ final class TrainCommand implements Runnable {
         }
     }
 
-    private void train(Training training, RunReport told, LivePage live) {
+    /** From the first file of the run's folder on: who interrupts it is told how to go on. */
+    private History fit(Training training, RunReport told) {
         Trainer trainer = training.trainer();
         Splits parts = training.parts();
         int epochs = settings.get(Setting.EPOCHS);
@@ -319,15 +320,25 @@ final class TrainCommand implements Runnable {
             }
             trainer.listen(folder.saving(told, console::error));
         }
-        Console.RedrawnLine line = new Console.RedrawnLine(console);
         if (!trains.quiet) {
             trainer.listen(
-                    new ProgressLine(line, training.rows(), trainer.config().loss(), epochs));
+                    new ProgressLine(
+                            new Console.RedrawnLine(console),
+                            training.rows(),
+                            trainer.config().loss(),
+                            epochs));
         }
         if (parts.validation() != null && epochs > 1) {
             console.about("", "* marks the lowest validation loss so far");
         }
-        History history = common.quern().interrupts.during(training::fit, trainer::interrupt);
+        return training.fit();
+    }
+
+    private void train(Training training, RunReport told, LivePage live) {
+        Trainer trainer = training.trainer();
+        Splits parts = training.parts();
+        History history =
+                common.quern().interrupts.during(() -> fit(training, told), trainer::interrupt);
         times.trained();
         if (history.end() == History.End.INTERRUPTED) {
             throw interrupted(trainer);
