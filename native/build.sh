@@ -18,7 +18,7 @@ case $machine in
         # Windows aligns the stack to 16 bytes, and GCC may write wider vectors there as if it were aligned for them (its bug
         # 54412): the assembler takes the moves that need no alignment. What is linked depends on nothing but Windows; of
         # mingw-w64 the start-up code is in it, which is in the public domain.
-        shared=-Wa,-muse-unaligned-vector-move link='-shared -static -s -Wl,--no-insert-timestamp'
+        shared=-Wa,-muse-unaligned-vector-move link='-shared -static -s -Wl,--no-insert-timestamp,--image-base=0x180000000'
         libraries='' gpu_libraries=''
         ;;
 esac
