@@ -9,7 +9,42 @@
 #include "org_quern_backend_opencl_OpenclDevices.h"
 #include "system.h"
 
+#if !defined(_WIN32)
+#include <signal.h>
+
+/* Those that the JVM lives on (a null that its code finds is a SIGSEGV), and those that tell a process something. */
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR2, SIGPIPE};
+enum { SIGNALS = sizeof signals / sizeof *signals };
+static struct sigaction jvms[SIGNALS];
+#endif
+
 #define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_opencl_OpenclDevices_##name
+
+/* Makes note of how signals are handled now. Windows has no such handlers. */
+NATIVE(void, keepSignals)(JNIEnv *env, jclass class) {
+    (void)env, (void)class;
+#if !defined(_WIN32)
+    for (int i = 0; i < SIGNALS; i++) {
+        sigaction(signals[i], NULL, &jvms[i]);
+    }
+#endif
+}
+
+/* Puts back the handlers that have changed since; how many. */
+NATIVE(jint, restoreSignals)(JNIEnv *env, jclass class) {
+    (void)env, (void)class;
+    jint changed = 0;
+#if !defined(_WIN32)
+    for (int i = 0; i < SIGNALS; i++) {
+        struct sigaction now;
+        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_sigaction != jvms[i].sa_sigaction) {
+            sigaction(signals[i], &jvms[i], NULL);
+            changed++;
+        }
+    }
+#endif
+    return changed;
+}
 
 static int (*platform_ids)(unsigned most, void *ids, void *count);
 static int (*platform_info)(void *platform, unsigned what, size_t size, void *to, void *length);

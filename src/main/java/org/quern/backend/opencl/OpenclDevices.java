@@ -39,19 +39,16 @@ final class OpenclDevices {
     private GpuBackend.Found<OpenclHardware> found() {
         try {
             String loader = LwjglNatives.loader();
-            // LWJGL takes half a second of processor time and more to load, which most starts need
-            // not spend: only a GPU is taken where the choice is left to Quern
-            String[] functions = LwjglNatives.FUNCTIONS.toArray(String[]::new);
-            byBridge =
-                    System.getProperty("org.lwjgl.opencl.libname") == null
-                            && NativeLibraries.hasBridge()
-                            && open(loader, functions);
-            if (!byBridge) {
-                LwjglNatives.load();
+            boolean bridge = NativeLibraries.hasBridge();
+            if (bridge) {
+                keepSignals();
             }
-            look();
-            if (all.stream().anyMatch(one -> one.lacks() == null && one.isAutomatic())) {
-                LwjglNatives.load();
+            try {
+                look(loader, bridge);
+            } finally {
+                if (bridge) {
+                    restoreSignals();
+                }
             }
         } catch (QuernException e) {
             problem = e;
@@ -112,8 +109,34 @@ final class OpenclDevices {
     private static native int ask(
             int call, long handle, long what, int size, ByteBuffer to, ByteBuffer length);
 
+    /**
+     * Makes note of the JVM's signal handlers, which drivers replace when they are first called:
+     * LLVM, by which PoCL and others compile, has handlers that serve for one signal alone. If two
+     * threads then come upon a null at once, which is a SIGSEGV each, the process is gone.
+     */
+    private static native void keepSignals();
+
+    /** Puts the JVM's handlers back; how many a driver had replaced. */
+    static native int restoreSignals();
+
     /** Opens OpenCL's loader for {@link #ask}; false if it cannot be, or lacks a function. */
     private static native boolean open(String loader, String[] functions);
+
+    private void look(String loader, boolean bridge) {
+        // LWJGL takes half a second of processor time and more to load, which most starts need
+        // not spend: only a GPU is taken where the choice is left to Quern
+        byBridge =
+                System.getProperty("org.lwjgl.opencl.libname") == null
+                        && bridge
+                        && open(loader, LwjglNatives.FUNCTIONS.toArray(String[]::new));
+        if (!byBridge) {
+            LwjglNatives.load();
+        }
+        look();
+        if (all.stream().anyMatch(one -> one.lacks() == null && one.isAutomatic())) {
+            LwjglNatives.load();
+        }
+    }
 
     private void look() {
         long[] platforms = {};

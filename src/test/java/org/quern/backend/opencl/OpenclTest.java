@@ -15,8 +15,14 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.Jvm;
+import org.quern.backend.Backend;
+import org.quern.backend.Backends;
 import org.quern.backend.Usable;
 import org.quern.cli.Quern;
+import org.quern.data.Digits;
+import org.quern.model.Model;
+import org.quern.train.Trainer;
+import org.quern.train.TrainingConfig;
 
 /** Which device is taken, what is kept of the compiler's work, and what a user reads. */
 class OpenclTest {
@@ -96,6 +102,33 @@ class OpenclTest {
     }
 
     /** A call of a function that the loader lacks ends the process, so none may be forgotten. */
+    /** How many of the JVM's signal handlers a driver has replaced: by being found, by training. */
+    static final class Signals {
+        public static void main(String[] backends) {
+            for (String backend : backends) {
+                Backend chosen = Backends.choose(backend).backend();
+                TrainingConfig config = TrainingConfig.of(Model.input(28, 28).dense(10));
+                try (Trainer trainer = Trainer.open(config, chosen, Backend.Options.DEFAULT)) {
+                    trainer.fit(Digits.generate("digits", 40, 0, 1), 1);
+                }
+                System.out.println(backend + ": " + OpenclDevices.restoreSignals());
+            }
+        }
+    }
+
+    /**
+     * Its handler of SIGSEGV makes exceptions of nulls: without it, such a null ends the process.
+     */
+    @Test
+    void theJvmKeepsItsSignalHandlers() throws IOException {
+        Usable.named("opencl");
+        Jvm jvm = new Jvm(folder).with("XDG_CACHE_HOME", System.getenv("XDG_CACHE_HOME"));
+        jvm.with("QUERN_LIBCUDA", null); // or auto would take the simulator, and ask for no OpenCL
+        Jvm.Outcome outcome = jvm.run(Signals.class, "auto", "opencl");
+        assertThat(outcome.err()).isEmpty();
+        assertThat(outcome.out()).isEqualTo("auto: 0\nopencl: 0\n");
+    }
+
     @Test
     void theFunctionsThatAreAskedForAreThoseThatAreCalled() throws IOException {
         Pattern call = Pattern.compile("CL1[0-2](?:\\.|::)n?(cl[A-Z]\\w+)");
