@@ -101,7 +101,6 @@ class OpenclTest {
                                 + " hardware: slow)");
     }
 
-    /** A call of a function that the loader lacks ends the process, so none may be forgotten. */
     /** How many of the JVM's signal handlers a driver has replaced: by being found, by training. */
     static final class Signals {
         public static void main(String[] backends) {
@@ -129,6 +128,7 @@ class OpenclTest {
         assertThat(outcome.out()).isEqualTo("auto: 0\nopencl: 0\n");
     }
 
+    /** A call of a function that the loader lacks ends the process, so none may be forgotten. */
     @Test
     void theFunctionsThatAreAskedForAreThoseThatAreCalled() throws IOException {
         Pattern call = Pattern.compile("CL1[0-2](?:\\.|::)n?(cl[A-Z]\\w+)");
