@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -48,7 +50,19 @@ class NormsTest {
                                                 ? Stream.of(Backend.Engine.AUTO)
                                                 : Stream.of(
                                                         Backend.Engine.FUSED, Backend.Engine.OPS))
+                                        .filter(engine -> isQuick(backend, engine))
                                         .map(engine -> Arguments.of(backend, engine)));
+    }
+
+    /** PoCL takes a minute of a processor to compile the fused kernel. */
+    private static boolean isQuick(Backend backend, Backend.Engine engine) {
+        return engine != Backend.Engine.FUSED || !backend.name().equals("opencl");
+    }
+
+    @Tag("slow")
+    @Test
+    void theFusedKernelHasTheGradientsOfOpencl() {
+        theGradientIsThatOfTheStepThatComesNext(Usable.named("opencl"), Backend.Engine.FUSED);
     }
 
     /** With a step an epoch, plain gradient descent moves by rate · gradient in the next epoch. */
