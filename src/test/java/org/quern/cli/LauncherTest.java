@@ -5,12 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** When the launcher builds, and what it starts Java with: Maven and Java are scripts that tell. */
 @Tag("jdk")
@@ -118,6 +121,53 @@ class LauncherTest {
             ProcessBuilder builder = launcher();
             builder.environment().put("LC_ALL", locale);
             assertThat(out(builder.start())).contains("C.UTF-8:-XX").doesNotContain("xx_XX");
+        }
+    }
+
+    /**
+     * What Java keeps of a start is made once for a jar and a JDK: an AOT cache from JDK 25 on, an
+     * archive of classes before. Where that fails, or the user has other options, there is none.
+     */
+    @ParameterizedTest
+    @CsvSource({
+        "17.0.15, '', SharedArchiveFile=.*\\.jsa",
+        "25.0.3, '', AOTCache=.*\\.aot",
+        "25.0.3, -Xshare:off, ",
+        "25.0.3, fails, "
+    })
+    @EnabledOnOs(OS.LINUX)
+    void whatJavaKeepsOfAStart(String version, String options, String kept) throws Exception {
+        script("jdk/bin/javac", "");
+        Files.writeString(folder.resolve("jdk/release"), "JAVA_VERSION=\"" + version + "\"\nX=1\n");
+        script(
+                "jdk/bin/java",
+                """
+                for option; do case $option in
+                    -XX:AOTCacheOutput=* | -XX:DumpLoadedClassList=*) echo rehearsed >>rehearsed ;;
+                esac; done
+                case $QUERN_JAVA_OPTS in *fails*) exit 1 ;; esac
+                for option; do case $option in
+                    -XX:AOTCacheOutput=* | -XX:DumpLoadedClassList=*) >"${option#*=}" ;;
+                    -Xshare:dump) for to; do case $to in *File=*.jsa.*) >"${to#*=}" ;; esac; done ;;
+                esac; done
+                echo "$*"
+                """
+                        .replace("*) exit 1 ;;", "*) [ $# -gt 9 ] && exit 1 ;;"));
+        String last = null;
+        for (int run = 0; run < 2; run++) {
+            ProcessBuilder builder = launcher();
+            builder.directory(folder.toFile()).environment().put("QUERN_JAVA_OPTS", options);
+            last = out(builder.start()).lines().reduce((a, b) -> b).orElseThrow();
+        }
+        if (kept == null) {
+            assertThat(last).doesNotContain("SharedArchiveFile", "AOTCache");
+        } else {
+            assertThat(last).containsPattern("-XX:" + kept + " -Xlog:\\w+=off");
+            assertThat(folder.resolve("rehearsed")).hasContent("rehearsed\n");
+        }
+        try (Stream<Path> files = Files.list(folder.resolve("target"))) {
+            assertThat(files.filter(file -> file.getFileName().toString().contains("quern-")))
+                    .hasSize(kept == null ? 0 : 1);
         }
     }
 
