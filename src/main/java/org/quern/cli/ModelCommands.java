@@ -10,15 +10,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
 import org.quern.files.AtomicFile;
+import org.quern.io.KerasWriter;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.ModelReader;
 import org.quern.io.OnnxFile;
@@ -244,10 +248,12 @@ final class ModelCommands {
 
     @Command(
             name = "export",
-            description = "Writes a trained model as ONNX or safetensors, for other programs.",
+            description =
+                    "Writes a trained model as ONNX, Keras or safetensors, for other programs.",
             footer = {
                 "  quern export runs/a --onnx digits.onnx",
                 "  quern export torch.safetensors --model \"dense 10\" --onnx m.onnx",
+                "  quern export runs/a --keras digits.keras",
                 "  quern export model.keras --safetensors model.safetensors"
             })
     static void export(
@@ -258,36 +264,59 @@ final class ModelCommands {
                             description = "Write the model to this file as ONNX.")
                     Path onnx,
             @Option(
+                            names = "--keras",
+                            paramLabel = "FILE",
+                            description = "Write the model to this file, as Keras 3 saves its own.")
+                    Path keras,
+            @Option(
                             names = "--safetensors",
                             paramLabel = "FILE",
                             description = "Write the model to this file as Quern saves its own.")
                     Path safetensors,
             @Mixin Options.Common common) {
+        Map<String, Path> files = new LinkedHashMap<>();
+        files.put("--onnx", onnx);
+        files.put("--keras", keras);
+        files.put("--safetensors", safetensors);
+        files.values().removeIf(Objects::isNull);
         expect(
-                onnx != null || safetensors != null,
-                "give --onnx FILE or --safetensors FILE, or both");
-        checkOther(source.path, "--onnx", onnx);
-        checkOther(source.path, "--safetensors", safetensors);
-        expect(!Objects.equals(onnx, safetensors), "%s cannot be both: name two files", onnx);
-        Options.checkWritable(onnx, safetensors);
+                !files.isEmpty(),
+                "give --onnx FILE, --keras FILE or --safetensors FILE, or several");
+        files.forEach((option, file) -> checkOther(source.path, option, file));
+        Set<Path> names = new HashSet<>();
+        String twice = "%s cannot be several: name a file for each";
+        files.values().forEach(file -> expect(names.add(file), twice, file));
+        Options.checkWritable(files.values().toArray(Path[]::new));
         Console console = common.console();
         SavedModel saved = source.open(console).saved();
-        Model model = saved.model();
         if (onnx != null) {
             OnnxFile.write(onnx, saved);
-            String shape =
-                    String.join(", ", model.inputShape().stream().map(Object::toString).toList());
-            console.line(
-                    "%s: ONNX opset %d; input [N, %s], float32, as in the data; %s [N, %d]",
-                    onnx, OnnxFile.OPSET, shape, OnnxFile.output(saved), model.outputSize());
-            if (saved.columns() != null) {
-                console.about("input", String.join(", ", saved.columns().names()));
+            console.line(onnx + ": ONNX opset " + OnnxFile.OPSET + "; " + ends(saved));
+        }
+        if (keras != null) {
+            KerasWriter.write(keras, saved);
+            console.line(keras + ": Keras 3; " + ends(saved));
+            console.about("loss", "compile it with " + KerasWriter.loss(saved.loss()));
+            if (!saved.classes().isEmpty()) {
+                console.about("classes", "a Keras file has no place for their names");
             }
+        }
+        if (saved.columns() != null && (onnx != null || keras != null)) {
+            console.about("input", String.join(", ", saved.columns().names()));
         }
         if (safetensors != null) {
             saved.save(safetensors);
-            console.line(safetensors + ": safetensors; " + model.text());
+            console.line(safetensors + ": safetensors; " + saved.model().text());
         }
+    }
+
+    private static String ends(SavedModel saved) {
+        String shape =
+                saved.model().inputShape().stream()
+                        .map(Object::toString)
+                        .collect(Collectors.joining(", "));
+        String text = "input [N, %s], float32, as in the data; %s [N, %d]";
+        return text.formatted(shape, OnnxFile.output(saved), saved.model().outputSize());
     }
 
     private static void checkOther(Path model, String option, Path file) {

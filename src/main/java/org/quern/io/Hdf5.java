@@ -5,26 +5,45 @@ import static org.quern.QuernException.require;
 import static org.quern.io.SafeTensors.shown;
 
 import io.jhdf.HdfFile;
+import io.jhdf.WritableHdfFile;
 import io.jhdf.api.Attribute;
 import io.jhdf.api.Dataset;
 import io.jhdf.api.Group;
 import io.jhdf.api.Node;
+import io.jhdf.api.WritableGroup;
 import io.jhdf.object.message.DataLayout;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.quern.QuernException;
 
 /**
- * An HDF5 file in memory, read by jHDF, the only class that knows it. Nothing is believed of a file
- * that it has not the bytes for: neither how large an array is, nor how deep its groups go.
+ * An HDF5 file in memory, read and written by jHDF, the only class that knows it. Nothing is
+ * believed of a file that it has not the bytes for: neither how large an array is, nor how deep its
+ * groups go.
  */
 final class Hdf5 implements AutoCloseable {
     private static final int DEEPEST = 8;
 
     /** An array of floats. */
-    record Array(int[] shape, float[] values) {}
+    record Array(int[] shape, float[] values) {
+        /** As jHDF takes it: an array for each dimension. */
+        private Object nested() {
+            if (shape.length == 1) {
+                return values;
+            }
+            float[][] rows = new float[shape[0]][];
+            for (int i = 0; i < rows.length; i++) {
+                rows[i] = Arrays.copyOfRange(values, i * shape[1], (i + 1) * shape[1]);
+            }
+            return rows;
+        }
+    }
 
     private final Path file;
     private final HdfFile hdf;
@@ -39,6 +58,36 @@ final class Hdf5 implements AutoCloseable {
         this.file = file;
         budget = bytes.length;
         hdf = guarded("its start", () -> HdfFile.fromBytes(bytes));
+    }
+
+    /** The bytes of a file with these arrays, of one or two dimensions, by their paths. */
+    static byte[] bytes(Map<String, Array> arrays) throws IOException {
+        Path part = Files.createTempFile("quern", ".h5"); // jHDF writes files only
+        try {
+            try (WritableHdfFile hdf = HdfFile.write(part)) {
+                Map<String, WritableGroup> groups = new HashMap<>(Map.of("", hdf));
+                arrays.forEach(
+                        (path, array) -> {
+                            int name = path.lastIndexOf('/');
+                            group(groups, path.substring(0, name))
+                                    .putDataset(path.substring(name + 1), array.nested());
+                        });
+            }
+            return Files.readAllBytes(part);
+        } finally {
+            Files.delete(part);
+        }
+    }
+
+    private static WritableGroup group(Map<String, WritableGroup> groups, String path) {
+        WritableGroup found = groups.get(path);
+        if (found == null) {
+            int name = path.lastIndexOf('/');
+            WritableGroup outer = group(groups, path.substring(0, Math.max(0, name)));
+            found = outer.putGroup(path.substring(name + 1));
+            groups.put(path, found);
+        }
+        return found;
     }
 
     /** What jHDF says of a damaged file is many things, among them that its own code fails. */

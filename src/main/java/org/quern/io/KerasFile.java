@@ -35,8 +35,8 @@ import org.quern.plan.Loss;
  * attribute and in groups named after the layers.
  */
 final class KerasFile {
-    private static final String CONFIG = "config.json";
-    private static final String WEIGHTS = "model.weights.h5";
+    static final String CONFIG = "config.json";
+    static final String WEIGHTS = "model.weights.h5";
     private static final long LONGEST_CONFIG = 4 << 20;
 
     /** Unpacked, weights may have so many times the bytes of the file. */

@@ -50,7 +50,7 @@ class GuideTest {
     /** Files that a page's commands write, or that its reader has. */
     private static final Pattern MADE =
             Pattern.compile(
-                    "runs/.*|data/.*|[\\w./-]+\\.(html|csv|safetensors|onnx|png|svg)|pictures");
+                    "runs/.*|data/.*|[\\w./-]+\\.(html|csv|safetensors|onnx|keras|png|svg)|pictures");
 
     private static final Pattern TIMES =
             Pattern.compile(

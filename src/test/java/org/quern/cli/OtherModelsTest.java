@@ -28,17 +28,21 @@ class OtherModelsTest {
         String keras = given("table.keras");
         String onnx = folder.resolve("a.onnx").toString();
         String safe = folder.resolve("a.safetensors").toString();
+        String again = folder.resolve("a.keras").toString();
         String[] row = {"--csv-row", "1,2,3,4,5", "--backend", "java"};
         Cli.Outcome direct = quern("predict", keras, row[0], row[1], row[2], row[3]);
         assertThat(direct.out()).startsWith("the CSV row: 0.349654").contains(", -0.623731");
 
-        Cli.Outcome export = quern("export", keras, "--onnx", onnx, "--safetensors", safe);
+        Cli.Outcome export =
+                quern("export", keras, "--onnx", onnx, "--safetensors", safe, "--keras", again);
         assertThat(export.lines())
                 .containsExactly(
                         onnx
                                 + ": ONNX opset 13; input [N, 5], float32, as in the data; output [N, 2]",
+                        again + ": Keras 3; input [N, 5], float32, as in the data; output [N, 2]",
+                        "loss      compile it with Huber(delta=1.0)",
                         safe + ": safetensors; dense 6 tanh, dense 4 silu, dense 2");
-        for (String converted : new String[] {onnx, safe}) {
+        for (String converted : new String[] {onnx, safe, again}) {
             assertThat(quern("predict", converted, row[0], row[1], row[2], row[3]).out())
                     .isEqualTo(direct.out());
         }
@@ -63,7 +67,9 @@ class OtherModelsTest {
     void refusesWhatCannotBe() throws Exception {
         String keras = given("table.keras");
         assertThat(quern("export", keras).err())
-                .isEqualTo("quern: give --onnx FILE or --safetensors FILE, or both%n".formatted());
+                .isEqualTo(
+                        "quern: give --onnx FILE, --keras FILE or --safetensors FILE, or several%n"
+                                .formatted());
         assertThat(quern("export", keras, "--safetensors", keras).err())
                 .isEqualTo(
                         "quern: --safetensors %s is the model itself: name another file%n"

@@ -434,6 +434,34 @@ class ModelReaderTest {
         refused(file, null, " has too many layers");
     }
 
+    /** Keras' own judgement of such files is in bench/results/2026-11-28-models.md. */
+    @ParameterizedTest
+    @EnumSource(Activation.class)
+    void aKerasFileOfOurOwnIsTheSameModel(Activation activation) throws IOException {
+        Model model =
+                Model.input(4, 3)
+                        .scaled(new Scaling(2 / 255f, -1))
+                        .dropout(0.1f)
+                        .dense(5, activation)
+                        .dropout(0.3f)
+                        .dense(31, activation)
+                        .dense(2);
+        Plan plan = Plan.forInference(model);
+        float[] parameters = Arrays.copyOf(plan.initialState(3), (int) plan.parameters().size());
+        SavedModel saved =
+                new SavedModel(model, Loss.CROSS_ENTROPY, parameters, List.of("a", "b"), Map.of());
+        Path file = folder.resolve("own.keras");
+        KerasWriter.write(file, saved);
+        SavedModel read = ModelReader.read(file, null).model();
+        assertThat(read.model().text()).isEqualTo(model.text());
+        assertThat(read.model().inputShape()).isEqualTo(model.inputShape());
+        assertThat(read.model().scaling()).isEqualTo(model.scaling());
+        assertThat(read.parameters()).isEqualTo(parameters);
+        byte[] first = Files.readAllBytes(file);
+        KerasWriter.write(file, saved);
+        assertThat(file).hasBinaryContent(first);
+    }
+
     private static void refused(Path file, Model spec, String message) {
         assertThatThrownBy(() -> ModelReader.read(file, spec))
                 .isInstanceOfSatisfying(
