@@ -296,7 +296,7 @@ final class ModelCommands {
         if (keras != null) {
             KerasWriter.write(keras, saved);
             console.line(keras + ": Keras 3; " + ends(saved));
-            console.about("loss", "compile it with " + KerasWriter.loss(saved.loss()));
+            console.about("loss", "compile it with " + KerasWriter.loss(saved));
             if (!saved.classes().isEmpty()) {
                 console.about("classes", "a Keras file has no place for their names");
             }

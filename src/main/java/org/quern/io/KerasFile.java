@@ -35,6 +35,7 @@ import org.quern.plan.Loss;
  * attribute and in groups named after the layers.
  */
 final class KerasFile {
+    static final String METADATA = "metadata.json";
     static final String CONFIG = "config.json";
     static final String WEIGHTS = "model.weights.h5";
     private static final long LONGEST_CONFIG = 4 << 20;
@@ -83,8 +84,12 @@ final class KerasFile {
             long most = MOST_INFLATION * Files.size(file);
             try (Hdf5 hdf = new Hdf5(file, entry(zip, file, WEIGHTS, most))) {
                 JsonObject model = parse(file, config);
-                return new KerasFile(file, hdf, true, remarks)
-                        .model(model, model.get("compile_config"));
+                JsonElement compiled = model.get("compile_config");
+                if (compiled == null) { // Quern's own have the loss elsewhere
+                    byte[] metadata = entry(zip, file, METADATA, LONGEST_CONFIG);
+                    compiled = parse(file, new String(metadata, StandardCharsets.UTF_8));
+                }
+                return new KerasFile(file, hdf, true, remarks).model(model, compiled);
             }
         } catch (IllegalArgumentException e) { // of names in no UTF-8
             throw data(e, "%s cannot be read as a zip (%s)", file, e.getMessage());

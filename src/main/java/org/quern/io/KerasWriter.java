@@ -4,6 +4,7 @@ import static org.quern.QuernException.given;
 
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -14,6 +15,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.quern.files.AtomicFile;
@@ -40,17 +42,21 @@ public final class KerasWriter {
         this.saved = given(saved, "model");
     }
 
-    /** Writes a model atomically; the same model is the same bytes. */
+    /**
+     * Writes a model atomically; the same model is the same bytes. Compiled with its loss, Keras
+     * would miss the state of an optimizer: the loss is where {@link ModelReader} alone finds it.
+     */
     public static void write(Path file, SavedModel saved) {
         KerasWriter writer = new KerasWriter(saved);
         JsonObject config = writer.model();
         JsonObject metadata = new JsonObject();
         metadata.addProperty("keras_version", "3.0.0"); // whose words these are
+        metadata.add("loss", kerasLoss(saved.loss()));
         AtomicFile.write(
                 file,
                 out -> {
                     ZipOutputStream zip = new ZipOutputStream(out);
-                    entry(zip, "metadata.json", json(metadata));
+                    entry(zip, KerasFile.METADATA, json(metadata));
                     entry(zip, KerasFile.CONFIG, json(config));
                     entry(zip, KerasFile.WEIGHTS, Hdf5.bytes(writer.arrays));
                     zip.finish();
@@ -135,15 +141,36 @@ public final class KerasWriter {
         return object;
     }
 
-    /** The loss as Keras calls it: the file has none, as it would ask for an optimizer's state. */
-    public static String loss(Loss loss) {
-        String logits = given(loss, "loss").takesLogits() ? "from_logits=True" : "";
-        return switch (loss.kind()) {
-            case CROSS_ENTROPY -> "SparseCategoricalCrossentropy(" + logits + ")";
-            case BINARY_CROSS_ENTROPY -> "BinaryCrossentropy(" + logits + ")";
-            case HUBER -> "Huber(delta=" + loss.values().get(0) + ")";
-            case MEAN_SQUARED_ERROR -> "MeanSquaredError()";
-        };
+    /** The loss as Keras calls it, which the model is not compiled with: see {@link #write}. */
+    public static String loss(SavedModel saved) {
+        JsonObject loss = kerasLoss(given(saved, "model").loss());
+        String arguments =
+                loss.getAsJsonObject("config").entrySet().stream()
+                        .map(one -> one.getKey() + "=" + python(one.getValue()))
+                        .collect(Collectors.joining(", "));
+        return loss.get("class_name").getAsString() + "(" + arguments + ")";
+    }
+
+    private static String python(JsonElement value) {
+        return value.getAsString().equals("true") ? "True" : value.getAsString();
+    }
+
+    private static JsonObject kerasLoss(Loss loss) {
+        JsonObject config = new JsonObject();
+        if (loss.takesLogits()) {
+            config.addProperty("from_logits", true);
+        }
+        String name =
+                switch (loss.kind()) {
+                    case CROSS_ENTROPY -> "SparseCategoricalCrossentropy";
+                    case BINARY_CROSS_ENTROPY -> "BinaryCrossentropy";
+                    case HUBER -> "Huber";
+                    case MEAN_SQUARED_ERROR -> "MeanSquaredError";
+                };
+        if (loss.kind() == Loss.Kind.HUBER) {
+            config.addProperty("delta", loss.values().get(0));
+        }
+        return object("keras.losses", name, config);
     }
 
     private Hdf5.Array array(Slice slice, int... shape) {

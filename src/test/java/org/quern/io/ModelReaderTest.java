@@ -448,8 +448,8 @@ class ModelReaderTest {
                         .dense(2);
         Plan plan = Plan.forInference(model);
         float[] parameters = Arrays.copyOf(plan.initialState(3), (int) plan.parameters().size());
-        SavedModel saved =
-                new SavedModel(model, Loss.CROSS_ENTROPY, parameters, List.of("a", "b"), Map.of());
+        Loss loss = activation == Activation.RELU ? Loss.CROSS_ENTROPY : Loss.huber(0.7);
+        SavedModel saved = new SavedModel(model, loss, parameters, List.of(), Map.of());
         Path file = folder.resolve("own.keras");
         KerasWriter.write(file, saved);
         SavedModel read = ModelReader.read(file, null).model();
@@ -457,6 +457,7 @@ class ModelReaderTest {
         assertThat(read.model().inputShape()).isEqualTo(model.inputShape());
         assertThat(read.model().scaling()).isEqualTo(model.scaling());
         assertThat(read.parameters()).isEqualTo(parameters);
+        assertThat(read.loss()).isEqualTo(loss);
         byte[] first = Files.readAllBytes(file);
         KerasWriter.write(file, saved);
         assertThat(file).hasBinaryContent(first);
