@@ -189,7 +189,10 @@ class LauncherTest {
         }
     }
 
-    /** This JVM makes it and takes it; where it does not fit, it says nothing and starts all the same. */
+    /**
+     * This JVM makes it and takes it; where it does not fit, it says nothing and starts all the
+     * same.
+     */
     @Test
     @EnabledOnOs(OS.LINUX)
     void thisJavaKeepsAStart() throws Exception {
@@ -222,7 +225,8 @@ class LauncherTest {
         assertThat(onThisJava("-Xlog:class+load").start().getInputStream())
                 .asString(UTF_8)
                 .containsPattern(loaded);
-        for (String other : new String[] {"-XX:-UseCompressedOops", "-Xbootclasspath/a:/", "-Xshare:off"}) {
+        for (String other :
+                new String[] {"-XX:-UseCompressedOops", "-Xbootclasspath/a:/", "-Xshare:off"}) {
             assertThat(onThisJava(other).start().getInputStream()).as(other).hasContent(line);
         }
         byte[] foreign = Files.readAllBytes(kept);
