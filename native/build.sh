@@ -6,7 +6,7 @@
 # too, and Linux where there is JCuda libquern-cublas.
 set -eu
 out=$1 headers=$2
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cc=${CC:-cc}
 machine=$($cc -dumpmachine)
 lib=lib suffix=so # what System.mapLibraryName of Java's puts around a name

@@ -1,11 +1,22 @@
 package org.quern.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.jar.Attributes;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -148,7 +159,7 @@ class LauncherTest {
                 case $QUERN_JAVA_OPTS in *fails*) exit 1 ;; esac
                 for option; do case $option in
                     -XX:AOTCacheOutput=* | -XX:DumpLoadedClassList=*) >"${option#*=}" ;;
-                    -Xshare:dump) for to; do case $to in *File=*.jsa.*) >"${to#*=}" ;; esac; done ;;
+                    -Xshare:dump) for to; do case $to in *ArchiveFile=*) >"${to#*=}" ;; esac; done ;;
                 esac; done
                 echo "$*"
                 """
@@ -169,6 +180,70 @@ class LauncherTest {
             assertThat(files.filter(file -> file.getFileName().toString().contains("quern-")))
                     .hasSize(kept == null ? 0 : 1);
         }
+    }
+
+    /** What the jar of the next test runs. */
+    static class Main {
+        public static void main(String[] args) {
+            System.out.println("|target/quern.jar " + String.join(" ", args));
+        }
+    }
+
+    /**
+     * This JVM makes it and takes it; where it does not fit, it says nothing and starts all the
+     * same.
+     */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void thisJavaKeepsAStart() throws Exception {
+        Manifest manifest = new Manifest();
+        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        manifest.getMainAttributes().put(Attributes.Name.MAIN_CLASS, Main.class.getName());
+        Path target = Files.createDirectories(folder.resolve("target"));
+        Path jar = target.resolve("quern.jar");
+        String entry = Main.class.getName().replace('.', '/') + ".class";
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar), manifest);
+                InputStream in = Main.class.getClassLoader().getResourceAsStream(entry)) {
+            out.putNextEntry(new ZipEntry(entry));
+            in.transferTo(out);
+        }
+        Process[] both = {onThisJava("").start(), onThisJava("").start()};
+        String line = "|target/quern.jar doctor a b\n";
+        for (Process first : both) {
+            assertThat(first.getInputStream()).hasContent(line);
+            assertThat(first.waitFor()).isZero();
+        }
+        Path kept;
+        try (Stream<Path> files = Files.list(target)) {
+            List<Path> others = files.filter(file -> !file.equals(jar)).toList();
+            assertThat(others).hasSize(1);
+            kept = others.get(0);
+        }
+        boolean cache = Runtime.version().feature() >= 25;
+        assertThat(kept.toString()).endsWith(cache ? ".aot" : ".jsa");
+        String loaded = Pattern.quote(Main.class.getName()) + " source: shared objects file";
+        assertThat(onThisJava("-Xlog:class+load").start().getInputStream())
+                .asString(UTF_8)
+                .containsPattern(loaded);
+        for (String other :
+                new String[] {"-XX:-UseCompressedOops", "-Xbootclasspath/a:/", "-Xshare:off"}) {
+            assertThat(onThisJava(other).start().getInputStream()).as(other).hasContent(line);
+        }
+        byte[] foreign = Files.readAllBytes(kept);
+        Arrays.fill(foreign, 0, 1024, (byte) 1); // the header, which names the JVM
+        Files.delete(kept);
+        Files.write(kept, foreign);
+        assertThat(onThisJava("").start().getInputStream()).as("foreign").hasContent(line);
+        Files.setLastModifiedTime(jar, FileTime.from(Instant.now().plusSeconds(2)));
+        assertThat(onThisJava("").start().getInputStream()).as("a newer jar").hasContent(line);
+        assertThat(Files.readAllBytes(kept)[0]).isNotEqualTo(foreign[0]);
+    }
+
+    private ProcessBuilder onThisJava(String options) {
+        ProcessBuilder builder = launcher();
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        builder.environment().put("QUERN_JAVA_OPTS", options);
+        return builder;
     }
 
     /** On a terminal the first build says what it does and for how long. */
