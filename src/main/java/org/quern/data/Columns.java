@@ -331,7 +331,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return converted;
     }
 
-    /** Makes floats of a table's rows, a column at a time. */
+    /** Makes floats of a table's rows. */
     private final class Encoder {
         private final Dataset table;
         private final List<String> notes;
@@ -357,9 +357,57 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             factors = standardized ? factors() : null;
         }
 
-        /** Some rows of all columns before the next rows: what is read and written stays near. */
         Dataset encode() {
             int[] places = places(table);
+            if (notes == null && isPlain(places)) {
+                plain();
+            } else {
+                each(places);
+            }
+            Dataset set = Dataset.ofValues(table.name(), new int[] {width}, floats);
+            return table.hasLabels() ? set.withLabels(table.labels(), table.classes()) : set;
+        }
+
+        /** Whether each column is a number, in its place, and one float. */
+        private boolean isPlain(int[] places) {
+            boolean plain = features == width;
+            for (int c = 0; plain && c < places.length; c++) {
+                Input input = inputs.get(c);
+                boolean numbers = !input.isCategory() && !input.gaps();
+                plain = numbers && places[c] == c && !table.header().inputs().get(c).isCategory();
+            }
+            return plain;
+        }
+
+        /** As {@link Taken#numeric} does it, row by row, which is many times as fast. */
+        private void plain() {
+            double[] gaps = new double[width];
+            double[] shifts = new double[width];
+            boolean asIs = means == null;
+            for (int c = 0; c < width; c++) {
+                Input input = inputs.get(c);
+                gaps[c] = input.mean() - input.offset();
+                shifts[c] = table.header().inputs().get(c).offset() - input.offset();
+                asIs &= shifts[c] == 0;
+            }
+            for (int from = 0; from < values.length; from += width) {
+                for (int c = 0; c < width; c++) {
+                    float number = values[from + c];
+                    if (asIs) {
+                        // -0 becomes 0, as by any sum in float64
+                        floats[from + c] = Float.isNaN(number) ? (float) gaps[c] : number + 0f;
+                    } else {
+                        double value = Float.isNaN(number) ? gaps[c] : number + shifts[c];
+                        double mean = means == null ? 0 : means[c];
+                        double factor = factors == null ? 1 : factors[c];
+                        floats[from + c] = (float) ((value - mean) * factor);
+                    }
+                }
+            }
+        }
+
+        /** Some rows of all columns before the next rows: what is read and written stays near. */
+        private void each(int[] places) {
             List<Taken> all = new ArrayList<>();
             int at = 0;
             for (int c = 0; c < inputs.size(); c++) {
@@ -377,8 +425,6 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             if (notes != null) {
                 all.forEach(Taken::tell);
             }
-            Dataset set = Dataset.ofValues(table.name(), new int[] {width}, floats);
-            return table.hasLabels() ? set.withLabels(table.labels(), table.classes()) : set;
         }
 
         /** A column of the table that an input takes, and what is not as it was in training. */

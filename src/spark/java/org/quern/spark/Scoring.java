@@ -1,43 +1,57 @@
 package org.quern.spark;
 
-import static org.quern.QuernException.data;
 import static org.quern.QuernException.require;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Iterator;
+import java.util.EnumMap;
 import java.util.List;
-import org.apache.spark.TaskContext;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
+import java.util.Map;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.ml.linalg.SQLDataTypes;
-import org.apache.spark.ml.linalg.Vectors;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.expressions.Alias;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.AttributeReference;
+import org.apache.spark.sql.catalyst.expressions.NamedExpression;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.plans.logical.Project;
+import org.apache.spark.sql.classic.SparkSession;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructType;
-import org.apache.spark.util.TaskCompletionListener;
-import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
+import scala.Option;
+import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
 
-/** Adds a model's answers to rows, {@value #BATCH} at a time. */
-final class Scoring implements MapPartitionsFunction<Row, Row> {
+/** Adds a model's answers to rows. */
+final class Scoring implements Serializable {
     private static final long serialVersionUID = 1;
-    private static final int BATCH = 1024;
 
-    private final String column;
-    private final String raw; // names of what is added; empty for what is not
-    private final String probability;
-    private final String prediction;
-    private final double[] thresholds; // null for none
-    private final RunSettings settings; // those of running
+    /** What a row can be given. */
+    enum Answer {
+        RAW,
+        PROBABILITY,
+        PREDICTION;
 
-    private String name;
-    private Broadcast<byte[]> file;
-    private int features;
+        DataType type() {
+            return this == PREDICTION ? DataTypes.DoubleType : SQLDataTypes.VectorType();
+        }
+    }
 
+    final String column;
+    final double[] thresholds; // null for none
+    final RunSettings settings; // those of running
+    private final EnumMap<Answer, String> names = new EnumMap<>(Answer.class);
+
+    String name; // of the model
+    Broadcast<byte[]> file;
+
+    /** With the names of the columns that are added; empty for those that are not. */
     Scoring(
             String column,
             String raw,
@@ -46,133 +60,74 @@ final class Scoring implements MapPartitionsFunction<Row, Row> {
             double[] thresholds,
             RunSettings settings) {
         this.column = column;
-        this.raw = raw;
-        this.probability = probability;
-        this.prediction = prediction;
         this.thresholds = thresholds;
         this.settings = settings;
+        names.put(Answer.RAW, raw);
+        names.put(Answer.PROBABILITY, probability);
+        names.put(Answer.PREDICTION, prediction);
+        names.values().removeIf(String::isEmpty);
     }
 
     /** What the answers make of a schema; refused if it lacks the features, or has an answer. */
     StructType schema(StructType of) {
         Features.check(of, column);
         StructType with = of;
-        for (String added : List.of(raw, probability, prediction)) {
-            boolean there = Arrays.asList(of.fieldNames()).contains(added);
-            require(!there, "there is a column %s already: give answers another name", added);
-            if (!added.isEmpty()) {
-                boolean number = added.equals(prediction);
-                with =
-                        with.add(
-                                added,
-                                number ? DataTypes.DoubleType : SQLDataTypes.VectorType(),
-                                false);
-            }
+        for (Map.Entry<Answer, String> added : names.entrySet()) {
+            boolean there = Arrays.asList(with.fieldNames()).contains(added.getValue());
+            String text = "there is a column %s already: give answers another name";
+            require(!there, text, added.getValue());
+            with = with.add(added.getValue(), added.getKey().type(), false);
         }
         return with;
     }
 
+    /**
+     * The rows with the answers. Nothing is computed yet, and later only what somebody asks for:
+     * Spark's optimizer sees which columns that is.
+     */
     Dataset<Row> transform(Dataset<?> data, Trained trained) {
-        StructType schema = schema(data.schema());
+        schema(data.schema());
         name = trained.name;
         file = trained.on(data.sparkSession());
-        features = data.schema().fieldIndex(column);
-        return data.toDF().mapPartitions(this, Encoders.row(schema));
+        LogicalPlan rows = ((org.apache.spark.sql.classic.Dataset<?>) data).logicalPlan();
+        List<NamedExpression> columns =
+                new ArrayList<>(CollectionConverters.asJava(rows.output()));
+        Attribute features = (Attribute) columns.get(data.schema().fieldIndex(column));
+        List<Attribute> answers = new ArrayList<>();
+        for (Map.Entry<Answer, String> added : names.entrySet()) {
+            Attribute answer =
+                    new AttributeReference(
+                            added.getKey().name(),
+                            added.getKey().type(),
+                            false,
+                            Metadata.empty(),
+                            NamedExpression.newExprId(),
+                            seq(List.of()));
+            answers.add(answer);
+            // the name is one of its own, as Spark has to tell rows apart that are joined with
+            // themselves
+            columns.add(
+                    new Alias(
+                            answer,
+                            added.getValue(),
+                            NamedExpression.newExprId(),
+                            seq(List.of()),
+                            Option.empty(),
+                            seq(List.of())));
+        }
+        SparkSession session = (SparkSession) data.sparkSession();
+        ScoringPlan.Planning.register(session);
+        LogicalPlan scored = new ScoringPlan(this, features, seq(answers), rows);
+        return org.apache.spark.sql.classic.Dataset.ofRows(
+                session, new Project(seq(columns), scored));
+    }
+
+    static <T> Seq<T> seq(List<? extends T> list) {
+        return CollectionConverters.<T>asScala(new ArrayList<T>(list)).toSeq();
     }
 
     @Override
-    public Iterator<Row> call(Iterator<Row> rows) {
-        TaskContext task = TaskContext.get();
-        Predictors.Shared shared = Predictors.of(name, file.value(), OnExecutor.here(settings));
-        TaskCompletionListener end = context -> shared.close();
-        task.addTaskCompletionListener(end);
-        return new Batches(rows, shared);
-    }
-
-    /** Reads a batch, answers it, and gives its rows out. */
-    private final class Batches implements Iterator<Row> {
-        private final Iterator<Row> rows;
-        private final Predictors.Shared shared;
-        private final SavedModel saved;
-        private final int width;
-        private final int outputs;
-        private final List<Row> batch = new ArrayList<>(BATCH);
-        private float[] values = {}; // of a batch; a new one of megabytes each time would cost more
-        private float[] answers;
-        private int next;
-
-        Batches(Iterator<Row> rows, Predictors.Shared shared) {
-            this.rows = rows;
-            this.shared = shared;
-            saved = shared.saved;
-            width = Answers.width(saved);
-            outputs = saved.model().outputSize();
-        }
-
-        @Override
-        public boolean hasNext() {
-            return next < batch.size() || rows.hasNext();
-        }
-
-        @Override
-        public Row next() {
-            if (next == batch.size()) {
-                batch.clear();
-                next = 0;
-                while (batch.size() < BATCH && rows.hasNext()) {
-                    batch.add(rows.next());
-                }
-                answer();
-            }
-            Row row = batch.get(next);
-            float[] own = Arrays.copyOfRange(answers, next * outputs, (next + 1) * outputs);
-            next++;
-            return with(row, own);
-        }
-
-        private void answer() {
-            if (values.length != batch.size() * width) {
-                values = new float[batch.size() * width];
-            }
-            for (int i = 0; i < batch.size(); i++) {
-                Object of = batch.get(i).get(features);
-                int has = of == null ? 0 : Features.width(of);
-                if (has != width) {
-                    String text = "column %s: a row has %d numbers, but the model takes %d";
-                    throw data(text, column, has, width);
-                }
-                Features.copy(of, values, i * width);
-            }
-            answers = new float[batch.size() * outputs];
-            shared.predictor.outputs(Answers.input(shared, values), answers);
-        }
-
-        private Row with(Row row, float[] own) {
-            int had = row.size();
-            int more = 0;
-            for (String added : List.of(raw, probability, prediction)) {
-                more += added.isEmpty() ? 0 : 1;
-            }
-            Object[] all = new Object[had + more];
-            for (int i = 0; i < had; i++) {
-                all[i] = row.get(i);
-            }
-            double[] answer = Answers.doubles(own);
-            int at = had;
-            if (!raw.isEmpty()) {
-                all[at++] = Vectors.dense(answer.clone());
-            }
-            if (saved.loss().classifies()) {
-                Answers.softmax(answer);
-            }
-            if (!probability.isEmpty()) {
-                all[at++] = Vectors.dense(answer);
-            }
-            if (!prediction.isEmpty()) {
-                boolean classes = saved.loss().classifies();
-                all[at] = classes ? (double) Answers.most(answer, thresholds) : answer[0];
-            }
-            return RowFactory.create(all);
-        }
+    public String toString() {
+        return "Quern " + name;
     }
 }

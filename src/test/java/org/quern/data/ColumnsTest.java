@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -115,6 +116,63 @@ class ColumnsTest {
         assertThat(notes)
                 .containsExactly(
                         "age: 11 of 20 rows lie outside 1000 to 1019, all that training saw");
+    }
+
+    /** Numbers alone are encoded row by row, and beside text column by column. */
+    @Test
+    void numbersHaveTheSameBitsAloneAndBesideText() {
+        Random random = new Random(5);
+        float[] values = new float[60];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = i % 3 == 2 ? 7 : (float) random.nextGaussian() * 1000;
+        }
+        values[0] = -0f;
+        values[3] = Float.MIN_VALUE;
+        float[] gaps = values.clone();
+        gaps[0] = GAP;
+        gaps[1] = GAP;
+        gaps[5] = -0f;
+        for (boolean standardize : new boolean[] {true, false}) {
+            for (double offset : new double[] {0, 1e6 + 0.1}) {
+                Columns alone = Columns.fit(numbers(values, offset, false), standardize, false);
+                Columns beside = Columns.fit(numbers(values, offset, true), standardize, false);
+                assertThat(bits(alone.standardized(numbers(values, offset, false))))
+                        .isEqualTo(bits(beside.standardized(numbers(values, offset, true))));
+                for (double other : new double[] {0, offset}) {
+                    assertThat(bits(alone.encoded(numbers(gaps, other, false), null)))
+                            .isEqualTo(bits(beside.encoded(numbers(gaps, other, true), null)));
+                }
+            }
+        }
+    }
+
+    /** Three numbers a row, the second with an offset, and a town. */
+    private static Dataset numbers(float[] values, double offset, boolean town) {
+        List<Column> columns = new ArrayList<>();
+        columns.add(AGE);
+        columns.add(new Column("far", null, offset));
+        columns.add(Column.numbers("same"));
+        int width = 3;
+        if (town) {
+            columns.add(TOWN);
+            width = 4;
+        }
+        float[] all = new float[values.length / 3 * width];
+        for (int i = 0; i < values.length; i++) {
+            all[i / 3 * width + i % 3] = values[i];
+        }
+        return Dataset.ofTable("t", new Header(columns, List.of()), all);
+    }
+
+    /** Of the numbers of each row, without the town. */
+    private static List<Integer> bits(Dataset encoded) {
+        List<Integer> bits = new ArrayList<>();
+        for (int row = 0; row < encoded.rows(); row++) {
+            for (int i = 0; i < 3; i++) {
+                bits.add(Float.floatToRawIntBits(encoded.value(row, i)));
+            }
+        }
+        return bits;
     }
 
     @Test

@@ -1,0 +1,148 @@
+package org.quern.spark;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.AttributeSet;
+import org.apache.spark.sql.catalyst.plans.logical.Filter;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.plans.logical.Project;
+import org.apache.spark.sql.classic.SparkSession;
+import org.apache.spark.sql.execution.FilterExec;
+import org.apache.spark.sql.execution.ProjectExec;
+import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.SparkStrategy;
+import scala.collection.immutable.IndexedSeq;
+import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
+import scala.runtime.ScalaRunTime;
+
+/**
+ * Rows and a model's answers, in the plan of a query. So Spark reads only the columns that somebody
+ * asks for, and rows stay in its own form: decoding and encoding them would take longer than the
+ * answers.
+ */
+final class ScoringPlan extends LogicalPlan {
+    private static final long serialVersionUID = 1;
+
+    private final Scoring scoring;
+    private final Attribute features;
+    private final Seq<Attribute> answers;
+    private final LogicalPlan rows;
+
+    ScoringPlan(Scoring scoring, Attribute features, Seq<Attribute> answers, LogicalPlan rows) {
+        this.scoring = scoring;
+        this.features = features;
+        this.answers = answers;
+        this.rows = rows;
+    }
+
+    @Override
+    public Seq<Attribute> output() {
+        return rows.output().appendedAll(answers);
+    }
+
+    @Override
+    public AttributeSet producedAttributes() {
+        return AttributeSet.apply(answers);
+    }
+
+    @Override
+    public Seq<LogicalPlan> children() {
+        return Scoring.seq(List.of(rows));
+    }
+
+    @Override
+    public LogicalPlan withNewChildrenInternal(IndexedSeq<LogicalPlan> children) {
+        return new ScoringPlan(scoring, features, answers, children.apply(0));
+    }
+
+    /** Spark would look for a public constructor. */
+    @Override
+    @SuppressWarnings("unchecked") // as productElement gave them
+    public LogicalPlan makeCopy(Object[] parts) {
+        LogicalPlan copy =
+                new ScoringPlan(
+                        (Scoring) parts[0],
+                        (Attribute) parts[1],
+                        (Seq<Attribute>) parts[2],
+                        (LogicalPlan) parts[3]);
+        copy.copyTagsFrom(this);
+        return copy;
+    }
+
+    @Override
+    public int productArity() {
+        return 4;
+    }
+
+    @Override
+    public Object productElement(int n) {
+        return new Object[] {scoring, features, answers, rows}[n];
+    }
+
+    @Override
+    public boolean canEqual(Object other) {
+        return other instanceof ScoringPlan;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return canEqual(other)
+                && productIterator().sameElements(((ScoringPlan) other).productIterator());
+    }
+
+    @Override
+    public int hashCode() {
+        return ScalaRunTime._hashCode(this);
+    }
+
+    /** Tells Spark how to compute it. */
+    static final class Planning extends SparkStrategy {
+        private static final long serialVersionUID = 1;
+
+        /** In a session, once. */
+        static synchronized void register(SparkSession session) {
+            Seq<SparkStrategy> known = session.experimental().extraStrategies();
+            if (!known.exists(one -> one instanceof Planning)) {
+                session.experimental()
+                        .extraStrategies_$eq(known.appended((SparkStrategy) new Planning()));
+            }
+        }
+
+        /** With what is above it, if that says which columns are asked for. */
+        @Override
+        public Seq<SparkPlan> apply(LogicalPlan plan) {
+            LogicalPlan below = plan;
+            Project project = below instanceof Project p ? p : null;
+            below = project == null ? below : project.child();
+            Filter filter = below instanceof Filter f ? f : null;
+            below = filter == null ? below : filter.child();
+            if (!(below instanceof ScoringPlan scored)) {
+                return Scoring.seq(List.of());
+            }
+            AttributeSet asked = scored.outputSet();
+            if (project != null) {
+                AttributeSet some = project.references();
+                asked = filter == null ? some : some.$plus$plus(filter.references());
+            }
+            SparkPlan physical =
+                    new ScoringExec(
+                            scored.scoring,
+                            scored.features,
+                            of(asked, scored.rows.output()),
+                            of(asked, scored.answers),
+                            planLater(scored.rows));
+            physical = filter == null ? physical : new FilterExec(filter.condition(), physical);
+            physical =
+                    project == null ? physical : new ProjectExec(project.projectList(), physical);
+            return Scoring.seq(List.of(physical));
+        }
+
+        private static Seq<Attribute> of(AttributeSet asked, Seq<Attribute> columns) {
+            List<Attribute> some = new ArrayList<>(CollectionConverters.asJava(columns));
+            some.removeIf(column -> !asked.contains(column));
+            return Scoring.seq(some);
+        }
+    }
+}
