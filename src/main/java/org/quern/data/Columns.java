@@ -317,6 +317,39 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 : set.withTargets(numbers, names);
     }
 
+    /**
+     * What stands for a gap in each column of tables with a header, if that is all that {@link
+     * #encoded} has to do: their numbers are those that a model takes. Else null.
+     */
+    public float[] gaps(Header header) {
+        boolean named = given(header, "header").isNamed() && header().isNamed();
+        List<Column> columns = header.inputs();
+        float[] gaps = new float[inputs.size()];
+        boolean plain = columns.size() == gaps.length;
+        for (int c = 0; plain && c < gaps.length; c++) {
+            Input input = inputs.get(c);
+            Column column = columns.get(c);
+            boolean numbers = !input.isCategory() && !column.isCategory() && !input.gaps();
+            boolean here = !named || column.name().equals(input.name());
+            plain = numbers && here && column.offset() == input.offset();
+            gaps[c] = (float) (input.mean() - input.offset());
+        }
+        return plain ? gaps : null;
+    }
+
+    /** Fills the gaps of rows by {@link #gaps}; -0 becomes 0, as in any sum. */
+    public static void fill(float[] rows, float[] gaps) {
+        int width = Math.max(1, given(gaps, "gaps").length);
+        boolean whole = given(rows, "rows").length % width == 0;
+        expect(whole, "%d numbers are no rows of %d", rows.length, width);
+        for (int from = 0; from < rows.length; from += width) {
+            for (int c = 0; c < gaps.length; c++) {
+                float number = rows[from + c];
+                rows[from + c] = Float.isNaN(number) ? gaps[c] : number + 0f;
+            }
+        }
+    }
+
     private float[] targets(Dataset table, boolean standardized) {
         float[] all = table.targets();
         int width = table.targetWidth();
@@ -331,7 +364,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return converted;
     }
 
-    /** Makes floats of a table's rows. */
+    /** Makes floats of a table's rows, a column at a time. */
     private final class Encoder {
         private final Dataset table;
         private final List<String> notes;
@@ -358,52 +391,16 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         }
 
         Dataset encode() {
-            int[] places = places(table);
-            if (notes == null && isPlain(places)) {
-                plain();
+            boolean asIs = notes == null && means == null && table.header() != null;
+            float[] gaps = asIs ? gaps(table.header()) : null;
+            if (gaps == null) {
+                each(places(table));
             } else {
-                each(places);
+                System.arraycopy(values, 0, floats, 0, floats.length);
+                fill(floats, gaps);
             }
             Dataset set = Dataset.ofValues(table.name(), new int[] {width}, floats);
             return table.hasLabels() ? set.withLabels(table.labels(), table.classes()) : set;
-        }
-
-        /** Whether each column is a number, in its place, and one float. */
-        private boolean isPlain(int[] places) {
-            boolean plain = features == width;
-            for (int c = 0; plain && c < places.length; c++) {
-                Input input = inputs.get(c);
-                boolean numbers = !input.isCategory() && !input.gaps();
-                plain = numbers && places[c] == c && !table.header().inputs().get(c).isCategory();
-            }
-            return plain;
-        }
-
-        /** As {@link Taken#numeric} does it, row by row, which is many times as fast. */
-        private void plain() {
-            double[] gaps = new double[width];
-            double[] shifts = new double[width];
-            boolean asIs = means == null;
-            for (int c = 0; c < width; c++) {
-                Input input = inputs.get(c);
-                gaps[c] = input.mean() - input.offset();
-                shifts[c] = table.header().inputs().get(c).offset() - input.offset();
-                asIs &= shifts[c] == 0;
-            }
-            for (int from = 0; from < values.length; from += width) {
-                for (int c = 0; c < width; c++) {
-                    float number = values[from + c];
-                    if (asIs) {
-                        // -0 becomes 0, as by any sum in float64
-                        floats[from + c] = Float.isNaN(number) ? (float) gaps[c] : number + 0f;
-                    } else {
-                        double value = Float.isNaN(number) ? gaps[c] : number + shifts[c];
-                        double mean = means == null ? 0 : means[c];
-                        double factor = factors == null ? 1 : factors[c];
-                        floats[from + c] = (float) ((value - mean) * factor);
-                    }
-                }
-            }
         }
 
         /** Some rows of all columns before the next rows: what is read and written stays near. */

@@ -2,6 +2,7 @@ package org.quern.spark;
 
 import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.linalg.Vectors;
+import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
@@ -17,10 +18,18 @@ final class Answers {
                 : saved.columns().inputs().size();
     }
 
-    /** Rows as the model takes them. */
-    static Dataset input(Predictors.Shared shared, float[] values) {
+    /**
+     * Rows as the model takes them, for which their numbers may be changed.
+     *
+     * @param odd whether there may be a NaN or a -0
+     */
+    static Dataset input(Predictors.Shared shared, float[] values, boolean odd) {
         SavedModel saved = shared.saved;
-        if (saved.columns() != null) {
+        if (shared.gaps != null) {
+            if (odd) {
+                Columns.fill(values, shared.gaps);
+            }
+        } else if (saved.columns() != null) {
             return saved.columns().encoded(Dataset.ofTable("rows", shared.header, values), null);
         }
         int[] shape = saved.model().inputShape().stream().mapToInt(Integer::intValue).toArray();
@@ -34,7 +43,7 @@ final class Answers {
         float[] outputs = new float[trained.saved().model().outputSize()];
         try (Predictors.Shared shared =
                 Predictors.of(trained.name, trained.file, RunSettings.DEFAULT)) {
-            shared.predictor.outputs(input(shared, values), outputs);
+            shared.predictor.outputs(input(shared, values, true), outputs);
         }
         return Vectors.dense(doubles(outputs));
     }

@@ -7,8 +7,14 @@ import org.apache.spark.ml.linalg.DenseVector;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.linalg.SparseVector;
 import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.Decimal;
+import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructType;
 import scala.collection.Seq;
@@ -67,6 +73,80 @@ final class Features {
                 Object number = numbers.apply(i);
                 to[at + i] = number == null ? Float.NaN : ((Number) number).floatValue();
             }
+        }
+    }
+
+    /** A vector as Spark keeps it in rows. */
+    static InternalRow dense(double[] values) {
+        UnsafeArrayData numbers = UnsafeArrayData.fromPrimitiveArray(values);
+        return new GenericInternalRow(new Object[] {(byte) 1, null, null, numbers});
+    }
+
+    /** Reads a column of rows that are in Spark's own form. */
+    static final class Reader {
+        private final int place;
+        private final DataType element; // null of vectors
+        private boolean odd; // whether there was a NaN or a -0
+
+        Reader(DataType type, int place) {
+            this.place = place;
+            element = type instanceof ArrayType of ? of.elementType() : null;
+        }
+
+        /** How many numbers a row has; if as many as asked for, they are written there. */
+        int read(InternalRow row, float[] to, int at, int width) {
+            if (row.isNullAt(place)) {
+                return 0;
+            }
+            if (element != null) {
+                ArrayData numbers = row.getArray(place);
+                int has = numbers.numElements();
+                for (int i = 0; has == width && i < width; i++) {
+                    to[at + i] = seen(number(numbers, i));
+                }
+                return has;
+            }
+            InternalRow vector = row.getStruct(place, 4); // type, size, indices, values
+            ArrayData numbers = vector.getArray(3);
+            boolean sparse = vector.getByte(0) == 0;
+            int has = sparse ? vector.getInt(1) : numbers.numElements();
+            if (has == width && sparse) {
+                ArrayData places = vector.getArray(2);
+                Arrays.fill(to, at, at + width, 0);
+                for (int i = 0; i < numbers.numElements(); i++) {
+                    to[at + places.getInt(i)] = seen((float) numbers.getDouble(i));
+                }
+            } else if (has == width) {
+                for (int i = 0; i < width; i++) {
+                    to[at + i] = seen((float) numbers.getDouble(i));
+                }
+            }
+            return has;
+        }
+
+        /** Whether there was a NaN or a -0 since this was asked for last. */
+        boolean wasOdd() {
+            boolean was = odd;
+            odd = false;
+            return was;
+        }
+
+        private float seen(float number) {
+            odd |= Float.isNaN(number) | Float.floatToRawIntBits(number) == Integer.MIN_VALUE;
+            return number;
+        }
+
+        private float number(ArrayData numbers, int i) {
+            if (numbers.isNullAt(i)) {
+                return Float.NaN;
+            }
+            if (element instanceof DoubleType) {
+                return (float) numbers.getDouble(i);
+            }
+            Object number = numbers.get(i, element);
+            return number instanceof Decimal decimal
+                    ? decimal.toJavaBigDecimal().floatValue()
+                    : ((Number) number).floatValue();
         }
     }
 }

@@ -26,6 +26,7 @@ final class Predictors {
     static final class Shared implements AutoCloseable {
         final SavedModel saved;
         final Header header; // of a table that it takes; null if it takes none
+        final float[] gaps; // if they are all that there is to encode; else null
         final Predictor predictor;
         private int users;
         private long left; // when its last user left
@@ -33,6 +34,7 @@ final class Predictors {
         private Shared(SavedModel saved, RunSettings settings) {
             this.saved = saved;
             header = saved.columns() == null ? null : Blocks.header(Answers.width(saved), false);
+            gaps = header == null ? null : saved.columns().gaps(header);
             Backend.Options options = settings.options();
             Backends.Choice choice = settings.choose();
             Backend backend = choice.backend();

@@ -15,6 +15,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.expressions.Alias;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeReference;
+import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.Project;
@@ -90,8 +91,7 @@ final class Scoring implements Serializable {
         name = trained.name;
         file = trained.on(data.sparkSession());
         LogicalPlan rows = ((org.apache.spark.sql.classic.Dataset<?>) data).logicalPlan();
-        List<NamedExpression> columns =
-                new ArrayList<>(CollectionConverters.asJava(rows.output()));
+        List<NamedExpression> columns = new ArrayList<>(CollectionConverters.asJava(rows.output()));
         Attribute features = (Attribute) columns.get(data.schema().fieldIndex(column));
         List<Attribute> answers = new ArrayList<>();
         for (Map.Entry<Answer, String> added : names.entrySet()) {
@@ -124,6 +124,18 @@ final class Scoring implements Serializable {
 
     static <T> Seq<T> seq(List<? extends T> list) {
         return CollectionConverters.<T>asScala(new ArrayList<T>(list)).toSeq();
+    }
+
+    static Seq<Attribute> both(Seq<Attribute> some, Seq<Attribute> more) {
+        List<Attribute> all = new ArrayList<>(CollectionConverters.asJava(some));
+        all.addAll(CollectionConverters.asJava(more));
+        return seq(all);
+    }
+
+    /** Scala's lists of attributes are lists of expressions, too. */
+    @SuppressWarnings("unchecked")
+    static Seq<Expression> expressions(Seq<? extends Expression> some) {
+        return (Seq<Expression>) some;
     }
 
     @Override

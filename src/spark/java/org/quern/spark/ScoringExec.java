@@ -1,18 +1,25 @@
 package org.quern.spark;
 
 import java.util.List;
-import org.apache.spark.api.java.function.FlatMapFunction;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeSet;
+import org.apache.spark.sql.execution.ColumnarToRowExec;
+import org.apache.spark.sql.execution.InputAdapter;
 import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.WholeStageCodegenExec;
 import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 import scala.runtime.ScalaRunTime;
 
-/** Computes a {@link ScoringPlan}: the answers that are asked for, beside the kept columns. */
-final class ScoringExec extends SparkPlan {
+/**
+ * Computes a {@link ScoringPlan}: the answers that are asked for, beside the kept columns.
+ *
+ * @hidden
+ */
+public final class ScoringExec extends SparkPlan {
     private static final long serialVersionUID = 1;
 
     private final Scoring scoring;
@@ -21,7 +28,8 @@ final class ScoringExec extends SparkPlan {
     private final Seq<Attribute> answers;
     private final SparkPlan rows;
 
-    ScoringExec(
+    /** Public, because Spark makes copies by reflection. */
+    public ScoringExec(
             Scoring scoring,
             Attribute features,
             Seq<Attribute> kept,
@@ -39,19 +47,30 @@ final class ScoringExec extends SparkPlan {
         AnsweredRows.Columns columns =
                 new AnsweredRows.Columns(features, rows.output(), kept, answers);
         Scoring how = scoring; // not this plan, which is the driver's
-        FlatMapFunction<java.util.Iterator<InternalRow>, InternalRow> answer =
-                some -> AnsweredRows.of(some, how, columns);
-        return rows.execute().toJavaRDD().mapPartitions(answer, true).rdd();
+        return source().mapPartitions(some -> AnsweredRows.of(some, how, columns), true).rdd();
+    }
+
+    /**
+     * The rows; of columns, as Parquet files are read, without making rows of all of them first.
+     */
+    private JavaRDD<InternalRow> source() {
+        SparkPlan below = rows instanceof WholeStageCodegenExec whole ? whole.child() : rows;
+        if (below instanceof ColumnarToRowExec turned) {
+            SparkPlan columns =
+                    turned.child() instanceof InputAdapter in ? in.child() : turned.child();
+            return columns.executeColumnar().toJavaRDD().mapPartitions(AnsweredRows::rows, true);
+        }
+        return rows.execute().toJavaRDD();
     }
 
     @Override
     public Seq<Attribute> output() {
-        return kept.appendedAll(answers);
+        return Scoring.both(kept, answers);
     }
 
     @Override
     public AttributeSet producedAttributes() {
-        return AttributeSet.apply(answers);
+        return AttributeSet.apply(Scoring.expressions(answers));
     }
 
     @Override
@@ -62,21 +81,6 @@ final class ScoringExec extends SparkPlan {
     @Override
     public SparkPlan withNewChildrenInternal(IndexedSeq<SparkPlan> children) {
         return new ScoringExec(scoring, features, kept, answers, children.apply(0));
-    }
-
-    /** Spark would look for a public constructor. */
-    @Override
-    @SuppressWarnings("unchecked") // as productElement gave them
-    public SparkPlan makeCopy(Object[] parts) {
-        SparkPlan copy =
-                new ScoringExec(
-                        (Scoring) parts[0],
-                        (Attribute) parts[1],
-                        (Seq<Attribute>) parts[2],
-                        (Seq<Attribute>) parts[3],
-                        (SparkPlan) parts[4]);
-        copy.copyTagsFrom(this);
-        return copy;
     }
 
     @Override

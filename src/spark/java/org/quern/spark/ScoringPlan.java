@@ -21,8 +21,10 @@ import scala.runtime.ScalaRunTime;
  * Rows and a model's answers, in the plan of a query. So Spark reads only the columns that somebody
  * asks for, and rows stay in its own form: decoding and encoding them would take longer than the
  * answers.
+ *
+ * @hidden
  */
-final class ScoringPlan extends LogicalPlan {
+public final class ScoringPlan extends LogicalPlan {
     private static final long serialVersionUID = 1;
 
     private final Scoring scoring;
@@ -30,7 +32,9 @@ final class ScoringPlan extends LogicalPlan {
     private final Seq<Attribute> answers;
     private final LogicalPlan rows;
 
-    ScoringPlan(Scoring scoring, Attribute features, Seq<Attribute> answers, LogicalPlan rows) {
+    /** Public, because Spark makes copies by reflection. */
+    public ScoringPlan(
+            Scoring scoring, Attribute features, Seq<Attribute> answers, LogicalPlan rows) {
         this.scoring = scoring;
         this.features = features;
         this.answers = answers;
@@ -39,12 +43,12 @@ final class ScoringPlan extends LogicalPlan {
 
     @Override
     public Seq<Attribute> output() {
-        return rows.output().appendedAll(answers);
+        return Scoring.both(rows.output(), answers);
     }
 
     @Override
     public AttributeSet producedAttributes() {
-        return AttributeSet.apply(answers);
+        return AttributeSet.apply(Scoring.expressions(answers));
     }
 
     @Override
@@ -55,20 +59,6 @@ final class ScoringPlan extends LogicalPlan {
     @Override
     public LogicalPlan withNewChildrenInternal(IndexedSeq<LogicalPlan> children) {
         return new ScoringPlan(scoring, features, answers, children.apply(0));
-    }
-
-    /** Spark would look for a public constructor. */
-    @Override
-    @SuppressWarnings("unchecked") // as productElement gave them
-    public LogicalPlan makeCopy(Object[] parts) {
-        LogicalPlan copy =
-                new ScoringPlan(
-                        (Scoring) parts[0],
-                        (Attribute) parts[1],
-                        (Seq<Attribute>) parts[2],
-                        (LogicalPlan) parts[3]);
-        copy.copyTagsFrom(this);
-        return copy;
     }
 
     @Override
@@ -105,8 +95,9 @@ final class ScoringPlan extends LogicalPlan {
         static synchronized void register(SparkSession session) {
             Seq<SparkStrategy> known = session.experimental().extraStrategies();
             if (!known.exists(one -> one instanceof Planning)) {
-                session.experimental()
-                        .extraStrategies_$eq(known.appended((SparkStrategy) new Planning()));
+                List<SparkStrategy> all = new ArrayList<>(CollectionConverters.asJava(known));
+                all.add(new Planning());
+                session.experimental().extraStrategies_$eq(Scoring.seq(all));
             }
         }
 
