@@ -3,20 +3,16 @@ package org.quern.spark;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 
-import java.util.List;
 import org.apache.spark.ml.classification.ProbabilisticClassificationModel;
 import org.apache.spark.ml.linalg.DenseVector;
 import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.util.MLReader;
-import org.apache.spark.ml.util.MLWritable;
-import org.apache.spark.ml.util.MLWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 import org.quern.io.ModelFile.SavedModel;
-import org.quern.train.EpochResult;
 import scala.Tuple3;
 
 /**
@@ -26,11 +22,10 @@ import scala.Tuple3;
  */
 public final class QuernClassificationModel
         extends ProbabilisticClassificationModel<Vector, QuernClassificationModel>
-        implements QuernParams, MLWritable {
+        implements QuernModel {
     private static final long serialVersionUID = 1;
 
-    // set when Spark's constructors ask for them, which is before those of this class
-    private String uid;
+    // set when Spark's constructors ask for the uid, which is before that of this class
     private SettingParams quern;
 
     private final Trained trained;
@@ -49,16 +44,7 @@ public final class QuernClassificationModel
                 given(model, "model").loss().classifies(),
                 "the model has loss %s: it is for QuernRegressionModel",
                 given(model, "model").loss().text());
-        return new QuernClassificationModel(
-                SettingParams.uid("quernClassifier"), Trained.of(Bytes.of(model), "the model"));
-    }
-
-    @Override
-    public String uid() {
-        if (uid == null) {
-            uid = SettingParams.uid("quernClassifier");
-        }
-        return uid;
+        return new QuernClassificationModel((Void) null, Trained.of(Bytes.of(model), "the model"));
     }
 
     /**
@@ -67,7 +53,7 @@ public final class QuernClassificationModel
     @Override
     public SettingParams quern() {
         if (quern == null) {
-            quern = new SettingParams(this);
+            quern = new SettingParams("quernClassifier");
         }
         return quern;
     }
@@ -85,32 +71,12 @@ public final class QuernClassificationModel
         return copy;
     }
 
-    /** The model, for Quern's own tools: to be saved or exported. */
-    public SavedModel saved() {
-        return trained.saved();
-    }
-
-    /** The epochs of its training; empty if it was read from a file. */
-    public List<EpochResult> history() {
-        return List.copyOf(trained.epochs);
-    }
-
-    /** The backend and the device that it was trained on; empty if it was read from a file. */
-    public String device() {
-        return trained.device;
-    }
-
-    /** What is to be said of its training; empty as a rule. */
-    public List<String> notes() {
-        return List.copyOf(trained.notes);
-    }
-
     /**
-     * Steps between two averages, of a training with several workers: with {@code setAverageEvery}
-     * of the same number, it is trained to the same model again. 0 with one worker.
+     * @hidden
      */
-    public int averagedEvery() {
-        return trained.averagedEvery;
+    @Override
+    public Trained trained() {
+        return trained;
     }
 
     @Override
@@ -148,27 +114,12 @@ public final class QuernClassificationModel
 
     @Override
     public StructType transformSchema(StructType schema) {
-        return scoring().schema(schema);
+        return new Scoring(this).schema(schema);
     }
 
     @Override
     public Dataset<Row> transform(Dataset<?> data) {
-        return scoring().transform(data, trained);
-    }
-
-    private Scoring scoring() {
-        return new Scoring(
-                getFeaturesCol(),
-                getRawPredictionCol(),
-                getProbabilityCol(),
-                getPredictionCol(),
-                value(thresholds(), null),
-                settings());
-    }
-
-    @Override
-    public MLWriter write() {
-        return ModelFolder.writer(this, trained);
+        return new Scoring(this).transform(data, trained);
     }
 
     /** Reads one that was saved. */

@@ -31,8 +31,7 @@ public final class QuernClassifier
         implements QuernSetters<QuernClassifier>, DefaultParamsWritable {
     private static final long serialVersionUID = 1;
 
-    // set when Spark's constructors ask for them, which is before those of this class
-    private String uid;
+    // set when Spark's constructors ask for the uid, which is before that of this class
     private SettingParams quern;
 
     /** With a uid of its own. */
@@ -45,21 +44,13 @@ public final class QuernClassifier
 
     private QuernClassifier(Void next) {}
 
-    @Override
-    public String uid() {
-        if (uid == null) {
-            uid = SettingParams.uid("quernClassifier");
-        }
-        return uid;
-    }
-
     /**
      * @hidden
      */
     @Override
     public SettingParams quern() {
         if (quern == null) {
-            quern = new SettingParams(this);
+            quern = new SettingParams("quernClassifier");
         }
         return quern;
     }
@@ -77,21 +68,11 @@ public final class QuernClassifier
     @Override
     public StructType transformSchema(StructType schema) {
         fitting().check(schema);
-        return scoring().schema(schema);
+        return new Scoring(this).schema(schema);
     }
 
     private Fitting fitting() {
         return new Fitting(this, getFeaturesCol(), getLabelCol(), true);
-    }
-
-    private Scoring scoring() {
-        return new Scoring(
-                getFeaturesCol(),
-                getRawPredictionCol(),
-                getProbabilityCol(),
-                getPredictionCol(),
-                value(thresholds(), null),
-                settings());
     }
 
     @Override

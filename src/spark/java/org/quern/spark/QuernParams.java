@@ -26,6 +26,12 @@ public interface QuernParams extends Params {
      */
     SettingParams quern();
 
+    /** What tells it from others. */
+    @Override
+    default String uid() {
+        return quern().uid;
+    }
+
     /** Layers, such as {@code dense 48 relu, dense 10}. */
     default Param<String> layers() {
         return quern().of(Setting.MODEL);
@@ -53,7 +59,7 @@ public interface QuernParams extends Params {
 
     /** That of images, such as 28 × 28; not set, features are the columns of a table. */
     default IntArrayParam shape() {
-        return quern().shape;
+        return quern().shape(this);
     }
 
     /** How many tasks train together. */

@@ -3,19 +3,15 @@ package org.quern.spark;
 import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 
-import java.util.List;
 import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.regression.RegressionModel;
 import org.apache.spark.ml.util.MLReader;
-import org.apache.spark.ml.util.MLWritable;
-import org.apache.spark.ml.util.MLWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 import org.quern.io.ModelFile.SavedModel;
-import org.quern.train.EpochResult;
 
 /**
  * A trained network that adds a number to rows, in batches of 1,024, by one {@link
@@ -23,11 +19,10 @@ import org.quern.train.EpochResult;
  * Quern's models by {@link #of}; saved as safetensors and JSON.
  */
 public final class QuernRegressionModel extends RegressionModel<Vector, QuernRegressionModel>
-        implements QuernParams, MLWritable {
+        implements QuernModel {
     private static final long serialVersionUID = 1;
 
-    // set when Spark's constructors ask for them, which is before those of this class
-    private String uid;
+    // set when Spark's constructors ask for the uid, which is before that of this class
     private SettingParams quern;
 
     private final Trained trained;
@@ -46,16 +41,7 @@ public final class QuernRegressionModel extends RegressionModel<Vector, QuernReg
                 !given(model, "model").loss().classifies(),
                 "the model has loss %s: it is for QuernClassificationModel",
                 given(model, "model").loss().text());
-        return new QuernRegressionModel(
-                SettingParams.uid("quernRegressor"), Trained.of(Bytes.of(model), "the model"));
-    }
-
-    @Override
-    public String uid() {
-        if (uid == null) {
-            uid = SettingParams.uid("quernRegressor");
-        }
-        return uid;
+        return new QuernRegressionModel((Void) null, Trained.of(Bytes.of(model), "the model"));
     }
 
     /**
@@ -64,7 +50,7 @@ public final class QuernRegressionModel extends RegressionModel<Vector, QuernReg
     @Override
     public SettingParams quern() {
         if (quern == null) {
-            quern = new SettingParams(this);
+            quern = new SettingParams("quernRegressor");
         }
         return quern;
     }
@@ -81,32 +67,12 @@ public final class QuernRegressionModel extends RegressionModel<Vector, QuernReg
         return copy;
     }
 
-    /** The model, for Quern's own tools: to be saved or exported. */
-    public SavedModel saved() {
-        return trained.saved();
-    }
-
-    /** The epochs of its training; empty if it was read from a file. */
-    public List<EpochResult> history() {
-        return List.copyOf(trained.epochs);
-    }
-
-    /** The backend and the device that it was trained on; empty if it was read from a file. */
-    public String device() {
-        return trained.device;
-    }
-
-    /** What is to be said of its training; empty as a rule. */
-    public List<String> notes() {
-        return List.copyOf(trained.notes);
-    }
-
     /**
-     * Steps between two averages, of a training with several workers: with {@code setAverageEvery}
-     * of the same number, it is trained to the same model again. 0 with one worker.
+     * @hidden
      */
-    public int averagedEvery() {
-        return trained.averagedEvery;
+    @Override
+    public Trained trained() {
+        return trained;
     }
 
     @Override
@@ -121,21 +87,12 @@ public final class QuernRegressionModel extends RegressionModel<Vector, QuernReg
 
     @Override
     public StructType transformSchema(StructType schema) {
-        return scoring().schema(schema);
+        return new Scoring(this).schema(schema);
     }
 
     @Override
     public Dataset<Row> transform(Dataset<?> data) {
-        return scoring().transform(data, trained);
-    }
-
-    private Scoring scoring() {
-        return new Scoring(getFeaturesCol(), "", "", getPredictionCol(), null, settings());
-    }
-
-    @Override
-    public MLWriter write() {
-        return ModelFolder.writer(this, trained);
+        return new Scoring(this).transform(data, trained);
     }
 
     /** Reads one that was saved. */

@@ -28,8 +28,7 @@ public final class QuernRegressor extends Regressor<Vector, QuernRegressor, Quer
         implements QuernSetters<QuernRegressor>, DefaultParamsWritable {
     private static final long serialVersionUID = 1;
 
-    // set when Spark's constructors ask for them, which is before those of this class
-    private String uid;
+    // set when Spark's constructors ask for the uid, which is before that of this class
     private SettingParams quern;
 
     /** With a uid of its own. */
@@ -42,21 +41,13 @@ public final class QuernRegressor extends Regressor<Vector, QuernRegressor, Quer
 
     private QuernRegressor(Void next) {}
 
-    @Override
-    public String uid() {
-        if (uid == null) {
-            uid = SettingParams.uid("quernRegressor");
-        }
-        return uid;
-    }
-
     /**
      * @hidden
      */
     @Override
     public SettingParams quern() {
         if (quern == null) {
-            quern = new SettingParams(this);
+            quern = new SettingParams("quernRegressor");
         }
         return quern;
     }
@@ -74,15 +65,11 @@ public final class QuernRegressor extends Regressor<Vector, QuernRegressor, Quer
     @Override
     public StructType transformSchema(StructType schema) {
         fitting().check(schema);
-        return scoring().schema(schema);
+        return new Scoring(this).schema(schema);
     }
 
     private Fitting fitting() {
         return new Fitting(this, getFeaturesCol(), getLabelCol(), false);
-    }
-
-    private Scoring scoring() {
-        return new Scoring(getFeaturesCol(), "", "", getPredictionCol(), null, settings());
     }
 
     @Override

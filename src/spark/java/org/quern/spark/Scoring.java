@@ -35,9 +35,15 @@ final class Scoring implements Serializable {
 
     /** What a row can be given. */
     enum Answer {
-        RAW,
-        PROBABILITY,
-        PREDICTION;
+        RAW("rawPredictionCol"),
+        PROBABILITY("probabilityCol"),
+        PREDICTION("predictionCol");
+
+        private final String param; // with its name
+
+        Answer(String param) {
+            this.param = param;
+        }
 
         DataType type() {
             return this == PREDICTION ? DataTypes.DoubleType : SQLDataTypes.VectorType();
@@ -52,21 +58,18 @@ final class Scoring implements Serializable {
     String name; // of the model
     Broadcast<byte[]> file;
 
-    /** With the names of the columns that are added; empty for those that are not. */
-    Scoring(
-            String column,
-            String raw,
-            String probability,
-            String prediction,
-            double[] thresholds,
-            RunSettings settings) {
-        this.column = column;
-        this.thresholds = thresholds;
-        this.settings = settings;
-        names.put(Answer.RAW, raw);
-        names.put(Answer.PROBABILITY, probability);
-        names.put(Answer.PREDICTION, prediction);
-        names.values().removeIf(String::isEmpty);
+    /** As the params of an estimator or of a model say; without a name, an answer is left out. */
+    Scoring(QuernParams of) {
+        column = of.value(of.getParam("featuresCol"), "");
+        boolean classes = of.hasParam("thresholds");
+        thresholds = classes ? of.value(of.getParam("thresholds"), null) : null;
+        settings = of.settings();
+        for (Answer answer : Answer.values()) {
+            String name = of.hasParam(answer.param) ? of.value(of.getParam(answer.param), "") : "";
+            if (!name.isEmpty()) {
+                names.put(answer, name);
+            }
+        }
     }
 
     /** What the answers make of a schema; refused if it lacks the features, or has an answer. */

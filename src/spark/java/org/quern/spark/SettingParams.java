@@ -36,13 +36,18 @@ final class SettingParams implements Serializable {
     /** By the setting's name. */
     private final LinkedHashMap<String, Param<?>> bySetting = new LinkedHashMap<>();
 
-    final IntArrayParam shape;
+    final String uid;
     final IntParam workers;
     final IntParam averageEvery;
     final Param<String> checkpoint;
     final IntParam checkpointInterval;
+    private IntArrayParam shape;
 
-    SettingParams(Params owner) {
+    /** With the uid that was left, or a new one. */
+    SettingParams(String prefix) {
+        String left = NEXT_UID.get();
+        NEXT_UID.remove();
+        uid = left == null ? Identifiable$.MODULE$.randomUID(prefix) : left;
         for (Setting<?> setting :
                 Setting.of(
                         Setting.Group.ROWS,
@@ -51,30 +56,37 @@ final class SettingParams implements Serializable {
                         Setting.Group.TRAINING,
                         Setting.Group.RUNNING)) {
             if (!NOT.contains(setting.name())) {
-                bySetting.put(setting.name(), param(owner, setting));
+                bySetting.put(setting.name(), param(uid, setting));
             }
         }
-        String images =
-                "Shape of images, such as 28 × 28: whole numbers from 0 to 255 are then pixels."
-                        + " Without it, features are the columns of a table.";
-        shape = new IntArrayParam(owner, "shape", images);
         String many =
                 "How many tasks train together, each on its share of the rows (1): their weights"
                         + " are averaged every averageEvery steps.";
-        workers = new IntParam(owner, "workers", many);
+        workers = new IntParam(uid, "workers", many);
         String every =
                 "Steps between two averages with several workers (0: as many as make the exchange a"
                         + " tenth of the time, which is measured first).";
-        averageEvery = new IntParam(owner, "averageEvery", every);
+        averageEvery = new IntParam(uid, "averageEvery", every);
         String where =
                 "A folder, of any file system that Hadoop knows, to keep checkpoints in while it"
                         + " trains (none): a task that is tried again goes on from the last one.";
-        checkpoint = new Param<>(owner, "checkpoint", where);
+        checkpoint = new Param<>(uid, "checkpoint", where);
         String often = "Epochs between two checkpoints (1).";
-        checkpointInterval = new IntParam(owner, "checkpointInterval", often);
+        checkpointInterval = new IntParam(uid, "checkpointInterval", often);
     }
 
-    private static Param<?> param(Params owner, Setting<?> setting) {
+    /** Made when it is asked for: it takes its owner's uid, which is here. */
+    IntArrayParam shape(Params owner) {
+        if (shape == null) {
+            String images =
+                    "Shape of images, such as 28 × 28: whole numbers from 0 to 255 are then pixels."
+                            + " Without it, features are the columns of a table.";
+            shape = new IntArrayParam(owner, "shape", images);
+        }
+        return shape;
+    }
+
+    private static Param<?> param(String owner, Setting<?> setting) {
         StringBuilder name = new StringBuilder();
         for (String word : setting.name().split("-")) {
             char first = name.isEmpty() ? word.charAt(0) : Character.toUpperCase(word.charAt(0));
@@ -132,17 +144,10 @@ final class SettingParams implements Serializable {
 
     /**
      * Spark's constructors ask for a uid before those of a class in Java can set it: it is left
-     * here for {@link #uid}.
+     * here for {@link #SettingParams}.
      */
     static Void next(String uid) {
         NEXT_UID.set(uid);
         return null;
-    }
-
-    /** The uid that was left, or a new one. */
-    static String uid(String prefix) {
-        String left = NEXT_UID.get();
-        NEXT_UID.remove();
-        return left == null ? Identifiable$.MODULE$.randomUID(prefix) : left;
     }
 }
