@@ -19,6 +19,7 @@ import scala.runtime.ScalaRunTime;
  *
  * @hidden
  */
+@SuppressWarnings("serial") // Scala's lists and columns are serializable, whatever their types say
 public final class ScoringExec extends SparkPlan {
     private static final long serialVersionUID = 1;
 
