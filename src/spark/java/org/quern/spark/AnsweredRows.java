@@ -29,7 +29,7 @@ import scala.collection.immutable.Seq;
 final class AnsweredRows implements Iterator<InternalRow> {
     private static final int BATCH = 1024;
 
-    /** Less rows, if they have more numbers than these. */
+    /** Fewer rows, if they have more numbers than these. */
     private static final int FLOATS = 1 << 20;
 
     /** Those of the rows that come, and of those that go. */
@@ -173,13 +173,14 @@ final class AnsweredRows implements Iterator<InternalRow> {
             likely = raw.clone();
             Answers.softmax(likely);
         }
+        // the same class whether or not somebody asks for the probabilities, too
+        double[] decides = scoring.thresholds == null ? raw : likely;
+        double prediction = classes ? Answers.most(decides, scoring.thresholds) : raw[0];
         for (int i = 0; i < wanted.length; i++) {
             switch (wanted[i]) {
                 case RAW -> own.update(i, Features.dense(raw));
                 case PROBABILITY -> own.update(i, Features.dense(likely));
-                default ->
-                        own.setDouble(
-                                i, classes ? Answers.most(likely, scoring.thresholds) : raw[0]);
+                default -> own.setDouble(i, prediction);
             }
         }
         return own;
