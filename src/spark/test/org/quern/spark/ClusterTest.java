@@ -101,7 +101,7 @@ class ClusterTest {
         assertThat(executors).hasSize(2);
         executors.forEach(ProcessHandle::destroyForcibly);
         for (ProcessHandle executor : executors) {
-            executor.onExit().get(30, TimeUnit.SECONDS);
+            executor.onExit().get(2, TimeUnit.MINUTES);
         }
 
         List<QuernSweep.Result> results = running.get(5, TimeUnit.MINUTES);
