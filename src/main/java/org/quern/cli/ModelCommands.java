@@ -9,14 +9,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.quern.backend.Backends;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
@@ -26,7 +27,7 @@ import org.quern.io.KerasWriter;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.io.ModelReader;
 import org.quern.io.OnnxFile;
-import org.quern.model.Model;
+import org.quern.model.Scaling;
 import org.quern.report.Comparison;
 import org.quern.report.DataText;
 import org.quern.report.Numbers;
@@ -86,6 +87,12 @@ final class ModelCommands {
         TrainedModel open(Console console) {
             TrainedModel model = open();
             model.remarks().forEach(console::note);
+            if (network.isGiven() && !network.given().containsKey(Setting.SCALE.name())) {
+                boolean asIs = model.saved().model().scaling().equals(Scaling.NONE);
+                console.note(
+                        "%s does not say how its input is scaled: %s, unless --scale says otherwise"
+                                .formatted(path, asIs ? "taken as it is" : "divided by 255"));
+            }
             return model;
         }
 
@@ -159,9 +166,14 @@ final class ModelCommands {
             TRAIN
         }
 
+        /** Where the data is, as it was given; empty if it was not. */
+        String data() {
+            return data == null ? "" : data;
+        }
+
         Rows rows(TrainedModel trained, Console console) {
             boolean own = trained.fromRun() && data == null;
-            String path = own ? trained.settings().get(Setting.DATA) : data == null ? "" : data;
+            String path = own ? trained.settings().get(Setting.DATA) : data();
             RunSettings reading = own ? trained.settings().with(table.given()) : reading(trained);
             TableFormat format = own ? reading.format() : trained.format(reading);
             Splits splits = DataSource.read(reading, format, DataSource.locate(console, path));
@@ -201,17 +213,14 @@ final class ModelCommands {
                             description = "Rows of a batch (32).")
                     int batch,
             @Mixin Options.Common common) {
-        String both = "%s says what model it is of: leave --recipe, --model and --input out";
-        expect(file == null || !model.isGiven(), both, file);
-        TrainingConfig config =
-                file == null ? model.config() : TrainingConfig.of(trained(file, common.console()));
+        TrainingConfig config = model.config();
+        if (file != null) {
+            Source source = new Source();
+            source.path = file;
+            source.network = model;
+            config = TrainingConfig.of(source.open(common.console()).saved().model());
+        }
         common.console().line(SummaryText.of(config.withBatch(batch).plan()));
-    }
-
-    private static Model trained(Path file, Console console) {
-        TrainedModel model = TrainedModel.open(file);
-        model.remarks().forEach(console::note);
-        return model.saved().model();
     }
 
     @Command(
@@ -274,19 +283,14 @@ final class ModelCommands {
                             description = "Write the model to this file as Quern saves its own.")
                     Path safetensors,
             @Mixin Options.Common common) {
-        Map<String, Path> files = new LinkedHashMap<>();
-        files.put("--onnx", onnx);
-        files.put("--keras", keras);
-        files.put("--safetensors", safetensors);
-        files.values().removeIf(Objects::isNull);
+        List<Path> files = Stream.of(onnx, keras, safetensors).filter(Objects::nonNull).toList();
         expect(
                 !files.isEmpty(),
                 "give --onnx FILE, --keras FILE or --safetensors FILE, or several");
-        files.forEach((option, file) -> checkOther(source.path, option, file));
         Set<Path> names = new HashSet<>();
         String twice = "%s cannot be several: name a file for each";
-        files.values().forEach(file -> expect(names.add(file), twice, file));
-        Options.checkWritable(files.values().toArray(Path[]::new));
+        files.forEach(file -> expect(names.add(file), twice, file));
+        Options.checkOutputs(List.of(source.path), files.toArray(Path[]::new));
         Console console = common.console();
         SavedModel saved = source.open(console).saved();
         if (onnx != null) {
@@ -317,10 +321,6 @@ final class ModelCommands {
                         .collect(Collectors.joining(", "));
         String text = "input [N, %s], float32, as in the data; %s [N, %d]";
         return text.formatted(shape, OnnxFile.output(saved), saved.model().outputSize());
-    }
-
-    private static void checkOther(Path model, String option, Path file) {
-        expect(!model.equals(file), "%s %s is the model itself: name another file", option, file);
     }
 
     @Command(
@@ -389,7 +389,7 @@ final class ModelCommands {
             throw usage("%s is no run's folder: give the one that train --out was given", folder);
         }
         Path file = out == null ? RunFolder.refuseLink(folder.resolve("report.html")) : out;
-        Options.checkWritable(file);
+        Options.checkOutputs(Arrays.asList(folder, Options.path(trained.data())), file);
         RunFolder.readRun(folder); // says what is wrong with it, before any weights are read
         TrainedModel model = trained.source.open(console);
         JsonObject run = RunFolder.readRun(folder, model);
@@ -451,7 +451,7 @@ final class ModelCommands {
         if (folders.size() < 2) {
             throw usage("only %s was given: give the folders of two or more runs", folders.get(0));
         }
-        Options.checkWritable(out);
+        Options.checkOutputs(folders, out);
         List<JsonObject> runs = folders.stream().map(RunFolder::readRun).toList();
         List<String> names = folders.stream().map(ModelCommands::name).toList();
         if (new HashSet<>(names).size() < names.size()) {

@@ -1,12 +1,18 @@
 package org.quern.cli;
 
+import static org.quern.QuernException.expect;
+
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.QuernException;
@@ -161,8 +167,13 @@ final class Options {
             return input != null || !given().isEmpty();
         }
 
+        /** As in training, only pixels are divided by 255 where nobody says how to scale. */
         TrainingConfig config() {
-            return settings().config(input == null ? new int[] {28, 28} : input);
+            int[] shape = input == null ? new int[] {28, 28} : input;
+            boolean asIs = shape.length == 1 && !given().containsKey(Setting.SCALE.name());
+            RunSettings scaled =
+                    asIs ? settings().with(Map.of(Setting.SCALE.name(), "1")) : settings();
+            return scaled.config(shape);
         }
     }
 
@@ -190,5 +201,39 @@ final class Options {
     /** Refuses files that cannot be written, before anything is done; null is a file not wanted. */
     static void checkWritable(Path... files) {
         Stream.of(files).filter(Objects::nonNull).forEach(AtomicFile::check);
+    }
+
+    /** What runs, sweeps and data sets keep in their folders. */
+    private static final Pattern OWN =
+            Pattern.compile(
+                    "(history|train|test)\\.csv|.*\\.(safetensors|json|npz)|.*-ubyte(\\.gz)?");
+
+    /** The same; also refuses to write over what the command reads, or over what is in it. */
+    static void checkOutputs(Collection<Path> read, Path... files) {
+        for (Path file : files) {
+            if (file != null && Files.exists(file)) {
+                Path real = real(file);
+                boolean own = OWN.matcher(String.valueOf(file.getFileName())).matches();
+                for (Path one : read) {
+                    Path of = one == null || !Files.exists(one) ? null : real(one);
+                    boolean over = real.equals(of) || own && real.getParent().equals(of);
+                    expect(!over, "%s is what is read, or a part of it: name another file", file);
+                }
+            }
+        }
+        checkWritable(files);
+    }
+
+    private static Path real(Path path) {
+        try {
+            return path.toRealPath();
+        } catch (IOException e) {
+            throw QuernException.data(e, "%s: %s", path, AtomicFile.reason(e));
+        }
+    }
+
+    /** A path that may be empty, which is none. */
+    static Path path(String text) {
+        return text.isEmpty() ? null : Path.of(text);
     }
 }

@@ -96,7 +96,9 @@ final class PredictCommand implements Runnable {
         if (Stream.of(files, index, csvRow).filter(Objects::nonNull).count() != 1) {
             throw usage("give one of: images or a .csv file, --index N, --csv-row VALUES");
         }
-        Options.checkWritable(out);
+        List<Path> read = new ArrayList<>(files == null ? List.of() : files);
+        read.addAll(Arrays.asList(trained.source.path, Options.path(trained.data())));
+        Options.checkOutputs(read, out);
         model = trained.source.open(console);
         SavedModel saved = model.saved();
         if (csvRow != null) {

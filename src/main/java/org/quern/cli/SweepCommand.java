@@ -11,6 +11,7 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -136,7 +137,10 @@ final class SweepCommand implements Runnable {
     @Override
     public void run() {
         Console console = trains.console(common);
-        Options.checkWritable(csv, json, report);
+        List<Path> read = new ArrayList<>(collect == null ? List.of() : collect);
+        String rows = options.given().getOrDefault(Setting.DATA.name(), "").toString();
+        read.addAll(Arrays.asList(out, Options.path(rows)));
+        Options.checkOutputs(read, csv, json, report);
         if (collect != null) {
             collect(console);
             return;

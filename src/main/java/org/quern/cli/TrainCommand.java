@@ -6,6 +6,7 @@ import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -159,10 +160,11 @@ final class TrainCommand implements Runnable {
                     "--dry-run keeps nothing: leave --out, --resume, --save, --report and"
                             + " --tensorboard out");
         }
+        Path data = Options.path(options.settings().get(Setting.DATA));
         Stream.of(save, report)
                 .filter(Objects::nonNull)
                 .filter(file -> out == null || !out.equals(file.getParent())) // made by then
-                .forEach(Options::checkWritable);
+                .forEach(file -> Options.checkOutputs(Arrays.asList(data, resume), file));
         if (tensorboard != null) {
             TensorBoard.check(tensorboard);
         }

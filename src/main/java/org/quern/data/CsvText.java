@@ -63,14 +63,19 @@ record CsvText(Path file, Character separator) {
             return getStartingLineNumber();
         }
 
+        /** Other control characters are no blanks: a number with one is no number. */
+        private static boolean isBlank(char c) {
+            return c <= ' ' && Character.isWhitespace(c);
+        }
+
         @Override
         protected final void handleField(int index, char[] text, int from, int length, boolean q) {
             int start = from;
             int end = from + length;
-            while (start < end && text[start] <= ' ') {
+            while (start < end && isBlank(text[start])) {
                 start++;
             }
-            while (start < end && text[end - 1] <= ' ') {
+            while (start < end && isBlank(text[end - 1])) {
                 end--;
             }
             if (start < end && text[end - 1] == END) {

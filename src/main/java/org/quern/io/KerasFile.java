@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.quern.io.LayerChain.Numbers;
@@ -106,6 +107,13 @@ final class KerasFile {
             bytes = in.readNBytes(limit + 1);
         }
         require(bytes.length <= limit, "%s: its %s unpacks to too many bytes", file, name);
+        CRC32 sum = new CRC32(); // which ZipFile does not look at
+        sum.update(bytes);
+        require(
+                sum.getValue() == entry.getCrc(),
+                "%s is damaged: its %s has another checksum",
+                file,
+                name);
         return bytes;
     }
 
@@ -249,7 +257,13 @@ final class KerasFile {
         switch (kind) {
             case "Dense" -> dense(chain, name, config, key);
             case "Dropout" -> chain.dropout(config.get("rate").getAsFloat());
-            case "Flatten" -> chain.flatten();
+            case "Flatten" -> {
+                JsonElement order = config.get("data_format");
+                boolean last = order == null || !order.toString().contains("first");
+                String first = "%s: %s has its channels first: only channels_last is read";
+                require(last || chain.extents().length == 1, first, file, name);
+                chain.flatten();
+            }
             case "Rescaling" ->
                     chain.affine(name, numbers(config.get("scale")), numbers(config.get("offset")));
             case "Normalization" -> normalization(chain, name, config, key);
@@ -264,7 +278,13 @@ final class KerasFile {
                         name);
                 chain.activation(name, Activation.RELU);
             }
-            case "Softmax" -> chain.softmax(name);
+            case "Softmax" -> {
+                JsonElement axis = config.get("axis");
+                int at = axis == null ? -1 : axis.getAsInt();
+                boolean isLast = at == -1 || at == chain.extents().length;
+                require(isLast, "%s: %s is of axis %d, not of the last", file, name, at);
+                chain.softmax(name);
+            }
             default -> {} // the input
         }
     }

@@ -1,5 +1,7 @@
 package org.quern.io;
 
+import java.util.Set;
+
 /** Numbers of the fields in onnx.proto3 that Quern writes or reads, and of some values in them. */
 final class OnnxFields {
     private OnnxFields() {}
@@ -63,6 +65,8 @@ final class OnnxFields {
     static final int FLOAT16 = 10;
     static final int DOUBLE = 11;
     static final int BFLOAT16 = 16;
+
+    static final Set<Integer> FLOATS = Set.of(FLOAT, FLOAT16, DOUBLE, BFLOAT16);
 
     /** The location of a tensor whose numbers are in another file. */
     static final int EXTERNAL = 1;

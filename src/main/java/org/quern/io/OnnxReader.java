@@ -257,7 +257,14 @@ final class OnnxReader {
                 yield node.formula(0).then(OnnxFormula.Kind.FLATTEN, node.name);
             }
             case "Reshape" -> reshape(node);
-            case "Identity", "Dropout", "Cast" -> node.formula(0);
+            case "Cast" -> {
+                long to = node.whole("to", 0);
+                if (!OnnxFields.FLOATS.contains((int) to)) {
+                    throw node.refusal("casts to type %d, which holds no floats", to);
+                }
+                yield node.formula(0);
+            }
+            case "Identity", "Dropout" -> node.formula(0);
             default -> throw node.refusal("is of what is computed, which is not read");
         };
     }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -63,6 +65,36 @@ class OtherModelsTest {
                 .startsWith("note      torch-scaled.safetensors: not used: loss.weights, steps");
     }
 
+    /** Only pixels are divided by 255 if nobody says so; either is told. */
+    @Test
+    void theScalingOfAFileThatHasNoneIsTold() throws Exception {
+        String torch = given("torch-named.safetensors");
+        String[] model = {torch, "--model", "dense 4 silu, dense 3", "--input"};
+        String[] row = {
+            "--csv-row", "1,-2,3,4,-5,6,-7,8,9,10,11,-12", "--backend", "java", "--logits"
+        };
+        String note = "note      %s does not say how its input is scaled: %s, unless --scale says";
+        List<String> told = predicted(model, "12", row);
+        assertThat(told.get(0)).startsWith(note.formatted(torch, "taken as it is"));
+        List<String> asked = predicted(model, "12 --scale 1", row);
+        assertThat(told.subList(1, told.size())).isEqualTo(asked);
+        assertThat(predicted(model, "12 --scale 0.5", row)).isNotEqualTo(asked);
+        String scaled = given("torch-scaled.safetensors");
+        String layers = "dense 5 gelu, dense 4 relu, dense 3";
+        assertThat(quern("summary", scaled, "--model", layers, "--input", "4x3").out())
+                .contains(note.formatted(scaled, "divided by 255"));
+    }
+
+    private List<String> predicted(String[] model, String input, String[] row) {
+        List<String> all = new ArrayList<>(List.of("predict"));
+        all.addAll(List.of(model));
+        all.addAll(List.of(input.split(" ")));
+        all.addAll(List.of(row));
+        Cli.Outcome outcome = quern(all.toArray(String[]::new));
+        assertThat(outcome.err()).isEmpty();
+        return outcome.lines();
+    }
+
     @Test
     void refusesWhatCannotBe() throws Exception {
         String keras = given("table.keras");
@@ -72,7 +104,7 @@ class OtherModelsTest {
                                 .formatted());
         assertThat(quern("export", keras, "--safetensors", keras).err())
                 .isEqualTo(
-                        "quern: --safetensors %s is the model itself: name another file%n"
+                        "quern: %s is what is read, or a part of it: name another file%n"
                                 .formatted(keras));
         assertThat(quern("evaluate", keras, "--model", "dense 3").err())
                 .isEqualTo(

@@ -298,7 +298,7 @@ class PagesTest {
         assertThat(onnx).isNotEmptyFile();
         fails(
                 2,
-                "--onnx " + run + " is the model itself: name another file",
+                run + " is what is read, or a part of it: name another file",
                 "export",
                 run.toString(),
                 "--onnx",

@@ -36,8 +36,7 @@ class UsageTest {
                         "--input goes with --model: add the model, or leave --input out"),
                 arguments(
                         "summary m.safetensors --input 5",
-                        "m.safetensors says what model it is of: leave --recipe, --model and"
-                                + " --input out"),
+                        "--input goes with --model: add the model, or leave --input out"),
                 arguments(
                         "train --epohcs 3",
                         "unknown option \"--epohcs\": did you mean \"--epochs\"? (quern train"

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -304,6 +305,34 @@ class ModelReaderTest {
 
     // ---- hostile files
 
+    /** What zip keeps a checksum of, and layers that take rows in another order. */
+    @Test
+    void aDamagedOrDifferentKerasFileIsRefused() throws IOException, URISyntaxException {
+        byte[] bytes = Files.readAllBytes(given("images.keras"));
+        String text = new String(bytes, StandardCharsets.ISO_8859_1);
+        int weights = text.indexOf("\u0089HDF");
+        byte[] damaged = bytes.clone();
+        damaged[weights + 4000] ^= 1;
+        Path file = Files.write(folder.resolve("damaged.keras"), damaged);
+        refused(file, null, " is damaged: its model.weights.h5 has another checksum");
+
+        Path first = folder.resolve("first.keras");
+        try (ZipFile zip = new ZipFile(given("images.keras").toFile());
+                ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(first))) {
+            for (ZipEntry entry : zip.stream().toList()) {
+                String content =
+                        new String(
+                                zip.getInputStream(entry).readAllBytes(),
+                                StandardCharsets.ISO_8859_1);
+                out.putNextEntry(new ZipEntry(entry.getName()));
+                out.write(
+                        content.replace("channels_last", "channels_first")
+                                .getBytes(StandardCharsets.ISO_8859_1));
+            }
+        }
+        refused(first, null, ": layer flatten has its channels first: only channels_last is read");
+    }
+
     /** A few kilobytes that unpack to a gigabyte. */
     @Test
     void aZipBombIsNotUnpacked() throws IOException {
@@ -371,6 +400,16 @@ class ModelReaderTest {
 
     @Test
     void onnxThatQuernHasNotIsNamed() throws IOException {
+        ProtoMessage whole =
+                new ProtoMessage()
+                        .text(OnnxFields.ATTRIBUTE_NAME, "to")
+                        .number(OnnxFields.ATTRIBUTE_INT, OnnxFields.INT64)
+                        .number(OnnxFields.ATTRIBUTE_TYPE, OnnxFields.INT);
+        ProtoMessage cast = node("Cast", "y", "x").message(OnnxFields.NODE_ATTRIBUTE, whole);
+        refused(
+                onnx(graph -> graph.message(1, cast)),
+                null,
+                ": node y (Cast) casts to type 7, which holds no floats");
         refused(
                 onnx(
                         graph ->
