@@ -178,6 +178,11 @@ class CsvTest {
         Splits row = read("5,6,7\\n8,9,7\\n", TableFormat.of("1", "no", "auto", "", ""));
         assertThat(row.train().rows()).isEqualTo(2);
         assertThat(row.reading()).isEqualTo("no header; label column 2");
+        refused( // no blank, as Java's own trim takes it
+                "label,a\\n1,2\u0001\\n1,3\\n",
+                FIRST,
+                ":2 column 2 (a) is \"2\u0001\", not a number: correct it, or give --missing \"2\u0001\" to"
+                        + " count it as a gap, or --category \"a\" to take the column as categories");
         refused(
                 "label,a\\n1,2\\n",
                 TableFormat.of("0", "no", "auto", "", ""),
