@@ -122,6 +122,9 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         targets = copied(targets, "targets");
     }
 
+    /** Weights are divided by deviations, and have to stay finite in float32. */
+    private static final double LEAST_DEVIATION = 1e-35;
+
     /**
      * Looks at the training rows of a table.
      *
@@ -134,7 +137,19 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         List<Input> inputs = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
             Column column = columns.get(c);
-            inputs.add(column.isCategory() ? category(table, c) : numbers(table, c));
+            Input input = column.isCategory() ? category(table, c) : numbers(table, c);
+            boolean tiny = input.deviation() > 0 && input.deviation() < LEAST_DEVIATION;
+            String text =
+                    "%s: the numbers of column %d (%s) differ by too little (%s) to be standardized:"
+                            + " multiply them, or give --standardize off";
+            require(
+                    !tiny || !standardize,
+                    text,
+                    table.name(),
+                    c + 1,
+                    column.name(),
+                    number(input.deviation()));
+            inputs.add(input);
         }
         List<Column> named = table.header().targets();
         List<Target> predicted = new ArrayList<>();

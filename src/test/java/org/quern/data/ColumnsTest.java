@@ -25,6 +25,17 @@ class ColumnsTest {
             table(AGE, TOWN, 1, 0, 3, 2, GAP, 0, 5, 2, 7, GAP)
                     .withTargets(new float[] {10, 20, 30, 40, 50}, 1);
 
+    /** Else weights would be infinite when they are divided by the deviations. */
+    @Test
+    void numbersThatDifferByTooLittleAreRefused() {
+        Dataset tiny = table(AGE, TOWN, 1e-40f, 0, 3e-40f, 2).withTargets(new float[2], 1);
+        assertThatThrownBy(() -> Columns.fit(tiny, true, true))
+                .hasMessage(
+                        "t: the numbers of column 1 (age) differ by too little (1.000e-40) to be"
+                                + " standardized: multiply them, or give --standardize off");
+        assertThat(Columns.fit(tiny, false, true).inputs()).hasSize(2);
+    }
+
     @Test
     void numbersAreStandardizedAndCategoriesAreSpread() {
         Columns columns = Columns.fit(TRAIN, true, true);
