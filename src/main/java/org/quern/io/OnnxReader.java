@@ -301,6 +301,10 @@ final class OnnxReader {
             }
             return product.then(Numbers.ONE, shift, node.name);
         }
+        int[] shape = bias.shape();
+        if (shape.length > 0 && shape[shape.length - 1] != bias.size()) {
+            throw node.refusal("adds a column of shape %s", Arrays.toString(shape));
+        }
         float[] row = bias.floats();
         for (int j = 0; beta != 1 && j < row.length; j++) {
             row[j] *= beta;

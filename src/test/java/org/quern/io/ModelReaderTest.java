@@ -410,6 +410,23 @@ class ModelReaderTest {
                 onnx(graph -> graph.message(1, cast)),
                 null,
                 ": node y (Cast) casts to type 7, which holds no floats");
+        ProtoMessage square =
+                weights(OnnxFields.FLOAT, 2, 2).bytes(OnnxFields.TENSOR_RAW, new byte[16]);
+        ProtoMessage column =
+                new ProtoMessage()
+                        .number(OnnxFields.TENSOR_TYPE, OnnxFields.FLOAT)
+                        .number(OnnxFields.TENSOR_DIMS, 2)
+                        .number(OnnxFields.TENSOR_DIMS, 1)
+                        .text(OnnxFields.TENSOR_NAME, "c")
+                        .bytes(OnnxFields.TENSOR_RAW, new byte[8]);
+        refused(
+                onnx(
+                        graph ->
+                                graph.message(OnnxFields.GRAPH_INITIALIZER, square)
+                                        .message(OnnxFields.GRAPH_INITIALIZER, column)
+                                        .message(1, node("Gemm", "y", "x", "w", "c"))),
+                null,
+                ": node y (Gemm) adds a column of shape [2, 1]");
         refused(
                 onnx(
                         graph ->
