@@ -130,6 +130,12 @@ final class KeptMember implements AutoCloseable {
         return run.get(RESULT) instanceof JsonObject ? run : null;
     }
 
+    /** Which of the folds a run was tested on; -1 if it has not ended. */
+    static int fold(Path folder) {
+        JsonObject run = ended(folder);
+        return run == null ? -1 : result(folder, run).member().fold();
+    }
+
     static Result result(Path folder, JsonObject run) {
         try {
             JsonObject told = run.getAsJsonObject(RESULT);

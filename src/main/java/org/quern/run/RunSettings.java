@@ -383,11 +383,7 @@ public final class RunSettings implements Serializable {
      * The rows of the run, as they were read, none of which is in two parts unless it is to be
      * learned by heart.
      */
-    Splits carved(Splits source) {
-        return carved(source, 0);
-    }
-
-    private Splits carved(Splits source, int fold) {
+    Splits carved(Splits source, int fold) {
         given(source, "data");
         boolean numbers = !loss().takesLogits(); // whose labels are no classes to draw rows by
         Splits parts = drawn((numbers ? source.withLabelsAsTargets() : source).withTables(), fold);

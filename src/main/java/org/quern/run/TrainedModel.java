@@ -23,13 +23,19 @@ import org.quern.model.Model;
  * A trained model from a file or a run's folder.
  *
  * @param settings of the run; a file's are the defaults
+ * @param fold which of the folds the run was tested on, from 1; 0 without folds, -1 if it is not
+ *     told yet
  * @param remarks a line for each thing that was guessed, or left out, when its file was read
  */
 public record TrainedModel(
-        ModelFile.SavedModel saved, RunSettings settings, boolean fromRun, List<String> remarks) {
+        ModelFile.SavedModel saved,
+        RunSettings settings,
+        boolean fromRun,
+        int fold,
+        List<String> remarks) {
     /** A model that nothing has to be said about. */
     public TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
-        this(saved, settings, fromRun, List.of());
+        this(saved, settings, fromRun, 0, List.of());
     }
 
     /**
@@ -49,7 +55,8 @@ public record TrainedModel(
         boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
         String taken = weights == null ? stopped ? "best" : "last" : weights;
         Path file = folder.resolve(taken + ".safetensors");
-        return new TrainedModel(ModelFile.read(file, null), settings, true);
+        int fold = settings.get(Setting.FOLDS) == 0 ? 0 : KeptMember.fold(folder);
+        return new TrainedModel(ModelFile.read(file, null), settings, true, fold, List.of());
     }
 
     /**
@@ -65,7 +72,7 @@ public record TrainedModel(
         ModelReader.Reading read = ModelReader.read(file, spec);
         ModelFile.SavedModel saved = read.model();
         Map<String, String> asked = Map.of("label", saved.notes().getOrDefault("label", ""));
-        return new TrainedModel(saved, RunSettings.DEFAULT.with(asked), false, read.remarks());
+        return new TrainedModel(saved, RunSettings.DEFAULT.with(asked), false, 0, read.remarks());
     }
 
     /** The same with a name for each output; refused if its file says otherwise. */
@@ -80,7 +87,7 @@ public record TrainedModel(
                     "classes %s: the model's file names them %s: leave --classes out",
                     String.join(",", classes), String.join(",", saved.classes()));
         }
-        return new TrainedModel(saved.named(classes), settings, fromRun, remarks);
+        return new TrainedModel(saved.named(classes), settings, fromRun, fold, remarks);
     }
 
     /** What is known of a table whose rows are for the model: its columns, and what labels are. */
@@ -105,7 +112,11 @@ public record TrainedModel(
     public Dataset rows(Splits source, boolean test, boolean own, List<String> notes) {
         given(source, "data");
         if (own) {
-            Splits parts = settings.carved(source);
+            String unknown =
+                    "the run is one of %s folds of a sweep, and says which when it has ended: go on"
+                            + " with the sweep, or give other rows by --data";
+            require(fold >= 0, unknown, settings.text(Setting.FOLDS.name()));
+            Splits parts = settings.carved(source, fold);
             return measurable(test ? parts.test() : parts.train(), notes);
         }
         Splits given = saved.loss().classifies() ? source : source.withLabelsAsTargets();

@@ -325,4 +325,32 @@ class FoldsTest {
         assertThat(run("train --data TABLE --backend java --epochs 1 --folds 3").out())
                 .contains("note      fewer rows than folds, so not in each of them: 2 of class d");
     }
+
+    @Test
+    void aFoldOfASweepIsMeasuredOnItsOwnRows() throws IOException {
+        String out = folder.resolve("s").toString();
+        String sweep = "sweep --data TABLE --backend java --epochs 3 --folds 4 --out " + out;
+        assertThat(run(sweep).err()).isEmpty();
+        for (int fold = 1; fold <= 4; fold++) {
+            Path kept = folder.resolve("s/0001-fold-" + fold);
+            JsonObject json =
+                    JsonParser.parseString(Files.readString(kept.resolve("run.json")))
+                            .getAsJsonObject();
+            JsonObject own = json.getAsJsonObject("validation");
+            String score = "%.4f".formatted(own.get("accuracy").getAsDouble());
+            String loss = "%.4f".formatted(own.get("loss").getAsDouble());
+            assertThat(run("evaluate --backend java " + kept).out())
+                    .containsPattern("data .* " + json.get("testRows") + " rows")
+                    .containsPattern("test accuracy " + score + "[^\n]*, loss " + loss);
+            assertThat(run("evaluate --split train " + kept).out())
+                    .containsPattern("data .* " + json.get("trainingRows") + " rows");
+        }
+        Path first = folder.resolve("s/0001-fold-1");
+        Files.delete(first.resolve("run.json")); // as before its end
+        assertThat(run("evaluate " + first).err())
+                .isEqualToIgnoringNewLines(
+                        "quern: the run is one of 4 folds of a sweep, and says which when it has"
+                                + " ended: go on with the sweep, or give other rows by --data");
+        assertThat(run("evaluate --data TABLE " + first).err()).isEmpty();
+    }
 }
