@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.quern.Version;
@@ -225,7 +224,7 @@ public final class SweepFolder {
             String text = "%s is of another sweep than %s, with %s: collect each alone";
             require(unlike == null, text, other, folders.get(0), unlike);
         }
-        Map<String, List<Path>> found = new TreeMap<>();
+        Map<String, List<Path>> found = new LinkedHashMap<>(); // in the order of the plan
         int folds = Math.max(1, Integer.parseInt(plan.settings.getOrDefault("folds", "0")));
         for (int i = 0; i < plan.trainings; i++) {
             String name = name(i / folds + 1, folds == 1 ? 0 : i % folds + 1);

@@ -344,4 +344,18 @@ class SweepShardsTest {
         assertThat(csv("s.csv")).isEqualTo(csv("alone.csv"));
         assertSame(weights("s"), weights("alone"));
     }
+
+    /** Sums of many folds round as they are added, and so in the same order. */
+    @Test
+    void manyFoldsAreCollectedToTheLastDigit() throws IOException {
+        String line = "sweep --data generated:110,11 --backend java --epochs 1 --lr 1e-3,1e-2";
+        done(line + " --folds 11 --json @a.json --out @s");
+        done("sweep --collect @s --json @c.json");
+        assertThat(json("c.json")).isEqualTo(json("a.json")).contains("fold");
+    }
+
+    private String json(String name) throws IOException {
+        String text = Files.readString(folder.resolve(name));
+        return text.replaceAll("(\"\\w*[sS]econds\"): [-+.\\dE]+", "$1");
+    }
 }
