@@ -235,12 +235,16 @@ public final class SweepFolder {
         List<String> twice = new ArrayList<>();
         found.forEach(
                 (name, paths) -> {
-                    List<Path> done =
-                            paths.stream().filter(one -> KeptMember.ended(one) != null).toList();
-                    if (done.size() != 1) {
-                        (done.isEmpty() ? missing : twice).add(name);
-                    } else {
-                        runs.put(done.get(0), KeptMember.ended(done.get(0)));
+                    int done = 0;
+                    for (Path path : paths) {
+                        JsonObject run = KeptMember.ended(path);
+                        if (run != null) {
+                            done++;
+                            runs.put(path, run);
+                        }
+                    }
+                    if (done != 1) {
+                        (done == 0 ? missing : twice).add(name);
                     }
                 });
         require(
