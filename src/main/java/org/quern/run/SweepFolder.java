@@ -9,9 +9,11 @@ import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import com.google.gson.Gson;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,8 +22,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.quern.Version;
 import org.quern.data.Splits;
@@ -41,6 +45,12 @@ public final class SweepFolder {
     /** Trainings that are named where several lack or are there twice. */
     private static final int NAMED = 10;
 
+    /** The form of {@link #PLAN}. */
+    private static final int FORMAT = 1;
+
+    /** A folder of a training. */
+    private static final Pattern NAME = Pattern.compile("\\d{4,}(-fold-\\d+)?");
+
     /** What is trained: the same in all folders of a sweep. */
     private record Plan(
             int quern,
@@ -50,6 +60,25 @@ public final class SweepFolder {
             String rows,
             Map<String, List<String>> varied,
             Map<String, String> settings) {
+        int folds() {
+            return Integer.parseInt(settings.getOrDefault(Setting.FOLDS.name(), "0"));
+        }
+
+        /** Whether there is a training for each combination and fold, and no other. */
+        boolean isWhole() {
+            if (Stream.of(command, rows, varied, settings).anyMatch(Objects::isNull)
+                    || varied.containsValue(null)
+                    || !(settings.getOrDefault(Setting.FOLDS.name(), "0") + "")
+                            .matches("\\d{1,5}")) {
+                return false;
+            }
+            long all = Math.max(1, folds());
+            for (List<String> values : varied.values()) {
+                all *= values.size();
+            }
+            return trainings == all;
+        }
+
         /** In what it is another sweep than a second one; null if in nothing that matters. */
         String unlike(Plan other) {
             if (!rows.equals(other.rows)) {
@@ -116,7 +145,7 @@ public final class SweepFolder {
         settings.keySet().removeAll(varied.keySet());
         Plan plan =
                 new Plan(
-                        1,
+                        FORMAT,
                         Version.TEXT,
                         given(command, "command"),
                         members.size(),
@@ -157,11 +186,14 @@ public final class SweepFolder {
         require(Files.exists(file), none, folder, PLAN);
         try {
             Plan plan = new Gson().fromJson(Files.readString(file), Plan.class);
-            boolean whole =
-                    plan != null
-                            && Stream.of(plan.rows, plan.varied, plan.settings)
-                                    .allMatch(one -> one != null);
-            require(whole && plan.trainings > 0, "%s is not what Quern wrote of a sweep", file);
+            require(plan != null && plan.quern > 0, "%s is not what Quern wrote of a sweep", file);
+            String other =
+                    "%s says format %d, and this Quern reads %d: take the Quern that wrote it";
+            require(plan.quern == FORMAT, other, file, plan.quern, FORMAT);
+            String damaged =
+                    "%s is damaged: %d trainings are not what its settings and folds make: remove it"
+                            + " and repeat the sweep's command";
+            require(plan.isWhole(), damaged, file, plan.trainings);
             return plan;
         } catch (JsonParseException e) {
             throw data(e, "%s is damaged: it is no JSON (%s)", file, Json.why(e));
@@ -225,11 +257,12 @@ public final class SweepFolder {
             require(unlike == null, text, other, folders.get(0), unlike);
         }
         Map<String, List<Path>> found = new LinkedHashMap<>(); // in the order of the plan
-        int folds = Math.max(1, Integer.parseInt(plan.settings.getOrDefault("folds", "0")));
+        int folds = Math.max(1, plan.folds());
         for (int i = 0; i < plan.trainings; i++) {
-            String name = name(i / folds + 1, folds == 1 ? 0 : i % folds + 1);
+            String name = name(i / folds + 1, plan.folds() == 0 ? 0 : i % folds + 1);
             found.put(name, folders.stream().map(one -> one.resolve(name)).toList());
         }
+        folders.forEach(one -> refuseOthers(one, found.keySet()));
         Map<Path, JsonObject> runs = new LinkedHashMap<>();
         List<String> missing = new ArrayList<>();
         List<String> twice = new ArrayList<>();
@@ -264,7 +297,22 @@ public final class SweepFolder {
         List<Result> results = new ArrayList<>();
         runs.forEach((path, run) -> results.add(KeptMember.result(path, run)));
         tellDevices(runs.values().stream().toList(), notes);
-        return new Collected(results, about(plan, results, runs.values().iterator().next()));
+        return new Collected(results, about(plan, results, runs));
+    }
+
+    /** Refuses trainings that a plan does not have: it may have been made smaller. */
+    private static void refuseOthers(Path folder, Set<String> names) {
+        String text =
+                "%s is none of the %d trainings of %s: remove the one that is of another sweep";
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(folder)) {
+            for (Path one : all) {
+                String name = one.getFileName().toString();
+                boolean other = NAME.matcher(name).matches() && !names.contains(name);
+                require(!other, text, one, names.size(), PLAN);
+            }
+        } catch (IOException e) {
+            throw data(e, "%s cannot be listed (%s)", folder, AtomicFile.reason(e));
+        }
     }
 
     private static String named(List<String> names) {
@@ -293,10 +341,15 @@ public final class SweepFolder {
         }
     }
 
-    private static Map<String, Object> about(Plan plan, List<Result> results, JsonObject first) {
+    private static Map<String, Object> about(
+            Plan plan, List<Result> results, Map<Path, JsonObject> runs) {
         Map<String, Object> about = new LinkedHashMap<>();
+        Map.Entry<Path, JsonObject> first = runs.entrySet().iterator().next();
+        String damaged = "%s: run.json is damaged: its %s is not what Quern writes";
         for (String name : RunReport.about("", "", "").keySet()) {
-            about.put(name, first.has(name) ? first.get(name).getAsString() : null);
+            JsonElement told = first.getValue().get(name);
+            require(told == null || told.isJsonPrimitive(), damaged, first.getKey(), name);
+            about.put(name, told == null ? null : told.getAsString());
         }
         about.put("command", plan.command);
         about.put("trainings", plan.trainings);

@@ -358,4 +358,56 @@ class SweepShardsTest {
         String text = Files.readString(folder.resolve(name));
         return text.replaceAll("(\"\\w*[sS]econds\"): [-+.\\dE]+", "$1");
     }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            quoteCharacter = '`',
+            value = {
+                "quern\": 1; quern\": 2; says format 2, and this Quern reads 1: take the Quern that wrote it",
+                "folds\": \"3\"; folds\": \"x\"; is damaged: 6 trainings are not what its settings and folds make",
+                "folds\": \"3\"; folds\": null; is damaged: 6 trainings are not what its settings and folds make",
+                "folds\": \"3\"; folds\": \"999999999999\"; is damaged: 6 trainings are not what its settings and folds make",
+                "trainings\": 6; trainings\": 2000000000; is damaged: 2000000000 trainings are not what its settings and folds make",
+                "trainings\": 6; trainings\": 3; is damaged: 3 trainings are not what its settings and folds make",
+            })
+    void aDamagedPlan(String is, String becomes, String message) throws IOException {
+        String line = "sweep --data generated:60,6 --backend java --epochs 1 --seeds 2 --folds 3";
+        done(line + " --out @s");
+        Path plan = folder.resolve("s/sweep.json");
+        String text = Files.readString(plan);
+        assertThat(text).contains(is);
+        Files.writeString(plan, text.replace(is, becomes));
+        String mend =
+                message.startsWith("says") ? "" : ": remove it and repeat the sweep's command";
+        refused("sweep --collect @s", 3, "@s/sweep.json " + message + mend);
+        refused(line + " --out @s", 3, "@s/sweep.json " + message + mend);
+        Files.delete(plan);
+        assertThat(done(line + " --out @s").out()).contains("6 of them done before");
+        done("sweep --collect @s");
+    }
+
+    @Test
+    void aTrainingThatThePlanDoesNotHave() throws IOException {
+        done(SWEEP + " --out @s");
+        Files.createDirectory(folder.resolve("s/0007"));
+        refused(
+                "sweep --collect @s",
+                3,
+                "@s/0007 is none of the 6 trainings of sweep.json: remove the one that is of another"
+                        + " sweep");
+    }
+
+    @Test
+    void aDamagedRunOfASweep() throws IOException {
+        done(SWEEP + " --out @s");
+        Path run = folder.resolve("s/0001/run.json");
+        String text = Files.readString(run);
+        Files.writeString(
+                run, text.replaceFirst("(?m)^  \"backend\": .*$", "  \"backend\": [1, 2],"));
+        refused(
+                "sweep --collect @s",
+                3,
+                "@s/0001: run.json is damaged: its backend is not what Quern writes");
+    }
 }
