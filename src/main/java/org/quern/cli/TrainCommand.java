@@ -26,6 +26,7 @@ import org.quern.run.RunReport;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Sweep;
+import org.quern.run.SweepFolder;
 import org.quern.run.TensorBoard;
 import org.quern.run.Training;
 import org.quern.train.Evaluation;
@@ -209,6 +210,7 @@ final class TrainCommand implements Runnable {
                     out, resume);
         }
         folder = RunFolder.resume(resume, keep);
+        SweepFolder.refuseTraining(folder);
         return RunSettings.resumed(folder.settings(), options.given(), resume);
     }
 

@@ -202,6 +202,22 @@ public final class SweepFolder {
         }
     }
 
+    /**
+     * Refuses to go on with one training of a sweep as if it were a run of its own, which would
+     * take from its {@code run.json} that it is none.
+     */
+    public static void refuseTraining(RunFolder run) {
+        Path path = given(run, "run").folder().toAbsolutePath().normalize();
+        Path in = path.getParent();
+        boolean kept =
+                NAME.matcher("" + path.getFileName()).matches() && Files.exists(in.resolve(PLAN));
+        boolean fold = !run.settings().getOrDefault(Setting.FOLDS.name(), "0").equals("0");
+        String text =
+                "%s is a training of a sweep: go on with it by the sweep's command, quern sweep"
+                        + " ... --out %s";
+        require(!kept && !fold, text, run.folder(), in);
+    }
+
     /** The folder of a run for one training. */
     public Path of(Member member) {
         return folder.resolve(name(given(member, "member").number(), member.fold()));

@@ -410,4 +410,17 @@ class SweepShardsTest {
                 3,
                 "@s/0001: run.json is damaged: its backend is not what Quern writes");
     }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0001", "0001-fold-2"})
+    void aTrainingGoesOnWithItsSweepAlone(String name) throws IOException {
+        String folds = name.contains("fold") ? " --folds 3" : "";
+        done("sweep --data generated:60,9 --backend java --epochs 1 --seeds 2 --out @s" + folds);
+        String text =
+                "@s/%s is a training of a sweep: go on with it by the sweep's command, quern sweep"
+                        + " ... --out @s";
+        refused("train --resume @s/" + name, 3, text.formatted(name));
+        refused("train --auto-resume --out @s/" + name, 3, text.formatted(name));
+        assertThat(done("sweep --collect @s").out()).contains("all done");
+    }
 }
