@@ -8,6 +8,7 @@ import static org.quern.QuernException.usage;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -175,8 +176,15 @@ public final class Sweep {
             expect((long) combinations.size() * Math.max(1, folds) <= MOST, message, MOST);
         }
         List<Member> members = new ArrayList<>();
+        Map<Map<String, String>, Map<String, String>> known = new HashMap<>();
         for (int i = 0; i < combinations.size(); i++) {
             RunSettings settings = base.with(combinations.get(i)).settled(Map.of("threads", 1));
+            Map<String, String> same = known.put(settings.texts(), combinations.get(i));
+            expect(
+                    same == null,
+                    "a sweep trains the same twice, as %s and as %s: give each value once",
+                    words(same),
+                    words(combinations.get(i)));
             if (folds > 0 && settings.get(Setting.EARLY_STOPPING) > 0) {
                 settings = settings.validated(); // not by the fold that it is tested on
             }
@@ -185,6 +193,10 @@ public final class Sweep {
             }
         }
         return members;
+    }
+
+    private static String words(Map<String, String> varied) {
+        return String.valueOf(varied).replaceAll("[{}]", "").replace('=', ' ');
     }
 
     /**

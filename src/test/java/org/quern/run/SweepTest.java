@@ -212,6 +212,18 @@ class SweepTest {
     }
 
     @Test
+    void nothingIsTrainedTwice() {
+        String twice = "a sweep trains the same twice, %s: give each value once";
+        assertThatThrownBy(() -> Sweep.members(BASE, Map.of("lr", List.of("0.1", "0.1"))))
+                .isInstanceOf(QuernException.class)
+                .hasMessage(twice.formatted("as lr 0.1 and as lr 0.1"));
+        assertThatThrownBy(() -> Sweep.members(BASE, Map.of("lr", List.of("0.1", "1", "0.10"))))
+                .hasMessage(twice.formatted("as lr 0.1 and as lr 0.10"));
+        assertThatThrownBy(() -> Sweep.members(BASE, Map.of("width", List.of("8", "9", "8"))))
+                .hasMessage(twice.formatted("as width 8 and as width 8"));
+    }
+
+    @Test
     void withoutValidationThereIsNothingToCompareBy() {
         assertThatThrownBy(() -> Sweep.members(RunSettings.DEFAULT, Map.of()))
                 .isInstanceOf(QuernException.class)
