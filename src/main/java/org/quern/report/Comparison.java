@@ -217,7 +217,14 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         if (settings.stream().noneMatch(Row::differs)) {
             lines.addAll(List.of("", "all settings are the same"));
         }
-        for (Row row : differing.get(true)) {
+        List<Row> texts = differing.get(true);
+        if (texts.removeIf(row -> row.name().equals("columns"))) { // JSON, for programs
+            lines.addAll(
+                    List.of(
+                            "",
+                            "columns differ: other ones, or other statistics of the training rows"));
+        }
+        for (Row row : texts) {
             Table table = new Table("  ", -1).row("").row(row.name() + " differs");
             for (int i = 0; i < names.size(); i++) {
                 table.row(names.get(i), row.cells().get(i));

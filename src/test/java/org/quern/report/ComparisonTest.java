@@ -98,4 +98,17 @@ class ComparisonTest {
         assertThat(String.join("", lines)).contains(names);
         assertThat(lines.stream().filter(line -> line.startsWith("seed"))).hasSize(3);
     }
+
+    @Test
+    void columnsAreNoText() {
+        String text = "{columns: {standardize: true, inputs: [{name: x, mean: %s}]}, epochs: []}";
+        List<JsonObject> runs = List.of(run(text.formatted("1.5")), run(text.formatted("1.25")));
+        assertThat(Comparison.of(List.of("a", "b"), runs).text())
+                .endsWith(
+                        "\n\ncolumns differ: other ones, or other statistics of the training rows")
+                .doesNotContain("{", "mean");
+        List<JsonObject> same = List.of(runs.get(0), runs.get(0));
+        assertThat(Comparison.of(List.of("a", "b"), same).text())
+                .endsWith("\n\nall settings are the same");
+    }
 }
