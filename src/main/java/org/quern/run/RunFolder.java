@@ -406,7 +406,8 @@ public final class RunFolder implements AutoCloseable {
                     "%s holds no run: there is no %s in it; give the folder that train --out was"
                             + " given";
             String unfinished =
-                    "%s holds a run without a finished epoch: go on with it by train --resume %s";
+                    "%s holds a run, but no run.json, which each epoch writes: go on with it by"
+                            + " train --resume %s";
             boolean begun = Files.exists(folder.resolve(STATE));
             throw data(begun ? unfinished : none, folder, begun ? folder : RUN);
         }

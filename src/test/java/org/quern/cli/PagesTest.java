@@ -182,9 +182,12 @@ class PagesTest {
         Path begun = copy("begun", "run.json");
         String noEpoch =
                 begun
-                        + " holds a run without a finished epoch: go on with it by train --resume "
+                        + " holds a run, but no run.json, which each epoch writes: go on with it by"
+                        + " train --resume "
                         + begun;
         fails(3, noEpoch, "report", begun.toString());
+        assertThat(quern("train", "--resume", begun.toString()).err()).isEmpty();
+        assertThat(quern("report", begun.toString()).err()).isEmpty();
 
         Path torn = copy("torn");
         Files.writeString(torn.resolve("run.json"), "{\"quern\": 1, \"epo");
