@@ -20,7 +20,7 @@ static struct sigaction jvms[SIGNALS];
 
 #define NATIVE(type, name) JNIEXPORT type JNICALL Java_org_quern_backend_opencl_OpenclDevices_##name
 
-/* Makes note of how signals are handled now. Windows has no such handlers. */
+/* Notes how signals are handled now. Windows has no such handlers. */
 NATIVE(void, keepSignals)(JNIEnv *env, jclass class) {
     (void)env, (void)class;
 #if !defined(_WIN32)

@@ -8,36 +8,26 @@ import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.quern.backend.Backends;
-import org.quern.data.Dataset;
-import org.quern.data.Splits;
-import org.quern.data.TableFormat;
 import org.quern.files.AtomicFile;
 import org.quern.io.KerasWriter;
 import org.quern.io.ModelFile.SavedModel;
-import org.quern.io.ModelReader;
 import org.quern.io.OnnxFile;
-import org.quern.model.Scaling;
 import org.quern.report.Comparison;
-import org.quern.report.DataText;
 import org.quern.report.Numbers;
 import org.quern.report.SummaryText;
 import org.quern.report.TextReport;
 import org.quern.report.page.Page;
 import org.quern.report.page.RunPage;
 import org.quern.run.RunFolder;
-import org.quern.run.RunSettings;
-import org.quern.run.Setting;
 import org.quern.run.TrainedModel;
 import org.quern.train.Evaluation;
 import org.quern.train.Predictor;
@@ -50,149 +40,7 @@ import picocli.CommandLine.Parameters;
 
 /** What can be done with trained models and runs, a command each. */
 final class ModelCommands {
-    private static final String FILE_OR_RUN =
-            "A model file (" + ModelReader.FORMATS + ") or a run's folder.";
-
     private ModelCommands() {}
-
-    static final class Source {
-        @Parameters(index = "0", paramLabel = "MODEL|RUN", description = FILE_OR_RUN)
-        Path path;
-
-        @Mixin Options.Network network;
-
-        @Option(
-                names = "--classes",
-                paramLabel = "NAMES",
-                split = ",",
-                description =
-                        "For a file without class names: those of the outputs, in their order"
-                                + " (their numbers from 0).")
-        List<String> classes = List.of();
-
-        @Option(
-                names = "--use",
-                paramLabel = "WEIGHTS",
-                description =
-                        "Of a run: best (by validation loss) or last. Default: last, or best if the"
-                                + " run had --early-stopping.")
-        Use use;
-
-        enum Use {
-            BEST,
-            LAST
-        }
-
-        /** Reads the model; prints what had to be guessed of it, or was left out. */
-        TrainedModel open(Console console) {
-            TrainedModel model = open();
-            model.remarks().forEach(console::note);
-            if (network.isGiven() && !network.given().containsKey(Setting.SCALE.name())) {
-                boolean asIs = model.saved().model().scaling().equals(Scaling.NONE);
-                console.note(
-                        "%s does not say how its input is scaled: %s, unless --scale says otherwise"
-                                .formatted(path, asIs ? "taken as it is" : "divided by 255"));
-            }
-            return model;
-        }
-
-        private TrainedModel open() {
-            String run = "--use goes with a run's folder: leave it out for a file";
-            expect(use == null || Files.isDirectory(path), run);
-            if (use != null) {
-                TrainedModel of = TrainedModel.ofRun(path, use.name().toLowerCase(Locale.ROOT));
-                return classes.isEmpty() ? of : of.named(classes);
-            }
-            String alone = "--input goes with --model: add the model, or leave --input out";
-            expect(network.input == null || !network.given().isEmpty(), alone);
-            TrainedModel model =
-                    network.isGiven()
-                            ? TrainedModel.open(path, network.config().model())
-                            : TrainedModel.open(path);
-            return classes.isEmpty() ? model : model.named(classes);
-        }
-    }
-
-    static final class Gallery {
-        @Option(
-                names = "--gallery",
-                paramLabel = "N",
-                arity = "0..1",
-                fallbackValue = "10",
-                description = "Show the N most confident mistakes as pictures (10).")
-        Integer count;
-
-        void check() {
-            expect(count == null || count >= 1, "gallery %d: give 1 or more", count);
-        }
-
-        void print(Console console, Evaluation evaluation, Dataset rows) {
-            if (count != null) {
-                console.line("");
-                console.show(TextReport.gallery(evaluation, rows, count, console.look()));
-            }
-        }
-    }
-
-    /** Rows to measure a model on, and how they were read, as the end of a line. */
-    record Rows(Dataset set, String reading, List<String> notes) {
-        void tell(Console console) {
-            console.about("data", set.name() + ", " + DataText.rows(set) + reading);
-            notes.forEach(console::note);
-        }
-    }
-
-    static final class TrainedOptions {
-        @Mixin Source source;
-
-        @Option(
-                names = "--data",
-                paramLabel = "PATH",
-                description = "As for train. Default: the run's data, else MNIST.")
-        String data;
-
-        @Mixin final Options.Settings table = new Options.Settings(false, Setting.Group.TABLE);
-
-        @Option(
-                names = "--split",
-                paramLabel = "PART",
-                description = "test or train: which rows of the data (test).")
-        Part part = Part.TEST;
-
-        @Mixin Options.Running running;
-
-        enum Part {
-            TEST,
-            TRAIN
-        }
-
-        /** Where the data is, as it was given; empty if it was not. */
-        String data() {
-            return data == null ? "" : data;
-        }
-
-        Rows rows(TrainedModel trained, Console console) {
-            boolean own = trained.fromRun() && data == null;
-            String path = own ? trained.settings().get(Setting.DATA) : data();
-            RunSettings reading = own ? trained.settings().with(table.given()) : reading(trained);
-            TableFormat format = own ? reading.format() : trained.format(reading);
-            Splits splits = DataSource.read(reading, format, DataSource.locate(console, path));
-            List<String> notes = new ArrayList<>();
-            Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
-            return new Rows(rows, DataText.reading(splits), notes);
-        }
-
-        /** How to read a file that is not the run's: as the run's was, or as is given. */
-        RunSettings reading(TrainedModel trained) {
-            boolean fixed = trained.saved().columns() != null;
-            String own = "--category: the model knows its categories: leave --category out";
-            expect(!fixed || !table.given().containsKey("category"), own);
-            RunSettings was = trained.settings();
-            Map<String, String> same =
-                    Map.of("label", was.text("label"), "missing", was.text("missing"));
-            return RunSettings.DEFAULT.with(same).with(table.given());
-        }
-    }
 
     @Command(
             name = "summary",
@@ -204,18 +52,21 @@ final class ModelCommands {
             })
     static void summary(
             @Mixin Options.Network model,
-            @Parameters(arity = "0..1", paramLabel = "MODEL|RUN", description = FILE_OR_RUN)
+            @Parameters(
+                            arity = "0..1",
+                            paramLabel = "MODEL|RUN",
+                            description = ModelOptions.FILE_OR_RUN)
                     Path file,
             @Option(
                             names = "--batch",
                             paramLabel = "N",
                             defaultValue = "" + TrainingConfig.DEFAULT_BATCH,
-                            description = "Rows of a batch (32).")
+                            description = "ModelOptions.Rows of a batch (32).")
                     int batch,
             @Mixin Options.Common common) {
         TrainingConfig config = model.config();
         if (file != null) {
-            Source source = new Source();
+            ModelOptions.Source source = new ModelOptions.Source();
             source.path = file;
             source.network = model;
             config = TrainingConfig.of(source.open(common.console()).saved().model());
@@ -235,11 +86,13 @@ final class ModelCommands {
                 "  quern evaluate model.keras --data digits.csv"
             })
     static void evaluate(
-            @Mixin TrainedOptions trained, @Mixin Gallery gallery, @Mixin Options.Common common) {
+            @Mixin ModelOptions.TrainedOptions trained,
+            @Mixin ModelOptions.Gallery gallery,
+            @Mixin Options.Common common) {
         Console console = common.console();
         gallery.check();
         TrainedModel model = trained.source.open(console);
-        Rows rows = trained.rows(model, console);
+        ModelOptions.Rows rows = trained.rows(model, console);
         Backends.Choice choice = trained.running.settings().choose();
         console.about("device", choice.text());
         try (Predictor predictor = trained.running.predictor(model.saved(), choice)) {
@@ -266,7 +119,7 @@ final class ModelCommands {
                 "  quern export model.keras --safetensors model.safetensors"
             })
     static void export(
-            @Mixin Source source,
+            @Mixin ModelOptions.Source source,
             @Option(
                             names = "--onnx",
                             paramLabel = "FILE",
@@ -288,7 +141,7 @@ final class ModelCommands {
                 !files.isEmpty(),
                 "give --onnx FILE, --keras FILE or --safetensors FILE, or several");
         Set<Path> names = new HashSet<>();
-        String twice = "%s cannot be several: name a file for each";
+        String twice = "%s is given twice: name a file for each format";
         files.forEach(file -> expect(names.add(file), twice, file));
         Options.checkOutputs(List.of(source.path), files.toArray(Path[]::new));
         Console console = common.console();
@@ -337,7 +190,7 @@ final class ModelCommands {
                 "  quern draw torch.safetensors --model \"dense 48 relu, dense 10\""
             })
     static void draw(
-            @Mixin Source source,
+            @Mixin ModelOptions.Source source,
             @Option(
                             names = "--port",
                             paramLabel = "PORT",
@@ -374,7 +227,7 @@ final class ModelCommands {
                 "  quern report runs/a --data other.csv"
             })
     static void report(
-            @Mixin TrainedOptions trained,
+            @Mixin ModelOptions.TrainedOptions trained,
             @Option(
                             names = "--out",
                             paramLabel = "FILE",
@@ -397,7 +250,7 @@ final class ModelCommands {
             model = trained.source.open(console);
             run = RunFolder.readRun(folder, model);
         }
-        Rows rows = trained.rows(model, console);
+        ModelOptions.Rows rows = trained.rows(model, console);
         rows.tell(console);
         SavedModel saved = model.saved();
         rows.set().requireInput(saved.model().inputShape());

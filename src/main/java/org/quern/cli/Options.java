@@ -217,7 +217,7 @@ final class Options {
                 for (Path one : read) {
                     Path of = one == null || !Files.exists(one) ? null : real(one);
                     boolean over = real.equals(of) || own && real.getParent().equals(of);
-                    expect(!over, "%s is what is read, or a part of it: name another file", file);
+                    expect(!over, "%s belongs to what this command reads: name another file", file);
                 }
             }
         }

@@ -42,7 +42,7 @@ import picocli.CommandLine.Parameters;
             "  quern predict model.keras digit.png"
         })
 final class PredictCommand implements Runnable {
-    @Mixin ModelCommands.TrainedOptions trained;
+    @Mixin ModelOptions.TrainedOptions trained;
 
     @Parameters(
             index = "1",
@@ -105,7 +105,7 @@ final class PredictCommand implements Runnable {
             input(DataReader.row(csvRow, model.format(trained.reading(model))));
             names = row -> rows.name();
         } else if (index != null) {
-            ModelCommands.Rows all = trained.rows(model, console);
+            ModelOptions.Rows all = trained.rows(model, console);
             all.notes().forEach(console::note);
             rows = all.set().row(index);
             names = row -> rows.name();
@@ -156,7 +156,7 @@ final class PredictCommand implements Runnable {
                     "--label %s: %s has %d columns, which all are values for this model",
                     label, table, set.features());
         }
-        new ModelCommands.Rows(set, DataText.reading(read), List.of()).tell(console);
+        new ModelOptions.Rows(set, DataText.reading(read), List.of()).tell(console);
         input(set);
     }
 

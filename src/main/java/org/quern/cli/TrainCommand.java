@@ -116,7 +116,7 @@ final class TrainCommand implements Runnable {
             description = "Write events for TensorBoard to this folder.")
     Path tensorboard;
 
-    @Mixin ModelCommands.Gallery gallery;
+    @Mixin ModelOptions.Gallery gallery;
 
     @Option(
             names = "--target-accuracy",

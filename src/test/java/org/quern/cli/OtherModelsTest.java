@@ -104,7 +104,7 @@ class OtherModelsTest {
                                 .formatted());
         assertThat(quern("export", keras, "--safetensors", keras).err())
                 .isEqualTo(
-                        "quern: %s is what is read, or a part of it: name another file%n"
+                        "quern: %s belongs to what this command reads: name another file%n"
                                 .formatted(keras));
         assertThat(quern("evaluate", keras, "--model", "dense 3").err())
                 .isEqualTo(

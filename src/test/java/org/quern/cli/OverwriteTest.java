@@ -63,7 +63,7 @@ class OverwriteTest {
         Cli.Outcome outcome = run(line);
         assertThat(outcome.err())
                 .isEqualTo(
-                        "quern: %s is what is read, or a part of it: name another file%n"
+                        "quern: %s belongs to what this command reads: name another file%n"
                                 .formatted(out));
         assertThat(outcome.code()).isEqualTo(2);
         assertThat(out).hasBinaryContent(before);

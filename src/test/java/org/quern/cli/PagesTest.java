@@ -301,7 +301,7 @@ class PagesTest {
         assertThat(onnx).isNotEmptyFile();
         fails(
                 2,
-                run + " is what is read, or a part of it: name another file",
+                run + " belongs to what this command reads: name another file",
                 "export",
                 run.toString(),
                 "--onnx",

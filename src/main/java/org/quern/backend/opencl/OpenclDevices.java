@@ -110,9 +110,9 @@ final class OpenclDevices {
             int call, long handle, long what, int size, ByteBuffer to, ByteBuffer length);
 
     /**
-     * Makes note of the JVM's signal handlers, which drivers replace when they are first called:
-     * LLVM, by which PoCL and others compile, has handlers that serve for one signal alone. If two
-     * threads then come upon a null at once, which is a SIGSEGV each, the process is gone.
+     * Notes the JVM's signal handlers, which drivers replace when they are first called: LLVM, by
+     * which PoCL and others compile, has handlers that serve for one signal alone. If two threads
+     * then come upon a null at once, which is a SIGSEGV each, the process is gone.
      */
     private static native void keepSignals();
 
