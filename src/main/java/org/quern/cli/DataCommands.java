@@ -2,7 +2,6 @@ package org.quern.cli;
 
 import static org.quern.QuernException.usage;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -86,13 +85,7 @@ final class DataCommands {
         console.show(DataText.of(exploration, console.look()));
         if (out != null) {
             Map<String, byte[]> files = new ExplorePage(exploration).files();
-            try {
-                AtomicFile.createFolder(out);
-            } catch (IOException e) {
-                String why = AtomicFile.reason(e);
-                String refused = "%s cannot be made a folder (%s): give --out another one";
-                throw QuernException.data(e, refused, out, why);
-            }
+            AtomicFile.createOutput(out);
             files.forEach(
                     (name, bytes) -> AtomicFile.write(out.resolve(name), to -> to.write(bytes)));
             console.line("");

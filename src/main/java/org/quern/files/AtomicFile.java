@@ -213,6 +213,16 @@ public final class AtomicFile {
         }
     }
 
+    /** The same for the folder of {@code --out}; refused in one line where it cannot be made. */
+    public static void createOutput(Path folder) {
+        try {
+            createFolder(given(folder, "folder"));
+        } catch (IOException e) {
+            String text = "%s cannot be made a folder (%s): give --out another one";
+            throw data(e, text, folder, reason(e));
+        }
+    }
+
     /**
      * Checks that a file could be written, before the work that it is to keep is done.
      *

@@ -114,12 +114,7 @@ public final class RunFolder implements AutoCloseable {
     public static RunFolder create(
             Path folder, Map<String, String> settings, Splits parts, int keep) {
         check(folder);
-        try {
-            AtomicFile.createFolder(folder);
-        } catch (IOException e) {
-            String why = AtomicFile.reason(e);
-            throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
-        }
+        AtomicFile.createOutput(folder);
         String text = "no permission to write in %s: give --out another folder";
         require(Files.isWritable(folder), text, folder);
         Map<String, String> all = new LinkedHashMap<>(settings);

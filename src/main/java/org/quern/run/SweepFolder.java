@@ -154,12 +154,7 @@ public final class SweepFolder {
                         settings);
         String run = "%s holds a run, not a sweep: give --out another folder";
         require(!RunFolder.holdsRun(folder), run, folder);
-        try {
-            AtomicFile.createFolder(folder);
-        } catch (IOException e) {
-            String why = AtomicFile.reason(e);
-            throw data(e, "%s cannot be made a folder (%s): give --out another one", folder, why);
-        }
+        AtomicFile.createOutput(folder);
         Path file = RunFolder.refuseLink(folder.resolve(PLAN));
         if (!Files.exists(file)) {
             AtomicFile.write(file, Json.indented(plan));
