@@ -36,7 +36,10 @@ rem Quern writes UTF-8; afterwards the console is as it was.
 set page=
 for /f "tokens=2 delims=:." %%p in ('chcp 2^>nul') do set "page=%%p"
 if defined page chcp 65001 >nul
-"%java%" -XX:+UseSerialGC -XX:FreqInlineSize=150 -Xshare:auto %QUERN_JAVA_OPTS% -jar "%jar%" %*
+rem The launcher for Linux says why the JVM is tuned so.
+set tuned=-XX:+UseSerialGC -XX:FreqInlineSize=150 -XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=2400
+set tuned=%tuned% -XX:Tier4CompileThreshold=60000 -XX:Tier4BackEdgeThreshold=160000
+"%java%" %tuned% -Xshare:auto %QUERN_JAVA_OPTS% -jar "%jar%" %*
 set code=%errorlevel%
 if defined page chcp %page% >nul
 exit /b %code%

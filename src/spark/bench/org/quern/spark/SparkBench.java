@@ -37,9 +37,10 @@ import org.quern.data.Splits;
 import org.quern.io.OnnxFile;
 import org.quern.run.RunSettings;
 import org.quern.run.Sweep;
+import org.quern.run.Training;
 
 /**
- * Compares Quern on Spark with what Spark has: {@code SparkBench time|score|sweep MNIST FOLDER}. On
+ * Compares Quern on Spark with what Spark has: {@code SparkBench time|score|sweep|workers MNIST FOLDER N}. On
  * local[2]; sweeps on two executors of one core. See bench/results for how it was run.
  */
 public final class SparkBench {
@@ -47,6 +48,8 @@ public final class SparkBench {
             new StructType()
                     .add("features", SQLDataTypes.VectorType())
                     .add("label", DataTypes.DoubleType);
+
+    private static final int ROUNDS = 4;
 
     private SparkBench() {}
 
@@ -58,7 +61,7 @@ public final class SparkBench {
         switch (args[0]) {
             case "time" -> time(mnist, folder, count);
             case "score" -> score(mnist, folder, count);
-            case "sweep" -> sweep(mnist, count);
+            case "sweep" -> sweep(mnist, count, args.length > 4 ? Integer.parseInt(args[4]) : 5);
             case "workers" -> workers(mnist, folder, count);
             default -> throw new IllegalArgumentException(args[0]);
         }
@@ -76,7 +79,8 @@ public final class SparkBench {
                     Arrays.stream(System.getProperty("java.class.path").split(":"))
                             .map(entry -> Path.of(entry).toAbsolutePath().toString())
                             .collect(Collectors.joining(":"));
-            builder.config("spark.executor.extraClassPath", classes);
+            builder.config("spark.executor.extraClassPath", classes)
+                    .config("spark.executor.extraJavaOptions", "-XX:TieredStopAtLevel=1");
         }
         return builder.getOrCreate();
     }
@@ -268,41 +272,46 @@ public final class SparkBench {
         }
     }
 
-    /** So many members on two executors, and one after the other on one thread. */
-    private static void sweep(Splits mnist, int members) {
+    /** So many members on two executors, and one after the other on one thread, in turns. */
+    private static void sweep(Splits mnist, int members, int epochs) {
         List<String> seeds = IntStream.rangeClosed(1, members).mapToObj(Integer::toString).toList();
-        RunSettings base = RunSettings.DEFAULT.with(Map.of("validation", 0.1));
+        RunSettings base = RunSettings.DEFAULT.with(Map.of("validation", 0.1, "epochs", epochs));
         List<Sweep.Member> all = Sweep.members(base, Map.of("seed", seeds));
         SparkSession spark = spark("local-cluster[2,1,1024]");
-        for (int round = 0; round < 2; round++) { // the first has executors that are not warm
-            long began = System.nanoTime();
-            new QuernSweep(spark).run(mnist, all);
-            say("two executors, round %d: %.1f s", round + 1, seconds(began));
-        }
-        long began = System.nanoTime();
-        List<QuernSweep.Result> results = new QuernSweep(spark).run(mnist, all);
-        double two = seconds(began);
-        spark.stop();
         List<Sweep.Member> on = all.stream().map(one -> one.on(mnist)).toList();
         Sweep alike = new Sweep(mnist, Backends.choose("auto").backend(), 1);
-        began = System.nanoTime();
-        alike.run(on, heard -> {});
-        say("one process, round 1: %.1f s", seconds(began));
-        began = System.nanoTime();
-        List<Sweep.Result> alone = alike.run(on, heard -> {});
-        double one = seconds(began);
-        boolean same =
-                IntStream.range(0, members)
-                        .allMatch(i -> results.get(i).scores().test().equals(alone.get(i).test()));
-        double trained = results.stream().mapToDouble(r -> r.scores().seconds()).sum();
-        double trainedAlone = alone.stream().mapToDouble(Sweep.Result::seconds).sum();
-        say("two executors %.1f s (members %.1f s)", two, trained);
-        say("one process, one thread %.1f s (members %.1f s)", one, trainedAlone);
-        say("ratio to half %.2f; same scores: %s", two / (one / 2), same);
-        byte[] file = Bytes.of(results.get(0).model());
-        int header = 8 + (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
-        byte[] tensors = Arrays.copyOfRange(file, header, file.length);
-        say("SHA-256 of the tensors of seed 1: %s...", Bytes.digest(tensors));
+        Sweep.Watcher models = // they are results on both sides
+                new Sweep.Watcher() {
+                    @Override
+                    public void ends(Training training) {
+                        Bytes.of(training.model());
+                    }
+                };
+        say("round | two executors | members | one process | members | ratio to half | same scores");
+        for (int round = 1; round <= ROUNDS; round++) { // the first has executors that are not warm
+            long began = System.nanoTime();
+            List<QuernSweep.Result> results = new QuernSweep(spark).run(mnist, all);
+            double two = seconds(began);
+            began = System.nanoTime();
+            List<Sweep.Result> alone = on.stream().map(one -> alike.train(one, models)).toList();
+            double single = seconds(began);
+            boolean same =
+                    IntStream.range(0, members)
+                            .allMatch(
+                                    i -> results.get(i).scores().test().equals(alone.get(i).test()));
+            double trained = results.stream().mapToDouble(r -> r.scores().seconds()).sum();
+            double trainedAlone = alone.stream().mapToDouble(Sweep.Result::seconds).sum();
+            say(
+                    "%d | %.1f | %.1f | %.1f | %.1f | %.2f | %s",
+                    round, two, trained, single, trainedAlone, two / (single / 2), same);
+            if (round == ROUNDS) {
+                byte[] file = Bytes.of(results.get(0).model());
+                int header = 8 + (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
+                byte[] tensors = Arrays.copyOfRange(file, header, file.length);
+                say("SHA-256 of the tensors of seed 1: %s...", Bytes.digest(tensors));
+            }
+        }
+        spark.stop();
     }
 
     /** One worker and two: accuracy, steps between averages, time. */
