@@ -25,7 +25,7 @@ class PrintedTest {
             Dataset.ofPixels("digits", new int[] {1, 2}, new byte[6])
                     .withLabels(new int[] {0, 1, 1}, List.of("no", "yes"));
     private static final EpochResult EPOCH =
-            new EpochResult(3, 0.25, 0.5, 1.5, 0.75, 1e-3, 1.25, 100, null, null);
+            new EpochResult(3, 0.25, 0.5, 1.5, 0.75, 1e-3, 1.25, 100, 1, 1);
 
     @Test
     void noRecordPrintsTheAddressOfAnArray() {

@@ -55,6 +55,11 @@ public final class ModelReader {
             boolean keras = begins(start, ZIP) || begins(start, HDF5);
             String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
             if (!keras && !name.endsWith(".onnx") && !isOnnx(start)) {
+                boolean tensors =
+                        name.endsWith(".safetensors") || start.length > 8 && start[8] == '{';
+                String none =
+                        "%s is not a model: give a safetensors, Keras (.keras, .h5) or ONNX file";
+                require(tensors, none, file);
                 return new Reading(ModelFile.read(file, spec, remarks), remarks);
             }
             String known = "%s says what model it is of: leave --model out";

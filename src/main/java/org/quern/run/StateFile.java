@@ -13,7 +13,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.quern.QuernException;
-import org.quern.data.Distortion;
 import org.quern.io.Json;
 import org.quern.io.SafeTensors;
 import org.quern.train.Checkpoint;
@@ -29,14 +28,9 @@ public record StateFile(
         Checkpoint checkpoint, Map<String, String> config, Map<String, String> settings) {
     private static final String KIND = "quern.state";
     private static final String FORMAT = "3";
-
-    /** Its epochs have no norms; else it is the same. */
-    private static final String WITHOUT_NORMS = "2";
-
-    private static final String OLD_HISTORY =
+    private static final String HISTORY =
             "epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,seconds,"
-                    + "step_micros";
-    private static final String HISTORY = OLD_HISTORY + ",weight_norm,gradient_norm";
+                    + "step_micros,weight_norm,gradient_norm";
 
     public StateFile {
         given(checkpoint, "checkpoint");
@@ -86,7 +80,7 @@ public record StateFile(
         String text = "%s is not the state of a run: give the run's folder";
         require(metadata.containsKey(KIND) && state != null, text, file);
         String message = "%s is of another version of Quern: start a new run";
-        require(List.of(FORMAT, WITHOUT_NORMS).contains(metadata.get(KIND)), message, file);
+        require(FORMAT.equals(metadata.get(KIND)), message, file);
         try {
             SafeTensors.Tensor best = tensors.tensor("best");
             Checkpoint checkpoint =
@@ -109,9 +103,7 @@ public record StateFile(
     /** Brings a trainer there; refused, by the file's name, if its configuration is another. */
     public void restore(Trainer trainer, String file) {
         for (Map.Entry<String, String> is : given(trainer, "trainer").config().texts().entrySet()) {
-            // runs older than distortion do not mention it
-            String old = is.getKey().equals("distortion") ? Distortion.NONE.text() : null;
-            String was = config.getOrDefault(is.getKey(), old);
+            String was = config.get(is.getKey());
             String other =
                     "checkpoint %s is of a run with %s \"%s\", not \"%s\": resume it as it was, or"
                             + " start a new run";
@@ -161,14 +153,13 @@ public record StateFile(
 
     static List<EpochResult> epochs(String history) {
         List<String> lines = history.lines().toList();
-        String head = lines.isEmpty() ? "" : lines.get(0);
-        boolean known = List.of(HISTORY, OLD_HISTORY).contains(head);
+        boolean known = !lines.isEmpty() && lines.get(0).equals(HISTORY);
         require(known, "its history has other columns");
         List<EpochResult> epochs = new ArrayList<>();
         for (String line : lines.subList(1, lines.size())) {
             String[] fields = line.split(",", -1);
             int epoch = epochs.size() + 1;
-            boolean whole = fields.length == head.split(",").length;
+            boolean whole = fields.length == 10;
             if (!whole || !fields[0].equals(Integer.toString(epoch))) {
                 throw data("its history lacks epoch %d", epoch);
             }
@@ -182,13 +173,13 @@ public record StateFile(
                             Double.parseDouble(fields[5]),
                             Double.parseDouble(fields[6]),
                             Double.parseDouble(fields[7]),
-                            value(fields, 8),
-                            value(fields, 9)));
+                            Double.parseDouble(fields[8]),
+                            Double.parseDouble(fields[9])));
         }
         return epochs;
     }
 
     private static Double value(String[] fields, int at) {
-        return at >= fields.length || fields[at].isEmpty() ? null : Double.valueOf(fields[at]);
+        return fields[at].isEmpty() ? null : Double.valueOf(fields[at]);
     }
 }

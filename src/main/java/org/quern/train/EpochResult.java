@@ -16,9 +16,9 @@ import java.util.Locale;
  * @param seconds wall time of its training steps
  * @param stepMicros wall time of a step, in microseconds: the mean over the epoch; 0 if a resume
  *     found them all done
- * @param weightNorm L2 norm of all weights and biases after it; null in runs of older versions
+ * @param weightNorm L2 norm of all weights and biases after it
  * @param gradientNorm L2 norm of the loss's gradient by them, at the batch that would come next,
- *     dropout on; null in runs of older versions
+ *     dropout on
  */
 public record EpochResult(
         int epoch,
@@ -29,8 +29,8 @@ public record EpochResult(
         double learningRate,
         double seconds,
         double stepMicros,
-        Double weightNorm,
-        Double gradientNorm)
+        double weightNorm,
+        double gradientNorm)
         implements Serializable {
 
     /** One line: "epoch 3: loss 0.2561, accuracy 0.9243, validation loss 0.1600, ...". */

@@ -40,8 +40,9 @@ import org.quern.run.Sweep;
 import org.quern.run.Training;
 
 /**
- * Compares Quern on Spark with what Spark has: {@code SparkBench time|score|sweep|workers MNIST FOLDER N}. On
- * local[2]; sweeps on two executors of one core. See bench/results for how it was run.
+ * Compares Quern on Spark with what Spark has: {@code SparkBench time|score|sweep|workers MNIST
+ * FOLDER N}. On local[2]; sweeps on two executors of one core. See bench/results for how it was
+ * run.
  */
 public final class SparkBench {
     private static final StructType PIXELS =
@@ -287,7 +288,8 @@ public final class SparkBench {
                         Bytes.of(training.model());
                     }
                 };
-        say("round | two executors | members | one process | members | ratio to half | same scores");
+        say(
+                "round | two executors | members | one process | members | ratio to half | same scores");
         for (int round = 1; round <= ROUNDS; round++) { // the first has executors that are not warm
             long began = System.nanoTime();
             List<QuernSweep.Result> results = new QuernSweep(spark).run(mnist, all);
@@ -298,7 +300,11 @@ public final class SparkBench {
             boolean same =
                     IntStream.range(0, members)
                             .allMatch(
-                                    i -> results.get(i).scores().test().equals(alone.get(i).test()));
+                                    i ->
+                                            results.get(i)
+                                                    .scores()
+                                                    .test()
+                                                    .equals(alone.get(i).test()));
             double trained = results.stream().mapToDouble(r -> r.scores().seconds()).sum();
             double trainedAlone = alone.stream().mapToDouble(Sweep.Result::seconds).sum();
             say(
@@ -306,7 +312,8 @@ public final class SparkBench {
                     round, two, trained, single, trainedAlone, two / (single / 2), same);
             if (round == ROUNDS) {
                 byte[] file = Bytes.of(results.get(0).model());
-                int header = 8 + (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
+                int header =
+                        8 + (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
                 byte[] tensors = Arrays.copyOfRange(file, header, file.length);
                 say("SHA-256 of the tensors of seed 1: %s...", Bytes.digest(tensors));
             }

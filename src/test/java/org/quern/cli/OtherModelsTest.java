@@ -109,6 +109,10 @@ class OtherModelsTest {
         assertThat(quern("evaluate", keras, "--model", "dense 3").err())
                 .isEqualTo(
                         "quern: %s says what model it is of: leave --model out%n".formatted(keras));
+        String table = Files.writeString(folder.resolve("table.csv"), "a,b\n1,2\n").toString();
+        String none =
+                "quern: %s is not a model: give a safetensors, Keras (.keras, .h5) or ONNX file%n";
+        assertThat(quern("summary", table).err()).isEqualTo(none.formatted(table));
         Cli.Outcome convolution = quern("summary", given("convolution.keras"));
         assertThat(convolution.err()).contains(" has layers that Quern has not: Conv2D (seeing), ");
         assertThat(convolution.code()).isEqualTo(3);

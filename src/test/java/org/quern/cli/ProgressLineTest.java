@@ -67,7 +67,7 @@ class ProgressLineTest {
     private static EpochResult epoch(int epoch, Double validation) {
         Double right = validation == null ? null : 0.9512;
         return new EpochResult(
-                epoch, 0.60561, 0.81283, validation, right, 1e-3, 0.0936, 49.92, null, null);
+                epoch, 0.60561, 0.81283, validation, right, 1e-3, 0.0936, 49.92, 1, 1);
     }
 
     @Test
@@ -147,8 +147,7 @@ class ProgressLineTest {
     void whatALongerLineLeftBehindIsBlanked() {
         ProgressLine line = line(true, false);
         line.progress(new Progress(1, 5, 1, 1875, 1234567.5, 0, 1_234_567));
-        line.epochEnd(
-                new EpochResult(1, 0.5, 0, null, null, 1e-3, 0.01, 1, null, null), true, trainer);
+        line.epochEnd(new EpochResult(1, 0.5, 0, null, null, 1e-3, 0.01, 1, 1, 1), true, trainer);
 
         String[] drawn = written().split("\r");
         assertThat(drawn[1]).isBlank().hasSize(drawn[0].length());

@@ -141,8 +141,7 @@ class SweepCommandTest {
                 .hasSize(2); // the best, with each seed
     }
 
-    private static final EpochResult EPOCH =
-            new EpochResult(1, 1, 0, null, null, 1e-3, 1, 1, null, null);
+    private static final EpochResult EPOCH = new EpochResult(1, 1, 0, null, null, 1e-3, 1, 1, 1, 1);
 
     private static Sweep.Result result(int number, String lr, double validation, double test) {
         RunSettings settings = RunSettings.DEFAULT.with(Map.of("lr", lr));

@@ -70,8 +70,7 @@ class ShowTest {
 
     private static EpochResult epoch(int number, double loss, Double validation) {
         Double accuracy = validation == null ? null : 1 - validation;
-        return new EpochResult(
-                number, loss, 1 - loss, validation, accuracy, 0.001, 1, 1, null, null);
+        return new EpochResult(number, loss, 1 - loss, validation, accuracy, 0.001, 1, 1, 1, 1);
     }
 
     private static History history(EpochResult... epochs) {
@@ -129,7 +128,7 @@ class ShowTest {
                 for (int i = 0; i < count; i++) {
                     epochs[i] =
                             new EpochResult(
-                                    i + 1, size / (i + 1), 0, null, null, 0.001, 1, 1, null, null);
+                                    i + 1, size / (i + 1), 0, null, null, 0.001, 1, 1, 1, 1);
                 }
                 Element svg = svg(Show.curves(history(false, epochs)));
                 assertThat(all(svg, "circle")).hasSize(count);
@@ -144,8 +143,8 @@ class ShowTest {
 
     @Test
     void inRegressionR2IsOfValidation() {
-        EpochResult one = new EpochResult(1, 0.5, 0, 0.4, -0.2, 0.001, 1, 1, null, null);
-        EpochResult two = new EpochResult(2, 0.4, 0, 0.3, 0.7, 0.001, 1, 1, null, null);
+        EpochResult one = new EpochResult(1, 0.5, 0, 0.4, -0.2, 0.001, 1, 1, 1, 1);
+        EpochResult two = new EpochResult(2, 0.4, 0, 0.3, 0.7, 0.001, 1, 1, 1, 1);
         Element svg = svg(Show.curves(history(false, one, two)));
         assertThat(texts(svg)).contains("R2").doesNotContain("accuracy");
         assertThat(all(svg, "circle")).hasSize(4 + 2);
@@ -154,8 +153,8 @@ class ShowTest {
     /** All wrong, which is no regression. */
     @Test
     void aClassifierMayHaveAnAccuracyOfNought() {
-        EpochResult one = new EpochResult(1, 3.5, 0, 3.4, 0.0, 0.001, 1, 1, null, null);
-        EpochResult two = new EpochResult(2, 3.4, 0, 3.3, 0.0, 0.001, 1, 1, null, null);
+        EpochResult one = new EpochResult(1, 3.5, 0, 3.4, 0.0, 0.001, 1, 1, 1, 1);
+        EpochResult two = new EpochResult(2, 3.4, 0, 3.3, 0.0, 0.001, 1, 1, 1, 1);
         Element svg = svg(Show.curves(history(one, two)));
         assertThat(texts(svg)).contains("accuracy").doesNotContain("R2");
         assertThat(all(svg, "circle")).hasSize(2 * (2 + 2));

@@ -37,9 +37,7 @@ class EarlyStoppingTest {
 
     @Test
     void withoutValidationTheTrainingLossCounts() {
-        assertThat(
-                        EarlyStopping.monitored(
-                                new EpochResult(1, 0.3, 0, null, null, 0, 0, 0, null, null)))
+        assertThat(EarlyStopping.monitored(new EpochResult(1, 0.3, 0, null, null, 0, 0, 0, 1, 1)))
                 .isEqualTo(0.3);
     }
 
@@ -55,9 +53,7 @@ class EarlyStoppingTest {
     private static List<EpochResult> validated(double... losses) {
         List<EpochResult> epochs = new ArrayList<>();
         for (double loss : losses) {
-            epochs.add(
-                    new EpochResult(
-                            epochs.size() + 1, 9 - loss, 0, loss, 0.0, 0, 0, 0, null, null));
+            epochs.add(new EpochResult(epochs.size() + 1, 9 - loss, 0, loss, 0.0, 0, 0, 0, 1, 1));
         }
         return epochs;
     }
