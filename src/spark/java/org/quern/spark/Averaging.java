@@ -35,7 +35,6 @@ final class Averaging {
 
     private static final int TRIED = 20;
     private static final int MOST_TRIED = 5000;
-    private static final double TRIED_SECONDS = 0.25;
 
     private final QuernParams params;
     private final RunSettings asked;
@@ -284,16 +283,23 @@ final class Averaging {
         }
     }
 
-    /** Steps that take nine times as long as the exchange; what was trained to see it is lost. */
+    /**
+     * Steps that take nine times as long as the exchange; what was trained to see it is lost. To
+     * the exchange belongs all that a round of no steps would take, such as copying its rows to
+     * where they are trained on: what a step takes is told by two rounds of different length.
+     */
     private static int measured(JavaRDD<Share> shares, Order start) {
         round(shares, start, 1); // the first one also reads the rows
         Round few = round(shares, start, TRIED);
-        double fits = TRIED * TRIED_SECONDS / Math.max(1e-9, few.trained);
-        int tried = (int) Math.max(TRIED, Math.min(MOST_TRIED, fits));
-        Round timed = tried == TRIED ? few : round(shares, start, tried);
-        long done = Math.max(1, timed.next.step);
-        double step = Math.max(1e-9, timed.trained / done);
-        double exchange = Math.max(0, timed.all - timed.trained);
+        Round more;
+        int tried = TRIED;
+        do {
+            tried *= 4;
+            more = round(shares, start, tried);
+        } while (more.trained < 2 * few.trained && more.next.step == tried && tried < MOST_TRIED);
+        long longer = Math.max(1, more.next.step - few.next.step);
+        double step = Math.max(1e-9, (more.trained - few.trained) / longer);
+        double exchange = Math.max(0, more.all - more.next.step * step);
         return (int) Math.max(1, Math.min(Integer.MAX_VALUE, Math.ceil(TIMES * exchange / step)));
     }
 }

@@ -72,7 +72,7 @@ class RunFilesTest {
                         epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,seconds,step_micros,weight_norm,gradient_norm
                         1,0.30000000000000004,0.3333333333333333,,,0.001,4.9E-324,1.0E300,7.25,0.5
                         2,-0.0,1.0,NaN,0.5,0.1,2.0,3.0,1.0E40,Infinity
-                        3,1.0,0.0,Infinity,0.0,0.1,2.0,3.0,,
+                        3,1.0,0.0,Infinity,0.0,0.1,2.0,3.0,1.0,1.0
                         """);
         assertThat(StateFile.epochs(csv)).isEqualTo(EPOCHS);
     }
