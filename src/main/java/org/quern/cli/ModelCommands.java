@@ -102,7 +102,7 @@ final class ModelCommands {
                 console.about("", format("the weights of epoch %d", model.epoch()));
             }
             Evaluation evaluation = predictor.evaluate(rows.set());
-            String part = trained.part.name().toLowerCase(Locale.ROOT);
+            String part = trained.part().name().toLowerCase(Locale.ROOT);
             console.show(TextReport.of(part, evaluation, console.look()));
             gallery.print(console, evaluation, rows.set());
         }

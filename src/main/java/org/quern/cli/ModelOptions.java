@@ -3,12 +3,16 @@ package org.quern.cli;
 import static org.quern.QuernException.expect;
 import static org.quern.report.Numbers.format;
 
+import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.data.TableFormat;
@@ -63,13 +67,27 @@ final class ModelOptions {
         TrainedModel open(Console console) {
             TrainedModel model = open();
             model.remarks().forEach(console::note);
+            boolean images = model.saved().model().inputShape().size() > 1;
+            boolean unscaled = model.saved().model().scaling().equals(Scaling.NONE);
+            if (images && unscaled && !network.isGiven() && ModelReader.saysModel(path)) {
+                String note =
+                        "%s does not scale its input: pixels are from 0 to 255; give --scale"
+                                + " 0.003921569 if it was trained on pixels from 0 to 1";
+                console.note(note.formatted(path));
+            }
             if (network.isGiven() && !network.given().containsKey(Setting.SCALE.name())) {
-                boolean asIs = model.saved().model().scaling().equals(Scaling.NONE);
                 console.note(
                         "%s does not say how its input is scaled: %s, unless --scale says otherwise"
-                                .formatted(path, asIs ? "taken as it is" : "divided by 255"));
+                                .formatted(path, unscaled ? "taken as it is" : "divided by 255"));
             }
             return model;
+        }
+
+        /** Of another program's file that says what model it is of, what it takes is told. */
+        private boolean scalesAlone() {
+            Set<String> scale = Set.of(Setting.SCALE.name(), Setting.SHIFT.name());
+            boolean alone = network.input == null && scale.containsAll(network.given().keySet());
+            return alone && network.isGiven() && ModelReader.saysModel(path);
         }
 
         private TrainedModel open() {
@@ -82,9 +100,11 @@ final class ModelOptions {
             String alone = "--input goes with --model: add the model, or leave --input out";
             expect(network.input == null || !network.given().isEmpty(), alone);
             TrainedModel model =
-                    network.isGiven()
-                            ? TrainedModel.open(path, network.config().model())
-                            : TrainedModel.open(path);
+                    scalesAlone()
+                            ? TrainedModel.open(path).scaled(network.config().model().scaling())
+                            : network.isGiven()
+                                    ? TrainedModel.open(path, network.config().model())
+                                    : TrainedModel.open(path);
             return classes.isEmpty() ? model : model.named(classes);
         }
     }
@@ -133,13 +153,17 @@ final class ModelOptions {
                 names = "--split",
                 paramLabel = "PART",
                 description = "test or train: which rows of the data (test).")
-        Part part = Part.TEST;
+        Part part;
 
         @Mixin Options.Running running;
 
         enum Part {
             TEST,
             TRAIN
+        }
+
+        Part part() {
+            return part == null ? Part.TEST : part;
         }
 
         /** Where the data is, as it was given; empty if it was not. */
@@ -153,9 +177,27 @@ final class ModelOptions {
             RunSettings reading = own ? trained.settings().with(table.given()) : reading(trained);
             TableFormat format = own ? reading.format() : trained.format(reading);
             Splits splits = DataSource.read(reading, format, DataSource.locate(console, path));
+            String whole =
+                    "--split: %s has no test rows of its own, and is taken whole: leave it out";
+            expect(own || part == null || splits.test() != null, whole, splits.description());
             List<String> notes = new ArrayList<>();
-            Dataset rows = trained.rows(splits, part == Part.TEST, own, notes);
+            if (!own && splits.test() == null && isTrainedOn(trained)) {
+                notes.add(
+                        "all rows are measured, those trained on, too: leave --data out for the"
+                                + " test rows alone");
+            }
+            Dataset rows = trained.rows(splits, part() == Part.TEST, own, notes);
             return new Rows(rows, DataText.reading(splits), notes);
+        }
+
+        /** Whether the data is that of the run, given again. */
+        private boolean isTrainedOn(TrainedModel trained) {
+            String of = trained.settings().get(Setting.DATA);
+            try {
+                return !of.isEmpty() && Files.isSameFile(Path.of(of), Path.of(data));
+            } catch (IOException | InvalidPathException e) {
+                return false; // one of them is not there any more, or is a name such as mnist
+            }
         }
 
         /** How to read a file that is not the run's: as the run's was, or as is given. */
@@ -164,8 +206,10 @@ final class ModelOptions {
             String own = "--category: the model knows its categories: leave --category out";
             expect(!fixed || !table.given().containsKey("category"), own);
             RunSettings was = trained.settings();
-            Map<String, String> same =
-                    Map.of("label", was.text("label"), "missing", was.text("missing"));
+            Map<String, String> same = new HashMap<>();
+            for (String name : List.of("label", "missing", "separator")) {
+                same.put(name, was.text(name));
+            }
             return RunSettings.DEFAULT.with(same).with(table.given());
         }
     }

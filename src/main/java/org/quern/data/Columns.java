@@ -125,6 +125,9 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     /** Weights are divided by deviations, and have to stay finite in float32. */
     private static final double LEAST_DEVIATION = 1e-35;
 
+    /** Floats in a deviation of a label, or scores are those of rounding. */
+    private static final double TOLD_APART = 100;
+
     /**
      * Looks at the training rows of a table.
      *
@@ -156,8 +159,14 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         for (int t = 0; t < Math.max(named.size(), table.targetWidth()); t++) {
             String name = t < named.size() ? named.get(t).name() : "";
             double offset = t < named.size() ? named.get(t).offset() : 0;
-            if (table.hasTargets() && targets) {
-                Moments of = new Moments(table.targets(), t, table.targetWidth(), offset);
+            Moments of =
+                    table.hasTargets()
+                            ? new Moments(table.targets(), t, table.targetWidth(), offset)
+                            : null;
+            if (of != null) {
+                requireTold(table.name(), name, of);
+            }
+            if (of != null && targets) {
                 // a constant is learned as the mean
                 predicted.add(new Target(name, of.mean, of.deviation > 0 ? of.deviation : 1));
             } else {
@@ -165,6 +174,24 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             }
         }
         return new Columns(inputs, predicted, standardize);
+    }
+
+    /** Refuses labels whose differences are lost in an answer, which is a float. */
+    private static void requireTold(String table, String label, Moments of) {
+        float apart = Math.ulp((float) Math.max(-of.min, of.max));
+        String text =
+                "%s: label \"%s\" is about %s and differs by about %s, but predictions of that size"
+                        + " are %s apart (float32): subtract a number such as %s from it";
+        double round = Column.offset(of.min, of.max);
+        require(
+                of.deviation == 0 || apart <= of.deviation / TOLD_APART,
+                text,
+                table,
+                label,
+                number(Math.rint(of.mean)),
+                number(of.deviation),
+                number(apart),
+                number(round == 0 ? of.mean : round));
     }
 
     private static Input numbers(Dataset table, int c) {
@@ -257,8 +284,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
     }
 
     /**
-     * What each float of a row is: {@code age}, {@code age missing}, {@code town=Rome}, {@code time
-     * - 1600000000}.
+     * What each float of a row is: {@code age}, {@code age missing (age is then 29.7)}, {@code
+     * town=Rome}, {@code time - 1600000000}.
      */
     public List<String> names() {
         List<String> names = new ArrayList<>();
@@ -272,7 +299,9 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 input.values().forEach(value -> names.add(name + "=" + value));
             }
             if (input.width() > 0 && input.gaps()) {
-                names.add(name + " missing");
+                String taken = Float.toString((float) (input.mean() - input.offset()));
+                String fill = input.isCategory() ? "" : " (" + name + " is then " + taken + ")";
+                names.add(name + " missing" + fill);
             }
         }
         return names;

@@ -71,18 +71,21 @@ public final class CsvOutput {
                                 }));
     }
 
+    /** Whether more of its numbers have a comma than have a point. */
     private static boolean hasDecimalCommas(CsvText text) {
-        boolean[] found = {false};
+        long[] more = {0};
         text.lines(
                 ';',
                 (number, line) -> {
-                    found[0] =
-                            line.stream()
-                                    .filter(field -> field.indexOf(',') >= 0)
-                                    .anyMatch(field -> Decimal.isNumber(field.replace(',', '.')));
-                    return !found[0];
+                    for (String field : line) {
+                        boolean comma = field.indexOf(',') >= 0;
+                        boolean marked = comma || field.indexOf('.') >= 0;
+                        boolean isNumber = marked && Decimal.isNumber(field.replace(',', '.'));
+                        more[0] += isNumber ? comma ? 1 : -1 : 0;
+                    }
+                    return true;
                 });
-        return found[0];
+        return more[0] > 0;
     }
 
     /** Writes a table of rows that are called by a name in the first column. */

@@ -82,8 +82,13 @@ record CsvText(Path file, Character separator) {
                 ended = true;
                 open = index > 0 || start < end - 1;
             } else {
+                if (index == 1 && blank) { // the first one was no blank line
+                    field(0, text, 0, 0);
+                }
                 blank = index == 0 && start == end && !q;
-                field(index, text, start, end - start);
+                if (!blank) {
+                    field(index, text, start, end - start);
+                }
             }
         }
 
@@ -95,6 +100,7 @@ record CsvText(Path file, Character separator) {
         @Override
         protected final Boolean buildRecord() {
             boolean isEmpty = blank && getFieldCount() == 1;
+            blank = false;
             return !ended && (isEmpty || end(getFieldCount()));
         }
     }

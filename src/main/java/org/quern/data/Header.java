@@ -8,6 +8,7 @@ import static org.quern.QuernException.given;
 import java.io.Serializable;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
@@ -97,6 +98,8 @@ public record Header(List<Column> inputs, List<Column> targets) implements Seria
         List<Column> newTargets = new ArrayList<>(targets);
         for (String name : given(names, "names")) {
             expect(!given(name, "a column's name").isEmpty(), "a column has no name");
+            boolean once = Collections.frequency(Arrays.asList(names), name) == 1;
+            expect(once, "column %s is given twice", name);
             List<Column> to = target ? newTargets : newInputs;
             List<Column> from = target ? newInputs : newTargets;
             from.removeIf(column -> column.name().equals(name));

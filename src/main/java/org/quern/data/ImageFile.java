@@ -56,6 +56,8 @@ record ImageFile(int width, int height, byte[] pixels, boolean coloured, boolean
             throw data(e, "%s is not an image that can be read (%s)", file, e.getMessage());
         }
         require(image != null, "%s is not an image that can be read: save it as PNG", file);
+        boolean known = image.getColorModel().getNumColorComponents() < 4;
+        require(known, "%s has colours for print (CMYK): save it in RGB or grey", file);
         return of(image);
     }
 

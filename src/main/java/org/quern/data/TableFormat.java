@@ -5,6 +5,7 @@ import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -103,7 +104,10 @@ public record TableFormat(
 
     /** Whether a field stands for a value that is missing. */
     boolean isGap(String field) {
-        return Decimal.isMissing(field) || missing.contains(field);
+        return Decimal.isMissing(field)
+                || missing.contains(field)
+                || !missing.isEmpty()
+                        && Arrays.stream(gaps()).anyMatch(gap -> gap == Decimal.parse(field));
     }
 
     /** The numbers that stand for a value that is missing, however they are written. */

@@ -52,11 +52,11 @@ public final class ModelReader {
         List<String> remarks = new ArrayList<>();
         try {
             byte[] start = AtomicFile.uninterrupted(() -> start(file));
-            boolean keras = begins(start, ZIP) || begins(start, HDF5);
-            String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-            if (!keras && !name.endsWith(".onnx") && !isOnnx(start)) {
+            boolean keras = isKeras(start);
+            if (!saysModel(file, start)) {
                 boolean tensors =
-                        name.endsWith(".safetensors") || start.length > 8 && start[8] == '{';
+                        nameOf(file).endsWith(".safetensors")
+                                || start.length > 8 && start[8] == '{';
                 String none =
                         "%s is not a model: give a safetensors, Keras (.keras, .h5) or ONNX file";
                 require(tensors, none, file);
@@ -86,6 +86,30 @@ public final class ModelReader {
             boolean named = e.getMessage().startsWith(file.toString());
             throw named ? e : data(e, "%s: %s", file, e.getMessage());
         }
+    }
+
+    /** Whether a file is there and of a kind that says what model it is of: Keras' or ONNX. */
+    public static boolean saysModel(Path file) {
+        if (!Files.isRegularFile(given(file, "file"))) {
+            return false;
+        }
+        try {
+            return saysModel(file, AtomicFile.uninterrupted(() -> start(file)));
+        } catch (IOException e) {
+            throw data(e, "%s cannot be read: %s", file, e.getMessage());
+        }
+    }
+
+    private static boolean saysModel(Path file, byte[] start) {
+        return isKeras(start) || nameOf(file).endsWith(".onnx") || isOnnx(start);
+    }
+
+    private static boolean isKeras(byte[] start) {
+        return begins(start, ZIP) || begins(start, HDF5);
+    }
+
+    private static String nameOf(Path file) {
+        return file.getFileName().toString().toLowerCase(Locale.ROOT);
     }
 
     private static byte[] start(Path file) throws IOException {

@@ -72,13 +72,13 @@ public final class Results {
      * How images differ from those that a model was trained on; null if they do not, or if nothing
      * is known of these.
      */
-    static String strange(SavedModel model, Dataset images) {
-        if (!model.notes().containsKey(RANGE)) {
+    static String strange(Map<String, String> notes, Dataset images) {
+        if (!notes.containsKey(RANGE)) {
             return null;
         }
         double[] known;
         try {
-            Stream<String> numbers = Stream.of(model.notes().get(RANGE).split(" "));
+            Stream<String> numbers = Stream.of(notes.get(RANGE).split(" "));
             known = numbers.mapToDouble(Double::parseDouble).toArray();
         } catch (NumberFormatException e) {
             known = new double[0];

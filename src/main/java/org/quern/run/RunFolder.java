@@ -67,7 +67,7 @@ public final class RunFolder implements AutoCloseable {
     private static final String KEEP = "keep";
 
     /** Among them: of the rows that it is trained on. */
-    private static final String FINGERPRINT = "fingerprint";
+    static final String FINGERPRINT = "fingerprint";
 
     private final Path folder;
     private final Map<String, String> settings;
@@ -241,15 +241,9 @@ public final class RunFolder implements AutoCloseable {
         return settings(StateFile.read(stateOf(folder)));
     }
 
-    /** Runs that are older than a seed of their own for the rows drew them by the run's. */
     private static Map<String, String> settings(StateFile saved) {
         Map<String, String> all = new LinkedHashMap<>(saved.settings());
         all.remove(KEEP);
-        if (all.containsKey("seed") && !all.containsKey(Setting.SPLIT_SEED.name())) {
-            all.put(Setting.SPLIT_SEED.name(), all.get("seed"));
-            all.putIfAbsent(Setting.STRATIFY.name(), Setting.textOf(Setting.OnOff.OFF));
-            all.putIfAbsent(Setting.STANDARDIZE.name(), Setting.textOf(Setting.OnOff.OFF));
-        }
         return all;
     }
 

@@ -18,6 +18,7 @@ import org.quern.data.TableFormat.Labels;
 import org.quern.io.ModelFile;
 import org.quern.io.ModelReader;
 import org.quern.model.Model;
+import org.quern.model.Scaling;
 
 /**
  * A trained model from a file or a run's folder.
@@ -25,6 +26,7 @@ import org.quern.model.Model;
  * @param settings of the run; a file's are the defaults
  * @param fold which of the folds the run was tested on, from 1; 0 without folds, -1 if it is not
  *     told yet
+ * @param trainedOn the fingerprint of the rows that a run was trained on; null if it is not known
  * @param remarks a line for each thing that was guessed, or left out, when its file was read
  */
 public record TrainedModel(
@@ -32,10 +34,11 @@ public record TrainedModel(
         RunSettings settings,
         boolean fromRun,
         int fold,
+        String trainedOn,
         List<String> remarks) {
     /** A model that nothing has to be said about. */
     public TrainedModel(ModelFile.SavedModel saved, RunSettings settings, boolean fromRun) {
-        this(saved, settings, fromRun, 0, List.of());
+        this(saved, settings, fromRun, 0, null, List.of());
     }
 
     /**
@@ -50,13 +53,16 @@ public record TrainedModel(
 
     /** Those of a run's folder: the {@code best} or the {@code last}; null as {@link #open}. */
     public static TrainedModel ofRun(Path folder, String weights) {
-        RunSettings settings = RunSettings.ofRun(RunFolder.settings(folder), folder);
+        Map<String, String> kept = RunFolder.settings(folder);
+        RunSettings settings = RunSettings.ofRun(kept, folder);
         Path best = folder.resolve("best.safetensors");
         boolean stopped = settings.get(Setting.EARLY_STOPPING) > 0 && Files.exists(best);
         String taken = weights == null ? stopped ? "best" : "last" : weights;
         Path file = folder.resolve(taken + ".safetensors");
         int fold = settings.get(Setting.FOLDS) == 0 ? 0 : KeptMember.fold(folder);
-        return new TrainedModel(ModelFile.read(file, null), settings, true, fold, List.of());
+        String trainedOn = kept.get(RunFolder.FINGERPRINT);
+        ModelFile.SavedModel saved = ModelFile.read(file, null);
+        return new TrainedModel(saved, settings, true, fold, trainedOn, List.of());
     }
 
     /**
@@ -72,7 +78,8 @@ public record TrainedModel(
         ModelReader.Reading read = ModelReader.read(file, spec);
         ModelFile.SavedModel saved = read.model();
         Map<String, String> asked = Map.of("label", saved.notes().getOrDefault("label", ""));
-        return new TrainedModel(saved, RunSettings.DEFAULT.with(asked), false, 0, read.remarks());
+        RunSettings settings = RunSettings.DEFAULT.with(asked);
+        return new TrainedModel(saved, settings, false, 0, null, read.remarks());
     }
 
     /** The same with a name for each output; refused if its file says otherwise. */
@@ -87,7 +94,21 @@ public record TrainedModel(
                     "classes %s: the model's file names them %s: leave --classes out",
                     String.join(",", classes), String.join(",", saved.classes()));
         }
-        return new TrainedModel(saved.named(classes), settings, fromRun, fold, remarks);
+        return new TrainedModel(saved.named(classes), settings, fromRun, fold, trainedOn, remarks);
+    }
+
+    /** The same with its input scaled; refused if its file says how, or if it is of a table. */
+    public TrainedModel scaled(Scaling scaling) {
+        boolean silent = saved.model().scaling().equals(Scaling.NONE) && saved.columns() == null;
+        expect(silent, "the model's file says how its input is scaled: leave --scale out");
+        ModelFile.SavedModel scaled =
+                new ModelFile.SavedModel(
+                        saved.model().scaled(scaling),
+                        saved.loss(),
+                        saved.parameters(),
+                        saved.classes(),
+                        saved.notes());
+        return new TrainedModel(scaled, settings, fromRun, fold, trainedOn, remarks);
     }
 
     /** What is known of a table whose rows are for the model: its columns, and what labels are. */
@@ -116,6 +137,12 @@ public record TrainedModel(
                     "the run is one of %s folds of a sweep, and says which when it has ended: go on"
                             + " with the sweep, or give other rows by --data";
             require(fold >= 0, unknown, settings.text(Setting.FOLDS.name()));
+            boolean carved = source.test() == null && trainedOn != null;
+            String print = carved ? settings.parts(source, fold).train().fingerprint() : trainedOn;
+            String unlike =
+                    "%s is not as it was in training: which of its rows were trained on is not"
+                            + " known; give rows that were not by --data";
+            require(!carved || print.equals(trainedOn), unlike, source.description());
             Splits parts = settings.carved(source, fold);
             return measurable(test ? parts.test() : parts.train(), notes);
         }
@@ -141,7 +168,7 @@ public record TrainedModel(
             return saved.columns().encoded(rows.asTable(), notes);
         }
         Dataset set = rows.asValues();
-        String strange = Results.strange(saved, set);
+        String strange = Results.strange(saved.notes(), set);
         if (strange != null) {
             given(notes, "notes").add(set.name() + ": " + strange);
         }

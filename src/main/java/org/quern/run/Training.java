@@ -109,6 +109,13 @@ public final class Training implements AutoCloseable {
     /** A line for each thing that is left out or counts for nothing; empty as a rule. */
     public List<String> notes() {
         List<String> notes = new ArrayList<>();
+        Dataset test = parts.test();
+        if (test != null && parts.train().isPixels() != test.isPixels()) {
+            String strange = Results.strange(Results.range(parts.train()), test);
+            if (strange != null) {
+                notes.add("test rows: " + strange);
+            }
+        }
         String leftOut = parts.columns() == null ? "" : parts.columns().leftOut();
         if (!leftOut.isEmpty()) {
             notes.add("left out: " + leftOut);

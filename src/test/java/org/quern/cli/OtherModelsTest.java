@@ -2,16 +2,25 @@ package org.quern.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.awt.image.BufferedImage;
+import java.io.File;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.quern.io.KerasWriter;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.model.Model;
+import org.quern.model.Scaling;
+import org.quern.plan.Loss;
 
 /** The commands that take a model take those of other programs. */
 class OtherModelsTest {
@@ -84,6 +93,52 @@ class OtherModelsTest {
         String layers = "dense 5 gelu, dense 4 relu, dense 3";
         assertThat(quern("summary", scaled, "--model", layers, "--input", "4x3").out())
                 .contains(note.formatted(scaled, "divided by 255"));
+    }
+
+    /** Such as the tutorial's, whose pixels are divided by 255 before the model. */
+    @Test
+    void aModelOfImagesThatDoesNotScaleThemIsToldHow() throws Exception {
+        String keras = folder.resolve("plain.keras").toString();
+        Model plain = Model.input(4, 3).dense(2);
+        float[] weights = new float[48];
+        for (int i = 0; i < weights.length; i++) {
+            weights[i] = (i % 5 - 2) / 10f;
+        }
+        SavedModel saved = new SavedModel(plain, Loss.CROSS_ENTROPY, weights, List.of(), Map.of());
+        KerasWriter.write(Path.of(keras), saved);
+        String image = folder.resolve("image.png").toString();
+        BufferedImage pixels = new BufferedImage(3, 4, BufferedImage.TYPE_BYTE_GRAY);
+        pixels.getRaster().setSample(1, 2, 0, 200);
+        pixels.getRaster().setSample(0, 1, 0, 50);
+        ImageIO.write(pixels, "png", new File(image));
+        Cli.Outcome silent = quern("predict", keras, image, "--logits", "--backend", "java");
+        assertThat(silent.lines().get(0))
+                .isEqualTo(
+                        "note      %s does not scale its input: pixels are from 0 to 255; give --scale"
+                                        .formatted(keras)
+                                + " 0.003921569 if it was trained on pixels from 0 to 1");
+        Cli.Outcome told =
+                quern(
+                        "predict",
+                        keras,
+                        image,
+                        "--logits",
+                        "--backend",
+                        "java",
+                        "--scale",
+                        "0.003921569");
+        assertThat(told.err()).isEmpty();
+        assertThat(told.out()).doesNotContain("note ");
+        String unit = folder.resolve("unit.safetensors").toString();
+        new SavedModel(plain.scaled(Scaling.UNIT), Loss.CROSS_ENTROPY, weights, List.of(), Map.of())
+                .save(Path.of(unit));
+        assertThat(quern("predict", unit, image, "--logits", "--backend", "java").out())
+                .isEqualTo(told.out());
+        String scaled = given("images.keras");
+        assertThat(quern("summary", scaled, "--scale", "1").err())
+                .isEqualTo(
+                        "quern: the model's file says how its input is scaled: leave --scale out%n"
+                                .formatted());
     }
 
     private List<String> predicted(String[] model, String input, String[] row) {

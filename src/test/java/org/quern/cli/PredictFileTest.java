@@ -172,4 +172,36 @@ class PredictFileTest {
                                 + "0.8,Bonn,big 1.5,87.5,big 1.5\n");
         assertThat(quern("evaluate @run --data @new.csv").code()).isEqualTo(3);
     }
+
+    /** A line of blanks is none, and leaves nothing behind. */
+    @Test
+    void aLineOfBlanksIsNoRow() throws IOException {
+        train("price", "dense_1");
+        file("new.csv", "x,town,kind\n0.9,Bonn,big 1.5\n \n\t\n0.1,Rome,small\n");
+        file("same.csv", text("new.csv").replace(" \n\t\n", ""));
+        Cli.Outcome written = quern("predict @run @new.csv --out @out.csv");
+        assertThat(written.err()).isEmpty();
+        assertThat(quern("predict @run @same.csv --out @sameout.csv").err()).isEmpty();
+        assertThat(text("out.csv")).isEqualTo(text("sameout.csv")).hasLineCount(3);
+    }
+
+    /** A comma in a text column is no decimal comma. */
+    @Test
+    void pointsStayPointsBetweenSemicolons() throws IOException {
+        train("price", "dense_1");
+        file("new.csv", "x;town;kind\n0.25;Bonn;1,5\n0.75;Rome;small\n");
+        assertThat(quern("predict @run @new.csv --out @out.csv").code()).isZero();
+        assertThat(text("out.csv").lines().skip(1))
+                .allMatch(line -> line.matches(".*;-?[0-9]+\\.[0-9]+"));
+    }
+
+    /** How the run's table was to be read counts for the next one. */
+    @Test
+    void theRunsSeparatorIsKept() throws IOException {
+        file("train.csv", text("train.csv").replace(",", "|"));
+        train("price --separator |", "dense_1");
+        Cli.Outcome evaluated = quern("evaluate @run --data @train.csv");
+        assertThat(evaluated.err()).isEmpty();
+        assertThat(quern("predict @run @train.csv").err()).isEmpty();
+    }
 }

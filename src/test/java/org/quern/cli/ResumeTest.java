@@ -19,7 +19,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.quern.data.Digits;
-import org.quern.io.SafeTensors;
 import org.quern.run.RunFolder;
 import org.quern.run.RunSettings;
 import org.quern.run.Training;
@@ -121,46 +120,6 @@ class ResumeTest {
         assertThat(outcome.err()).isEmpty();
         assertThat(outcome.code()).isZero();
         assertThat(contents().get("last.safetensors")).isEqualTo(before.get("last.safetensors"));
-    }
-
-    /** Before there was --split-seed, rows were drawn by --seed, without regard to classes. */
-    @Test
-    void aRunFromBeforeTheSplitHadASeedHasTheRowsThatItHad() throws IOException {
-        Path csv = folder.resolve("rows.csv");
-        StringBuilder rows = new StringBuilder("x,label\n");
-        for (int i = 0; i < 100; i++) {
-            rows.append(i % 7).append(i % 9 == 0 ? ",rare\n" : ",usual\n");
-        }
-        Files.writeString(csv, rows);
-        Path old = folder.resolve("old");
-        String line =
-                "train --backend java --data %s --validation 0.2 --seed 3 --epochs 2 --out %s";
-        String rule = " --split-seed 3 --stratify off";
-        Cli cli = new Cli(folder.resolve("cache"));
-        Cli.Outcome trained = cli.run((line.formatted(csv, old) + rule).split(" "));
-        assertThat(trained.err()).isEmpty();
-        Path state = old.resolve("last.state.safetensors");
-        SafeTensors now = SafeTensors.read(state);
-        Map<String, String> metadata = new TreeMap<>(now.metadata());
-        String without =
-                metadata.get("settings")
-                        .replace("\"split-seed\":\"3\",", "")
-                        .replace("\"stratify\":\"off\",", "")
-                        .replaceAll(",\"given [^\"]+\":\"[^\"]*\"", "");
-        assertThat(without).doesNotContain("split-seed", "stratify");
-        metadata.put("settings", without);
-        new SafeTensors(metadata, List.of(now.tensor("state"), now.tensor("best"))).write(state);
-
-        Cli.Outcome resumed = cli.run("train", "--resume", old.toString());
-        assertThat(resumed.err()).isEmpty();
-        assertThat(resumed.lines()).contains(test(trained));
-        assertThat(cli.run("evaluate", old.toString()).lines()).contains(test(trained));
-        Cli.Outcome other = cli.run("train", "--resume", old.toString(), "--split-seed", "1");
-        assertThat(other.err()).contains("--split-seed 1 contradicts ", "started with 3");
-    }
-
-    private static String test(Cli.Outcome outcome) {
-        return outcome.lines().stream().filter(line -> line.startsWith("test ")).findFirst().get();
     }
 
     @Test

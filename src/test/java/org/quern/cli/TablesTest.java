@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -458,5 +459,102 @@ class TablesTest {
                 .isEqualTo(
                         "quern: same.csv: no column tells one row from another: a, b (the same in all"
                                 + " training rows)\n");
+    }
+
+    /** Which of its rows were trained on is drawn by their places: it is not known of others. */
+    @Test
+    void anEditedTableHasNoTestRows() throws IOException {
+        String table = file("table.csv", houses(1));
+        String run = path("run");
+        assertThat(quern("train", "--data", table, "--label", "price", "--out", run).err())
+                .isEmpty();
+        String test = line(quern("evaluate", run), "test R2");
+        file("table.csv", houses(1).replaceFirst("\n[^\n]*\n", "\n")); // less one row
+        for (String command : new String[] {"evaluate", "report", "predict"}) {
+            String[] row =
+                    command.equals("predict") ? new String[] {"--index", "1"} : new String[0];
+            String[] words =
+                    Stream.concat(Stream.of(command, run), Stream.of(row)).toArray(String[]::new);
+            Cli.Outcome refused = quern(words);
+            assertThat(refused.err())
+                    .contains(
+                            table
+                                    + " is not as it was in training: which of its rows were trained on"
+                                    + " is not known; give rows that were not by --data");
+            assertThat(refused.code()).isEqualTo(3);
+        }
+        file("table.csv", houses(1));
+        assertThat(line(quern("evaluate", run), "test R2")).isEqualTo(test);
+    }
+
+    @Test
+    void theWholeTableIsNotTakenForTestRows() throws IOException {
+        String table = file("table.csv", houses(1));
+        String run = path("run");
+        assertThat(quern("train", "--data", table, "--label", "price", "--out", run).err())
+                .isEmpty();
+        assertThat(quern("evaluate", run, "--data", table).out())
+                .contains(
+                        "all rows are measured, those trained on, too: leave --data out for the test"
+                                + " rows alone");
+        assertThat(quern("evaluate", run).out()).doesNotContain("all rows are measured");
+        String other = file("other.csv", houses(2));
+        assertThat(quern("evaluate", run, "--data", other).out())
+                .doesNotContain("all rows are measured");
+        assertThat(quern("evaluate", run, "--data", table, "--split", "test").err())
+                .isEqualTo(
+                        "quern: --split: %s has no test rows of its own, and is taken whole: leave it out%n"
+                                .formatted(table));
+    }
+
+    /** Predictions are floats: where these are too far apart, scores would be those of rounding. */
+    @Test
+    void labelsThatFloatsCannotTellApartAreRefused() throws IOException {
+        String[] lines = houses(1).split("\n");
+        String far =
+                lines[0]
+                        + "\n"
+                        + Arrays.stream(lines)
+                                .skip(1)
+                                .map(
+                                        line -> {
+                                            int at = line.lastIndexOf(',') + 1;
+                                            double price = Double.parseDouble(line.substring(at));
+                                            return line.substring(0, at) + (1.7e9 + 100 * price);
+                                        })
+                                .collect(Collectors.joining("\n"));
+        for (String standardize : new String[] {"on", "off"}) {
+            Cli.Outcome refused =
+                    quern(
+                            "train",
+                            "--data",
+                            file("far.csv", far),
+                            "--label",
+                            "price",
+                            "--standardize",
+                            standardize);
+            assertThat(refused.err())
+                    .contains("far.csv: label \"price\" is about 17000000")
+                    .contains(
+                            ", but predictions of that size are 128 apart (float32): subtract a number such as 1");
+            assertThat(refused.code()).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void aNumberThatIsAGapIsOneHoweverItIsWritten() throws IOException {
+        StringBuilder rows = new StringBuilder("x,code,y\n");
+        for (int i = 0; i < 60; i++) {
+            String gap = i % 2 == 0 ? "-999.0" : "-9.99e2";
+            rows.append(
+                    "%d,%s,%s\n".formatted(i, i % 7 == 0 ? gap : i % 3, i % 5 == 0 ? gap : i % 2));
+        }
+        String table = file("gaps.csv", rows.toString());
+        String[] words = {
+            "data", "info", table, "--label", "y", "--category", "code", "--missing=-999"
+        };
+        assertThat(quern(words).err()).contains("has no label").contains("; 12 rows have none");
+        words[4] = "x";
+        assertThat(quern(words).out()).contains("code of 3").contains("missing values in code, y");
     }
 }

@@ -363,4 +363,10 @@ class RowsTest {
         assertThat(rows.header().inputs().get(1).values()).containsExactly("7", "x", "y");
         assertThat(Dataset.ofRows("rows", known, List.of(map(1e9, "07", 0))).value(0, 1)).isZero();
     }
+
+    @Test
+    void aColumnIsGivenOnce() {
+        assertThatThrownBy(() -> Header.columns().number("a", "b", "a"))
+                .hasMessage("column a is given twice");
+    }
 }

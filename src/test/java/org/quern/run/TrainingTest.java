@@ -408,4 +408,29 @@ class TrainingTest {
                 .extracting("kind")
                 .isEqualTo(QuernException.Kind.DATA);
     }
+
+    @Test
+    void testImagesInAnotherRangeAreTold() {
+        byte[] pixels = new byte[4 * 4];
+        float[] unit = new float[4 * 4];
+        for (int i = 0; i < pixels.length; i++) {
+            pixels[i] = (byte) (i * 16);
+            unit[i] = i * 16 / 255f;
+        }
+        int[] labels = {0, 1, 0, 1};
+        List<String> classes = List.of("a", "b");
+        int[] shape = {2, 2};
+        Dataset train = Dataset.ofPixels("train", shape, pixels).withLabels(labels, classes);
+        Dataset test = Dataset.ofValues("test", shape, unit).withLabels(labels, classes);
+        RunSettings settings = RunSettings.DEFAULT.with(Setting.MODEL, "dense 2");
+        try (Training training = Training.open(new Splits(train, test, "both"), settings)) {
+            assertThat(training.notes())
+                    .containsExactly(
+                            "test rows: values from 0 to 0.9, but training saw 0 to 240: bring them"
+                                    + " to that range");
+        }
+        try (Training training = Training.open(new Splits(train, train, "one"), settings)) {
+            assertThat(training.notes()).isEmpty();
+        }
+    }
 }
