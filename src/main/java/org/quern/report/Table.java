@@ -28,14 +28,22 @@ public final class Table {
 
     /** Adds a row of as many texts as each other has, or a line of one text in no column. */
     public Table row(String... cells) {
-        rows.add(List.of(cells));
-        return this;
+        return add(Stream.of(cells));
     }
 
     /** Adds a row that begins with its name. */
     Table row(String name, List<String> cells) {
-        rows.add(Stream.concat(Stream.of(name), cells.stream()).toList());
+        return add(Stream.concat(Stream.of(name), cells.stream()));
+    }
+
+    private Table add(Stream<String> cells) {
+        rows.add(cells.map(Table::oneLine).toList());
         return this;
+    }
+
+    /** What a class or a column is called, of which a file may have made several lines. */
+    static String oneLine(String text) {
+        return text.replaceAll("\\R", " ");
     }
 
     /** The lines. A text at the left of the last column is not filled up. */

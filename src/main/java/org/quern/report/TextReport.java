@@ -80,8 +80,9 @@ public final class TextReport {
             for (ConfusionMatrix.Confusion of : confusion.mostConfused(MOST)) {
                 confused.add(of.actual() + " as " + of.predicted() + " (" + of.count() + ")");
             }
-            lines.addAll(List.of("", "most confused   " + String.join(", ", confused)));
-            lines.add("worst mistakes  " + told(evaluation, MOST, ", "));
+            String most = Table.oneLine(String.join(", ", confused));
+            lines.addAll(List.of("", "most confused   " + most));
+            lines.add("worst mistakes  " + Table.oneLine(told(evaluation, MOST, ", ")));
         }
         lines.replaceAll(Look::clean);
         lines.set(0, look.bold(lines.get(0)));

@@ -137,12 +137,14 @@ public record TrainedModel(
                     "the run is one of %s folds of a sweep, and says which when it has ended: go on"
                             + " with the sweep, or give other rows by --data";
             require(fold >= 0, unknown, settings.text(Setting.FOLDS.name()));
-            boolean carved = source.test() == null && trainedOn != null;
-            String print = carved ? settings.parts(source, fold).train().fingerprint() : trainedOn;
-            String unlike =
-                    "%s is not as it was in training: which of its rows were trained on is not"
-                            + " known; give rows that were not by --data";
-            require(!carved || print.equals(trainedOn), unlike, source.description());
+            if (source.test() == null
+                    && trainedOn != null) { // which rows are drawn by their places
+                String unlike =
+                        "%s is not as it was in training: which of its rows were trained on is not"
+                                + " known; give rows that were not by --data";
+                boolean same = settings.parts(source, fold).train().fingerprint().equals(trainedOn);
+                require(same, unlike, source.description());
+            }
             Splits parts = settings.carved(source, fold);
             return measurable(test ? parts.test() : parts.train(), notes);
         }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,6 +36,20 @@ class HostileTextTest {
     void messagesCommandNoTerminal() throws IOException {
         String csv = "a" + EVIL + ",label\n" + "1,2\n".repeat(9) + "z" + EVIL + ",3\n";
         harmless(told(csv, "train", "--label", "label", "--backend", "java", "--data"));
+    }
+
+    /** A name with a line break is shown in one line, as one with a blank. */
+    @Test
+    void namesOfClassesBreakNoLine() throws IOException {
+        String csv = "a,label\n" + "1,\"x\ny\"\n2,z\n1,z\n".repeat(9);
+        String[] words = {"train", "--label", "label", "--backend", "java", "--data"};
+        String[] broken = told(csv, words).split("\n");
+        String[] blank = told(csv.replace("x\ny", "x y"), words).split("\n");
+        assertThat(shown(broken)).isEqualTo(shown(blank)).anyMatch(line -> line.startsWith("x y "));
+    }
+
+    private static List<String> shown(String[] lines) {
+        return Stream.of(lines).filter(line -> !line.matches("(epoch|seconds|device) .*")).toList();
     }
 
     private static void harmless(String told) {
