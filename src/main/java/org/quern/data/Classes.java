@@ -38,16 +38,24 @@ public final class Classes {
 
     /** Where each class is among others: by its name, else by its number if one alone has that. */
     static int[] numbers(List<String> classes, List<String> others) {
-        Map<String, Integer> byName = new HashMap<>();
-        Map<String, Integer> byNumber = new HashMap<>();
-        for (int other = 0; other < others.size(); other++) {
-            byName.put(others.get(other), other);
-            byNumber.merge(Decimal.canonical(others.get(other)), other, (one, more) -> -1);
-        }
+        Map<String, Integer> places = places(others);
         return classes.stream()
-                .map(name -> byName.getOrDefault(name, byNumber.get(Decimal.canonical(name))))
+                .map(name -> places.getOrDefault(name, places.get(Decimal.canonical(name))))
                 .mapToInt(number -> number == null ? -1 : number)
                 .toArray();
+    }
+
+    /** The place of each name, by itself and by its number if one alone has that. */
+    static Map<String, Integer> places(List<String> names) {
+        Map<String, Integer> places = new HashMap<>();
+        for (int i = 0; i < names.size(); i++) {
+            places.merge(Decimal.canonical(names.get(i)), i, (one, more) -> -1);
+        }
+        places.values().removeIf(place -> place < 0);
+        for (int i = 0; i < names.size(); i++) {
+            places.put(names.get(i), i);
+        }
+        return places;
     }
 
     /** The rows with the classes that {@link #label(Dataset, int[], List)} makes of labels. */
@@ -78,7 +86,8 @@ public final class Classes {
 
     /**
      * The rows with a class for each different label, in order: of their values if all are numbers,
-     * else of the text. Where all are numbers, "1", "01" and "1.0" are one class.
+     * else of the text. Where all are numbers, "1" and "1.0" are one class, and the code "01" is
+     * another.
      *
      * @param labels the label of each row, as its index among the texts
      */
@@ -88,7 +97,7 @@ public final class Classes {
         if (numbers) {
             order = Comparator.<String>comparingDouble(Decimal::parse).thenComparing(order);
         }
-        List<String> names = numbers ? texts.stream().map(Decimal::canonical).toList() : texts;
+        List<String> names = numbers ? texts.stream().map(Decimal::spelling).toList() : texts;
         List<String> classes = names.stream().distinct().sorted(order).toList();
         Map<String, Integer> index = new HashMap<>();
         classes.forEach(name -> index.put(name, index.size()));

@@ -449,6 +449,9 @@ final class Csv {
             CsvRows rows, List<TableColumn> inputs, List<TableColumn> targets, Labels kind) {
         List<TableColumn> kept = inputs.stream().filter(column -> !isLeftOut(column)).toList();
         require(!kept.isEmpty(), NARROW, file);
+        if (format.known() == null) {
+            noteCodes(kept);
+        }
         int[] places = kept.stream().mapToInt(column -> column.place).toArray();
         float[] values = rows.values.take(places, file.toString());
         List<Column> columns = kept.stream().map(TableColumn::column).toList();
@@ -474,6 +477,16 @@ final class Csv {
             return withNumbers(columns, name, set);
         }
         return set;
+    }
+
+    private void noteCodes(List<TableColumn> inputs) {
+        List<TableColumn> some = inputs.stream().filter(column -> column.code != null).toList();
+        if (!some.isEmpty()) {
+            String all = listed(some.stream().map(column -> shown(column.index)).toList());
+            String text =
+                    "leading zeros (%s) are dropped from %s: --category keeps those of a column";
+            notes.add(text.formatted(some.get(0).code, all));
+        }
     }
 
     /** The same with the numbers that its classes are called by as targets. */

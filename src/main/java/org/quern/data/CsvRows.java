@@ -175,6 +175,9 @@ final class CsvRows extends CsvText.Records {
                 return Float.NaN;
             }
         }
+        if (column.code == null && Decimal.isCode(text, from, length)) {
+            column.code = new String(text, from, length);
+        }
         float narrow = column.narrow(number);
         if (Float.isInfinite(narrow)) {
             refuse(column, new String(text, from, length), "too large for float32");
@@ -205,7 +208,7 @@ final class CsvRows extends CsvText.Records {
             column.hasGaps = true;
             return Float.NaN;
         }
-        return seen < 0 ? column.indexOf(text, Decimal.canonical(text)) : seen;
+        return seen < 0 ? column.indexOfNumber(text) : seen;
     }
 
     /** The value of what is no number in a column of numbers, or in one that has no value yet. */

@@ -170,7 +170,19 @@ final class Decimal {
         return MISSING.contains(text);
     }
 
-    /** One spelling for equal numbers: "1", "01" and "1.0" are "1"; other text stays as it is. */
+    /** Whether a text is a number with leading zeros, as codes have them: "01", but not "0.1". */
+    static boolean isCode(char[] text, int from, int length) {
+        return length > 1 && text[from] == '0' && Character.isDigit(text[from + 1]);
+    }
+
+    /**
+     * One spelling for equal numbers: "1.0" is "1"; a code such as "01" and text stay as they are.
+     */
+    static String spelling(String text) {
+        return isCode(text.toCharArray(), 0, text.length()) ? text : canonical(text);
+    }
+
+    /** One spelling for equal numbers and codes: "01" is "1", too; other text stays as it is. */
     static String canonical(String text) {
         if (!isNumber(text)) {
             return text;

@@ -221,9 +221,12 @@ final class Rows {
             String other = "%s: %s is %s, which is no text, enum, boolean or number";
             throw data(other, at(), column(c), shown(cell));
         }
-        int seen = columns.get(c).seen(text);
-        String value = seen < 0 && c < inputs ? Decimal.canonical(text) : text;
-        return seen < 0 ? columns.get(c).indexOf(text, value) : seen;
+        TableColumn column = columns.get(c);
+        int seen = column.seen(text);
+        if (seen >= 0) {
+            return seen;
+        }
+        return c < inputs ? column.indexOfNumber(text) : column.indexOf(text, text);
     }
 
     /** What a class or a category is called: 3 where it is the number 3.0; else null. */

@@ -20,6 +20,9 @@ final class TableColumn {
 
     boolean hasGaps;
 
+    /** A number with leading zeros, which it may have had for a code; or null. */
+    String code;
+
     /** Least and most of the numbers so far. */
     double least = Double.POSITIVE_INFINITY;
 
@@ -30,6 +33,7 @@ final class TableColumn {
 
     private List<String> values;
     private boolean open;
+    private boolean isKnown;
 
     private TableColumn(int index, int place, String name, double offset) {
         this.index = index;
@@ -53,11 +57,9 @@ final class TableColumn {
         TableColumn column = new TableColumn(index, place, known.name(), known.offset());
         if (known.isCategory()) {
             column.becomeCategory();
+            column.isKnown = !known.values().isEmpty();
             column.values.addAll(known.values());
-            known.values().forEach(value -> column.indices.put(value, column.indices.size()));
-            for (int i = 0; i < known.values().size(); i++) {
-                column.indices.putIfAbsent(Decimal.canonical(known.values().get(i)), i);
-            }
+            column.indices.putAll(Classes.places(known.values()));
         }
         return column;
     }
@@ -99,6 +101,11 @@ final class TableColumn {
     /** The index of a category's text that has been seen; −1 of another. */
     int seen(String text) {
         return indices.getOrDefault(text, -1);
+    }
+
+    /** The index of a category's number or text that has not been seen in this spelling. */
+    int indexOfNumber(String text) {
+        return indexOf(text, isKnown ? Decimal.canonical(text) : Decimal.spelling(text));
     }
 
     /** The index of a category's text that has not been seen, which stands for {@code value}. */

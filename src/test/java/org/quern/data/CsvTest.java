@@ -273,7 +273,7 @@ class CsvTest {
     @Test
     void numbersAreComparedAsNumbers() throws IOException {
         Dataset set =
-                read("label,a\\n1,0\\n1.0,0\\n01,0\\n+1,0\\n1e0,0\\n10,0\\n9.50,0\\n", CLASSES)
+                read("label,a\\n1,0\\n1.0,0\\n0.1e1,0\\n+1,0\\n1e0,0\\n10,0\\n9.50,0\\n", CLASSES)
                         .train();
         assertThat(set.classes()).containsExactly("1", "9.5", "10");
         assertThat(set.labels()).containsExactly(0, 0, 0, 0, 0, 2, 1);
@@ -282,6 +282,31 @@ class CsvTest {
         // as texts, where not all are numbers; sodium is not "not available"
         assertThat(read("label,a\\nNa,0\\n1.0,0\\n1,0\\n").train().classes())
                 .containsExactly("1", "1.0", "Na");
+    }
+
+    @Test
+    void codesKeepTheirLeadingZeros() throws IOException {
+        String text = "label,zip,a\\n01,00501,1\\n1,501,2\\n02,00501,3\\n1,10001,4\\n";
+        TableFormat byZip = TableFormat.of("", "auto", "auto", "", "zip");
+        Dataset set = read(text, byZip).train();
+        assertThat(set.classes()).containsExactly("01", "1", "02");
+        assertThat(set.labels()).containsExactly(0, 1, 2, 1);
+        assertThat(set.header().inputs().get(0).values()).containsExactly("00501", "501", "10001");
+        // a spreadsheet drops them: a model knows its codes without them, too, if that is clear
+        TableFormat known = byZip.withKnown(set.header());
+        Dataset later = read("label,zip,a\\n2,10001.0,1\\n", known).train();
+        assertThat(later.column(0)).containsExactly(2);
+        assertThat(later.inClassesOf(set.classes()).labels()).containsExactly(2);
+    }
+
+    @Test
+    void zerosThatAreDroppedAreTold() throws IOException {
+        String text = "label,zip,part,a\\nx,00501,07,0\\ny,10001,11,0.5\\n";
+        String told =
+                "leading zeros (00501) are dropped from \"zip\" (column 2), \"part\""
+                        + " (column 3): --category keeps those of a column";
+        assertThat(read(text).reading()).contains(told);
+        assertThat(read("label,a\\nx,0\\ny,0.5\\ny,10\\n").reading()).doesNotContain("zeros");
     }
 
     @ParameterizedTest
@@ -382,7 +407,7 @@ class CsvTest {
     /** Codes that look like numbers: equal ones are one, however they are written. */
     @Test
     void numbersMayBeCategories() throws IOException {
-        String text = "label,zip,a\nx,0401,1\ny,401.0,2\nx,17,3\n";
+        String text = "label,zip,a\nx,401,1\ny,401.0,2\nx,17,3\n";
         Dataset set = read(text, format("", "zip")).train();
         assertThat(set.header().inputs().get(0).values()).containsExactly("401", "17");
         assertThat(set.values()).containsExactly(0, 1, 0, 2, 1, 3);

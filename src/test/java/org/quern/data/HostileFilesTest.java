@@ -127,7 +127,7 @@ class HostileFilesTest {
         int rows = 20_000;
         Dataset set = Dataset.ofValues("d", new int[] {1}, new float[2 * rows]);
         List<String> labels =
-                IntStream.range(0, 2 * rows).mapToObj(i -> "0".repeat(i % 2) + i / 2).toList();
+                IntStream.range(0, 2 * rows).mapToObj(i -> i / 2 + ".0".repeat(i % 2)).toList();
         assertThat(Classes.label(set, labels).classes()).hasSize(rows);
     }
 

@@ -372,8 +372,8 @@ class SplitTest {
         Dataset test = labelled("test", List.of("1.0", "2"), 0, 1);
         assertThat(test.inClassesOf(train.classes()).labels()).containsExactly(0, 1);
         // two classes of one number are told apart by their names alone
-        Dataset both = labelled("train", List.of("1", "01"), 0, 1);
+        Dataset both = labelled("train", List.of("01", "001"), 0, 1);
         assertThat(test.inClassesOf(both.classes()).classes())
-                .containsExactly("1", "01", "1.0", "2");
+                .containsExactly("01", "001", "1.0", "2");
     }
 }
