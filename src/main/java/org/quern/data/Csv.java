@@ -187,8 +187,15 @@ final class Csv {
         }
         int[] found =
                 wanted.isEmpty() ? bestName() : wanted.stream().mapToInt(this::column).toArray();
+        if (wanted.isEmpty() && found.length > 0 && columns == unlabelled) {
+            notes.add("all columns are taken as inputs, " + names.get(found[0]) + " too");
+            return new int[0];
+        }
         int missing = Arrays.stream(found).boxed().toList().indexOf(-1);
         if (found.length > 0 && missing < 0) {
+            if (asked != null) {
+                lookAt(found, wanted);
+            }
             return Arrays.stream(found).distinct().toArray();
         } else if (unlabelled > 0 && (isByName() || columns == unlabelled)) {
             return new int[0];
@@ -196,6 +203,28 @@ final class Csv {
             return like.labels;
         }
         throw noLabel(asked == null ? null : wanted.get(missing));
+    }
+
+    /** Looks at labels that were asked for, which a model may take or call otherwise. */
+    private void lookAt(int[] found, List<String> wanted) {
+        for (int i = 0; head.isHeader() && i < found.length; i++) {
+            if (Character.isDigit(wanted.get(i).charAt(0)) && !columnOf.containsKey(wanted.get(i))) {
+                notes.add("--label %s counts from 0".formatted(wanted.get(i)));
+            }
+        }
+        if (!isByName()) {
+            return;
+        }
+        List<String> inputs = format.known().inputs().stream().map(Column::name).toList();
+        List<String> called = Arrays.stream(found).mapToObj(names::get).toList();
+        List<String> known = knownLabels();
+        for (String name : called) {
+            String text = "--label %s: the model takes this column, and predicts %s";
+            expect(!inputs.contains(name), text, name, listed(known));
+        }
+        if (!known.isEmpty() && !known.equals(called)) {
+            notes.add("the model calls it " + listed(known));
+        }
     }
 
     private List<String> knownLabels() {
@@ -222,6 +251,10 @@ final class Csv {
     }
 
     private RuntimeException noLabel(String asked) {
+        require(columns > 1, NARROW, file);
+        int more = format.known() == null ? unlabelled : 0;
+        String other = "%s has %,d columns, but the model takes %,d values, beside a label";
+        require(more == 0 || asked != null || columns == more + 1, other, file, columns, more);
         if (head.isHeader()) {
             String all = listed(names);
             return asked == null
@@ -474,6 +507,9 @@ final class Csv {
         boolean may = kind == Labels.AUTO && rows.hasNumbersForLabels();
         if (may && (fraction || Exploration.isManyClasses(set))) {
             areNumbers = true;
+            if (rows.hasOtherMarks) { // refuses them
+                read(inputs.stream().map(one -> one.again(0)).toList(), targets(), kind, false);
+            }
             return withNumbers(columns, name, set);
         }
         return set;

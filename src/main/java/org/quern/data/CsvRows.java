@@ -39,6 +39,9 @@ final class CsvRows extends CsvText.Records {
     private int[] classOf = new int[1 << 10];
     private boolean hasText;
 
+    /** Whether a label has a decimal point in a file of decimal commas. */
+    boolean hasOtherMarks;
+
     /** Whether all labels are numbers, and so many that reading has ended. */
     boolean tooMany;
 
@@ -270,6 +273,7 @@ final class CsvRows extends CsvText.Records {
     private int labelIndex(String label) {
         boolean isNumber = !Double.isNaN(number(label.toCharArray(), 0, label.length()));
         String text = isNumber ? label.replace(',', '.') : label;
+        hasOtherMarks |= !isNumber && Decimal.isNumber(label);
         Integer index = labelOf.get(text);
         if (index == null) {
             index = labelTexts.size();

@@ -143,7 +143,7 @@ public final class DataReader {
             } else if (!column.isCategory()) {
                 values[i] = (float) (Decimal.parse(field) - column.offset());
                 String none = "CSV row: value %d is \"%s\", not a number";
-                expect(Float.isFinite(values[i]), none, i, field);
+                expect(Float.isFinite(values[i]), none, i + 1, field);
             }
         }
         return Dataset.ofTable("the CSV row", new Header(taken, List.of()), values);

@@ -148,7 +148,7 @@ class PredictFileTest {
         assertThat(quern("predict @run --csv-row 0.5,Bonn").err())
                 .isEqualTo("quern: CSV row: 2 values, but the model takes 3: x, town, kind\n");
         assertThat(quern("predict @run --csv-row 0.5x,Bonn,small").err())
-                .isEqualTo("quern: CSV row: value 0 is \"0.5x\", not a number\n");
+                .isEqualTo("quern: CSV row: value 1 is \"0.5x\", not a number\n");
     }
 
     /** Labels say nothing of what is to be predicted; and every line keeps its own prediction. */

@@ -284,6 +284,68 @@ class CsvTest {
                 .containsExactly("1", "1.0", "Na");
     }
 
+    /** A point is a thousands separator where commas are decimal, in labels as in other columns. */
+    @Test
+    void labelsHaveTheFilesDecimalMark() throws IOException {
+        String text = "m2;rooms;price\\n76,9;1;1.923\\n16,4;3;410\\n20,5;2;410\\n";
+        TableFormat price = TableFormat.UNKNOWN.withLabel("price");
+        String refusal = ":2 column 3 (price) is \"1.923\", not a plain number such as 1000,5";
+        for (TableFormat format : List.of(price, price.withLabels(Labels.NUMBERS))) {
+            assertThatThrownBy(() -> read(text, format)).hasMessageContaining(refusal);
+        }
+        assertThat(read(text, price.withLabels(Labels.CLASSES)).train().classes()).hasSize(2);
+    }
+
+    @Test
+    void labelsByNumberSayFromWhereTheyCount() throws IOException {
+        String text = "a,b,kind\\n1,2,x\\n3,4,y\\n";
+        TableFormat second = TableFormat.UNKNOWN.withLabel("2");
+        assertThat(read(text, second).reading())
+                .contains("label \"kind\" (column 3); --label 2 counts from 0");
+        assertThat(read(text, second.withLabel("kind")).reading()).doesNotContain("counts");
+    }
+
+    @Test
+    void oneColumnAsksForTheSeparator() throws IOException {
+        String text = "a|b|y\\n1|2|x\\n3|4|z\\n";
+        for (String label : new String[] {null, "y", "2"}) {
+            TableFormat format = TableFormat.UNKNOWN.withLabel(label);
+            assertThatThrownBy(() -> read(text, format))
+                    .hasMessageContaining(" has 1 column; it needs")
+                    .hasMessageContaining("--separator");
+        }
+    }
+
+    /** Rows for a model: what it takes is no label, whatever its name. */
+    @Test
+    void allColumnsThatAModelTakesAreInputs() throws IOException {
+        Path file = csv("x,y\\n1,2\\n");
+        Splits both = DataReader.rows(file, TableFormat.UNKNOWN, 2);
+        assertThat(both.train().values()).containsExactly(1, 2);
+        assertThat(both.reading()).contains("all columns are taken as inputs, y too");
+        Path other = csv("a,b\\n1,2\\n");
+        assertThatThrownBy(() -> DataReader.rows(other, TableFormat.UNKNOWN, 784))
+                .hasMessageContaining(
+                        " has 2 columns, but the model takes 784 values, beside a label");
+    }
+
+    /** A model's input is none of its labels, and another label is told. */
+    @Test
+    void labelsOfAKnownTable() throws IOException {
+        TableFormat known =
+                TableFormat.UNKNOWN.withKnown(
+                        new Header(
+                                List.of(Column.numbers("a"), Column.numbers("b")),
+                                List.of(Column.numbers("price"))));
+        Path file = csv("a,b,price,cost\\n1,2,0.5,3\\n4,5,6,7.5\\n");
+        assertThatThrownBy(() -> DataReader.rows(file, known.withLabel("a"), 2))
+                .hasMessage("--label a: the model takes this column, and predicts price");
+        assertThat(DataReader.rows(file, known.withLabel("cost"), 2).reading())
+                .contains("label \"cost\" (column 4)", "the model calls it price");
+        assertThat(DataReader.rows(file, known.withLabel("price"), 2).reading())
+                .doesNotContain("the model calls");
+    }
+
     @Test
     void codesKeepTheirLeadingZeros() throws IOException {
         String text = "label,zip,a\\n01,00501,1\\n1,501,2\\n02,00501,3\\n1,10001,4\\n";
@@ -341,8 +403,6 @@ class CsvTest {
         TableFormat last = TableFormat.UNKNOWN.withLabel("2");
         assertThat(rows("1,2\\n3,4\\n", last).hasLabels()).isFalse();
         assertThat(rows("1,2,5\\n3,4,6\\n", last).classes()).containsExactly("5", "6");
-        // a column with a label's name is no value, even if the number of columns fits
-        assertThat(rows("a,label\\n1,x\\n", TableFormat.UNKNOWN).features()).isEqualTo(1);
         Path file = csv("a,b,c\\n1,2,3\\n");
         assertThatThrownBy(() -> DataReader.rows(file, price, 2))
                 .hasMessage(file + " has no column \"price\" for the labels: it has a, b, c");
