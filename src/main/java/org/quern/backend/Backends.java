@@ -111,10 +111,10 @@ public final class Backends {
                 throw cannot(candidate, availability);
             }
             if (availability.none()) {
-                skipped.add(candidate.name() + ": none here, see quern doctor -v");
+                skipped.add(candidate.name() + ": not found, see quern doctor -v");
                 continue;
             }
-            String problem = availability.usable() ? "its device is no GPU" : availability.detail();
+            String problem = availability.usable() ? "its device is not a GPU" : availability.detail();
             if (availability.automatic()) {
                 problem = problem(candidate, options);
             }

@@ -181,7 +181,7 @@ final class BenchCommands {
                 rungs = EnumSet.of(Recipe.parse(rung));
             }
             Options.checkWritable(json);
-            String located = DataSource.locate(console, data);
+            String located = DataSource.locateReal(console, data);
             Splits splits = DataSource.read(RunSettings.DEFAULT, located);
             RunSettings base = running.settings();
             Backends.Choice choice = base.choose();

@@ -153,7 +153,7 @@ final class CheckCommands {
     static void doctor(
             @Option(
                             names = {"-v", "--verbose"},
-                            description = "Also say why a device is none here.")
+                            description = "Also say why a device was not found.")
                     boolean verbose,
             @Mixin Options.Common common) {
         Console console = common.console();
@@ -211,7 +211,7 @@ final class CheckCommands {
             Checkup checkup = Checkup.of(backend, Backend.Options.DEFAULT.withDevice(number));
             line.clear();
             if (checkup.none()) {
-                console.about(name, "none here" + (verbose ? ": " + checkup.detail() : ""));
+                console.about(name, "not found" + (verbose ? ": " + checkup.detail() : ""));
             } else {
                 console.verdict(name, checkup.works(), "%s", checkup.detail());
             }
@@ -231,7 +231,7 @@ final class CheckCommands {
         try {
             Path found = Mnist.find(console.environment()).orElse(null);
             if (found == null) {
-                console.about("mnist", "none here: fetch it with quern data fetch mnist");
+                console.about("mnist", "not found: fetch it with quern data fetch mnist");
             } else {
                 console.verdict("mnist", true, "found in %s", found);
             }

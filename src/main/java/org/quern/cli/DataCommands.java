@@ -37,6 +37,7 @@ final class DataCommands {
         Splits read(Console console) {
             path = DataSource.locate(console, path);
             Splits splits = DataSource.read(table.settings(), path);
+            table.settings().requireUsed(splits);
             String what = DataSource.described(console, splits, path);
             console.about("data", what + DataText.reading(splits));
             return splits;

@@ -101,6 +101,15 @@ final class DataSource {
      * MNIST, found or else fetched; where it cannot be, generated digits, and a line that says so.
      */
     static String locate(Console console, String asked) {
+        return locate(console, asked, true);
+    }
+
+    /** The same for a measure, of which generated digits would tell nothing: MNIST, or a refusal. */
+    static String locateReal(Console console, String asked) {
+        return locate(console, asked, false);
+    }
+
+    private static String locate(Console console, String asked, boolean mayGenerate) {
         if (!asked.isEmpty()) {
             return asked;
         }
@@ -113,7 +122,7 @@ final class DataSource {
             fetch(console, cache);
             return cache.toString();
         } catch (QuernException e) {
-            if (e.kind() != QuernException.Kind.DATA) {
+            if (!mayGenerate || e.kind() != QuernException.Kind.DATA) {
                 throw e;
             }
             console.note("%s; taking generated digits instead", e.getMessage());

@@ -61,7 +61,7 @@ final class ModelCommands {
                             names = "--batch",
                             paramLabel = "N",
                             defaultValue = "" + TrainingConfig.DEFAULT_BATCH,
-                            description = "ModelOptions.Rows of a batch (32).")
+                            description = "Rows of a batch (32).")
                     int batch,
             @Mixin Options.Common common) {
         TrainingConfig config = model.config();
@@ -76,7 +76,7 @@ final class ModelCommands {
 
     @Command(
             name = "evaluate",
-            description = "Measures a trained model on rows whose classes are known.",
+            description = "Tests a trained model on labelled rows.",
             footer = {
                 "  quern evaluate runs/a",
                 "  quern evaluate runs/a --split train",

@@ -176,7 +176,7 @@ final class ModelOptions {
             String path = own ? trained.settings().get(Setting.DATA) : data();
             RunSettings reading = own ? trained.settings().with(table.given()) : reading(trained);
             TableFormat format = own ? reading.format() : trained.format(reading);
-            Splits splits = DataSource.read(reading, format, DataSource.locate(console, path));
+            Splits splits = DataSource.read(reading, format, DataSource.locateReal(console, path));
             String whole =
                     "--split: %s has no test rows of its own, and is taken whole: leave it out";
             expect(own || part == null || splits.test() != null, whole, splits.description());

@@ -1,5 +1,6 @@
 package org.quern.cli;
 
+import static org.quern.QuernException.require;
 import static org.quern.QuernException.usage;
 import static org.quern.report.Numbers.format;
 
@@ -32,7 +33,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "predict",
-        description = "Predicts the class of an image or row.",
+        description = "Predicts classes or numbers for images or rows of a table.",
         footer = {
             "  quern predict runs/a digit.png",
             "  quern predict runs/a scans/ digit.jpg",
@@ -161,6 +162,8 @@ final class PredictCommand implements Runnable {
     }
 
     private void images() {
+        String other = "%s takes rows of a table, and %s is none: give a .csv file";
+        require(model.saved().columns() == null, other, trained.source.path, files.get(0));
         ImageRows images = DataReader.images(files, model.saved().model().inputShape());
         if (!images.reading().isEmpty()) {
             console.about("data", images.rows().name() + "; " + images.reading());

@@ -14,6 +14,7 @@ import org.quern.data.Exploration;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.model.Scaling;
+import org.quern.plan.Folding;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
@@ -88,6 +89,12 @@ final class RunHeader {
         }
         console.about("", read + how + DataText.gaps(columns));
         leftOut(console, columns);
+        Plan plan = settings.config(parts.train().shape()).plan();
+        if (columns.standardize() && !plan.loss().takesLogits() && !Folding.takesTargets(plan)) {
+            console.note(
+                    "the label is not standardized, for the last layer is not linear: leave its"
+                            + " activation out, unless the label has its range");
+        }
         if (settings.loss().classifies()) {
             manyClasses(console, splits.train());
         } else if (!settings.asksFor(Setting.LOSS)

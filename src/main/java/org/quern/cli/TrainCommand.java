@@ -149,6 +149,8 @@ final class TrainCommand implements Runnable {
         times = new WallTime(console, timing);
         expect(keep == null || keep >= 0, "keep %d: give 0 or more", keep);
         gallery.check();
+        String fraction = "target-accuracy %s: give a fraction, such as 0.95";
+        expect(target == null || target <= 1, fraction, target);
         expect(!autoResume || out != null, "--auto-resume goes with --out RUN");
         if (autoResume && resume == null && RunFolder.holdsRun(out)) {
             resume = out;
@@ -189,7 +191,7 @@ final class TrainCommand implements Runnable {
                         .map(OptionSpec::longestName)
                         .filter(OF_ONE::contains)
                         .collect(joining(" and "));
-        expect(given.isEmpty(), "--folds keeps no model of its trainings: leave %s out", given);
+        expect(given.isEmpty(), "--folds keeps no model of its trainings: drop %s", given);
     }
 
     private RunSettings asked() {
@@ -206,7 +208,7 @@ final class TrainCommand implements Runnable {
     private RunSettings resumed() {
         if (out != null) {
             throw usage(
-                    "--out %s and --resume %s: a resumed run stays in its folder, leave --out out",
+                    "--out %s and --resume %s: a resumed run stays in its folder, drop --out",
                     out, resume);
         }
         folder = RunFolder.resume(resume, keep);

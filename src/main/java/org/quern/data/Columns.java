@@ -633,7 +633,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return shown(given(names, "names"), NAMES_SHOWN);
     }
 
-    static String shown(List<String> names, int most) {
+    /** Names in a row, so many at most. */
+    public static String shown(List<String> names, int most) {
         String all = names.stream().limit(most).map(Columns::brief).collect(joining(", "));
         int more = names.size() - most;
         return more > 0 ? all + " and %d more".formatted(more) : all;

@@ -5,6 +5,7 @@ import static org.quern.QuernException.require;
 
 import de.siegmar.fastcsv.writer.CsvWriter;
 import de.siegmar.fastcsv.writer.LineDelimiter;
+import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.UncheckedIOException;
 import java.io.Writer;
@@ -15,6 +16,7 @@ import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import java.util.zip.GZIPOutputStream;
 import org.quern.files.AtomicFile;
 
 /**
@@ -117,10 +119,16 @@ public final class CsvOutput {
         AtomicFile.write(
                 out,
                 to -> {
-                    Writer text = new OutputStreamWriter(to, StandardCharsets.UTF_8);
+                    GZIPOutputStream packed =
+                            DataReader.isCalled(out, ".gz") ? new GZIPOutputStream(to) : null;
+                    OutputStream bytes = packed == null ? to : packed;
+                    Writer text = new OutputStreamWriter(bytes, StandardCharsets.UTF_8);
                     CsvWriter csv = builder.build(text);
                     records.accept(csv);
                     csv.flush();
+                    if (packed != null) {
+                        packed.finish();
+                    }
                 });
     }
 }

@@ -92,7 +92,7 @@ public record Distortion(double rotate, double scale, double shift, double bend)
             return set;
         }
         int[] shape = set.shape();
-        String text = "%s has no images of bytes, which alone can be distorted";
+        String text = "%s has no images of bytes: --distort is for these alone";
         require(set.isPixels() && shape.length == 2, text, set.name());
         byte[] from = set.pixels();
         byte[] to = new byte[from.length];

@@ -117,8 +117,8 @@ public final class BenchText {
     /** What the columns of a table of steps hold, if there are so many. */
     public static String stepTitle(int columns) {
         return columns <= WITH_SPREAD
-                ? "a step's median, and half of most - least in percent of it"
-                : "a step's median";
+                ? "median time of a step, ± half the range in percent of it"
+                : "median time of a step";
     }
 
     /** The head of a table of steps: of a name of two words, the second below the first. */

@@ -36,10 +36,11 @@ public final class DataText {
             return values(set);
         }
         int[] perClass = Statistics.of(set).perClass();
-        String rows =
+        List<String> all =
                 IntStream.range(0, perClass.length)
                         .mapToObj(c -> format("%s (%,d)", set.classes().get(c), perClass[c]))
-                        .collect(joining(", "));
+                        .toList();
+        String rows = Columns.shown(all, MOST_CLASSES);
         return values(set) + "; " + classes(set) + ": " + rows;
     }
 
@@ -239,9 +240,7 @@ public final class DataText {
             parts.add(Look.clean(rowsOfClasses(data, look)));
         }
         Pictures pictures = Pictures.of(train);
-        if (pictures == null) {
-            parts.add("rows are no images: there are no pictures to show");
-        } else {
+        if (pictures != null) {
             PictureRows examples = new PictureRows(pictures, look);
             for (int row : data.examples()) {
                 examples.add(pictures.pixels(row), train.label(row));

@@ -106,7 +106,8 @@ public final class TextReport {
                         digits(evaluation.baselineRmse()),
                         digits(evaluation.mae()));
         if (outputs.size() == 1) {
-            return text + format(" on %,d rows", evaluation.rows());
+            int rows = evaluation.rows();
+            return text + format(" on %,d row%s", rows, rows == 1 ? "" : "s");
         }
         text +=
                 format(

@@ -256,7 +256,7 @@ public final class RunFolder implements AutoCloseable {
     }
 
     private static Path stateOf(Path folder) {
-        String text = "%s holds no run to go on with: there is no %s in it";
+        String text = "%s holds no run: there is no %s in it";
         require(holdsRun(folder), text, folder, STATE);
         return folder.resolve(STATE);
     }

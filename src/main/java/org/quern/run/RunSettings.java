@@ -162,6 +162,7 @@ public final class RunSettings implements Serializable {
      */
     public RunSettings on(Splits source) {
         Dataset train = given(source, "data").train();
+        requireUsed(source);
         Map<String, Object> told = new LinkedHashMap<>();
         if (source.label() != null) { // a name, where the column has one
             told.put("label", source.label());
@@ -181,6 +182,24 @@ public final class RunSettings implements Serializable {
                     .sized(train, told);
         }
         return sized(train, told);
+    }
+
+    /** Refuses what was asked of a table if the data is none. */
+    public void requireUsed(Splits source) {
+        if (source.label() == null) { // a table to train on has one
+            List<String> ofTables =
+                    Stream.of(
+                                    Setting.LABEL,
+                                    Setting.HEADER,
+                                    Setting.SEPARATOR,
+                                    Setting.MISSING,
+                                    Setting.CATEGORY)
+                            .filter(this::asksFor)
+                            .map(one -> "--" + one.name())
+                            .toList();
+            String text = "%s: only for tables, and %s is none";
+            expect(ofTables.isEmpty(), text, String.join(", ", ofTables), source.description());
+        }
     }
 
     private RunSettings sized(Dataset train, Map<String, Object> told) {

@@ -126,7 +126,7 @@ public final class Setting<T> {
             TABLE.setting("transpose", false)
                     .help("Turn images that are stored column after column, as EMNIST's are.");
     public static final Setting<Integer> LIMIT =
-            ROWS.setting("limit=N", 0).help("Train on N rows only.");
+            ROWS.setting("limit=N", 0).help("Train on N rows only (all).");
     public static final Setting<Double> SPLIT =
             ROWS.setting("split=FRACTION", 0.2)
                     .help("Rows to test on, where the data has no test rows (%s).")
@@ -173,7 +173,8 @@ public final class Setting<T> {
                     .as(text -> layers(text).text());
     public static final Setting<Float> SCALE =
             NETWORK.setting("scale=X", Scaling.UNIT.scale())
-                    .help("What raw input is multiplied by (pixels 0 to 255: 1/255; else 1).");
+                    .help("What raw input is multiplied by (pixels 0 to 255: 1/255; else 1); turns"
+                                    + " --standardize off.");
     public static final Setting<Float> SHIFT =
             NETWORK.setting("shift=X", Scaling.UNIT.shift()).help("What is then added (%s).");
 
@@ -194,7 +195,7 @@ public final class Setting<T> {
             TRAINING.setting("loss=NAME", "cross-entropy")
                     .help(
                             either(Loss.Kind.options())
-                                    + " (%s; mse for numbers); binary: yes or no for each output.")
+                                    + " (%s; mse for numbers); binary: 0 or 1 for each output.")
                     .as(name -> Loss.Kind.of(name).option());
     public static final Setting<Double> DELTA =
             TRAINING.setting("delta=X", Loss.DELTA)

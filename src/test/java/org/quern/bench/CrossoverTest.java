@@ -105,8 +105,8 @@ class CrossoverTest {
                 .allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
 
         assertThat(BenchText.stepTitle(few.size()))
-                .isEqualTo("a step's median, and half of most - least in percent of it");
-        assertThat(BenchText.stepTitle(many.size())).isEqualTo("a step's median");
+                .isEqualTo("median time of a step, ± half the range in percent of it");
+        assertThat(BenchText.stepTitle(many.size())).isEqualTo("median time of a step");
 
         StepBench.Result result =
                 new StepBench.Result(

@@ -157,7 +157,7 @@ class CommandsTest {
         assertThat(doctor.code()).isZero();
         assertThat(doctor.lines()).anyMatch(line -> line.matches("java +PASS  .*within bounds.*"));
         assertThat(doctor.lines())
-                .contains("mnist     none here: fetch it with quern data fetch mnist")
+                .contains("mnist     not found: fetch it with quern data fetch mnist")
                 .contains("cache     PASS  " + folder.resolve("cache/quern") + " can be written")
                 .last()
                 .asString()

@@ -144,10 +144,10 @@ class FoldsTest {
             delimiter = ';',
             value = {
                 "--folds 1; 2; folds 1: give at least 2",
-                "--folds 3 --out r; 2; --folds keeps no model of its trainings: leave --out out",
-                "--folds 3 --save r --report p; 2; --folds keeps no model of its trainings: leave --save and --report out",
-                "--folds 3 --watch; 2; --folds keeps no model of its trainings: leave --watch out",
-                "--folds 3 --resume r; 2; --folds keeps no model of its trainings: leave --resume out",
+                "--folds 3 --out r; 2; --folds keeps no model of its trainings: drop --out",
+                "--folds 3 --save r --report p; 2; --folds keeps no model of its trainings: drop --save and --report",
+                "--folds 3 --watch; 2; --folds keeps no model of its trainings: drop --watch",
+                "--folds 3 --resume r; 2; --folds keeps no model of its trainings: drop --resume",
                 "--folds 3 --overfit 9; 2; --folds 3 says what is tested on: leave --overfit out",
                 "--folds 3 --split 0.1; 2; --folds 3 says what is tested on: leave --split out",
                 "--balance --loss mse; 2; '--balance needs classes, and --loss mse has none'",
@@ -164,8 +164,10 @@ class FoldsTest {
     @Test
     void foldsThatMissTheirTargetOrDiverge() {
         String line = "train --data TABLE --backend java --folds 3 --epochs 1 ";
-        assertThat(run(line + "--target-accuracy 1.1").err())
-                .matches("quern: test accuracy 0\\.\\d{4} is below the target 1\\.1\\R");
+        assertThat(run(line + "--target-accuracy 1 --lr 1e-9").err())
+                .matches("quern: test accuracy 0\\.\\d{4} is below the target 1\\.0\\R");
+        assertThat(run(line + "--target-accuracy 95").err())
+                .isEqualTo("quern: target-accuracy 95.0: give a fraction, such as 0.95\n");
         Cli.Outcome diverged = run(line + "--lr 1e38");
         assertThat(diverged.err()).isEqualTo("quern: 3 of 3 folds diverged: there is no mean\n");
         assertThat(diverged.code()).isEqualTo(1);
@@ -316,7 +318,7 @@ class FoldsTest {
         assertThat(run("evaluate " + run).out())
                 .contains(last.substring(0, last.indexOf(" wrong")));
         assertThat(run("train --resume " + run + " --folds 2").err())
-                .isEqualTo("quern: --folds keeps no model of its trainings: leave --resume out\n");
+                .isEqualTo("quern: --folds keeps no model of its trainings: drop --resume\n");
     }
 
     @Test

@@ -59,8 +59,8 @@ class HelpTest {
         assertThat(outcome.code()).isEqualTo(2);
         assertThat(outcome.out())
                 .contains("Trains a network and tests it.")
-                .contains("Measures a trained model")
-                .contains("Predicts the class of an image or row.")
+                .contains("Tests a trained model on labelled rows.")
+                .contains("Predicts classes or numbers for images or rows of a table.")
                 .contains("Prints a model's layers")
                 .contains("Tells what works here")
                 .contains("Fetches data sets");

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -112,6 +113,30 @@ class PredictFileTest {
     }
 
     /** evaluate has no --loss and no --category that could help. */
+    @Test
+    void aGzippedFileIsWrittenGzipped() throws IOException {
+        train("price", "dense_8_relu,_dense_1");
+        file("new.csv", "x,town,kind\n0.5,Bonn,small\n");
+        quern("predict @run @new.csv --out @out.csv");
+        assertThat(quern("predict @run @new.csv --out @out.csv.gz").err()).isEmpty();
+        try (var unpacked =
+                new GZIPInputStream(Files.newInputStream(folder.resolve("out.csv.gz")))) {
+            assertThat(unpacked.readAllBytes()).isEqualTo(text("out.csv").getBytes(StandardCharsets.UTF_8));
+        }
+    }
+
+    @Test
+    void aTablesModelTakesNoImages() throws IOException {
+        train("price", "dense_8_relu,_dense_1");
+        file("digit.png", "");
+        Cli.Outcome outcome = quern("predict @run @digit.png");
+        assertThat(outcome.err())
+                .endsWith(
+                        "run takes rows of a table, and %s is none: give a .csv file\n"
+                                .formatted(folder.resolve("digit.png")));
+        assertThat(outcome.code()).isEqualTo(3);
+    }
+
     @Test
     void aFaultyRowForAModelIsToBeCorrected() throws IOException {
         train("price", "dense_8_relu,_dense_1");

@@ -86,6 +86,15 @@ class RegressionTest {
     }
 
     @Test
+    void labelsThatAreNotStandardizedAreTold() {
+        String note = "note      the label is not standardized, for the last layer is not linear";
+        String train = "train --data CSV --epochs 1 --loss mse --model ";
+        assertThat(quern(train + "dense_1_relu").out()).contains(note);
+        assertThat(quern(train + "dense_1").out()).doesNotContain(note);
+        assertThat(quern(train + "dense_1_relu --standardize off").out()).doesNotContain(note);
+    }
+
+    @Test
     void theTargetIsForR2WhereNumbersArePredicted() {
         String command =
                 "train --data CSV --loss mse --model dense_1 --epochs 1 --target-accuracy ";

@@ -130,7 +130,7 @@ class ResumeTest {
 
         assertThat(outcome.err())
                 .isEqualTo(
-                        "quern: %s holds no run to go on with: there is no last.state.safetensors"
+                        "quern: %s holds no run: there is no last.state.safetensors"
                                         .formatted(empty)
                                 + " in it"
                                 + System.lineSeparator());
@@ -148,7 +148,7 @@ class ResumeTest {
                 .isEqualTo(
                         "quern: --out elsewhere and --resume %s: a resumed run stays in its folder,"
                                         .formatted(run)
-                                + " leave --out out"
+                                + " drop --out"
                                 + System.lineSeparator());
         assertThat(outcome.code()).isEqualTo(2);
     }

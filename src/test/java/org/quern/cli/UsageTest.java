@@ -287,6 +287,35 @@ class UsageTest {
                 .startsWith("quern: QUERN_MNIST is " + folder + ", which does not hold MNIST: no ");
     }
 
+    /** Generated digits tell nothing of a model: what measures one asks for MNIST. */
+    @Test
+    void nothingIsMeasuredOnDigitsThatNobodyAskedFor() {
+        String model = folder.resolve("m.safetensors").toString();
+        Cli cli = new Cli(folder).with("http_proxy", "http://127.0.0.1:9");
+        cli.with("https_proxy", "http://127.0.0.1:9");
+        String[] train = {"train", "--epochs", "1", "--limit", "100", "--save", model};
+        assertThat(cli.run(train).out()).contains("taking generated digits instead");
+        for (String command :
+                new String[] {
+                    "evaluate " + model, "predict --index 0 " + model, "bench mnist --rung 97"
+                }) {
+            Cli.Outcome outcome = cli.run(command.split(" "));
+            assertThat(outcome.err()).as(command).startsWith("quern: MNIST cannot be fetched (");
+            assertThat(outcome.code()).as(command).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void optionsOfTablesAreForTables() {
+        for (String command : new String[] {"train --data", "explore", "data info"}) {
+            String line = command + " generated:50,10 --label x --missing -9";
+            Cli.Outcome outcome = new Cli(folder).run(line.split(" "));
+            assertThat(outcome.err())
+                    .startsWith("quern: --label, --missing: only for tables, and generated digits");
+            assertThat(outcome.code()).isEqualTo(2);
+        }
+    }
+
     @Test
     void saysHowMuchMoreMemoryJavaMayHave() throws IOException {
         Jvm.Outcome outcome =

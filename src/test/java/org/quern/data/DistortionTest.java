@@ -111,6 +111,6 @@ class DistortionTest {
                 Dataset.ofValues("flowers", new int[] {2}, new float[2])
                         .withLabels(new int[] {0}, List.of("a"));
         assertThatThrownBy(() -> SOME.apply(values, 1, 0))
-                .hasMessage("flowers has no images of bytes, which alone can be distorted");
+                .hasMessage("flowers has no images of bytes: --distort is for these alone");
     }
 }

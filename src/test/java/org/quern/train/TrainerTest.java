@@ -275,7 +275,7 @@ class TrainerTest {
         Path run = folder.resolve("run");
         RunFolder saver = RunFolder.create(run, Map.of(), PARTS, 2);
         assertThatThrownBy(() -> RunFolder.resume(run, 0))
-                .hasMessageStartingWith(run + " holds no run to go on with");
+                .hasMessageStartingWith(run + " holds no run");
         try (Trainer trainer = open(Usable.named("java"), CONFIG)) {
             trainer.listen(
                     new Listener() {

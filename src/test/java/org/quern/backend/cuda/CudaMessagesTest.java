@@ -66,7 +66,7 @@ class CudaMessagesTest {
                         + " set QUERN_LIBCUDA to it";
         fails(outcome, 4, "backend cuda cannot run: " + message);
         Jvm.Outcome doctor = jvm().with("QUERN_LIBCUDA", null).run(Quern.class, "doctor", "-v");
-        assertThat(doctor.out().lines().toList()).contains("cuda      none here: " + message);
+        assertThat(doctor.out().lines().toList()).contains("cuda      not found: " + message);
         assertThat(doctor.code()).isZero();
     }
 
@@ -105,7 +105,7 @@ class CudaMessagesTest {
                                         "generated:64,20",
                                         "--epochs=1")
                                 .out())
-                .contains("not cuda: none here, see quern doctor -v");
+                .contains("not cuda: not found, see quern doctor -v");
     }
 
     @Test

@@ -130,7 +130,7 @@ class OpenclShimTest {
             delimiter = '|',
             textBlock =
                     """
-                    cpu     | not opencl: its device is no GPU
+                    cpu     | not opencl: its device is not a GPU
                     version | not opencl: no OpenCL device can be used: 0 (Clover, Portable Computing Language, OpenCL 1.1 Mesa 22.3.6, which has OpenCL 1.1
                     gpu     | device    opencl:
                     """)
