@@ -114,7 +114,8 @@ public final class Backends {
                 skipped.add(candidate.name() + ": not found, see quern doctor -v");
                 continue;
             }
-            String problem = availability.usable() ? "its device is not a GPU" : availability.detail();
+            String problem =
+                    availability.usable() ? "its device is not a GPU" : availability.detail();
             if (availability.automatic()) {
                 problem = problem(candidate, options);
             }

@@ -104,7 +104,9 @@ final class DataSource {
         return locate(console, asked, true);
     }
 
-    /** The same for a measure, of which generated digits would tell nothing: MNIST, or a refusal. */
+    /**
+     * The same for a measure, of which generated digits would tell nothing: MNIST, or a refusal.
+     */
     static String locateReal(Console console, String asked) {
         return locate(console, asked, false);
     }

@@ -18,6 +18,7 @@ import org.quern.plan.Folding;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
+import org.quern.run.Results;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.train.Trainer;
@@ -61,6 +62,10 @@ final class RunHeader {
         String values =
                 statistics == null ? "pixels 0 to 255" : "values " + DataText.range(statistics);
         console.about("", read + values + scaling(scaling));
+        String dim = Results.dim(train, scaling);
+        if (dim != null) {
+            console.note(dim);
+        }
         if (statistics != null && scaling.equals(Scaling.NONE) && statistics.largest() > LARGE) {
             console.note(
                     "values as large as %s go in as they are, and training does best with values"

@@ -139,41 +139,78 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         List<Column> columns = table.header().inputs();
         List<Input> inputs = new ArrayList<>();
         for (int c = 0; c < columns.size(); c++) {
-            Column column = columns.get(c);
-            Input input = column.isCategory() ? category(table, c) : numbers(table, c);
+            Column one = columns.get(c);
+            double offset = one.offset();
+            inputs.add(
+                    one.isCategory()
+                            ? category(table, c)
+                            : numbers(
+                                    one,
+                                    new Moments(table.values(), c, table.features(), offset),
+                                    table.rows()));
+        }
+        List<Column> named = table.header().targets();
+        List<Moments> predicted = new ArrayList<>();
+        for (int t = 0; table.hasTargets() && t < table.targetWidth(); t++) {
+            double offset = t < named.size() ? named.get(t).offset() : 0;
+            predicted.add(new Moments(table.targets(), t, table.targetWidth(), offset));
+        }
+        return fit(table.name(), named, inputs, predicted, standardize, targets);
+    }
+
+    /**
+     * The same of the rows of a table of numbers that are in several places.
+     *
+     * @param inputs of all rows
+     * @param targets of all rows; none if classes are predicted
+     * @hidden
+     */
+    public static Columns fit(
+            String name,
+            Header header,
+            long rows,
+            List<Moments> inputs,
+            List<Moments> targets,
+            boolean standardize,
+            boolean standardizeTargets) {
+        List<Input> numbers =
+                IntStream.range(0, inputs.size())
+                        .mapToObj(c -> numbers(header.inputs().get(c), inputs.get(c), rows))
+                        .toList();
+        return fit(name, header.targets(), numbers, targets, standardize, standardizeTargets);
+    }
+
+    private static Columns fit(
+            String table,
+            List<Column> named,
+            List<Input> inputs,
+            List<Moments> predicted,
+            boolean standardize,
+            boolean standardizeTargets) {
+        for (int c = 0; c < inputs.size(); c++) {
+            Input input = inputs.get(c);
             boolean tiny = input.deviation() > 0 && input.deviation() < LEAST_DEVIATION;
             String text =
                     "%s: the numbers of column %d (%s) differ by too little (%s) to be standardized:"
                             + " multiply them, or give --standardize off";
-            require(
-                    !tiny || !standardize,
-                    text,
-                    table.name(),
-                    c + 1,
-                    column.name(),
-                    number(input.deviation()));
-            inputs.add(input);
+            String deviation = number(input.deviation());
+            require(!tiny || !standardize, text, table, c + 1, input.name(), deviation);
         }
-        List<Column> named = table.header().targets();
-        List<Target> predicted = new ArrayList<>();
-        for (int t = 0; t < Math.max(named.size(), table.targetWidth()); t++) {
+        List<Target> targets = new ArrayList<>();
+        for (int t = 0; t < Math.max(named.size(), predicted.size()); t++) {
             String name = t < named.size() ? named.get(t).name() : "";
-            double offset = t < named.size() ? named.get(t).offset() : 0;
-            Moments of =
-                    table.hasTargets()
-                            ? new Moments(table.targets(), t, table.targetWidth(), offset)
-                            : null;
+            Moments of = t < predicted.size() ? predicted.get(t) : null;
             if (of != null) {
-                requireTold(table.name(), name, of);
+                requireTold(table, name, of);
             }
-            if (of != null && targets) {
+            if (of != null && standardizeTargets) {
                 // a constant is learned as the mean
-                predicted.add(new Target(name, of.mean, of.deviation > 0 ? of.deviation : 1));
+                targets.add(new Target(name, of.mean, of.deviation > 0 ? of.deviation : 1));
             } else {
-                predicted.add(new Target(name, 0, 1));
+                targets.add(new Target(name, 0, 1));
             }
         }
-        return new Columns(inputs, predicted, standardize);
+        return new Columns(inputs, targets, standardize);
     }
 
     /** Refuses labels whose differences are lost in an answer, which is a float. */
@@ -194,9 +231,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 number(round == 0 ? of.mean : round));
     }
 
-    private static Input numbers(Dataset table, int c) {
-        Column column = table.header().inputs().get(c);
-        Moments of = new Moments(table.values(), c, table.features(), column.offset());
+    private static Input numbers(Column column, Moments of, long rows) {
         return new Input(
                 column.name(),
                 null,
@@ -205,7 +240,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
                 of.deviation,
                 of.min,
                 of.max,
-                of.count < table.rows());
+                of.count < rows);
     }
 
     private static Input category(Dataset table, int c) {
@@ -229,15 +264,22 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
     }
 
-    /** Of every {@code width}th value from {@code first} on, in float64. */
-    private static final class Moments {
-        int count;
-        double mean;
-        double deviation;
-        double min = Double.POSITIVE_INFINITY;
-        double max = Double.NEGATIVE_INFINITY;
+    /**
+     * Of the numbers of a column, computed in float64.
+     *
+     * @hidden
+     */
+    public static final class Moments implements Serializable {
+        private static final long serialVersionUID = 1;
 
-        Moments(float[] values, int first, int width, double offset) {
+        private long count;
+        private double mean;
+        private double deviation;
+        private double min = Double.POSITIVE_INFINITY;
+        private double max = Double.NEGATIVE_INFINITY;
+
+        /** Of every {@code width}th value from {@code first} on; NaN is a gap. */
+        public Moments(float[] values, int first, int width, double offset) {
             double near = 0; // some value: sums of distances from it keep their digits
             double sum = 0;
             double squares = 0;
@@ -264,6 +306,31 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
             mean = offset + (min == max ? min : near + shift);
             min += offset;
             max += offset;
+        }
+
+        /** Those of these numbers and others, of which there may be none. */
+        public Moments plus(Moments other) {
+            if (count == 0 || other.count == 0) {
+                return count == 0 ? other : this;
+            }
+            double apart = other.mean - mean;
+            double share = (double) other.count / (count + other.count);
+            double own = deviation * deviation;
+            double variance = own + share * (other.deviation * other.deviation - own);
+            deviation = Math.sqrt(variance + share * (1 - share) * apart * apart);
+            mean += share * apart;
+            min = Math.min(min, other.min);
+            max = Math.max(max, other.max);
+            count += other.count;
+            return this;
+        }
+
+        public double min() {
+            return min;
+        }
+
+        public double max() {
+            return max;
         }
     }
 

@@ -208,7 +208,8 @@ final class Csv {
     /** Looks at labels that were asked for, which a model may take or call otherwise. */
     private void lookAt(int[] found, List<String> wanted) {
         for (int i = 0; head.isHeader() && i < found.length; i++) {
-            if (Character.isDigit(wanted.get(i).charAt(0)) && !columnOf.containsKey(wanted.get(i))) {
+            if (Character.isDigit(wanted.get(i).charAt(0))
+                    && !columnOf.containsKey(wanted.get(i))) {
                 notes.add("--label %s counts from 0".formatted(wanted.get(i)));
             }
         }

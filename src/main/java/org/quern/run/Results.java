@@ -1,6 +1,7 @@
 package org.quern.run;
 
 import static java.util.stream.Collectors.joining;
+import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import java.util.HashMap;
@@ -12,6 +13,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.io.ModelFile.SavedModel;
+import org.quern.model.Scaling;
 import org.quern.plan.Folding;
 import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
@@ -66,6 +68,19 @@ public final class Results {
         Statistics of = Statistics.of(train);
         DoubleStream all = DoubleStream.of(of.min(), of.mean(), of.max(), of.deviation());
         return Map.of(RANGE, all.mapToObj(Double::toString).collect(joining(" ")));
+    }
+
+    /** What to say of pixels that are divided by 255 though none is above 1; null as a rule. */
+    public static String dim(Dataset train, Scaling scaling) {
+        if (!given(train, "rows").isPixels() || !Scaling.UNIT.equals(scaling)) {
+            return null;
+        }
+        for (byte pixel : train.pixels()) {
+            if (pixel != 0 && pixel != 1) {
+                return null;
+            }
+        }
+        return "no pixel is above 1, but they are divided by 255: give --scale 1 if 1 is white";
     }
 
     /**

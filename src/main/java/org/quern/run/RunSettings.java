@@ -15,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -385,17 +386,28 @@ public final class RunSettings implements Serializable {
      */
     public Splits parts(Splits source, int fold) {
         Splits parts = carved(source, fold);
-        if (parts.train().header() == null) {
-            return parts;
-        }
+        Dataset train = parts.train();
+        return train.header() == null
+                ? parts
+                : parts.in(
+                        columns(train, (numbers, targets) -> Columns.fit(train, numbers, targets)));
+    }
+
+    /**
+     * A table's columns; refused if they tell nothing.
+     *
+     * @param fit told whether to standardize numbers, and whether numbers to predict, too
+     * @hidden
+     */
+    public Columns columns(Dataset train, BiFunction<Boolean, Boolean, Columns> fit) {
         boolean standardize = get(Setting.STANDARDIZE) == Setting.OnOff.ON;
         boolean targets = Folding.takesTargets(config(1).plan());
-        Columns columns = Columns.fit(parts.train(), standardize, standardize && targets);
+        Columns columns = given(fit, "fit").apply(standardize, standardize && targets);
         String none = "%s: no column tells one row from another: %s";
         boolean tells = columns.inputs().stream().anyMatch(one -> !one.isLeftOut());
-        boolean some = parts.train().rows() > 1 ? tells : columns.width() > 0;
-        require(some, none, parts.train().name(), columns.leftOut());
-        return parts.in(columns);
+        boolean some = given(train, "rows").rows() > 1 ? tells : columns.width() > 0;
+        require(some, none, train.name(), columns.leftOut());
+        return columns;
     }
 
     /**

@@ -6,11 +6,13 @@ import static org.quern.QuernException.given;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile.SavedModel;
+import org.quern.model.Scaling;
 import org.quern.train.Evaluation;
 import org.quern.train.History;
 import org.quern.train.Trainer;
@@ -116,6 +118,8 @@ public final class Training implements AutoCloseable {
                 notes.add("test rows: " + strange);
             }
         }
+        Scaling scaling = trainer.plan().model().scaling();
+        Stream.ofNullable(Results.dim(parts.train(), scaling)).forEach(notes::add);
         String leftOut = parts.columns() == null ? "" : parts.columns().leftOut();
         if (!leftOut.isEmpty()) {
             notes.add("left out: " + leftOut);

@@ -1,12 +1,14 @@
 package org.quern.spark;
 
 import static org.quern.QuernException.data;
+import static org.quern.QuernException.require;
 
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
 import org.apache.spark.TaskContext;
+import org.apache.spark.rdd.InputFileBlockHolder;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
@@ -17,10 +19,12 @@ import org.apache.spark.sql.catalyst.expressions.codegen.UnsafeRowJoiner;
 import org.apache.spark.sql.catalyst.types.DataTypeUtils;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
+import org.apache.spark.unsafe.types.UTF8String;
 import org.apache.spark.util.TaskCompletionListener;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
 import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * Reads {@value #BATCH} rows, answers them, and gives them out with the answers, all in Spark's own
@@ -34,8 +38,34 @@ final class AnsweredRows implements Iterator<InternalRow> {
 
     /** Those of the rows that come, and of those that go. */
     record Columns(
-            Attribute features, Seq<Attribute> all, Seq<Attribute> kept, Seq<Attribute> answers)
+            Attribute features,
+            Seq<Attribute> all,
+            Seq<Attribute> kept,
+            Seq<Scoring.Answer> kinds,
+            Seq<Attribute> answers)
             implements Serializable {}
+
+    /**
+     * The part of a file that a row is of, as Spark keeps it for {@code input_file_name()}: of the
+     * row that was read last, which here is not the one that is given out.
+     */
+    private record FilePart(UTF8String file, long from, long length) {
+        /** That of the row that was read now; the one before, if it is the same. */
+        static FilePart now(FilePart before) {
+            UTF8String file = InputFileBlockHolder.getInputFilePath();
+            long from = InputFileBlockHolder.getStartOffset();
+            boolean same = before != null && before.file == file && before.from == from;
+            return same ? before : new FilePart(file, from, InputFileBlockHolder.getLength());
+        }
+
+        void set() {
+            if (from < 0) { // of no file
+                InputFileBlockHolder.unset();
+            } else {
+                InputFileBlockHolder.set(file.toString(), from, length);
+            }
+        }
+    }
 
     private final Iterator<InternalRow> rows;
     private final Scoring scoring;
@@ -58,6 +88,9 @@ final class AnsweredRows implements Iterator<InternalRow> {
     private float[] answers;
     private int count;
     private int next;
+    private final FilePart[] parts; // of the batch's rows
+    private FilePart reading; // of the row that was read last
+    private FilePart current; // that Spark is told of; null if it is the reader's
 
     private AnsweredRows(
             Iterator<InternalRow> rows,
@@ -72,6 +105,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
         outputs = saved.model().outputSize();
         most = Math.max(1, Math.min(BATCH, FLOATS / width));
         batch = new UnsafeRow[most];
+        parts = new FilePart[most];
         int place = columns.all.indexWhere(one -> one.exprId().equals(columns.features.exprId()));
         reader = new Features.Reader(columns.features.dataType(), place);
         StructType left = DataTypeUtils.fromAttributes(columns.kept);
@@ -79,10 +113,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
         keep = UnsafeProjection.create(Scoring.expressions(columns.kept), columns.all);
         all = columns.kept.equals(columns.all);
         joiner = left.isEmpty() ? null : GenerateUnsafeRowJoiner.create(left, right);
-        wanted =
-                Arrays.stream(right.fieldNames())
-                        .map(Scoring.Answer::valueOf)
-                        .toArray(Scoring.Answer[]::new);
+        wanted = CollectionConverters.asJava(columns.kinds).toArray(Scoring.Answer[]::new);
         answer = UnsafeProjection.create(right);
         own = new GenericInternalRow(wanted.length);
         classes = saved.loss().classifies();
@@ -122,7 +153,11 @@ final class AnsweredRows implements Iterator<InternalRow> {
 
     @Override
     public boolean hasNext() {
-        return next < count || rows.hasNext();
+        if (next < count) {
+            return true;
+        }
+        goOnReading();
+        return rows.hasNext();
     }
 
     @Override
@@ -130,10 +165,22 @@ final class AnsweredRows implements Iterator<InternalRow> {
         if (next == count) {
             read();
         }
+        if (parts[next] != current) {
+            current = parts[next];
+            current.set();
+        }
         UnsafeRow added = answer.apply(answered(next * outputs));
         UnsafeRow row = batch[next];
         batch[next++] = null;
         return joiner == null ? added : joiner.join(row, added);
+    }
+
+    /** Before the reader is asked for more: it finds the part of the file where it stands. */
+    private void goOnReading() {
+        if (current != null && current != reading) {
+            current = reading;
+            current.set();
+        }
     }
 
     private void read() {
@@ -142,9 +189,13 @@ final class AnsweredRows implements Iterator<InternalRow> {
         }
         next = 0;
         count = 0;
+        goOnReading();
         while (count < most && rows.hasNext()) {
             InternalRow row = rows.next();
+            reading = FilePart.now(reading);
+            parts[count] = reading;
             int has = reader.read(row, values, count * width, width);
+            require(has != Features.Reader.NONE, "column %s is null in a row", scoring.column);
             if (has != width) {
                 String text = "column %s: a row has %d numbers, but the model takes %d";
                 throw data(text, scoring.column, has, width);
@@ -155,6 +206,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
             }
             count++;
         }
+        current = null; // the reader has gone on, perhaps to another file
         values = count < most ? Arrays.copyOf(values, count * width) : values;
         answers = new float[count * outputs];
         if (wanted.length > 0) { // none to count rows
@@ -168,6 +220,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
         for (int i = 0; i < outputs; i++) {
             raw[i] = answers[from + i];
         }
+        Answers.centre(raw, classes);
         double[] likely = raw;
         if (softmax) {
             likely = raw.clone();

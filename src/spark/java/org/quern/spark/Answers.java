@@ -1,9 +1,14 @@
 package org.quern.spark;
 
+import static org.quern.QuernException.expect;
+
+import java.util.List;
 import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.linalg.Vectors;
+import org.quern.data.Column;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
+import org.quern.data.Header;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
 
@@ -16,6 +21,26 @@ final class Answers {
         return saved.columns() == null
                 ? saved.model().inputSize()
                 : saved.columns().inputs().size();
+    }
+
+    /** Numbers of a vector as columns of a table, in the model's order. */
+    static Header header(Columns columns) {
+        return new Header(
+                columns.inputs().stream().map(one -> Column.numbers(one.name())).toList(),
+                List.of());
+    }
+
+    /** Refuses a model of a table whose rows cannot be told by the numbers of a vector. */
+    static void requireNumbers(SavedModel saved) {
+        if (saved.columns() == null) {
+            return;
+        }
+        for (Columns.Input one : saved.columns().inputs()) {
+            String text = "the model takes text in column %s, and vectors have numbers alone";
+            expect(!one.isCategory() || one.isLeftOut(), text, one.name());
+            String large = "the model takes numbers in column %s that a float32 cannot tell apart";
+            expect(one.offset() == 0 || one.isLeftOut(), large, one.name());
+        }
     }
 
     /**
@@ -45,7 +70,9 @@ final class Answers {
                 Predictors.of(trained.name, trained.file, RunSettings.DEFAULT)) {
             shared.predictor.outputs(input(shared, values, true), outputs);
         }
-        return Vectors.dense(doubles(outputs));
+        double[] raw = doubles(outputs);
+        centre(raw, trained.saved().loss().classifies());
+        return Vectors.dense(raw);
     }
 
     static double[] doubles(float[] values) {
@@ -54,6 +81,18 @@ final class Answers {
             all[i] = values[i];
         }
         return all;
+    }
+
+    /**
+     * Takes their mean from the logits of two classes, which changes no probability: the second
+     * alone then tells the likelier rows, as evaluators want it.
+     */
+    static void centre(double[] raw, boolean classes) {
+        if (classes && raw.length == 2) {
+            double half = (raw[1] - raw[0]) / 2;
+            raw[0] = -half;
+            raw[1] = half;
+        }
     }
 
     /** Makes logits z probabilities: {@code exp(zⱼ − max z) / Σ exp(zₖ − max z)}. */

@@ -14,6 +14,7 @@ import org.apache.spark.storage.StorageLevel;
 import org.quern.backend.Backends;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
+import org.quern.data.Header;
 import org.quern.data.Splits;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
@@ -125,14 +126,28 @@ final class Averaging {
             Order start = start(shares);
             int epochs = start.common.settings.get(Setting.EPOCHS);
             int every = params.atLeast(0, params.averageEvery(), 0);
-            every = every == 0 ? measured(shares, start) : every;
+            List<String> notes = new ArrayList<>();
+            if (every == 0) {
+                long rows = (blocks.rows + workers - 1) / workers;
+                int batch = start.common.settings.get(Setting.BATCH);
+                long epoch = (rows + batch - 1) / batch;
+                every = measured(shares, start);
+                if (every > epoch) {
+                    every = (int) epoch;
+                    notes.add(
+                            "the workers average once an epoch, which takes more than a tenth of"
+                                    + " the time: one worker would be faster");
+                }
+            }
             Order now = start;
             while (now.epochs.size() < epochs) {
                 now = round(shares, now, every).next();
             }
             Order end = now;
             byte[] outcome = first(shares, share -> model(share, end));
-            return new Trained(Bytes.to(Outcome.class, outcome).orThrow(), every);
+            Outcome done = Bytes.to(Outcome.class, outcome).orThrow();
+            done.notes().addAll(notes);
+            return new Trained(done, every);
         } finally {
             shares.unpersist(false);
         }
@@ -143,12 +158,58 @@ final class Averaging {
         return shares.filter(share -> share.worker == 0).map(work).collect().get(0);
     }
 
-    /** Settings, columns and initial weights, which are worker 0's. */
+    /** What there is to know of all rows: of a table's columns, and of numbers to predict. */
+    private static final class Facts implements Serializable {
+        private static final long serialVersionUID = 1;
+        private final ArrayList<Columns.Moments> inputs = new ArrayList<>();
+        private final ArrayList<Columns.Moments> targets = new ArrayList<>();
+        private long rows;
+
+        private Facts(Dataset of) {
+            rows = of.rows();
+            for (int c = 0; of.header() != null && c < of.features(); c++) {
+                inputs.add(new Columns.Moments(of.values(), c, of.features(), 0));
+            }
+            if (of.hasTargets()) {
+                targets.add(new Columns.Moments(of.targets(), 0, 1, 0));
+            }
+        }
+
+        private Facts plus(Facts other) {
+            rows += other.rows;
+            add(inputs, other.inputs);
+            add(targets, other.targets);
+            return this;
+        }
+
+        private static void add(List<Columns.Moments> some, List<Columns.Moments> others) {
+            for (int i = 0; i < some.size(); i++) {
+                some.set(i, some.get(i).plus(others.get(i)));
+            }
+        }
+
+        /** Some rows, with the least and the most of all targets among theirs. */
+        private Splits in(Dataset some) {
+            Dataset rows = some;
+            if (rows.hasTargets() && rows.rows() > 1) {
+                float[] numbers = rows.targets().clone();
+                numbers[0] = (float) targets.get(0).min();
+                numbers[1] = (float) targets.get(0).max();
+                rows = rows.withTargets(numbers, 1);
+            }
+            return new Splits(rows, rows.row(0), rows.name());
+        }
+    }
+
+    /** Settings and columns, which are those of all rows, and initial weights. */
     private Order start(JavaRDD<Share> shares) {
         RunSettings settings = asked;
         ArrayList<String> names = classes == null ? null : new ArrayList<>(classes);
         int[] extents = shape;
-        byte[] order = first(shares, share -> Bytes.of(started(share, settings, names, extents)));
+        Facts facts =
+                shares.map(share -> new Facts(share.rows(names, extents))).treeReduce(Facts::plus);
+        byte[] order =
+                first(shares, share -> Bytes.of(started(share, facts, settings, names, extents)));
         Object started = Bytes.to(Serializable.class, order);
         if (started instanceof Outcome failed) {
             failed.orThrow();
@@ -157,13 +218,27 @@ final class Averaging {
     }
 
     private static Serializable started(
-            Share share, RunSettings asked, ArrayList<String> classes, int[] shape) {
+            Share share, Facts facts, RunSettings asked, ArrayList<String> classes, int[] shape) {
         try {
             Dataset rows = share.rows(classes, shape);
-            Splits all = new Splits(rows, rows.row(0), rows.name());
-            RunSettings settings = asked.on(all);
-            Splits parts = settings.parts(all);
-            Common common = new Common(settings, parts.columns(), classes, shape);
+            Header header = rows.header();
+            RunSettings settings = asked.on(facts.in(rows));
+            Columns columns =
+                    header == null
+                            ? null
+                            : settings.columns(
+                                    rows,
+                                    (numbers, targets) ->
+                                            Columns.fit(
+                                                    rows.name(),
+                                                    header,
+                                                    facts.rows,
+                                                    facts.inputs,
+                                                    facts.targets,
+                                                    numbers,
+                                                    targets));
+            Splits parts = share.parts(classes, shape, columns);
+            Common common = new Common(settings, columns, classes, shape);
             RunSettings here = OnExecutor.here(settings);
             try (Training training = new Training(here, parts, here.choose().backend())) {
                 float[] state = training.trainer().state();

@@ -76,18 +76,18 @@ final class Block implements Serializable {
         return true;
     }
 
-    /** Every so manieth row, from the first of that number on. */
-    Block every(int step, int first) {
+    /** Some of the rows, by their numbers. */
+    Block some(int... chosen) {
         Block some = new Block(this);
-        some.rows = first >= rows ? 0 : (rows - first - 1) / step + 1;
+        some.rows = chosen.length;
         some.labels = new double[some.rows];
         some.pixels = pixels == null ? null : new byte[some.rows * width];
         some.values = values == null ? null : new float[some.rows * width];
         Object from = pixels == null ? values : pixels;
         Object to = pixels == null ? some.values : some.pixels;
-        for (int i = 0, row = first; i < some.rows; i++, row += step) {
-            some.labels[i] = labels[row];
-            System.arraycopy(from, row * width, to, i * width, width);
+        for (int i = 0; i < some.rows; i++) {
+            some.labels[i] = labels[chosen[i]];
+            System.arraycopy(from, chosen[i] * width, to, i * width, width);
         }
         return some;
     }

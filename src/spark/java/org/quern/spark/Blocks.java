@@ -70,11 +70,9 @@ final class Blocks implements AutoCloseable {
             }
             pixels = image;
             most = all.stream().mapToDouble(block -> block.most).max().orElse(0);
-            int values = 1;
-            for (int extent : shape) {
-                values *= extent;
-            }
-            String text = "column %s: rows have %d numbers, and shape %s %d";
+            require(width > 0, "column %s: rows have no numbers", features);
+            long values = Arrays.stream(shape).asLongStream().reduce(1, (a, b) -> a * b);
+            String text = "column %s: rows have %d numbers, and shape %s %,d";
             boolean fits = !image || values == width;
             require(fits, text, features, width, Arrays.toString(shape), values);
             if (labels == Labels.CLASSES && most >= MOST_CLASSES) {

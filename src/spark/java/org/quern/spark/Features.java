@@ -3,6 +3,7 @@ package org.quern.spark;
 import static org.quern.QuernException.require;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.apache.spark.ml.linalg.DenseVector;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.linalg.SparseVector;
@@ -11,6 +12,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.Decimal;
@@ -42,10 +44,26 @@ final class Features {
     }
 
     private static DataType type(StructType schema, String name, String setter) {
-        boolean there = Arrays.asList(schema.fieldNames()).contains(name);
+        int place = place(schema, name);
         String text = "there is no column %s: use one of %s, by %s";
-        require(there, text, name, String.join(", ", schema.fieldNames()), setter);
-        return schema.apply(name).dataType();
+        require(place >= 0, text, name, String.join(", ", schema.fieldNames()), setter);
+        return schema.fields()[place].dataType();
+    }
+
+    /** Where a column is, by Spark's rule for upper and lower case; -1 if it is not there. */
+    static int place(StructType schema, String name) {
+        String[] names = schema.fieldNames();
+        boolean byCase = SQLConf.get().caseSensitiveAnalysis();
+        int[] found =
+                IntStream.range(0, names.length)
+                        .filter(
+                                i ->
+                                        byCase
+                                                ? names[i].equals(name)
+                                                : names[i].equalsIgnoreCase(name))
+                        .toArray();
+        require(found.length < 2, "%d columns are called %s: rename one", found.length, name);
+        return found.length == 0 ? -1 : found[0];
     }
 
     /** Numbers of a row. */
@@ -84,6 +102,9 @@ final class Features {
 
     /** Reads a column of rows that are in Spark's own form. */
     static final class Reader {
+        /** Of a row that has no features. */
+        static final int NONE = -1;
+
         private final int place;
         private final DataType element; // null of vectors
         private boolean odd; // whether there was a NaN or a -0
@@ -96,7 +117,7 @@ final class Features {
         /** How many numbers a row has; if as many as asked for, they are written there. */
         int read(InternalRow row, float[] to, int at, int width) {
             if (row.isNullAt(place)) {
-                return 0;
+                return NONE;
             }
             if (element != null) {
                 ArrayData numbers = row.getArray(place);

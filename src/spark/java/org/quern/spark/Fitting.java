@@ -14,6 +14,7 @@ import org.apache.spark.ml.attribute.Attribute;
 import org.apache.spark.ml.attribute.NominalAttribute;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.types.StructType;
+import org.quern.model.Model;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 
@@ -36,6 +37,9 @@ final class Fitting {
         this.classify = classify;
         settings = params.settings();
         shape = params.value(params.shape(), new int[0]);
+        if (shape.length > 0) {
+            Model.input(shape); // refuses what is no shape
+        }
         if (settings.asksFor(Setting.LOSS)) {
             boolean classes = settings.loss().classifies();
             String text = "loss %s is not for %s: use Quern%s";
@@ -59,6 +63,9 @@ final class Fitting {
             List<String> classes = classify ? classes(data, blocks) : null;
             SparkContext spark = data.sparkSession().sparkContext();
             checkSize(spark, blocks, workers);
+            if (classify) {
+                Scoring.check(params.value(params.getParam("thresholds"), null), classes.size());
+            }
             if (workers > 1) {
                 return new Averaging(params, settings, blocks, classes, shape).fit(workers);
             }
@@ -85,18 +92,22 @@ final class Fitting {
 
     /** Names of the classes: those of the column, else their numbers. */
     private List<String> classes(Dataset<?> data, Blocks blocks) {
-        Attribute of = Attribute.fromStructField(data.schema().apply(label));
-        int classes = Math.max(2, blocks.classes());
+        StructType schema = data.schema();
+        Attribute of = Attribute.fromStructField(schema.fields()[Features.place(schema, label)]);
+        List<String> names = new ArrayList<>();
+        int least = settings.asksFor(Setting.MODEL) ? settings.config(1).model().outputSize() : 2;
+        int classes = Math.max(Math.max(2, least), blocks.classes());
         if (of instanceof NominalAttribute nominal && nominal.getNumValues().isDefined()) {
             int known = (int) nominal.getNumValues().get();
             String text = "column %s: label %d is out of range: it says that there are %d classes";
-            expect(classes <= known, text, label, classes - 1, known);
-            classes = known;
+            expect(blocks.classes() <= known, text, label, blocks.classes() - 1, known);
+            classes = Math.max(2, known);
             if (nominal.values().isDefined()) {
-                return List.of(nominal.values().get());
+                names.addAll(List.of(nominal.values().get()));
             }
         }
-        return new ArrayList<>(IntStream.range(0, classes).mapToObj(Integer::toString).toList());
+        IntStream.range(names.size(), classes).mapToObj(Integer::toString).forEach(names::add);
+        return names;
     }
 
     /** Refuses rows that an executor has no memory for. */
@@ -109,12 +120,12 @@ final class Fitting {
         if (!fits) {
             throw usage(
                     "%,d rows of %,d numbers are too many for one executor: training takes %,d MB"
-                            + " and it has %,d MB: raise spark.executor.memory%s, or give fewer"
-                            + " rows",
+                            + " and it has %,d MB: raise %s%s, or give fewer rows",
                     rows,
                     blocks.width,
                     need >> 20,
                     has >> 20,
+                    spark.isLocal() ? "spark.driver.memory" : "spark.executor.memory",
                     ", or share the rows out by setWorkers with more than " + workers);
         }
     }

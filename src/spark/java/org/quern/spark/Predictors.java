@@ -33,7 +33,7 @@ final class Predictors {
 
         private Shared(SavedModel saved, RunSettings settings) {
             this.saved = saved;
-            header = saved.columns() == null ? null : Blocks.header(Answers.width(saved), false);
+            header = saved.columns() == null ? null : Answers.header(saved.columns());
             gaps = header == null ? null : saved.columns().gaps(header);
             Backend.Options options = settings.options();
             Backends.Choice choice = settings.choose();

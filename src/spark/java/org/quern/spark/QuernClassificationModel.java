@@ -114,7 +114,7 @@ public final class QuernClassificationModel
 
     @Override
     public StructType transformSchema(StructType schema) {
-        return new Scoring(this).schema(schema);
+        return new Scoring(this).schema(schema, saved().model().outputSize());
     }
 
     @Override

@@ -68,7 +68,7 @@ public final class QuernClassifier
     @Override
     public StructType transformSchema(StructType schema) {
         fitting().check(schema);
-        return new Scoring(this).schema(schema);
+        return new Scoring(this).schema(schema, 0);
     }
 
     private Fitting fitting() {

@@ -87,7 +87,7 @@ public final class QuernRegressionModel extends RegressionModel<Vector, QuernReg
 
     @Override
     public StructType transformSchema(StructType schema) {
-        return new Scoring(this).schema(schema);
+        return new Scoring(this).schema(schema, saved().model().outputSize());
     }
 
     @Override

@@ -65,7 +65,7 @@ public final class QuernRegressor extends Regressor<Vector, QuernRegressor, Quer
     @Override
     public StructType transformSchema(StructType schema) {
         fitting().check(schema);
-        return new Scoring(this).schema(schema);
+        return new Scoring(this).schema(schema, 0);
     }
 
     private Fitting fitting() {

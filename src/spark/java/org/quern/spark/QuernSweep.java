@@ -8,6 +8,7 @@ import java.io.Serializable;
 import java.lang.ref.SoftReference;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.IntStream;
 import org.apache.spark.SparkException;
@@ -120,11 +121,12 @@ public final class QuernSweep {
                         + " it from a file",
                 bytes(data) >> 20);
         Broadcast<byte[]> sent = context.broadcast(Bytes.of(data));
+        String key = UUID.randomUUID().toString();
         List<JavaFutureAction<List<byte[]>>> tasks = new ArrayList<>();
         try {
             for (Sweep.Member member : members) {
                 context.setJobDescription("Quern: " + member.varied());
-                Task task = new Task(sent, checkpoint, every);
+                Task task = new Task(sent, key, checkpoint, every);
                 tasks.add(
                         context.parallelize(List.of(Bytes.of(member)), 1).map(task).collectAsync());
             }
@@ -183,25 +185,27 @@ public final class QuernSweep {
     /** What an executor does: it decodes the data once, and trains one at a time. */
     private static final class Task implements Function<byte[], byte[]> {
         private static final long serialVersionUID = 1;
-        private static long heldId = -1;
+        private static String heldKey;
         private static SoftReference<Splits> held = new SoftReference<>(null);
 
         private final Broadcast<byte[]> sent;
+        private final String key; // a broadcast's number is another's in the next session
         private final String checkpoint;
         private final int every;
 
-        Task(Broadcast<byte[]> sent, String checkpoint, int every) {
+        Task(Broadcast<byte[]> sent, String key, String checkpoint, int every) {
             this.sent = sent;
+            this.key = key;
             this.checkpoint = checkpoint;
             this.every = every;
         }
 
-        private static synchronized Splits data(Broadcast<byte[]> sent) {
-            Splits data = heldId == sent.id() ? held.get() : null;
+        private static synchronized Splits data(Broadcast<byte[]> sent, String key) {
+            Splits data = key.equals(heldKey) ? held.get() : null;
             if (data == null) {
                 data = Bytes.to(Splits.class, sent.value());
                 held = new SoftReference<>(data);
-                heldId = sent.id();
+                heldKey = key;
             }
             return data;
         }
@@ -210,7 +214,7 @@ public final class QuernSweep {
         public byte[] call(byte[] bytes) {
             Sweep.Member asked = Bytes.to(Sweep.Member.class, bytes);
             try {
-                return Bytes.of(train(asked, data(sent)));
+                return Bytes.of(train(asked, data(sent, key)));
             } catch (RuntimeException e) {
                 if (QuernException.isDeviceLost(e)) {
                     throw e; // another executor may have one that works

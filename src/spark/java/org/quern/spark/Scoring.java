@@ -1,14 +1,16 @@
 package org.quern.spark;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.require;
 
 import java.io.Serializable;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.ml.attribute.AttributeGroup;
+import org.apache.spark.ml.attribute.NominalAttribute;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -51,6 +53,7 @@ final class Scoring implements Serializable {
     }
 
     final String column;
+    private final boolean classes;
     final double[] thresholds; // null for none
     final RunSettings settings; // those of running
     private final EnumMap<Answer, String> names = new EnumMap<>(Answer.class);
@@ -61,7 +64,7 @@ final class Scoring implements Serializable {
     /** As the params of an estimator or of a model say; without a name, an answer is left out. */
     Scoring(QuernParams of) {
         column = of.value(of.getParam("featuresCol"), "");
-        boolean classes = of.hasParam("thresholds");
+        classes = of.hasParam("thresholds");
         thresholds = classes ? of.value(of.getParam("thresholds"), null) : null;
         settings = of.settings();
         for (Answer answer : Answer.values()) {
@@ -72,17 +75,41 @@ final class Scoring implements Serializable {
         }
     }
 
-    /** What the answers make of a schema; refused if it lacks the features, or has an answer. */
-    StructType schema(StructType of) {
+    /**
+     * What the answers make of a schema; refused if it lacks the features, or has an answer.
+     *
+     * @param outputs of the model; 0 if it is not trained yet
+     */
+    StructType schema(StructType of, int outputs) {
         Features.check(of, column);
         StructType with = of;
         for (Map.Entry<Answer, String> added : names.entrySet()) {
-            boolean there = Arrays.asList(with.fieldNames()).contains(added.getValue());
+            boolean there = Features.place(with, added.getValue()) >= 0;
             String text = "there is a column %s already: give answers another name";
             require(!there, text, added.getValue());
-            with = with.add(added.getValue(), added.getKey().type(), false);
+            Metadata metadata = metadata(added.getKey(), added.getValue(), outputs);
+            with = with.add(added.getValue(), added.getKey().type(), false, metadata);
         }
         return with;
+    }
+
+    /** Refuses thresholds that are more or fewer than there are classes. */
+    static void check(double[] thresholds, int classes) {
+        String text = "thresholds: there are %d of them, and %d classes";
+        boolean fit = thresholds == null || thresholds.length == classes;
+        expect(fit, text, fit ? 0 : thresholds.length, classes);
+    }
+
+    /** What Spark's own models tell of their answers, so that others need not look at the rows. */
+    private Metadata metadata(Answer answer, String called, int outputs) {
+        if (outputs == 0) {
+            return Metadata.empty();
+        } else if (answer != Answer.PREDICTION) {
+            return new AttributeGroup(called, outputs).toMetadata();
+        } else if (!classes) {
+            return Metadata.empty();
+        }
+        return NominalAttribute.defaultAttr().withName(called).withNumValues(outputs).toMetadata();
     }
 
     /**
@@ -90,12 +117,14 @@ final class Scoring implements Serializable {
      * Spark's optimizer sees which columns that is.
      */
     Dataset<Row> transform(Dataset<?> data, Trained trained) {
-        schema(data.schema());
+        int outputs = trained.saved().model().outputSize();
+        schema(data.schema(), outputs);
+        check(thresholds, outputs);
         name = trained.name;
         file = trained.on(data.sparkSession());
         LogicalPlan rows = ((org.apache.spark.sql.classic.Dataset<?>) data).logicalPlan();
         List<NamedExpression> columns = new ArrayList<>(CollectionConverters.asJava(rows.output()));
-        Attribute features = (Attribute) columns.get(data.schema().fieldIndex(column));
+        Attribute features = (Attribute) columns.get(Features.place(data.schema(), column));
         List<Attribute> answers = new ArrayList<>();
         for (Map.Entry<Answer, String> added : names.entrySet()) {
             Attribute answer =
@@ -103,7 +132,7 @@ final class Scoring implements Serializable {
                             added.getKey().name(),
                             added.getKey().type(),
                             false,
-                            Metadata.empty(),
+                            metadata(added.getKey(), added.getValue(), outputs),
                             NamedExpression.newExprId(),
                             seq(List.of()));
             answers.add(answer);
@@ -120,9 +149,17 @@ final class Scoring implements Serializable {
         }
         SparkSession session = (SparkSession) data.sparkSession();
         ScoringPlan.Planning.register(session);
-        LogicalPlan scored = new ScoringPlan(this, features, seq(answers), rows);
+        LogicalPlan scored = new ScoringPlan(this, features, kinds(answers), seq(answers), rows);
         return org.apache.spark.sql.classic.Dataset.ofRows(
                 session, new Project(seq(columns), scored));
+    }
+
+    /**
+     * Which answers these columns are: Spark takes plans for equal that differ in the names of
+     * columns alone.
+     */
+    static Seq<Answer> kinds(List<Attribute> answers) {
+        return seq(answers.stream().map(one -> Answer.valueOf(one.name())).toList());
     }
 
     static <T> Seq<T> seq(List<? extends T> list) {

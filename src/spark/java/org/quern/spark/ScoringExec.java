@@ -26,6 +26,7 @@ public final class ScoringExec extends SparkPlan {
     private final Scoring scoring;
     private final Attribute features;
     private final Seq<Attribute> kept;
+    private final Seq<Scoring.Answer> kinds;
     private final Seq<Attribute> answers;
     private final SparkPlan rows;
 
@@ -34,11 +35,13 @@ public final class ScoringExec extends SparkPlan {
             Scoring scoring,
             Attribute features,
             Seq<Attribute> kept,
+            Seq<Scoring.Answer> kinds,
             Seq<Attribute> answers,
             SparkPlan rows) {
         this.scoring = scoring;
         this.features = features;
         this.kept = kept;
+        this.kinds = kinds;
         this.answers = answers;
         this.rows = rows;
     }
@@ -46,7 +49,7 @@ public final class ScoringExec extends SparkPlan {
     @Override
     public RDD<InternalRow> doExecute() {
         AnsweredRows.Columns columns =
-                new AnsweredRows.Columns(features, rows.output(), kept, answers);
+                new AnsweredRows.Columns(features, rows.output(), kept, kinds, answers);
         Scoring how = scoring; // not this plan, which is the driver's
         return source().mapPartitions(some -> AnsweredRows.of(some, how, columns), true).rdd();
     }
@@ -81,17 +84,17 @@ public final class ScoringExec extends SparkPlan {
 
     @Override
     public SparkPlan withNewChildrenInternal(IndexedSeq<SparkPlan> children) {
-        return new ScoringExec(scoring, features, kept, answers, children.apply(0));
+        return new ScoringExec(scoring, features, kept, kinds, answers, children.apply(0));
     }
 
     @Override
     public int productArity() {
-        return 5;
+        return 6;
     }
 
     @Override
     public Object productElement(int n) {
-        return new Object[] {scoring, features, kept, answers, rows}[n];
+        return new Object[] {scoring, features, kept, kinds, answers, rows}[n];
     }
 
     @Override

@@ -2,11 +2,14 @@ package org.quern.spark;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.spark.sql.catalyst.expressions.And;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeSet;
+import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.plans.logical.Filter;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.Project;
+import org.apache.spark.sql.catalyst.rules.Rule;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.execution.FilterExec;
 import org.apache.spark.sql.execution.ProjectExec;
@@ -15,6 +18,7 @@ import org.apache.spark.sql.execution.SparkStrategy;
 import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
+import scala.runtime.AbstractPartialFunction;
 import scala.runtime.ScalaRunTime;
 
 /**
@@ -29,14 +33,20 @@ public final class ScoringPlan extends LogicalPlan {
 
     private final Scoring scoring;
     private final Attribute features;
+    private final Seq<Scoring.Answer> kinds;
     private final Seq<Attribute> answers;
     private final LogicalPlan rows;
 
     /** Public, because Spark makes copies by reflection. */
     public ScoringPlan(
-            Scoring scoring, Attribute features, Seq<Attribute> answers, LogicalPlan rows) {
+            Scoring scoring,
+            Attribute features,
+            Seq<Scoring.Answer> kinds,
+            Seq<Attribute> answers,
+            LogicalPlan rows) {
         this.scoring = scoring;
         this.features = features;
+        this.kinds = kinds;
         this.answers = answers;
         this.rows = rows;
     }
@@ -58,17 +68,17 @@ public final class ScoringPlan extends LogicalPlan {
 
     @Override
     public LogicalPlan withNewChildrenInternal(IndexedSeq<LogicalPlan> children) {
-        return new ScoringPlan(scoring, features, answers, children.apply(0));
+        return new ScoringPlan(scoring, features, kinds, answers, children.apply(0));
     }
 
     @Override
     public int productArity() {
-        return 4;
+        return 5;
     }
 
     @Override
     public Object productElement(int n) {
-        return new Object[] {scoring, features, answers, rows}[n];
+        return new Object[] {scoring, features, kinds, answers, rows}[n];
     }
 
     @Override
@@ -98,6 +108,12 @@ public final class ScoringPlan extends LogicalPlan {
                 List<SparkStrategy> all = new ArrayList<>(CollectionConverters.asJava(known));
                 all.add(new Planning());
                 session.experimental().extraStrategies_$eq(Scoring.seq(all));
+                List<Rule<LogicalPlan>> rules =
+                        new ArrayList<>(
+                                CollectionConverters.asJava(
+                                        session.experimental().extraOptimizations()));
+                rules.add(new Sooner());
+                session.experimental().extraOptimizations_$eq(Scoring.seq(rules));
             }
         }
 
@@ -117,12 +133,14 @@ public final class ScoringPlan extends LogicalPlan {
                 AttributeSet some = project.references();
                 asked = filter == null ? some : some.$plus$plus(filter.references());
             }
+            Seq<Attribute> answers = of(asked, scored.answers);
             SparkPlan physical =
                     new ScoringExec(
                             scored.scoring,
                             scored.features,
                             of(asked, scored.rows.output()),
-                            of(asked, scored.answers),
+                            Scoring.kinds(CollectionConverters.asJava(answers)),
+                            answers,
                             planLater(scored.rows));
             physical = filter == null ? physical : new FilterExec(filter.condition(), physical);
             physical =
@@ -134,6 +152,61 @@ public final class ScoringPlan extends LogicalPlan {
             List<Attribute> some = new ArrayList<>(CollectionConverters.asJava(columns));
             some.removeIf(column -> !asked.contains(column));
             return Scoring.seq(some);
+        }
+    }
+
+    /** Conditions on the rows' own columns are asked before their answers are computed. */
+    static final class Sooner extends Rule<LogicalPlan> {
+        @Override
+        public LogicalPlan apply(LogicalPlan plan) {
+            return plan.transformDown(
+                    new AbstractPartialFunction<LogicalPlan, LogicalPlan>() {
+                        @Override
+                        public boolean isDefinedAt(LogicalPlan one) {
+                            return moved(one) != null;
+                        }
+
+                        @Override
+                        public LogicalPlan apply(LogicalPlan one) {
+                            return moved(one);
+                        }
+                    });
+        }
+
+        /** A filter above answers as one below them, and another of what is left; or null. */
+        private static LogicalPlan moved(LogicalPlan plan) {
+            if (!(plan instanceof Filter filter && filter.child() instanceof ScoringPlan scored)) {
+                return null;
+            }
+            List<Expression> before = new ArrayList<>();
+            List<Expression> after = new ArrayList<>();
+            split(filter.condition(), scored.rows.outputSet(), before, after);
+            if (before.isEmpty()) {
+                return null;
+            }
+            LogicalPlan rows = new Filter(and(before), scored.rows);
+            LogicalPlan answered =
+                    new ScoringPlan(
+                            scored.scoring, scored.features, scored.kinds, scored.answers, rows);
+            return after.isEmpty() ? answered : new Filter(and(after), answered);
+        }
+
+        private static void split(
+                Expression condition,
+                AttributeSet rows,
+                List<Expression> before,
+                List<Expression> after) {
+            if (condition instanceof And both) {
+                split(both.left(), rows, before, after);
+                split(both.right(), rows, before, after);
+            } else {
+                boolean may = condition.deterministic() && condition.references().subsetOf(rows);
+                (may ? before : after).add(condition);
+            }
+        }
+
+        private static Expression and(List<Expression> conditions) {
+            return conditions.stream().reduce(And::new).orElseThrow();
         }
     }
 }

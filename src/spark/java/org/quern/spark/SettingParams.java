@@ -1,5 +1,6 @@
 package org.quern.spark;
 
+import static org.quern.QuernException.expect;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.usage;
 
@@ -125,7 +126,12 @@ final class SettingParams implements Serializable {
                 case "LongParam" -> Long.valueOf(text);
                 case "FloatParam" -> Float.valueOf(text);
                 case "DoubleParam" -> Double.valueOf(text);
-                case "BooleanParam" -> Boolean.valueOf(text);
+                case "BooleanParam" -> {
+                    boolean is = text.equalsIgnoreCase("true");
+                    String neither = "%s \"%s\" is neither true nor false";
+                    expect(is || text.equalsIgnoreCase("false"), neither, param.name(), text);
+                    yield is;
+                }
                 default -> text;
             };
         } catch (NumberFormatException e) {

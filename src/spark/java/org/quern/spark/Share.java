@@ -4,6 +4,9 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.apache.spark.HashPartitioner;
 import org.apache.spark.api.java.JavaRDD;
 import org.quern.data.Columns;
@@ -12,9 +15,8 @@ import org.quern.data.Splits;
 import scala.Tuple2;
 
 /**
- * The rows of one of several workers, as they are cached in an executor. Row i of all is worker i
- * mod N's; so that all have equally many, some have their first row twice, as with PyTorch's {@code
- * DistributedSampler}.
+ * The rows of one of several workers, as they are cached in an executor. So that all have equally
+ * many, some have their first row twice, as with PyTorch's {@code DistributedSampler}.
  */
 final class Share implements Serializable {
     private static final long serialVersionUID = 1;
@@ -54,14 +56,27 @@ final class Share implements Serializable {
 
     private static Iterator<Tuple2<Integer, Block>> dealt(Block block, long[][] from, int workers) {
         long first = from[block.partition][block.number];
-        List<Tuple2<Integer, Block>> dealt = new ArrayList<>();
-        for (int worker = 0; worker < workers; worker++) {
-            Block own = block.every(workers, (int) Math.floorMod(worker - first, (long) workers));
-            if (own.rows > 0) {
-                dealt.add(new Tuple2<>(worker, own));
-            }
+        Map<Integer, IntStream.Builder> chosen = new TreeMap<>();
+        for (int row = 0; row < block.rows; row++) {
+            int worker = worker(first + row, workers);
+            chosen.computeIfAbsent(worker, of -> IntStream.builder()).add(row);
         }
+        List<Tuple2<Integer, Block>> dealt = new ArrayList<>();
+        chosen.forEach(
+                (worker, rows) ->
+                        dealt.add(new Tuple2<>(worker, block.some(rows.build().toArray()))));
         return dealt.iterator();
+    }
+
+    /**
+     * Whose a row is. Of N rows, each worker has one, by turns that begin with another worker each
+     * time, as if by chance: rows that come in a rhythm would else be dealt by kinds.
+     */
+    static int worker(long row, int workers) {
+        long mixed = (row / workers + 1) * 0x9e3779b97f4a7c15L; // SplitMix64, Steele et al., 2014
+        mixed = (mixed ^ mixed >>> 30) * 0xbf58476d1ce4e5b9L;
+        mixed = (mixed ^ mixed >>> 27) * 0x94d049bb133111ebL;
+        return (int) Math.floorMod(row + (mixed >>> 33), (long) workers);
     }
 
     private static Iterator<Share> one(
@@ -70,7 +85,7 @@ final class Share implements Serializable {
         some.forEachRemaining(block -> blocks.add(block._2()));
         blocks.sort(Blocks.ORDER);
         if (blocks.stream().mapToLong(block -> block.rows).sum() < rows) {
-            blocks.add(blocks.get(0).every(Integer.MAX_VALUE, 0));
+            blocks.add(blocks.get(0).some(0));
         }
         return List.of(new Share(worker, blocks)).iterator();
     }

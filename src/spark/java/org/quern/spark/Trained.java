@@ -22,6 +22,7 @@ final class Trained implements Serializable {
     final int averagedEvery; // steps; 0 with one worker
     private transient SavedModel saved;
     private transient Broadcast<byte[]> everywhere;
+    private transient SparkContext sentBy;
 
     Trained(Outcome outcome, int averagedEvery) {
         this(
@@ -53,7 +54,9 @@ final class Trained implements Serializable {
 
     /** Of a file that somebody else wrote. */
     static Trained of(byte[] file, String called) {
-        return new Trained(file, "", List.of(), List.of(), 0, called);
+        Trained trained = new Trained(file, "", List.of(), List.of(), 0, called);
+        Answers.requireNumbers(trained.saved());
+        return trained;
     }
 
     synchronized SavedModel saved() {
@@ -66,8 +69,11 @@ final class Trained implements Serializable {
     /** The file on all executors that use it, sent once. */
     synchronized Broadcast<byte[]> on(SparkSession session) {
         SparkContext spark = session.sparkContext();
-        if (everywhere == null || !everywhere.isValid()) {
+        // one of a context that was stopped says that it is valid, and has a number that the next
+        // context gives to something else
+        if (everywhere == null || !everywhere.isValid() || sentBy != spark) {
             everywhere = spark.broadcast(file, ClassTag$.MODULE$.apply(byte[].class));
+            sentBy = spark;
         }
         return everywhere;
     }

@@ -17,17 +17,24 @@ import org.apache.spark.ml.evaluation.MulticlassClassificationEvaluator;
 import org.apache.spark.ml.feature.StringIndexer;
 import org.apache.spark.ml.functions$;
 import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.ml.linalg.Vectors;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.tuning.CrossValidator;
 import org.apache.spark.ml.tuning.CrossValidatorModel;
 import org.apache.spark.ml.tuning.ParamGridBuilder;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.functions;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.QuernException;
+import org.quern.data.Columns;
+import org.quern.io.ModelFile.SavedModel;
+import org.quern.model.Model;
+import org.quern.plan.Loss;
+import org.quern.plan.Plan;
 import org.quern.run.Setting;
 
 class ClassifierTest {
@@ -194,6 +201,15 @@ class ClassifierTest {
                 "epochs \"many\" is not a number",
                 () -> classifier().setSettings(Map.of("epochs", "many")));
         refused(
+                "balance \"yes\" is neither true nor false",
+                () -> classifier().setSettings(Map.of("balance", "yes")));
+        refused("every extent is at least 1", () -> classifier().setShape(-1, -3).fit(points));
+        refused(
+                "shape [65536, 65536] has more than",
+                () -> classifier().setShape(65536, 65536).fit(points));
+        Dataset<Row> empty = points.withColumn("features", functions.expr("array_repeat(1.0, 0)"));
+        refused("column features: rows have no numbers", () -> classifier().fit(empty));
+        refused(
                 "loss mse is not for classes: use QuernRegressor",
                 () -> classifier().setSettings(Map.of("loss", "mse")).fit(points));
         refused(
@@ -220,6 +236,78 @@ class ClassifierTest {
                 .isInstanceOf(QuernException.class)
                 .hasMessageContaining(message)
                 .hasMessageNotContaining("\n");
+    }
+
+    /** As with Spark's own: the layers say how many classes there may be. */
+    @Test
+    void rowsMayLackAClass() {
+        QuernClassificationModel model = classifier().fit(points.filter("label < 2"));
+        assertThat(model.numClasses()).isEqualTo(3);
+        Dataset<Row> alike = points.withColumn("label", functions.lit("a"));
+        Dataset<Row> indexed =
+                new StringIndexer()
+                        .setInputCol("label")
+                        .setOutputCol("index")
+                        .fit(alike)
+                        .transform(alike);
+        QuernClassificationModel one =
+                classifier().setLayers("dense 2").setLabelCol("index").fit(indexed);
+        assertThat(one.saved().classes()).containsExactly("a", "1");
+    }
+
+    /** A model from elsewhere takes a vector's numbers in the order of its table's columns. */
+    @Test
+    void modelsOfNamedColumnsTakeVectors() {
+        Columns columns =
+                new Columns(
+                        List.of(
+                                new Columns.Input("x", null, 0, 1, 2, 0, 9, false),
+                                new Columns.Input("y", null, 0, 0, 1, 0, 9, true)),
+                        List.of(new Columns.Target("kind", 0, 1)),
+                        true);
+        Model layers = Model.input(columns.width()).dense(2);
+        Plan plan = Plan.forInference(layers);
+        float[] weights = new float[(int) plan.parameters().size()];
+        int at = (int) plan.dense().get(0).weights().offset();
+        System.arraycopy(new float[] {1, -1, 0.5f, 0.25f, 3, -3}, 0, weights, at, 6);
+        weights[(int) plan.dense().get(0).bias().offset() + 1] = 1;
+        SavedModel saved =
+                new SavedModel(
+                        layers, Loss.CROSS_ENTROPY, weights, List.of("a", "b"), columns, Map.of());
+        QuernClassificationModel model = QuernClassificationModel.of(saved);
+        Dataset<Row> rows =
+                Cluster.local()
+                        .createDataFrame(
+                                List.of(
+                                        RowFactory.create(Vectors.dense(2, 4), 0.0),
+                                        RowFactory.create(Vectors.dense(1, Double.NaN), 0.0)),
+                                Cluster.POINTS);
+        for (Row row : model.transform(rows).collectAsList()) {
+            assertThat(row.<Vector>getAs("rawPrediction"))
+                    .isEqualTo(model.predictRaw(row.getAs("features")));
+        }
+        assertThat(model.predictRaw(Vectors.dense(2, 4)).apply(1)).isEqualTo(-2);
+        refused(
+                "the model takes text in column town",
+                () -> QuernClassificationModel.of(withTown(saved)));
+    }
+
+    private static SavedModel withTown(SavedModel saved) {
+        List<String> towns = List.of("Bonn", "Rome");
+        Columns columns =
+                new Columns(
+                        List.of(
+                                saved.columns().inputs().get(0),
+                                new Columns.Input("town", towns, 0, 0, 1, 0, 0, false)),
+                        saved.columns().targets(),
+                        true);
+        return new SavedModel(
+                saved.model(),
+                saved.loss(),
+                saved.parameters(),
+                saved.classes(),
+                columns,
+                Map.of());
     }
 
     @Test

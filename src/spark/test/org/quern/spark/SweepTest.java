@@ -8,7 +8,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.quern.QuernException;
@@ -56,6 +59,24 @@ class SweepTest {
             assertThat(result.scores().epochs()).hasSize(3);
             assertThat(result.scores().member()).isSameAs(members.get(i));
         }
+    }
+
+    /** Broadcasts of the next session have the same numbers. */
+    @Test
+    void dataIsThatOfItsSession() {
+        List<Sweep.Member> one = Sweep.members(BASE, Map.of());
+        assertThat(new QuernSweep(spark).run(points, one).get(0).accuracy()).isGreaterThan(0.3);
+        spark.stop();
+        SparkSession next = Cluster.local();
+        Dataset<Row> turned = Cluster.points(next).withColumn("label", functions.expr("2 - label"));
+        Splits others = Splits.of(QuernSweep.rows(turned, "features", "label"));
+        List<QuernSweep.Result> results = new QuernSweep(next).run(others, one);
+        assertThat(results.get(0).scores().validation())
+                .isEqualTo(
+                        new Sweep(others, Backends.choose("auto").backend(), 1)
+                                .run(List.of(one.get(0).on(others)), heard -> {})
+                                .get(0)
+                                .validation());
     }
 
     @Test

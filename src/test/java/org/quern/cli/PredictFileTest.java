@@ -121,7 +121,8 @@ class PredictFileTest {
         assertThat(quern("predict @run @new.csv --out @out.csv.gz").err()).isEmpty();
         try (var unpacked =
                 new GZIPInputStream(Files.newInputStream(folder.resolve("out.csv.gz")))) {
-            assertThat(unpacked.readAllBytes()).isEqualTo(text("out.csv").getBytes(StandardCharsets.UTF_8));
+            assertThat(unpacked.readAllBytes())
+                    .isEqualTo(text("out.csv").getBytes(StandardCharsets.UTF_8));
         }
     }
 

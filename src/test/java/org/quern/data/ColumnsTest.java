@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ColumnsTest {
     private static final float GAP = Float.NaN;
@@ -281,5 +283,56 @@ class ColumnsTest {
                 .hasMessage(
                         "many has 2,200,000,000 values, more than the 2,147,483,639 that a data"
                                 + " set can hold");
+    }
+
+    /** Rows in several places have the columns that they have in one. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 31, 257})
+    void momentsOfPartsAreThoseOfAll(int parts) {
+        int rows = 1009;
+        int width = 4; // numbers, with gaps, a constant, none but gaps
+        float[] values = new float[rows * width];
+        float[] targets = new float[rows];
+        Random random = new Random(parts);
+        for (int row = 0; row < rows; row++) {
+            values[row * width] = (float) (1e6 + random.nextGaussian());
+            values[row * width + 1] = row % 7 == 0 ? Float.NaN : (float) random.nextGaussian();
+            values[row * width + 2] = 5;
+            values[row * width + 3] = Float.NaN;
+            targets[row] = (float) (3 + 100 * random.nextDouble());
+        }
+        Header header = Header.columns().number("a", "b", "c", "d").target("y");
+        Columns whole =
+                Columns.fit(
+                        Dataset.ofTable("rows", header, values).withTargets(targets, 1),
+                        true,
+                        true);
+        List<Columns.Moments> inputs = new ArrayList<>();
+        List<Columns.Moments> labels = new ArrayList<>();
+        for (int part = 0; part < parts; part++) {
+            int from = part * rows / parts;
+            int to = (part + 1) * rows / parts;
+            float[] some = Arrays.copyOfRange(values, from * width, to * width);
+            for (int c = 0; c < width; c++) {
+                Columns.Moments of = new Columns.Moments(some, c, width, 0);
+                if (part == 0) {
+                    inputs.add(of);
+                } else {
+                    inputs.set(c, inputs.get(c).plus(of));
+                }
+            }
+            Columns.Moments of =
+                    new Columns.Moments(Arrays.copyOfRange(targets, from, to), 0, 1, 0);
+            labels = List.of(labels.isEmpty() ? of : labels.get(0).plus(of));
+        }
+        Columns joined = Columns.fit("rows", header, rows, inputs, labels, true, true);
+        assertThat(joined)
+                .usingRecursiveComparison()
+                .withComparatorForType(
+                        (one, other) -> Math.abs(one - other) <= 1e-9 * Math.abs(one) ? 0 : 1,
+                        Double.class)
+                .isEqualTo(whole);
+        assertThat(joined.inputs().get(2).deviation()).isZero();
+        assertThat(joined.inputs().get(3).gaps()).isTrue();
     }
 }
