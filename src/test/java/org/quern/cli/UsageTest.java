@@ -8,11 +8,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -306,32 +303,6 @@ class UsageTest {
             assertThat(outcome.err()).as(command).startsWith("quern: MNIST cannot be fetched (");
             assertThat(outcome.code()).as(command).isEqualTo(3);
         }
-    }
-
-    /** Pixels of 0 and 1 are whole numbers from 0 to 255, too. */
-    @Test
-    void darkPixelsAreTold() throws IOException {
-        StringBuilder csv = new StringBuilder();
-        Random random = new Random(1);
-        for (int row = 0; row < 60; row++) {
-            csv.append(row % 2);
-            IntStream.range(0, 784).forEach(i -> csv.append(',').append(random.nextInt(2)));
-            csv.append('\n');
-        }
-        Path dark = Files.writeString(folder.resolve("dark.csv"), csv);
-        Path light =
-                Files.writeString(folder.resolve("light.csv"), csv.toString().replace(",1", ",9"));
-        String note = "note      no pixel is above 1, but they are divided by 255: give --scale 1";
-        assertThat(firstEpoch(dark).out()).contains(note);
-        assertThat(firstEpoch(dark, "--scale", "1").out()).doesNotContain("no pixel");
-        assertThat(firstEpoch(light).out()).doesNotContain("no pixel");
-    }
-
-    private Cli.Outcome firstEpoch(Path data, String... more) {
-        List<String> words = new ArrayList<>(List.of("train", "--label", "0", "--epochs", "1"));
-        words.addAll(List.of("--data", data.toString()));
-        words.addAll(List.of(more));
-        return new Cli(folder).run(words.toArray(String[]::new));
     }
 
     @Test

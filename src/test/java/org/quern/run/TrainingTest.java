@@ -433,4 +433,32 @@ class TrainingTest {
             assertThat(training.notes()).isEmpty();
         }
     }
+
+    /** Pixels of 0 and 1, as of a mask, are whole numbers from 0 to 255, too. */
+    @Test
+    void darkPixelsAreTold() {
+        byte[] pixels = new byte[40];
+        for (int i = 0; i < pixels.length; i += 3) {
+            pixels[i] = 1;
+        }
+        RunSettings settings = RunSettings.DEFAULT.with(Map.of("model", "dense 2", "epochs", 1));
+        assertThat(notes(settings, pixels))
+                .containsExactly(
+                        "no pixel is above 1, but they are divided by 255: give --scale 1 if 1 is"
+                                + " white");
+        assertThat(notes(settings.with(Map.of("scale", 1)), pixels)).isEmpty();
+        pixels[39] = (byte) 200;
+        assertThat(notes(settings, pixels)).isEmpty();
+    }
+
+    private static List<String> notes(RunSettings settings, byte[] pixels) {
+        Dataset set =
+                Dataset.ofPixels("d", new int[] {2, 2}, pixels)
+                        .withLabels(new int[] {0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, List.of("a", "b"));
+        Splits splits = new Splits(set, set, "d");
+        RunSettings on = settings.on(splits);
+        try (Training training = new Training(on, on.parts(splits), on.choose().backend())) {
+            return training.notes();
+        }
+    }
 }
