@@ -311,7 +311,7 @@ final class ModelCommands {
             names = folders.stream().map(Path::toString).toList();
         }
         Comparison comparison = Comparison.of(names, runs);
-        common.console().line(comparison.text());
+        common.console().line(comparison.text(common.console().look().width()));
         if (out != null) {
             writePage(common.console(), out, Page.compare(comparison, runs));
         }

@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.function.DoubleFunction;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 
 /**
  * Runs side by side: how each went, and which settings differ.
@@ -22,14 +23,14 @@ import java.util.function.ToDoubleFunction;
  * @param names of the runs
  * @param results a row for each figure, a cell for each run
  * @param settings a row for each setting, those that differ first
+ * @param alike whether all are of the same data, so that one score may be better than another
+ * @param columns a line on columns of tables, if they differ; else null
  * @hidden
  */
-public record Comparison(List<String> names, List<Row> results, List<Row> settings) {
+public record Comparison(
+        List<String> names, List<Row> results, List<Row> settings, boolean alike, String columns) {
     /** Characters of a cell above which a setting is told below the table. */
     private static final int LONG = 20;
-
-    /** Characters of a line; more runs go into a further table. */
-    private static final int WIDEST = 100;
 
     /**
      * A line of the comparison.
@@ -75,25 +76,28 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
      */
     public static Comparison of(List<String> names, List<JsonObject> json) {
         Runs runs = new Runs(names, json);
+        boolean alike = json.stream().map(Comparison::dataOf).distinct().count() < 2;
+        int more = alike ? 1 : 0; // is better
+        int less = -more;
         List<Row> results = new ArrayList<>();
-        results.add(row("validation accuracy", runs, 1, Numbers::four, "validation.accuracy"));
-        results.add(row("validation R2", runs, 1, Numbers::four, "validation.r2"));
-        results.add(row("test accuracy", runs, 1, Numbers::four, "test.accuracy"));
+        results.add(row("validation accuracy", runs, more, Numbers::four, "validation.accuracy"));
+        results.add(row("validation R2", runs, more, Numbers::four, "validation.r2"));
+        results.add(row("test accuracy", runs, more, Numbers::four, "test.accuracy"));
         results.add(row("baseline accuracy", runs, 0, Numbers::four, "test.baselineAccuracy"));
-        results.add(row("balanced accuracy", runs, 1, Numbers::four, "test.balancedAccuracy"));
-        results.add(row("macro-F1", runs, 1, Numbers::four, "test.macroF1"));
-        results.add(row("ROC AUC", runs, 1, Numbers::four, "test.rocAuc"));
-        results.add(row("PR AUC", runs, 1, Numbers::four, "test.prAuc"));
-        results.add(row("wrong", runs, -1, Comparison::whole, Comparison::wrong));
-        results.add(row("test R2", runs, 1, Numbers::four, "test.r2"));
-        results.add(row("RMSE", runs, -1, Numbers::digits, "test.rmse"));
+        results.add(row("balanced accuracy", runs, more, Numbers::four, "test.balancedAccuracy"));
+        results.add(row("macro-F1", runs, more, Numbers::four, "test.macroF1"));
+        results.add(row("ROC AUC", runs, more, Numbers::four, "test.rocAuc"));
+        results.add(row("PR AUC", runs, more, Numbers::four, "test.prAuc"));
+        results.add(row("wrong", runs, less, Comparison::whole, Comparison::wrong));
+        results.add(row("test R2", runs, more, Numbers::four, "test.r2"));
+        results.add(row("RMSE", runs, less, Numbers::digits, "test.rmse"));
         results.add(row("baseline RMSE", runs, 0, Numbers::digits, "test.baselineRmse"));
-        results.add(row("MAE", runs, -1, Numbers::digits, "test.mae"));
-        results.add(row("test loss", runs, -1, Numbers::four, "test.loss"));
+        results.add(row("MAE", runs, less, Numbers::digits, "test.mae"));
+        results.add(row("test loss", runs, less, Numbers::four, "test.loss"));
         results.add(row("best epoch", runs, 0, Comparison::whole, "bestEpoch"));
         results.add(row("epochs", runs.map("epochs", Comparison::epochs)));
         results.add(row("last loss", runs, 0, Numbers::four, "epochs.loss"));
-        results.add(row("last validation loss", runs, -1, Numbers::four, "epochs.validationLoss"));
+        results.add(row("last validation loss", runs, less, Numbers::four, "epochs.validationLoss"));
         results.add(row("us a step", runs, -1, x -> format("%.1f", x), "epochs.stepMicros"));
         results.add(row("seconds", runs, -1, x -> format("%.2f", x), "seconds.total"));
         results.add(row("parameters", runs, 0, Comparison::whole, "parameters"));
@@ -108,7 +112,22 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
             settings.add(row(key, cells));
         }
         settings.sort((a, b) -> Boolean.compare(b.differs(), a.differs()));
-        return new Comparison(List.copyOf(names), List.copyOf(results), List.copyOf(settings));
+        String columns = null;
+        for (Row row : List.copyOf(settings)) {
+            if (row.name().equals("columns")) { // JSON, for programs
+                settings.remove(row);
+                String other = "columns differ: other ones, or other statistics of the training rows";
+                columns = row.differs() ? other : null;
+            }
+        }
+        return new Comparison(
+                List.copyOf(names), List.copyOf(results), List.copyOf(settings), alike, columns);
+    }
+
+    private static List<String> dataOf(JsonObject run) {
+        return Stream.of("data", "label", "testRows")
+                .map(name -> run.has(name) ? run.get(name).toString() : "")
+                .toList();
     }
 
     /** A figure of each run; {@code sign} is 1 if more is better, -1 if less is, 0 if neither. */
@@ -186,8 +205,10 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
     /**
      * The table for a terminal: results, then the settings that differ; below it those whose texts
      * are too long for a column. More runs than fit side by side follow as further tables.
+     *
+     * @param widest characters of a line
      */
-    public String text() {
+    public String text(int widest) {
         Map<Boolean, List<Row>> differing =
                 settings.stream().filter(Row::differs).collect(partitioningBy(Row::isLong));
         List<Row> brief = differing.get(false);
@@ -198,7 +219,7 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
         for (int from = 0; from < names.size(); ) {
             int to = from;
             int width = first;
-            while (to < names.size() && (to == from || width + 2 + cell(shown, to) <= WIDEST)) {
+            while (to < names.size() && (to == from || width + 2 + cell(shown, to) <= widest)) {
                 width += 2 + cell(shown, to++);
             }
             if (from > 0) {
@@ -214,17 +235,13 @@ public record Comparison(List<String> names, List<Row> results, List<Row> settin
             lines.addAll(table.lines());
             from = to;
         }
-        if (settings.stream().noneMatch(Row::differs)) {
+        if (columns == null && settings.stream().noneMatch(Row::differs)) {
             lines.addAll(List.of("", "all settings are the same"));
         }
-        List<Row> texts = differing.get(true);
-        if (texts.removeIf(row -> row.name().equals("columns"))) { // JSON, for programs
-            lines.addAll(
-                    List.of(
-                            "",
-                            "columns differ: other ones, or other statistics of the training rows"));
+        if (columns != null) {
+            lines.addAll(List.of("", columns));
         }
-        for (Row row : texts) {
+        for (Row row : differing.get(true)) {
             Table table = new Table("  ", -1).row("").row(row.name() + " differs");
             for (int i = 0; i < names.size(); i++) {
                 table.row(names.get(i), row.cells().get(i));

@@ -258,7 +258,10 @@ public final class SweepText {
                 record.put("validation_" + score(result), result.validation().accuracy());
                 record.put("validation_loss", result.validation().loss());
                 record.put("test_" + score(result), test == null ? null : test.accuracy());
-                record.put("test_loss", test == null ? null : test.loss());
+                // in a regression the loss may be of standardized numbers, or of these
+                boolean numbers = score(result).equals("R2");
+                Double error = test == null ? null : numbers ? (Double) test.rmse() : test.loss();
+                record.put(numbers ? "test_rmse" : "test_loss", error);
                 record.put("epochs", result.epochs().size());
                 record.put("seconds", result.seconds());
                 record.put("failure", result.failure());

@@ -8,7 +8,7 @@ import java.util.Locale;
  *
  * @param epoch its number, from 1
  * @param loss mean loss of its rows while training, dropout on, as in Keras' progress line
- * @param accuracy fraction of them classified rightly; 0 in a regression
+ * @param accuracy fraction of them classified rightly; NaN in a regression
  * @param validationLoss mean loss of the validation rows after it; null without validation
  * @param validationAccuracy fraction of them classified rightly, in a regression R²; null without
  *     validation
@@ -37,10 +37,11 @@ public record EpochResult(
     @Override
     public String toString() {
         String text = format("epoch %d: loss %.4f", epoch, loss);
-        text += accuracy > 0 ? format(", accuracy %.4f", accuracy) : "";
+        boolean classified = !Double.isNaN(accuracy);
+        text += classified ? format(", accuracy %.4f", accuracy) : "";
         if (validationLoss != null) {
             text += format(", validation loss %.4f, ", validationLoss);
-            text += accuracy > 0 ? "validation accuracy" : "validation R2";
+            text += classified ? "validation accuracy" : "validation R2";
             text += format(" %.4f", validationAccuracy);
         }
         return text + format(", %.2f s", seconds);

@@ -209,7 +209,7 @@ final class Fit {
     }
 
     private double accuracy(long hits, long rows) {
-        return decisions == 0 ? 0 : (double) hits / (rows * decisions);
+        return decisions == 0 ? Double.NaN : (double) hits / (rows * decisions);
     }
 
     /** Outputs of all rows, in calls that grow as chunks do; null if interrupted between two. */

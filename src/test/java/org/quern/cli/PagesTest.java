@@ -99,6 +99,9 @@ class PagesTest {
                 .contains("duplicates within training: 0 of 90 rows");
         assertThat(explored).isDirectoryContaining("glob:**classes.svg");
         assertThat(explored.resolve("examples.png")).doesNotExist();
+        // numbers of all columns together are those of none
+        assertThat(Files.readString(explored.resolve("explore.html")))
+                .contains("column  missing");
         assertThat(Files.readString(explored.resolve("classes.svg")))
                 .contains("&lt;b&gt;rose&lt;/b&gt;")
                 .doesNotContain("<b>");

@@ -25,7 +25,7 @@ class ComparisonTest {
                                 + " wrongPerClass: [3, 1500]}}");
         JsonObject second =
                 run("{quern: 1, batch: 64, seed: 1, epochsAsked: 2, parameters: 7850, epochs: []}");
-        assertThat(Comparison.of(List.of("first", "b"), List.of(first, second)).text() + "\n")
+        assertThat(Comparison.of(List.of("first", "b"), List.of(first, second)).text(100) + "\n")
                 .isEqualTo(
                         """
                                             first       b
@@ -47,6 +47,32 @@ class ComparisonTest {
                         """);
     }
 
+    /** Scores on other rows are no better and no worse. */
+    @Test
+    void onlyRunsOnTheSameDataAreRanked() {
+        String text = "{data: '%s', columns: {a: %s}, epochs: [], test: {loss: %s, accuracy: 0.5}}";
+        JsonObject one = run(text.formatted("a.csv", 1, 0.3));
+        JsonObject same = run(text.formatted("a.csv", 2, 0.2));
+        JsonObject other = run(text.formatted("b.csv", 2, 0.1));
+        Comparison alike = Comparison.of(List.of("one", "same"), List.of(one, same));
+        assertThat(alike.alike()).isTrue();
+        assertThat(best(alike, "test loss")).containsExactly(1);
+        assertThat(alike.columns()).startsWith("columns differ: ");
+        assertThat(alike.settings()).extracting(Comparison.Row::name).doesNotContain("columns");
+        Comparison unlike =
+                Comparison.of(List.of("one", "same", "other"), List.of(one, same, other));
+        assertThat(unlike.alike()).isFalse();
+        assertThat(best(unlike, "test loss")).isEmpty();
+    }
+
+    private static List<Integer> best(Comparison of, String name) {
+        return of.results().stream()
+                .filter(row -> row.name().equals(name))
+                .findFirst()
+                .orElseThrow()
+                .best();
+    }
+
     @Test
     void runsThatPredictNumbers() {
         String text =
@@ -54,7 +80,7 @@ class ComparisonTest {
                         + " baselineRmse: 114012.3, mae: 36120}}";
         JsonObject one = run(text.formatted("0.78616", "52873.1"));
         JsonObject other = run(text.formatted("-1.5", "1.2e11"));
-        assertThat(Comparison.of(List.of("a", "b"), List.of(one, other)).text())
+        assertThat(Comparison.of(List.of("a", "b"), List.of(one, other)).text(100))
                 .startsWith(
                         """
                                              a          b
@@ -71,7 +97,7 @@ class ComparisonTest {
         String text = "{quern: 1, learningRate: \"%s\", model: \"%s\", odd: [1], epochs: []}";
         JsonObject first = run(text.formatted("0.001", "dense 48 relu, dense 10"));
         JsonObject second = run(text.formatted("0.002", "dense 10"));
-        assertThat(Comparison.of(List.of("a", "bee"), List.of(first, second)).text() + "\n")
+        assertThat(Comparison.of(List.of("a", "bee"), List.of(first, second)).text(100) + "\n")
                 .isEqualTo(
                         """
                                             a     bee
@@ -93,7 +119,7 @@ class ComparisonTest {
                         .mapToObj(i -> run("{quern: 1, seed: " + i + ", epochs: []}"))
                         .toList();
         List<String> names = IntStream.range(0, 20).mapToObj(i -> "a run " + i).toList();
-        List<String> lines = Comparison.of(names, runs).text().lines().toList();
+        List<String> lines = Comparison.of(names, runs).text(100).lines().toList();
         assertThat(lines).allMatch(line -> line.length() <= 100);
         assertThat(String.join("", lines)).contains(names);
         assertThat(lines.stream().filter(line -> line.startsWith("seed"))).hasSize(3);
@@ -103,12 +129,12 @@ class ComparisonTest {
     void columnsAreNoText() {
         String text = "{columns: {standardize: true, inputs: [{name: x, mean: %s}]}, epochs: []}";
         List<JsonObject> runs = List.of(run(text.formatted("1.5")), run(text.formatted("1.25")));
-        assertThat(Comparison.of(List.of("a", "b"), runs).text())
+        assertThat(Comparison.of(List.of("a", "b"), runs).text(100))
                 .endsWith(
                         "\n\ncolumns differ: other ones, or other statistics of the training rows")
                 .doesNotContain("{", "mean");
         List<JsonObject> same = List.of(runs.get(0), runs.get(0));
-        assertThat(Comparison.of(List.of("a", "b"), same).text())
+        assertThat(Comparison.of(List.of("a", "b"), same).text(100))
                 .endsWith("\n\nall settings are the same");
     }
 }

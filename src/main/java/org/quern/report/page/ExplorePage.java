@@ -44,6 +44,7 @@ public final class ExplorePage {
             parts.add(part("test", exploration.splits().test(), exploration.test()));
         }
         data.put("splits", parts);
+        data.put("columns", DataText.columnByColumn(exploration.splits().train()));
         data.put("duplicates", DataText.duplicates(exploration));
         data.put("numbers", DataText.numbers(exploration));
         if (!classes.isEmpty()) {

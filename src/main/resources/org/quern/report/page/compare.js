@@ -5,15 +5,15 @@ const {names, results, settings} = given.comparison;
 const colour = i => `var(--series-${i % 8})`;
 const cells = names.map((name, i) => ({title: name, of: row => row.best.includes(i) ? h("b", {class: "best"}, row.cells[i]) : row.cells[i]}));
 if (names.length === 2) cells.push({title: "difference", of: row => row.difference ?? ""});
-const epochs = name => given.runs.map((run, i) => ({
+const epochs = (name, which) => given.runs.map((run, i) => ({
     name: names[i], colour: colour(i), dashed: i % 2 === 1,
-    points: run.epochs.filter(e => !none(e[name])).map(e => [e.epoch, e[name]]),
-}));
-/** Two charts on axes of the same values, so that they can be held against each other. */
-const curves = (...charts) => {
-    const shared = charts.flatMap(([, name]) => epochs(name).flatMap(s => s.points.map(p => p[1])));
-    return charts.filter(([, name]) => epochs(name).some(s => s.points.length))
-        .map(([title, name]) => lineChart({title, yFormat: four, log: name.endsWith("oss"), shared, series: epochs(name)}));
+    points: which(run) ? run.epochs.filter(e => !none(e[name])).map(e => [e.epoch, e[name]]) : [],
+})).filter(s => s.points.length);
+/** Charts of some runs on axes of the same values, so that they can be held against each other. */
+const curves = (which, ...charts) => {
+    const shared = charts.flatMap(([, name]) => epochs(name, which).flatMap(s => s.points.map(p => p[1])));
+    return charts.filter(([, name]) => epochs(name, which).length)
+        .map(([title, name]) => lineChart({title, yFormat: four, log: name.endsWith("oss"), shared, series: epochs(name, which)}));
 };
 
 function perClass() {
@@ -36,12 +36,13 @@ document.getElementById("page").append(
     h("h1", {}, "Runs compared"),
     h("p", {class: "muted"}, names.join(", ")),
     h("nav", {"aria-label": "Contents", class: "screen"}),
-    h("div", {class: names.length < 4 ? "pair" : ""}, section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ").replace("R2", "R²")}, ...cells], results), h("p", {class: "note"}, "Bold: the better one, where one is.")),
-    ...[settingsTable("Settings that differ", settings.filter(row => row.differs))].filter(part => part)),
+    h("div", {class: names.length < 4 ? "pair" : ""}, section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ").replace("R2", "R²")}, ...cells], results), h("p", {class: "note"}, given.comparison.alike ? "Bold: the better one, where one is." : "The runs are of different data: their scores cannot be compared.")),
+    ...[settingsTable("Settings that differ", settings.filter(row => row.differs)), given.comparison.columns ? h("p", {class: "note"}, given.comparison.columns) : null].filter(part => part)),
     ...[
         section("Curves", h("div", {class: "pair charts"},
-            curves(["Training loss", "loss"], ["Validation loss", "validationLoss"]),
-            curves(["Training accuracy", "accuracy"], ["Validation accuracy", "validationAccuracy"])),
+            curves(() => true, ["Training loss", "loss"], ["Validation loss", "validationLoss"]),
+            curves(run => run.classifies, ["Training accuracy", "accuracy"], ["Validation accuracy", "validationAccuracy"]),
+            curves(run => !run.classifies, ["Validation R²", "validationAccuracy"])),
         h("p", {class: "note"}, "Training and validation have the same axis.")),
         perClass(),
     ].filter(part => part),

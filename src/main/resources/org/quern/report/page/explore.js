@@ -18,9 +18,12 @@ document.getElementById("page").append(
         {title: "", text: true, of: row => row[0]},
         ...given.splits.map(split => ({title: split.name, of: row => row[1](split)})),
     ], [
-        ["rows", s => count(s.numbers.rows)], ["shape", s => s.shape], ["classes", s => s.classes || "–"], ["range", s => s.range],
-        ["mean", s => four(s.numbers.mean)], ["std dev", s => four(s.numbers.deviation)], ["non-zero", s => percent(s.numbers.nonZero)],
-    ]), h("p", {class: "note"}, "Raw values, before any scaling."), ...given.duplicates.map(line => h("p", {}, sentence(line)))),
+        ["rows", s => count(s.numbers.rows)], ["shape", s => s.shape], ["classes", s => s.classes || "–"],
+        ...(given.columns ? [] : [
+            ["range", s => s.range],
+            ["mean", s => four(s.numbers.mean)], ["std dev", s => four(s.numbers.deviation)], ["non-zero", s => percent(s.numbers.nonZero)],
+        ]),
+    ]), given.columns ? h("div", {class: "scroll"}, h("pre", {}, given.columns)) : "", h("p", {class: "note"}, "Raw values, before any scaling."), ...given.duplicates.map(line => h("p", {}, sentence(line)))),
     ...[
         bars ? section("Classes", bars) : null,
         given.numbers ? section("Labels", h("p", {}, sentence(given.numbers))) : null,
