@@ -140,6 +140,11 @@ final class ModelCommands {
         expect(
                 !files.isEmpty(),
                 "give --onnx FILE, --keras FILE or --safetensors FILE, or several");
+        boolean named = keras == null || keras.toString().endsWith(".keras");
+        expect(
+                named,
+                "--keras %s: Keras tells formats by names: give one that ends in .keras",
+                keras);
         Set<Path> names = new HashSet<>();
         String twice = "%s is given twice: name a file for each format";
         files.forEach(file -> expect(names.add(file), twice, file));

@@ -43,7 +43,8 @@ final class ModelOptions {
 
         @Option(
                 names = "--classes",
-                paramLabel = "NAMES",
+                paramLabel = "A,B,...",
+                hideParamSyntax = true,
                 split = ",",
                 description =
                         "For a file without class names: those of the outputs, in their order"

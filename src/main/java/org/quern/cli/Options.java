@@ -154,7 +154,8 @@ final class Options {
     static final class Network extends Settings {
         @Option(
                 names = "--input",
-                paramLabel = "EXTENTS",
+                paramLabel = "HxW",
+                hideParamSyntax = true,
                 split = "x",
                 description = "Shape of one example, for --model (28x28).")
         int[] input;

@@ -97,7 +97,8 @@ public record Comparison(
         results.add(row("best epoch", runs, 0, Comparison::whole, "bestEpoch"));
         results.add(row("epochs", runs.map("epochs", Comparison::epochs)));
         results.add(row("last loss", runs, 0, Numbers::four, "epochs.loss"));
-        results.add(row("last validation loss", runs, less, Numbers::four, "epochs.validationLoss"));
+        results.add(
+                row("last validation loss", runs, less, Numbers::four, "epochs.validationLoss"));
         results.add(row("us a step", runs, -1, x -> format("%.1f", x), "epochs.stepMicros"));
         results.add(row("seconds", runs, -1, x -> format("%.2f", x), "seconds.total"));
         results.add(row("parameters", runs, 0, Comparison::whole, "parameters"));
@@ -116,7 +117,8 @@ public record Comparison(
         for (Row row : List.copyOf(settings)) {
             if (row.name().equals("columns")) { // JSON, for programs
                 settings.remove(row);
-                String other = "columns differ: other ones, or other statistics of the training rows";
+                String other =
+                        "columns differ: other ones, or other statistics of the training rows";
                 columns = row.differs() ? other : null;
             }
         }

@@ -267,9 +267,10 @@ public final class DataText {
         int classes = data.splits().train().classes().size();
         String different = classes == 0 ? "" : format("%,d different ones, ", classes);
         String cure = classes == 0 ? "" : "; train --loss mse predicts them";
-        String text = "labels are numbers: %s%s, mean %.4f, std dev %.4f%s";
-        double deviation = numbers.deviation();
-        return format(text, different, range(numbers), numbers.mean(), deviation, cure);
+        String text = "labels are numbers: %s%s, mean %s, std dev %s%s";
+        String mean = Statistics.number(numbers.mean());
+        String deviation = Statistics.number(numbers.deviation());
+        return format(text, different, range(numbers), mean, deviation, cure);
     }
 
     private static String rowsOfClasses(Exploration data, Look look) {

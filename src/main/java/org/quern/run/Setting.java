@@ -173,9 +173,7 @@ public final class Setting<T> {
                     .as(text -> layers(text).text());
     public static final Setting<Float> SCALE =
             NETWORK.setting("scale=X", Scaling.UNIT.scale())
-                    .help(
-                            "What raw input is multiplied by (pixels 0 to 255: 1/255; else 1); turns"
-                                    + " --standardize off.");
+                    .help("What raw input is multiplied by (pixels 0 to 255: 1/255; else 1).");
     public static final Setting<Float> SHIFT =
             NETWORK.setting("shift=X", Scaling.UNIT.shift()).help("What is then added (%s).");
 

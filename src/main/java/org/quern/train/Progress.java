@@ -5,8 +5,8 @@ package org.quern.train;
  *
  * @param epoch the current one, from 1, of so many {@code epochs}
  * @param step steps done in this epoch, of so many {@code steps}
- * @param loss mean loss of its rows so far; {@code accuracy}: what fraction was classified
- *     rightly, NaN in a regression
+ * @param loss mean loss of its rows so far; {@code accuracy}: what fraction was classified rightly,
+ *     NaN in a regression
  */
 public record Progress(
         int epoch,

@@ -220,7 +220,7 @@ class GuideTest {
             }
             Assumptions.abort(reason);
         }
-        return housing.toAbsolutePath();
+        return housing.toAbsolutePath().normalize();
     }
 
     private static List<Block> blocks(List<String> lines) {

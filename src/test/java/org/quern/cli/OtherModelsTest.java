@@ -61,6 +61,16 @@ class OtherModelsTest {
     }
 
     @Test
+    void kerasFilesAreCalledSo() throws Exception {
+        Cli.Outcome outcome = quern("export", given("table.keras"), "--keras", "table.h5");
+        assertThat(outcome.err())
+                .isEqualTo(
+                        "quern: --keras table.h5: Keras tells formats by names: give one that ends"
+                                + " in .keras\n");
+        assertThat(outcome.code()).isEqualTo(2);
+    }
+
+    @Test
     void whatWasGuessedOrLeftOutIsANote() throws Exception {
         assertThat(quern("summary", given("torch-scaled.onnx")).lines())
                 .contains(

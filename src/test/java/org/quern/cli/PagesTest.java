@@ -100,8 +100,7 @@ class PagesTest {
         assertThat(explored).isDirectoryContaining("glob:**classes.svg");
         assertThat(explored.resolve("examples.png")).doesNotExist();
         // numbers of all columns together are those of none
-        assertThat(Files.readString(explored.resolve("explore.html")))
-                .contains("column  missing");
+        assertThat(Files.readString(explored.resolve("explore.html"))).contains("column  missing");
         assertThat(Files.readString(explored.resolve("classes.svg")))
                 .contains("&lt;b&gt;rose&lt;/b&gt;")
                 .doesNotContain("<b>");

@@ -37,7 +37,7 @@ document.getElementById("page").append(
     h("p", {class: "muted"}, names.join(", ")),
     h("nav", {"aria-label": "Contents", class: "screen"}),
     h("div", {class: names.length < 4 ? "pair" : ""}, section("Results", table([{title: "", text: true, of: row => row.name.replace(/^us /, "µs ").replace("R2", "R²")}, ...cells], results), h("p", {class: "note"}, given.comparison.alike ? "Bold: the better one, where one is." : "The runs are of different data: their scores cannot be compared.")),
-    ...[settingsTable("Settings that differ", settings.filter(row => row.differs)), given.comparison.columns ? h("p", {class: "note"}, given.comparison.columns) : null].filter(part => part)),
+    ...[settingsTable("Settings that differ", settings.filter(row => row.differs)), given.comparison.columns ? h("p", {class: "note"}, `The ${given.comparison.columns}.`) : null].filter(part => part)),
     ...[
         section("Curves", h("div", {class: "pair charts"},
             curves(() => true, ["Training loss", "loss"], ["Validation loss", "validationLoss"]),

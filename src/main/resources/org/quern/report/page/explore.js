@@ -23,11 +23,12 @@ document.getElementById("page").append(
             ["range", s => s.range],
             ["mean", s => four(s.numbers.mean)], ["std dev", s => four(s.numbers.deviation)], ["non-zero", s => percent(s.numbers.nonZero)],
         ]),
-    ]), given.columns ? h("div", {class: "scroll"}, h("pre", {}, given.columns)) : "", h("p", {class: "note"}, "Raw values, before any scaling."), ...given.duplicates.map(line => h("p", {}, sentence(line)))),
+    ]), h("p", {class: "note"}, "Raw values, before any scaling."), ...given.duplicates.map(line => h("p", {}, sentence(line)))),
     ...[
         bars ? section("Classes", bars) : null,
         given.numbers ? section("Labels", h("p", {}, sentence(given.numbers))) : null,
     ].filter(part => part)),
+    given.columns ? section("Columns", h("div", {class: "scroll"}, h("pre", {}, given.columns))) : "",
     h("div", {class: "pair"}, ...[
         given.examples ? section("Examples", h("p", {}, "Training rows drawn at random, with their labels."), gallery(given.examples, "example of class", "five")) : null,
         given.averages ? section("Mean images", h("p", {}, "Each pixel is the mean over the training rows of the class."), gallery(given.averages, "mean image of class", "five")) : null,
