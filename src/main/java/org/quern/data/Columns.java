@@ -697,12 +697,16 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Names in a row; of many, the first few. */
     public static String shown(List<String> names) {
-        return shown(given(names, "names"), NAMES_SHOWN);
+        return shown(names, NAMES_SHOWN);
     }
 
-    /** Names in a row, so many at most. */
+    /**
+     * Names in a row, so many at most.
+     *
+     * @hidden
+     */
     public static String shown(List<String> names, int most) {
-        String all = names.stream().limit(most).map(Columns::brief).collect(joining(", "));
+        String all = given(names, "names").stream().limit(most).map(Columns::brief).collect(joining(", "));
         int more = names.size() - most;
         return more > 0 ? all + " and %d more".formatted(more) : all;
     }

@@ -187,7 +187,7 @@ public final class RunSettings implements Serializable {
 
     /** Refuses what was asked of a table if the data is none. */
     public void requireUsed(Splits source) {
-        if (source.label() == null) { // a table to train on has one
+        if (given(source, "data").label() == null) { // a table to train on has one
             List<String> ofTables =
                     Stream.of(
                                     Setting.LABEL,
