@@ -267,7 +267,7 @@ public class ParserFuzzTest {
                 () -> {
                     List<JsonObject> runs = List.of(RunFolder.readRun(run), RunFolder.readRun(run));
                     Comparison comparison = Comparison.of(List.of("a", "b"), runs);
-                    must(!comparison.text().isEmpty(), "no text");
+                    must(!comparison.text(80).isEmpty(), "no text");
                 });
     }
 

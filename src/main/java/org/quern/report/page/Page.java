@@ -49,7 +49,8 @@ public final class Page {
         static Run of(JsonObject run) {
             JsonObject test = run.has("test") ? run.getAsJsonObject("test") : new JsonObject();
             List<JsonElement> epochs = some(run.getAsJsonArray("epochs").asList(), EPOCHS);
-            boolean classifies = Loss.parse(run.get("loss").getAsString()).takesLogits();
+            JsonElement loss = run.get("loss"); // which Comparison has read
+            boolean classifies = loss != null && Loss.parse(loss.getAsString()).takesLogits();
             return new Run(epochs, classifies, test.get("classes"), test.get("wrongPerClass"));
         }
     }
