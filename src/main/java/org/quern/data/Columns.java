@@ -706,7 +706,11 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      * @hidden
      */
     public static String shown(List<String> names, int most) {
-        String all = given(names, "names").stream().limit(most).map(Columns::brief).collect(joining(", "));
+        String all =
+                given(names, "names").stream()
+                        .limit(most)
+                        .map(Columns::brief)
+                        .collect(joining(", "));
         int more = names.size() - most;
         return more > 0 ? all + " and %d more".formatted(more) : all;
     }

@@ -185,6 +185,7 @@ final class Csv {
         if (asked != null && !columnOf.containsKey(asked)) {
             wanted = TableFormat.list(asked);
         }
+        expect(asked == null || !wanted.isEmpty(), "label \"%s\": name a column", asked);
         int[] found =
                 wanted.isEmpty() ? bestName() : wanted.stream().mapToInt(this::column).toArray();
         if (wanted.isEmpty() && found.length > 0 && columns == unlabelled) {

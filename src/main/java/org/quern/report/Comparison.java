@@ -15,7 +15,6 @@ import java.util.Set;
 import java.util.function.DoubleFunction;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.Stream;
 
 /**
  * Runs side by side: how each went, and which settings differ.
@@ -126,10 +125,19 @@ public record Comparison(
                 List.copyOf(names), List.copyOf(results), List.copyOf(settings), alike, columns);
     }
 
+    /** What tells data apart, wherever it is: its name, what is predicted, and on how many rows. */
     private static List<String> dataOf(JsonObject run) {
-        return Stream.of("data", "label", "testRows")
-                .map(name -> run.has(name) ? run.get(name).toString() : "")
-                .toList();
+        List<String> all = new ArrayList<>();
+        String path = run.has("data") ? run.get("data").toString() : "";
+        all.add(path.replaceFirst(".*[/\\\\]", ""));
+        all.add(run.has("testRows") ? run.get("testRows").toString() : "");
+        if (run.get("columns") instanceof JsonObject columns
+                && columns.get("targets") instanceof JsonArray targets) {
+            for (JsonElement one : targets) {
+                all.add(one instanceof JsonObject target ? "" + target.get("name") : "");
+            }
+        }
+        return all;
     }
 
     /** A figure of each run; {@code sign} is 1 if more is better, -1 if less is, 0 if neither. */

@@ -5,6 +5,7 @@ import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
 import com.google.gson.Gson;
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -96,6 +97,21 @@ public final class RunReport {
         return with("epochs", epochs).with("steps", curve.points());
     }
 
+    /** Steps with NaN where JSON has null. */
+    private static JsonElement numbers(JsonElement steps) {
+        if (steps instanceof JsonArray all) {
+            for (JsonElement one : all) {
+                if (one instanceof JsonObject step) {
+                    List<String> names = List.copyOf(step.keySet());
+                    names.stream()
+                            .filter(name -> step.get(name).isJsonNull())
+                            .forEach(name -> step.addProperty(name, Double.NaN));
+                }
+            }
+        }
+        return steps;
+    }
+
     /**
      * Goes on with the report of a run that is resumed.
      *
@@ -113,7 +129,7 @@ public final class RunReport {
         }
         try {
             JsonElement steps = before.get("steps"); // runs of older versions have none
-            Curve.Point[] points = new Gson().fromJson(steps, Curve.Point[].class);
+            Curve.Point[] points = new Gson().fromJson(numbers(steps), Curve.Point[].class);
             if (points != null) {
                 boolean whole = Stream.of(points).allMatch(Objects::nonNull);
                 require(whole, "the steps in run.json are damaged (one is null)");

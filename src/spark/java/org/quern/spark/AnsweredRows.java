@@ -157,7 +157,12 @@ final class AnsweredRows implements Iterator<InternalRow> {
             return true;
         }
         goOnReading();
-        return rows.hasNext();
+        boolean more = rows.hasNext();
+        if (!more && current != null) { // as the reader leaves it
+            InputFileBlockHolder.unset();
+            current = null;
+        }
+        return more;
     }
 
     @Override

@@ -4,6 +4,7 @@ import static org.quern.QuernException.expect;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.api.java.JavaRDD;
@@ -163,9 +164,11 @@ final class Averaging {
         private static final long serialVersionUID = 1;
         private final ArrayList<Columns.Moments> inputs = new ArrayList<>();
         private final ArrayList<Columns.Moments> targets = new ArrayList<>();
+        private final int worker;
         private long rows;
 
-        private Facts(Dataset of) {
+        private Facts(int worker, Dataset of) {
+            this.worker = worker;
             rows = of.rows();
             for (int c = 0; of.header() != null && c < of.features(); c++) {
                 inputs.add(new Columns.Moments(of.values(), c, of.features(), 0));
@@ -206,8 +209,13 @@ final class Averaging {
         RunSettings settings = asked;
         ArrayList<String> names = classes == null ? null : new ArrayList<>(classes);
         int[] extents = shape;
-        Facts facts =
-                shares.map(share -> new Facts(share.rows(names, extents))).treeReduce(Facts::plus);
+        // put together in the order of the workers: sums in another order differ in last digits
+        List<Facts> ofEach =
+                new ArrayList<>(
+                        shares.map(share -> new Facts(share.worker, share.rows(names, extents)))
+                                .collect());
+        ofEach.sort(Comparator.comparingInt(one -> one.worker));
+        Facts facts = ofEach.stream().reduce(Facts::plus).orElseThrow();
         byte[] order =
                 first(shares, share -> Bytes.of(started(share, facts, settings, names, extents)));
         Object started = Bytes.to(Serializable.class, order);

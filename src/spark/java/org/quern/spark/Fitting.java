@@ -6,7 +6,6 @@ import static org.quern.QuernException.usage;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
@@ -14,6 +13,7 @@ import org.apache.spark.ml.attribute.Attribute;
 import org.apache.spark.ml.attribute.NominalAttribute;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.types.StructType;
+import org.quern.data.Classes;
 import org.quern.model.Model;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
@@ -106,8 +106,7 @@ final class Fitting {
                 names.addAll(List.of(nominal.values().get()));
             }
         }
-        IntStream.range(names.size(), classes).mapToObj(Integer::toString).forEach(names::add);
-        return names;
+        return Classes.ofOutputs(names, classes);
     }
 
     /** Refuses rows that an executor has no memory for. */

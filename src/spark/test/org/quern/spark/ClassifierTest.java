@@ -252,7 +252,7 @@ class ClassifierTest {
                         .transform(alike);
         QuernClassificationModel one =
                 classifier().setLayers("dense 2").setLabelCol("index").fit(indexed);
-        assertThat(one.saved().classes()).containsExactly("a", "1");
+        assertThat(one.saved().classes()).containsExactly("a", "output 1");
     }
 
     /** A model from elsewhere takes a vector's numbers in the order of its table's columns. */

@@ -293,6 +293,19 @@ class ScoringTest {
         assertThat(all.stream().map(row -> row.getString(2)).distinct()).hasSize(7);
     }
 
+    @Test
+    void rowsOfNoFileHaveNoFilesName(@TempDir Path folder) {
+        String files = folder.resolve("files").toString();
+        points.coalesce(1).write().parquet(files);
+        Dataset<Row> named = model.transform(spark.read().parquet(files));
+        Dataset<Row> both =
+                named.select(functions.input_file_name())
+                        .union(spark.range(2).select(functions.input_file_name()))
+                        .coalesce(1);
+        assertThat(both.filter(functions.col("input_file_name()").equalTo("")).count())
+                .isEqualTo(2);
+    }
+
     private static String path(Row row, int column) {
         return row.getString(column).replaceFirst("^file:/+", "");
     }

@@ -69,8 +69,7 @@ class SweepTest {
         for (String label : List.of("label", "2 - label")) {
             session.stop();
             session = Cluster.local();
-            Dataset<Row> rows =
-                    Cluster.points(session).withColumn("label", functions.expr(label));
+            Dataset<Row> rows = Cluster.points(session).withColumn("label", functions.expr(label));
             Splits data = Splits.of(QuernSweep.rows(rows, "features", "label"));
             Sweep.Result alone =
                     new Sweep(data, Backends.choose("auto").backend(), 1)

@@ -306,6 +306,15 @@ class CsvTest {
     }
 
     @Test
+    void aLabelIsAColumn() {
+        for (String label : List.of(",", " ", " , ")) {
+            assertThatThrownBy(() -> read("a,b\\n1,2\\n", TableFormat.UNKNOWN.withLabel(label)))
+                    .isInstanceOf(QuernException.class)
+                    .hasMessage("label \"%s\": name a column", label);
+        }
+    }
+
+    @Test
     void oneColumnAsksForTheSeparator() throws IOException {
         String text = "a|b|y\\n1|2|x\\n3|4|z\\n";
         for (String label : new String[] {null, "y", "2"}) {

@@ -62,6 +62,13 @@ class ComparisonTest {
         Comparison unlike =
                 Comparison.of(List.of("one", "same", "other"), List.of(one, same, other));
         assertThat(unlike.alike()).isFalse();
+        // wherever it is, and whatever is predicted
+        String table = "{data: '%s', columns: {targets: [{name: '%s'}]}, epochs: []}";
+        JsonObject here = run(table.formatted("/a/t.csv", "x"));
+        JsonObject there = run(table.formatted("b/t.csv", "x"));
+        JsonObject label = run(table.formatted("b/t.csv", "y"));
+        assertThat(Comparison.of(List.of("a", "b"), List.of(here, there)).alike()).isTrue();
+        assertThat(Comparison.of(List.of("a", "b"), List.of(there, label)).alike()).isFalse();
         assertThat(best(unlike, "test loss")).isEmpty();
     }
 

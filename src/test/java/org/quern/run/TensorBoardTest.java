@@ -239,6 +239,14 @@ class TensorBoardTest {
                                             JsonParser.parseString(damaged).getAsJsonObject(), 1))
                     .isInstanceOf(QuernException.class)
                     .hasMessageStartingWith("the steps in run.json are damaged");
+            // a regression has no accuracy
+            String step =
+                    "{\"epoch\": 1, \"steps\": 3, \"loss\": 0.5, \"accuracy\": null,"
+                            + " \"learningRate\": 0.1}";
+            String sound = "{\"started\": \"x\", \"steps\": [%s]}".formatted(step);
+            report.resumed(JsonParser.parseString(sound).getAsJsonObject(), 1);
+            assertThat(report.epochs(List.of()).json())
+                    .contains("\"loss\": 0.5", "\"accuracy\": null", "\"learningRate\": 0.1");
         }
     }
 
