@@ -215,20 +215,44 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Refuses labels whose differences are lost in an answer, which is a float. */
     private static void requireTold(String table, String label, Moments of) {
-        float apart = Math.ulp((float) Math.max(-of.min, of.max));
+        String lost = lost("predictions", of.min, of.max, of.mean, of.deviation);
+        require(lost == null, "%s: label \"%s\" is %s", table, label, lost);
+    }
+
+    /** What numbers are that float32 hardly tells apart, and what to do about it; else null. */
+    private static String lost(String what, double min, double max, double mean, double deviation) {
+        float apart = Math.ulp((float) Math.max(-min, max));
+        if (deviation == 0 || apart <= deviation / TOLD_APART) {
+            return null;
+        }
         String text =
-                "%s: label \"%s\" is about %s and differs by about %s, but predictions of that size"
-                        + " are %s apart (float32): subtract a number such as %s from it";
-        double round = Column.offset(of.min, of.max);
-        require(
-                of.deviation == 0 || apart <= of.deviation / TOLD_APART,
-                text,
-                table,
-                label,
-                number(Math.rint(of.mean)),
-                number(of.deviation),
+                "about %s and differs by about %s, but %s of that size are %s apart (float32):"
+                        + " subtract a number such as %s from it";
+        double round = Column.offset(min, max);
+        return text.formatted(
+                number(Math.rint(mean)),
+                number(deviation),
+                what,
                 number(apart),
-                number(round == 0 ? of.mean : round));
+                number(round == 0 ? mean : round));
+    }
+
+    /** A line for each column whose differences are lost in float32. */
+    public List<String> lost() {
+        List<String> lines = new ArrayList<>();
+        for (int c = 0; c < inputs.size(); c++) {
+            Input one = inputs.get(c);
+            boolean counts = !one.isCategory() && one.offset() == 0;
+            String lost =
+                    counts
+                            ? lost("numbers", one.min(), one.max(), one.mean(), one.deviation())
+                            : null;
+            if (lost != null) {
+                String called = one.name().isEmpty() ? Integer.toString(c + 1) : one.name();
+                lines.add("column %s is %s".formatted(called, lost));
+            }
+        }
+        return lines;
     }
 
     private static Input numbers(Column column, Moments of, long rows) {

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.quern.backend.Backend;
 import org.quern.backend.DeviceDataset;
+import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.io.ModelFile.SavedModel;
@@ -120,7 +121,9 @@ public final class Training implements AutoCloseable {
         }
         Scaling scaling = trainer.plan().model().scaling();
         Stream.ofNullable(Results.dim(parts.train(), scaling)).forEach(notes::add);
-        String leftOut = parts.columns() == null ? "" : parts.columns().leftOut();
+        Columns columns = parts.columns();
+        notes.addAll(columns == null ? List.of() : columns.lost());
+        String leftOut = columns == null ? "" : columns.leftOut();
         if (!leftOut.isEmpty()) {
             notes.add("left out: " + leftOut);
         }

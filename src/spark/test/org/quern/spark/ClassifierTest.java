@@ -238,6 +238,19 @@ class ClassifierTest {
                 .hasMessageNotContaining("\n");
     }
 
+    /** Vectors are narrowed to float32, in which seconds since 1970 are 128 apart. */
+    @Test
+    void numbersThatFloatsHardlyTellApartAreTold() {
+        Dataset<Row> seconds =
+                points.selectExpr("array(1.7e9 + 100 * label, label) AS features", "label");
+        assertThat(classifier().setEpochs(1).fit(seconds).notes())
+                .singleElement()
+                .asString()
+                .startsWith("column 0 is about 1700000")
+                .endsWith(" apart (float32): subtract a number such as 1700000000 from it");
+        assertThat(classifier().setEpochs(1).fit(points).notes()).isEmpty();
+    }
+
     /** As with Spark's own: the layers say how many classes there may be. */
     @Test
     void rowsMayLackAClass() {
