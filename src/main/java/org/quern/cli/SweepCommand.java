@@ -279,7 +279,7 @@ final class SweepCommand implements Runnable {
                         .map(OptionSpec::longestName)
                         .filter(name -> !OF_COLLECT.contains(name))
                         .collect(joining(" and "));
-        expect(given.isEmpty(), "--collect trains nothing: leave %s out", given);
+        expect(given.isEmpty(), "--collect trains nothing: drop %s", given);
         SweepFolder.Collected sweep = SweepFolder.collect(collect, console::note);
         int count = sweep.results().size();
         console.about("data", "%s", sweep.about().get("data"));

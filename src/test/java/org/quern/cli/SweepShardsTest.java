@@ -260,7 +260,7 @@ class SweepShardsTest {
                 "--shard 1/2; '--shard goes with --out FOLDER, from which --collect takes its part'",
                 "--shard 1/2 --out @s --csv @c; '--shard has a part of the results: give --csv, --json and --report to --collect instead'",
                 "--shard two --out @s; '--shard two: write I/N with I from 1 to N, auto or auto/N'",
-                "--collect @s --seeds 2 --lr 1; '--collect trains nothing: leave --seeds and --lr out'",
+                "--collect @s --seeds 2 --lr 1; '--collect trains nothing: drop --seeds and --lr'",
                 "--collect @s --out @t; '--collect trains nothing: drop --out'"
             })
     void whatDoesNotGoTogether(String options, String message) {
