@@ -97,8 +97,8 @@ final class RunHeader {
         Plan plan = settings.config(parts.train().shape()).plan();
         if (columns.standardize() && !plan.loss().takesLogits() && !Folding.takesTargets(plan)) {
             console.note(
-                    "the label is not standardized, for the last layer is not linear: leave its"
-                            + " activation out, unless the label has its range");
+                    "the label is not standardized, because the last layer has an activation: leave"
+                            + " it out, unless all labels lie in its range");
         }
         if (settings.loss().classifies()) {
             manyClasses(console, splits.train());

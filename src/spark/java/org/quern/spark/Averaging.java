@@ -136,8 +136,8 @@ final class Averaging {
                 if (every > epoch) {
                     every = (int) epoch;
                     notes.add(
-                            "the workers average once an epoch, which takes more than a tenth of"
-                                    + " the time: one worker would be faster");
+                            "the workers average once an epoch, and that takes more than a tenth of"
+                                    + " the time: fewer workers may be as fast");
                 }
             }
             Order now = start;
