@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.function.ToDoubleFunction;
@@ -46,11 +45,6 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     private static final int NAMES_SHOWN = 5;
     private static final int MOST_SHOWN = 40;
-
-    /** From so many rows on, a column is strange if most of them are out of its range. */
-    private static final int ENOUGH_ROWS = 10;
-
-    private static final int ROWS_AT_ONCE = 64;
 
     /**
      * A column.
@@ -288,76 +282,6 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return new Input(column.name(), known, 0, 0, 1, 0, 0, gaps);
     }
 
-    /**
-     * Of the numbers of a column, computed in float64.
-     *
-     * @hidden
-     */
-    public static final class Moments implements Serializable {
-        private static final long serialVersionUID = 1;
-
-        private long count;
-        private double mean;
-        private double deviation;
-        private double min = Double.POSITIVE_INFINITY;
-        private double max = Double.NEGATIVE_INFINITY;
-
-        /** Of every {@code width}th value from {@code first} on; NaN is a gap. */
-        public Moments(float[] values, int first, int width, double offset) {
-            double near = 0; // some value: sums of distances from it keep their digits
-            double sum = 0;
-            double squares = 0;
-            for (int at = first; at < values.length; at += width) {
-                float value = values[at];
-                if (!Float.isNaN(value)) {
-                    near = count == 0 ? value : near;
-                    double distance = value - near;
-                    sum += distance;
-                    squares += distance * distance;
-                    min = value < min ? value : min;
-                    max = value > max ? value : max;
-                    count++;
-                }
-            }
-            if (count == 0) {
-                min = 0;
-                max = 0;
-            }
-            // what rounding leaves of a constant is no deviation
-            double shift = count == 0 ? 0 : sum / count;
-            double variance = Math.max(0, squares / count - shift * shift);
-            deviation = min == max ? 0 : Math.sqrt(variance);
-            mean = offset + (min == max ? min : near + shift);
-            min += offset;
-            max += offset;
-        }
-
-        /** Those of these numbers and others, of which there may be none. */
-        public Moments plus(Moments other) {
-            if (count == 0 || other.count == 0) {
-                return count == 0 ? other : this;
-            }
-            double apart = other.mean - mean;
-            double share = (double) other.count / (count + other.count);
-            double own = deviation * deviation;
-            double variance = own + share * (other.deviation * other.deviation - own);
-            deviation = Math.sqrt(variance + share * (1 - share) * apart * apart);
-            mean += share * apart;
-            min = Math.min(min, other.min);
-            max = Math.max(max, other.max);
-            count += other.count;
-            return this;
-        }
-
-        public double min() {
-            return min;
-        }
-
-        public double max() {
-            return max;
-        }
-    }
-
     /** Floats of a row as a model takes it. */
     public int width() {
         return inputs.stream().mapToInt(Input::width).sum();
@@ -430,7 +354,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
 
     /** Rows for training: numbers and targets less their means, divided by their deviations. */
     public Dataset standardized(Dataset table) {
-        Dataset set = new Encoder(given(table, "table"), true, null).encode();
+        Dataset set = new ColumnEncoder(this, given(table, "table"), true, null).encode();
         return table.hasTargets() ? set.withTargets(targets(table, true), targets.size()) : set;
     }
 
@@ -441,7 +365,7 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
      *     none, unknown values, numbers far from those known; may be null
      */
     public Dataset encoded(Dataset table, List<String> notes) {
-        Dataset set = new Encoder(given(table, "table"), false, notes).encode();
+        Dataset set = new ColumnEncoder(this, given(table, "table"), false, notes).encode();
         if (!table.hasTargets()) {
             return set;
         }
@@ -499,171 +423,8 @@ public record Columns(List<Input> inputs, List<Target> targets, boolean standard
         return converted;
     }
 
-    /** Makes floats of a table's rows, a column at a time. */
-    private final class Encoder {
-        private final Dataset table;
-        private final List<String> notes;
-        private final int rows;
-        private final float[] values; // of the table
-        private final int features;
-        private final int width = width();
-        private final float[] floats;
-
-        /** What each float is lessened by and then multiplied by; null to leave it in its unit. */
-        private final double[] means;
-
-        private final double[] factors;
-
-        Encoder(Dataset table, boolean standardized, List<String> notes) {
-            this.table = table;
-            this.notes = notes;
-            rows = table.rows();
-            values = table.values();
-            features = table.features();
-            floats = new float[Dataset.size(table.name(), rows, width)];
-            means = standardized ? means() : null;
-            factors = standardized ? factors() : null;
-        }
-
-        Dataset encode() {
-            boolean asIs = notes == null && means == null && table.header() != null;
-            float[] gaps = asIs ? gaps(table.header()) : null;
-            if (gaps == null) {
-                each(places(table));
-            } else {
-                System.arraycopy(values, 0, floats, 0, floats.length);
-                fill(floats, gaps);
-            }
-            Dataset set = Dataset.ofValues(table.name(), new int[] {width}, floats);
-            return table.hasLabels() ? set.withLabels(table.labels(), table.classes()) : set;
-        }
-
-        /** Some rows of all columns before the next rows: what is read and written stays near. */
-        private void each(int[] places) {
-            List<Taken> all = new ArrayList<>();
-            int at = 0;
-            for (int c = 0; c < inputs.size(); c++) {
-                if (inputs.get(c).width() > 0 && places[c] >= 0) {
-                    all.add(new Taken(c, places[c], at));
-                }
-                at += inputs.get(c).width();
-            }
-            for (int from = 0; from < rows; from += ROWS_AT_ONCE) {
-                int end = Math.min(from + ROWS_AT_ONCE, rows);
-                for (Taken column : all) {
-                    column.encode(from, end);
-                }
-            }
-            if (notes != null) {
-                all.forEach(Taken::tell);
-            }
-        }
-
-        /** A column of the table that an input takes, and what is not as it was in training. */
-        private final class Taken {
-            private final String name;
-            private final Input input;
-            private final Column column;
-            private final int place; // in the table
-            private final int at; // its first float in a row
-            private final double shift;
-            private final double mean;
-            private final double factor;
-            private final Map<String, Integer> index = new HashMap<>(); // of known values
-            private final TreeSet<String> strangers = new TreeSet<>();
-            private int strange;
-            private int gaps;
-            private int outside;
-            private int far;
-
-            Taken(int c, int place, int at) {
-                this.place = place;
-                this.at = at;
-                name = name(c);
-                input = inputs.get(c);
-                column = table.header().inputs().get(place);
-                String text = "%s: column %s holds %s, but the model was trained on %s";
-                boolean fits = column.isCategory() == input.isCategory();
-                String is = column.isCategory() ? "text" : "numbers";
-                String was = column.isCategory() ? "numbers" : "text";
-                require(fits, text, table.name(), name, is, was);
-                shift = column.offset() - input.offset();
-                mean = means == null ? 0 : means[at];
-                factor = factors == null ? 1 : factors[at];
-                if (input.isCategory()) {
-                    input.values().forEach(value -> index.put(value, index.size()));
-                }
-            }
-
-            void encode(int from, int end) {
-                for (int row = from; row < end; row++) {
-                    float value = values[row * features + place];
-                    boolean gap = Float.isNaN(value);
-                    int to = row * width + at;
-                    if (!input.isCategory()) {
-                        numeric(value, gap, to);
-                    } else if (!gap) {
-                        category(column.values().get((int) value), to);
-                    }
-                    if (gap) {
-                        gaps++;
-                        if (input.gaps()) {
-                            floats[to + input.width() - 1] = 1;
-                        }
-                    }
-                }
-            }
-
-            private void numeric(float number, boolean gap, int to) {
-                double value = gap ? input.mean() - input.offset() : number + shift;
-                floats[to] = (float) ((value - mean) * factor);
-                if (notes != null && !gap) {
-                    double is = value + input.offset();
-                    double out = Math.max(input.min() - is, is - input.max());
-                    outside += out > 0 ? 1 : 0;
-                    far += out > input.max() - input.min() ? 1 : 0;
-                }
-            }
-
-            private void category(String value, int to) {
-                Integer known = index.get(value);
-                if (known != null) {
-                    floats[to + known] = 1;
-                } else {
-                    strange++;
-                    strangers.add('"' + brief(value) + '"');
-                }
-            }
-
-            private void tell() {
-                boolean most = rows >= ENOUGH_ROWS && outside * 2 > rows;
-                if (!input.isLeftOut() && (far > 0 || most)) {
-                    String text = "%s: %,d of %,d rows %s %s to %s, all that training saw";
-                    String where = most ? "lie outside" : "lie far outside";
-                    String least = number(input.min());
-                    String greatest = number(input.max());
-                    note(text, name, most ? outside : far, rows, where, least, greatest);
-                }
-                if (strange > 0) {
-                    String text = "%s: values in %,d of %,d rows that training did not know (%s)";
-                    note(text, name, strange, rows, shown(List.copyOf(strangers)));
-                }
-                if (gaps > 0 && !input.gaps()) {
-                    String taken = input.isCategory() ? "none of its values" : "its mean";
-                    String some =
-                            "%s: missing in %,d of %,d rows, but none in training: taken as %s";
-                    note(some, name, gaps, rows, taken);
-                }
-            }
-
-            private void note(String text, Object... values) {
-                notes.add(String.format(Locale.ROOT, text, values));
-            }
-        }
-    }
-
     /** Where each column is in a table: by name, or where one side has none, by position. */
-    private int[] places(Dataset table) {
+    int[] places(Dataset table) {
         Header header = table.header();
         require(header != null, "%s is not a table", table.name());
         List<Column> columns = header.inputs();

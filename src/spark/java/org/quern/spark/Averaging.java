@@ -16,6 +16,7 @@ import org.quern.backend.Backends;
 import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Header;
+import org.quern.data.Moments;
 import org.quern.data.Splits;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
@@ -162,8 +163,8 @@ final class Averaging {
     /** What there is to know of all rows: of a table's columns, and of numbers to predict. */
     private static final class Facts implements Serializable {
         private static final long serialVersionUID = 1;
-        private final ArrayList<Columns.Moments> inputs = new ArrayList<>();
-        private final ArrayList<Columns.Moments> targets = new ArrayList<>();
+        private final ArrayList<Moments> inputs = new ArrayList<>();
+        private final ArrayList<Moments> targets = new ArrayList<>();
         private final int worker;
         private long rows;
 
@@ -171,10 +172,10 @@ final class Averaging {
             this.worker = worker;
             rows = of.rows();
             for (int c = 0; of.header() != null && c < of.features(); c++) {
-                inputs.add(new Columns.Moments(of.values(), c, of.features(), 0));
+                inputs.add(new Moments(of.values(), c, of.features(), 0));
             }
             if (of.hasTargets()) {
-                targets.add(new Columns.Moments(of.targets(), 0, 1, 0));
+                targets.add(new Moments(of.targets(), 0, 1, 0));
             }
         }
 
@@ -185,7 +186,7 @@ final class Averaging {
             return this;
         }
 
-        private static void add(List<Columns.Moments> some, List<Columns.Moments> others) {
+        private static void add(List<Moments> some, List<Moments> others) {
             for (int i = 0; i < some.size(); i++) {
                 some.set(i, some.get(i).plus(others.get(i)));
             }

@@ -87,7 +87,8 @@ class RegressionTest {
 
     @Test
     void labelsThatAreNotStandardizedAreTold() {
-        String note = "note      the label is not standardized, because the last layer has an activation";
+        String note =
+                "note      the label is not standardized, because the last layer has an activation";
         String train = "train --data CSV --epochs 1 --loss mse --model ";
         assertThat(quern(train + "dense_1_relu").out()).contains(note);
         assertThat(quern(train + "dense_1").out()).doesNotContain(note);

@@ -307,22 +307,21 @@ class ColumnsTest {
                         Dataset.ofTable("rows", header, values).withTargets(targets, 1),
                         true,
                         true);
-        List<Columns.Moments> inputs = new ArrayList<>();
-        List<Columns.Moments> labels = new ArrayList<>();
+        List<Moments> inputs = new ArrayList<>();
+        List<Moments> labels = new ArrayList<>();
         for (int part = 0; part < parts; part++) {
             int from = part * rows / parts;
             int to = (part + 1) * rows / parts;
             float[] some = Arrays.copyOfRange(values, from * width, to * width);
             for (int c = 0; c < width; c++) {
-                Columns.Moments of = new Columns.Moments(some, c, width, 0);
+                Moments of = new Moments(some, c, width, 0);
                 if (part == 0) {
                     inputs.add(of);
                 } else {
                     inputs.set(c, inputs.get(c).plus(of));
                 }
             }
-            Columns.Moments of =
-                    new Columns.Moments(Arrays.copyOfRange(targets, from, to), 0, 1, 0);
+            Moments of = new Moments(Arrays.copyOfRange(targets, from, to), 0, 1, 0);
             labels = List.of(labels.isEmpty() ? of : labels.get(0).plus(of));
         }
         Columns joined = Columns.fit("rows", header, rows, inputs, labels, true, true);
