@@ -119,14 +119,13 @@ public final class CsvOutput {
         AtomicFile.write(
                 out,
                 to -> {
-                    GZIPOutputStream packed =
-                            DataReader.isCalled(out, ".gz") ? new GZIPOutputStream(to) : null;
-                    OutputStream bytes = packed == null ? to : packed;
+                    boolean packs = DataReader.isCalled(out, ".gz");
+                    OutputStream bytes = packs ? new GZIPOutputStream(to) : to;
                     Writer text = new OutputStreamWriter(bytes, StandardCharsets.UTF_8);
                     CsvWriter csv = builder.build(text);
                     records.accept(csv);
                     csv.flush();
-                    if (packed != null) {
+                    if (bytes instanceof GZIPOutputStream packed) {
                         packed.finish();
                     }
                 });

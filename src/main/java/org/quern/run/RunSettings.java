@@ -189,13 +189,8 @@ public final class RunSettings implements Serializable {
     public void requireUsed(Splits source) {
         if (given(source, "data").label() == null) { // a table to train on has one
             List<String> ofTables =
-                    Stream.of(
-                                    Setting.LABEL,
-                                    Setting.HEADER,
-                                    Setting.SEPARATOR,
-                                    Setting.MISSING,
-                                    Setting.CATEGORY)
-                            .filter(this::asksFor)
+                    Setting.of(Setting.Group.TABLE).stream()
+                            .filter(one -> one != Setting.TRANSPOSE && asksFor(one))
                             .map(one -> "--" + one.name())
                             .toList();
             String text = "%s: only for tables, and %s is none";
