@@ -255,7 +255,8 @@ final class Csv {
     private RuntimeException noLabel(String asked) {
         require(columns > 1, NARROW, file);
         int more = format.known() == null ? unlabelled : 0;
-        String other = "%s has %,d columns, but the model takes %,d values, beside a label";
+        String other =
+                "%s has %,d columns, but the model takes %,d inputs and, optionally, a label";
         require(more == 0 || asked != null || columns == more + 1, other, file, columns, more);
         if (head.isHeader()) {
             String all = listed(names);

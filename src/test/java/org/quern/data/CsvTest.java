@@ -335,7 +335,7 @@ class CsvTest {
         Path other = csv("a,b\\n1,2\\n");
         assertThatThrownBy(() -> DataReader.rows(other, TableFormat.UNKNOWN, 784))
                 .hasMessageContaining(
-                        " has 2 columns, but the model takes 784 values, beside a label");
+                        " has 2 columns, but the model takes 784 inputs and, optionally, a label");
     }
 
     /** A model's input is none of its labels, and another label is told. */
