@@ -5,6 +5,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
@@ -52,6 +53,18 @@ public final class Quern implements Callable<Integer> {
 
     /** Columns below which picocli writes no help. */
     private static final int LEAST_HELP = 55;
+
+    /** What Keras, PyTorch and scikit-learn call options. */
+    private static final Map<String, String> ELSEWHERE =
+            Map.of(
+                    "--batch-size", "--batch",
+                    "--hidden-layer-sizes", "--model",
+                    "--learning-rate", "--lr",
+                    "--max-iter", "--epochs",
+                    "--random-state", "--seed",
+                    "--target", "--label",
+                    "--test-size", "--split",
+                    "--validation-split", "--validation");
 
     private static final List<String> COMMANDS =
             List.of(
@@ -215,7 +228,11 @@ public final class Quern implements Callable<Integer> {
         String name = option ? word.split("=", 2)[0] : word;
         String what = option ? "option" : command.parent() == null ? "command" : "argument";
         Set<String> known = option ? command.optionsMap().keySet() : command.subcommands().keySet();
-        String near = QuernException.nearest(name, known, "");
+        String here = ELSEWHERE.get(name.replace('_', '-'));
+        String near =
+                known.contains(here)
+                        ? "here it is called \"%s\"".formatted(here)
+                        : QuernException.nearest(name, known, "");
         return "unknown %s \"%s\"%s".formatted(what, name, near.isEmpty() ? "" : ": " + near);
     }
 

@@ -178,8 +178,9 @@ final class SweepCommand implements Runnable {
         List<Sweep.Member> mine = part.of(members);
         List<Sweep.Result> done = new ArrayList<>();
         if (out != null) {
-            SweepFolder folder =
-                    SweepFolder.open(out, members, data, common.words(), console::error);
+            // of the whole sweep: shards may share the folder
+            String command = common.words().replaceFirst(" --shard[ =]\\S+", "");
+            SweepFolder folder = SweepFolder.open(out, members, data, command, console::error);
             sweep.into(folder);
             done.addAll(folder.done(mine));
         }

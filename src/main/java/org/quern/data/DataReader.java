@@ -156,6 +156,8 @@ public final class DataReader {
     }
 
     static void requireThere(Path path) {
-        require(Files.exists(given(path, "path")), "%s does not exist", path);
+        boolean isUrl = given(path, "path").toString().matches("(?i)(.*/)?(https?|s3|gs|ftp):/.*");
+        String cure = isUrl ? ": a URL is not read; download it and give the file" : "";
+        require(Files.exists(path), "%s does not exist%s", path, cure);
     }
 }

@@ -259,7 +259,7 @@ public final class SweepText {
                 record.put("validation_loss", result.validation().loss());
                 record.put("test_" + score(result), test == null ? null : test.accuracy());
                 // in a regression the loss may be of standardized numbers, or of these
-                boolean numbers = score(result).equals("R2");
+                boolean numbers = !result.member().settings().loss().takesLogits();
                 Double error = test == null ? null : numbers ? (Double) test.rmse() : test.loss();
                 record.put(numbers ? "test_rmse" : "test_loss", error);
                 record.put("epochs", result.epochs().size());

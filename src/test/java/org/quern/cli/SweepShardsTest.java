@@ -104,7 +104,10 @@ class SweepShardsTest {
             String best = alone.stream().filter(line -> line.startsWith("best ")).findAny().get();
             assertThat(all.lines()).contains(best);
             assertThat(all.out()).contains("sweep     6 trainings, all done");
-            assertThat(folder.resolve("c.html")).content().contains("\"trainings\":6");
+            assertThat(folder.resolve("c.html"))
+                    .content()
+                    .contains("\"trainings\":6")
+                    .doesNotContain("--shard");
         }
         String compared = done("compare @shared/0001 @shared/0004").out();
         assertThat(compared).contains("validation accuracy").doesNotContain("test accuracy");

@@ -47,6 +47,17 @@ class UsageTest {
                                 + " --help)"),
                 arguments(
                         "train --wonderful", "unknown option \"--wonderful\" (quern train --help)"),
+                arguments(
+                        "train --learning-rate 0.01",
+                        "unknown option \"--learning-rate\": here it is called \"--lr\" (quern train"
+                                + " --help)"),
+                arguments(
+                        "sweep --batch_size=64",
+                        "unknown option \"--batch_size\": here it is called \"--batch\" (quern sweep"
+                                + " --help)"),
+                arguments(
+                        "evaluate --learning-rate 1",
+                        "unknown option \"--learning-rate\" (quern evaluate --help)"),
                 arguments("train extra", "unknown argument \"extra\" (quern train --help)"),
                 arguments(
                         "trian",
@@ -283,6 +294,8 @@ class UsageTest {
 
         assertThat(outcome.err()).isEqualTo("quern: %s does not exist%n".formatted(missing));
         assertThat(outcome.code()).isEqualTo(3);
+        assertThat(new Cli(folder).run("train", "--data", "https://example.com/t.csv").err())
+                .endsWith(" does not exist: a URL is not read; download it and give the file\n");
         assertThat(new Cli(folder).with("QUERN_MNIST", folder.toString()).run("train").err())
                 .startsWith("quern: QUERN_MNIST is " + folder + ", which does not hold MNIST: no ");
     }
