@@ -163,8 +163,15 @@ final class KerasFile {
             for (JsonObject layer : layers) {
                 add(chain, layer);
             }
-            Map<String, String> notes = Map.of();
-            return chain.build(loss(compiled), notes, remarks);
+            Loss loss = loss(compiled);
+            boolean logits = loss != null && loss.takesLogits() && chain.isLinear();
+            if (logits && !isOfLogits(compiled.getAsJsonObject().get("loss"))) {
+                remarks.add(
+                        file.getFileName()
+                                + ": its loss is not from_logits, and its outputs have no"
+                                + " activation: they are taken for logits");
+            }
+            return chain.build(loss, Map.of(), remarks);
         } catch (IllegalStateException
                 | NullPointerException
                 | ClassCastException
@@ -451,6 +458,13 @@ final class KerasFile {
                 yield null;
             }
         };
+    }
+
+    /** Keras' default is probabilities. */
+    private static boolean isOfLogits(JsonElement loss) {
+        JsonElement logits =
+                loss.isJsonObject() ? config(loss.getAsJsonObject()).get("from_logits") : null;
+        return logits != null && logits.getAsBoolean();
     }
 
     private static double delta(JsonElement loss) {

@@ -250,6 +250,12 @@ final class LayerChain {
         softmax = true;
     }
 
+    /** Whether the outputs are those of a dense layer without an activation. */
+    boolean isLinear() {
+        Dense last = lastDense();
+        return last != null && !softmax && activation(last) == Activation.LINEAR;
+    }
+
     /** Two in a row become one that drops as many. */
     void dropout(float rate) {
         Layer top = layers.isEmpty() ? null : layers.get(layers.size() - 1);

@@ -316,21 +316,48 @@ class ModelReaderTest {
         Path file = Files.write(folder.resolve("damaged.keras"), damaged);
         refused(file, null, " is damaged: its model.weights.h5 has another checksum");
 
-        Path first = folder.resolve("first.keras");
-        try (ZipFile zip = new ZipFile(given("images.keras").toFile());
-                ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(first))) {
+        Path first = changed("images.keras", "channels_last", "channels_first");
+        refused(first, null, ": layer flatten has its channels first: only channels_last is read");
+    }
+
+    /** A mistake of many in Keras, where predictions are then no probabilities. */
+    @Test
+    void logitsWhoseLossWantsProbabilitiesAreToldOf() throws IOException, URISyntaxException {
+        String remark =
+                ": its loss is not from_logits, and its outputs have no activation: they are taken"
+                        + " for logits";
+        Path linear = changed("colours.keras", "sigmoid", "linear");
+        assertThat(ModelReader.read(linear, null).remarks())
+                .containsExactly("changed.keras" + remark);
+        linear = changed("images.keras", "\"softmax\"", "\"linear\"");
+        assertThat(ModelReader.read(linear, null).remarks())
+                .containsExactly("changed.keras" + remark);
+        String told = "\"from_logits\": false";
+        Path logits =
+                changed(
+                        "images.keras",
+                        "\"softmax\"",
+                        "\"linear\"",
+                        told,
+                        told.replace("false", "true"));
+        assertThat(ModelReader.read(logits, null).remarks()).isEmpty();
+    }
+
+    private Path changed(String model, String... fromTo) throws IOException, URISyntaxException {
+        Path changed = folder.resolve("changed.keras");
+        try (ZipFile zip = new ZipFile(given(model).toFile());
+                ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(changed))) {
             for (ZipEntry entry : zip.stream().toList()) {
-                String content =
-                        new String(
-                                zip.getInputStream(entry).readAllBytes(),
-                                StandardCharsets.ISO_8859_1);
+                byte[] bytes = zip.getInputStream(entry).readAllBytes();
+                String content = new String(bytes, StandardCharsets.ISO_8859_1);
                 out.putNextEntry(new ZipEntry(entry.getName()));
-                out.write(
-                        content.replace("channels_last", "channels_first")
-                                .getBytes(StandardCharsets.ISO_8859_1));
+                for (int i = 0; i < fromTo.length; i += 2) {
+                    content = content.replace(fromTo[i], fromTo[i + 1]);
+                }
+                out.write(content.getBytes(StandardCharsets.ISO_8859_1));
             }
         }
-        refused(first, null, ": layer flatten has its channels first: only channels_last is read");
+        return changed;
     }
 
     /** A few kilobytes that unpack to a gigabyte. */
