@@ -185,7 +185,10 @@ final class DataCommands {
     private static void columns(Console console, Splits splits) {
         String columns = DataText.columnByColumn(splits.train());
         if (columns != null) {
-            RunHeader.leftOut(console, Columns.fit(splits.train(), false, false));
+            String leftOut = Columns.fit(splits.train(), false, false).leftOut();
+            if (!leftOut.isEmpty()) {
+                console.note("left out: " + leftOut);
+            }
             console.line("");
             console.line(columns);
         }

@@ -143,7 +143,7 @@ final class ModelCommands {
         boolean named = keras == null || keras.toString().endsWith(".keras");
         expect(
                 named,
-                "--keras %s: Keras tells formats by names: give one that ends in .keras",
+                "--keras %s: Keras tells file formats by extension: use a name that ends in .keras",
                 keras);
         Set<Path> names = new HashSet<>();
         String twice = "%s is given twice: name a file for each format";

@@ -14,7 +14,6 @@ import org.quern.data.Exploration;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.model.Scaling;
-import org.quern.plan.Folding;
 import org.quern.plan.Loss;
 import org.quern.plan.Plan;
 import org.quern.report.DataText;
@@ -93,13 +92,8 @@ final class RunHeader {
             how += ", and so the loss";
         }
         console.about("", read + how + DataText.gaps(columns));
-        leftOut(console, columns);
         Plan plan = settings.config(parts.train().shape()).plan();
-        if (columns.standardize() && !plan.loss().takesLogits() && !Folding.takesTargets(plan)) {
-            console.note(
-                    "the label is not standardized, because the last layer has an activation: leave"
-                            + " it out, unless all labels lie in its range");
-        }
+        Results.notes(columns, plan).forEach(console::note);
         if (settings.loss().classifies()) {
             manyClasses(console, splits.train());
         } else if (!settings.asksFor(Setting.LOSS)
@@ -110,12 +104,6 @@ final class RunHeader {
                             + " output: for two classes give --loss binary, or make it dense 2");
         }
         balance(console, parts, settings);
-    }
-
-    static void leftOut(Console console, Columns columns) {
-        if (!columns.leftOut().isEmpty()) {
-            console.note("left out: " + columns.leftOut());
-        }
     }
 
     private static boolean isYesOrNo(Dataset train) {

@@ -563,13 +563,27 @@ public record Dataset(
             crc.update(pixels);
         }
         update(crc, values);
+        updateLabels(crc);
+        return String.format(Locale.ROOT, "%dx%d %08x", rows(), features(), crc.getValue());
+    }
+
+    /**
+     * The same of labels or numbers to predict alone, which is the same however the features are
+     * prepared.
+     */
+    public String labelFingerprint() {
+        CRC32C crc = new CRC32C();
+        updateLabels(crc);
+        return String.format(Locale.ROOT, "%d %08x", rows(), crc.getValue());
+    }
+
+    private void updateLabels(CRC32C crc) {
         if (labels != null) {
             ByteBuffer buffer = ByteBuffer.allocate(4 * labels.length);
             buffer.asIntBuffer().put(labels);
             crc.update(buffer);
         }
         update(crc, targets);
-        return String.format(Locale.ROOT, "%dx%d %08x", rows(), features(), crc.getValue());
     }
 
     private static void update(CRC32C crc, float[] numbers) {

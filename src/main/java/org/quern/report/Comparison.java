@@ -75,7 +75,9 @@ public record Comparison(
      */
     public static Comparison of(List<String> names, List<JsonObject> json) {
         Runs runs = new Runs(names, json);
-        boolean alike = json.stream().map(Comparison::dataOf).distinct().count() < 2;
+        boolean known = json.stream().allMatch(run -> run.has("testLabels")); // not of old runs
+        String tested = known ? "testLabels" : "testRows";
+        boolean alike = json.stream().map(run -> dataOf(run, tested)).distinct().count() < 2;
         int more = alike ? 1 : 0; // is better
         int less = -more;
         List<Row> results = new ArrayList<>();
@@ -125,12 +127,12 @@ public record Comparison(
                 List.copyOf(names), List.copyOf(results), List.copyOf(settings), alike, columns);
     }
 
-    /** What tells data apart, wherever it is: its name, what is predicted, and on how many rows. */
-    private static List<String> dataOf(JsonObject run) {
+    /** What tells data apart, wherever it is: its name, what is predicted, and the test rows. */
+    private static List<String> dataOf(JsonObject run, String tested) {
         List<String> all = new ArrayList<>();
         String path = run.has("data") ? run.get("data").toString() : "";
         all.add(path.replaceFirst(".*[/\\\\]", ""));
-        all.add(run.has("testRows") ? run.get("testRows").toString() : "");
+        all.add(run.has(tested) ? run.get(tested).toString() : "");
         if (run.get("columns") instanceof JsonObject columns
                 && columns.get("targets") instanceof JsonArray targets) {
             for (JsonElement one : targets) {

@@ -38,10 +38,16 @@ public final class DataText {
         int[] perClass = Statistics.of(set).perClass();
         List<String> all =
                 IntStream.range(0, perClass.length)
-                        .mapToObj(c -> format("%s (%,d)", set.classes().get(c), perClass[c]))
+                        .limit(MOST_CLASSES)
+                        .mapToObj(c -> named(set.classes().get(c), perClass[c]))
                         .toList();
-        String rows = Columns.shown(all, MOST_CLASSES);
-        return values(set) + "; " + classes(set) + ": " + rows;
+        int more = perClass.length - all.size();
+        String rest = more > 0 ? format(" and %,d more", more) : "";
+        return values(set) + "; " + classes(set) + ": " + String.join(", ", all) + rest;
+    }
+
+    private static String named(String name, int rows) {
+        return format("%s (%,d)", Columns.brief(name), rows);
     }
 
     public static String values(Dataset set) {

@@ -23,7 +23,8 @@ public final class RunWords {
     private static final Set<String> NO_SETTINGS =
             Set.of(
                     ("quern epochs steps test seconds timing end bestEpoch tested parameters"
-                                    + " resumedAfter started resumed host command shift validation sweep")
+                                    + " resumedAfter started resumed host command shift validation sweep"
+                                    + " testLabels")
                             .split(" "));
 
     private RunWords() {}

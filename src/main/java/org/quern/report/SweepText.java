@@ -1,6 +1,7 @@
 package org.quern.report;
 
 import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.joining;
 import static java.util.stream.Collectors.toList;
 import static org.quern.report.Numbers.digits;
 import static org.quern.report.Numbers.format;
@@ -10,10 +11,12 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
@@ -295,12 +298,15 @@ public final class SweepText {
 
     /** A line of names, then a line a result, numbers in full. */
     public static String csv(List<Sweep.Result> results) {
+        List<Map<String, Object>> records = records(results);
+        Set<String> names = new LinkedHashSet<>(); // those of an error are not of all
+        records.forEach(record -> names.addAll(record.keySet()));
         StringBuilder csv = new StringBuilder();
-        for (Map<String, Object> record : records(results)) {
-            if (csv.isEmpty()) {
-                csv.append(String.join(",", record.keySet())).append('\n');
-            }
-            csv.append(String.join(",", record.values().stream().map(SweepText::field).toList()));
+        if (!names.isEmpty()) {
+            csv.append(String.join(",", names)).append('\n');
+        }
+        for (Map<String, Object> record : records) {
+            csv.append(names.stream().map(record::get).map(SweepText::field).collect(joining(",")));
             csv.append('\n');
         }
         return csv.toString();

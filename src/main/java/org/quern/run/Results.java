@@ -4,17 +4,21 @@ import static java.util.stream.Collectors.joining;
 import static org.quern.QuernException.given;
 import static org.quern.QuernException.require;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
+import org.quern.data.Columns;
 import org.quern.data.Dataset;
 import org.quern.data.Splits;
 import org.quern.data.Statistics;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.model.Scaling;
 import org.quern.plan.Folding;
+import org.quern.plan.Plan;
 import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingConfig;
@@ -68,6 +72,21 @@ public final class Results {
         Statistics of = Statistics.of(train);
         DoubleStream all = DoubleStream.of(of.min(), of.mean(), of.max(), of.deviation());
         return Map.of(RANGE, all.mapToObj(Double::toString).collect(joining(" ")));
+    }
+
+    /** A line for each thing about a table's columns that few expect; none as a rule. */
+    public static List<String> notes(Columns columns, Plan plan) {
+        List<String> notes = new ArrayList<>(given(columns, "columns").lost());
+        boolean numbers = !given(plan, "plan").loss().takesLogits();
+        if (columns.standardize() && numbers && !Folding.takesTargets(plan)) {
+            notes.add(
+                    "the label is not standardized, because the last layer has an activation: drop"
+                            + " the activation, unless all labels lie in its range");
+        }
+        if (!columns.leftOut().isEmpty()) {
+            notes.add("left out: " + columns.leftOut());
+        }
+        return notes;
     }
 
     /** What to say of pixels that are divided by 255 though none is above 1; null as a rule. */

@@ -89,7 +89,8 @@ public final class RunReport {
         }
         return with("trainingRows", parts.train().rows())
                 .with("validationRows", parts.validation() == null ? 0 : parts.validation().rows())
-                .with("testRows", parts.test().rows());
+                .with("testRows", parts.test().rows())
+                .with("testLabels", parts.test().labelFingerprint());
     }
 
     /** The finished epochs, and the steps so far. */
@@ -99,16 +100,12 @@ public final class RunReport {
 
     /** Steps with NaN where JSON has null. */
     private static JsonElement numbers(JsonElement steps) {
-        if (steps instanceof JsonArray all) {
-            for (JsonElement one : all) {
-                if (one instanceof JsonObject step) {
-                    List<String> names = List.copyOf(step.keySet());
-                    names.stream()
-                            .filter(name -> step.get(name).isJsonNull())
-                            .forEach(name -> step.addProperty(name, Double.NaN));
-                }
-            }
-        }
+        List<JsonElement> all = steps instanceof JsonArray array ? array.asList() : List.of();
+        all.stream()
+                .filter(JsonElement::isJsonObject)
+                .flatMap(step -> step.getAsJsonObject().entrySet().stream())
+                .filter(number -> number.getValue().isJsonNull())
+                .forEach(number -> number.setValue(new JsonPrimitive(Double.NaN)));
         return steps;
     }
 

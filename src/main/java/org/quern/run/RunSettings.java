@@ -193,7 +193,7 @@ public final class RunSettings implements Serializable {
                             .filter(one -> one != Setting.TRANSPOSE && asksFor(one))
                             .map(one -> "--" + one.name())
                             .toList();
-            String text = "%s: only for tables, and %s is none";
+            String text = "%s: only for tables such as CSV files; the data is %s";
             expect(ofTables.isEmpty(), text, String.join(", ", ofTables), source.description());
         }
     }
@@ -385,7 +385,10 @@ public final class RunSettings implements Serializable {
         return train.header() == null
                 ? parts
                 : parts.in(
-                        columns(train, (numbers, targets) -> Columns.fit(train, numbers, targets)));
+                        columns(
+                                train.name(),
+                                train.rows(),
+                                (numbers, targets) -> Columns.fit(train, numbers, targets)));
     }
 
     /**
@@ -394,14 +397,14 @@ public final class RunSettings implements Serializable {
      * @param fit told whether to standardize numbers, and whether numbers to predict, too
      * @hidden
      */
-    public Columns columns(Dataset train, BiFunction<Boolean, Boolean, Columns> fit) {
+    public Columns columns(String name, long rows, BiFunction<Boolean, Boolean, Columns> fit) {
         boolean standardize = get(Setting.STANDARDIZE) == Setting.OnOff.ON;
         boolean targets = Folding.takesTargets(config(1).plan());
         Columns columns = given(fit, "fit").apply(standardize, standardize && targets);
         String none = "%s: no column tells one row from another: %s";
         boolean tells = columns.inputs().stream().anyMatch(one -> !one.isLeftOut());
-        boolean some = given(train, "rows").rows() > 1 ? tells : columns.width() > 0;
-        require(some, none, train.name(), columns.leftOut());
+        boolean some = rows > 1 ? tells : columns.width() > 0;
+        require(some, none, given(name, "name"), columns.leftOut());
         return columns;
     }
 

@@ -122,11 +122,7 @@ public final class Training implements AutoCloseable {
         Scaling scaling = trainer.plan().model().scaling();
         Stream.ofNullable(Results.dim(parts.train(), scaling)).forEach(notes::add);
         Columns columns = parts.columns();
-        notes.addAll(columns == null ? List.of() : columns.lost());
-        String leftOut = columns == null ? "" : columns.leftOut();
-        if (!leftOut.isEmpty()) {
-            notes.add("left out: " + leftOut);
-        }
+        notes.addAll(columns == null ? List.of() : Results.notes(columns, trainer.plan()));
         String with = " does nothing with %s and %s";
         String these = with.formatted(settings.text("loss"), settings.text("optimizer"));
         settings.unused().forEach(name -> notes.add(name + these));

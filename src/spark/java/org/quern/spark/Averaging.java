@@ -18,6 +18,7 @@ import org.quern.data.Dataset;
 import org.quern.data.Header;
 import org.quern.data.Moments;
 import org.quern.data.Splits;
+import org.quern.plan.Batches;
 import org.quern.run.RunSettings;
 import org.quern.run.Setting;
 import org.quern.run.Training;
@@ -130,12 +131,11 @@ final class Averaging {
             int every = params.atLeast(0, params.averageEvery(), 0);
             List<String> notes = new ArrayList<>();
             if (every == 0) {
-                long rows = (blocks.rows + workers - 1) / workers;
-                int batch = start.common.settings.get(Setting.BATCH);
-                long epoch = (rows + batch - 1) / batch;
+                int rows = (int) ((blocks.rows + workers - 1) / workers);
+                Batches batches = new Batches(rows, start.common.settings.get(Setting.BATCH));
                 every = measured(shares, start);
-                if (every > epoch) {
-                    every = (int) epoch;
+                if (every > batches.stepsPerEpoch()) {
+                    every = batches.stepsPerEpoch();
                     notes.add(
                             "the workers average once an epoch, and that takes more than a tenth of"
                                     + " the time: fewer workers may be as fast");
@@ -192,14 +192,13 @@ final class Averaging {
             }
         }
 
-        /** Some rows, with the least and the most of all targets among theirs. */
+        /** Some rows; where numbers are predicted, two that have the least and the most of all. */
         private Splits in(Dataset some) {
             Dataset rows = some;
-            if (rows.hasTargets() && rows.rows() > 1) {
-                float[] numbers = rows.targets().clone();
-                numbers[0] = (float) targets.get(0).min();
-                numbers[1] = (float) targets.get(0).max();
-                rows = rows.withTargets(numbers, 1);
+            if (rows.hasTargets() && this.rows > 1) {
+                Moments of = targets.get(0);
+                float[] ends = {(float) of.min(), (float) of.max()};
+                rows = rows.select(new int[2]).withTargets(ends, 1);
             }
             return new Splits(rows, rows.row(0), rows.name());
         }
@@ -236,7 +235,8 @@ final class Averaging {
                     header == null
                             ? null
                             : settings.columns(
-                                    rows,
+                                    rows.name(),
+                                    facts.rows,
                                     (numbers, targets) ->
                                             Columns.fit(
                                                     rows.name(),

@@ -260,6 +260,7 @@ public final class QuernSweep {
                 device =
                         OnExecutor.device(
                                 member.settings(), choice, trainer.executor().device(), notes);
+                notes.addAll(training.notes());
                 if (checkpoint != null) {
                     kept =
                             new Checkpoints(

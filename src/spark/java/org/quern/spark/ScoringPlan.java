@@ -1,11 +1,17 @@
 package org.quern.spark;
 
+import static java.util.stream.Collectors.partitioningBy;
+
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.apache.spark.sql.catalyst.expressions.And;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeSet;
 import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.PredicateHelper;
+import org.apache.spark.sql.catalyst.optimizer.PushDownPredicates$;
 import org.apache.spark.sql.catalyst.plans.logical.Filter;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.Project;
@@ -113,6 +119,7 @@ public final class ScoringPlan extends LogicalPlan {
                                 CollectionConverters.asJava(
                                         session.experimental().extraOptimizations()));
                 rules.add(new Sooner());
+                rules.add(PushDownPredicates$.MODULE$); // on to the answers of another model
                 session.experimental().extraOptimizations_$eq(Scoring.seq(rules));
             }
         }
@@ -156,57 +163,52 @@ public final class ScoringPlan extends LogicalPlan {
     }
 
     /** Conditions on the rows' own columns are asked before their answers are computed. */
-    static final class Sooner extends Rule<LogicalPlan> {
+    static final class Sooner extends Rule<LogicalPlan> implements PredicateHelper {
         @Override
         public LogicalPlan apply(LogicalPlan plan) {
             return plan.transformDown(
                     new AbstractPartialFunction<LogicalPlan, LogicalPlan>() {
                         @Override
                         public boolean isDefinedAt(LogicalPlan one) {
-                            return moved(one) != null;
+                            return one instanceof Filter filter
+                                    && filter.child() instanceof ScoringPlan;
                         }
 
                         @Override
                         public LogicalPlan apply(LogicalPlan one) {
-                            return moved(one);
+                            Filter filter = (Filter) one;
+                            return moved(filter, (ScoringPlan) filter.child());
                         }
                     });
         }
 
-        /** A filter above answers as one below them, and another of what is left; or null. */
-        private static LogicalPlan moved(LogicalPlan plan) {
-            if (!(plan instanceof Filter filter && filter.child() instanceof ScoringPlan scored)) {
-                return null;
+        /** A filter above answers as one below them, and another of what is left. */
+        private LogicalPlan moved(Filter filter, ScoringPlan scored) {
+            AttributeSet own = scored.rows.outputSet();
+            Map<Boolean, List<Expression>> parts =
+                    CollectionConverters.asJava(splitConjunctivePredicates(filter.condition()))
+                            .stream()
+                            .collect(
+                                    partitioningBy(
+                                            one ->
+                                                    one.deterministic()
+                                                            && one.references().subsetOf(own)));
+            if (parts.get(true).isEmpty()) {
+                return filter;
             }
-            List<Expression> before = new ArrayList<>();
-            List<Expression> after = new ArrayList<>();
-            split(filter.condition(), scored.rows.outputSet(), before, after);
-            if (before.isEmpty()) {
-                return null;
-            }
-            LogicalPlan rows = new Filter(and(before), scored.rows);
             LogicalPlan answered =
                     new ScoringPlan(
-                            scored.scoring, scored.features, scored.kinds, scored.answers, rows);
-            return after.isEmpty() ? answered : new Filter(and(after), answered);
+                            scored.scoring,
+                            scored.features,
+                            scored.kinds,
+                            scored.answers,
+                            under(parts.get(true), scored.rows));
+            return under(parts.get(false), answered);
         }
 
-        private static void split(
-                Expression condition,
-                AttributeSet rows,
-                List<Expression> before,
-                List<Expression> after) {
-            if (condition instanceof And both) {
-                split(both.left(), rows, before, after);
-                split(both.right(), rows, before, after);
-            } else {
-                boolean may = condition.deterministic() && condition.references().subsetOf(rows);
-                (may ? before : after).add(condition);
-            }
-        }
-
-        private static Expression and(List<Expression> conditions) {
-            return conditions.stream().reduce(And::new).orElseThrow();
+        private static LogicalPlan under(List<Expression> conditions, LogicalPlan rows) {
+            Optional<Expression> all = conditions.stream().reduce(And::new);
+            return all.isEmpty() ? rows : new Filter(all.get(), rows);
         }
     }
 }

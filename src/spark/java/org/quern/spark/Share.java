@@ -23,7 +23,8 @@ final class Share implements Serializable {
 
     final int worker;
     private final ArrayList<Block> blocks;
-    private transient Splits rows; // kept as long as the share is in memory
+    private transient Dataset rows; // kept until they are parts
+    private transient Splits parts; // kept as long as the share is in memory
 
     private Share(int worker, ArrayList<Block> blocks) {
         this.worker = worker;
@@ -70,7 +71,7 @@ final class Share implements Serializable {
 
     /**
      * Whose a row is. Of N rows, each worker has one, by turns that begin with another worker each
-     * time, as if by chance: rows that come in a rhythm would else be dealt by kinds.
+     * time, as if by chance: rows that come in a rhythm would otherwise be dealt by kinds.
      */
     static int worker(long row, int workers) {
         long mixed = (row / workers + 1) * 0x9e3779b97f4a7c15L; // SplitMix64, Steele et al., 2014
@@ -91,17 +92,21 @@ final class Share implements Serializable {
     }
 
     /** Its rows; those of a table by their own columns where none are given. */
-    Dataset rows(List<String> classes, int[] shape) {
-        return Blocks.together(new ArrayList<>(blocks), classes, shape);
+    synchronized Dataset rows(List<String> classes, int[] shape) {
+        if (rows == null) {
+            rows = Blocks.together(new ArrayList<>(blocks), classes, shape);
+        }
+        return rows;
     }
 
     /** Its rows as a run takes them, by these columns, null for images. */
     synchronized Splits parts(List<String> classes, int[] shape, Columns columns) {
-        if (rows == null) {
+        if (parts == null) {
             Dataset own = rows(classes, shape);
             Splits all = new Splits(own, own.row(0), own.name());
-            rows = columns == null ? all : all.in(columns);
+            parts = columns == null ? all : all.in(columns);
+            rows = null;
         }
-        return rows;
+        return parts;
     }
 }

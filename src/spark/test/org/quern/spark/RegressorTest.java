@@ -50,10 +50,28 @@ class RegressorTest {
     @Test
     void whatIsWrongIsSaidInOneLine() {
         refused("column label: it is NaN", numbers.withColumn("label", functions.lit(Double.NaN)));
-        refused("the label is the same in all rows", numbers.withColumn("label", functions.lit(1)));
+        Dataset<Row> same = numbers.withColumn("label", functions.lit(1));
+        refused("the label is the same in all rows", same);
+        for (int rows : new int[] {3, 100}) {
+            assertThatThrownBy(() -> regressor().setWorkers(3).fit(same.limit(rows)))
+                    .hasMessageContaining("the label is the same in all rows");
+        }
         assertThatThrownBy(
                         () -> regressor().setSettings(Map.of("loss", "cross-entropy")).fit(numbers))
                 .hasMessageContaining("use QuernClassifier");
+    }
+
+    @Test
+    void labelsThatAreNotStandardizedAreToldOf() {
+        String note = "the label is not standardized, because the last layer has an activation";
+        for (int workers : new int[] {1, 2}) {
+            QuernRegressor regressor = regressor().setWorkers(workers).setAverageEvery(10);
+            assertThat(regressor.fit(numbers).notes()).isEmpty();
+            assertThat(regressor.setLayers("dense 1 tanh").fit(numbers).notes())
+                    .singleElement()
+                    .asString()
+                    .startsWith(note);
+        }
     }
 
     private static void refused(String message, Dataset<Row> rows) {

@@ -321,6 +321,9 @@ class ScoringTest {
                 .isEqualTo(model.transform(gaps.filter("features is not null")).collectAsList());
         assertThat(scored.filter("features is not null and prediction = 1").count())
                 .isEqualTo(model.transform(gaps.na().drop()).filter("prediction = 1").count());
+        QuernClassificationModel second = model.copy(new ParamMap());
+        second.setPredictionCol("p").setProbabilityCol("").setRawPredictionCol("");
+        assertThat(second.transform(scored).filter("features is not null").count()).isEqualTo(540);
         String parts = folder.resolve("parts").toString();
         numbered()
                 .withColumn("part", functions.expr("id % 2"))

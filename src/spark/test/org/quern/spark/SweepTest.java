@@ -39,7 +39,9 @@ class SweepTest {
     @Test
     void eachMemberHasTheBitsThatItHasAlone() {
         List<Sweep.Member> members =
-                Sweep.members(BASE, Map.of("seed", List.of("1", "2"), "lr", List.of("0.01")));
+                Sweep.members(
+                        BASE.with(Map.of("momentum", 0.5)),
+                        Map.of("seed", List.of("1", "2"), "lr", List.of("0.01")));
         List<QuernSweep.Result> results = new QuernSweep(spark).run(points, members);
         assertThat(results).hasSize(2);
         for (int i = 0; i < members.size(); i++) {
@@ -58,6 +60,8 @@ class SweepTest {
             assertThat(result.scores().test()).isEqualTo(by.test());
             assertThat(result.scores().epochs()).hasSize(3);
             assertThat(result.scores().member()).isSameAs(members.get(i));
+            assertThat(result.notes())
+                    .containsExactly("momentum does nothing with cross-entropy and adam");
         }
     }
 

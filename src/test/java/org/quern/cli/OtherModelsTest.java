@@ -65,8 +65,8 @@ class OtherModelsTest {
         Cli.Outcome outcome = quern("export", given("table.keras"), "--keras", "table.h5");
         assertThat(outcome.err())
                 .isEqualTo(
-                        "quern: --keras table.h5: Keras tells formats by names: give one that ends"
-                                + " in .keras\n");
+                        "quern: --keras table.h5: Keras tells file formats by extension: use a"
+                                + " name that ends in .keras\n");
         assertThat(outcome.code()).isEqualTo(2);
     }
 

@@ -112,7 +112,6 @@ class PredictFileTest {
         assertThat(text("out.csv")).matches("row,prediction\ntrain.csv test 3,\\d+\\.\\d+\n");
     }
 
-    /** evaluate has no --loss and no --category that could help. */
     @Test
     void aGzippedFileIsWrittenGzipped() throws IOException {
         train("price", "dense_8_relu,_dense_1");
@@ -138,6 +137,7 @@ class PredictFileTest {
         assertThat(outcome.code()).isEqualTo(3);
     }
 
+    /** evaluate has no --loss and no --category that could help. */
     @Test
     void aFaultyRowForAModelIsToBeCorrected() throws IOException {
         train("price", "dense_8_relu,_dense_1");

@@ -169,11 +169,54 @@ class RegressionTest {
         Cli.Outcome swept =
                 quern("sweep --data CSV --loss binary --model dense_1 --lr 0.01,0.05 --epochs 2");
         assertThat(swept.out()).containsPattern("lr +val accuracy +val loss +seconds");
+        // each training has the errors of its loss alone
+        Path table = folder.resolve("sweep.csv");
+        assertThat(
+                        quern(
+                                        "sweep --data CSV --loss mse,binary --model dense_1 --epochs 2 --csv "
+                                                + table)
+                                .err())
+                .isEmpty();
+        List<String> lines = Files.readAllLines(table);
+        List<String> names = List.of(lines.get(0).split(","));
+        for (String line : lines.subList(1, 3)) {
+            List<String> values = List.of(line.split(",", -1));
+            assertThat(values).hasSameSizeAs(names);
+            boolean numbers = values.contains("mse");
+            assertThat(values.get(names.indexOf("validation_R2")).isEmpty()).isEqualTo(!numbers);
+            assertThat(values.get(names.indexOf("validation_accuracy")).isEmpty())
+                    .isEqualTo(numbers);
+            assertThat(numbers || values.get(names.indexOf("test_rmse")).isEmpty()).isTrue();
+        }
         Files.writeString(csv, "a,b,label\n1.5,2,0\n2.5,3,1\n3,4,2\n2,4,1\n1,4,1\n2,2,0\n");
         assertThat(quern("train --data CSV --loss binary --split 0.2").err())
                 .containsPattern(
                         "row \\d+, target 0 is 2\\.0: binary cross-entropy takes 0, 1 or a"
                                 + " probability between\n");
+    }
+
+    /** Scores on other rows of a table, or on another table of its name, are not held together. */
+    @Test
+    void runsTestedOnOtherRowsAreNotRanked() throws IOException {
+        String train = "train --data CSV --model dense_1 --epochs 1 --out ";
+        quern(train + run);
+        Path other = folder.resolve("other");
+        Path page = folder.resolve("compared.html");
+        quern(train + other + " --lr 0.1 --standardize off");
+        quern("compare RUN " + other + " --out " + page);
+        assertThat(page).content().contains("\"alike\":true").doesNotContain("testLabels");
+        quern(train + folder.resolve("drawn") + " --split-seed 9");
+        quern("compare RUN " + folder.resolve("drawn") + " --out " + page);
+        assertThat(page).content().contains("\"alike\":false");
+        Files.writeString(csv, Files.readString(csv).replaceAll("(?m)\\.", "0."));
+        quern(train + folder.resolve("edited"));
+        quern("compare RUN " + folder.resolve("edited") + " --out " + page);
+        assertThat(page).content().contains("\"alike\":false");
+        // a loss that this version does not know tells nothing that is needed here
+        Path json = run.resolve("run.json");
+        Files.writeString(json, Files.readString(json).replace("mean_squared_error", "hinge"));
+        assertThat(quern("compare RUN " + other + " --out " + page).err()).isEmpty();
+        assertThat(page).content().contains("\"alike\":true");
     }
 
     @Test

@@ -188,6 +188,9 @@ class TablesTest {
                         "train     2 rows of 2 columns: 1 number, t of 2; 2 classes: x (1), y (1)\n")
                 .contains("note      left out: k (the same in all training rows)\n")
                 .contains("2: two lines (1), " + "long".repeat(10) + "... (1)\n");
+        rows = "x,1\n%s,2\n%1$s,3\n".formatted("long".repeat(20));
+        assertThat(quern("data", "info", file("long.csv", "label,a\n" + rows)).out())
+                .contains("2 classes: " + "long".repeat(10) + "... (2), x (1)\n");
         Cli.Outcome none = quern("data", "info", file("one.csv", "label,k\nx,7\n"));
         assertThat(none.out()).contains("train     1 row of 0 columns; 1 class: x (1)\n");
     }

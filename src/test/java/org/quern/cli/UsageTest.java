@@ -324,7 +324,8 @@ class UsageTest {
             String line = command + " generated:50,10 --label x --missing -9";
             Cli.Outcome outcome = new Cli(folder).run(line.split(" "));
             assertThat(outcome.err())
-                    .startsWith("quern: --label, --missing: only for tables, and generated digits");
+                    .startsWith(
+                            "quern: --label, --missing: only for tables such as CSV files; the data is generated digits");
             assertThat(outcome.code()).isEqualTo(2);
         }
     }

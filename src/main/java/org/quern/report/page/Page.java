@@ -18,7 +18,6 @@ import java.util.stream.IntStream;
 import org.quern.Version;
 import org.quern.data.Pictures;
 import org.quern.io.Json;
-import org.quern.plan.Loss;
 import org.quern.report.Comparison;
 
 /**
@@ -41,17 +40,11 @@ public final class Page {
     private record Compared(Comparison comparison, List<Run> runs) {}
 
     /** What the page of a comparison draws of a run. */
-    private record Run(
-            List<JsonElement> epochs,
-            boolean classifies,
-            JsonElement classes,
-            JsonElement wrongPerClass) {
+    private record Run(List<JsonElement> epochs, JsonElement classes, JsonElement wrongPerClass) {
         static Run of(JsonObject run) {
             JsonObject test = run.has("test") ? run.getAsJsonObject("test") : new JsonObject();
             List<JsonElement> epochs = some(run.getAsJsonArray("epochs").asList(), EPOCHS);
-            JsonElement loss = run.get("loss"); // which Comparison has read
-            boolean classifies = loss != null && Loss.parse(loss.getAsString()).takesLogits();
-            return new Run(epochs, classifies, test.get("classes"), test.get("wrongPerClass"));
+            return new Run(epochs, test.get("classes"), test.get("wrongPerClass"));
         }
     }
 

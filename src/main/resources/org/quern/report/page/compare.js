@@ -2,6 +2,7 @@
 // Runs side by side.
 
 const {names, results, settings} = given.comparison;
+const classifies = run => run.epochs.some(e => !none(e.accuracy));
 const colour = i => `var(--series-${i % 8})`;
 const cells = names.map((name, i) => ({title: name, of: row => row.best.includes(i) ? h("b", {class: "best"}, row.cells[i]) : row.cells[i]}));
 if (names.length === 2) cells.push({title: "difference", of: row => row.difference ?? ""});
@@ -41,8 +42,8 @@ document.getElementById("page").append(
     ...[
         section("Curves", h("div", {class: "pair charts"},
             curves(() => true, ["Training loss", "loss"], ["Validation loss", "validationLoss"]),
-            curves(run => run.classifies, ["Training accuracy", "accuracy"], ["Validation accuracy", "validationAccuracy"]),
-            curves(run => !run.classifies, ["Validation R²", "validationAccuracy"])),
+            curves(classifies, ["Training accuracy", "accuracy"], ["Validation accuracy", "validationAccuracy"]),
+            curves(run => !classifies(run), ["Validation R²", "validationAccuracy"])),
         h("p", {class: "note"}, "Training and validation have the same axis.")),
         perClass(),
     ].filter(part => part),

@@ -217,7 +217,7 @@ class OpenclShimTest {
                 run("steps", train("--backend", "opencl", "--engine", engine, "--batch", "8"));
         assertThat(outcome.err())
                 .matches(
-                        "quern: .+ did \\d of [12] steps from step \\d on and reported no error: its"
+                        "quern: .+ did (0 of 1|[01] of 2) steps from step \\d on and reported no error: its"
                                 + " driver cannot be trusted with them: use --backend cpu, or"
                                 + " another --device\n");
         assertThat(outcome.code()).isEqualTo(5);
