@@ -89,11 +89,6 @@ record CsvHead(char separator, boolean isHeader, List<String> first, List<List<S
         return first.size();
     }
 
-    /** The name that the header gives a column; empty without. */
-    String name(int column) {
-        return isHeader ? first.get(column) : "";
-    }
-
     /** Whether it is a number; where semicolons leave it free, a decimal comma may be in it. */
     boolean isNumber(String text) {
         return !Double.isNaN(Decimal.parse(text))

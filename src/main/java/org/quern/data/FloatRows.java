@@ -40,10 +40,6 @@ final class FloatRows {
         }
     }
 
-    int rows() {
-        return rows;
-    }
-
     /**
      * All rows, one behind the other, of the columns given; these rows are gone then.
      *

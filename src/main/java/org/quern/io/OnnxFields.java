@@ -8,7 +8,6 @@ final class OnnxFields {
 
     static final int MODEL_IR_VERSION = 1;
     static final int MODEL_PRODUCER = 2;
-    static final int MODEL_PRODUCER_VERSION = 3;
     static final int MODEL_GRAPH = 7;
     static final int MODEL_OPSET = 8;
     static final int MODEL_METADATA = 14;

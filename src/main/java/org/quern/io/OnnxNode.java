@@ -173,6 +173,6 @@ final class OnnxNode {
             throw refusal("is of other than numbers");
         }
         int field = row ? OnnxFields.ATTRIBUTE_FLOATS : OnnxFields.ATTRIBUTE_FLOAT;
-        return OnnxTensor.ofFloats(name, floats.fixed(field, Float.BYTES), row);
+        return OnnxTensor.ofFloats(floats.fixed(field, Float.BYTES), row);
     }
 }

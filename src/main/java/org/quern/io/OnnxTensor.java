@@ -22,7 +22,6 @@ final class OnnxTensor {
     private static final int MOST_DIMENSIONS = 8;
     private static final int MOST_COUNTS = 64;
 
-    private final String name;
     private final int[] shape;
     private final int count;
 
@@ -32,9 +31,7 @@ final class OnnxTensor {
     private final ByteBuffer floats;
     private final long[] counts;
 
-    private OnnxTensor(
-            String name, int[] shape, int count, FloatType type, ByteBuffer floats, long[] counts) {
-        this.name = name;
+    private OnnxTensor(int[] shape, int count, FloatType type, ByteBuffer floats, long[] counts) {
         this.shape = shape;
         this.count = count;
         this.type = type;
@@ -44,15 +41,14 @@ final class OnnxTensor {
 
     /** Whole numbers, such as the entries of a shape. */
     static OnnxTensor ofCounts(long... counts) {
-        return new OnnxTensor(
-                "counts", new int[] {counts.length}, counts.length, null, null, counts);
+        return new OnnxTensor(new int[] {counts.length}, counts.length, null, null, counts);
     }
 
     /** Floats, one or a row of them. */
-    static OnnxTensor ofFloats(String name, ByteBuffer floats, boolean row) {
+    static OnnxTensor ofFloats(ByteBuffer floats, boolean row) {
         int count = floats.remaining() / Float.BYTES;
         int[] shape = row ? new int[] {count} : new int[0];
-        return new OnnxTensor(name, shape, count, FloatType.F32, floats, null);
+        return new OnnxTensor(shape, count, FloatType.F32, floats, null);
     }
 
     /**
@@ -87,7 +83,7 @@ final class OnnxTensor {
             require(count <= MOST_COUNTS, "%s: tensor %s has %,d whole numbers", file, name, count);
             long[] counts = counts(type, raw, tensor);
             require(counts.length == count, "%s: tensor %s is not of its shape", file, name);
-            return new OnnxTensor(name, shape, (int) count, null, null, counts);
+            return new OnnxTensor(shape, (int) count, null, null, counts);
         }
         FloatType floats =
                 switch (type) {
@@ -106,7 +102,7 @@ final class OnnxTensor {
         String lacking = "%s: tensor %s has %,d bytes for %,d numbers of %s";
         boolean fits = raw.remaining() == count * floats.bytes;
         require(fits, lacking, file, name, raw.remaining(), count, floats);
-        return new OnnxTensor(name, shape, (int) count, floats, raw, null);
+        return new OnnxTensor(shape, (int) count, floats, raw, null);
     }
 
     private static long[] counts(int type, ByteBuffer raw, ProtoReader tensor) {
@@ -178,10 +174,6 @@ final class OnnxTensor {
             }
             return bytes.flip();
         }
-    }
-
-    String name() {
-        return name;
     }
 
     int[] shape() {

@@ -75,10 +75,6 @@ final class ProtoReader {
         return bytes;
     }
 
-    boolean has(int field) {
-        return fields.containsKey(field);
-    }
-
     private List<Field> all(int field) {
         return fields.getOrDefault(field, List.of());
     }

@@ -117,11 +117,6 @@ public final class RowPredictor implements AutoCloseable {
         return predictor.evaluate(model.measurable(rows, notes));
     }
 
-    /** The model, to be saved or exported. */
-    public SavedModel model() {
-        return model.saved();
-    }
-
     /** Waits for threads that predict, then frees the memory. */
     @Override
     public void close() {

@@ -483,11 +483,6 @@ public final class RunSettings implements Serializable {
     }
 
     /** A trainer for rows of this run, to be closed. */
-    public Trainer open(Splits parts, Backend backend) {
-        return open(given(parts, "parts"), backend, options());
-    }
-
-    /** The same with other options than {@link #options}. */
     Trainer open(Splits parts, Backend backend, Backend.Options options) {
         TrainingConfig config = config(parts.train().shape());
         if (loss().classifies()) {

@@ -80,7 +80,7 @@ class SweepTest {
             assertThat(parts.train().rows() + parts.test().rows()).isEqualTo(1500);
             assertThat(parts.validation()).isNull();
             tested += parts.test().rows();
-            try (Trainer alone = settings.open(parts, backend)) {
+            try (Trainer alone = settings.open(parts, backend, settings.options())) {
                 alone.fit(settings.toTrain(parts), 1);
                 assertThat(result.validation())
                         .isEqualTo(Sweep.Score.of(alone.evaluate(parts.test())));
