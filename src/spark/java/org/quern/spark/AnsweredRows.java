@@ -7,8 +7,9 @@ import java.io.Serializable;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.spark.TaskContext;
-import org.apache.spark.rdd.InputFileBlockHolder;
+import org.apache.spark.rdd.InputFileBlockHolder$;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
@@ -19,7 +20,6 @@ import org.apache.spark.sql.catalyst.expressions.codegen.UnsafeRowJoiner;
 import org.apache.spark.sql.catalyst.types.DataTypeUtils;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
-import org.apache.spark.unsafe.types.UTF8String;
 import org.apache.spark.util.TaskCompletionListener;
 import org.quern.io.ModelFile.SavedModel;
 import org.quern.run.RunSettings;
@@ -46,25 +46,12 @@ final class AnsweredRows implements Iterator<InternalRow> {
             implements Serializable {}
 
     /**
-     * The part of a file that a row is of, as Spark keeps it for {@code input_file_name()}: of the
-     * row that was read last, which here is not the one that is given out.
+     * Where Spark keeps the part of a file that {@code input_file_name()} tells of: that of the row
+     * which was read last, which here is not the one that is given out.
      */
-    private record FilePart(UTF8String file, long from, long length) {
-        /** That of the row that was read now; the one before, if it is the same. */
-        static FilePart now(FilePart before) {
-            UTF8String file = InputFileBlockHolder.getInputFilePath();
-            long from = InputFileBlockHolder.getStartOffset();
-            boolean same = before != null && before.file == file && before.from == from;
-            return same ? before : new FilePart(file, from, InputFileBlockHolder.getLength());
-        }
-
-        void set() {
-            if (from < 0) { // of no file
-                InputFileBlockHolder.unset();
-            } else {
-                InputFileBlockHolder.set(file.toString(), from, length);
-            }
-        }
+    @SuppressWarnings("unchecked")
+    private static AtomicReference<Object> part() {
+        return (AtomicReference<Object>) InputFileBlockHolder$.MODULE$.getThreadLocalValue();
     }
 
     private final Iterator<InternalRow> rows;
@@ -88,9 +75,9 @@ final class AnsweredRows implements Iterator<InternalRow> {
     private float[] answers;
     private int count;
     private int next;
-    private final FilePart[] parts; // of the batch's rows
-    private FilePart reading; // of the row that was read last
-    private FilePart current; // that Spark is told of; null if it is the reader's
+    private final Object[] parts; // of files, of the batch's rows
+    private Object reading; // of the row that was read last
+    private Object current; // that Spark is told of; null if it is the reader's
 
     private AnsweredRows(
             Iterator<InternalRow> rows,
@@ -105,7 +92,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
         outputs = saved.model().outputSize();
         most = Math.max(1, Math.min(BATCH, FLOATS / width));
         batch = new UnsafeRow[most];
-        parts = new FilePart[most];
+        parts = new Object[most];
         int place = columns.all.indexWhere(one -> one.exprId().equals(columns.features.exprId()));
         reader = new Features.Reader(columns.features.dataType(), place);
         StructType left = DataTypeUtils.fromAttributes(columns.kept);
@@ -159,7 +146,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
         goOnReading();
         boolean more = rows.hasNext();
         if (!more && current != null) { // as the reader leaves it
-            InputFileBlockHolder.unset();
+            InputFileBlockHolder$.MODULE$.unset();
             current = null;
         }
         return more;
@@ -172,7 +159,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
         }
         if (parts[next] != current) {
             current = parts[next];
-            current.set();
+            part().set(current);
         }
         UnsafeRow added = answer.apply(answered(next * outputs));
         UnsafeRow row = batch[next];
@@ -184,7 +171,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
     private void goOnReading() {
         if (current != null && current != reading) {
             current = reading;
-            current.set();
+            part().set(current);
         }
     }
 
@@ -197,7 +184,7 @@ final class AnsweredRows implements Iterator<InternalRow> {
         goOnReading();
         while (count < most && rows.hasNext()) {
             InternalRow row = rows.next();
-            reading = FilePart.now(reading);
+            reading = part().get();
             parts[count] = reading;
             int has = reader.read(row, values, count * width, width);
             require(has != Features.Reader.NONE, "column %s is null in a row", scoring.column);
